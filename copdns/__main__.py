@@ -1,0 +1,5 @@
+"""`python -m copdns` is the same program as `copdns`."""
+
+from copdns.cli import main
+
+main()

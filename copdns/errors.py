@@ -1,0 +1,69 @@
+"""Everything we raise on purpose, and what each means on the wire and on the command line.
+
+Anything else that escapes is a bug and is logged as one.
+"""
+
+from __future__ import annotations
+
+FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 1, 2, 3, 4, 5, 16
+
+
+class CopdnsError(Exception):
+    """Base of what we raise on purpose; its text says where, and what to do."""
+
+
+class NameTextError(CopdnsError):
+    """A text is no domain name: too long, an empty label, or characters that IDNA refuses."""
+
+
+class WireError(CopdnsError):
+    """The bytes are no DNS message that we can answer as asked."""
+
+
+class NotAQueryError(WireError):
+    """A response, or too short for a header: silence, since answering could start a loop."""
+
+
+class ConfigError(CopdnsError):
+    """The settings or the household file are wrong; the text lists every place at once."""
+
+
+class HouseholdError(CopdnsError):
+    """A change to the household cannot be made as asked: unknown profile, taken name ..."""
+
+
+class PrivacyError(HouseholdError):
+    """The privacy rules do not allow this kind of log for this profile at this moment."""
+
+
+class StoreError(CopdnsError):
+    """A database cannot be opened, read or written."""
+
+
+class ListError(CopdnsError):
+    """A list, or a data file about lists, cannot be used; the text names file and line."""
+
+
+class UpstreamError(CopdnsError):
+    """An upstream gave no usable answer."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """No answer came before the deadline."""
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """The address refused us, or there is no route to it."""
+
+
+class ListenError(CopdnsError):
+    """An address and port cannot be listened on."""
+
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+
+
+def exit_code(error: CopdnsError) -> int:
+    """Return the exit code of the command line for an error (sysexits.h: 78 is EX_CONFIG)."""
+    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED

@@ -1,0 +1,39 @@
+"""What people write in a rule, read once: `games.example`, `*.games.example`, `=games.example`
+or a network such as `198.51.100.0/24`."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from copdns.errors import NameTextError
+from copdns.model import Match, Matcher
+from copdns.names import normal
+
+
+def matcher(text: str) -> Matcher:
+    """Return the matcher for a name; raise NameTextError for anything else.
+
+    The root and single labels are refused: one rule must not cover a whole top-level domain.
+    """
+    text = text.strip()
+    match = Match.SUBTREE
+    if text.startswith("="):
+        match, text = Match.EXACT, text[1:]
+    elif text.startswith("*."):
+        match, text = Match.BELOW, text[2:]
+    name = normal(text)
+    if "." not in name and match is not Match.EXACT:
+        raise NameTextError(
+            f"{text!r} would cover a whole top-level domain; name a site, such as games.{name}"
+        )
+    if not name:
+        raise NameTextError("a rule needs a name, such as games.example")
+    return Matcher(name, match)
+
+
+def target(text: str) -> Matcher | str:
+    """Return a rule's target: a matcher, or the CIDR text of a network of answers."""
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        return matcher(text)

@@ -1,0 +1,357 @@
+"""The values that everything else speaks of: a household, its people and rules, and a verdict.
+
+Frozen and valid by construction: text is parsed at the border, once (`matchers.py`, `config.py`,
+`store/`, the command line).  Times are seconds since the epoch, UTC, as floats or ints; ids and
+slugs are lower-case text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Action(StrEnum):
+    """What happens to a query."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    REWRITE = "rewrite"  # answered with another name's data
+    LOCAL = "local"  # answered from what this machine knows
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why, as a closed list: a metric label, a key of the text catalogue, a column of the log.
+
+    docs/reasons.md explains each to people; docs/decision.md gives the order.
+    """
+
+    NOT_A_CLIENT = "not_a_client"
+    LOCAL = "local"
+    CANARY = "canary"
+    LEGAL = "legal"
+    PROTECTED = "protected"
+    SECURITY = "security"
+    GRANTED = "granted"
+    PAUSED = "paused"
+    SCHEDULE = "schedule"
+    BUDGET = "budget"
+    RULE = "rule"
+    BYPASS = "bypass"
+    SERVICE = "service"
+    CATEGORY = "category"
+    SAFE_SEARCH = "safe_search"
+    NO_SAFE_SEARCH = "no_safe_search"
+    DEFAULT = "default"
+    NOT_ON_ALLOWLIST = "not_on_allowlist"
+    ADDRESS = "address"
+    REBINDING = "rebinding"
+    UPSTREAM_FILTERED = "upstream_filtered"
+
+
+class Band(StrEnum):
+    """An age band; no birth date is ever asked for or kept."""
+
+    TO_6 = "0-6"
+    TO_9 = "7-9"
+    TO_12 = "10-12"
+    TO_15 = "13-15"
+    TO_17 = "16-17"
+    ADULT = "adult"
+
+    @property
+    def is_child(self) -> bool:
+        return self is not Band.ADULT
+
+    @property
+    def age(self) -> int:
+        """The youngest age of the band, for comparing two bands."""
+        return {"0-6": 0, "7-9": 7, "10-12": 10, "13-15": 13, "16-17": 16, "adult": 18}[self.value]
+
+
+class PrivacyMode(StrEnum):
+    """What is kept of a profile's look-ups (docs/privacy.md)."""
+
+    OFF = "off"  # nothing, not even counts
+    COUNTS = "counts"  # how many by hour and category; no names
+    BLOCKED = "blocked"  # counts, and the names that were blocked, time rounded to 5 minutes
+    FULL = "full"  # every name; ends by itself (`FullLog`)
+
+
+class BlockMode(StrEnum):
+    """How a blocked name is answered (docs/blocking.md)."""
+
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    NULL = "null"  # 0.0.0.0 and ::
+    PAGE = "page"  # the address of this machine, whose page explains
+    REFUSED = "refused"
+
+
+class Contact(StrEnum):
+    """With whom a service puts a child in touch."""
+
+    NONE = "none"
+    KNOWN = "known"
+    STRANGERS = "strangers"
+
+
+class Default(StrEnum):
+    """What happens to a name that no rule and no list knows."""
+
+    ALLOW = "allow"
+    ALLOWLIST = "allowlist"
+
+
+class Match(StrEnum):
+    """Which names a name in a rule or list stands for."""
+
+    EXACT = "exact"  # the name itself:           =games.example
+    BELOW = "below"  # every name under it:       *.games.example
+    SUBTREE = "subtree"  # both:                  games.example
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A name with what it stands for.  name: normal form, never the root."""
+
+    name: str
+    match: Match = Match.SUBTREE
+
+    def covers(self, qname: str) -> bool:
+        if qname == self.name:
+            return self.match is not Match.BELOW
+        return self.match is not Match.EXACT and qname.endswith(f".{self.name}")
+
+    def __str__(self) -> str:
+        prefix = {Match.EXACT: "=", Match.BELOW: "*.", Match.SUBTREE: ""}[self.match]
+        return prefix + self.name
+
+
+class RuleAction(StrEnum):
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An allow or block that someone wrote.
+
+    id: short text, unique in its household.
+    target: a `Matcher`, or a network in CIDR form ("198.51.100.0/24") that answers must not hold.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for the whole household.
+    over_security: an allow that also lifts the security lists, for their false positives.
+    unsafe_search: an allow that also keeps safe search from rewriting the name.
+    note: the reason in the writer's words, shown to the child; created: seconds since the epoch.
+    """
+
+    id: str
+    action: RuleAction
+    target: Matcher | str
+    scope: str = ""
+    over_security: bool = False
+    unsafe_search: bool = False
+    note: str = ""
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FullLog:
+    """The stretch in which every name of a profile is kept; end is exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandChange:
+    """A lower age band that was announced and takes effect at a moment."""
+
+    band: Band
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person, or a group of devices.
+
+    categories: slugs of the blocked ones.  services: slugs of the blocked ones.
+    contacts: services with these contact kinds are blocked too.
+    safe_search: (engine, mode) pairs, sorted; an engine that is not named is left alone.
+    no_safe_search: engines that have no safe mode are blocked.
+    bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
+    sent (docs/bypass.md).
+    max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
+    """
+
+    id: str
+    name: str
+    band: Band
+    tags: frozenset[str] = frozenset()
+    security: bool = True
+    categories: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    contacts: frozenset[Contact] = frozenset()
+    safe_search: tuple[tuple[str, str], ...] = ()
+    no_safe_search: bool = False
+    bypass: bool = False
+    canaries: frozenset[str] = frozenset()
+    default: Default = Default.ALLOW
+    block_mode: BlockMode = BlockMode.NODATA
+    privacy: PrivacyMode = PrivacyMode.COUNTS  # never FULL: that is `full_log`
+    full_log: FullLog | None = None
+    band_change: BandChange | None = None
+    max_ttl: int | None = None
+
+    def band_at(self, now: float) -> Band:
+        change = self.band_change
+        return change.band if change is not None and now >= change.at else self.band
+
+    def privacy_at(self, now: float) -> PrivacyMode:
+        full = self.full_log
+        if full is not None and full.start <= now < full.end:
+            return PrivacyMode.FULL
+        return self.privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Something that asks, known by its addresses or prefixes in CIDR or plain form."""
+
+    id: str
+    name: str
+    profile: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnService:
+    """A service that the household defined; names as in a rule."""
+
+    slug: str
+    title: str
+    names: tuple[Matcher, ...]
+    contact: Contact = Contact.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class LocalName:
+    """A name of this house and its addresses; names below it do not exist."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRewrite:
+    """A name, and those below it where `match` says so, answered with another name's data."""
+
+    matcher: Matcher
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitUpstream:
+    """A domain, with all below it, that other upstreams are asked for ("address[:port]")."""
+
+    name: str
+    upstreams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """What one family, or one subscriber, owns.
+
+    guest: the profile of unknown devices; "" is the built-in guest policy.
+    protected: names of this deployment, such as the school's, that nothing here may block.
+    revision: raised by every change; 0 is a household that was never stored.
+    """
+
+    id: str
+    name: str
+    timezone: str = "UTC"
+    guest: str = ""
+    protected: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    devices: tuple[Device, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    services: tuple[OwnService, ...] = ()
+    local_names: tuple[LocalName, ...] = ()
+    rewrites: tuple[NameRewrite, ...] = ()
+    split_upstreams: tuple[SplitUpstream, ...] = ()
+    revision: int = 0
+
+    def profile(self, profile_id: str) -> Profile | None:
+        return next((each for each in self.profiles if each.id == profile_id), None)
+
+
+class Asker(NamedTuple):
+    """All that is known of who asks, before it is looked up.
+
+    listener: the local address asked.  address: the peer's, without port or zone.
+    transport: udp or tcp.
+    """
+
+    listener: str
+    address: str
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that we make ourselves.  data: an address, a name, or text, by rtype."""
+
+    name: str
+    rtype: int
+    data: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAnswer:
+    """What a special or own name is answered with; zone: the owner of the SOA when empty."""
+
+    rcode: int = 0
+    records: tuple[Record, ...] = ()
+    zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided and why: the wire, the log, `check` and the child's page all read this.
+
+    step: the place in the order of decision, 1 to 15; 16 for what an answer's addresses or an
+        upstream brought.
+    category, service, list, list_version: slugs, where one decided.
+    rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
+        label.  name: the name that matched.
+    via: the CNAME or SVCB target that decided, "" for the name asked.
+    until: the first moment at which the same question could get another verdict under the same
+        policy; None: not before the policy changes.
+    ttl: seconds that the answer of a block may be kept.
+    target: the name whose data a rewrite gives.
+    unwatched: a name of the help groups; it leaves no trace anywhere.
+    """
+
+    action: Action
+    reason: Reason
+    step: int
+    category: str = ""
+    service: str = ""
+    list: str = ""
+    list_version: str = ""
+    rule: str = ""
+    name: str = ""
+    via: str = ""
+    until: float | None = None
+    ttl: int = 0
+    target: str = ""
+    local: LocalAnswer | None = None
+    unwatched: bool = False
+    nothing_below_allowed: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        return self.action is Action.BLOCK

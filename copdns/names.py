@@ -1,0 +1,116 @@
+"""Domain names as text: one normal form inside, U-labels for people, wire form outside.
+
+The normal form of a qname is lower case ASCII without a trailing dot; "" is the root.  Octets
+that are no letter, digit, hyphen or underscore are written as `\\DDD` (RFC 1035 section 5.1),
+so a dot in the text always separates two labels and `rpartition(".")` is exact: a crafted
+label can neither dodge a rule nor trigger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import idna
+
+from copdns.errors import NameTextError
+
+MAX_LABEL = 63
+MAX_WIRE = 255
+
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@lru_cache(maxsize=16384)
+def from_wire(labels: bytes) -> str:
+    """Return the normal form of an uncompressed name in wire form, root label included.
+
+    Kept for the last 16,384 names, because a household asks for the same names again and again.
+    """
+    name = []
+    at = 0
+    while size := labels[at]:
+        at += size + 1
+        name.append(_label_text(labels[at - size : at]))
+    return ".".join(name)
+
+
+def _label_text(label: bytes) -> str:
+    label = label.lower()
+    if not label.translate(None, _PLAIN):
+        return label.decode("ascii")
+    return "".join(chr(octet) if octet in _PLAIN else f"\\{octet:03d}" for octet in label)
+
+
+def to_wire(name: str) -> bytes:
+    """Return the uncompressed wire form of a normal form; raise NameTextError when too long."""
+    wire = bytearray()
+    for label in name.split(".") if name else ():
+        octets = _label_octets(label)
+        if not 0 < len(octets) <= MAX_LABEL:
+            raise NameTextError(f"{name!r}: each part between dots has 1 to 63 characters")
+        wire.append(len(octets))
+        wire += octets
+    wire.append(0)
+    if len(wire) > MAX_WIRE:
+        raise NameTextError(f"{name!r}: a name has at most 253 characters")
+    return bytes(wire)
+
+
+def _label_octets(label: str) -> bytes:
+    if "\\" not in label:
+        return label.encode("ascii")
+    octets = bytearray()
+    at = 0
+    while at < len(label):
+        if label[at] == "\\":
+            octets.append(int(label[at + 1 : at + 4]))
+            at += 4
+        else:
+            octets.append(ord(label[at]))
+            at += 1
+    return bytes(octets)
+
+
+def normal(text: str) -> str:
+    """Return the normal form of a name that a person or a list wrote.
+
+    Upper case, one trailing dot and U-labels (RFC 5890) are welcome.  Names that IDNA refuses
+    but DNS carries, such as `_dns.example` or `a_b.example`, pass as they are.
+    """
+    text = text.strip().removesuffix(".")
+    if text and not text.isascii():
+        try:
+            text = idna.encode(text, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise NameTextError(f"{text!r} is no domain name: {error}") from None
+    text = text.lower()
+    for label in text.split(".") if text else ():
+        if label.encode().translate(None, _PLAIN):
+            raise NameTextError(
+                f"{text!r} is no domain name: letters, digits, hyphens and dots make one"
+            )
+    to_wire(text)
+    return text
+
+
+def display(name: str) -> str:
+    """Return the name as people write it: U-labels where they are valid (RFC 5891)."""
+    if "xn--" not in name:
+        return name
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name  # a made-up A-label: the letters themselves are the honest thing to show
+
+
+def suffixes(name: str) -> Iterator[str]:
+    """Yield the name itself, then every parent, the longest first; never the root."""
+    while name:
+        yield name
+        _, _, name = name.partition(".")
+
+
+def is_below(name: str, parent: str) -> bool:
+    """Tell whether a name stands under another (and is not that name itself)."""
+    return name.endswith(f".{parent}") if parent else bool(name)
