@@ -1,6 +1,10 @@
-# Needs Python 3.11 or newer (the newest on PATH is taken), git and make; no root, no other service.
-PYTHON ?= $(shell scripts/find-python)
+# Needs Python 3.11 or newer (the newest that the machine has is taken), git and make; no root, no
+# other service.  Another Python, beside the first:
+#   make test PYTHON=/usr/bin/python3.11 VENV=.venv-3.11
+PYTHON ?=
 VENV ?= .venv
+# For pytest: make test ARGS="tests/unit -x"
+ARGS ?=
 
 .PHONY: run test lint lock clean
 
@@ -8,7 +12,7 @@ run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
 test: $(VENV)/.installed
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest $(ARGS)
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -25,5 +29,4 @@ clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache dist
 
 $(VENV)/.installed: pyproject.toml requirements.lock
-	@test -n "$(PYTHON)" || exit 1
-	scripts/make-venv $(VENV) $(PYTHON) -e .
+	@scripts/make-venv $(VENV) "$(PYTHON)" requirements.lock -e .

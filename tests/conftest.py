@@ -1,0 +1,57 @@
+"""What many tests need: the data folder beside the project, and programs of the system.
+
+On a developer's machine a test whose data or program is missing is skipped, with a word; in CI,
+which installs every program, a missing one is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if SHARED_DATA.is_dir():
+        return
+    skip = pytest.mark.skip(reason=_NO_DATA)
+    for item in items:
+        if item.get_closest_marker("shared_data"):
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of lists, names and packets to test against."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(_NO_DATA)
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Give the path of a program: tool("dig")."""
+    return find_tool
+
+
+def find_tool(name: str) -> str:
+    """Return a program's path; without it skip the test, or fail it where CI is set.
+
+    Servers stand in folders that only root has on PATH.
+    """
+    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin")
+    if path is None:
+        missing = f"needs the program {name}: see the packages that .ci/run installs"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+_NO_DATA = "needs the folder ../shared/data beside the project"

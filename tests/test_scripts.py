@@ -1,0 +1,96 @@
+"""The two commands on a fresh machine: what they take, and what they say of a missing piece."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+NO_PYTHON = "#!/bin/sh\nexit 127\n"  # a version manager's shim with nothing behind it
+SOME_PYTHON = "#!/bin/sh\nexit 0\n"
+NO_VENV = """#!/bin/sh
+case "$2" in *ensurepip*) exit 1;; *print*) echo 3.13;; esac
+"""
+
+
+def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one of the scripts on a machine whose programs are those of `folder` and a bare few."""
+    environment = {"PATH": f"{folder}:{folder}/bin", "HOME": str(folder)}
+    return subprocess.run(
+        ["/bin/sh", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def program(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_newest_python_that_really_runs_is_taken(tmp_path: Path) -> None:
+    program(tmp_path / "python3.14", NO_PYTHON)
+    program(tmp_path / "python3.9", SOME_PYTHON)
+    right = program(tmp_path / "bin" / "python3.13", SOME_PYTHON)
+    program(tmp_path / "python3.12", SOME_PYTHON)
+    assert run("scripts/find-python", folder=tmp_path).stdout.splitlines() == [right]
+
+
+def test_all_gives_each_version_once_and_those_of_pyenv_too(tmp_path: Path) -> None:
+    first = program(tmp_path / "python3.13", SOME_PYTHON)
+    program(tmp_path / "bin" / "python3.13", SOME_PYTHON)
+    program(tmp_path / "python3", SOME_PYTHON)
+    second = program(tmp_path / ".pyenv/versions/3.11.9/bin/python3.11", SOME_PYTHON)
+    assert run("scripts/find-python", "--all", folder=tmp_path).stdout.splitlines() == [
+        first,
+        second,
+    ]
+
+
+def test_a_python_without_a_version_in_its_name_is_the_last_resort(tmp_path: Path) -> None:
+    only = program(tmp_path / "python3", SOME_PYTHON)
+    assert run("scripts/find-python", folder=tmp_path).stdout.splitlines() == [only]
+
+
+def test_no_python_is_one_clear_line(tmp_path: Path) -> None:
+    result = run("scripts/find-python", folder=tmp_path)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "Python 3.11 or newer" in line
+    assert "apt install python3" in line
+
+
+@pytest.mark.parametrize("chosen", ["python3.13", ""])
+def test_a_missing_venv_module_is_one_clear_line(tmp_path: Path, chosen: str) -> None:
+    python = program(tmp_path / "python3.13", NO_VENV)
+    venv = tmp_path / "venv"
+    result = run("scripts/make-venv", str(venv), chosen and python, "pins", ".", folder=tmp_path)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "apt install python3.13-venv" in line
+    assert not venv.exists()
+
+
+def test_make_says_what_is_missing_once_and_stops(tmp_path: Path) -> None:
+    """Through make itself: nothing is run after the line that says what to install."""
+    python = program(tmp_path / "python3.13", NO_VENV)
+    result = subprocess.run(
+        ["make", "--no-print-directory", "test", f"PYTHON={python}", f"VENV={tmp_path}/venv"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    clear, of_make = result.stderr.splitlines()
+    assert "apt install python3.13-venv" in clear
+    assert "Error 1" in of_make
+    assert result.stdout == ""
