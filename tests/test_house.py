@@ -28,17 +28,7 @@ ROOMS = (
 PURE = len(ROOMS)
 
 WAITS_OR_ASKS_THE_MACHINE = {
-    *(
-        "aiohttp",
-        "asyncio",
-        "concurrent",
-        "http",
-        "select",
-        "selectors",
-        "socket",
-        "urllib",
-        "uvloop",
-    ),
+    *("aiohttp", "asyncio", "concurrent", "http", "selectors", "socket", "urllib", "uvloop"),
     *("fcntl", "glob", "os", "pyroute2", "select", "shutil", "signal", "sys", "tempfile"),
     *("multiprocessing", "subprocess", "threading"),
     *("logging", "structlog", "sqlite3", "sqlite_utils"),
