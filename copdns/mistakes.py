@@ -23,6 +23,8 @@ def in_words(
     said: dict[Path, list[str]] = {}
     for error in errors:
         path = _path(error, root)
+        if error["type"] == "too_short" and any(path == above[: len(path)] for above in said):
+            continue  # only because its items are told already
         words = _words(error, shape, path)
         if words not in said.setdefault(path, []):
             said[path].append(words)
@@ -83,6 +85,8 @@ def _words(error: ErrorDetails, shape: type[BaseModel], path: Path) -> str:
             return f"is {written}; write a list: [one, two]"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"is {written}; write keys with their values below it"
+        case "too_short" | "string_too_short":
+            return "is empty; write something, or leave the key out"
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return f"is {written}; {_bound(error['type'], context)}"
     return f"is {written}: {error['msg'][:1].lower()}{error['msg'][1:]}"

@@ -168,21 +168,21 @@ class _Reader:
         try:
             return self._document(yaml.parse(text, Loader=_Loader))
         except yaml.MarkedYAMLError as error:
-            raise self._broken(error) from None
+            raise self._broken(error, text) from None
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise ConfigError(
                 f"{self.file}:{line}:1: holds a control character; remove it"
             ) from None
 
-    def _broken(self, error: yaml.MarkedYAMLError) -> ConfigError:
+    def _broken(self, error: yaml.MarkedYAMLError, text: str) -> ConfigError:
         mark = error.problem_mark or error.context_mark
-        at = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        line, column = (mark.line, mark.column) if mark else (0, 0)
         said = "; ".join(part for part in (error.context, error.problem) if part)
-        return ConfigError(
-            f"{self.file}:{at}: is not YAML here ({said}); look at the indentation, "
-            "the colons and the quotes of this line and the one before"
-        )
+        advice = "look at the indentation, the colons and the quotes here and in the line before"
+        if any("::" in each for each in text.split("\n")[line : line + 1]):
+            advice = "an address with colons needs quotes between [ and ]"
+        return ConfigError(f"{self.file}:{line + 1}:{column + 1}: is not YAML ({said}); {advice}")
 
     def _document(self, events: Iterator[Event]) -> dict[str, Any]:
         root: dict[str, Any] | None = None

@@ -1,0 +1,72 @@
+"""Addresses and networks that people write, read once; each raises ValueError in plain words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+
+_WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[^:]+))(:(?P<port>[^:]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAddress:
+    """Where an upstream listens.  host: an IPv4 or IPv6 address, with its zone if it has one."""
+
+    host: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def upstream_address(text: str) -> UpstreamAddress:
+    """Read `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:53`."""
+    host, port = _host_and_port(text.strip())
+    try:
+        address = ip_address(host)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no address; write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53 "
+            "(a name would need an upstream to be looked up)"
+        ) from None
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{text!r} is not the address of one machine; write the upstream's own")
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise ValueError(f"{text!r}: a port is a number from 1 to 65535")
+    return UpstreamAddress(str(address), int(port))
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    if found := _WITH_PORT.fullmatch(text):
+        return found["v6"] or found["v4"], found["port"] or "53"
+    return text, "53"
+
+
+def address(text: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is no address; write 192.0.2.1 or 2001:db8::1") from None
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """Read `192.0.2.0/24`; bits after the prefix are forgiven, a single address is a network."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no network; write it as 192.0.2.0/24 or 2001:db8::/32"
+        ) from None
+
+
+def device_address(text: str) -> str:
+    """Return the normal text of a device's address or prefix: plain for a single address.
+
+    A zone (`%eth0`) is refused: askers are compared without it.
+    """
+    if "%" in text:
+        raise ValueError(f"{text!r}: leave out the zone, from % on")
+    found = network(text)
+    return str(found.network_address if found.prefixlen == found.max_prefixlen else found)

@@ -1,0 +1,321 @@
+"""The settings of one machine: what each is called, what it may be, and its default.
+
+`load` reads the file and the variables COPDNS_SECTION__KEY together, so that every mistake of
+both is told at once.  What a family decides (people, devices, rules) is no setting: that is the
+household (`household_file.py`, `store/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from copdns import yaml_text
+from copdns.addresses import UpstreamAddress, address, network, upstream_address
+from copdns.errors import ConfigError
+from copdns.names import normal
+from copdns.yaml_text import ByText
+
+AUTO = "auto"
+SYSTEM: Literal["system"] = "system"
+ROWS_DAYS, COUNTS_DAYS = 7, 30  # what is kept without a reason
+
+# Who may ask: this machine and the networks that homes use (RFC 1918, 3927, 4193, 4291, 6598).
+HOME = tuple(
+    ip_network(each)
+    for each in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a file, changed by the environment; raise ConfigError.
+
+    Paths in them are taken from the folder of the file.
+    """
+    settings = yaml_text.read(text, file, Settings, _changes(environ))
+    folder = PurePath(file).parent
+    lists = tuple(
+        each.model_copy(update={"path": str(folder / each.path)}) for each in settings.lists
+    )
+    household = str(folder / settings.household) if settings.household else ""
+    data = str(folder / settings.data)
+    return settings.model_copy(update={"lists": lists, "household": household, "data": data})
+
+
+def _changes(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return the settings among the variables, by dotted key; other programs' pass by."""
+    changes: dict[str, object] = {}
+    for variable, text in environ.items():
+        key = variable.removeprefix(yaml_text.ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        if not variable.startswith(yaml_text.ENVIRONMENT_PREFIX):
+            continue
+        if "." in key or key in Settings.model_fields:
+            changes[key] = _value(text, variable)
+    return changes
+
+
+def _value(text: str, variable: str) -> object:
+    try:
+        return yaml_text.scalar(text, variable)
+    except ConfigError:
+        return text  # told with all other mistakes, as text where a list belongs
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the settings file."""
+    return Settings.model_json_schema()
+
+
+def _server(text: str) -> UpstreamAddress | Literal["system"]:
+    return SYSTEM if text == SYSTEM else upstream_address(text)
+
+
+def _listen(text: str) -> str:
+    return text if text == AUTO else str(address(text))
+
+
+def _domain(text: str) -> str:
+    name = normal(text)
+    if not name:
+        raise ValueError("a name is missing; write one, such as home.example")
+    return name
+
+
+ListenAddress = Annotated[str, ByText(_listen)]
+Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
+Upstream = Annotated[UpstreamAddress, ByText(upstream_address)]
+Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
+Domain = Annotated[str, ByText(_domain)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DnsSettings(Section):
+    """Who is answered, where, and for how long answers may be kept."""
+
+    listen: tuple[ListenAddress, ...] = Field(
+        default=(AUTO,),
+        min_length=1,
+        description="Addresses to answer on; `auto` is loopback and every private address of "
+        "this machine, followed as they change.",
+    )
+    port: Port = Field(default=53, description="Port for UDP and TCP.")
+    allow: tuple[Network, ...] = Field(
+        default=HOME, description="Networks that are answered; everyone else is refused."
+    )
+    block_ttl: int = Field(
+        default=10,
+        ge=1,
+        le=3600,
+        description="Seconds that a device may keep a block; small, so that "
+        "a granted appeal works at once.",
+    )
+    security_ttl: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds that a device may keep a block of malware or phishing.",
+    )
+    child_max_ttl: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="Seconds that a child's device may keep any answer, so "
+        "that a pause is felt soon; a profile can set its own.",
+    )
+    tcp_idle: float = Field(
+        default=10.0,
+        ge=0.5,
+        le=120,
+        description="Seconds before a silent TCP connection is closed.",
+    )
+    tcp_connections: int = Field(
+        default=256, ge=1, le=65536, description="TCP connections that may be open at once."
+    )
+    tcp_in_flight: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="Questions of one TCP connection that are worked on at once.",
+    )
+
+
+class WebSettings(Section):
+    """The pages: for children, for guardians, and for the machine's health."""
+
+    listen: tuple[ListenAddress, ...] = Field(
+        default=(AUTO,),
+        min_length=1,
+        description="Addresses of the pages; `auto` as for `dns.listen`.",
+    )
+    port: Port = Field(default=80, description="Port of the pages.")
+    hosts: tuple[Domain, ...] = Field(
+        default=(),
+        description="Further names under which the pages are reached; requests for any other "
+        "name see no data.",
+    )
+
+
+class UpstreamSettings(Section):
+    """Who is asked for what this machine does not know."""
+
+    servers: tuple[Server, ...] = Field(
+        default=(SYSTEM,),
+        min_length=1,
+        description="Upstream resolvers, the preferred first: `192.0.2.1`, `192.0.2.1:5353`, "
+        "`[2001:db8::1]:53`; `system` is those that the machine itself was given.",
+    )
+    filtering: tuple[Upstream, ...] = Field(
+        default=(),
+        description="Those of the upstreams that are known to filter; a protected name that "
+        "one of them blocks is asked elsewhere.",
+    )
+    deadline: float = Field(
+        default=2.0,
+        ge=0.5,
+        le=5,
+        description="Seconds for a question, over all upstreams, before the "
+        "device is told that it failed.",
+    )
+    attempt: float = Field(
+        default=0.8,
+        ge=0.1,
+        le=5,
+        description="Seconds for one upstream before the next is asked; at most the deadline.",
+    )
+    trust_ad: tuple[Upstream, ...] = Field(
+        default=(),
+        description="Upstreams whose word that DNSSEC validated an answer (the AD bit) is "
+        "passed on; one on loopback is always trusted.",
+    )
+
+    @field_validator("attempt")
+    @classmethod
+    def _within_the_deadline(cls, attempt: float, info: ValidationInfo) -> float:
+        deadline = info.data.get("deadline", attempt)
+        if attempt > deadline:
+            raise ValueError(f"is {attempt}; write at most the deadline, which is {deadline}")
+        return attempt
+
+
+class CacheSettings(Section):
+    """Answers that are kept, so that they need not be asked for again."""
+
+    entries: int = Field(
+        default=20_000, ge=0, le=10_000_000, description="Answers that are kept; 0: none."
+    )
+    megabytes: int = Field(default=16, ge=1, le=65536, description="Memory for them, in MiB.")
+    max_ttl: int = Field(
+        default=86_400, ge=0, le=604_800, description="Seconds that an answer is kept at most."
+    )
+    max_negative_ttl: int = Field(
+        default=3600, ge=0, le=10_800, description="Seconds that a `no such name` is kept at most."
+    )
+
+
+class RebindingSettings(Section):
+    """No name of the Internet may point into the home (DNS rebinding)."""
+
+    enabled: bool = Field(default=True, description="Whether such answers are blocked.")
+    allow: tuple[Network, ...] = Field(
+        default=(), description="Networks that outside names may point to all the same."
+    )
+    names: tuple[Domain, ...] = Field(
+        default=(),
+        description="Domains whose names may point into the home, such as an employer's.",
+    )
+
+
+class ListFile(Section):
+    """A list of names on this machine's disk."""
+
+    slug: Slug = Field(description="Its short name, in the log and wherever a block is explained.")
+    path: str = Field(min_length=1, description="The file, from the folder of the settings file.")
+    category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
+    format: Literal["domains", "hosts", "wildcard"] = Field(
+        description="`domains`: a name a line; `hosts`: an address and names; `wildcard`: *.name."
+    )
+    match: Literal["exact", "subtree"] = Field(
+        description="Whether a name stands for itself only or for all below it too."
+    )
+
+
+class LogSettings(Section):
+    """How long what happened is kept; what is kept at all is each profile's privacy mode."""
+
+    rows_days: int = Field(
+        default=ROWS_DAYS, ge=1, le=90, description="Days that rows with names are kept."
+    )
+    counts_days: int = Field(
+        default=COUNTS_DAYS,
+        ge=1,
+        le=366,
+        description="Days that counts by hour and category are kept.",
+    )
+    reason: str = Field(
+        default="",
+        max_length=500,
+        validate_default=True,
+        description="Why more is kept than by default; must be given then, and everyone in the "
+        "household can read it.",
+    )
+
+    @field_validator("reason")
+    @classmethod
+    def _longer_needs_a_reason(cls, reason: str, info: ValidationInfo) -> str:
+        rows, counts = info.data.get("rows_days", 0), info.data.get("counts_days", 0)
+        if (rows > ROWS_DAYS or counts > COUNTS_DAYS) and not reason.strip():
+            raise ValueError(
+                f"keeping rows over {ROWS_DAYS} days or counts over {COUNTS_DAYS} needs a "
+                "reason that the family can read; write it in log.reason"
+            )
+        return reason
+
+
+class Settings(Section):
+    """Everything that can be set for one machine."""
+
+    dns: DnsSettings = DnsSettings()
+    web: WebSettings = WebSettings()
+    upstreams: UpstreamSettings = UpstreamSettings()
+    cache: CacheSettings = CacheSettings()
+    rebinding: RebindingSettings = RebindingSettings()
+    lists: tuple[ListFile, ...] = Field(
+        default=(), description="Lists of names on this machine's disk."
+    )
+    log: LogSettings = LogSettings()
+    household: str = Field(
+        default="",
+        description="A household file that fills the database at the very first start; later "
+        "changes to the file do nothing.",
+    )
+    data: str = Field(
+        default="/var/lib/copdns", min_length=1, description="The folder of the databases."
+    )
+
+    @field_validator("lists")
+    @classmethod
+    def _slugs_differ(cls, lists: tuple[ListFile, ...]) -> tuple[ListFile, ...]:
+        slugs = [each.slug for each in lists]
+        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+        if twice:
+            raise ValueError(f"two lists are called {', '.join(twice)}; rename one")
+        return lists

@@ -1,0 +1,69 @@
+"""Addresses as people write them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from copdns.addresses import UpstreamAddress, device_address, network, upstream_address
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("192.0.2.1", "192.0.2.1", 53),
+        ("192.0.2.1:5353", "192.0.2.1", 5353),
+        ("2001:DB8::1", "2001:db8::1", 53),
+        ("[2001:db8::1]", "2001:db8::1", 53),
+        ("[2001:db8::1]:5353", "2001:db8::1", 5353),
+        ("[fe80::1%eth0]:53", "fe80::1%eth0", 53),
+    ],
+)
+def test_an_upstream_is_an_address_with_or_without_a_port(text: str, host: str, port: int) -> None:
+    assert upstream_address(text) == UpstreamAddress(host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "dns.example", "192.0.2.1:", "192.0.2.1:x", "[::1]x", "[::1", "::", "ff02::1", "1.2.3"],
+)
+def test_what_is_no_upstream_is_told_as_written(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^'") as caught:
+        upstream_address(text)
+    assert str(caught.value).startswith(repr(text))
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_an_upstream_reads_back_as_it_is_written(
+    host: IPv4Address | IPv6Address, port: int
+) -> None:
+    assume(not host.is_unspecified and not host.is_multicast)
+    address = UpstreamAddress(str(host), port)
+    assert upstream_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7/32", "192.0.2.7"),
+        ("192.0.2.7/24", "192.0.2.0/24"),
+        (" 2001:0DB8::1 ", "2001:db8::1"),
+        ("2001:db8::/64", "2001:db8::/64"),
+    ],
+)
+def test_an_address_of_a_device_has_one_normal_form(text: str, normal: str) -> None:
+    assert device_address(text) == normal
+
+
+@pytest.mark.parametrize("text", ["", "tablet", "192.0.2.300", "192.0.2.0/33", "fe80::1%eth0"])
+def test_what_is_no_address_of_a_device_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no network|leave out the zone"):
+        device_address(text)
+
+
+def test_bits_after_a_prefix_are_forgiven() -> None:
+    assert str(network("198.51.100.77/24")) == "198.51.100.0/24"

@@ -1,0 +1,181 @@
+"""Settings: their defaults, their limits, the environment, and the files and page about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from copdns.addresses import UpstreamAddress
+from copdns.config import ListFile, Section, Settings, load, schema
+from copdns.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+FILE = "/etc/copdns/copdns.yaml"
+
+
+def loaded(text: str, **environ: str) -> Settings:
+    return load(text, FILE, environ)
+
+
+def problems(text: str, **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(text, **environ)
+    return str(caught.value).replace(f"{FILE}:", "").splitlines()
+
+
+def settings(shape: type[BaseModel] = Settings, above: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield every setting with its dotted key."""
+    for name, field in shape.model_fields.items():
+        if isinstance(field.default, Section):
+            yield from settings(type(field.default), f"{name}.")
+        else:
+            yield above + name, field
+
+
+def test_an_empty_file_is_all_defaults() -> None:
+    assert loaded("") == Settings()
+
+
+def test_the_defaults_serve_a_home_and_nobody_else() -> None:
+    found = Settings()
+    assert (found.dns.port, found.web.port, found.data) == (53, 80, "/var/lib/copdns")
+    assert found.dns.listen == found.web.listen == ("auto",)
+    assert ip_network("192.168.0.0/16") in found.dns.allow
+    assert not any(each.is_global for each in found.dns.allow)
+    assert found.rebinding.enabled
+    assert found.rebinding.allow == ()
+
+
+def test_values_arrive_parsed() -> None:
+    found = loaded(
+        'dns: {listen: [127.0.0.1, "::0001"], allow: [192.0.2.9/24]}\n'
+        'upstreams: {servers: [system, 192.0.2.1, "[2001:db8::1]:5353"]}\n'
+        "rebinding: {names: [Work.Example.]}\n"
+    )
+    assert found.dns.listen == ("127.0.0.1", "::1")
+    assert found.dns.allow == (ip_network("192.0.2.0/24"),)
+    assert found.upstreams.servers == (
+        "system",
+        UpstreamAddress("192.0.2.1"),
+        UpstreamAddress("2001:db8::1", 5353),
+    )
+    assert found.rebinding.names == ("work.example",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dns: {port: 0}", "1:7: dns.port: is 0; write at least 1"),
+        ("dns: {port: 65536}", "1:7: dns.port: is 65536; write at most 65535"),
+        ("dns: {block_ttl: 3601}", "1:7: dns.block_ttl: is 3601; write at most 3600"),
+        ("dns: {listen: [eth0]}", "1:16: dns.listen.1: 'eth0' is no address"),
+        ("dns: {listen: []}", "1:7: dns.listen: is empty; write something"),
+        ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is no network"),
+        ("upstreams: {servers: [dns.example]}", "1:23: upstreams.servers.1: 'dns.example' is no"),
+        ("upstreams: {servers: ['192.0.2.1:0']}", "a port is a number from 1 to 65535"),
+        ("upstreams: {servers: ['[::1]:99999']}", "a port is a number from 1 to 65535"),
+        ("upstreams: {servers: [0.0.0.0]}", "is not the address of one machine"),
+        ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
+        ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
+        ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),
+        ("rebinding: {names: ['']}", "a name is missing"),
+        ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is no domain name"),
+        ("data: ''", "1:1: data: is empty; write something"),
+        ("dsn: {}", "dsn: is no key that is known here; did you mean dns?"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(text: str, told: str) -> None:
+    (problem,) = problems(text)
+    assert told in problem
+
+
+@pytest.mark.parametrize("kept", ["rows_days: 8", "counts_days: 31", "rows_days: 8, reason: ' '"])
+def test_keeping_more_than_usual_needs_a_reason(kept: str) -> None:
+    (problem,) = problems(f"log: {{{kept}}}")
+    assert "needs a reason that the family can read" in problem
+    assert loaded("log: {rows_days: 8, reason: Mia asked for it}").log.rows_days == 8
+
+
+def test_a_list_file_is_named_once_and_completely() -> None:
+    one = "{slug: mine, path: mine.txt, category: games, format: hosts, match: exact}"
+    assert problems(f"lists: [{one}, {one}]") == [
+        "1:1: lists: two lists are called mine; rename one"
+    ]
+    assert problems("lists: [{slug: mine, path: mine.txt, category: games, format: hosts}]") == [
+        "1:9: lists.1.match: is missing; add it"
+    ]
+    assert problems(one.replace("{slug", "lists: [{slug").replace("hosts", "rpz") + "]")
+
+
+def test_the_environment_wins_over_the_file() -> None:
+    found = loaded(
+        "dns: {port: 5300, block_ttl: 20}",
+        COPDNS_DNS__PORT="5301",
+        COPDNS_REBINDING__ENABLED="false",
+        COPDNS_UPSTREAMS__SERVERS="['[::1]:5353', 192.0.2.1]",
+        COPDNS_LOG__REASON="",
+        COPDNS_DATA="/srv/copdns",
+    )
+    assert (found.dns.port, found.dns.block_ttl, found.rebinding.enabled) == (5301, 20, False)
+    assert [str(each) for each in found.upstreams.servers] == ["[::1]:5353", "192.0.2.1:53"]
+    assert found.data == "/srv/copdns"
+
+
+def test_mistakes_of_file_and_environment_are_told_together() -> None:
+    told = problems("dns: {prt: 1}", COPDNS_DNS__PORT="no", COPDNS_WEB__LISTEN="[::1", PATH="/bin")
+    assert told == [
+        'COPDNS_DNS__PORT: dns.port: is "no"; write a whole number',
+        'COPDNS_WEB__LISTEN: web.listen: is "[::1"; write a list: [one, two]',
+        "1:7: dns.prt: is no key that is known here; did you mean port?",
+    ]
+
+
+def test_variables_of_others_pass_by() -> None:
+    assert loaded("", COPDNS_BUILD="7", DNS__PORT="1", HOME="/root") == Settings()
+
+
+def test_paths_are_taken_from_the_folder_of_the_file() -> None:
+    found = loaded(
+        "household: family.yaml\ndata: var\nlists:\n"
+        "- {slug: a, path: a.txt, category: games, format: domains, match: subtree}\n"
+        "- {slug: b, path: /srv/b.txt, category: games, format: domains, match: subtree}\n"
+    )
+    assert (found.household, found.data) == ("/etc/copdns/family.yaml", "/etc/copdns/var")
+    assert [each.path for each in found.lists] == ["/etc/copdns/a.txt", "/srv/b.txt"]
+
+
+def test_the_reference_file_shows_every_setting_at_its_default() -> None:
+    file = ROOT / "config/reference.yaml"
+    text = file.read_text()
+    assert load(text, FILE, {}) == Settings()
+    assert [key for key, _ in settings() if f"{key.rpartition('.')[2]}:" not in text] == []
+
+
+def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
+    file = ROOT / "config/home.yaml"
+    found = load(file.read_text(), str(file), {})
+    assert found.dns.listen == ("127.0.0.1", "::1")
+    assert found.web.listen == ("127.0.0.1",)
+    assert (found.dns.port, found.web.port) == (5300, 8053)
+    assert Path(found.household) == ROOT / "config/household-example.yaml"
+    assert found.rebinding.allow == ()
+
+
+def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
+    page = (ROOT / "docs/settings.md").read_text()
+    lacking = [
+        key
+        for key, field in (*settings(), *settings(ListFile))
+        if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
+    ]
+    assert lacking == []
+
+
+def test_the_schema_speaks_of_every_section() -> None:
+    assert set(schema()["properties"]) == set(Settings.model_fields)
+    assert schema()["$defs"]["DnsSettings"]["properties"]["allow"]["default"][0] == "127.0.0.0/8"
