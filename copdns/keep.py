@@ -1,0 +1,97 @@
+"""Decide what is kept of one look-up: a row, a count, both or nothing (docs/privacy.md).
+
+Every trace on disk of what someone asked passes through here.  Pure, and called for every
+query, so plain tuples and no loops.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from copdns.model import Action, PrivacyMode, Verdict
+
+ROUNDED = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
+
+
+class Row(NamedTuple):
+    """One look-up as the log keeps it.
+
+    at: seconds since the epoch; a multiple of 300 unless the mode was `full`.
+    device: an id, "" unless the mode was `full`; the client's address is never here.
+    qtype: the number on the wire.  rule: what matched, as written.
+    via: the CNAME or SVCB target that decided.
+    """
+
+    at: int
+    household: str
+    profile: str
+    device: str
+    qname: str
+    qtype: int
+    action: str
+    reason: str
+    category: str
+    service: str
+    list: str
+    rule: str
+    via: str
+
+
+class CountKey(NamedTuple):
+    """What look-ups are counted by.  hour: hours since the epoch."""
+
+    household: str
+    profile: str
+    hour: int
+    action: str
+    reason: str
+    category: str
+
+
+def kept(
+    mode: PrivacyMode,
+    household: str,
+    profile: str,
+    device: str,
+    qname: str,
+    qtype: int,
+    verdict: Verdict,
+    now: float,
+) -> Row | None:
+    """Return the row to keep, or None.  household, profile, device: ids."""
+    # A child who looks for help must be able to trust that nobody can ever see it.
+    if verdict.unwatched:
+        return None
+    if mode is PrivacyMode.FULL:
+        at = int(now)
+    elif mode is PrivacyMode.BLOCKED and verdict.action in (Action.BLOCK, Action.REFUSE):
+        at = int(now) // ROUNDED * ROUNDED
+        device = ""
+    else:
+        return None
+    return Row(
+        at,
+        household,
+        profile,
+        device,
+        qname,
+        qtype,
+        verdict.action,
+        verdict.reason,
+        verdict.category,
+        verdict.service,
+        verdict.list,
+        verdict.rule,
+        verdict.via,
+    )
+
+
+def counted(
+    mode: PrivacyMode, household: str, profile: str, verdict: Verdict, now: float
+) -> CountKey | None:
+    """Return what to count the look-up under, or None."""
+    if verdict.unwatched or mode is PrivacyMode.OFF:
+        return None
+    return CountKey(
+        household, profile, int(now) // 3600, verdict.action, verdict.reason, verdict.category
+    )
