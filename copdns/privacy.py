@@ -1,0 +1,142 @@
+"""The rules that no guardian can hurry past: a full log, and a lower age band (docs/privacy.md).
+
+`adopt` stands at the one door to the store, so that pages, commands, imports and restores all
+obey; the rest is what it is made of, for those who ask beforehand.  Pure: `now` is given, in
+seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from copdns.errors import PrivacyError
+from copdns.model import Band, BandChange, FullLog, PrivacyMode, Profile
+
+DAY = 86_400
+NOTICE = DAY  # between announcing and doing
+LONGEST = 7 * DAY
+ONCE_IN = 30 * DAY  # from start to start
+
+ANNOUNCED_FROM = 13  # years: old enough to be told before
+CONSENT_FROM = 16  # years: old enough to be asked
+
+
+def default_mode(band: Band | None) -> PrivacyMode:
+    """Return what is kept unless someone chose otherwise; None is a guest."""
+    if band is None or band.age >= ANNOUNCED_FROM:
+        return PrivacyMode.COUNTS
+    return PrivacyMode.BLOCKED
+
+
+def request_full(profile: Profile, history: Sequence[FullLog], now: int, days: int = 7) -> FullLog:
+    """Return the stretch that a full log asked for now would cover; raise PrivacyError.
+
+    history: every stretch that was ever granted to the profile.  days: 1 to 7.
+    """
+    return _granted(profile, profile.band_at(now), history, FullLog(now, now + days * DAY), now)
+
+
+def change_band(profile: Profile, band: Band, now: int) -> Profile:
+    """Return the profile with another age band: at once, or announced when that lowers it.
+
+    Below 13 the announcement would protect nobody: a full log needs none there.  A repeated
+    announcement keeps its moment.  A running full log ends where the new band needs consent.
+    """
+    profile = due(profile, now)
+    if profile.band.age >= ANNOUNCED_FROM and band.age < profile.band.age:
+        pending = profile.band_change
+        if pending is not None and pending.band is band:
+            return profile
+        return replace(profile, band_change=BandChange(band, now + NOTICE))
+    full_log = None if _outgrown(profile.band, band) else profile.full_log
+    return replace(profile, band=band, band_change=None, full_log=full_log)
+
+
+def due(profile: Profile, now: int) -> Profile:
+    """Return the profile with an announced band in force when its moment has come."""
+    change = profile.band_change
+    if change is None or now < change.at:
+        return profile
+    return replace(profile, band=change.band, band_change=None)
+
+
+def adopt(old: Profile | None, new: Profile, history: Sequence[FullLog], now: int) -> Profile:
+    """Return what may be stored of a profile that came from anywhere; raise PrivacyError.
+
+    old: the stored one, None for a new profile.  history: as for `request_full`.
+    A full log that differs from the stored one is a request for it, from its own start on when
+    that is later; one that is over, is dropped.  A lower band becomes an announcement.
+    """
+    if new.privacy is PrivacyMode.FULL:
+        raise PrivacyError(
+            f"profile {new.id!r}: privacy cannot be `full`; ask for a full log of 1 to 7 days"
+        )
+    new = due(new, now)
+    old = due(old, now) if old is not None else None
+    adopted = _adopt_band(old or replace(new, band_change=None), new, now)
+    asked = replace(adopted, full_log=new.full_log)
+    return replace(adopted, full_log=_adopt_full_log(old, asked, history, now))
+
+
+def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
+    """Both without a change that is due: a moment in the past must not pass for a notice."""
+    if new.band is not old.band:
+        return change_band(replace(new, band=old.band, band_change=old.band_change), new.band, now)
+    change = new.band_change
+    if change is None or change == old.band_change:
+        return new
+    if change.band.age >= new.band.age:
+        raise PrivacyError(
+            f"profile {new.id!r}: only a lower age band is announced; set band {change.band} itself"
+        )
+    if new.band.age < ANNOUNCED_FROM:
+        return new
+    return replace(new, band_change=BandChange(change.band, max(change.at, now + NOTICE)))
+
+
+def _adopt_full_log(
+    old: Profile | None, new: Profile, history: Sequence[FullLog], now: int
+) -> FullLog | None:
+    wanted = new.full_log
+    if wanted is None or wanted.end <= wanted.start:
+        return None
+    if old is not None and old.full_log is not None:
+        stored = old.full_log
+        if wanted.start == stored.start and wanted.end <= stored.end:  # as it was, or shorter
+            return None if _outgrown(old.band, new.band) else wanted
+        history = (*history, stored)
+    if wanted.end <= now:
+        return None
+    return _granted(new, new.band, history, replace(wanted, start=max(wanted.start, now)), now)
+
+
+def _outgrown(old: Band, new: Band) -> bool:
+    return old.age < CONSENT_FROM <= new.age
+
+
+def _granted(
+    profile: Profile, band: Band, history: Sequence[FullLog], wanted: FullLog, now: int
+) -> FullLog:
+    """Return the wanted stretch, moved behind its announcement; raise PrivacyError."""
+    if band.age >= CONSENT_FROM:
+        raise PrivacyError(
+            f"profile {profile.id!r}: from 16 on a full log needs consent on their own device"
+        )
+    length = wanted.end - wanted.start
+    if not 0 < length <= LONGEST:
+        raise PrivacyError(f"profile {profile.id!r}: a full log lasts 7 days at most")
+    notice = NOTICE if band.age >= ANNOUNCED_FROM else 0
+    start = max(wanted.start, now + notice)
+    near = [each.start for each in history if abs(start - each.start) < ONCE_IN]
+    if near:
+        raise PrivacyError(
+            f"profile {profile.id!r}: a full log is possible once in 30 days;"
+            f" the next may start at {_when(max(near) + ONCE_IN)}"
+        )
+    return FullLog(start, start + length)
+
+
+def _when(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
