@@ -1,0 +1,168 @@
+"""Open a SQLite database of the data folder, private to its owner and at its newest schema.
+
+Every connection of copdns comes from here: WAL, so that readers never wait for the writer, and
+secure_delete, so that what was deleted is gone from the file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from copdns.errors import StoreError
+
+BUSY = 5.0  # seconds to wait for another process
+
+_NO_ACCESS = "let the user who runs copdns own this folder, or choose another with --data DIR"
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another process keeps it busy: try again in a moment",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: move it away and restore a backup",
+    sqlite3.SQLITE_NOTADB: "it is no database of copdns: move it away, or restore a backup",
+    sqlite3.SQLITE_FULL: "the disk is full: make room on it",
+    sqlite3.SQLITE_IOERR: "the disk fails or is full: check it",
+    sqlite3.SQLITE_READONLY: _NO_ACCESS,
+    sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
+    sqlite3.SQLITE_PERM: _NO_ACCESS,
+}
+_UNKNOWN = "if that stays, restore a backup"
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def open_database(
+    path: Path, migrations: Migrations, *, durable: bool = False, busy: float = BUSY
+) -> sqlite3.Connection:
+    """Return a connection in autocommit mode; make and migrate the file first where needed.
+
+    durable: a commit survives a power cut, at the price of a wait for the disk; without it a
+        commit survives the death of the process.  busy: seconds to wait for other processes.
+    Raises StoreError.  The connection may move between threads; one uses it at a time.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(path.parent):
+            path.touch(mode=0o600)  # SQLite gives the -wal and -shm files the mode of this one
+            connection = _connect(path, busy)
+            try:
+                _settle(connection, durable)
+                _migrate(connection, path, migrations)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+    except (OSError, sqlite3.Error) as error:
+        raise store_error(path, error) from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from making, migrating or moving a database of the folder.
+
+    SQLite's own locks do not cover the first switch to WAL, nor the renaming of a file.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + BUSY
+        while not _locked(handle):
+            if time.monotonic() > deadline:
+                raise StoreError(f"{folder}: {_REMEDIES[sqlite3.SQLITE_BUSY]}")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write as the only writer from the first statement on: what is read inside stays true."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have rolled it back already
+            connection.execute("rollback")
+        raise
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read several tables as they stood at one moment."""
+    connection.execute("begin")
+    try:
+        yield
+    finally:
+        connection.execute("rollback")
+
+
+def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
+    """Return the error for people: which file, what happened, what to do."""
+    if isinstance(error, OSError):
+        return StoreError(f"{path}: {error.strerror or error}; {_NO_ACCESS}")
+    return StoreError(f"{path}: {error}; {_REMEDIES.get(_code(error), _UNKNOWN)}")
+
+
+def is_broken(error: BaseException | None) -> bool:
+    """Tell whether the file itself is at fault, so that trying again cannot help."""
+    if isinstance(error, StoreError):
+        error = error.__cause__
+    return isinstance(error, sqlite3.Error) and _code(error) in _BROKEN
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary result code; 0 for errors that Python's own module raises."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _connect(path: Path, busy: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",  # never makes a file: its mode would be wrong
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=busy,
+    )
+
+
+def _settle(connection: sqlite3.Connection, durable: bool) -> None:
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma secure_delete = on")
+    connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    # Neither plugins nor settings of another program's sqlite-utils have a say here.
+    database = Database(connection, recursive_triggers=False, execute_plugins=False)
+    newer = {each.name for each in migrations.applied(database)} - _names(migrations)
+    if newer:
+        raise StoreError(
+            f"{path}: made by a newer copdns ({', '.join(sorted(newer))}): install that one"
+            " again, or restore a backup from before"
+        )
+    if migrations.pending(database):
+        with transaction(connection):
+            migrations.apply(database)
+
+
+def _names(migrations: Migrations) -> set[str]:
+    """Return the names of all migrations: those that are pending in an empty database."""
+    empty = Database(memory=True, execute_plugins=False)
+    try:
+        return {each.name for each in migrations.pending(empty)}
+    finally:
+        empty.close()

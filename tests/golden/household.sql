@@ -1,0 +1,117 @@
+CREATE TABLE household (
+    household text primary key,
+    name text not null,
+    timezone text not null,
+    guest text not null,
+    protected text not null,
+    revision integer not null
+) without rowid;
+
+CREATE TABLE profile (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    name text not null,
+    band text not null,
+    tags text not null,
+    security integer not null,
+    categories text not null,
+    services text not null,
+    contacts text not null,
+    safe_search text not null,
+    no_safe_search integer not null,
+    bypass integer not null,
+    canaries text not null,
+    "default" text not null,
+    block_mode text not null,
+    privacy text not null,
+    full_log_start integer,
+    full_log_end integer,
+    band_change_to text,
+    band_change_at integer,
+    max_ttl integer,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE device (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    name text not null,
+    profile text not null,
+    addresses text not null,
+    primary key (household, id),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;
+
+CREATE TABLE rule (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    action text not null,
+    target text not null,
+    scope text not null,
+    over_security integer not null,
+    unsafe_search integer not null,
+    note text not null,
+    created integer not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE own_service (
+    household text not null references household on delete cascade,
+    slug text not null,
+    position integer not null,
+    title text not null,
+    names text not null,
+    contact text not null,
+    primary key (household, slug)
+) without rowid;
+
+CREATE TABLE local_name (
+    household text not null references household on delete cascade,
+    name text not null,
+    position integer not null,
+    addresses text not null,
+    primary key (household, name)
+) without rowid;
+
+CREATE TABLE name_rewrite (
+    household text not null references household on delete cascade,
+    matcher text not null,
+    position integer not null,
+    target text not null,
+    primary key (household, matcher)
+) without rowid;
+
+CREATE TABLE split_upstream (
+    household text not null references household on delete cascade,
+    name text not null,
+    position integer not null,
+    upstreams text not null,
+    primary key (household, name)
+) without rowid;
+
+CREATE TABLE full_log_history (
+    household text not null,
+    profile text not null,
+    starts integer not null,
+    ends integer not null,
+    primary key (household, profile, starts)
+) without rowid;
+
+CREATE TABLE former_profile (
+    household text not null,
+    id text not null,
+    band text not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE change (
+    id integer primary key,
+    household text not null,
+    revision integer not null,
+    at integer not null,
+    author text not null,
+    what text not null
+);

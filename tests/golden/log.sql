@@ -1,0 +1,36 @@
+CREATE TABLE lookup (
+    id integer primary key autoincrement,
+    at integer not null,
+    household text not null,
+    profile text not null,
+    device text not null,
+    qname text not null,
+    qtype integer not null,
+    action text not null,
+    reason text not null,
+    category text not null,
+    service text not null,
+    list text not null,
+    rule text not null,
+    via text not null
+);
+
+CREATE INDEX lookup_at on lookup (at);
+
+CREATE TABLE lookup_count (
+    household text not null,
+    profile text not null,
+    hour integer not null,
+    action text not null,
+    reason text not null,
+    category text not null,
+    n integer not null,
+    primary key (household, profile, hour, action, reason, category)
+) without rowid;
+
+CREATE TABLE erasure (
+    id integer primary key autoincrement,
+    household text not null,
+    profile text not null,
+    at integer not null
+);

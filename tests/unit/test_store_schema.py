@@ -1,0 +1,58 @@
+"""The schemas as they stand, for review: a migration shows here as a readable difference.
+
+Rewrite tests/golden after a migration with `python tests/unit/test_store_schema.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlite_utils import Migrations
+
+from copdns.store.db import open_database
+from copdns.store.migrations import HOUSEHOLD, LOG
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
+OWN = re.compile(r"_?sqlite_")  # tables of SQLite and of sqlite-utils
+
+
+def schema(folder: Path, migrations: Migrations) -> str:
+    with closing(open_database(folder / "new.db", migrations)) as connection:
+        found = connection.execute(
+            "select tbl_name, sql from sqlite_master where sql is not null order by rowid"
+        ).fetchall()
+    indent = re.compile(r"\n {8}")
+    return "\n".join(indent.sub("\n", sql) + ";\n" for name, sql in found if not OWN.match(name))
+
+
+@pytest.mark.parametrize(("file", "migrations"), FILES)
+def test_migrations_add_up_to_the_golden_schema(
+    tmp_path: Path, file: str, migrations: Migrations
+) -> None:
+    assert schema(tmp_path, migrations) == (GOLDEN / file).read_text()
+
+
+@pytest.mark.parametrize(("file", "migrations"), FILES)
+def test_every_table_belongs_to_a_household(
+    tmp_path: Path, file: str, migrations: Migrations
+) -> None:
+    tables = re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", schema(tmp_path, migrations), re.DOTALL)
+    assert tables
+    for name, columns in tables:
+        assert "household text" in columns, f"{file}: {name}"
+
+
+@pytest.mark.parametrize(("file", "migrations"), FILES)
+def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: Migrations) -> None:
+    assert schema(tmp_path, migrations) == schema(tmp_path, migrations)
+
+
+if __name__ == "__main__":
+    for name, steps in FILES:
+        with TemporaryDirectory() as folder:
+            (GOLDEN / name).write_text(schema(Path(folder), steps))
