@@ -1,0 +1,240 @@
+"""The household of `household.db`: whole values out, edits in.
+
+An edit is a pure function from one household to the next.  It runs inside one transaction that
+starts by becoming the only writer, so two processes that edit at once both win, one after the
+other; and what it gives passes `privacy.adopt`, so no way in gets past the rules there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, Self, TypeVar
+
+from copdns.errors import HouseholdError, StoreError
+from copdns.model import Band, FullLog, Household, Profile
+from copdns.privacy import adopt, due
+from copdns.store.db import open_database, snapshot, store_error, transaction
+from copdns.store.migrations import HOUSEHOLD
+from copdns.store.tables import load, odd_row, write
+
+FILE = "household.db"
+
+T = TypeVar("T")
+
+
+class Change(NamedTuple):
+    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
+
+    revision: int
+    at: int
+    author: str
+    what: str
+
+
+class HouseholdStore:
+    """One connection and the thread that it lives in; all methods raise StoreError."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the database of a data folder, making or migrating it where needed; blocks."""
+        path = folder / FILE
+        # A rule that a parent saved survives a pulled plug: changes are rare enough to wait.
+        connection = open_database(path, HOUSEHOLD, durable=True)
+        connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
+        return cls(path, connection)
+
+    def close(self) -> None:
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def households(self) -> tuple[str, ...]:
+        """Return the ids of all households, sorted."""
+        return await self._run(_ids)
+
+    async def household(self, household_id: str) -> Household | None:
+        def read(connection: sqlite3.Connection) -> Household | None:
+            with snapshot(connection):
+                return load(connection, household_id)
+
+        return await self._run(read)
+
+    async def change(
+        self,
+        household_id: str,
+        edit: Callable[[Household], Household],
+        *,
+        author: str,
+        what: str,
+        now: int,
+    ) -> Household:
+        """Return the household as stored after an edit, which may raise HouseholdError.
+
+        edit: runs in another thread.  Its result's revision is ignored; when nothing else
+            changed either, nothing is written.  what: for the audit, in people's words.
+        now: seconds since the epoch.  Raises PrivacyError as `privacy.adopt` does.
+        """
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                before = load(connection, household_id)
+                if before is None:
+                    raise HouseholdError(f"there is no household {household_id!r}")
+                after = _adopted(connection, before, edit(before), now)
+                if after == before:
+                    return before
+                return _store(connection, before, after, Change(0, now, author, what))
+
+        return await self._run(work)
+
+    async def create(self, household: Household, author: str, now: int) -> Household:
+        """Return a new household as stored; raise HouseholdError when its id is taken."""
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                before = load(connection, household.id)
+                if before is not None:
+                    raise HouseholdError(f"there is a household {household.id!r} already")
+                nobody = Household(household.id, household.name)
+                after = _adopted(connection, nobody, household, now)
+                return _store(connection, None, after, Change(0, now, author, "created"))
+
+        return await self._run(work)
+
+    async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
+        """Return the newest lines of the audit, the newest last."""
+        return await self._run(lambda connection: _changes(connection, household_id, limit))
+
+    async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
+        """Return every full log that was ever granted to a profile of this id."""
+        return await self._run(lambda connection: _history(connection, household_id, profile_id))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, work, self._connection)
+        except sqlite3.Error as error:
+            raise store_error(self.path, error) from error
+        except StoreError as error:
+            raise StoreError(f"{self.path}: {error}") from error
+
+
+def _lenient(octets: bytes) -> str:
+    return octets.decode(errors="surrogateescape")
+
+
+def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    rows = connection.execute("select household from household order by household")
+    return tuple(household_id for (household_id,) in rows)
+
+
+def _adopted(
+    connection: sqlite3.Connection, before: Household, after: Household, now: int
+) -> Household:
+    """Return what may be stored of an edited household, with the revision it had."""
+    if after.id != before.id:
+        raise HouseholdError(f"household {before.id!r} cannot become {after.id!r}")
+    profiles = tuple(_adopted_profile(connection, before, each, now) for each in after.profiles)
+    return replace(after, profiles=profiles, revision=before.revision)
+
+
+def _adopted_profile(
+    connection: sqlite3.Connection, before: Household, profile: Profile, now: int
+) -> Profile:
+    old = before.profile(profile.id)
+    if profile == old:
+        return profile
+    history = _history(connection, before.id, profile.id)
+    return adopt(old or _former(connection, before.id, profile), profile, history, now)
+
+
+def _store(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> Household:
+    """Write one revision: the tables, what outlives them, and the line of the audit."""
+    after = replace(after, revision=after.revision + 1)
+    write(connection, before, after)
+    _remember(connection, before, after, change.at)
+    connection.execute(
+        "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
+        (after.id, after.revision, change.at, change.author, change.what),
+    )
+    return after
+
+
+def _remember(
+    connection: sqlite3.Connection, before: Household | None, after: Household, now: int
+) -> None:
+    """Keep what must hold even when a profile is removed and made again."""
+    connection.executemany(
+        """
+        insert or ignore into full_log_history (household, profile, starts, ends)
+        values (?, ?, ?, ?)
+        """,
+        [
+            (after.id, profile.id, profile.full_log.start, profile.full_log.end)
+            for profile in after.profiles
+            if profile.full_log is not None
+        ],
+    )
+    connection.executemany(
+        "insert or replace into former_profile (household, id, band) values (?, ?, ?)",
+        [
+            (after.id, profile.id, due(profile, now).band)
+            for profile in (before.profiles if before is not None else ())
+            if after.profile(profile.id) is None
+        ],
+    )
+
+
+def _history(
+    connection: sqlite3.Connection, household_id: str, profile_id: str
+) -> tuple[FullLog, ...]:
+    rows = connection.execute(
+        """
+        select starts, ends from full_log_history
+         where household = ? and profile = ? order by starts
+        """,
+        (household_id, profile_id),
+    )
+    return tuple(FullLog(starts, ends) for starts, ends in rows)
+
+
+def _former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
+    """Return what binds a profile whose id was used before: it starts from that one's band."""
+    row = connection.execute(
+        "select band from former_profile where household = ? and id = ?",
+        (household_id, profile.id),
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        return Profile(profile.id, profile.name, Band(row[0]))
+    except ValueError as error:
+        raise odd_row("former_profile", profile.id, household_id, error) from error
+
+
+def _changes(connection: sqlite3.Connection, household_id: str, limit: int) -> tuple[Change, ...]:
+    rows = connection.execute(
+        """
+        select revision, at, author, what from change
+         where household = ? order by id desc limit ?
+        """,
+        (household_id, limit),
+    ).fetchall()
+    return tuple(Change(*row) for row in reversed(rows))

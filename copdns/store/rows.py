@@ -1,0 +1,291 @@
+"""Each table of `household.db`: its SQL, and how its rows are values of `model`.
+
+Text is checked on the way in: a database may have been edited by hand, or come from a disk that
+fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from copdns.model import (
+    Band,
+    BandChange,
+    BlockMode,
+    Contact,
+    Default,
+    Device,
+    FullLog,
+    LocalName,
+    Match,
+    Matcher,
+    NameRewrite,
+    OwnService,
+    PrivacyMode,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+
+Cell = str | int | None
+Cells = tuple[Cell, ...]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[T]):
+    """One table, whose rows are the values of one field of `Household`, in their order.
+
+    cells: a value's columns, the key first.  value: the reverse; ValueError for odd cells.
+    select, write, delete: take (household), (household, position, *cells), (household, key).
+    """
+
+    name: str
+    field: str
+    select: str
+    write: str
+    delete: str
+    cells: Callable[[T], Cells]
+    value: Callable[[Cells], T]
+
+
+def text(cell: object) -> str:
+    """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
+    if not isinstance(cell, str):
+        raise ValueError(f"{cell!r} is no text")
+    cell.encode()
+    return cell
+
+
+def number(cell: object) -> int:
+    if not isinstance(cell, int):
+        raise ValueError(f"{cell!r} is no whole number")
+    return cell
+
+
+def texts(cell: object) -> tuple[str, ...]:
+    items = json.loads(text(cell))
+    if not isinstance(items, list):
+        raise ValueError(f"{cell!r} is no list")
+    return tuple(text(item) for item in items)
+
+
+def _pairs(cell: object) -> tuple[tuple[str, str], ...]:
+    pairs = json.loads(text(cell))
+    if not isinstance(pairs, dict):
+        raise ValueError(f"{cell!r} is no mapping")
+    return tuple((key, text(value)) for key, value in pairs.items())
+
+
+def as_json(items: Iterable[str]) -> str:
+    return json.dumps(list(items), ensure_ascii=False)
+
+
+def _matcher(cell: object) -> Matcher:
+    """Undo `str(Matcher)`; a normal form holds neither "=" nor "*"."""
+    written = text(cell)
+    if written.startswith("="):
+        return Matcher(written[1:], Match.EXACT)
+    if written.startswith("*."):
+        return Matcher(written[2:], Match.BELOW)
+    return Matcher(written)
+
+
+def _target(cell: object) -> Matcher | str:
+    written = text(cell)
+    return written if "/" in written else _matcher(written)  # a normal form holds no "/"
+
+
+def _profile_cells(profile: Profile) -> Cells:
+    full, change = profile.full_log, profile.band_change
+    return (
+        profile.id,
+        profile.name,
+        profile.band,
+        as_json(sorted(profile.tags)),
+        profile.security,
+        as_json(sorted(profile.categories)),
+        as_json(sorted(profile.services)),
+        as_json(sorted(profile.contacts)),
+        json.dumps(dict(profile.safe_search)),
+        profile.no_safe_search,
+        profile.bypass,
+        as_json(sorted(profile.canaries)),
+        profile.default,
+        profile.block_mode,
+        profile.privacy,
+        full.start if full else None,
+        full.end if full else None,
+        change.band if change else None,
+        change.at if change else None,
+        profile.max_ttl,
+    )
+
+
+def _profile(cells: Cells) -> Profile:
+    full_start, full_end, change_to, change_at, max_ttl = cells[15:]
+    return Profile(
+        id=text(cells[0]),
+        name=text(cells[1]),
+        band=Band(text(cells[2])),
+        tags=frozenset(texts(cells[3])),
+        security=bool(number(cells[4])),
+        categories=frozenset(texts(cells[5])),
+        services=frozenset(texts(cells[6])),
+        contacts=frozenset(Contact(each) for each in texts(cells[7])),
+        safe_search=_pairs(cells[8]),
+        no_safe_search=bool(number(cells[9])),
+        bypass=bool(number(cells[10])),
+        canaries=frozenset(texts(cells[11])),
+        default=Default(text(cells[12])),
+        block_mode=BlockMode(text(cells[13])),
+        privacy=PrivacyMode(text(cells[14])),
+        full_log=None if full_start is None else FullLog(number(full_start), number(full_end)),
+        band_change=None
+        if change_to is None
+        else BandChange(Band(text(change_to)), number(change_at)),
+        max_ttl=None if max_ttl is None else number(max_ttl),
+    )
+
+
+PROFILE = Table[Profile](
+    name="profile",
+    field="profiles",
+    select="""
+        select id, name, band, tags, security, categories, services, contacts, safe_search,
+               no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
+               full_log_end, band_change_to, band_change_at, max_ttl
+          from profile where household = ? order by position""",
+    write="""
+        insert or replace into profile (
+               household, position,
+               id, name, band, tags, security, categories, services, contacts, safe_search,
+               no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
+               full_log_end, band_change_to, band_change_at, max_ttl)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    delete="delete from profile where household = ? and id = ?",
+    cells=_profile_cells,
+    value=_profile,
+)
+
+DEVICE = Table[Device](
+    name="device",
+    field="devices",
+    select="""
+        select id, name, profile, addresses
+          from device where household = ? order by position""",
+    write="""
+        insert or replace into device (household, position, id, name, profile, addresses)
+        values (?, ?, ?, ?, ?, ?)""",
+    delete="delete from device where household = ? and id = ?",
+    cells=lambda device: (device.id, device.name, device.profile, as_json(device.addresses)),
+    value=lambda cells: Device(text(cells[0]), text(cells[1]), text(cells[2]), texts(cells[3])),
+)
+
+RULE = Table[Rule](
+    name="rule",
+    field="rules",
+    select="""
+        select id, action, target, scope, over_security, unsafe_search, note, created
+          from rule where household = ? order by position""",
+    write="""
+        insert or replace into rule (
+               household, position,
+               id, action, target, scope, over_security, unsafe_search, note, created)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    delete="delete from rule where household = ? and id = ?",
+    cells=lambda rule: (
+        rule.id,
+        rule.action,
+        str(rule.target),
+        rule.scope,
+        rule.over_security,
+        rule.unsafe_search,
+        rule.note,
+        rule.created,
+    ),
+    value=lambda cells: Rule(
+        id=text(cells[0]),
+        action=RuleAction(text(cells[1])),
+        target=_target(cells[2]),
+        scope=text(cells[3]),
+        over_security=bool(number(cells[4])),
+        unsafe_search=bool(number(cells[5])),
+        note=text(cells[6]),
+        created=number(cells[7]),
+    ),
+)
+
+OWN_SERVICE = Table[OwnService](
+    name="own_service",
+    field="services",
+    select="""
+        select slug, title, names, contact
+          from own_service where household = ? order by position""",
+    write="""
+        insert or replace into own_service (household, position, slug, title, names, contact)
+        values (?, ?, ?, ?, ?, ?)""",
+    delete="delete from own_service where household = ? and slug = ?",
+    cells=lambda service: (
+        service.slug,
+        service.title,
+        as_json(str(each) for each in service.names),
+        service.contact,
+    ),
+    value=lambda cells: OwnService(
+        slug=text(cells[0]),
+        title=text(cells[1]),
+        names=tuple(_matcher(each) for each in texts(cells[2])),
+        contact=Contact(text(cells[3])),
+    ),
+)
+
+LOCAL_NAME = Table[LocalName](
+    name="local_name",
+    field="local_names",
+    select="select name, addresses from local_name where household = ? order by position",
+    write="""
+        insert or replace into local_name (household, position, name, addresses)
+        values (?, ?, ?, ?)""",
+    delete="delete from local_name where household = ? and name = ?",
+    cells=lambda local: (local.name, as_json(local.addresses)),
+    value=lambda cells: LocalName(text(cells[0]), texts(cells[1])),
+)
+
+NAME_REWRITE = Table[NameRewrite](
+    name="name_rewrite",
+    field="rewrites",
+    select="select matcher, target from name_rewrite where household = ? order by position",
+    write="""
+        insert or replace into name_rewrite (household, position, matcher, target)
+        values (?, ?, ?, ?)""",
+    delete="delete from name_rewrite where household = ? and matcher = ?",
+    cells=lambda rewrite: (str(rewrite.matcher), rewrite.target),
+    value=lambda cells: NameRewrite(_matcher(cells[0]), text(cells[1])),
+)
+
+SPLIT_UPSTREAM = Table[SplitUpstream](
+    name="split_upstream",
+    field="split_upstreams",
+    select="select name, upstreams from split_upstream where household = ? order by position",
+    write="""
+        insert or replace into split_upstream (household, position, name, upstreams)
+        values (?, ?, ?, ?)""",
+    delete="delete from split_upstream where household = ? and name = ?",
+    cells=lambda split: (split.name, as_json(split.upstreams)),
+    value=lambda cells: SplitUpstream(text(cells[0]), texts(cells[1])),
+)
+
+TABLES: tuple[Table[Any], ...] = (
+    PROFILE,
+    DEVICE,
+    RULE,
+    OWN_SERVICE,
+    LOCAL_NAME,
+    NAME_REWRITE,
+    SPLIT_UPSTREAM,
+)

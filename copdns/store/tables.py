@@ -1,0 +1,109 @@
+"""Read a household from its tables, whole, and write it by difference."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from copdns.errors import HouseholdError, StoreError
+from copdns.model import Household
+from copdns.store.rows import TABLES, Cell, Cells, T, Table, as_json, number, text, texts
+
+
+def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
+    """Return a household as stored; raise StoreError for what is no value of ours."""
+    row = connection.execute(
+        "select name, timezone, guest, protected, revision from household where household = ?",
+        (household_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    fields: dict[str, Any] = {
+        table.field: tuple(_values(connection, table, household_id)) for table in TABLES
+    }
+    try:
+        return Household(
+            id=household_id,
+            name=text(row[0]),
+            timezone=text(row[1]),
+            guest=text(row[2]),
+            protected=texts(row[3]),
+            revision=number(row[4]),
+            **fields,
+        )
+    except ValueError as error:
+        raise odd_row("household", household_id, household_id, error) from error
+
+
+def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) -> Iterator[T]:
+    for row in connection.execute(table.select, (household_id,)):
+        try:
+            yield table.value(row)
+        except ValueError as error:
+            raise odd_row(table.name, row[0], household_id, error) from error
+
+
+def odd_row(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
+    """Return the error for a row that was edited by hand, or that a bad disk changed."""
+    return StoreError(
+        f"table {table}, row {key!r} of household {household_id!r}: {error};"
+        " correct that row, or restore a backup"
+    )
+
+
+def write(connection: sqlite3.Connection, before: Household | None, after: Household) -> None:
+    """Write what differs; before: as stored, None for a new household.
+
+    Raises HouseholdError, before anything is written, for what the tables cannot hold.
+    """
+    changes = [(table, _rows(table, before), _rows(table, after)) for table in TABLES]
+    _check_devices(after)
+    _write_household(connection, after)
+    for table, old, new in changes:
+        connection.executemany(table.delete, [(after.id, key) for key in old.keys() - new.keys()])
+        connection.executemany(
+            table.write, [(after.id, *row) for key, row in new.items() if old.get(key) != row]
+        )
+
+
+def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
+    """Return (position, *cells) by key."""
+    rows: dict[Cell, Cells] = {}
+    for position, value in enumerate(getattr(household, table.field) if household else ()):
+        cells = table.cells(value)
+        if cells[0] in rows:
+            raise HouseholdError(
+                f"{table.field}: {cells[0]!r} is there twice; remove or rename one"
+            )
+        rows[cells[0]] = (position, *cells)
+    return rows
+
+
+def _check_devices(household: Household) -> None:
+    for device in household.devices:
+        if household.profile(device.profile) is None:
+            raise HouseholdError(
+                f"device {device.id!r}: there is no profile {device.profile!r}; add it first,"
+                " or give the device to another"
+            )
+
+
+def _write_household(connection: sqlite3.Connection, household: Household) -> None:
+    connection.execute(
+        """
+        insert into household (household, name, timezone, guest, protected, revision)
+        values (?, ?, ?, ?, ?, ?)
+            on conflict (household) do update
+           set name = excluded.name, timezone = excluded.timezone, guest = excluded.guest,
+               protected = excluded.protected, revision = excluded.revision
+        """,
+        (
+            household.id,
+            household.name,
+            household.timezone,
+            household.guest,
+            as_json(household.protected),
+            household.revision,
+        ),
+    )

@@ -1,0 +1,476 @@
+"""A household comes back as it was stored, whoever else was writing and however it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from copdns.errors import HouseholdError, PrivacyError, StoreError
+from copdns.model import (
+    Band,
+    BandChange,
+    BlockMode,
+    Contact,
+    Default,
+    Device,
+    FullLog,
+    Household,
+    LocalName,
+    Match,
+    Matcher,
+    NameRewrite,
+    OwnService,
+    PrivacyMode,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.store.household import Change, HouseholdStore
+
+NOW = 1_800_000_000
+DAY = 86_400
+
+ADA = Profile("ada", "Ada", Band.ADULT)
+TOM = Profile("tom", "Tom", Band.TO_15, tags=frozenset({"kids"}), max_ttl=30)
+MIA = Profile(
+    "mia",
+    "Mia 🦊",
+    Band.TO_9,
+    tags=frozenset({"kids", "small"}),
+    security=False,
+    categories=frozenset({"games", "adult"}),
+    services=frozenset({"chess"}),
+    contacts=frozenset(Contact),
+    safe_search=(("google", "strict"), ("youtube", "moderate")),
+    no_safe_search=True,
+    bypass=True,
+    canaries=frozenset({"relay"}),
+    default=Default.ALLOWLIST,
+    block_mode=BlockMode.PAGE,
+    privacy=PrivacyMode.BLOCKED,
+)
+HOME = Household(
+    id="home",
+    name="Home",
+    timezone="Europe/Vienna",
+    guest="tom",
+    protected=("school.example",),
+    profiles=(MIA, TOM, ADA),
+    devices=(
+        Device("mias-tablet", "Tablet", "mia", ("192.0.2.1", "2001:db8::/64")),
+        Device("tv", "TV", "tom", ()),
+    ),
+    rules=(
+        Rule("r2", RuleAction.BLOCK, Matcher("games.example"), "mia", note="Not now"),
+        Rule("r1", RuleAction.ALLOW, Matcher("a.example", Match.EXACT), "#kids", created=NOW),
+        Rule("r3", RuleAction.BLOCK, Matcher("b.example", Match.BELOW), over_security=True),
+        Rule("r4", RuleAction.BLOCK, "198.51.100.0/24", unsafe_search=True),
+    ),
+    services=(
+        OwnService(
+            "club",
+            "The chess club",
+            (Matcher("club.example"), Matcher("c.example", Match.EXACT)),
+            Contact.KNOWN,
+        ),
+    ),
+    local_names=(LocalName("printer.home.arpa", ("192.0.2.9",)), LocalName("b.home.arpa", ())),
+    rewrites=(NameRewrite(Matcher("old.example", Match.BELOW), "new.example"),),
+    split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
+)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[HouseholdStore]:
+    with HouseholdStore.open(tmp_path) as store:
+        await store.create(HOME, "ada", NOW)
+        yield store
+
+
+@pytest.fixture
+def raw(tmp_path: Path, store: HouseholdStore) -> Iterator[sqlite3.Connection]:
+    """The tables as someone with an editor sees them."""
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
+        yield connection
+
+
+async def change(
+    store: HouseholdStore, edit: Callable[[Household], Household], now: int = NOW
+) -> Household:
+    return await store.change("home", edit, author="ada", what="tried", now=now)
+
+
+def with_profile(profile: Profile) -> Callable[[Household], Household]:
+    def edit(home: Household) -> Household:
+        others = [each for each in home.profiles if each.id != profile.id]
+        return replace(home, profiles=(*others, profile))
+
+    return edit
+
+
+def without_profile(profile_id: str) -> Callable[[Household], Household]:
+    def edit(home: Household) -> Household:
+        return replace(
+            home,
+            guest="",
+            profiles=tuple(each for each in home.profiles if each.id != profile_id),
+            devices=tuple(each for each in home.devices if each.profile != profile_id),
+        )
+
+    return edit
+
+
+# What is stored comes back
+
+
+async def test_a_household_comes_back_as_it_was_stored(
+    tmp_path: Path, store: HouseholdStore
+) -> None:
+    assert await store.household("home") == replace(HOME, revision=1)
+    with HouseholdStore.open(tmp_path) as other:
+        assert await other.household("home") == replace(HOME, revision=1)
+
+
+async def test_a_household_that_nobody_stored_is_none(store: HouseholdStore) -> None:
+    assert await store.household("bos") is None
+
+
+async def test_households_are_told_apart(store: HouseholdStore) -> None:
+    bos = Household("bos", "Bo's", profiles=(replace(MIA, name="Bo"),))
+    await store.create(bos, "bo", NOW)
+    await change(store, lambda home: replace(home, rules=()))
+    assert await store.households() == ("bos", "home")
+    assert await store.household("bos") == replace(bos, revision=1)
+    assert [each.author for each in await store.changes("bos")] == ["bo"]
+
+
+async def test_an_id_is_given_once(store: HouseholdStore) -> None:
+    with pytest.raises(HouseholdError, match="a household 'home' already"):
+        await store.create(Household("home", "Another"), "bo", NOW)
+    assert await store.household("home") == replace(HOME, revision=1)
+
+
+PROFILES = st.lists(
+    st.builds(
+        replace,
+        st.sampled_from([MIA, ADA, TOM]),
+        band=st.sampled_from([Band.TO_6, Band.TO_9]),
+        name=st.text(st.characters(exclude_categories=("Cs",))),
+        categories=st.frozensets(st.sampled_from(["games", "adult"])),
+        max_ttl=st.none() | st.integers(0, 60),
+    ),
+    unique_by=lambda profile: profile.id,
+)
+RULES = st.lists(
+    st.builds(
+        Rule,
+        st.sampled_from("abcdef"),
+        st.sampled_from(RuleAction),
+        st.builds(Matcher, st.sampled_from(["a.example", "b.example"]), st.sampled_from(Match)),
+        note=st.text(st.characters(exclude_categories=("Cs",)), max_size=5),
+    ),
+    unique_by=lambda rule: rule.id,
+)
+HOUSEHOLDS = st.builds(
+    lambda profiles, rules: Household("any", "", profiles=tuple(profiles), rules=tuple(rules)),
+    PROFILES,
+    RULES,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(HOUSEHOLDS, min_size=2, max_size=5))
+def test_any_edit_after_any_other_is_stored_whole(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Household]
+) -> None:
+    async def all_steps(store: HouseholdStore) -> None:
+        await store.create(steps[0], "ada", NOW)
+        for step in steps[1:]:
+            edited = await store.change("any", lambda _, to=step: to, author="", what="", now=NOW)
+            assert replace(edited, revision=0) == step
+            assert await store.household("any") == edited
+
+    with HouseholdStore.open(tmp_path_factory.mktemp("any")) as store:
+        asyncio.run(all_steps(store))
+
+
+# Edits
+
+
+async def test_an_edit_raises_the_revision_and_leaves_a_line_in_the_audit(
+    store: HouseholdStore,
+) -> None:
+    edited = await store.change(
+        "home",
+        lambda home: replace(home, rules=home.rules[1:]),
+        author="ada",
+        what="rule r2 removed",
+        now=NOW + 5,
+    )
+    assert edited == replace(HOME, rules=HOME.rules[1:], revision=2)
+    assert await store.household("home") == edited
+    assert await store.changes("home") == (
+        Change(1, NOW, "ada", "created"),
+        Change(2, NOW + 5, "ada", "rule r2 removed"),
+    )
+
+
+async def test_the_audit_gives_its_newest_lines(store: HouseholdStore) -> None:
+    for number in range(5):
+        await change(store, lambda home, n=number: replace(home, name=str(n)))
+    assert [each.revision for each in await store.changes("home", limit=2)] == [5, 6]
+
+
+async def test_an_edit_that_changes_nothing_leaves_no_trace(store: HouseholdStore) -> None:
+    assert await change(store, lambda home: replace(home, revision=77)) == replace(HOME, revision=1)
+    assert len(await store.changes("home")) == 1
+
+
+async def test_an_edit_that_fails_changes_nothing(store: HouseholdStore) -> None:
+    def refuse(home: Household) -> Household:
+        raise HouseholdError("there is no profile 'bo'")
+
+    with pytest.raises(HouseholdError, match="no profile 'bo'"):
+        await change(store, refuse)
+    assert await change(store, lambda home: replace(home, name="x")) == replace(
+        HOME, name="x", revision=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda home: replace(home, id="bos"), "cannot become 'bos'"),
+        (lambda home: replace(home, profiles=(MIA, MIA)), "profiles: 'mia' is there twice"),
+        (lambda home: replace(home, rules=home.rules * 2), "rules: 'r2' is there twice"),
+        (
+            lambda home: replace(home, profiles=(MIA, ADA)),
+            "device 'tv': there is no profile 'tom'",
+        ),
+    ],
+)
+async def test_a_household_that_contradicts_itself_is_refused(
+    store: HouseholdStore, edit: Callable[[Household], Household], told: str
+) -> None:
+    with pytest.raises(HouseholdError, match=told):
+        await change(store, edit)
+    assert await store.household("home") == replace(HOME, revision=1)
+
+
+async def test_only_a_household_that_is_there_can_be_edited(store: HouseholdStore) -> None:
+    with pytest.raises(HouseholdError, match="no household 'bos'"):
+        await store.change("bos", lambda home: home, author="", what="", now=NOW)
+
+
+async def test_order_is_kept_when_something_is_put_first(store: HouseholdStore) -> None:
+    first = Rule("r0", RuleAction.ALLOW, Matcher("first.example"))
+    await change(store, lambda home: replace(home, rules=(first, *reversed(home.rules))))
+    home = await store.household("home")
+    assert home is not None
+    assert [each.id for each in home.rules] == ["r0", "r4", "r3", "r1", "r2"]
+
+
+async def test_edits_of_one_process_that_come_together_all_count(store: HouseholdStore) -> None:
+    def add(number: int) -> Callable[[Household], Household]:
+        rule = Rule(f"n{number}", RuleAction.BLOCK, Matcher(f"n{number}.example"))
+        return lambda home: replace(home, rules=(*home.rules, rule))
+
+    await asyncio.gather(*[change(store, add(number)) for number in range(20)])
+    home = await store.household("home")
+    assert home is not None
+    assert len(home.rules) == len(HOME.rules) + 20
+    assert home.revision == 21
+
+
+# The privacy rules hold for everything that is written
+
+
+async def test_a_full_log_of_a_teenager_is_announced_however_it_came(
+    store: HouseholdStore,
+) -> None:
+    now = FullLog(NOW, NOW + DAY)
+    home = await change(store, with_profile(replace(TOM, full_log=now)))
+    announced = FullLog(NOW + DAY, NOW + 2 * DAY)
+    assert home.profiles[-1].full_log == announced
+    assert await store.full_logs("home", "tom") == (announced,)
+    assert await store.full_logs("home", "mia") == ()
+
+
+async def test_a_new_household_is_no_way_past_the_announcement(store: HouseholdStore) -> None:
+    watched = replace(TOM, full_log=FullLog(NOW, NOW + DAY))
+    bos = await store.create(Household("bos", "Bo's", profiles=(watched,)), "bo", NOW)
+    assert bos.profiles[0].full_log == FullLog(NOW + DAY, NOW + 2 * DAY)
+
+
+async def test_removing_a_profile_does_not_clear_its_past(store: HouseholdStore) -> None:
+    watched = replace(MIA, full_log=FullLog(NOW, NOW + DAY))
+    await change(store, with_profile(watched))
+    await change(store, without_profile("mia"))
+    later = replace(MIA, full_log=FullLog(NOW + 9 * DAY, NOW + 10 * DAY))
+    with pytest.raises(PrivacyError, match="once in 30 days"):
+        await change(store, with_profile(later), now=NOW + 9 * DAY)
+
+
+async def test_making_a_teenager_anew_as_a_small_child_is_announced(
+    store: HouseholdStore,
+) -> None:
+    await change(store, without_profile("tom"))
+    home = await change(store, with_profile(replace(TOM, band=Band.TO_9)))
+    assert home.profiles[-1] == replace(TOM, band_change=BandChange(Band.TO_9, NOW + DAY))
+
+
+async def test_an_announced_band_is_in_force_from_its_moment_for_whoever_edits(
+    store: HouseholdStore,
+) -> None:
+    await change(store, with_profile(replace(TOM, band=Band.TO_9)))
+    home = await store.household("home")
+    assert home is not None
+    announced = home.profiles[-1]
+    assert announced.band is Band.TO_15
+    home = await change(store, with_profile(replace(announced, name="Thomas")), now=NOW + DAY)
+    assert home.profiles[-1] == replace(TOM, name="Thomas", band=Band.TO_9)
+
+
+async def test_asking_again_for_what_is_announced_changes_nothing(store: HouseholdStore) -> None:
+    first = await change(store, with_profile(replace(TOM, band=Band.TO_9)))
+    again = await change(store, with_profile(replace(TOM, band=Band.TO_9)), now=NOW + 60)
+    assert again == first
+
+
+async def test_nobody_sets_the_full_mode_for_good(store: HouseholdStore) -> None:
+    with pytest.raises(PrivacyError):
+        await change(store, with_profile(replace(MIA, privacy=PrivacyMode.FULL)))
+
+
+# Odd data, other writers, sudden ends
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("update profile set band = 'baby' where id = 'mia'", "table profile, row 'mia'.*'baby'"),
+        ("update profile set tags = '{' where id = 'tom'", "table profile, row 'tom'"),
+        ("update profile set tags = '[1]' where id = 'tom'", "table profile, row 'tom'.*no text"),
+        ("update profile set full_log_start = 5", "table profile, row 'mia'.*no whole number"),
+        ("update profile set safe_search = '[]'", "table profile, row 'mia'.*no mapping"),
+        ("update profile set security = 'yes'", "table profile, row 'mia'.*no whole number"),
+        ("update device set addresses = '\"192.0.2.1\"'", "table device, row 'mias-tablet'"),
+        ("update rule set note = x'ff' where id = 'r1'", "table rule, row 'r1'"),
+        (
+            "update rule set note = cast(x'ff' as text) where id = 'r3'",
+            "table rule, row 'r3'.*surrogates",
+        ),
+        ("update own_service set contact = 'maybe'", "table own_service, row 'club'"),
+        ("update household set protected = ''", "table household, row 'home'"),
+    ],
+)
+async def test_an_odd_row_is_told_with_its_table_and_key(
+    store: HouseholdStore, raw: sqlite3.Connection, statement: str, told: str
+) -> None:
+    raw.execute(statement)
+    with pytest.raises(StoreError, match=told) as caught:
+        await store.household("home")
+    assert str(caught.value).startswith(str(store.path))
+    with pytest.raises(StoreError, match=told):
+        await change(store, lambda home: replace(home, name="x"))
+
+
+async def test_an_odd_memory_of_a_profile_is_told_as_well(
+    store: HouseholdStore, raw: sqlite3.Connection
+) -> None:
+    raw.execute("insert into former_profile values ('home', 'bo', 'baby')")
+    with pytest.raises(StoreError, match="table former_profile, row 'bo'"):
+        await change(store, with_profile(Profile("bo", "Bo", Band.TO_6)))
+
+
+async def test_a_lost_table_is_an_error_of_the_store(
+    store: HouseholdStore, raw: sqlite3.Connection
+) -> None:
+    raw.execute("drop table rule")
+    with pytest.raises(StoreError, match=r"household\.db: no such table"):
+        await store.household("home")
+
+
+ADD_RULES = """
+import asyncio, sys
+from dataclasses import replace
+from pathlib import Path
+from copdns.model import Matcher, Rule, RuleAction
+from copdns.store.household import HouseholdStore
+
+async def main(folder, name, number):
+    with HouseholdStore.open(Path(folder)) as store:
+        for n in range(int(number)):
+            rule = Rule(f"{name}{n}", RuleAction.BLOCK, Matcher(f"{name}{n}.example"))
+            home = await store.change(
+                "home",
+                lambda home: replace(home, rules=(*home.rules, rule)),
+                author=name, what="rule added", now=n,
+            )
+            print(home.revision, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def adding(folder: Path, name: str, number: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", ADD_RULES, str(folder), name, str(number)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+async def test_two_processes_that_edit_at_once_both_win(
+    tmp_path: Path, store: HouseholdStore
+) -> None:
+    for process in [adding(tmp_path, "ada", 15), adding(tmp_path, "tom", 15)]:
+        process.communicate()
+        assert process.returncode == 0
+    home = await store.household("home")
+    assert home is not None
+    added = {f"{name}{n}" for name in ("ada", "tom") for n in range(15)}
+    assert added < {each.id for each in home.rules}
+    assert home.revision == 31
+    revisions = [each.revision for each in await store.changes("home")]
+    assert revisions == list(range(1, 32))
+
+
+async def test_a_killed_process_loses_nothing_that_it_was_told_is_stored(
+    tmp_path: Path, store: HouseholdStore
+) -> None:
+    process = adding(tmp_path, "ada", 100_000)
+    assert process.stdout is not None
+    told = [process.stdout.readline() for _ in range(10)]
+    os.kill(process.pid, signal.SIGKILL)
+    rest, _ = process.communicate()
+    lines = "".join([*told, rest]).splitlines(keepends=True)
+    revision = int([each for each in lines if each.endswith("\n")][-1])
+    with HouseholdStore.open(tmp_path) as survivor:
+        home = await survivor.household("home")
+        assert home is not None
+        assert revision <= home.revision <= revision + 1  # one may be stored and not yet told
+        assert len(home.rules) == len(HOME.rules) + home.revision - 1
+        await change(survivor, lambda home: replace(home, name="goes on"))
+
+
+async def test_a_busy_database_is_told_as_such(
+    tmp_path: Path, store: HouseholdStore, raw: sqlite3.Connection
+) -> None:
+    store._connection.execute("pragma busy_timeout = 1")
+    raw.execute("begin immediate")
+    with pytest.raises(StoreError, match="try again in a moment"):
+        await change(store, lambda home: replace(home, name="x"))
+    assert await store.household("home") == replace(HOME, revision=1)  # readers never wait
+    raw.execute("rollback")
+    await change(store, lambda home: replace(home, name="x"))
