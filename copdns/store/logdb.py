@@ -1,0 +1,154 @@
+"""The SQL of `log.db`: writing a batch, reading, forgetting.
+
+What may be in a row or a count is decided in `keep`; here is how long it stays and how it goes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from copdns.keep import CountKey, Row
+from copdns.store.db import transaction
+
+DAY = 86_400
+
+
+class Logged(NamedTuple):
+    """A row as stored.  id: rises with every row and is never used twice."""
+
+    id: int
+    row: Row
+
+
+def last_erasure(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest erasure, 0 when there was none."""
+    (newest,) = connection.execute("select coalesce(max(id), 0) from erasure").fetchone()
+    return int(newest)
+
+
+def write(
+    connection: sqlite3.Connection,
+    rows: Sequence[Row],
+    counts: Mapping[CountKey, int],
+    seen: int,
+) -> int:
+    """Write a batch and return the number of the newest erasure.
+
+    seen: what the last call returned.  A profile that was erased since, maybe by another
+        process, loses its part of the batch: it was asked before, or moments after.
+    """
+    with transaction(connection):
+        newest = last_erasure(connection)
+        if newest != seen:
+            erased = _erased_since(connection, seen)
+            rows = [row for row in rows if (row.household, row.profile) not in erased]
+            counts = {key: n for key, n in counts.items() if key[:2] not in erased}
+        connection.executemany(
+            """
+            insert into lookup (at, household, profile, device, qname, qtype, action, reason,
+                                category, service, list, rule, via)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            rows,
+        )
+        connection.executemany(
+            """
+            insert into lookup_count (household, profile, hour, action, reason, category, n)
+            values (?, ?, ?, ?, ?, ?, ?)
+                on conflict do update set n = n + excluded.n
+            """,
+            [(*key, n) for key, n in counts.items()],
+        )
+    return newest
+
+
+def _erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+    return set(connection.execute("select household, profile from erasure where id > ?", (seen,)))
+
+
+def rows(
+    connection: sqlite3.Connection,
+    household: str,
+    profile: str | None,
+    limit: int,
+    after: int | None,
+) -> tuple[Logged, ...]:
+    """Return the newest rows, or the first after an id; the newest last.  profile: None for all."""
+    found = connection.execute(
+        _NEWEST if after is None else _AFTER,
+        {"household": household, "profile": profile, "after": after, "limit": limit},
+    ).fetchall()
+    if after is None:
+        found.reverse()
+    return tuple(Logged(row[0], Row(*row[1:])) for row in found)
+
+
+_NEWEST = """
+    select id, at, household, profile, device, qname, qtype, action, reason,
+           category, service, list, rule, via
+      from lookup
+     where household = :household and (:profile is null or profile = :profile)
+     order by id desc
+     limit :limit
+    """
+_AFTER = """
+    select id, at, household, profile, device, qname, qtype, action, reason,
+           category, service, list, rule, via
+      from lookup
+     where household = :household and (:profile is null or profile = :profile) and id > :after
+     order by id
+     limit :limit
+    """
+
+
+def counts(
+    connection: sqlite3.Connection, household: str, profile: str | None, since: float
+) -> tuple[tuple[CountKey, int], ...]:
+    """Return the counts of every hour that ends after a moment, in order of time."""
+    found = connection.execute(
+        """
+        select household, profile, hour, action, reason, category, n
+          from lookup_count
+         where household = :household and hour >= :hour
+           and (:profile is null or profile = :profile)
+         order by hour, profile, action, reason, category
+        """,
+        {"household": household, "profile": profile, "hour": int(since) // 3600},
+    )
+    return tuple((CountKey(*row[:6]), row[6]) for row in found)
+
+
+def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_days: float) -> None:
+    """Delete what is older, and what a wrong clock dated more than a day ahead."""
+    rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY
+    hours = int(counts_from) // 3600, int(until) // 3600
+    with transaction(connection):
+        connection.execute("delete from lookup where at not between ? and ?", (rows_from, until))
+        connection.execute("delete from lookup_count where hour not between ? and ?", hours)
+        connection.execute("delete from erasure where at not between ? and ?", (counts_from, until))
+    _empty_wal(connection)
+
+
+def erase(connection: sqlite3.Connection, household: str, profile: str, now: float) -> bool:
+    """Delete all of a profile, then every place in the files where it may have left a trace.
+
+    secure_delete clears what was deleted, but not the copies that pages leave when they are
+    reordered: the file is written anew.  False while a reader holds on to old pages.
+    """
+    whose = (household, profile)
+    with transaction(connection):
+        connection.execute("delete from lookup where household = ? and profile = ?", whose)
+        connection.execute("delete from lookup_count where household = ? and profile = ?", whose)
+        connection.execute(
+            "insert into erasure (household, profile, at) values (?, ?, ?)", (*whose, int(now))
+        )
+    connection.execute("vacuum")
+    return _empty_wal(connection)
+
+
+def _empty_wal(connection: sqlite3.Connection) -> bool:
+    """Copy the write-ahead log into the file and cut it to nothing; False while it is read."""
+    (busy, _, _) = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+    return not busy
