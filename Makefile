@@ -5,8 +5,11 @@ PYTHON ?=
 VENV ?= .venv
 # For pytest: make test ARGS="tests/unit -x"
 ARGS ?=
+# For make install.
+PREFIX ?= /opt/copdns
+DESTDIR ?=
 
-.PHONY: run test lint lock clean
+.PHONY: run test lint lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -19,11 +22,25 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# The pins carry no index address, so that they hold for any mirror.
+# The pins carry no index address, so that they hold for any mirror.  requirements.lock is for work
+# on the project; requirements-run.lock is what a machine that runs it gets, and agrees with it.
+PINS = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+    pyproject.toml
 lock: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet uv
-	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-	    --extra test --extra lan --extra rich pyproject.toml -o requirements.lock
+	$(PINS) --extra test --extra lan --extra rich -o requirements.lock
+	$(PINS) --extra lan --extra rich -c requirements.lock -o requirements-run.lock
+
+# As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
+# A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
+install:
+	scripts/make-venv $(PREFIX) "$(or $(PYTHON),/usr/bin/python3)" requirements-run.lock .
+	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/copdns
+	ln -sf $(PREFIX)/bin/copdns $(DESTDIR)/usr/local/bin/copdns
+	sed 's|/opt/copdns|$(PREFIX)|g' systemd/copdns.service >$(DESTDIR)/etc/systemd/system/copdns.service
+	test -e $(DESTDIR)/etc/copdns/copdns.yaml || \
+	    echo '# What differs from the defaults; copdns config schema explains every setting.' \
+	    >$(DESTDIR)/etc/copdns/copdns.yaml
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -94,3 +95,23 @@ def test_make_says_what_is_missing_once_and_stops(tmp_path: Path) -> None:
     assert "apt install python3.13-venv" in clear
     assert "Error 1" in of_make
     assert result.stdout == ""
+
+
+def pins(file: str) -> dict[str, str]:
+    """Return the version of each package that a lock file names."""
+    found = re.findall(r"^([a-z0-9_.-]+)==(\S+)", (ROOT / file).read_text(), re.MULTILINE)
+    return dict(found)
+
+
+def test_what_is_installed_is_what_was_tested() -> None:
+    running, tested = pins("requirements-run.lock"), pins("requirements.lock")
+    assert running.items() <= tested.items()
+    assert "pytest" not in running
+    assert {"aiohttp", "dnslib", "pydantic"} <= running.keys()
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-run.lock"])
+def test_pins_are_checked_by_hash_and_name_no_index(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert text.count("--hash=sha256:") > len(pins(file))
+    assert "://" not in text
