@@ -81,7 +81,8 @@ def normal(text: str) -> str:
     text = text.strip().removesuffix(".")
     if text and not text.isascii():
         try:
-            text = idna.encode(text, uts46=True).decode("ascii")
+            # Only now the full stops of other scripts have become dots: one may stand at the end.
+            text = idna.encode(text, uts46=True).decode("ascii").removesuffix(".")
         except idna.IDNAError as error:
             raise NameTextError(f"{text!r} is no domain name: {error}") from None
     text = text.lower()
