@@ -22,12 +22,12 @@ def matcher(text: str) -> Matcher:
     elif text.startswith("*."):
         match, text = Match.BELOW, text[2:]
     name = normal(text)
+    if not name:
+        raise NameTextError("a rule needs a name, such as games.example")
     if "." not in name and match is not Match.EXACT:
         raise NameTextError(
             f"{text!r} would cover a whole top-level domain; name a site, such as games.{name}"
         )
-    if not name:
-        raise NameTextError("a rule needs a name, such as games.example")
     return Matcher(name, match)
 
 
