@@ -311,11 +311,57 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class LocalAnswer:
-    """What a special or own name is answered with; zone: the owner of the SOA when empty."""
+    """What a special or own name is answered with; without records an SOA says how long.
+
+    own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
+    """
 
     rcode: int = 0
     records: tuple[Record, ...] = ()
-    zone: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission that ends: it lifts what was appealed for the names it covers.
+
+    content: lifts rules, lists, services and allow-list only.  time: lifts schedules and
+    budgets, and a pause that began before the grant was given.  start, end: epoch seconds,
+    end exclusive; given: when it was decided.
+    """
+
+    matcher: Matcher
+    start: float
+    end: float
+    given: float
+    content: bool = True
+    time: bool = False
+
+    def holds(self, qname: str, now: float) -> bool:
+        return self.start <= now < self.end and self.matcher.covers(qname)
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A stretch of time in which names do not resolve: a pause, a slot, or a spent budget.
+
+    reason: PAUSED, SCHEDULE or BUDGET.  start, end: epoch seconds, end exclusive.
+    subjects: slugs of the categories and services that are closed; empty: every name.
+    """
+
+    reason: Reason
+    start: float
+    end: float
+    subjects: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What the clock adds to a profile.  always: names that no pause, schedule or budget closes."""
+
+    closures: tuple[Closure, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    always: tuple[Matcher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +379,8 @@ class Verdict:
     ttl: seconds that the answer of a block may be kept.
     target: the name whose data a rewrite gives.
     unwatched: a name of the help groups; it leaves no trace anywhere.
+    nothing_below: no name below the one asked is allowed, so NXDOMAIN is honest (RFC 8020
+        section 2); only worked out for profiles in that block mode.
     """
 
     action: Action
@@ -350,7 +398,7 @@ class Verdict:
     target: str = ""
     local: LocalAnswer | None = None
     unwatched: bool = False
-    nothing_below_allowed: bool = False
+    nothing_below: bool = False
 
     @property
     def blocks(self) -> bool:

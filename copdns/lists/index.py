@@ -18,6 +18,8 @@ from copdns.names import suffixes
 class ListKind(StrEnum):
     """At which step of the order a list speaks."""
 
+    LOCAL = "local"
+    CANARY = "canary"
     LEGAL = "legal"
     PROTECTED = "protected"
     SECURITY = "security"
@@ -65,12 +67,15 @@ class Index(Protocol):
 
     @property
     def openings(self) -> frozenset[str]:
-        """Names at or below which an exception or a protected name stands: no NXDOMAIN there."""
+        """Names at or below which an exception, protected or local name stands."""
         ...
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first."""
         ...
+
+
+_OPENING = (ListKind.PROTECTED, ListKind.LOCAL)
 
 
 class DictIndex:
@@ -88,7 +93,7 @@ class DictIndex:
             for matcher, allow in pairs:
                 entry = Entry(info.number, matcher.name, matcher.match, allow)
                 entries[matcher.name] = (*entries.get(matcher.name, ()), entry)
-                if allow or info.kind is ListKind.PROTECTED:
+                if allow or info.kind in _OPENING:
                     openings.update(suffixes(matcher.name))
         self.infos = tuple(infos)
         self.openings = frozenset(openings)

@@ -1,0 +1,311 @@
+"""The way of a query.  Read this first.
+
+    bytes in -> read_query (wire) -> who (live) -> decide (policy)
+        blocked, local or refused -> the reply (wire)
+        allowed -> cache, else upstream (waits) -> judge what came (judge) -> the reply (wire)
+    and beside it: told() (record) counts, and keeps what the profile's privacy mode lets it.
+
+Nothing here waits: a question that an upstream must be asked for is put aside, and takes the
+same way once more when the answer is there, under the policy of that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from copdns.cache import Cache, Kept
+from copdns.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.judge import Rebinding, judge
+from copdns.live import Client, Live
+from copdns.message import Answer
+from copdns.model import Action, Asker, BlockMode, Reason, Verdict
+from copdns.policy import Policy, decide
+from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
+from copdns.record import Recorder
+from copdns.records import ANY, RD
+from copdns.upstream import Upstreams
+from copdns.wire import (
+    Key,
+    Query,
+    answer_reply,
+    any_reply,
+    blocked_reply,
+    error_reply,
+    local_reply,
+    over_tcp,
+    plain_reply,
+    read_query,
+    rewritten,
+)
+
+Send = Callable[[bytes, Any], None]
+
+LOCAL_TTL = 300  # seconds, for special names
+ANY_TTL = 3600
+REWRITE_TTL = 300  # a safe host may move
+MAX_WAITING = 1000  # for one answer; who asks again later is served from the cache
+
+_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
+_NOT_KEPT = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
+_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
+
+
+class Moment(NamedTuple):
+    """One look at the clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
+
+    wall: float
+    mono: float
+
+
+class Asked(NamedTuple):
+    """One question, who asked it, and how its reply gets back when it has to wait."""
+
+    message_id: bytes
+    query: Query
+    asker: Asker
+    send: Send
+    to: Any
+
+
+class Missing(NamedTuple):
+    """What an upstream has to be asked before a question can be answered.
+
+    protected: nobody may filter it, an upstream neither.  unwatched: asking leaves no trace.
+    """
+
+    key: Key
+    protected: bool
+    unwatched: bool
+
+
+class Arrived(NamedTuple):
+    """What an upstream said to what was missing."""
+
+    key: Key
+    kept: Kept
+
+
+class Resolver:
+    """Answers queries under the live policies; `live` and `rebinding` are swapped whole."""
+
+    def __init__(
+        self,
+        live: Live,
+        upstreams: Upstreams,
+        cache: Cache,
+        recorder: Recorder,
+        clock: Callable[[], Moment],
+        rebinding: Rebinding,
+    ) -> None:
+        self.live = live
+        self.rebinding = rebinding
+        self.cache = cache
+        # Answers for help names are kept apart, so that not even a number of entries tells.
+        self._unwatched_cache = Cache(entries=256, octets=1 << 18)
+        self._upstreams = upstreams
+        self._recorder = recorder
+        self._clock = clock
+        self._waiting: dict[Missing, list[Asked]] = {}
+
+    def answer(
+        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
+    ) -> bytes | None:
+        """Return the reply to a message, or None when there is none, or none yet.
+
+        A question that has to wait for an upstream is answered later by `send(reply, to)`.
+        """
+        try:
+            query = read_query(message)
+        except NotAQueryError:
+            return None
+        except WireError as error:
+            self._recorder.malformed()
+            return error_reply(message, error)
+        if asker.transport == "tcp":
+            query = over_tcp(query)
+        asked = Asked(message[:2], query, asker, send, to)
+        reply = self._reply(asked, moment)
+        if isinstance(reply, Missing):
+            self._ask(reply, asked)
+            return None
+        return reply
+
+    def _reply(
+        self, asked: Asked, moment: Moment, arrived: Arrived | None = None
+    ) -> bytes | Missing:
+        """Return the reply, or what is missing for it.
+
+        arrived: what was missing, when the question was put aside for it.
+        """
+        query = asked.query
+        client = self.live.who(asked.asker)
+        policy = client.policy
+        verdict = decide(policy, query.qname, query.qtype, moment.wall)
+        action = verdict.action
+        if query.is_odd and action is not Action.REFUSE:
+            reply = _odd_reply(asked)
+        elif action is Action.ALLOW or action is Action.REWRITE:
+            return self._allowed(asked, client, verdict, moment, arrived)
+        elif action is Action.BLOCK:
+            reply = _blocked_reply(asked, policy, verdict, moment)
+        elif action is Action.LOCAL:
+            reply = _local_reply(asked, policy, verdict, moment)
+        else:
+            reply = plain_reply(asked.message_id, query, REFUSED, ede_of(verdict))
+        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
+        return reply
+
+    def _allowed(
+        self,
+        asked: Asked,
+        client: Client,
+        verdict: Verdict,
+        moment: Moment,
+        arrived: Arrived | None,
+    ) -> bytes | Missing:
+        query = asked.query
+        key = self._key(query, client, verdict)
+        if query.qtype == ANY:
+            ttl = _ttl(client.policy, verdict, moment, ANY_TTL)
+            reply = any_reply(asked.message_id, query, ttl)
+        else:
+            if arrived is not None and arrived.key == key:
+                kept: Kept | None = arrived.kept
+            else:
+                kept = self._cache(verdict.unwatched).get(key, moment.mono)
+                self._recorder.looked_up(verdict, found=kept is not None)
+            if kept is not None:
+                return self._given(asked, client, verdict, moment, kept)
+            if query.flags & RD:
+                return Missing(key, verdict.reason is Reason.PROTECTED, verdict.unwatched)
+            reply = plain_reply(asked.message_id, query, REFUSED, _NOT_KEPT)
+        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
+        return reply
+
+    def _given(
+        self, asked: Asked, client: Client, verdict: Verdict, moment: Moment, kept: Kept
+    ) -> bytes:
+        """Return what an upstream said, unless something inside it is blocked."""
+        query, policy = asked.query, client.policy
+        answer, ede = kept.answer, None
+        body = kept.body(moment.mono, _ttl_limit(policy, verdict, moment))
+        if verdict.action is Action.REWRITE:
+            try:
+                answer = rewritten(query, verdict.target, replace(answer, body=body), REWRITE_TTL)
+            except WireError:
+                return self._failed_reply(asked, client, verdict, moment)
+            body, ede = answer.body, ede_of(verdict)
+        inside = judge(policy, self.rebinding, query.qname, verdict, answer.facts, moment.wall)
+        if inside is None:
+            reply = answer_reply(asked.message_id, query, answer, body, ede)
+        elif inside.reason is Reason.UPSTREAM_FILTERED:
+            reply = answer_reply(asked.message_id, query, answer, body, ede_of(inside))
+        else:
+            reply = _blocked_reply(asked, policy, inside, moment)
+        self._recorder.told(client, asked.asker, query, inside or verdict, reply, moment.wall)
+        return reply
+
+    # --- what is missing ---
+
+    def _key(self, query: Query, client: Client, verdict: Verdict) -> Key:
+        """Return what the cache knows an answer by.
+
+        A rewrite asks for its target's data; a split domain has upstreams of its own, which
+        nobody may put before a protected name.
+        """
+        key = query.key
+        if verdict.target:
+            key = key._replace(qname=verdict.target)
+        splits = self.live.splits(client)
+        if not splits or verdict.reason is Reason.PROTECTED:
+            return key
+        zone = next((each.name for each in splits if each.covers(key.qname)), "")
+        return key._replace(zone=zone)
+
+    def _cache(self, unwatched: bool) -> Cache:
+        return self._unwatched_cache if unwatched else self.cache
+
+    def _ask(self, missing: Missing, asked: Asked) -> None:
+        """Ask an upstream, or wait with those that asked the same already."""
+        waiting = self._waiting.get(missing)
+        if waiting is not None:
+            if len(waiting) < MAX_WAITING:
+                waiting.append(asked)
+            return
+        self._waiting[missing] = [asked]
+        self._upstreams.ask(
+            missing.key,
+            partial(self._arrived, missing),
+            protected=missing.protected,
+            quiet=missing.unwatched,
+        )
+
+    def _arrived(self, missing: Missing, answer: Answer | None) -> None:
+        """Answer all that waited, each under its own policy as it is now."""
+        moment = self._clock()
+        waiting = self._waiting.pop(missing)
+        if answer is None:
+            for asked in waiting:
+                self._failed(asked, moment)
+            return
+        kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
+        arrived = Arrived(missing.key, kept)
+        for asked in waiting:
+            reply = self._reply(asked, moment, arrived)
+            if isinstance(reply, Missing):  # the policy changed, and now asks for something else
+                self._ask(reply, asked)
+            else:
+                asked.send(reply, asked.to)
+
+    def _failed(self, asked: Asked, moment: Moment) -> None:
+        client = self.live.who(asked.asker)
+        query = asked.query
+        verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
+        asked.send(self._failed_reply(asked, client, verdict, moment), asked.to)
+
+    def _failed_reply(
+        self, asked: Asked, client: Client, verdict: Verdict, moment: Moment
+    ) -> bytes:
+        reply = plain_reply(asked.message_id, asked.query, SERVFAIL, _NO_UPSTREAM)
+        self._recorder.told(client, asked.asker, asked.query, verdict, reply, moment.wall)
+        return reply
+
+
+# --- replies that need no upstream --------------------------------------------------------------
+
+
+def _blocked_reply(asked: Asked, policy: Policy, verdict: Verdict, moment: Moment) -> bytes:
+    mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
+    ttl = _ttl(policy, verdict, moment, verdict.ttl)
+    listener = asked.asker.listener
+    return blocked_reply(asked.message_id, asked.query, verdict, mode, listener, ttl)
+
+
+def _local_reply(asked: Asked, policy: Policy, verdict: Verdict, moment: Moment) -> bytes:
+    assert verdict.local is not None
+    ttl = _ttl(policy, verdict, moment, LOCAL_TTL)
+    return local_reply(asked.message_id, asked.query, verdict.local, asked.asker.listener, ttl)
+
+
+def _odd_reply(asked: Asked) -> bytes:
+    """Refuse what is no plain question about the Internet class."""
+    edns = asked.query.edns
+    if edns is not None and edns.version:
+        return plain_reply(asked.message_id, asked.query, BADVERS)  # RFC 6891 section 6.1.3
+    return plain_reply(asked.message_id, asked.query, REFUSED, _NOT_SERVED)
+
+
+def _ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
+    """Return how long an answer may be kept at most: never past the verdict's own end."""
+    if verdict.until is None:
+        return policy.max_ttl
+    left = max(int(verdict.until - moment.wall), 0)
+    return left if policy.max_ttl is None else min(left, policy.max_ttl)
+
+
+def _ttl(policy: Policy, verdict: Verdict, moment: Moment, wanted: int) -> int:
+    limit = _ttl_limit(policy, verdict, moment)
+    return wanted if limit is None else min(wanted, limit)

@@ -1,0 +1,325 @@
+"""Wiring: build everything from the settings, start it, follow changes, stop it.
+
+Knows every room; no room knows it.  All clocks, signals and background tasks are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from copdns import system
+from copdns.addresses import UpstreamAddress, upstream_address
+from copdns.answer import Moment, Resolver
+from copdns.cache import Cache
+from copdns.codes import appeal_code
+from copdns.config import AUTO, SYSTEM, Settings
+from copdns.errors import CopdnsError, ListenError
+from copdns.judge import Rebinding
+from copdns.library import load_library
+from copdns.lists.catalogue import Library
+from copdns.live import Defaults, Live, build
+from copdns.metrics import Counters, registry
+from copdns.model import Household
+from copdns.notify import ServiceManager, service_manager
+from copdns.recent import Recent
+from copdns.record import Recorder
+from copdns.seed import seeded_household
+from copdns.server.tcp import TcpLimits, TcpServer
+from copdns.server.udp import UdpServer
+from copdns.store.household import HouseholdStore
+from copdns.store.querylog import QueryLog
+from copdns.store.watch import Watcher
+from copdns.upstream import Upstreams
+from copdns.web.routes import application
+
+log = structlog.get_logger("copdns")
+
+FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
+FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
+HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
+OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
+
+
+@dataclass(slots=True)
+class Listener:
+    """Both transports of one address."""
+
+    udp: UdpServer
+    tcp: TcpServer
+
+    def close(self) -> None:
+        self.udp.close()
+        self.tcp.close()
+
+
+class App:
+    """One running copdns."""
+
+    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
+        """reread: gives the settings as they are now, for SIGHUP; may raise CopdnsError."""
+        self.settings = settings
+        self._reread = reread
+        self._folder = Path(settings.data)
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._household_changed = asyncio.Event()
+        self._listeners: dict[str, Listener] = {}
+        self._manager: ServiceManager = service_manager()
+        self._machine: object = None
+        self._runner: web.AppRunner | None = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
+        self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
+        self._watcher = await asyncio.to_thread(Watcher, self._folder)
+        self._library = await asyncio.to_thread(load_library, self.settings.lists)
+        await seeded_household(self._store, self.settings, self._library, int(time.time()))
+        self._counters = Counters()
+        self._log = QueryLog(self._folder)
+        self._recent = Recent(appeal_code)
+        self._upstreams = Upstreams(
+            self._loop,
+            self._counters,
+            deadline=self.settings.upstreams.deadline,
+            attempt=self.settings.upstreams.attempt,
+        )
+        self._resolver = Resolver(
+            await self._build(None),
+            self._upstreams,
+            self._new_cache(),
+            Recorder(self._counters, self._recent, self._log),
+            self._clock,
+            self._rebinding(),
+        )
+        self._gauges()
+        self._log.start()
+        try:
+            await self._serve()
+        finally:
+            await self._close()
+
+    async def _serve(self) -> None:
+        await self._listen()
+        await self._start_web()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self._repeat(self._follow_household, FOLLOW_HOUSEHOLD)),
+                tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
+                tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
+                tasks.create_task(self._feed_watchdog()),
+            ]
+            self._loop.add_signal_handler(
+                signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
+            )
+            self._manager.ready(f"answering on {', '.join(self._listeners)}")
+            log.info("ready", addresses=sorted(self._listeners), port=self.settings.dns.port)
+            await self._stop.wait()
+            self._manager.stopping()
+            for task in running:
+                task.cancel()
+
+    async def _close(self) -> None:
+        for listener in self._listeners.values():
+            listener.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._upstreams.close()
+        await asyncio.to_thread(self._log.stop)
+        await asyncio.to_thread(self._store.close)
+        log.info("stopped")
+
+    def _clock(self) -> Moment:
+        return Moment(time.time(), self._loop.time())
+
+    # --- what is in force ---
+
+    async def _build(self, before: Live | None) -> Live:
+        """Return the snapshot for what is stored now."""
+        households = await self._households()
+        dns = self.settings.dns
+        defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
+        live = build(before, self._library, defaults, households, time.time())
+        await self._use_upstreams(households)
+        return live
+
+    async def _households(self) -> Sequence[Household]:
+        ids = await self._store.households()
+        found = [await self._store.household(each) for each in ids]
+        return [each for each in found if each is not None]
+
+    async def _use_upstreams(self, households: Sequence[Household]) -> None:
+        chosen = self.settings.upstreams
+        own = await asyncio.to_thread(self._addresses)
+        usual: dict[UpstreamAddress, None] = {}
+        for server in chosen.servers:
+            if server == SYSTEM:
+                usual |= dict.fromkeys(system.system_resolvers(own, self.settings.dns.port))
+            else:
+                usual[server] = None
+        groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
+        for household in households:
+            for split in household.split_upstreams:
+                groups[split.name] = tuple(map(upstream_address, split.upstreams))
+        self._upstreams.use(groups, chosen.filtering, chosen.trust_ad)
+        self._machine = own, system.identity()
+
+    def _new_cache(self) -> Cache:
+        kept = self.settings.cache
+        octets = kept.megabytes << 20
+        return Cache(kept.entries, octets, kept.max_ttl, kept.max_negative_ttl)
+
+    def _rebinding(self) -> Rebinding:
+        chosen = self.settings.rebinding
+        return Rebinding(chosen.enabled, chosen.allow, chosen.names)
+
+    def _gauges(self) -> None:
+        self._counters.gauges = {
+            "copdns_cache_entries": lambda: len(self._resolver.cache),
+            "copdns_cache_octets": lambda: self._resolver.cache.octets,
+            "copdns_log_dropped": lambda: self._log.dropped,
+            "copdns_log_failures": lambda: self._log.failures,
+            "copdns_policy_revision": lambda: max(
+                (each.revision for each in self._resolver.live.households.values()), default=0
+            ),
+            "copdns_list_entries": lambda: sum(
+                info.size for info in self._resolver.live.library.index.infos
+            ),
+        }
+
+    # --- listening ---
+
+    def _addresses(self) -> tuple[str, ...]:
+        return listen_addresses(self.settings.dns.listen)
+
+    async def _listen(self) -> None:
+        """Open what is not open yet, and close what this machine no longer has."""
+        wanted = await asyncio.to_thread(self._addresses)
+        for address in [each for each in self._listeners if each not in wanted]:
+            self._listeners.pop(address).close()
+        for address in wanted:
+            if address not in self._listeners:
+                self._listeners[address] = await self._listen_on(address)
+
+    async def _listen_on(self, address: str) -> Listener:
+        dns = self.settings.dns
+        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port)
+        limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
+        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits)
+        try:
+            await tcp.start()
+        except ListenError:
+            udp.close()
+            raise
+        return Listener(udp, tcp)
+
+    async def _start_web(self) -> None:
+        chosen = self.settings.web
+        hosts = OWN_HOSTS | frozenset(chosen.hosts)
+        app = application(registry(self._counters), self._missing, hosts)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        for address in await asyncio.to_thread(listen_addresses, chosen.listen):
+            try:
+                await web.TCPSite(self._runner, address, chosen.port).start()
+            except OSError as error:
+                raise ListenError(
+                    f"{address} port {chosen.port} (web): {error.strerror}; "
+                    "see web.listen and web.port"
+                ) from error
+
+    def _missing(self) -> tuple[str, ...]:
+        """Return what keeps us from answering as we should."""
+        healths = self._upstreams.healths
+        missing = []
+        if not healths:
+            missing.append("no upstream is known: see upstreams.servers")
+        elif all(health.failures for health in healths):
+            missing.append("no upstream answers")
+        return tuple(missing)
+
+    # --- following changes ---
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Do something again and again; trouble is told, and answering goes on."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except CopdnsError as error:
+                log.warning("a change could not be followed", error=str(error))
+
+    async def _follow_household(self) -> None:
+        live = self._resolver.live
+        due = live.rebuild_at is not None and time.time() >= live.rebuild_at
+        if not due and not await asyncio.to_thread(self._watcher.changed):
+            return
+        self._resolver.live = await self._build(live)
+
+    async def _follow_machine(self) -> None:
+        own = await asyncio.to_thread(self._addresses)
+        if self._machine != (own, system.identity()):
+            await self._listen()
+            await self._use_upstreams(list(self._resolver.live.households.values()))
+
+    async def _keep_house(self) -> None:
+        now, kept = time.time(), self.settings.log
+        await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
+        self._recent.forget(now)
+
+    async def _feed_watchdog(self) -> None:
+        if self._manager.watchdog is None:
+            return
+        while True:
+            self._manager.alive()
+            await asyncio.sleep(self._manager.watchdog / 3)
+
+    async def _reload(self) -> None:
+        """Take over changed settings and lists; a mistake in them changes nothing."""
+        self._manager.reloading()
+        try:
+            settings = await asyncio.to_thread(self._reread)
+            library = await asyncio.to_thread(load_library, settings.lists)
+        except CopdnsError as error:
+            log.error("the settings were not reloaded", error=str(error))
+        else:
+            await self._take_over(settings, library)
+        self._manager.ready(f"answering on {', '.join(self._listeners)}")
+
+    async def _take_over(self, settings: Settings, library: Library) -> None:
+        before, old_library = self.settings, self._library
+        self.settings, self._library = settings, library
+        try:
+            live = await self._build(self._resolver.live)
+            await self._listen()
+        except CopdnsError as error:
+            self.settings, self._library = before, old_library
+            log.error("the settings were not reloaded", error=str(error))
+            return
+        self._resolver.live = live
+        self._resolver.rebinding = self._rebinding()
+        self._resolver.cache = self._new_cache()
+        log.info("reloaded")
+
+
+def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses that are meant: "auto" is what this machine has right now."""
+    found: dict[str, None] = {}
+    for each in chosen:
+        found |= dict.fromkeys(system.private_addresses() if each == AUTO else (each,))
+    return tuple(found)
+
+
+async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await App(settings, reread).run()

@@ -1,0 +1,14 @@
+"""Random codes that people read aloud and type."""
+
+from __future__ import annotations
+
+import secrets
+
+# Crockford's base 32: no letter that looks like a digit, and none that makes words of four.
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def appeal_code() -> str:
+    """Return a handle to a recent block, such as "K7QF-2M9D": 40 bits of chance."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"

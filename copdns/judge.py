@@ -1,0 +1,181 @@
+"""Judge what came back: the names and addresses inside an upstream's answer.
+
+A name can be innocent and point to one that is not (RFC 8499: CNAME cloaking), an HTTPS record
+can carry another target and addresses of its own (RFC 9460 section 7.3), and an outside name
+can point into the home.  Pure; `wire.facts` reads the answer, `policy` has the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from copdns.lists.index import ListKind
+from copdns.model import Action, Matcher, Reason, Rule, RuleAction, Verdict
+from copdns.policy import AddressRule, Network, Policy
+from copdns.steps import Question, Step
+
+Address = IPv4Address | IPv6Address
+
+ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
+STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
+# A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
+_VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
+_ASKED_AGAIN = frozenset({3, 5, 10, 11, 12, 13})
+
+# Where an outside name has no business pointing to (RFC 1918, 3927, 4193, 4291, 6598, 6890).
+HOME_NETWORKS: tuple[Network, ...] = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::/128",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an answer holds, besides its bytes.
+
+    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
+        form and in their order.  addresses: of A and AAAA records and of address hints, packed
+        into 4 or 16 octets.  home: those of them that lie in `HOME_NETWORKS`.
+    filtered: the upstream itself says, or is known for saying in its own way, that it blocked.
+    """
+
+    targets: tuple[str, ...] = ()
+    addresses: tuple[bytes, ...] = ()
+    home: tuple[bytes, ...] = ()
+    filtered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rebinding:
+    """Protection against outside names that point into the home.
+
+    allow: networks that are exempt.  names: domains whose answers may point there.
+    """
+
+    enabled: bool = True
+    allow: tuple[Network, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def offends(self, qname: str, home: Iterable[bytes]) -> bool:
+        """Tell whether a name may not have addresses of `HOME_NETWORKS` that it has."""
+        if not self.enabled or any(Matcher(name).covers(qname) for name in self.names):
+            return False
+        return not all(
+            any(address in network for network in self.allow) for address in map(_address, home)
+        )
+
+
+def in_home(packed: bytes) -> bool:
+    """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
+    if packed[0] not in _FIRST_OCTETS:  # most do not: a cheap look before the exact one
+        return False
+    address = _address(packed)
+    return any(address in network for network in HOME_NETWORKS)
+
+
+_FIRST_OCTETS = frozenset({0, 10, 100, 127, 169, 172, 192, 0xFC, 0xFD, 0xFE})
+
+
+def _address(packed: bytes) -> Address:
+    """Return an address, and the IPv4 one in an IPv4-mapped one (RFC 4291 section 2.5.5.2)."""
+    address = ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def judge(
+    policy: Policy, rebinding: Rebinding, qname: str, verdict: Verdict, facts: Facts, now: float
+) -> Verdict | None:
+    """Return why the answer to an allowed name must not be given, or None when it may.
+
+    verdict: the one that let the name asked through.
+    """
+    blocked = None
+    if facts.targets:
+        blocked = _judge_targets(policy, verdict, facts.targets, now)
+    if blocked is None and facts.addresses and policy.address_rules:
+        blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
+    if blocked is None and facts.home and rebinding.offends(qname, facts.home):
+        blocked = Verdict(Action.BLOCK, Reason.REBINDING, STEP, name=qname, ttl=REBINDING_TTL)
+    if blocked is None and facts.filtered:
+        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, STEP, name=qname)
+    if blocked is None or verdict.until is None:
+        return blocked
+    return replace(blocked, until=verdict.until)
+
+
+def _judge_targets(
+    policy: Policy, verdict: Verdict, targets: Iterable[str], now: float
+) -> Verdict | None:
+    steps = [step for step in policy.steps if step.number in _asked_again(verdict)]
+    for target in targets:
+        question = Question(target, 0, policy.index.find(target))
+        blocked = _first(steps, question, now)
+        if blocked is not None and blocked.blocks and not _protected(policy, question):
+            # Only this answer is blocked, so nothing is said about names below.
+            return replace(blocked, via=target, nothing_below=False)
+    return None
+
+
+def _asked_again(verdict: Verdict) -> frozenset[int]:
+    """Return the steps that a target can be blocked by, by how the name asked came through."""
+    if verdict.reason is Reason.PROTECTED:
+        return frozenset({3})
+    if verdict.reason in _VOUCHED:
+        return frozenset({3, 5})
+    return _ASKED_AGAIN
+
+
+def _first(steps: Iterable[Step], question: Question, now: float) -> Verdict | None:
+    for step in steps:
+        verdict = step(question, now)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _protected(policy: Policy, question: Question) -> bool:
+    infos = policy.index.infos
+    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in question.entries)
+
+
+def _judge_addresses(
+    policy: Policy, qname: str, verdict: Verdict, addresses: Iterable[bytes]
+) -> Verdict | None:
+    if verdict.reason is Reason.PROTECTED or verdict.reason in _VOUCHED:
+        return None
+    for address in map(_address, addresses):
+        rule = _address_rule(policy.address_rules, address)
+        if rule is not None:
+            target = str(rule.target)
+            return Verdict(
+                Action.BLOCK, Reason.ADDRESS, STEP, rule=target, name=qname, ttl=ADDRESS_TTL
+            )
+    return None
+
+
+def _address_rule(rules: Iterable[AddressRule], address: Address) -> Rule | None:
+    """Return the address rule that blocks an address: the longest prefix counts, allow first."""
+    covering = [each for each in rules if address in each.network]
+    if not covering:
+        return None
+    longest = max(covering, key=_address_rank).rule
+    return longest if longest.action is RuleAction.BLOCK else None
+
+
+def _address_rank(each: AddressRule) -> tuple[int, bool]:
+    return each.network.prefixlen, each.rule.action is RuleAction.ALLOW

@@ -1,0 +1,284 @@
+"""The live state: one immutable snapshot that says who asks and which policy is theirs.
+
+A change builds a new one beside the old and swaps a single reference, so a query sees all of a
+change or nothing.  What a change does not touch stays the same object.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+
+from copdns.lists.catalogue import Library
+from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
+from copdns.model import (
+    Asker,
+    Band,
+    Household,
+    LocalName,
+    Match,
+    Matcher,
+    PrivacyMode,
+    Profile,
+    Record,
+)
+from copdns.policy import Network, Policy, Shared, policy_for, scoped, strangers
+from copdns.records import AAAA, PTR, A
+
+GUEST = "guest"
+_REMEMBERED = 4096  # addresses whose device was looked up
+
+LOCAL_TTL = 60  # seconds: devices move
+
+
+class Client(NamedTuple):
+    """Who asks: the device's id is "" for one that nobody named."""
+
+    household: str
+    device: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the settings say about answers.  allow: networks that are served; TTLs in seconds."""
+
+    allow: tuple[Network, ...]
+    block_ttl: int = 10
+    security_ttl: int = 60
+    child_max_ttl: int = 60
+
+
+class Layered:
+    """The household's own names on top of the lists that all households share."""
+
+    __slots__ = ("_own", "_shared", "infos", "openings")
+
+    def __init__(self, shared: Index, own: DictIndex) -> None:
+        """own: numbered from the end of the shared one on."""
+        self._shared = shared
+        self._own = own
+        self.infos = (*shared.infos, *own.infos)
+        self.openings = shared.openings | own.openings
+
+    def find(self, qname: str) -> tuple[Entry, ...]:
+        own = self._own.find(qname)
+        entries = self._shared.find(qname)
+        if not own:
+            return entries
+        return tuple(sorted((*own, *entries), key=lambda entry: -len(entry.name)))
+
+
+class Live:
+    """All that a query needs to know.  rebuild_at: when an announced change is due, or None."""
+
+    __slots__ = (
+        "_by_address",
+        "_by_network",
+        "_guest",
+        "_remembered",
+        "_strangers",
+        "defaults",
+        "households",
+        "library",
+        "policies",
+        "rebuild_at",
+        "shared",
+    )
+
+    def __init__(
+        self,
+        library: Library,
+        defaults: Defaults,
+        households: Sequence[Household],
+        shared: Mapping[str, Shared],
+        policies: Mapping[tuple[str, str], tuple[object, Policy]],
+        now: float,
+    ) -> None:
+        self.library = library
+        self.defaults = defaults
+        self.households = {each.id: each for each in households}
+        self.shared = shared
+        self.policies = policies
+        self._strangers = Client("", "", strangers())
+        self._remembered: dict[str, Client] = {}
+        self._by_address: dict[str, Client] = {}
+        self._by_network: list[tuple[Network, Client]] = []
+        self._place(households)
+        changes = (p.band_change for each in households for p in each.profiles)
+        self.rebuild_at = min((c.at for c in changes if c is not None and c.at > now), default=None)
+
+    def _place(self, households: Sequence[Household]) -> None:
+        self._guest = self._strangers
+        for household in reversed(households):
+            guest = self.policy(household.id, household.guest or GUEST)
+            self._guest = Client(household.id, "", guest)
+            for device in household.devices:
+                policy = self.policy(household.id, device.profile)
+                client = Client(household.id, device.id, policy)
+                for text in device.addresses:
+                    network = ip_network(text)
+                    if network.prefixlen == network.max_prefixlen:
+                        self._by_address[str(network.network_address)] = client
+                    else:
+                        self._by_network.append((network, client))
+        self._by_network.sort(key=lambda each: -each[0].prefixlen)
+
+    def policy(self, household: str, profile: str) -> Policy:
+        """Return a profile's policy; KeyError when there is no such profile."""
+        return self.policies[household, profile][1]
+
+    def who(self, asker: Asker) -> Client:
+        """Return who asks; strangers get a client whose policy refuses everything."""
+        address = asker.address
+        client = self._by_address.get(address) or self._remembered.get(address)
+        if client is None:
+            client = self._find(address)
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            self._remembered[address] = client
+        return client
+
+    def _find(self, text: str) -> Client:
+        address = ip_address(text)
+        for network, client in self._by_network:
+            if address in network:
+                return client
+        served = any(address in network for network in self.defaults.allow)
+        return self._guest if served else self._strangers
+
+    def splits(self, client: Client) -> tuple[Matcher, ...]:
+        """Return the domains for which a client's household asks upstreams of its own."""
+        shared = self.shared.get(client.household)
+        return shared.splits if shared is not None else ()
+
+
+def build(
+    before: Live | None,
+    library: Library,
+    defaults: Defaults,
+    households: Sequence[Household],
+    now: float,
+) -> Live:
+    """Return the snapshot for these households; unchanged policies are taken over as they are."""
+    same_base = before is not None and before.library is library and before.defaults == defaults
+    shared: dict[str, Shared] = {}
+    policies: dict[tuple[str, str], tuple[object, Policy]] = {}
+    for household in households:
+        old = before.households.get(household.id) if before and same_base else None
+        if old is not None and before and _shares(old) == _shares(household):
+            shared[household.id] = before.shared[household.id]
+        else:
+            shared[household.id] = share(library, defaults, household)
+        for profile in (*household.profiles, guest_profile()):
+            key = (household.id, profile.id)
+            made_from = _made_from(profile, household, shared[household.id], now)
+            known = before.policies.get(key) if before else None
+            if known is None or known[0] != made_from:
+                own = scoped(profile, household.rules)
+                known = made_from, policy_for(profile, own, shared[household.id], now)
+            policies[key] = known
+    return Live(library, defaults, households, shared, policies, now)
+
+
+def _shares(household: Household) -> tuple[object, ...]:
+    """Return what all policies of a household depend on."""
+    return (
+        household.protected,
+        household.services,
+        household.local_names,
+        household.rewrites,
+        household.split_upstreams,
+    )
+
+
+def _made_from(profile: Profile, household: Household, shared: Shared, now: float) -> object:
+    settled = replace(profile, band=profile.band_at(now), name="", band_change=None)
+    return settled, scoped(profile, household.rules), id(shared)
+
+
+def guest_profile() -> Profile:
+    """Return the policy of devices that nobody named, where the household chose no other."""
+    return Profile(
+        id=GUEST,
+        name="Guest",
+        band=Band.ADULT,
+        categories=frozenset({"adult"}),
+        privacy=PrivacyMode.COUNTS,
+    )
+
+
+def share(library: Library, defaults: Defaults, household: Household) -> Shared:
+    """Return what the policies of one household have in common."""
+    index, local = _layered(library.index, household)
+    services = {each.slug: (each.contact, each.matchers) for each in library.services.values()}
+    services |= {each.slug: (each.contact, each.names) for each in household.services}
+    groups = library.protected.values()
+    return Shared(
+        household=household.id,
+        index=index,
+        engines={
+            engine.id: {
+                mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
+            }
+            for engine in library.engines.values()
+        },
+        unwatched=frozenset(group.slug for group in groups if group.help),
+        not_over_time=frozenset(group.slug for group in groups if not group.beats_time),
+        contacts={slug: contact for slug, (contact, _) in services.items()},
+        service_names={slug: names for slug, (_, names) in services.items()},
+        local=local,
+        rewrites=tuple(sorted(household.rewrites, key=lambda each: -len(each.matcher.name))),
+        splits=tuple(Matcher(each.name) for each in household.split_upstreams),
+        block_ttl=defaults.block_ttl,
+        security_ttl=defaults.security_ttl,
+        child_max_ttl=defaults.child_max_ttl,
+    )
+
+
+def _layered(
+    shared: Index, household: Household
+) -> tuple[Index, dict[int, Mapping[int, tuple[Record, ...]]]]:
+    """Return the index with the household's names in it, and the records of its local names."""
+    own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
+    local: dict[int, Mapping[int, tuple[Record, ...]]] = {}
+    first = len(shared.infos)
+
+    def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
+        names = [(matcher, False) for matcher in matchers]
+        number = first + len(own)
+        info = ListInfo(number, slug, kind, slug, "household", size=len(names))
+        own.append((info, names))
+        return number
+
+    if household.protected:
+        add("household", ListKind.PROTECTED, map(Matcher, household.protected))
+    for service in household.services:
+        add(service.slug, ListKind.SERVICE, service.names)
+    for matcher, records in _local_records(household.local_names):
+        local[add("local", ListKind.LOCAL, (matcher,))] = records
+    return (Layered(shared, DictIndex(own)) if own else shared), local
+
+
+def _local_records(
+    names: Iterable[LocalName],
+) -> Iterable[tuple[Matcher, Mapping[int, tuple[Record, ...]]]]:
+    """Yield each local name and its addresses' reverse names, with their records by qtype."""
+    reverse: dict[str, list[Record]] = {}
+    for each in names:
+        by_type: dict[int, tuple[Record, ...]] = {}
+        for address in map(ip_address, each.addresses):
+            qtype = _qtype(address)
+            record = Record(each.name, qtype, str(address), LOCAL_TTL)
+            by_type[qtype] = (*by_type.get(qtype, ()), record)
+            pointer = address.reverse_pointer
+            reverse.setdefault(pointer, []).append(Record(pointer, PTR, each.name, LOCAL_TTL))
+        yield Matcher(each.name), by_type
+    for pointer, records in reverse.items():
+        yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}
+
+
+def _qtype(address: IPv4Address | IPv6Address) -> int:
+    return A if address.version == 4 else AAAA

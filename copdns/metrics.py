@@ -1,0 +1,167 @@
+"""Every number that is counted, as plain integers, and how Prometheus reads them.
+
+Counting must cost next to nothing, so nobody calls the client library per query: it reads these
+integers when it is asked.  No label ever holds a name, an address, a person or a rule.
+docs/metrics.md explains each.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from copdns import __version__
+from copdns.exchange import Health
+from copdns.model import Action, Reason
+
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class UpstreamCounters:
+    """What happened with one upstream.  `seconds[i]` counts answers up to `SECONDS[i]`."""
+
+    __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.failed = 0
+        self.over_tcp = 0
+        self.seconds = [0] * (len(SECONDS) + 1)
+        self.total = 0.0
+
+    def answered(self, seconds: float) -> None:
+        self.seconds[bisect_left(SECONDS, seconds)] += 1
+        self.total += seconds
+
+
+class Counters:
+    """All counters of the process.  Look-ups of help names touch none of them.
+
+    verdicts, categories, rcodes: how many by their key.
+    gauges: read when asked: how many answers are kept, rows dropped ...
+    """
+
+    __slots__ = (
+        "cache_hits",
+        "cache_misses",
+        "categories",
+        "gauges",
+        "malformed",
+        "queries",
+        "rcodes",
+        "upstreams",
+        "verdicts",
+    )
+
+    def __init__(self) -> None:
+        self.queries = {"udp": 0, "tcp": 0}
+        self.malformed = 0
+        self.verdicts: dict[tuple[Action, Reason], int] = {}
+        self.categories: dict[str, int] = {}
+        self.rcodes = [0] * 24
+        self.cache_hits = 0
+        self.cache_misses = 0
+        self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
+        self.gauges: dict[str, Callable[[], float]] = {}
+
+
+# name: (type, help).  The one list of what is told outside.
+METRICS = {
+    "copdns_build_info": ("gauge", "The version that runs, as a label."),
+    "copdns_queries": ("counter", "Questions that were answered, by transport."),
+    "copdns_malformed": ("counter", "Messages that were no question: answered with an error."),
+    "copdns_verdicts": ("counter", "Decisions, by action and reason."),
+    "copdns_blocked": ("counter", "Blocks by lists, by category."),
+    "copdns_responses": ("counter", "Replies, by rcode."),
+    "copdns_cache_hits": ("counter", "Questions answered from the cache."),
+    "copdns_cache_misses": ("counter", "Questions that an upstream had to be asked for."),
+    "copdns_cache_entries": ("gauge", "Answers in the cache."),
+    "copdns_cache_octets": ("gauge", "Memory for them, in octets."),
+    "copdns_upstream_queries": ("counter", "Questions sent, by upstream (its place, from 1)."),
+    "copdns_upstream_failures": ("counter", "Questions that an upstream did not answer."),
+    "copdns_upstream_tcp": ("counter", "Questions asked again over TCP."),
+    "copdns_upstream_up": ("gauge", "1 while an upstream answers, 0 while it rests."),
+    "copdns_upstream_seconds": ("histogram", "Time from question to answer, by upstream."),
+    "copdns_log_dropped": ("counter", "Log rows that were dropped because the queue was full."),
+    "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
+    "copdns_policy_revision": ("gauge", "Revision of the household in force."),
+    "copdns_list_entries": ("gauge", "Entries of all lists in force."),
+}
+
+RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+
+
+class Collector:
+    """Gives the counters to Prometheus when it asks."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._queries()
+        yield from self._upstreams()
+        for name, read in sorted(self._counters.gauges.items()):
+            yield _family(name, [], [([], read())])
+
+    def _queries(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _family("copdns_build_info", ["version"], [([__version__], 1)])
+        queries = [([transport], count) for transport, count in counters.queries.items()]
+        yield _family("copdns_queries", ["transport"], queries)
+        yield _family("copdns_malformed", [], [([], counters.malformed)])
+        verdicts = [([*key], count) for key, count in sorted(counters.verdicts.items())]
+        yield _family("copdns_verdicts", ["action", "reason"], verdicts)
+        categories = [([slug], count) for slug, count in sorted(counters.categories.items())]
+        yield _family("copdns_blocked", ["category"], categories)
+        rcodes = [([RCODES.get(i, str(i))], n) for i, n in enumerate(counters.rcodes) if n]
+        yield _family("copdns_responses", ["rcode"], rcodes)
+        yield _family("copdns_cache_hits", [], [([], counters.cache_hits)])
+        yield _family("copdns_cache_misses", [], [([], counters.cache_misses)])
+
+    def _upstreams(self) -> Iterator[Metric]:
+        each = self._counters.upstreams
+        label = ["upstream"]
+        yield _family("copdns_upstream_queries", label, [([h.label], c.asked) for h, c in each])
+        yield _family("copdns_upstream_failures", label, [([h.label], c.failed) for h, c in each])
+        yield _family("copdns_upstream_tcp", label, [([h.label], c.over_tcp) for h, c in each])
+        up = [([health.label], 0 if health.failures else 1) for health, _ in each]
+        yield _family("copdns_upstream_up", label, up)
+        name = "copdns_upstream_seconds"
+        histogram = HistogramMetricFamily(name, METRICS[name][1], labels=label)
+        for health, counters in each:
+            histogram.add_metric([health.label], _buckets(counters), counters.total)
+        yield histogram
+
+
+def _family(
+    name: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], float]]
+) -> Metric:
+    kind, text = METRICS[name]
+    make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    family = make(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _buckets(counters: UpstreamCounters) -> list[tuple[str, float]]:
+    buckets, count = [], 0
+    for bound, number in zip((*map(str, SECONDS), "+Inf"), counters.seconds, strict=True):
+        count += number
+        buckets.append((bound, float(count)))
+    return buckets
+
+
+def registry(counters: Counters) -> CollectorRegistry:
+    """Return a registry with our numbers only: none of the process, which would tell of load."""
+    made = CollectorRegistry(auto_describe=False)
+    made.register(Collector(counters))
+    return made

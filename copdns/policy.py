@@ -1,0 +1,348 @@
+"""Decide what happens to a query.
+
+A step (`steps.py`) looks at a question and a moment and gives a verdict, or None for "not
+mine".  The first verdict wins.  `order_of` holds the order, with the reason for each place; it
+is the only one: `decide` runs it and `explain` shows it.  docs/decision.md tells it to people.
+
+Pure: no I/O, no clock, no logging.  `now` is seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import NamedTuple
+
+from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
+from copdns.model import (
+    BlockMode,
+    Contact,
+    FullLog,
+    Matcher,
+    NameRewrite,
+    PrivacyMode,
+    Profile,
+    Reason,
+    Record,
+    Rule,
+    Timing,
+    Verdict,
+)
+from copdns.names import suffixes
+from copdns.steps import (
+    Blocker,
+    ByDefault,
+    Closed,
+    Granted,
+    Listed,
+    Lists,
+    NotAClient,
+    OwnNames,
+    OwnRules,
+    Protected,
+    Question,
+    RuleSet,
+    SafeSearch,
+    Security,
+    Services,
+    Step,
+)
+
+Network = IPv4Network | IPv6Network
+
+NO_TIMING = Timing()
+
+
+class AddressRule(NamedTuple):
+    """A rule about the addresses in answers, and the network it means."""
+
+    network: Network
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """One profile's rules, ready to be asked.  Compared by identity: a change makes a new one.
+
+    order: all fifteen steps.  steps: those that can say something for this profile.
+    max_ttl: seconds; no answer is given for longer (None: as it came).
+    address_rules: rules about the addresses in answers.
+    """
+
+    household: str
+    profile: str
+    index: Index
+    order: tuple[Step, ...]
+    steps: tuple[Step, ...]
+    timing: Timing = NO_TIMING
+    address_rules: tuple[AddressRule, ...] = ()
+    block_mode: BlockMode = BlockMode.NODATA
+    max_ttl: int | None = None
+    privacy: PrivacyMode = PrivacyMode.OFF
+    full_log: FullLog | None = None
+    is_child: bool = False
+
+    def privacy_at(self, now: float) -> PrivacyMode:
+        full = self.full_log
+        if full is not None and full.start <= now < full.end:
+            return PrivacyMode.FULL
+        return self.privacy
+
+
+def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
+    """Return the verdict for a question, with the moment until which it surely holds."""
+    question = _question(policy, qname, qtype, now)
+    for step in policy.steps:
+        verdict = step(question, now)
+        if verdict is not None:
+            return _held(policy, qname, verdict, now) if _is_timed(policy) else verdict
+    raise AssertionError("the last step always decides")
+
+
+class Explained(NamedTuple):
+    """What one step says of a question; `decides` marks the one whose word counts."""
+
+    number: int
+    title: str
+    verdict: Verdict | None
+    decides: bool
+
+
+def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[Explained, ...]:
+    """Return what every step of the order says, asked with the same question as `decide`."""
+    question = _question(policy, qname, qtype, now)
+    verdicts = [step(question, now) for step in policy.order]
+    decides = next(place for place, verdict in enumerate(verdicts) if verdict is not None)
+    return tuple(
+        Explained(step.number, step.title, verdict, place == decides)
+        for place, (step, verdict) in enumerate(zip(policy.order, verdicts, strict=True))
+    )
+
+
+def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
+    entries = policy.index.find(qname)
+    if not policy.timing.grants:
+        return Question(qname, qtype, entries)
+    grants = tuple(grant for grant in policy.timing.grants if grant.holds(qname, now))
+    return Question(qname, qtype, entries, grants)
+
+
+def _is_timed(policy: Policy) -> bool:
+    return bool(policy.timing.closures or policy.timing.grants)
+
+
+def _held(policy: Policy, qname: str, verdict: Verdict, now: float) -> Verdict:
+    """Add `until`: the next edge of a grant for this name, or of any closure."""
+    edges = [edge for each in policy.timing.closures for edge in (each.start, each.end)]
+    for grant in policy.timing.grants:
+        if grant.matcher.covers(qname):
+            edges += (grant.start, grant.end)
+    return replace(verdict, until=min((edge for edge in edges if edge > now), default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the policies of one household have in common.
+
+    index: bundled lists, lists from disk, and what the household itself defined.
+    engines: a safe-search engine's id, its mode, then each exact host with its target.
+    unwatched: protected groups that leave no trace.  not_over_time: those that a bedtime closes.
+    local: list number of a local name, then its records by qtype.
+    contacts, service_names: a service's slug to its contact kind and names.  TTLs are seconds.
+    """
+
+    household: str
+    index: Index
+    engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    unwatched: frozenset[str] = frozenset()
+    not_over_time: frozenset[str] = frozenset()
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    service_names: Mapping[str, tuple[Matcher, ...]] = field(default_factory=dict)
+    local: Mapping[int, Mapping[int, tuple[Record, ...]]] = field(default_factory=dict)
+    rewrites: tuple[NameRewrite, ...] = ()
+    splits: tuple[Matcher, ...] = ()
+    block_ttl: int = 10
+    security_ttl: int = 60
+    child_max_ttl: int = 60
+
+    def kind(self, *kinds: ListKind) -> tuple[ListInfo, ...]:
+        return tuple(info for info in self.index.infos if info.kind in kinds)
+
+
+def order_of(
+    profile: Profile, own: Sequence[Rule], shared: Shared, timing: Timing = NO_TIMING
+) -> tuple[Step, ...]:
+    """Return the fifteen steps for a profile, in the order in which they are asked.
+
+    own: the rules that hold for it (`scoped`).
+    """
+    rules = RuleSet(rule for rule in own if isinstance(rule.target, Matcher))
+    blocker = _blocker(profile, shared, rules, timing)
+    times = _times(profile, shared, timing, blocker)
+    safe_search = _safe_search(profile, shared, blocker)
+    security = shared.kind(ListKind.SECURITY) if profile.security else ()
+    categories = _about(shared.kind(ListKind.CATEGORY), profile.categories)
+    bypass = shared.kind(ListKind.BYPASS) if profile.bypass else ()
+    return (
+        # Strangers learn nothing, not even what is special here.
+        NotAClient(refuse=False),
+        # Names of this machine, of this house, and those that must never leave it.
+        _own_names(profile, shared),
+        # The law of the land stands above the house; only an operator has such lists.
+        Listed(3, "legal orders", Reason.LEGAL, Lists(shared.kind(ListKind.LEGAL)), blocker, False),
+        # Nothing that a household can write, and no mistake of ours, may cut a child off from help.
+        _protected(shared, times),
+        # Theft and fraud hurt whoever asks; an owner can name a list's mistake.
+        Security(Lists(security), rules, blocker),
+        # A yes to an appeal lifts what was appealed, until it ends: asked by the steps below.
+        Granted(),
+        # "Stop now" is said to a person, so it comes before what was planned ...
+        times[0],
+        # ... and what was planned before what was used up.
+        times[1],
+        times[2],
+        # Somebody who knows this child wrote these, so they win over all lists ...
+        OwnRules(rules, safe_search, blocker),
+        # ... of which this one keeps the others from being walked around.
+        Listed(11, "ways round the filter", Reason.BYPASS, Lists(bypass), blocker),
+        # A service was chosen by name, a category is a whole field.
+        _services(profile, shared, blocker),
+        Listed(13, "category lists", Reason.CATEGORY, Lists(categories), blocker),
+        # Only what nothing blocked has to be made safe.
+        safe_search,
+        # What nobody thought of.
+        ByDefault(profile.default, safe_search.blocker),
+    )
+
+
+def policy_for(
+    profile: Profile,
+    own: Sequence[Rule],
+    shared: Shared,
+    now: float,
+    timing: Timing = NO_TIMING,
+) -> Policy:
+    """Return a profile's policy; `now` settles which announced change of its band is due.
+
+    own: the rules that hold for it (`scoped`).
+    """
+    order = order_of(profile, own, shared, timing)
+    is_child = profile.band_at(now).is_child
+    return Policy(
+        household=shared.household,
+        profile=profile.id,
+        index=shared.index,
+        order=order,
+        steps=tuple(step for step in order if not step.idle),
+        timing=timing,
+        address_rules=tuple(
+            AddressRule(ip_network(rule.target), rule)
+            for rule in own
+            if isinstance(rule.target, str)
+        ),
+        block_mode=profile.block_mode,
+        max_ttl=profile.max_ttl or (shared.child_max_ttl if is_child else None),
+        privacy=profile.privacy,
+        full_log=profile.full_log,
+        is_child=is_child,
+    )
+
+
+def strangers() -> Policy:
+    """Return the policy of those who are not served here: everything is refused."""
+    refusal = NotAClient(refuse=True)
+    return Policy("", "", DictIndex(()), (refusal,), (refusal,))
+
+
+def scoped(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Return those of a household's rules that hold for a profile."""
+    scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
+    return tuple(rule for rule in rules if rule.scope in scopes)
+
+
+def _about(infos: Iterable[ListInfo], subjects: Iterable[str]) -> tuple[ListInfo, ...]:
+    wanted = frozenset(subjects)
+    return tuple(info for info in infos if info.subject in wanted)
+
+
+def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -> Blocker:
+    openings: tuple[frozenset[str], ...] | None = None
+    if profile.block_mode is BlockMode.NXDOMAIN:
+        timed = [*timing.always, *(grant.matcher for grant in timing.grants)]
+        open_in_time = frozenset(name for each in timed for name in suffixes(each.name))
+        openings = (shared.index.openings, rules.openings, open_in_time)
+    return Blocker(shared.block_ttl, shared.security_ttl, openings)
+
+
+def _own_names(profile: Profile, shared: Shared) -> OwnNames:
+    canaries = _about(shared.kind(ListKind.CANARY), profile.canaries)
+    return OwnNames(
+        local=shared.local,
+        canaries=frozenset(info.number for info in canaries),
+        rewrites=shared.rewrites,
+        splits=shared.splits,
+        protected=frozenset(info.number for info in shared.kind(ListKind.PROTECTED)),
+        openings=(shared.index.openings,),
+    )
+
+
+def _legal(shared: Shared) -> Listed:
+    lists = Lists(shared.kind(ListKind.LEGAL))
+    # Always answered NXDOMAIN, so that what stays open below matters in every block mode.
+    blocker = Blocker(shared.block_ttl, shared.security_ttl, (shared.index.openings,))
+    return Listed(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
+
+
+def _protected(shared: Shared, times: tuple[Closed, ...]) -> Protected:
+    infos = shared.kind(ListKind.PROTECTED)
+    return Protected(
+        infos={info.number: info for info in infos},
+        unwatched=frozenset(info.number for info in _about(infos, shared.unwatched)),
+        beats_time=frozenset(
+            info.number for info in infos if info.subject not in shared.not_over_time
+        ),
+        closed=tuple(step for step in times if not step.idle),
+    )
+
+
+def _times(
+    profile: Profile, shared: Shared, timing: Timing, blocker: Blocker
+) -> tuple[Closed, Closed, Closed]:
+    named = shared.kind(ListKind.CATEGORY, ListKind.SERVICE)
+
+    def closed(number: int, title: str, reason: Reason) -> Closed:
+        closures = tuple(
+            (each, Lists(_about(named, each.subjects)) if each.subjects else None)
+            for each in timing.closures
+            if each.reason is reason
+        )
+        return Closed(number, title, reason, closures, timing.always, blocker)
+
+    return (
+        closed(7, "pause", Reason.PAUSED),
+        closed(8, "schedules", Reason.SCHEDULE),
+        closed(9, "budgets", Reason.BUDGET),
+    )
+
+
+def _services(profile: Profile, shared: Shared, blocker: Blocker) -> Services:
+    every = shared.kind(ListKind.SERVICE)
+    blocked = profile.services | {
+        slug for slug, contact in shared.contacts.items() if contact in profile.contacts
+    }
+    open_names = (
+        matcher.name
+        for slug, names in shared.service_names.items()
+        if slug not in blocked
+        for matcher in names
+    )
+    return Services(Lists(_about(every, blocked)), Lists(every), blocker.opened(open_names))
+
+
+def _safe_search(profile: Profile, shared: Shared, blocker: Blocker) -> SafeSearch:
+    targets: dict[str, str] = {}
+    for engine, mode in profile.safe_search:
+        targets.update(shared.engines.get(engine, {}).get(mode, {}))
+    without = shared.kind(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
+    return SafeSearch(targets, Lists(without), blocker.opened(targets))

@@ -1,0 +1,69 @@
+"""The last blocks of each child's device, in memory only, for that device's own page.
+
+This is what an appeal starts from: the child sees the name that was just blocked and asks about
+it, and the code is a handle to it.  No guardian, log or file ever sees it; after a day, or a
+restart, it is gone.  docs/privacy.md
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from copdns.model import Verdict
+
+KEPT = 100  # blocks a device
+AGE = 86_400.0  # seconds
+
+
+@dataclass(slots=True)
+class Block:
+    """A blocked name.  at: when it was asked last, seconds since the epoch; code: see `Recent`."""
+
+    name: str
+    verdict: Verdict
+    at: float
+    code: str = ""
+
+
+class Recent:
+    """Rings of blocks by (household, device), a name once in each.
+
+    new_code: gives a random code; drawn when a block is first looked at, since most never are.
+    """
+
+    def __init__(self, new_code: Callable[[], str]) -> None:
+        self._new_code = new_code
+        self._rings: dict[tuple[str, str], OrderedDict[str, Block]] = {}
+
+    def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
+        ring = self._rings.setdefault((household, device), OrderedDict())
+        block = ring.get(name)
+        if block is None:
+            ring[name] = Block(name, verdict, now)
+            if len(ring) > KEPT:
+                ring.popitem(last=False)
+            return
+        block.verdict, block.at = verdict, now
+        ring.move_to_end(name)
+
+    def blocks(self, household: str, device: str, now: float) -> tuple[Block, ...]:
+        """Return a device's blocks of the last day, the newest first, each with its code."""
+        ring = self._rings.get((household, device), OrderedDict())
+        fresh = [block for block in ring.values() if 0 <= now - block.at < AGE]
+        for block in fresh:
+            block.code = block.code or self._new_code()
+        return tuple(reversed(fresh))
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than a day; called now and then, since a ring may rest unseen."""
+        for key, ring in list(self._rings.items()):
+            while ring and now - next(iter(ring.values())).at >= AGE:
+                ring.popitem(last=False)
+            if not ring:
+                del self._rings[key]
+
+    def erase(self, household: str, devices: frozenset[str]) -> None:
+        for device in devices:
+            self._rings.pop((household, device), None)

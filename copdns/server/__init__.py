@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: the sockets that queries come in on."""

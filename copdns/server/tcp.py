@@ -1,0 +1,155 @@
+"""DNS over TCP: messages with their length before them (RFC 1035 section 4.2.2, RFC 7766).
+
+Many questions may come on one connection, and are answered as they are ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from copdns.answer import Moment, Resolver
+from copdns.model import Asker
+from copdns.server.udp import listen_error
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLimits:
+    """idle: seconds before a silent connection is closed.  connections: open at once.
+    in_flight: questions of one connection that are worked on at once."""
+
+    idle: float = 10.0
+    connections: int = 256
+    in_flight: int = 64
+
+
+class TcpServer:
+    """Answers on one address and port."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        clock: Callable[[], Moment],
+        address: str,
+        port: int,
+        limits: TcpLimits,
+    ) -> None:
+        self.resolver = resolver
+        self.clock = clock
+        self.address = address
+        self.limits = limits
+        self.open: dict[Connection, None] = {}  # the longest silent first
+        self._port = port
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(self), self.address, self._port, reuse_address=True
+            )
+        except OSError as error:
+            raise listen_error(self.address, self._port, "TCP", error) from error
+
+    def make_room(self) -> None:
+        """Close the connection that was silent for longest, when there are too many."""
+        if len(self.open) > self.limits.connections:
+            next(iter(self.open)).close()
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.open):
+            connection.close()
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, server: TcpServer) -> None:
+        self._server = server
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._asker = Asker(server.address, "", "tcp")
+        self._in_flight = 0
+        self._paused = False
+        self._idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._asker = self._asker._replace(address=peer[0].partition("%")[0])
+        self._server.open[self] = None
+        self._server.make_room()
+        self._heard()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.open.pop(self, None)
+        if self._idle is not None:
+            self._idle.cancel()
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._heard()
+        self._read()
+
+    def eof_received(self) -> bool:
+        return self._in_flight > 0  # a client that only stopped sending still gets its answers
+
+    def _read(self) -> None:
+        """Take whole messages out of the buffer, as long as there is room for more."""
+        buffer = self._buffer
+        while len(buffer) >= 2 and self._in_flight < self._server.limits.in_flight:
+            end = 2 + int.from_bytes(buffer[:2], "big")
+            if len(buffer) < end:
+                break
+            message = bytes(buffer[2:end])
+            del buffer[:end]
+            self._ask(message)
+        self._throttle()
+
+    def _ask(self, message: bytes) -> None:
+        self._in_flight += 1
+        moment = self._server.clock()
+        reply = self._server.resolver.answer(message, self._asker, moment, self._answered, None)
+        if reply is not None:
+            self._in_flight -= 1
+            self._write(reply)
+        elif len(message) < 12 or message[2] & 0x80:
+            self._in_flight -= 1  # no question: nothing will come
+
+    def _answered(self, reply: bytes, _to: Any) -> None:
+        self._in_flight -= 1
+        self._write(reply)
+        self._read()
+
+    def _write(self, reply: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(len(reply).to_bytes(2, "big") + reply)
+
+    def _throttle(self) -> None:
+        """Stop reading while too many questions are open: TCP then slows the client down."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        full = self._in_flight >= self._server.limits.in_flight
+        if full and not self._paused:
+            self._transport.pause_reading()
+        elif self._paused and not full:
+            self._transport.resume_reading()
+        self._paused = full
+
+    def _heard(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(self._server.limits.idle, self.close)
+        self._server.open.pop(self, None)
+        self._server.open[self] = None
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()

@@ -1,0 +1,92 @@
+"""Datagrams in, datagrams out.
+
+One socket per local address, so that a reply leaves from the address that was asked.  Sockets
+are read directly: asyncio's own datagram transport asks for 256 KiB per packet, which costs
+five times as much as all else (docs/architecture.md has the figures).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from copdns.answer import Moment, Resolver
+from copdns.errors import ListenError
+from copdns.model import Asker
+
+DRAIN = 64  # datagrams a wake-up: more would starve the answers of upstreams
+_RECEIVE = 4096  # octets; a query is never longer than one datagram of 4096
+_BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
+
+
+class UdpServer:
+    """Answers on one address and port."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolver: Resolver,
+        clock: Callable[[], Moment],
+        address: str,
+        port: int,
+    ) -> None:
+        self._loop = loop
+        self._resolver = resolver
+        self._clock = clock
+        self.address = address
+        self._socket = _bind(address, port)
+        loop.add_reader(self._socket, self._drain)
+
+    def _drain(self) -> None:
+        receive, answer = self._socket.recvfrom, self._resolver.answer
+        listener, send = self.address, self._send
+        moment = self._clock()
+        for _ in range(DRAIN):
+            try:
+                message, peer = receive(_RECEIVE)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an ICMP error about an earlier reply: that client is gone
+            host = peer[0]
+            if "%" in host:
+                host = host.partition("%")[0]
+            reply = answer(message, Asker(listener, host, "udp"), moment, send, peer)
+            if reply is not None:
+                send(reply, peer)
+
+    def _send(self, reply: bytes, peer: Any) -> None:
+        try:
+            self._socket.sendto(reply, peer)
+        except OSError:
+            return  # the buffer is full or the client is gone; it will ask again
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.bind((address, port))
+    except OSError as error:
+        sock.close()
+        raise listen_error(address, port, "UDP", error) from error
+    return sock
+
+
+def listen_error(address: str, port: int, transport: str, error: OSError) -> ListenError:
+    """Return an error that says what is in the way, and what to do."""
+    way_out = {
+        13: "ports below 1024 need a privilege: see systemd/copdns.service, or set dns.port",
+        98: "another program listens there (on Debian often systemd-resolved): see docs/install.md",
+        99: "this machine has no such address: see dns.listen",
+    }.get(error.errno or 0, "see dns.listen and dns.port")
+    return ListenError(f"{address} port {port} ({transport}): {error.strerror}; {way_out}")

@@ -1,0 +1,533 @@
+"""The fifteen steps, one class each; their order and its reasons stand in `policy.py`.
+
+A step is made once per profile from that profile's settings and then asked about many
+questions.  It answers with a verdict, or None for "not mine".  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from copdns.errors import NXDOMAIN
+from copdns.lists.index import Entry, ListInfo
+from copdns.model import (
+    Action,
+    Closure,
+    Default,
+    Grant,
+    LocalAnswer,
+    Match,
+    Matcher,
+    NameRewrite,
+    Reason,
+    Record,
+    Rule,
+    RuleAction,
+    Verdict,
+)
+from copdns.names import suffixes
+from copdns.special import OWN_NAMES, special
+
+
+class Question(NamedTuple):
+    """What the steps look at.  entries: every list entry that covers the name, longest first."""
+
+    name: str
+    qtype: int
+    entries: tuple[Entry, ...]
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def content_granted(self) -> bool:
+        return any(grant.content for grant in self.grants)
+
+
+class Step(Protocol):
+    """One place in the order.  idle: it has nothing to say here, whatever is asked."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def idle(self) -> bool: ...
+
+    def __call__(self, question: Question, now: float) -> Verdict | None: ...
+
+
+class RuleSet:
+    """Rules by name.  `find` returns the one that counts, `openings` where one allows."""
+
+    __slots__ = ("_rules", "openings")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """rules: those of one profile, of its tags and of its household, about names."""
+        by_name: dict[str, list[Rule]] = {}
+        openings: set[str] = set()
+        for rule in rules:
+            assert isinstance(rule.target, Matcher)
+            by_name.setdefault(rule.target.name, []).append(rule)
+            if rule.action is RuleAction.ALLOW:
+                openings.update(suffixes(rule.target.name))
+        self._rules = {name: tuple(sorted(same, key=_rank)) for name, same in by_name.items()}
+        self.openings = frozenset(openings)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def find(self, qname: str) -> Rule | None:
+        """Return the rule with the longest name that covers a name, the first by rank of those."""
+        for suffix in suffixes(qname):
+            for rule in self._rules.get(suffix, ()):
+                assert isinstance(rule.target, Matcher)
+                if rule.target.covers(qname):
+                    return rule
+        return None
+
+
+def _rank(rule: Rule) -> tuple[int, int, int]:
+    """At equal length: exact first; then the profile, its tags, its household; then allow."""
+    assert isinstance(rule.target, Matcher)
+    scope = 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
+    return (rule.target.match is not Match.EXACT, scope, rule.action is not RuleAction.ALLOW)
+
+
+class Lists:
+    """Some lists of an index, with which of their entries counts for a question."""
+
+    __slots__ = ("_infos",)
+
+    def __init__(self, infos: Iterable[ListInfo]) -> None:
+        self._infos = {info.number: info for info in infos}
+
+    def __bool__(self) -> bool:
+        return bool(self._infos)
+
+    def find(self, entries: tuple[Entry, ...]) -> tuple[Entry, ListInfo] | None:
+        """Return the longest blocking entry of these lists; a list's exception lifts only it."""
+        for entry in entries:
+            info = self._infos.get(entry.list)
+            if info is None or entry.allow:
+                continue
+            if not any(other.allow and other.list == entry.list for other in entries):
+                return entry, info
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """How this profile's blocks are made: TTLs in seconds, and where something stays allowed.
+
+    openings: names at or below which something may be allowed; None where the profile's block
+    mode never says NXDOMAIN, and nobody needs to know.
+    """
+
+    ttl: int
+    security_ttl: int
+    openings: tuple[frozenset[str], ...] | None
+
+    def closed_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
+        """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
+        if self.openings is None or (matcher is not None and matcher.match is Match.EXACT):
+            return False
+        return not any(qname in names for names in self.openings)
+
+    def opened(self, names: Iterable[str]) -> Blocker:
+        """Return the same for a step after which these names may be open too."""
+        if self.openings is None:
+            return self
+        more = frozenset(each for name in names for each in suffixes(name))
+        return replace(self, openings=(*self.openings, more))
+
+    def by_list(
+        self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
+    ) -> Verdict:
+        is_service = reason is Reason.SERVICE
+        return Verdict(
+            Action.BLOCK,
+            reason,
+            step,
+            category="" if is_service else info.subject,
+            service=info.subject if is_service else "",
+            list=info.slug,
+            list_version=info.version,
+            rule=str(Matcher(entry.name, entry.match)),
+            name=qname,
+            ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
+            nothing_below=self.closed_below(qname, entry),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotAClient:
+    """Refuse those who are not served here (RFC 8914 section 4.19)."""
+
+    refuse: bool
+    number: int = 1
+    title: str = "client allowed here"
+
+    @property
+    def idle(self) -> bool:
+        return not self.refuse
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        if not self.refuse:
+            return None
+        return Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, self.number, name=question.name)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNames:
+    """Answer what this house itself knows, and the signals that it sends to devices.
+
+    local: list number to a local name's records by qtype.  canaries: numbers of those sent.
+    rewrites: as written, the longest name first.  splits: zones with upstreams of their own.
+    protected: numbers of the lists whose names a household may not answer itself.
+    """
+
+    local: Mapping[int, Mapping[int, tuple[Record, ...]]]
+    canaries: frozenset[int]
+    rewrites: tuple[NameRewrite, ...]
+    splits: tuple[Matcher, ...]
+    protected: frozenset[int]
+    openings: tuple[frozenset[str], ...]
+    number: int = 2
+    title: str = "special and own names"
+    idle: bool = False
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        qname = question.name
+        if qname in OWN_NAMES:
+            return self._local(question, LocalAnswer(own=True))
+        if question.entries or self.rewrites:
+            verdict = self._household(question)
+            if verdict is not None:
+                return verdict
+        answer = special(qname, question.qtype)
+        if answer is None or any(split.covers(qname) for split in self.splits):
+            return None
+        return self._local(question, answer)
+
+    def _household(self, question: Question) -> Verdict | None:
+        numbers = [entry.list for entry in question.entries]
+        if not self.protected.isdisjoint(numbers):
+            return None
+        for entry in question.entries:
+            records = self.local.get(entry.list)
+            if records is not None:
+                exists = entry.name == question.name
+                found = records.get(question.qtype, ()) if exists else ()
+                return self._local(question, LocalAnswer(0 if exists else NXDOMAIN, found))
+        for rewrite in self.rewrites:
+            if rewrite.matcher.covers(question.name):
+                return Verdict(
+                    Action.REWRITE,
+                    Reason.LOCAL,
+                    self.number,
+                    rule=str(rewrite.matcher),
+                    name=question.name,
+                    target=rewrite.target,
+                )
+        if not self.canaries.isdisjoint(numbers):
+            return self._local(question, LocalAnswer(NXDOMAIN), Reason.CANARY)
+        return None
+
+    def _local(
+        self, question: Question, answer: LocalAnswer, reason: Reason = Reason.LOCAL
+    ) -> Verdict:
+        # A name that does not exist, but has one below it that does, is empty (RFC 8020).
+        if answer.rcode == NXDOMAIN and any(question.name in names for names in self.openings):
+            answer = LocalAnswer()
+        return Verdict(Action.LOCAL, reason, self.number, name=question.name, local=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Block what one kind of list names; `granted` tells that a grant for content lifts it."""
+
+    number: int
+    title: str
+    reason: Reason
+    lists: Lists
+    blocker: Blocker
+    granted: bool = True
+
+    @property
+    def idle(self) -> bool:
+        return not self.lists
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        if not question.entries or (self.granted and question.content_granted):
+            return None
+        found = self.lists.find(question.entries)
+        if found is None:
+            return None
+        return self.blocker.by_list(self.number, self.reason, question.name, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Block malware and phishing; an allow rule that says so lifts a false positive."""
+
+    lists: Lists
+    rules: RuleSet
+    blocker: Blocker
+    number: int = 5
+    title: str = "security lists"
+
+    @property
+    def idle(self) -> bool:
+        return not self.lists
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        found = self.lists.find(question.entries) if question.entries else None
+        if found is None:
+            return None
+        rule = self.rules.find(question.name)
+        if rule is not None and rule.action is RuleAction.ALLOW and rule.over_security:
+            return None
+        return self.blocker.by_list(self.number, Reason.SECURITY, question.name, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Say which grant holds.  It decides nothing here: it lifts later steps, which ask for it."""
+
+    number: int = 6
+    title: str = "grants"
+    idle: bool = True
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Block while a pause, a schedule's slot or a spent budget lasts (steps 7, 8 and 9).
+
+    closures: each with the lists that its subjects stand for; None closes every name.
+    """
+
+    number: int
+    title: str
+    reason: Reason
+    closures: tuple[tuple[Closure, Lists | None], ...]
+    always: tuple[Matcher, ...]
+    blocker: Blocker
+
+    @property
+    def idle(self) -> bool:
+        return not self.closures
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        if any(matcher.covers(question.name) for matcher in self.always):
+            return None
+        for closure, lists in self.closures:
+            if closure.start <= now < closure.end and not self._lifted(closure, question):
+                verdict = self._verdict(question, lists)
+                if verdict is not None:
+                    return verdict
+        return None
+
+    def _lifted(self, closure: Closure, question: Question) -> bool:
+        pause = self.reason is Reason.PAUSED
+        return any(
+            grant.time and not (pause and grant.given < closure.start) for grant in question.grants
+        )
+
+    def _verdict(self, question: Question, lists: Lists | None) -> Verdict | None:
+        if lists is None:
+            return Verdict(
+                Action.BLOCK,
+                self.reason,
+                self.number,
+                name=question.name,
+                ttl=self.blocker.ttl,
+                nothing_below=self.blocker.closed_below(question.name, None),
+            )
+        found = lists.find(question.entries)
+        if found is None:
+            return None
+        return self.blocker.by_list(self.number, self.reason, question.name, *found)
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """Let through what nobody may block.
+
+    groups: list number to (unwatched, beats time).  A group that does not beat time, such as
+    encyclopaedias, still wins over rules and lists, but not over a bedtime: `closed` are the
+    time steps, which are asked first for it.
+    """
+
+    infos: Mapping[int, ListInfo]
+    unwatched: frozenset[int]
+    beats_time: frozenset[int]
+    closed: tuple[Closed, ...]
+    number: int = 4
+    title: str = "protected names"
+    idle: bool = False
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        for entry in question.entries:
+            info = self.infos.get(entry.list)
+            if info is None:
+                continue
+            if entry.list not in self.beats_time and any(
+                step(question, now) is not None for step in self.closed
+            ):
+                return None
+            return Verdict(
+                Action.ALLOW,
+                Reason.PROTECTED,
+                self.number,
+                category=info.subject,
+                list=info.slug,
+                rule=str(Matcher(entry.name, entry.match)),
+                name=question.name,
+                unwatched=entry.list in self.unwatched,
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SafeSearch:
+    """Send search engines to their safe hosts, and block those that have none, if so set.
+
+    targets: exact host to the name whose data it gets.
+    """
+
+    targets: Mapping[str, str]
+    without: Lists
+    blocker: Blocker
+    number: int = 14
+    title: str = "safe search"
+
+    @property
+    def idle(self) -> bool:
+        return not self.targets and not self.without
+
+    # Types with addresses or address hints; the rest of a search engine's data is its own.
+    REWRITTEN = frozenset({1, 28, 64, 65})
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        verdict = self.rewrite(question)
+        if verdict is not None or not question.entries or question.content_granted:
+            return verdict
+        found = self.without.find(question.entries)
+        if found is None:
+            return None
+        return self.blocker.by_list(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
+
+    def rewrite(self, question: Question) -> Verdict | None:
+        target = self.targets.get(question.name)
+        if target is None or question.qtype not in self.REWRITTEN:
+            return None
+        return Verdict(
+            Action.REWRITE,
+            Reason.SAFE_SEARCH,
+            self.number,
+            name=question.name,
+            target=target,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """Apply what somebody wrote for this profile, its tags or its household."""
+
+    rules: RuleSet
+    safe_search: SafeSearch | None
+    blocker: Blocker
+    number: int = 10
+    title: str = "own rules"
+
+    @property
+    def idle(self) -> bool:
+        return not self.rules
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        rule = None if question.content_granted else self.rules.find(question.name)
+        if rule is None:
+            return None
+        if rule.action is RuleAction.ALLOW and not rule.unsafe_search and self.safe_search:
+            rewritten = self.safe_search.rewrite(question)
+            if rewritten is not None:
+                return rewritten
+        return self._verdict(rule, question.name)
+
+    def _verdict(self, rule: Rule, qname: str) -> Verdict:
+        assert isinstance(rule.target, Matcher)
+        blocks = rule.action is RuleAction.BLOCK
+        return Verdict(
+            Action.BLOCK if blocks else Action.ALLOW,
+            Reason.RULE,
+            self.number,
+            rule=str(rule.target),
+            name=qname,
+            ttl=self.blocker.ttl if blocks else 0,
+            nothing_below=blocks and self.blocker.closed_below(qname, rule.target),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Block services by name or by whom they put a child in touch with.
+
+    A name can lie inside two services (a messenger below its owner's site); the one with the
+    longer name owns it, so that the first can be blocked and the second stay.
+    """
+
+    blocked: Lists
+    every: Lists
+    blocker: Blocker
+    number: int = 12
+    title: str = "services"
+
+    @property
+    def idle(self) -> bool:
+        return not self.blocked
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        if not question.entries or question.content_granted:
+            return None
+        found = self.blocked.find(question.entries)
+        owner = self.every.find(question.entries)
+        if found is None or owner is None or len(owner[0].name) > len(found[0].name):
+            return None
+        return self.blocker.by_list(self.number, Reason.SERVICE, question.name, *found)
+
+
+class ByDefault:
+    """Allow or block what nothing above knew."""
+
+    __slots__ = ("_allow", "_blocker", "_granted")
+
+    number = 15
+    title = "default of the profile"
+    idle = False
+
+    def __init__(self, default: Default, blocker: Blocker) -> None:
+        self._granted = Verdict(Action.ALLOW, Reason.GRANTED, 6)
+        self._allow = (
+            Verdict(Action.ALLOW, Reason.DEFAULT, self.number) if default is Default.ALLOW else None
+        )
+        self._blocker = blocker
+
+    def __call__(self, question: Question, now: float) -> Verdict:
+        if question.grants and question.content_granted:
+            return self._granted
+        if self._allow is not None:
+            return self._allow
+        return Verdict(
+            Action.BLOCK,
+            Reason.NOT_ON_ALLOWLIST,
+            self.number,
+            name=question.name,
+            ttl=self._blocker.ttl,
+            nothing_below=self._blocker.closed_below(question.name, None),
+        )

@@ -1,0 +1,73 @@
+"""What this machine knows of its network: its own addresses, and the resolvers it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from ipaddress import ip_address
+from pathlib import Path
+
+from copdns.addresses import UpstreamAddress, upstream_address
+from copdns.errors import ListenError
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+def private_addresses() -> tuple[str, ...]:
+    """Return loopback and every private address of this machine, sorted.
+
+    Public addresses are left out: whoever wants to serve the world has to say so.
+    """
+    try:
+        from pyroute2 import IPRoute
+    except ImportError:
+        raise ListenError(
+            "'auto' needs the package pyroute2: install copdns[lan], or name the addresses"
+        ) from None
+    with IPRoute() as route:
+        found = {
+            dict(message["attrs"]).get("IFA_LOCAL") or dict(message["attrs"])["IFA_ADDRESS"]
+            for message in route.get_addr()
+        }
+    # A link-local address needs its interface's name to be bound to; nobody is handed one.
+    private = [each for each in found if _is_private(each)]
+    return tuple(sorted({*_LOOPBACK, *private}))
+
+
+def _is_private(text: str) -> bool:
+    address = ip_address(text)
+    return address.is_private and not address.is_link_local
+
+
+def system_resolvers(
+    own: Collection[str], port: int, path: Path = RESOLV_CONF
+) -> tuple[UpstreamAddress, ...]:
+    """Return the resolvers that this machine was given, without ourselves (resolv.conf(5)).
+
+    own, port: where we listen; asking ourselves would never end.
+    """
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return ()
+    found = dict.fromkeys(_nameservers(text.splitlines()))
+    return tuple(each for each in found if not (each.port == port and each.host in own))
+
+
+def _nameservers(lines: Iterable[str]) -> Iterable[UpstreamAddress]:
+    for line in lines:
+        words = line.split()
+        if len(words) >= 2 and words[0] == "nameserver":
+            try:
+                yield upstream_address(words[1])
+            except ValueError:
+                continue  # another program's file: what it cannot mean is not ours to judge
+
+
+def identity(path: Path = RESOLV_CONF) -> object:
+    """Return something that differs once the file with the resolvers changed."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
