@@ -14,7 +14,6 @@ LOG = Migrations("log")
 
 @HOUSEHOLD(name="0001_household")
 def household(db: Database) -> None:
-    """`position` keeps the order of a tuple; texts that hold lists are JSON."""
     db.execute("""
         create table household (
             household text primary key,
@@ -24,6 +23,11 @@ def household(db: Database) -> None:
             protected text not null,
             revision integer not null
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0002_profile")
+def profile(db: Database) -> None:
+    """`position` keeps the order of a tuple; texts that hold lists are JSON."""
     db.execute("""
         create table profile (
             household text not null references household on delete cascade,
@@ -50,6 +54,10 @@ def household(db: Database) -> None:
             max_ttl integer,
             primary key (household, id)
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0003_device")
+def device(db: Database) -> None:
     db.execute("""
         create table device (
             household text not null references household on delete cascade,
@@ -61,6 +69,10 @@ def household(db: Database) -> None:
             primary key (household, id),
             foreign key (household, profile) references profile deferrable initially deferred
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0004_rule")
+def rule(db: Database) -> None:
     db.execute("""
         create table rule (
             household text not null references household on delete cascade,
@@ -75,6 +87,10 @@ def household(db: Database) -> None:
             created integer not null,
             primary key (household, id)
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0005_own_service")
+def own_service(db: Database) -> None:
     db.execute("""
         create table own_service (
             household text not null references household on delete cascade,
@@ -85,6 +101,10 @@ def household(db: Database) -> None:
             contact text not null,
             primary key (household, slug)
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0006_own_names")
+def own_names(db: Database) -> None:
     db.execute("""
         create table local_name (
             household text not null references household on delete cascade,
@@ -111,7 +131,7 @@ def household(db: Database) -> None:
         ) without rowid""")
 
 
-@HOUSEHOLD(name="0002_memory")
+@HOUSEHOLD(name="0007_memory")
 def memory(db: Database) -> None:
     """What outlives the profile it is about: a profile made anew starts with no clean slate."""
     db.execute("""
