@@ -152,7 +152,7 @@ def _profile(cells: Cells) -> Profile:
     )
 
 
-PROFILE = Table[Profile](
+PROFILE: Table[Profile] = Table(
     name="profile",
     field="profiles",
     select="""
@@ -172,7 +172,7 @@ PROFILE = Table[Profile](
     value=_profile,
 )
 
-DEVICE = Table[Device](
+DEVICE: Table[Device] = Table(
     name="device",
     field="devices",
     select="""
@@ -186,7 +186,7 @@ DEVICE = Table[Device](
     value=lambda cells: Device(text(cells[0]), text(cells[1]), text(cells[2]), texts(cells[3])),
 )
 
-RULE = Table[Rule](
+RULE: Table[Rule] = Table(
     name="rule",
     field="rules",
     select="""
@@ -220,7 +220,7 @@ RULE = Table[Rule](
     ),
 )
 
-OWN_SERVICE = Table[OwnService](
+OWN_SERVICE: Table[OwnService] = Table(
     name="own_service",
     field="services",
     select="""
@@ -244,7 +244,7 @@ OWN_SERVICE = Table[OwnService](
     ),
 )
 
-LOCAL_NAME = Table[LocalName](
+LOCAL_NAME: Table[LocalName] = Table(
     name="local_name",
     field="local_names",
     select="select name, addresses from local_name where household = ? order by position",
@@ -256,7 +256,7 @@ LOCAL_NAME = Table[LocalName](
     value=lambda cells: LocalName(text(cells[0]), texts(cells[1])),
 )
 
-NAME_REWRITE = Table[NameRewrite](
+NAME_REWRITE: Table[NameRewrite] = Table(
     name="name_rewrite",
     field="rewrites",
     select="select matcher, target from name_rewrite where household = ? order by position",
@@ -268,7 +268,7 @@ NAME_REWRITE = Table[NameRewrite](
     value=lambda cells: NameRewrite(_matcher(cells[0]), text(cells[1])),
 )
 
-SPLIT_UPSTREAM = Table[SplitUpstream](
+SPLIT_UPSTREAM: Table[SplitUpstream] = Table(
     name="split_upstream",
     field="split_upstreams",
     select="select name, upstreams from split_upstream where household = ? order by position",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,33 @@ async def test_a_household_comes_back_as_it_was_stored(
     assert await store.household("home") == replace(HOME, revision=1)
     with HouseholdStore.open(tmp_path) as other:
         assert await other.household("home") == replace(HOME, revision=1)
+
+
+async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None:
+    """A field that is new in the model is to be set in HOME above, and thereby in the tables."""
+    watched = replace(
+        MIA, full_log=FullLog(NOW, NOW + DAY), band_change=BandChange(Band.TO_6, NOW + DAY)
+    )
+    home = await change(store, with_profile(watched))
+    assert await store.household("home") == home
+    values = [
+        home,
+        *home.profiles,
+        *home.devices,
+        *home.rules,
+        *home.services,
+        *home.local_names,
+        *home.rewrites,
+        *home.split_upstreams,
+    ]
+    every = {(type(value), each.name) for value in values for each in fields(value)}
+    stored = {
+        (type(value), each.name)
+        for value in values
+        for each in fields(value)
+        if getattr(value, each.name) != each.default
+    }
+    assert stored == every
 
 
 async def test_a_household_that_nobody_stored_is_none(store: HouseholdStore) -> None:
