@@ -119,7 +119,8 @@ class QueryLog:
                 self._failed(error)
                 lost = 0
             finally:
-                self.dropped += lost
+                with self._buffers:
+                    self.dropped += lost
 
     def rows(
         self,
