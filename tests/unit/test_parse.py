@@ -1,0 +1,281 @@
+"""Tests of reading lists: what is used, what is left out, and what is refused whole."""
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.errors import ListError
+from copdns.lists.index import DictIndex, ListInfo, ListKind
+from copdns.lists.parse import MAX_LINE, MAX_PROBLEMS, Form, ParsedList, Problem, Unused, parse
+from copdns.model import Match
+
+
+def names(parsed: ParsedList) -> list[str]:
+    return [str(matcher) for matcher, allow in parsed.entries if not allow]
+
+
+@pytest.mark.parametrize(
+    ("form", "match", "line", "entry"),
+    [
+        (Form.DOMAINS, None, "a.example", "=a.example"),
+        (Form.DOMAINS, Match.EXACT, "*.a.example", "*.a.example"),
+        (Form.DOMAINS, Match.SUBTREE, "a.example", "a.example"),
+        (Form.DOMAINS, Match.SUBTREE, "*.a.example", "a.example"),
+        (Form.DOMAINS, None, ".a.example", "a.example"),
+        (Form.WILDCARD, None, "*.a.example", "a.example"),
+        (Form.WILDCARD, None, "a.example", "a.example"),
+        (Form.WILDCARD, Match.EXACT, "*.a.example", "*.a.example"),
+        (Form.WILDCARD, Match.EXACT, "a.example", "=a.example"),
+        (Form.WILDCARD, Match.EXACT, ".a.example", "a.example"),
+        (Form.HOSTS, None, "0.0.0.0 a.example", "=a.example"),
+        (Form.HOSTS, Match.SUBTREE, "0.0.0.0 a.example", "a.example"),
+    ],
+)
+def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
+    form: Form, match: Match | None, line: str, entry: str
+) -> None:
+    assert names(parse(line, form, match)) == [entry]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Games.Example",
+        "games.example.",
+        "  games.example\t",
+        "games.example # loud",
+        "games.example#loud",
+        "games.example\r",
+        "\ufeffgames.example",
+        "# games\n\n! more\n; and more\ngames.example\n\n",
+    ],
+)
+def test_spelling_comments_and_line_ends_do_not_matter(line: str) -> None:
+    parsed = parse(line, Form.DOMAINS)
+    assert names(parsed) == ["=games.example"]
+    assert parsed.unused == {}
+
+
+def test_names_of_other_scripts_become_a_labels_and_underscores_stay() -> None:
+    assert names(parse("bücher.example\n_a.b_c.example", Form.DOMAINS)) == [
+        "=xn--bcher-kva.example",
+        "=_a.b_c.example",
+    ]
+
+
+def test_a_hosts_line_has_an_address_and_any_number_of_names() -> None:
+    text = "127.0.0.1 a.example  b.example # c.example\n::1\tc.example\nfe80::1%lo0 d.example\n"
+    assert names(parse(text, Form.HOSTS)) == [
+        "=a.example",
+        "=b.example",
+        "=c.example",
+        "=d.example",
+    ]
+
+
+def test_the_head_of_a_hosts_file_does_not_block_the_machine_itself() -> None:
+    text = (
+        "127.0.0.1 localhost localhost.localdomain local\n255.255.255.255 broadcasthost\n"
+        "ff02::1 ip6-allnodes\nfe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 ads.example\n"
+    )
+    parsed = parse(text, Form.HOSTS)
+    assert names(parsed) == ["=ads.example"]
+    assert parsed.unused == {Unused.LOCAL: 6, Unused.ADDRESS: 1}
+
+
+@pytest.mark.parametrize(
+    ("form", "line", "reason"),
+    [
+        (Form.DOMAINS, "com", Unused.SUFFIX),
+        (Form.WILDCARD, "*.com", Unused.SUFFIX),
+        (Form.WILDCARD, "*.co.uk", Unused.SUFFIX),
+        (Form.DOMAINS, ".gouv.fr", Unused.SUFFIX),
+        (Form.HOSTS, "0.0.0.0 nas", Unused.SUFFIX),
+        (Form.DOMAINS, "192.0.2.1", Unused.ADDRESS),
+        (Form.DOMAINS, "198.51.100.0/24", Unused.ADDRESS),
+        (Form.DOMAINS, "2001:db8::1", Unused.ADDRESS),
+        (Form.WILDCARD, "*.192.0.2.1", Unused.ADDRESS),
+        (Form.DOMAINS, "http://a.example", Unused.URL),
+        (Form.DOMAINS, "HTTPS://a.example/", Unused.URL),
+        (Form.DOMAINS, "ads*.example", Unused.PATTERN),
+        (Form.WILDCARD, "*", Unused.PATTERN),
+        (Form.WILDCARD, "*.*.a.example", Unused.PATTERN),
+        (Form.HOSTS, "0.0.0.0 *.a.example", Unused.PATTERN),
+        (Form.DOMAINS, "a..example", Unused.NAME),
+        (Form.DOMAINS, "||a.example^", Unused.NAME),
+        (Form.DOMAINS, "address=/a.example/#", Unused.NAME),
+        (Form.DOMAINS, "a.example.123", Unused.NAME),
+        (Form.DOMAINS, "a" * 64 + ".example", Unused.NAME),
+        (Form.DOMAINS, "\ufffd.example", Unused.NAME),
+        (Form.DOMAINS, ".", Unused.NAME),
+        (Form.DOMAINS, "localhost", Unused.LOCAL),
+        (Form.DOMAINS, "0.0.0.0 a.example", Unused.SYNTAX),
+        (Form.HOSTS, "a.example", Unused.SYNTAX),
+        (Form.HOSTS, "0.0.0.0", Unused.SYNTAX),
+        (Form.HOSTS, "a.example b.example", Unused.SYNTAX),
+        (Form.DOMAINS, "a" * MAX_LINE + ".example", Unused.LONG),
+    ],
+)
+def test_what_cannot_be_used_is_counted_with_its_reason(
+    form: Form, line: str, reason: Unused
+) -> None:
+    parsed = parse(line, form)
+    assert parsed.entries == ()
+    assert parsed.unused == {reason: 1}
+
+
+def test_an_exact_name_may_be_one_below_which_others_register() -> None:
+    assert names(parse("co.uk", Form.DOMAINS, Match.EXACT)) == ["=co.uk"]
+
+
+def test_a_name_counts_once() -> None:
+    parsed = parse("a.example\nA.example.\n*.a.example\n", Form.WILDCARD)
+    assert names(parsed) == ["a.example"]
+    assert parsed.used == 1
+    assert parsed.unused == {Unused.DUPLICATE: 2}
+    assert parsed.problems == ()  # nothing that needs mending
+
+
+def test_a_name_and_all_below_it_in_two_lines_are_its_subtree() -> None:
+    parsed = parse("a.example\n*.a.example\n*.b.example\nb.example\nb.example\n", Form.DOMAINS)
+    assert names(parsed) == ["a.example", "b.example"]
+    assert parsed.unused == {Unused.DUPLICATE: 1}
+
+
+def test_the_first_few_problems_come_with_their_lines() -> None:
+    parsed = parse("# head\na.example\nb.\x07example\n" + "com\n" * 9, Form.DOMAINS)
+    assert parsed.problems[:2] == (
+        Problem(3, Unused.NAME, r"b.\x07example"),
+        Problem(4, Unused.SUFFIX, "com"),
+    )
+    assert len(parsed.problems) == MAX_PROBLEMS
+    assert parsed.unused[Unused.SUFFIX] == 9
+
+
+@pytest.mark.parametrize("pages", ["http://p.example/path", "p.example/path", "p.example/?q=1"])
+def test_a_list_of_pages_is_refused_and_never_widened_to_their_sites(pages: str) -> None:
+    text = "".join(f"{number}.example\n" for number in range(8)) + f"{pages}\n"
+    with pytest.raises(ListError, match=r"list of pages \(1 of 9 lines"):
+        parse(text, Form.DOMAINS)
+
+
+def test_a_page_among_ten_names_is_only_left_out() -> None:
+    text = "".join(f"{number}.example\n" for number in range(9)) + "p.example/path\n"
+    parsed = parse(text, Form.DOMAINS)
+    assert parsed.used == 9
+    assert parsed.unused == {Unused.PAGE: 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<!DOCTYPE html>\n<html>a.example", "web page"),
+        ("\n  <HTML>\n<body>", "web page"),
+        ("\x1f\x8b\x08\0\0a.example", "no text"),
+    ],
+)
+def test_what_a_failed_download_leaves_is_refused(text: str, words: str) -> None:
+    with pytest.raises(ListError, match=words):
+        parse(text, Form.DOMAINS)
+
+
+def test_a_list_without_names_is_empty() -> None:
+    assert parse("", Form.DOMAINS) == ParsedList((), {})
+    assert parse("# nothing yet\n", Form.HOSTS) == ParsedList((), {})
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text(),
+        st.text(alphabet="ab.*/:#0 \t%-_é\r!"),
+        st.sampled_from(["0.0.0.0 a.example", "*.b.example", ".c.example", "192.0.2.1"]),
+    )
+).map("\n".join)
+
+
+@given(LINES, st.sampled_from(Form), st.sampled_from([None, Match.EXACT, Match.SUBTREE]))
+def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
+    text: str, form: Form, match: Match | None
+) -> None:
+    try:
+        parsed = parse(text, form, match)
+    except ListError:
+        return
+    again = parse(
+        "\n".join(str(each).removeprefix("=") for each, _ in parsed.entries), Form.DOMAINS
+    )
+    assert [each.name for each, _ in again.entries] == [each.name for each, _ in parsed.entries]
+    assert parsed.used <= text.count(".")
+    assert all("." in each.name for each, _ in parsed.entries)
+
+
+@given(st.binary(), st.sampled_from(Form))
+def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: Form) -> None:
+    with suppress(ListError):
+        parse(raw.decode("utf-8", "replace"), form)
+
+
+def test_a_long_list_is_read_in_a_moment() -> None:
+    text = "\n".join(f"host{number}.site{number % 97}.example" for number in range(50_000))
+    start = time.process_time()
+    assert parse(text, Form.DOMAINS).used == 50_000
+    assert time.process_time() - start < 1.0  # a million in some three seconds
+
+
+@pytest.mark.shared_data
+def test_every_vector_for_these_forms_is_read_as_expected(shared_data: Path) -> None:
+    wrong = []
+    for line in (shared_data / "list-syntax-vectors.jsonl").read_text().splitlines():
+        vector = json.loads(line)
+        if vector["format"] in set(Form):
+            outcome = _outcome(Form(vector["format"]), vector["list"], vector["qname"])
+            if not any(word in vector["expected"] for word in outcome):
+                wrong.append((vector["id"], vector["expected"], outcome))
+    assert wrong == []
+
+
+def _outcome(form: Form, text: str, qname: str) -> tuple[str, ...]:
+    """Return the words of the vectors that fit what a list does to a name."""
+    try:
+        parsed = parse(text, form)
+    except ListError:
+        return ("LOAD-REFUSED", "SKIP-RULE")  # a refused list uses none of its lines
+    index = DictIndex([(ListInfo(0, "v", ListKind.CATEGORY, "v", "1"), parsed.entries)])
+    if index.find(qname.lower()):
+        return ("block",)
+    return ("pass", "SKIP-RULE") if parsed.unused else ("pass",)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("stem", ["doh-vpn-proxy-bypass", "nosafesearch"])
+def test_one_list_in_three_forms_gives_the_verdicts_of_other_resolvers(
+    shared_data: Path, stem: str
+) -> None:
+    folder = shared_data / "block" / "hagezi-2022"
+
+    def index(file: str, form: Form, match: Match) -> DictIndex:
+        parsed = parse((folder / f"{stem}.{file}").read_text(), form, match)
+        assert parsed.unused == {}
+        info = ListInfo(0, stem, ListKind.CATEGORY, stem, "1")
+        return DictIndex([(info, parsed.entries)])
+
+    subtree = [
+        index("wildcard.txt", Form.WILDCARD, Match.SUBTREE),
+        index("domains.txt", Form.DOMAINS, Match.SUBTREE),
+        index("hosts.txt", Form.HOSTS, Match.SUBTREE),
+    ]
+    exact = [
+        index("domains.txt", Form.DOMAINS, Match.EXACT),
+        index("hosts.txt", Form.HOSTS, Match.EXACT),
+    ]
+    rows = [line.split("\t") for line in (folder / "EXPECTED.tsv").read_text().splitlines()]
+    probes = [(row[2].lower(), *row[3:]) for row in rows if row[0] == stem]
+    assert len(probes) > 100
+    for name, as_subtree, as_exact in probes:
+        assert {bool(each.find(name)) for each in subtree} == {as_subtree == "block"}, name
+        assert {bool(each.find(name)) for each in exact} == {as_exact == "block"}, name
