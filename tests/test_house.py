@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("cli", "__main__"),
     ("app",),
-    ("server", "web", "answer", "upstream", "fetch", "notify"),
+    ("server", "web", "answer", "record", "upstream", "fetch", "seed", "system", "notify"),
     ("store",),
-    ("metrics", "recent", "resources"),
+    ("metrics", "recent", "library", "resources", "codes"),
 )
 PURE = len(ROOMS)
 
