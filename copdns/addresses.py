@@ -1,4 +1,7 @@
-"""Addresses and networks that people write, read once; each raises ValueError in plain words."""
+"""Addresses, networks, domains and ids that people write, read once.
+
+Each function raises ValueError, or NameTextError for a domain, in plain words.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from copdns.names import normal
 
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[^:]+))(:(?P<port>[^:]+))?")
 
 
@@ -70,3 +75,21 @@ def device_address(text: str) -> str:
         raise ValueError(f"{text!r}: leave out the zone, from % on")
     found = network(text)
     return str(found.network_address if found.prefixlen == found.max_prefixlen else found)
+
+
+def domain(text: str) -> str:
+    """Return the normal form of a name that may not be empty."""
+    name = normal(text)
+    if not name:
+        raise ValueError("a name is missing; write one, such as home.example")
+    return name
+
+
+def slug(text: str) -> str:
+    """Return an id as it is, when it can be one: the same in files, commands and metrics."""
+    if not _SLUG.fullmatch(text):
+        raise ValueError(
+            f"{text!r} cannot be an id; take small letters, digits, - and _ (64 at most), and "
+            "begin with a letter or digit"
+        )
+    return text

@@ -15,9 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from copdns import yaml_text
-from copdns.addresses import UpstreamAddress, address, network, upstream_address
+from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
 from copdns.errors import ConfigError
-from copdns.names import normal
 from copdns.yaml_text import ByText
 
 AUTO = "auto"
@@ -88,19 +87,12 @@ def _listen(text: str) -> str:
     return text if text == AUTO else str(address(text))
 
 
-def _domain(text: str) -> str:
-    name = normal(text)
-    if not name:
-        raise ValueError("a name is missing; write one, such as home.example")
-    return name
-
-
 ListenAddress = Annotated[str, ByText(_listen)]
 Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
 Upstream = Annotated[UpstreamAddress, ByText(upstream_address)]
 Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
-Domain = Annotated[str, ByText(_domain)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Domain = Annotated[str, ByText(domain)]
+Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

@@ -6,11 +6,12 @@ pydantic speaks of types and of union members; a parent wrote keys and values.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
@@ -114,10 +115,16 @@ def _fields(shape: type[BaseModel], path: Path) -> list[str]:
     """Return the names of the keys that the model has at a path."""
     models = [shape]
     for part in path:
-        found = [each.model_fields[part] for each in models if part in each.model_fields]
+        found = [field for name, field in _keys(models) if name == part]
         if found:  # otherwise the part is a key of a dict or an index, and the models stay
             models = [model for field in found for model in _models(field.annotation)]
-    return [name for model in models for name in model.model_fields]
+    return [name for name, _ in _keys(models)]
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> Iterator[tuple[str, FieldInfo]]:
+    for model in models:
+        for name, field in model.model_fields.items():
+            yield field.alias or name, field
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

@@ -91,7 +91,11 @@ class Document:
     changed: frozenset[str] = frozenset()
 
     def shaped(self, shape: type[Shape], context: object = None) -> Shape:
-        """Return the values as the model, or raise ConfigError."""
+        """Return the values as the model, or raise ConfigError.
+
+        Validators of mode "before" do not fit: what they return is no JSON any more, and pydantic
+        would refuse its lists and texts.  `ByText` and a Discriminator do.
+        """
         try:
             # In JSON mode pydantic can be strict ("no" is no switch, "5" no number) and still
             # take text for addresses and lists for tuples.

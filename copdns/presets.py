@@ -1,0 +1,162 @@
+"""A fair start for each age: what a preset sets, and the reason for each line of it.
+
+A preset is a YAML file of lines; a line sets something and says why, in words for the child it
+is about.  Applied, it leaves no trace but the values: a household changes them as it likes.
+Pure; `config/presets/` holds the six files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from copdns import yaml_text
+from copdns.addresses import slug
+from copdns.matchers import matcher
+from copdns.mistakes import Path
+from copdns.model import Band, BlockMode, Contact, Default, Matcher, PrivacyMode, Profile
+from copdns.yaml_text import ByText
+
+Slug = Annotated[str, ByText(slug)]
+Name = Annotated[Matcher, ByText(matcher)]
+
+
+class ProfileValues(BaseModel):
+    """What can be set of a profile, as it is written; None is what nobody wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    security: bool | None = None
+    categories: tuple[Slug, ...] | None = None
+    services: tuple[Slug, ...] | None = None
+    contacts: tuple[Contact, ...] | None = None
+    safe_search: dict[Slug, Slug] | None = None
+    no_safe_search: bool | None = None
+    bypass: bool | None = None
+    canaries: tuple[Slug, ...] | None = None
+    default: Default | None = None
+    block_mode: BlockMode | None = None
+    privacy: PrivacyMode | None = None
+    max_ttl: int | None = Field(default=None, ge=1, le=86_400)
+
+    @field_validator("privacy")
+    @classmethod
+    def _full_ends_by_itself(cls, privacy: PrivacyMode | None) -> PrivacyMode | None:
+        if privacy is PrivacyMode.FULL:
+            raise ValueError(
+                "full is no lasting mode; write off, counts or blocked (a full log is asked for "
+                "and ends by itself)"
+            )
+        return privacy
+
+    def for_profile(self) -> dict[str, Any]:
+        """Return what was written as values for the fields of a Profile."""
+        return {name: _for_profile(value) for name, value in self.written()}
+
+    def written(self) -> Iterator[tuple[str, Any]]:
+        for name in ProfileValues.model_fields:
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+
+
+def _for_profile(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted(value.items()))
+    return frozenset(value) if isinstance(value, tuple) else value
+
+
+class LineValues(ProfileValues):
+    """What a line of a preset can set.  allow: names that become rules of the profile."""
+
+    allow: tuple[Name, ...] = ()
+
+
+class Line(BaseModel):
+    """Something that is set, and why, in words for the child."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    set: LineValues
+    why: str = Field(min_length=1, max_length=300)
+
+
+class Preset(BaseModel):
+    """A start for one age band.  summary: for the grown-up who chooses."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    band: Band
+    summary: str = Field(min_length=1)
+    lines: tuple[Line, ...]
+
+    def why(self, setting: str, value: str = "") -> str:
+        """Return the reason for a setting, or for one of its values; "" when nothing is set."""
+        for line in self.lines:
+            written = getattr(line.set, setting, None)
+            if written is not None and (not value or value in map(str, written)):
+                return line.why
+        return ""
+
+    @property
+    def allowed(self) -> tuple[tuple[Matcher, str], ...]:
+        """The names that become rules, each with its reason."""
+        return tuple((name, line.why) for line in self.lines for name in line.set.allow)
+
+
+def preset(text: str, file: str) -> Preset:
+    """Return the preset in a text; raise ConfigError."""
+    document = yaml_text.document(text, file)
+    found = document.shaped(Preset)
+    problems = list(_contradictions(found))
+    if problems:
+        raise document.error(problems)
+    return found
+
+
+def _contradictions(preset: Preset) -> Iterator[tuple[Path, str]]:
+    """Yield the lines that set again what an earlier one set; lists and safe search add up."""
+    seen: set[tuple[str, str]] = set()
+    for number, line in enumerate(preset.lines):
+        for name, value in line.set.written():
+            if isinstance(value, tuple):
+                continue
+            for key in value if isinstance(value, dict) else ("",):
+                if (name, key) in seen:
+                    yield ("lines", number, "set", name), "is set by an earlier line; keep one"
+                seen.add((name, key))
+
+
+# What every preset is about; blocked services, the block mode and the TTL are the household's.
+_START: dict[str, Any] = {
+    "security": True,
+    "categories": frozenset(),
+    "contacts": frozenset(),
+    "safe_search": (),
+    "no_safe_search": False,
+    "bypass": False,
+    "canaries": frozenset(),
+    "default": Default.ALLOW,
+}
+
+
+def apply(preset: Preset, profile: Profile) -> Profile:
+    """Return the profile as the preset has it, band included, so that an older child starts anew.
+
+    Name, tags, blocked services, block mode and TTL stay, unless the preset sets them; its
+    allowed names are rules, which the household holds (`Preset.allowed`).
+    """
+    values = dict(_START)
+    for line in preset.lines:
+        for name, value in line.set.for_profile().items():
+            values[name] = _added(values.get(name), value)
+    return replace(profile, band=preset.band, **values)
+
+
+def _added(to: Any, value: Any) -> Any:
+    if isinstance(value, frozenset):
+        return (to or frozenset()) | value
+    return tuple(sorted((*to, *value))) if isinstance(value, tuple) else value

@@ -1,0 +1,171 @@
+"""Presets: each line has its reason, older children have fewer rules, and all of it exists."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from copdns.errors import ConfigError
+from copdns.model import Band, Contact, Default, Matcher, PrivacyMode, Profile
+from copdns.presets import Preset, apply, preset
+from copdns.privacy import default_mode
+
+ROOT = Path(__file__).parents[2]
+MIA = Profile("mia", "Mia", Band.ADULT)
+CHILDREN = [band for band in Band if band.is_child]
+
+
+def shipped(band: Band) -> Preset:
+    file = ROOT / "config/presets" / f"{band}.yaml"
+    return preset(file.read_text(), file.name)
+
+
+def applied(band: Band) -> Profile:
+    return apply(shipped(band), MIA)
+
+
+def data(file: str) -> dict[str, dict[str, dict[str, object]]]:
+    """Return a data file of copdns as it stands, whatever its own reader makes of it."""
+    found: dict[str, dict[str, dict[str, object]]] = yaml.safe_load(
+        (ROOT / "blocklists" / file).read_text()
+    )
+    return found
+
+
+SMALL = """
+band: 7-9
+summary: for a test
+lines:
+  - set: {categories: [adult], default: allow}
+    why: Some pages are for adults.
+  - set: {categories: [games], safe_search: {films: strict}}
+    why: Games come later.
+  - set: {safe_search: {finder: strict}, allow: ["*.fun.example"]}
+    why: Made for you.
+"""
+
+
+def test_lines_about_the_same_list_add_up_and_keep_their_own_reasons() -> None:
+    small = preset(SMALL, "small.yaml")
+    mia = apply(small, MIA)
+    assert (mia.band, mia.categories) == (Band.TO_9, frozenset({"adult", "games"}))
+    assert mia.safe_search == (("films", "strict"), ("finder", "strict"))
+    assert small.why("categories", "games") == "Games come later."
+    assert small.why("safe_search", "finder") == "Made for you."
+    assert small.why("default") == "Some pages are for adults."
+    assert small.why("services") == ""
+    assert [(str(name), why) for name, why in small.allowed] == [("*.fun.example", "Made for you.")]
+
+
+def test_a_preset_starts_anew_but_leaves_what_the_household_chose_besides() -> None:
+    before = Profile(
+        "mia",
+        "Mia",
+        Band.TO_6,
+        tags=frozenset({"children"}),
+        services=frozenset({"videos"}),
+        contacts=frozenset({Contact.STRANGERS}),
+        default=Default.ALLOWLIST,
+        max_ttl=30,
+    )
+    after = apply(preset(SMALL, "small.yaml"), before)
+    assert (after.default, after.contacts) == (Default.ALLOW, frozenset())
+    assert (after.tags, after.services, after.max_ttl) == (before.tags, before.services, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("band: 7-9", "small.yaml:1:1: summary: is missing"),
+        (SMALL.replace("why: Games come later.", "wy: x"), "is no key that is known here"),
+        (SMALL.replace("games]", "games], default: allow"), "lines.2.set.default: is set by an"),
+        (SMALL.replace("finder:", "films:"), "lines.3.set.safe_search: is set by an earlier"),
+        (SMALL.replace("default: allow", "privacy: full"), "full is no lasting mode"),
+    ],
+)
+def test_a_mistake_in_a_preset_is_told_with_its_place(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        preset(text, "small.yaml")
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("band", Band)
+def test_every_band_has_a_preset_whose_lines_a_child_can_read(band: Band) -> None:
+    found = shipped(band)
+    assert found.band is band
+    for line in found.lines:
+        assert line.why.endswith(".")
+        assert line.why[0].isupper()
+        assert max(len(word) for word in line.why.split()) <= 14
+        assert len(line.why.split()) <= 22
+    assert all(found.why(setting) for setting in ("default", "security", "privacy"))
+
+
+@pytest.mark.parametrize("band", Band)
+def test_presets_name_only_what_there_is(band: Band) -> None:
+    profile = applied(band)
+    catalogue, engines = data("catalogue.yaml")["categories"], data("safesearch.yaml")["engines"]
+    assert profile.categories <= catalogue.keys()
+    assert profile.services <= data("services.yaml")["services"].keys()
+    assert profile.canaries <= data("bypass.yaml")["canaries"].keys()
+    for engine, mode in profile.safe_search:
+        modes = engines[engine]["modes"]
+        assert isinstance(modes, dict)
+        assert mode in modes
+
+
+@pytest.mark.parametrize("band", Band)
+def test_security_lists_are_a_layer_of_their_own(band: Band) -> None:
+    categories = data("catalogue.yaml")["categories"]
+    assert applied(band).security
+    assert all(categories[each]["layer"] == "content" for each in applied(band).categories)
+
+
+@pytest.mark.parametrize("band", Band)
+def test_what_is_kept_is_what_the_age_has_by_default(band: Band) -> None:
+    assert applied(band).privacy is default_mode(band)
+
+
+def test_only_the_youngest_live_on_an_allowlist_and_it_is_not_empty() -> None:
+    with_allowlist = [band for band in Band if applied(band).default is Default.ALLOWLIST]
+    assert with_allowlist == [Band.TO_6]
+    assert Matcher("pbskids.org") in [name for name, _ in shipped(Band.TO_6).allowed]
+    assert not any(shipped(band).allowed for band in Band if band is not Band.TO_6)
+
+
+@pytest.mark.parametrize(("younger", "older"), list(pairwise(Band)))
+def test_rules_become_fewer_with_age(younger: Band, older: Band) -> None:
+    before, after = applied(younger), applied(older)
+    assert after.categories <= before.categories
+    assert after.contacts <= before.contacts
+    assert after.canaries <= before.canaries
+    assert after.bypass <= before.bypass
+    assert after.no_safe_search <= before.no_safe_search
+
+
+@pytest.mark.parametrize("band", CHILDREN)
+def test_children_search_safely_on_every_engine_that_is_fit_for_it(band: Band) -> None:
+    engines = data("safesearch.yaml")["engines"]
+    fit = {name for name, engine in engines.items() if engine["for_children"]} - {"youtube"}
+    modes = dict(applied(band).safe_search)
+    assert modes.keys() - {"youtube"} == fit
+    assert modes.get("youtube") == {"13-15": "moderate", "16-17": None}.get(band, "strict")
+    assert applied(band).no_safe_search is (band.age < 13)
+
+
+@pytest.mark.parametrize("band", CHILDREN)
+def test_children_are_kept_from_adult_content_and_from_ways_around(band: Band) -> None:
+    child = applied(band)
+    assert child.categories >= {"adult", "violence", "gambling"}
+    assert child.bypass
+    assert child.canaries == {"firefox_doh", "private_relay", "chrome_prefetch"}
+    assert (Contact.STRANGERS in child.contacts) is (band.age < 13)
+
+
+def test_adults_have_security_lists_and_nothing_else() -> None:
+    assert applied(Band.ADULT) == Profile(
+        "mia", "Mia", Band.ADULT, canaries=frozenset({"firefox_doh"}), privacy=PrivacyMode.COUNTS
+    )
