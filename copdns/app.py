@@ -45,6 +45,7 @@ log = structlog.get_logger("copdns")
 
 FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
+PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
@@ -92,11 +93,12 @@ class App:
             deadline=self.settings.upstreams.deadline,
             attempt=self.settings.upstreams.attempt,
         )
+        self._recorder = Recorder(self._counters, self._recent, self._log)
         self._resolver = Resolver(
             await self._build(None),
             self._upstreams,
             self._new_cache(),
-            Recorder(self._counters, self._recent, self._log),
+            self._recorder,
             self._clock,
             self._rebinding(),
         )
@@ -116,6 +118,7 @@ class App:
             running = [
                 tasks.create_task(self._repeat(self._follow_household, FOLLOW_HOUSEHOLD)),
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
+                tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
                 tasks.create_task(self._feed_watchdog()),
             ]
@@ -135,7 +138,9 @@ class App:
         if self._runner is not None:
             await self._runner.cleanup()
         self._upstreams.close()
+        self._recorder.pass_on(time.time())
         await asyncio.to_thread(self._log.stop)
+        await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._store.close)
         log.info("stopped")
 
@@ -226,7 +231,8 @@ class App:
     async def _start_web(self) -> None:
         chosen = self.settings.web
         hosts = OWN_HOSTS | frozenset(chosen.hosts)
-        app = application(registry(self._counters), self._missing, hosts)
+        numbers = registry(self._counters, lambda: self._recorder.pass_on(time.time()))
+        app = application(numbers, self._missing, hosts)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         for address in await asyncio.to_thread(listen_addresses, chosen.listen):
@@ -271,6 +277,9 @@ class App:
         if self._machine != (own, system.identity()):
             await self._listen()
             await self._use_upstreams(list(self._resolver.live.households.values()))
+
+    async def _pass_on(self) -> None:
+        self._recorder.pass_on(time.time())
 
     async def _keep_house(self) -> None:
         now, kept = time.time(), self.settings.log

@@ -110,9 +110,9 @@ def judge(
     if blocked is None and facts.addresses and policy.address_rules:
         blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
     if blocked is None and facts.home and rebinding.offends(qname, facts.home):
-        blocked = Verdict(Action.BLOCK, Reason.REBINDING, STEP, name=qname, ttl=REBINDING_TTL)
+        blocked = Verdict(Action.BLOCK, Reason.REBINDING, STEP, ttl=REBINDING_TTL)
     if blocked is None and facts.filtered:
-        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, STEP, name=qname)
+        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, STEP)
     if blocked is None or verdict.until is None:
         return blocked
     return replace(blocked, until=verdict.until)
@@ -162,9 +162,7 @@ def _judge_addresses(
         rule = _address_rule(policy.address_rules, address)
         if rule is not None:
             target = str(rule.target)
-            return Verdict(
-                Action.BLOCK, Reason.ADDRESS, STEP, rule=target, name=qname, ttl=ADDRESS_TTL
-            )
+            return Verdict(Action.BLOCK, Reason.ADDRESS, STEP, rule=target, ttl=ADDRESS_TTL)
     return None
 
 

@@ -102,10 +102,12 @@ RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP",
 class Collector:
     """Gives the counters to Prometheus when it asks."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, before: Callable[[], None]) -> None:
         self._counters = counters
+        self._before = before
 
     def collect(self) -> Iterator[Metric]:
+        self._before()
         yield from self._queries()
         yield from self._upstreams()
         for name, read in sorted(self._counters.gauges.items()):
@@ -160,8 +162,11 @@ def _buckets(counters: UpstreamCounters) -> list[tuple[str, float]]:
     return buckets
 
 
-def registry(counters: Counters) -> CollectorRegistry:
-    """Return a registry with our numbers only: none of the process, which would tell of load."""
+def registry(counters: Counters, before: Callable[[], None]) -> CollectorRegistry:
+    """Return a registry with our numbers only: none of the process, which would tell of load.
+
+    before: called before the counters are read, to bring them up to date.
+    """
     made = CollectorRegistry(auto_describe=False)
-    made.register(Collector(counters))
+    made.register(Collector(counters, before))
     return made

@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Action(StrEnum):
+class Word(StrEnum):
+    """A closed list of words.  Hashed as the text it is: Enum's own hash is a Python function,
+    and these are looked up on every query."""
+
+    __hash__ = str.__hash__
+
+
+class Action(Word):
     """What happens to a query."""
 
     ALLOW = "allow"
@@ -22,7 +29,7 @@ class Action(StrEnum):
     REFUSE = "refuse"
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """Why, as a closed list: a metric label, a key of the text catalogue, a column of the log.
 
     docs/reasons.md explains each to people; docs/decision.md gives the order.
@@ -51,7 +58,7 @@ class Reason(StrEnum):
     UPSTREAM_FILTERED = "upstream_filtered"
 
 
-class Band(StrEnum):
+class Band(Word):
     """An age band; no birth date is ever asked for or kept."""
 
     TO_6 = "0-6"
@@ -71,7 +78,7 @@ class Band(StrEnum):
         return {"0-6": 0, "7-9": 7, "10-12": 10, "13-15": 13, "16-17": 16, "adult": 18}[self.value]
 
 
-class PrivacyMode(StrEnum):
+class PrivacyMode(Word):
     """What is kept of a profile's look-ups (docs/privacy.md)."""
 
     OFF = "off"  # nothing, not even counts
@@ -80,7 +87,7 @@ class PrivacyMode(StrEnum):
     FULL = "full"  # every name; ends by itself (`FullLog`)
 
 
-class BlockMode(StrEnum):
+class BlockMode(Word):
     """How a blocked name is answered (docs/blocking.md)."""
 
     NODATA = "nodata"
@@ -90,7 +97,7 @@ class BlockMode(StrEnum):
     REFUSED = "refused"
 
 
-class Contact(StrEnum):
+class Contact(Word):
     """With whom a service puts a child in touch."""
 
     NONE = "none"
@@ -98,14 +105,14 @@ class Contact(StrEnum):
     STRANGERS = "strangers"
 
 
-class Default(StrEnum):
+class Default(Word):
     """What happens to a name that no rule and no list knows."""
 
     ALLOW = "allow"
     ALLOWLIST = "allowlist"
 
 
-class Match(StrEnum):
+class Match(Word):
     """Which names a name in a rule or list stands for."""
 
     EXACT = "exact"  # the name itself:           =games.example
@@ -130,7 +137,7 @@ class Matcher:
         return prefix + self.name
 
 
-class RuleAction(StrEnum):
+class RuleAction(Word):
     ALLOW = "allow"
     BLOCK = "block"
 
@@ -372,7 +379,7 @@ class Verdict:
         upstream brought.
     category, service, list, list_version: slugs, where one decided.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
-        label.  name: the name that matched.
+        label.
     via: the CNAME or SVCB target that decided, "" for the name asked.
     until: the first moment at which the same question could get another verdict under the same
         policy; None: not before the policy changes.
@@ -391,7 +398,6 @@ class Verdict:
     list: str = ""
     list_version: str = ""
     rule: str = ""
-    name: str = ""
     via: str = ""
     until: float | None = None
     ttl: int = 0
@@ -403,3 +409,7 @@ class Verdict:
     @property
     def blocks(self) -> bool:
         return self.action is Action.BLOCK
+
+    def __hash__(self) -> int:
+        # Verdicts are counted per query; the sum over all fields would cost more than deciding.
+        return hash(self.rule)

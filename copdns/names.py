@@ -8,7 +8,6 @@ label can neither dodge a rule nor trigger one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import idna
@@ -105,11 +104,17 @@ def display(name: str) -> str:
         return name  # a made-up A-label: the letters themselves are the honest thing to show
 
 
-def suffixes(name: str) -> Iterator[str]:
-    """Yield the name itself, then every parent, the longest first; never the root."""
+@lru_cache(maxsize=4096)
+def suffixes(name: str) -> tuple[str, ...]:
+    """Return the name itself, then every parent, the longest first; never the root.
+
+    Kept for the last 4,096 names: rules and lists are both looked up by them.
+    """
+    found = []
     while name:
-        yield name
+        found.append(name)
         _, _, name = name.partition(".")
+    return tuple(found)
 
 
 def is_below(name: str, parent: str) -> bool:

@@ -65,7 +65,8 @@ class AddressRule(NamedTuple):
 class Policy:
     """One profile's rules, ready to be asked.  Compared by identity: a change makes a new one.
 
-    order: all fifteen steps.  steps: those that can say something for this profile.
+    order: all fifteen steps.  steps: those that can say something for this profile;
+    unlisted_steps: of these, those that can about a name that no list entry covers.
     max_ttl: seconds; no answer is given for longer (None: as it came).
     address_rules: rules about the addresses in answers.
     """
@@ -75,6 +76,7 @@ class Policy:
     index: Index
     order: tuple[Step, ...]
     steps: tuple[Step, ...]
+    unlisted_steps: tuple[Step, ...]
     timing: Timing = NO_TIMING
     address_rules: tuple[AddressRule, ...] = ()
     block_mode: BlockMode = BlockMode.NODATA
@@ -93,7 +95,7 @@ class Policy:
 def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict for a question, with the moment until which it surely holds."""
     question = _question(policy, qname, qtype, now)
-    for step in policy.steps:
+    for step in policy.steps if question.entries else policy.unlisted_steps:
         verdict = step(question, now)
         if verdict is not None:
             return _held(policy, qname, verdict, now) if _is_timed(policy) else verdict
@@ -235,6 +237,7 @@ def policy_for(
         index=shared.index,
         order=order,
         steps=tuple(step for step in order if not step.idle),
+        unlisted_steps=tuple(step for step in order if not step.idle and not step.by_lists),
         timing=timing,
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
@@ -252,7 +255,7 @@ def policy_for(
 def strangers() -> Policy:
     """Return the policy of those who are not served here: everything is refused."""
     refusal = NotAClient(refuse=True)
-    return Policy("", "", DictIndex(()), (refusal,), (refusal,))
+    return Policy("", "", DictIndex(()), (refusal,), (refusal,), (refusal,))
 
 
 def scoped(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -6,6 +6,7 @@ in the text catalogue.  Texts name no person, device or profile (RFC 8914 sectio
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from copdns.model import Reason, Verdict
@@ -36,6 +37,7 @@ _CODES = {
 }
 
 
+@lru_cache(maxsize=4096)
 def ede_of(verdict: Verdict) -> Ede:
     """Return the extended DNS error of a block, a refusal or a rewrite."""
     return Ede(_CODES.get(verdict.reason, FILTERED), fitted(text_of(verdict)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from copdns.keep import counted, kept
 from copdns.live import Client
 from copdns.metrics import Counters
-from copdns.model import Asker, PrivacyMode, Verdict
+from copdns.model import Action, Asker, PrivacyMode, Verdict
+from copdns.policy import Policy
 from copdns.recent import Recent
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
@@ -16,12 +17,17 @@ from copdns.wire import Query
 
 
 class Recorder:
-    """Everything that is counted or kept of a query, in one place."""
+    """Everything that is counted or kept of a query, in one place.
+
+    What is only counted is tallied first, by policy and verdict, and passed on by `pass_on`:
+    that is one look into a dict per query.
+    """
 
     def __init__(self, counters: Counters, recent: Recent, log: QueryLog) -> None:
         self._counters = counters
         self._recent = recent
         self._log = log
+        self._tally: dict[tuple[Policy, Verdict], int] = {}
 
     def malformed(self) -> None:
         self._counters.malformed += 1
@@ -47,17 +53,19 @@ class Recorder:
         """Note a reply, as far as the profile's privacy mode lets it."""
         if verdict.unwatched:
             return
-        self._count(asker, verdict, reply)
+        self._counters.queries[asker.transport] += 1
+        self._counters.rcodes[reply[3] & RCODE] += 1
+        key = client.policy, verdict
+        self._tally[key] = self._tally.get(key, 0) + 1
+        if verdict.action is not Action.ALLOW or client.policy.full_log is not None:
+            self._keep(client, query, verdict, now)
+
+    def _keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
             self._recent.add(client.household, client.device, query.qname, verdict, now)
         mode = policy.privacy_at(now)
-        if mode is PrivacyMode.OFF:
-            return
-        count = counted(mode, client.household, policy.profile, verdict, now)
-        if count is not None:
-            self._log.count(count)
-        if mode is PrivacyMode.COUNTS:
+        if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
         row = kept(
             mode,
@@ -72,12 +80,20 @@ class Recorder:
         if row is not None:
             self._log.add(row)
 
-    def _count(self, asker: Asker, verdict: Verdict, reply: bytes) -> None:
+    def pass_on(self, now: float) -> None:
+        """Give what was tallied to the counters and to the log, under the hour that it is.
+
+        Called a few times a second, and before the counters are read.
+        """
+        tally, self._tally = self._tally, {}
         counters = self._counters
-        counters.queries[asker.transport] += 1
-        counters.rcodes[reply[3] & RCODE] += 1
-        key = verdict.action, verdict.reason
-        counters.verdicts[key] = counters.verdicts.get(key, 0) + 1
-        if verdict.blocks and verdict.category:
-            category = verdict.category
-            counters.categories[category] = counters.categories.get(category, 0) + 1
+        for (policy, verdict), n in tally.items():
+            key = verdict.action, verdict.reason
+            counters.verdicts[key] = counters.verdicts.get(key, 0) + n
+            if verdict.blocks and verdict.category:
+                slug = verdict.category
+                counters.categories[slug] = counters.categories.get(slug, 0) + n
+            mode = policy.privacy_at(now)
+            count = counted(mode, policy.household, policy.profile, verdict, now)
+            if count is not None:
+                self._log.count(count, n)

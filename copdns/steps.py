@@ -7,7 +7,7 @@ questions.  It answers with a verdict, or None for "not mine".  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from copdns.errors import NXDOMAIN
@@ -45,7 +45,11 @@ class Question(NamedTuple):
 
 
 class Step(Protocol):
-    """One place in the order.  idle: it has nothing to say here, whatever is asked."""
+    """One place in the order.
+
+    idle: it has nothing to say for this profile, whatever is asked.
+    by_lists: it has nothing to say about a name that no list entry covers, as most are.
+    """
 
     @property
     def number(self) -> int: ...
@@ -55,6 +59,9 @@ class Step(Protocol):
 
     @property
     def idle(self) -> bool: ...
+
+    @property
+    def by_lists(self) -> bool: ...
 
     def __call__(self, question: Question, now: float) -> Verdict | None: ...
 
@@ -81,8 +88,9 @@ class RuleSet:
 
     def find(self, qname: str) -> Rule | None:
         """Return the rule with the longest name that covers a name, the first by rank of those."""
+        get = self._rules.get
         for suffix in suffixes(qname):
-            for rule in self._rules.get(suffix, ()):
+            for rule in get(suffix) or ():
                 assert isinstance(rule.target, Matcher)
                 if rule.target.covers(qname):
                     return rule
@@ -113,9 +121,16 @@ class Lists:
             info = self._infos.get(entry.list)
             if info is None or entry.allow:
                 continue
-            if not any(other.allow and other.list == entry.list for other in entries):
+            if len(entries) == 1 or not _excepted(entry.list, entries):
                 return entry, info
         return None
+
+
+_MADE = 4096  # verdicts that a profile keeps at most
+
+
+def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
+    return any(entry.allow and entry.list == number for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,8 @@ class Blocker:
     ttl: int
     security_ttl: int
     openings: tuple[frozenset[str], ...] | None
+    # A block is asked for again and again; making its verdict costs more than finding it.
+    _made: dict[tuple[int, Entry, bool], Verdict] = field(default_factory=dict, compare=False)
 
     def closed_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
@@ -141,10 +158,21 @@ class Blocker:
         if self.openings is None:
             return self
         more = frozenset(each for name in names for each in suffixes(name))
-        return replace(self, openings=(*self.openings, more))
+        return replace(self, openings=(*self.openings, more), _made={})
 
     def by_list(
         self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
+    ) -> Verdict:
+        key = step, entry, self.closed_below(qname, entry)
+        verdict = self._made.get(key)
+        if verdict is None:
+            if len(self._made) >= _MADE:
+                self._made.clear()
+            verdict = self._made[key] = self._by_list(step, reason, entry, info, key[2])
+        return verdict
+
+    def _by_list(
+        self, step: int, reason: Reason, entry: Entry, info: ListInfo, nothing_below: bool
     ) -> Verdict:
         is_service = reason is Reason.SERVICE
         return Verdict(
@@ -156,9 +184,8 @@ class Blocker:
             list=info.slug,
             list_version=info.version,
             rule=str(Matcher(entry.name, entry.match)),
-            name=qname,
             ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
-            nothing_below=self.closed_below(qname, entry),
+            nothing_below=nothing_below,
         )
 
 
@@ -169,6 +196,7 @@ class NotAClient:
     refuse: bool
     number: int = 1
     title: str = "client allowed here"
+    by_lists: bool = False
 
     @property
     def idle(self) -> bool:
@@ -177,7 +205,7 @@ class NotAClient:
     def __call__(self, question: Question, now: float) -> Verdict | None:
         if not self.refuse:
             return None
-        return Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, self.number, name=question.name)
+        return Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +225,7 @@ class OwnNames:
     openings: tuple[frozenset[str], ...]
     number: int = 2
     title: str = "special and own names"
+    by_lists: bool = False
     idle: bool = False
 
     def __call__(self, question: Question, now: float) -> Verdict | None:
@@ -229,7 +258,6 @@ class OwnNames:
                     Reason.LOCAL,
                     self.number,
                     rule=str(rewrite.matcher),
-                    name=question.name,
                     target=rewrite.target,
                 )
         if not self.canaries.isdisjoint(numbers):
@@ -242,7 +270,7 @@ class OwnNames:
         # A name that does not exist, but has one below it that does, is empty (RFC 8020).
         if answer.rcode == NXDOMAIN and any(question.name in names for names in self.openings):
             answer = LocalAnswer()
-        return Verdict(Action.LOCAL, reason, self.number, name=question.name, local=answer)
+        return Verdict(Action.LOCAL, reason, self.number, local=answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +283,7 @@ class Listed:
     lists: Lists
     blocker: Blocker
     granted: bool = True
+    by_lists: bool = True
 
     @property
     def idle(self) -> bool:
@@ -278,6 +307,7 @@ class Security:
     blocker: Blocker
     number: int = 5
     title: str = "security lists"
+    by_lists: bool = True
 
     @property
     def idle(self) -> bool:
@@ -299,6 +329,7 @@ class Granted:
 
     number: int = 6
     title: str = "grants"
+    by_lists: bool = True
     idle: bool = True
 
     def __call__(self, question: Question, now: float) -> Verdict | None:
@@ -318,6 +349,7 @@ class Closed:
     closures: tuple[tuple[Closure, Lists | None], ...]
     always: tuple[Matcher, ...]
     blocker: Blocker
+    by_lists: bool = False
 
     @property
     def idle(self) -> bool:
@@ -345,7 +377,6 @@ class Closed:
                 Action.BLOCK,
                 self.reason,
                 self.number,
-                name=question.name,
                 ttl=self.blocker.ttl,
                 nothing_below=self.blocker.closed_below(question.name, None),
             )
@@ -370,6 +401,7 @@ class Protected:
     closed: tuple[Closed, ...]
     number: int = 4
     title: str = "protected names"
+    by_lists: bool = True
     idle: bool = False
 
     def __call__(self, question: Question, now: float) -> Verdict | None:
@@ -388,7 +420,6 @@ class Protected:
                 category=info.subject,
                 list=info.slug,
                 rule=str(Matcher(entry.name, entry.match)),
-                name=question.name,
                 unwatched=entry.list in self.unwatched,
             )
         return None
@@ -406,6 +437,7 @@ class SafeSearch:
     blocker: Blocker
     number: int = 14
     title: str = "safe search"
+    by_lists: bool = False
 
     @property
     def idle(self) -> bool:
@@ -431,7 +463,6 @@ class SafeSearch:
             Action.REWRITE,
             Reason.SAFE_SEARCH,
             self.number,
-            name=question.name,
             target=target,
         )
 
@@ -445,6 +476,7 @@ class OwnRules:
     blocker: Blocker
     number: int = 10
     title: str = "own rules"
+    by_lists: bool = False
 
     @property
     def idle(self) -> bool:
@@ -468,7 +500,6 @@ class OwnRules:
             Reason.RULE,
             self.number,
             rule=str(rule.target),
-            name=qname,
             ttl=self.blocker.ttl if blocks else 0,
             nothing_below=blocks and self.blocker.closed_below(qname, rule.target),
         )
@@ -487,6 +518,7 @@ class Services:
     blocker: Blocker
     number: int = 12
     title: str = "services"
+    by_lists: bool = True
 
     @property
     def idle(self) -> bool:
@@ -496,8 +528,10 @@ class Services:
         if not question.entries or question.content_granted:
             return None
         found = self.blocked.find(question.entries)
+        if found is None:
+            return None
         owner = self.every.find(question.entries)
-        if found is None or owner is None or len(owner[0].name) > len(found[0].name):
+        if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
         return self.blocker.by_list(self.number, Reason.SERVICE, question.name, *found)
 
@@ -509,6 +543,7 @@ class ByDefault:
 
     number = 15
     title = "default of the profile"
+    by_lists = False
     idle = False
 
     def __init__(self, default: Default, blocker: Blocker) -> None:
@@ -527,7 +562,6 @@ class ByDefault:
             Action.BLOCK,
             Reason.NOT_ON_ALLOWLIST,
             self.number,
-            name=question.name,
             ttl=self._blocker.ttl,
             nothing_below=self._blocker.closed_below(question.name, None),
         )

@@ -102,12 +102,10 @@ class DictIndex:
     def find(self, qname: str) -> tuple[Entry, ...]:
         get = self._entries.get
         found: tuple[Entry, ...] = ()
-        suffix = qname
-        while suffix:
+        for suffix in suffixes(qname):
             entries = get(suffix)
             if entries is not None:
                 # At its own name an entry must not be "below", above it not "exact".
-                wrong = Match.BELOW if suffix is qname else Match.EXACT
-                found += tuple(entry for entry in entries if entry.match is not wrong)
-            _, _, suffix = suffix.partition(".")
+                wrong = Match.BELOW if len(suffix) == len(qname) else Match.EXACT
+                found += tuple([entry for entry in entries if entry.match is not wrong])
         return found

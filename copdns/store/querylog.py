@@ -75,15 +75,14 @@ class QueryLog:
             else:
                 self.dropped += 1
 
-    def count(self, key: CountKey) -> None:
+    def count(self, key: CountKey, n: int = 1) -> None:
         with self._buffers:
-            n = self._counts.get(key)
-            if n is not None:
-                self._counts[key] = n + 1
+            if key in self._counts:
+                self._counts[key] += n
             elif len(self._counts) < self._capacity:
-                self._counts[key] = 1
+                self._counts[key] = n
             else:
-                self.dropped += 1
+                self.dropped += n
 
     def start(self) -> None:
         """Begin to write; a database that cannot be opened is tried again with every batch."""
