@@ -1,8 +1,51 @@
-"""The command line."""
+"""The command line: `copdns [-c FILE] [--data DIR] COMMAND`.
+
+Each command stands in a module of its own that is imported when it is called, so that a short
+one starts fast.  What goes wrong on purpose (`CopdnsError`) is told in its own words.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
 
 import click
 
+from copdns import __version__
+from copdns.cli.base import Options
+from copdns.cli.group import Commands, TellingGroup
 
-@click.group()
-def main() -> None:
-    """A DNS filter for families."""
+COMMANDS = ("run",)
+
+
+def _load(name: str) -> click.Command:
+    command = getattr(import_module(f"copdns.cli.{name}"), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
+@click.group(cls=TellingGroup, commands=Commands(COMMANDS, _load))
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The settings file.  Default: /etc/copdns/copdns.yaml, where there is one.",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the databases, in place of the setting `data`.",
+)
+@click.version_option(__version__, prog_name="copdns")
+@click.pass_context
+def main(context: click.Context, file: Path | None, data: Path | None) -> None:
+    """A DNS filter for families that says why, and lets the child answer back.
+
+    \b
+    Try:  copdns check games.example --profile mia
+          copdns rule add allow chess.example --profile mia --note "For the club."
+    """
+    context.obj = Options(file, data)
