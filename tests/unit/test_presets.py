@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-import yaml
 
 from copdns.errors import ConfigError
 from copdns.model import Band, Contact, Default, Matcher, PrivacyMode, Profile
-from copdns.presets import Preset, apply, preset
+from copdns.presets import apply, preset
 from copdns.privacy import default_mode
+from tests.unit.households import data, shipped
 
-ROOT = Path(__file__).parents[2]
 MIA = Profile("mia", "Mia", Band.ADULT)
 CHILDREN = [band for band in Band if band.is_child]
 
 
-def shipped(band: Band) -> Preset:
-    file = ROOT / "config/presets" / f"{band}.yaml"
-    return preset(file.read_text(), file.name)
-
-
 def applied(band: Band) -> Profile:
     return apply(shipped(band), MIA)
-
-
-def data(file: str) -> dict[str, dict[str, dict[str, object]]]:
-    """Return a data file of copdns as it stands, whatever its own reader makes of it."""
-    found: dict[str, dict[str, dict[str, object]]] = yaml.safe_load(
-        (ROOT / "blocklists" / file).read_text()
-    )
-    return found
 
 
 SMALL = """

@@ -1,0 +1,212 @@
+"""What must hold in every household, and what it may refer to.
+
+`faults` needs the household alone: ids that differ, addresses that are one device's, people who
+exist.  `check` also compares it with the data that copdns has: categories, services, engines.
+Each fault says which part it is about, so that the file's reader can tell the line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from copdns.addresses import address, device_address, slug, upstream_address
+from copdns.model import Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.names import suffixes
+from copdns.presets import Preset
+
+_HAVE_IDS = frozenset({"profiles", "devices", "rules", "services"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a household may refer to.
+
+    engines: a safe-search engine's id, and its modes.
+    protected: tells whether a name is one that nothing may block.
+    presets: where `preset: 7-9` in a household file is looked up.
+    """
+
+    categories: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    engines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    canaries: frozenset[str] = frozenset()
+    protected: Callable[[str], bool] = lambda _name: False
+    presets: Mapping[Band, Preset] = field(default_factory=dict)
+
+
+class Fault(NamedTuple):
+    """Something that must not be.
+
+    part: "profiles", "devices" ..., as the fields of Household; key: the id or name in it;
+    field: of that, "" for the whole.
+    """
+
+    part: str
+    key: str
+    field: str
+    what: str
+
+    def __str__(self) -> str:
+        where = ".".join(part for part in self[:3] if part)
+        return f"{where}: {self.what}"
+
+
+def check(household: Household, known: Known) -> list[str]:
+    """Return everything that is wrong with a household, each with where; [] when it is sound."""
+    return [str(fault) for fault in (*faults(household), *unknown(household, known))]
+
+
+def unknown(household: Household, known: Known) -> Iterator[Fault]:
+    """Yield references to categories, services, engines and canaries that are not there."""
+    services = known.services | {each.slug for each in household.services}
+    for profile in household.profiles:
+        references = (
+            ("categories", "category", profile.categories, known.categories),
+            ("services", "service", profile.services, services),
+            ("canaries", "signal", profile.canaries, known.canaries),
+            ("safe_search", "search engine", dict(profile.safe_search), known.engines.keys()),
+        )
+        for where, noun, wanted, there in references:
+            for missing in sorted(set(wanted) - set(there)):
+                yield Fault("profiles", profile.id, where, no_such(noun, missing, there))
+        yield from _unknown_modes(profile, known)
+
+
+def _unknown_modes(profile: Profile, known: Known) -> Iterator[Fault]:
+    for engine, mode in profile.safe_search:
+        modes = known.engines.get(engine, {mode})
+        if mode not in modes:
+            what = f"{engine}: {no_such('mode', mode, modes)}"
+            yield Fault("profiles", profile.id, "safe_search", what)
+
+
+def faults(household: Household) -> Iterator[Fault]:
+    """Yield what is wrong with a household whatever data copdns has."""
+    yield from _household_faults(household)
+    for profile in household.profiles:
+        yield from _profile_faults(profile)
+    yield from _device_faults(household)
+    yield from _rule_faults(household)
+    yield from _own_faults(household)
+
+
+def _household_faults(household: Household) -> Iterator[Fault]:
+    if problem := _wrong(slug, household.id):
+        yield Fault("id", "", "", problem)
+    if not is_timezone(household.timezone):
+        what = f"{household.timezone!r} is no time zone; write one such as Europe/Paris"
+        yield Fault("timezone", "", "", what)
+    people = [each.id for each in household.profiles]
+    if household.guest and household.guest not in people:
+        yield Fault("guest", "", "", no_such("profile", household.guest, people))
+    parts: dict[str, Iterable[str]] = {
+        "profiles": people,
+        "devices": [each.id for each in household.devices],
+        "rules": [each.id for each in household.rules],
+        "services": [each.slug for each in household.services],
+        "local_names": [each.name for each in household.local_names],
+        "rewrites": [str(each.matcher) for each in household.rewrites],
+        "split_upstreams": [each.name for each in household.split_upstreams],
+    }
+    for part, ids in parts.items():
+        for key, times in Counter(ids).items():
+            if times > 1:
+                yield Fault(part, key, "", "stands twice; rename or remove one")
+            if part in _HAVE_IDS and (problem := _wrong(slug, key)):
+                yield Fault(part, key, "", problem)
+
+
+def _profile_faults(profile: Profile) -> Iterator[Fault]:
+    if profile.privacy is PrivacyMode.FULL:
+        what = "full is no lasting mode; a full log is asked for and ends by itself"
+        yield Fault("profiles", profile.id, "privacy", what)
+    full = profile.full_log
+    if full is not None and full.end <= full.start:
+        yield Fault("profiles", profile.id, "full_log", "ends before it starts")
+    for tag in sorted(profile.tags):
+        if problem := _wrong(slug, tag):
+            yield Fault("profiles", profile.id, "tags", problem)
+
+
+def _device_faults(household: Household) -> Iterator[Fault]:
+    people = [each.id for each in household.profiles]
+    owner: dict[str, Device] = {}
+    for device in household.devices:
+        if device.profile not in people:
+            what = no_such("profile", device.profile, people)
+            yield Fault("devices", device.id, "profile", what)
+        for text in device.addresses:
+            if problem := _wrong(device_address, text):
+                yield Fault("devices", device.id, "addresses", problem)
+            elif (other := owner.setdefault(text, device)) is not device:
+                what = f"{text} is the address of {other.id} already; a device has its own"
+                yield Fault("devices", device.id, "addresses", what)
+
+
+def _rule_faults(household: Household) -> Iterator[Fault]:
+    people = [each.id for each in household.profiles]
+    first: dict[tuple[str, str], Rule] = {}
+    for rule in household.rules:
+        if rule.scope and not rule.scope.startswith("#") and rule.scope not in people:
+            yield Fault("rules", rule.id, "scope", no_such("profile", rule.scope, people))
+        other = first.setdefault((str(rule.target), rule.scope), rule)
+        if other is not rule:
+            what = f"rule {other.id} is about {rule.target} too ({other.action}); keep one"
+            yield Fault("rules", rule.id, "target", what)
+
+
+def _own_faults(household: Household) -> Iterator[Fault]:
+    for service in household.services:
+        if not service.names:
+            yield Fault("services", service.slug, "names", "is empty; name at least one")
+    for local in household.local_names:
+        for text in local.addresses:
+            if problem := _wrong(address, text):
+                yield Fault("local_names", local.name, "addresses", problem)
+    for rewrite in household.rewrites:
+        if rewrite.matcher.covers(rewrite.target):
+            what = f"leads to itself: {rewrite.target}; name another target"
+            yield Fault("rewrites", str(rewrite.matcher), "target", what)
+    for split in household.split_upstreams:
+        if not split.upstreams:
+            yield Fault("split_upstreams", split.name, "", "is empty; name an upstream")
+        for text in split.upstreams:
+            if problem := _wrong(upstream_address, text):
+                yield Fault("split_upstreams", split.name, "upstreams", problem)
+
+
+def _wrong(parse: Callable[[str], object], text: str) -> str:
+    """Return what `parse` says against a text, "" when it takes it."""
+    try:
+        parse(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones
+        return False
+    return True
+
+
+def is_protected(household: Household, known: Known, name: str) -> bool:
+    """Tell whether nothing here may block a name: by copdns's data or the household's own."""
+    return known.protected(name) or any(each in household.protected for each in suffixes(name))
+
+
+def no_such(noun: str, wanted: str, there: Iterable[str]) -> str:
+    """Return "there is no profile mai; did you mean mia?", or the list of those there are."""
+    known = sorted(there)
+    if not known:
+        return f"there is no {noun} {wanted!r}; there is none yet"
+    if close := get_close_matches(wanted, known, n=1):
+        return f"there is no {noun} {wanted!r}; did you mean {close[0]}?"
+    return f"there is no {noun} {wanted!r}; there are: {', '.join(known)}"

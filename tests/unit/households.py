@@ -1,0 +1,215 @@
+"""Households for tests: a small family, random sound ones, and what may be named in them."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from hypothesis import strategies as st
+
+from copdns.household_check import Known
+from copdns.model import (
+    Band,
+    BandChange,
+    BlockMode,
+    Contact,
+    Default,
+    Device,
+    FullLog,
+    Household,
+    LocalName,
+    Match,
+    Matcher,
+    NameRewrite,
+    OwnService,
+    PrivacyMode,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.presets import Preset, preset
+
+Value = TypeVar("Value")
+
+KNOWN = Known(
+    categories=frozenset({"adult", "games", "social"}),
+    services=frozenset({"videos", "chats"}),
+    engines={"finder": frozenset({"strict"}), "films": frozenset({"strict", "moderate"})},
+    canaries=frozenset({"firefox_doh", "private_relay"}),
+    protected=lambda name: f".{name}".endswith(".help.example"),
+)
+
+FAMILY = Household(
+    id="home",
+    name="Example family",
+    guest="ada",
+    protected=("school.example",),
+    profiles=(
+        Profile("mia", "Mia", Band.TO_9, tags=frozenset({"children"})),
+        Profile("tom", "Tom", Band.TO_15, tags=frozenset({"children"})),
+        Profile("ada", "Ada", Band.ADULT),
+    ),
+    devices=(Device("tablet", "Mia's tablet", "mia", ("192.0.2.1", "2001:db8::1")),),
+    rules=(
+        Rule("r1", RuleAction.BLOCK, Matcher("games.example"), "mia"),
+        Rule("r2", RuleAction.ALLOW, Matcher("chess.games.example"), "mia", note="For the club."),
+    ),
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def data(file: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return a data file of copdns as it stands, whatever its own reader makes of it."""
+    found: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
+        (ROOT / "blocklists" / file).read_text()
+    )
+    return found
+
+
+def shipped(band: Band) -> Preset:
+    file = ROOT / "config/presets" / f"{band}.yaml"
+    return preset(file.read_text(), file.name)
+
+
+def shipped_known() -> Known:
+    """Return what a household may name when copdns has its bundled data and nothing else."""
+    engines = data("safesearch.yaml")["engines"]
+    return Known(
+        categories=frozenset(data("catalogue.yaml")["categories"]),
+        services=frozenset(data("services.yaml")["services"]),
+        engines={name: frozenset(engine["modes"]) for name, engine in engines.items()},
+        canaries=frozenset(data("bypass.yaml")["canaries"]),
+        presets={band: shipped(band) for band in Band},
+    )
+
+
+ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+moments = st.integers(0, 253_402_300_799)
+names = st.lists(st.sampled_from(["a", "b", "no", "1", "on-2", "_x"]), min_size=1, max_size=3).map(
+    lambda labels: ".".join([*labels, "example"])
+)
+matchers = st.builds(Matcher, names, st.sampled_from(Match))
+networks = st.ip_addresses().map(lambda each: f"{each}/{each.max_prefixlen}")
+addresses = st.ip_addresses().map(str).filter(lambda text: "%" not in text)
+upstreams = st.sampled_from(["192.0.2.53:53", "[2001:db8::53]:5353", "127.0.0.1:5300"])
+
+
+def some(of: frozenset[str] | type[Contact]) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from(sorted(of)))
+
+
+def few(
+    of: st.SearchStrategy[Value], unique_by: str, size: int = 2
+) -> st.SearchStrategy[tuple[Value, ...]]:
+    return st.lists(of, max_size=size, unique_by=attrgetter(unique_by)).map(tuple)
+
+
+full_logs = st.builds(lambda start: FullLog(start, start + 1), st.integers(0, 253_402_300_798))
+searches = st.dictionaries(st.sampled_from(["finder", "films"]), st.just("strict"), max_size=2).map(
+    lambda modes: tuple(sorted(modes.items()))
+)
+
+
+@st.composite
+def households(draw: st.DrawFn) -> Household:
+    """Draw a household without faults, in which any order and any default may occur."""
+    services = draw(few(own_services, "slug"))
+    slugs = KNOWN.services | {each.slug for each in services}
+    people = draw(few(profiles(slugs), "id", size=3))
+    their_ids = [each.id for each in people]
+    return Household(
+        id=draw(ids),
+        name=draw(words),
+        timezone=draw(st.sampled_from(["UTC", "Europe/Paris", "America/Lima"])),
+        guest=draw(st.sampled_from(["", *their_ids])),
+        protected=tuple(draw(st.lists(names, max_size=2, unique=True))),
+        profiles=people,
+        devices=draw(devices(their_ids)) if people else (),
+        rules=draw(rules(their_ids)),
+        services=services,
+        local_names=tuple(
+            draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.name))
+        ),
+        rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
+        split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.name))),
+    )
+
+
+own_services = st.builds(
+    OwnService,
+    ids,
+    words,
+    st.lists(matchers, min_size=1, max_size=3, unique=True).map(tuple),
+    st.sampled_from(Contact),
+)
+local_names = st.builds(LocalName, names, st.lists(addresses, max_size=2, unique=True).map(tuple))
+rewrites = st.builds(NameRewrite, matchers, st.just("target.test"))
+splits = st.builds(
+    SplitUpstream, names, st.lists(upstreams, min_size=1, max_size=2, unique=True).map(tuple)
+)
+
+
+def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
+    return st.builds(
+        Profile,
+        ids,
+        words,
+        st.sampled_from(Band),
+        tags=st.frozensets(ids, max_size=2),
+        security=st.booleans(),
+        categories=some(KNOWN.categories),
+        services=some(services),
+        contacts=st.frozensets(st.sampled_from(Contact)),
+        safe_search=searches,
+        no_safe_search=st.booleans(),
+        bypass=st.booleans(),
+        canaries=some(KNOWN.canaries),
+        default=st.sampled_from(Default),
+        block_mode=st.sampled_from(BlockMode),
+        privacy=st.sampled_from(sorted(set(PrivacyMode) - {PrivacyMode.FULL})),
+        full_log=st.none() | full_logs,
+        band_change=st.none() | st.builds(BandChange, st.sampled_from(Band), moments),
+        max_ttl=st.none() | st.integers(1, 86_400),
+    )
+
+
+@st.composite
+def devices(draw: st.DrawFn, people: list[str]) -> tuple[Device, ...]:
+    """Draw devices of these people, each address only once, some named as their id."""
+    device_ids = draw(st.lists(ids, max_size=4, unique=True))
+    texts = draw(
+        st.lists(addresses, min_size=len(device_ids), max_size=len(device_ids), unique=True)
+    )
+    return tuple(
+        Device(each, draw(st.just(each) | words), draw(st.sampled_from(people)), (text,))
+        for each, text in zip(device_ids, texts, strict=True)
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn, people: list[str]) -> tuple[Rule, ...]:
+    """Draw rules, most of them plain and numbered, as hand-written files have them."""
+    targets = draw(st.lists(matchers | networks, max_size=5, unique_by=str))
+    made: list[Rule] = []
+    for number, about in enumerate(targets, 1):
+        action = draw(st.sampled_from(RuleAction))
+        rule = Rule(f"r{number}", action, about, draw(st.sampled_from(["", "#kids", *people])))
+        if draw(st.booleans()):
+            lifts = st.booleans() if action is RuleAction.ALLOW else st.just(False)
+            rule = Rule(
+                f"x{number}",
+                action,
+                about,
+                rule.scope,
+                draw(lifts),
+                draw(lifts),
+                draw(words),
+                draw(moments),
+            )
+        made.append(rule)
+    return tuple(made)

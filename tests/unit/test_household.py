@@ -1,0 +1,277 @@
+"""Changes to a household: what they do, and what each refuses with a helpful word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns import household as edit
+from copdns.errors import HouseholdError, NameTextError
+from copdns.household_check import Known, check
+from copdns.model import (
+    Band,
+    Contact,
+    Device,
+    Household,
+    LocalName,
+    Match,
+    Matcher,
+    PrivacyMode,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.presets import preset
+from tests.unit.households import FAMILY, KNOWN, households
+
+ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK
+PRESET = preset(
+    "band: 7-9\nsummary: for a test\nlines:\n"
+    "- {set: {categories: [adult], allow: [fun.example, chess.games.example]}, why: For you.}\n",
+    "preset.yaml",
+)
+
+Change = Callable[[Household], Household]
+
+
+def ruled(household: Household, text: str, **extra: object) -> Household:
+    return edit.add_rule(household, BLOCK, text, KNOWN, **extra)  # type: ignore[arg-type]
+
+
+def test_a_household_changes_its_name_zone_guest_and_protected_names() -> None:
+    changed = edit.set_household(
+        FAMILY, name="We", timezone="Europe/Paris", guest="", protected=["Club.Example.", "x.test"]
+    )
+    assert (changed.name, changed.timezone, changed.guest) == ("We", "Europe/Paris", "")
+    assert changed.protected == ("club.example", "x.test")
+    assert changed.profiles is FAMILY.profiles
+
+
+def test_a_profile_is_added_with_the_values_and_rules_of_its_preset() -> None:
+    changed = edit.add_profile(FAMILY, Profile("eve", "Eve", Band.ADULT), KNOWN, PRESET)
+    eve = changed.profile("eve")
+    assert eve is not None
+    assert (eve.name, eve.band, eve.categories) == ("Eve", Band.TO_9, frozenset({"adult"}))
+    assert [(each.id, str(each.target), each.note) for each in changed.rules[2:]] == [
+        ("r3", "fun.example", "For you."),
+        ("r4", "chess.games.example", "For you."),
+    ]
+
+
+def test_a_preset_leaves_a_rule_about_the_same_name_alone() -> None:
+    changed = edit.set_profile(FAMILY, "mia", KNOWN, PRESET)
+    assert changed.rules[:2] == FAMILY.rules
+    assert [str(each.target) for each in changed.rules[2:]] == ["fun.example"]
+
+
+def test_fields_of_a_profile_are_set_and_the_others_stay() -> None:
+    changed = edit.set_profile(
+        FAMILY, "tom", KNOWN, privacy=PrivacyMode.OFF, categories=frozenset({"games"})
+    )
+    tom = FAMILY.profile("tom")
+    assert tom is not None
+    assert changed.profile("tom") == replace(
+        tom, privacy=PrivacyMode.OFF, categories=frozenset({"games"})
+    )
+    assert changed.profile("mia") == FAMILY.profile("mia")
+
+
+def test_a_removed_profile_takes_its_rules_along() -> None:
+    empty = edit.remove_device(FAMILY, "tablet")
+    changed = edit.remove_profile(empty, "mia")
+    assert [each.id for each in changed.profiles] == ["tom", "ada"]
+    assert changed.rules == ()
+
+
+def test_a_device_is_known_by_addresses_in_their_normal_form() -> None:
+    addresses = ["2001:DB8::2", "192.0.2.9/24", "192.0.2.9/24", "192.0.2.8/32"]
+    changed = edit.add_device(FAMILY, "phone", "tom", addresses)
+    assert changed.devices[-1] == Device(
+        "phone", "phone", "tom", ("2001:db8::2", "192.0.2.0/24", "192.0.2.8")
+    )
+    assert edit.remove_device(changed, "phone") == FAMILY
+
+
+def test_a_prefix_may_hold_the_address_of_another_device() -> None:
+    changed = edit.add_device(FAMILY, "flat", "ada", ["192.0.2.0/24"])
+    assert len(changed.devices) == 2
+
+
+def test_a_rule_is_written_as_people_write_names() -> None:
+    changed = edit.add_rule(
+        FAMILY, ALLOW, "=Films.Example.", KNOWN, scope="#children", note="ok", created=5
+    )
+    assert changed.rules[-1] == Rule(
+        "r3",
+        ALLOW,
+        Matcher("films.example", Match.EXACT),
+        "#children",
+        note="ok",
+        created=5,
+    )
+    assert edit.add_rule(FAMILY, BLOCK, "198.51.100.9/24", KNOWN).rules[-1].target == (
+        "198.51.100.0/24"
+    )
+
+
+def test_ids_of_rules_count_up_and_are_not_used_again_at_once() -> None:
+    changed = ruled(edit.remove_rule(FAMILY, "r1"), "a.example")
+    assert [each.id for each in changed.rules] == ["r2", "r3"]
+    own = (Rule("own", BLOCK, Matcher("b.example")), Rule("r07", BLOCK, Matcher("c.example")))
+    assert edit.free_rule_id(own) == "r8"
+    assert edit.free_rule_id(()) == "r1"
+
+
+def test_rules_about_a_name_are_found_as_it_is_written() -> None:
+    changed = ruled(FAMILY, "games.example", scope="tom")
+    assert [each.id for each in edit.rules_about(changed, "Games.example")] == ["r1", "r3"]
+
+
+def test_own_services_are_added_blocked_and_removed() -> None:
+    changed = edit.add_service(
+        FAMILY, "club", "Our club", ["club.example", "=a.example"], KNOWN, Contact.KNOWN
+    )
+    changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset({"club", "videos"}))
+    assert check(changed, KNOWN) == []
+    with pytest.raises(HouseholdError, match="mia would still block club"):
+        edit.remove_service(changed, "club")
+    changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset())
+    assert edit.remove_service(changed, "club").services == ()
+
+
+def test_a_local_name_is_set_again_in_place_of_the_old() -> None:
+    changed = edit.set_local_name(FAMILY, "NAS.home.example", ["192.0.2.10"])
+    changed = edit.set_local_name(changed, "nas.home.example", ["192.0.2.11", "2001:db8::11"])
+    assert changed.local_names == (LocalName("nas.home.example", ("192.0.2.11", "2001:db8::11")),)
+    assert edit.remove_local_name(changed, "nas.home.example.") == FAMILY
+
+
+def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
+    changed = edit.set_rewrite(FAMILY, "*.old.example", "New.example")
+    assert [(str(each.matcher), each.target) for each in changed.rewrites] == [
+        ("*.old.example", "new.example")
+    ]
+    assert edit.remove_rewrite(changed, "*.old.example") == FAMILY
+    changed = edit.set_split_upstream(FAMILY, "work.example", ["192.0.2.53", "[2001:db8::5]:54"])
+    assert changed.split_upstreams == (
+        SplitUpstream("work.example", ("192.0.2.53:53", "[2001:db8::5]:54")),
+    )
+    assert edit.remove_split_upstream(changed, "work.example") == FAMILY
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda h: edit.set_profile(h, "mai", KNOWN), "no profile 'mai'; did you mean mia?"),
+        (lambda h: edit.set_profile(h, "bo", KNOWN), "'bo'; there are: ada, mia, tom"),
+        (lambda h: edit.set_profile(h, "mia", KNOWN, id="x"), "no field of a profile 'id'"),
+        (
+            lambda h: edit.set_profile(h, "mia", KNOWN, categories=frozenset({"gams"})),
+            "profiles.mia.categories: there is no category 'gams'; did you mean games?",
+        ),
+        (
+            lambda h: edit.set_profile(h, "mia", KNOWN, privacy=PrivacyMode.FULL),
+            "profiles.mia.privacy: full is no lasting mode",
+        ),
+        (
+            lambda h: edit.add_profile(h, Profile("mia", "M", Band.ADULT), KNOWN),
+            "there is a profile 'mia' already",
+        ),
+        (
+            lambda h: edit.add_profile(h, Profile("Mia B", "M", Band.ADULT), KNOWN),
+            "'Mia B' cannot be an id; take small letters",
+        ),
+        (lambda h: edit.remove_profile(h, "mia"), "tablet would belong to nobody"),
+        (lambda h: edit.remove_profile(h, "ada"), "unknown devices count as ada"),
+        (lambda h: edit.set_household(h, guest="bo"), "guest: there is no profile 'bo'"),
+        (lambda h: edit.set_household(h, timezone="Europe"), "timezone: 'Europe' is no time zone"),
+        (lambda h: edit.set_household(h, id="x"), "no field of a household 'id'"),
+        (lambda h: edit.add_device(h, "tablet", "tom", ["192.0.2.3"]), "a device 'tablet' already"),
+        (lambda h: edit.add_device(h, "tv", "bo", ["192.0.2.3"]), "there is no profile 'bo'"),
+        (lambda h: edit.add_device(h, "tv", "tom", []), "tv: a device needs an address"),
+        (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is no network"),
+        (
+            lambda h: edit.add_device(h, "tv", "tom", ["192.0.2.1/32"]),
+            "devices.tv.addresses: 192.0.2.1 is the address of tablet already",
+        ),
+        (lambda h: edit.remove_device(h, "tabelt"), "no device 'tabelt'; did you mean tablet?"),
+        (lambda h: ruled(h, "x.example", scope="bo"), "there is no profile 'bo'"),
+        (lambda h: ruled(h, "games.example", scope="mia"), "rule r1 is about games.example too"),
+        (lambda h: ruled(h, "a.example", unsafe_search=True), "only an allow rule can lift"),
+        (lambda h: edit.remove_rule(h, "r9"), "there is no rule 'r9'; "),
+        (
+            lambda h: edit.add_service(h, "videos", "", ["a.example"], KNOWN),
+            "there is a service 'videos' already",
+        ),
+        (lambda h: edit.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
+        (lambda h: edit.remove_service(h, "club"), "'club'; there is none yet"),
+        (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "a name is missing"),
+        (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is no address"),
+        (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),
+        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "leads to itself"),
+        (lambda h: edit.remove_rewrite(h, "a.example"), "there is no rewrite of 'a.example'"),
+        (lambda h: edit.set_split_upstream(h, "a.example", ["dns.example"]), "is no address"),
+        (lambda h: edit.set_split_upstream(h, "a.example", []), "a.example: is empty"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str) -> None:
+    with pytest.raises(HouseholdError) as caught:
+        change(FAMILY)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["help.example", "*.help.example", "=call.help.example"])
+def test_a_protected_name_cannot_be_blocked(text: str) -> None:
+    with pytest.raises(HouseholdError, match="is protected and stays open"):
+        ruled(FAMILY, text)
+    assert edit.add_rule(FAMILY, ALLOW, text, KNOWN).rules[-1].action is ALLOW
+
+
+def test_a_name_that_the_household_protects_cannot_be_blocked_either() -> None:
+    with pytest.raises(HouseholdError, match=r"learn\.school\.example is protected"):
+        ruled(FAMILY, "learn.school.example")
+    assert ruled(FAMILY, "preschool.example")
+
+
+def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:
+    known = Known(protected=lambda name: name == "help.club.example")
+    assert edit.add_rule(FAMILY, BLOCK, "club.example", known)
+
+
+def test_text_that_is_no_name_is_no_rule() -> None:
+    with pytest.raises(NameTextError):
+        ruled(FAMILY, "not a name")
+
+
+def test_what_is_wrong_with_a_household_is_listed_with_its_place() -> None:
+    wrong = replace(
+        FAMILY,
+        guest="bo",
+        devices=(*FAMILY.devices, Device("tablet", "", "bo", ("192.0.2.1", "x"))),
+        rules=(Rule("r1", BLOCK, Matcher("a.example"), "bo"),),
+    )
+    assert check(wrong, KNOWN) == [
+        "guest: there is no profile 'bo'; there are: ada, mia, tom",
+        "devices.tablet: stands twice; rename or remove one",
+        "devices.tablet.profile: there is no profile 'bo'; there are: ada, mia, tom",
+        "devices.tablet.addresses: 192.0.2.1 is the address of tablet already; a device has its "
+        "own",
+        "devices.tablet.addresses: 'x' is no network; write it as 192.0.2.0/24 or 2001:db8::/32",
+        "rules.r1.scope: there is no profile 'bo'; there are: ada, mia, tom",
+    ]
+
+
+@given(households(), st.sampled_from(["a.example", "=b.example", "*.c.example", "192.0.2.0/24"]))
+def test_a_rule_that_is_added_and_removed_leaves_the_household_as_it_was(
+    household: Household, text: str
+) -> None:
+    if edit.rules_about(household, text):
+        return
+    changed = edit.add_rule(household, ALLOW, text, KNOWN)
+    assert check(changed, KNOWN) == []
+    assert edit.remove_rule(changed, changed.rules[-1].id) == household
