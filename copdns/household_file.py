@@ -1,0 +1,211 @@
+"""The household as a YAML file that a parent can read and write: `parse`, and back with `dump`.
+
+What is dumped parses to the same household, field by field; only `revision` is left out, since
+it counts the changes of one database.  docs/household.md shows every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from copdns import yaml_text
+from copdns.addresses import domain
+from copdns.errors import CopdnsError
+from copdns.household_check import Fault, Known, faults, no_such, unknown
+from copdns.household_dump import dump as dump
+from copdns.household_shape import DeviceShape, HouseholdShape, ProfileShape, RuleShape
+from copdns.matchers import matcher
+from copdns.mistakes import Path
+from copdns.model import (
+    Band,
+    BandChange,
+    Device,
+    FullLog,
+    Household,
+    LocalName,
+    Matcher,
+    NameRewrite,
+    OwnService,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.presets import Preset, apply
+from copdns.privacy import default_mode
+from copdns.yaml_text import Document
+
+
+def parse(text: str, file: str, known: Known) -> Household:
+    """Return the household in a file; raise a ConfigError that lists every mistake."""
+    document = yaml_text.document(text, file)
+    reading = _Reading(document, document.shaped(HouseholdShape), known)
+    household = reading.household()
+    problems = reading.problems or [
+        (reading.place(fault), fault.what)
+        for fault in (*faults(household), *unknown(household, known))
+    ]
+    if problems:
+        raise document.error(problems)
+    return household
+
+
+@dataclass
+class _Reading:
+    """One file on its way to a Household.
+
+    places: where each part stands in the file, by its kind and id as in `Fault`.
+    """
+
+    document: Document
+    shape: HouseholdShape
+    known: Known
+    places: dict[tuple[str, str], Path] = field(default_factory=dict)
+    problems: list[tuple[Path, str]] = field(default_factory=list)
+
+    def household(self) -> Household:
+        shape = self.shape
+        return Household(
+            id=shape.id,
+            name=shape.household,
+            timezone=shape.timezone,
+            guest=shape.guest,
+            protected=shape.protected,
+            profiles=tuple(self._profile(*each) for each in shape.profiles.items()),
+            devices=tuple(self._devices()),
+            rules=tuple(self._rules()),
+            services=tuple(self._services()),
+            local_names=tuple(
+                LocalName(self._domain("local_names", key), addresses)
+                for key, addresses in shape.local_names.items()
+            ),
+            rewrites=tuple(
+                NameRewrite(self._matcher("rewrites", key), target)
+                for key, target in shape.rewrites.items()
+            ),
+            split_upstreams=tuple(
+                SplitUpstream(self._domain("split_upstreams", key), upstreams)
+                for key, upstreams in shape.split_upstreams.items()
+            ),
+        )
+
+    def _profile(self, profile_id: str, shape: ProfileShape) -> Profile:
+        self.places["profiles", profile_id] = ("profiles", profile_id)
+        band = shape.band or shape.preset
+        assert band is not None  # the shape has seen to that
+        profile = Profile(profile_id, _or(shape.name, profile_id), band, privacy=default_mode(band))
+        if shape.preset is not None and (preset := self._preset(profile_id, shape.preset)):
+            profile = replace(apply(preset, profile), band=band)
+        full, change = shape.full_log, shape.band_change
+        return replace(
+            profile,
+            tags=frozenset(shape.tags),
+            full_log=FullLog(full.start, full.end) if full else None,
+            band_change=BandChange(change.band, change.at) if change else None,
+            **shape.for_profile(),
+        )
+
+    def _preset(self, profile_id: str, band: Band) -> Preset | None:
+        preset = self.known.presets.get(band)
+        if preset is None:
+            path = ("profiles", profile_id, "preset")
+            self.problems.append((path, no_such("preset", band, self.known.presets)))
+        return preset
+
+    def _devices(self) -> Iterator[Device]:
+        for profile_id, profile in self.shape.profiles.items():
+            for key, device in profile.devices.items():
+                self.places["devices", key] = ("profiles", profile_id, "devices", key)
+                if isinstance(device, DeviceShape):
+                    yield Device(key, _or(device.name, key), profile_id, device.addresses)
+                else:
+                    yield Device(key, key, profile_id, device)
+        for key, listed in self.shape.devices.items():
+            self.places["devices", key] = ("devices", key)
+            yield Device(key, _or(listed.name, key), listed.profile, listed.addresses)
+
+    def _rules(self) -> Iterator[Rule]:
+        """Yield all rules; those without an id take r1, r2 ... in the order of the file."""
+        taken = {rule.id for rule in self.shape.rules}
+        number = 0
+        for rule, path in (*self._short_rules(), *self._long_rules()):
+            rule_id = rule.id
+            while not rule_id:
+                number += 1
+                rule_id = "" if f"r{number}" in taken else f"r{number}"
+            self.places["rules", rule_id] = path
+            yield replace(rule, id=rule_id)
+
+    def _short_rules(self) -> Iterator[tuple[Rule, Path]]:
+        written: set[tuple[object, str]] = {
+            (_target(each), each.scope) for each in self.shape.rules
+        }
+        for scope, path, shape in self._scopes():
+            for action in RuleAction:
+                for number, target in enumerate(getattr(shape, action)):
+                    written.add((target, scope))
+                    yield Rule("", action, target, scope), (*path, str(action), number)
+        for profile_id, profile in self.shape.profiles.items():
+            preset = self.known.presets.get(profile.preset) if profile.preset else None
+            for name, why in preset.allowed if preset else ():
+                if (name, profile_id) not in written:  # what the file says itself goes first
+                    rule = Rule("", RuleAction.ALLOW, name, profile_id, note=why)
+                    yield rule, ("profiles", profile_id, "preset")
+
+    def _scopes(self) -> Iterator[tuple[str, Path, HouseholdShape | ProfileShape]]:
+        yield "", (), self.shape
+        for profile_id, profile in self.shape.profiles.items():
+            yield profile_id, ("profiles", profile_id), profile
+
+    def _long_rules(self) -> Iterator[tuple[Rule, Path]]:
+        for number, shape in enumerate(self.shape.rules):
+            rule = Rule(
+                shape.id or "",
+                RuleAction.BLOCK if shape.allow is None else RuleAction.ALLOW,
+                _target(shape),
+                shape.scope,
+                over_security=shape.over_security,
+                unsafe_search=shape.unsafe_search,
+                note=shape.note,
+                created=shape.created,
+            )
+            yield rule, ("rules", number)
+
+    def _services(self) -> Iterator[OwnService]:
+        for key, shape in self.shape.own_services.items():
+            self.places["services", key] = ("own_services", key)
+            yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
+
+    def _domain(self, part: str, key: str) -> str:
+        return str(self._key(part, key, domain))
+
+    def _matcher(self, part: str, key: str) -> Matcher:
+        found = self._key(part, key, matcher)
+        return found if isinstance(found, Matcher) else Matcher(key)
+
+    def _key(self, part: str, key: str, parse: Any) -> object:
+        try:
+            found = parse(key)
+        except (CopdnsError, ValueError) as error:
+            self.problems.append(((part, key), str(error)))
+            return key
+        self.places[part, str(found)] = (part, key)
+        return found
+
+    def place(self, fault: Fault) -> Path:
+        """Return the path of what a fault is about, as far as the file has it."""
+        path = self.places.get((fault.part, fault.key), (fault.part,))
+        longer = (*path, "for" if fault.field == "scope" else fault.field)
+        return longer if longer in self.document.places else path
+
+
+def _or(name: str | None, key: str) -> str:
+    return key if name is None else name
+
+
+def _target(shape: RuleShape) -> Matcher | str:
+    target = shape.block if shape.allow is None else shape.allow
+    assert target is not None  # the shape has seen to that
+    return target

@@ -1,0 +1,146 @@
+"""The household as text: which keys its file has, and what may stand behind each.
+
+One shape for reading; `household_file.py` turns it into a Household and back.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from copdns.addresses import address, device_address, domain, upstream_address
+from copdns.matchers import matcher, target
+from copdns.model import Band, Contact, Matcher
+from copdns.presets import ProfileValues, Slug
+from copdns.yaml_text import ByText
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(text: str) -> int:
+    """Return the seconds since the epoch of `2026-11-24T18:00:00Z`."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no moment; write it as 2026-11-24T18:00:00Z") from None
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} lacks its zone; add Z for UTC, or +01:00")
+    return int((found - _EPOCH).total_seconds())
+
+
+def moment_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+Moment = Annotated[int, ByText(moment)]
+Target = Annotated[Matcher | str, ByText(target)]
+Name = Annotated[Matcher, ByText(matcher)]
+Domain = Annotated[str, ByText(domain)]
+DeviceAddress = Annotated[str, ByText(device_address)]
+LocalAddress = Annotated[str, ByText(lambda text: str(address(text)))]
+Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
+Upstream = Annotated[str, ByText(lambda text: str(upstream_address(text)))]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FullLogShape(Shape):
+    start: Moment
+    end: Moment
+
+
+class BandChangeShape(Shape):
+    band: Band
+    at: Moment
+
+
+class DeviceShape(Shape):
+    """A device below its profile; where it has no name of its own, a list of addresses will do."""
+
+    name: str | None = None
+    addresses: Addresses
+
+
+def _form(written: Any) -> str:
+    return "keys" if isinstance(written, dict) else "list"
+
+
+NestedDevice = Annotated[
+    Annotated[DeviceShape, Tag("keys")] | Annotated[Addresses, Tag("list")], Discriminator(_form)
+]
+
+
+class ListedDeviceShape(DeviceShape):
+    """A device that stands by itself, and names its profile."""
+
+    profile: Slug
+
+
+class ProfileShape(ProfileValues):
+    """preset: a band whose preset fills what is not written here."""
+
+    name: str | None = None
+    band: Band | None = None
+    preset: Band | None = None
+    tags: tuple[Slug, ...] = ()
+    full_log: FullLogShape | None = None
+    band_change: BandChangeShape | None = None
+    devices: dict[Slug, NestedDevice] = Field(default_factory=dict)
+    allow: tuple[Target, ...] = ()
+    block: tuple[Target, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_band(self) -> Self:
+        if self.band is None and self.preset is None:
+            raise ValueError("its age is missing; add `preset: 7-9`, or `band: 7-9` for no preset")
+        return self
+
+
+class RuleShape(Shape):
+    """A rule in full.  scope: written `for`."""
+
+    id: Slug | None = None
+    allow: Target | None = None
+    block: Target | None = None
+    scope: str = Field(default="", alias="for")
+    over_security: bool = False
+    unsafe_search: bool = False
+    note: str = ""
+    created: Moment = 0
+
+    @model_validator(mode="after")
+    def _allows_or_blocks(self) -> Self:
+        if (self.allow is None) == (self.block is None):
+            raise ValueError("a rule has either `allow` or `block`, with a name or a network")
+        if self.block is not None and (self.over_security or self.unsafe_search):
+            raise ValueError("only a rule that allows can have over_security or unsafe_search")
+        return self
+
+
+class ServiceShape(Shape):
+    title: str | None = None
+    names: tuple[Name, ...] = Field(min_length=1)
+    contact: Contact = Contact.NONE
+
+
+class HouseholdShape(Shape):
+    """household: its name for people."""
+
+    household: str = "Home"
+    id: Slug = "home"
+    timezone: str = "UTC"
+    guest: str = ""
+    protected: tuple[Domain, ...] = ()
+    profiles: dict[Slug, ProfileShape] = Field(default_factory=dict)
+    devices: dict[Slug, ListedDeviceShape] = Field(default_factory=dict)
+    allow: tuple[Target, ...] = ()
+    block: tuple[Target, ...] = ()
+    rules: tuple[RuleShape, ...] = ()
+    own_services: dict[Slug, ServiceShape] = Field(default_factory=dict)
+    local_names: dict[str, tuple[LocalAddress, ...]] = Field(default_factory=dict)
+    rewrites: dict[str, Domain] = Field(default_factory=dict)
+    split_upstreams: dict[str, tuple[Upstream, ...]] = Field(default_factory=dict)

@@ -1,0 +1,296 @@
+"""The household as a file: what a parent may write, what comes back, what is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from pydantic import BaseModel
+
+from copdns.errors import ConfigError
+from copdns.household_check import check
+from copdns.household_file import dump, parse
+from copdns.household_shape import (
+    BandChangeShape,
+    FullLogShape,
+    HouseholdShape,
+    ListedDeviceShape,
+    ProfileShape,
+    RuleShape,
+    ServiceShape,
+)
+from copdns.model import (
+    Band,
+    BandChange,
+    Contact,
+    Device,
+    FullLog,
+    Household,
+    Matcher,
+    PrivacyMode,
+    Profile,
+    Rule,
+    RuleAction,
+)
+from copdns.presets import preset
+from tests.unit.households import FAMILY, KNOWN, households, shipped_known
+
+FILE = "family.yaml"
+ROOT = Path(__file__).parents[2]
+PRESETS = {
+    Band.TO_9: preset(
+        "band: 7-9\nsummary: for a test\nlines:\n"
+        "- {set: {categories: [adult, games], bypass: true}, why: to test}\n"
+        "- {set: {allow: [fun.example]}, why: It is made for you.}\n"
+        "- {set: {privacy: blocked, safe_search: {films: strict}}, why: to test}\n",
+        "preset.yaml",
+    )
+}
+WITH_PRESETS = replace(KNOWN, presets=PRESETS)
+
+
+def parsed(text: str) -> Household:
+    return parse(text, FILE, WITH_PRESETS)
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parsed(text)
+    return str(caught.value).replace(f"{FILE}:", "").splitlines()
+
+
+@given(households())
+def test_what_is_exported_imports_as_the_same_household(household: Household) -> None:
+    assert check(household, KNOWN) == []
+    assert parse(dump(household), FILE, KNOWN) == household
+
+
+def test_an_exported_family_can_be_read_by_a_parent() -> None:
+    assert dump(FAMILY) == (
+        "household: Example family\n"
+        "id: home\n"
+        "timezone: UTC\n"
+        "guest: ada\n"
+        "protected: [school.example]\n"
+        "profiles:\n"
+        "  mia:\n"
+        "    name: Mia\n"
+        "    band: 7-9\n"
+        "    tags: [children]\n"
+        "    privacy: counts\n"
+        "    devices:\n"
+        "      tablet:\n"
+        "        name: Mia's tablet\n"
+        "        addresses: [192.0.2.1, '2001:db8::1']\n"
+        "    block: [games.example]\n"
+        "  tom:\n"
+        "    name: Tom\n"
+        "    band: 13-15\n"
+        "    tags: [children]\n"
+        "    privacy: counts\n"
+        "  ada:\n"
+        "    name: Ada\n"
+        "    band: adult\n"
+        "    privacy: counts\n"
+        "rules:\n"
+        "- id: r2\n"
+        "  allow: chess.games.example\n"
+        "  for: mia\n"
+        "  note: For the club.\n"
+    )
+
+
+def test_an_exported_household_was_never_stored() -> None:
+    assert parse(dump(replace(FAMILY, revision=7)), FILE, KNOWN).revision == 0
+
+
+def test_an_empty_file_is_a_household_without_people() -> None:
+    assert parsed("") == Household("home", "Home")
+
+
+def test_a_profile_needs_little_more_than_its_age() -> None:
+    (mia,) = parsed("profiles: {mia: {band: 7-9}}").profiles
+    assert mia == Profile("mia", "mia", Band.TO_9, privacy=PrivacyMode.BLOCKED)
+
+
+@pytest.mark.parametrize(("band", "mode"), [("10-12", "blocked"), ("13-15", "counts")])
+def test_what_is_kept_follows_the_age_unless_it_is_said(band: str, mode: str) -> None:
+    (child,) = parsed(f"profiles: {{mia: {{band: {band}}}}}").profiles
+    assert child.privacy == mode
+    (child,) = parsed(f"profiles: {{mia: {{band: {band}, privacy: off}}}}").profiles
+    assert child.privacy is PrivacyMode.OFF
+
+
+def test_a_preset_fills_what_is_not_written_and_own_keys_win() -> None:
+    household = parsed("profiles: {mia: {preset: 7-9, categories: [social], bypass: false}}")
+    assert household.profiles == (
+        Profile(
+            "mia",
+            "mia",
+            Band.TO_9,
+            categories=frozenset({"social"}),
+            safe_search=(("films", "strict"),),
+            privacy=PrivacyMode.BLOCKED,
+        ),
+    )
+    assert household.rules == (
+        Rule("r1", RuleAction.ALLOW, Matcher("fun.example"), "mia", note="It is made for you."),
+    )
+
+
+def test_a_rule_of_the_file_goes_before_that_of_the_preset() -> None:
+    household = parsed("profiles: {mia: {preset: 7-9, block: [fun.example]}}")
+    assert [each.action for each in household.rules] == [RuleAction.BLOCK]
+
+
+def test_a_preset_can_serve_another_age() -> None:
+    (mia,) = parsed("profiles: {mia: {preset: 7-9, band: 10-12}}").profiles
+    assert (mia.band, sorted(mia.categories)) == (Band.TO_12, ["adult", "games"])
+
+
+def test_rules_are_numbered_in_the_order_of_the_file_around_those_with_an_id() -> None:
+    household = parsed(
+        "allow: [a.example]\n"
+        "profiles: {mia: {band: 7-9, allow: [=b.example], block: ['*.c.example', 192.0.2.9/24]}}\n"
+        "rules:\n"
+        "- {id: r2, allow: d.example, for: '#kids', over_security: true}\n"
+        "- {block: e.example, created: 2026-11-24T18:00:00Z}\n"
+    )
+    assert [(each.id, str(each.target), each.scope) for each in household.rules] == [
+        ("r1", "a.example", ""),
+        ("r3", "=b.example", "mia"),
+        ("r4", "*.c.example", "mia"),
+        ("r5", "192.0.2.0/24", "mia"),
+        ("r2", "d.example", "#kids"),
+        ("r6", "e.example", ""),
+    ]
+    assert household.rules[-1].created == 1_795_543_200
+
+
+def test_devices_stand_below_their_profile_or_by_themselves() -> None:
+    household = parsed(
+        "profiles: {mia: {band: 7-9, devices: {tablet: [192.0.2.7/32], "
+        "desk: {name: The desk, addresses: ['2001:DB8::/64']}}}}\n"
+        "devices: {tv: {profile: mia, addresses: [192.0.2.8]}}\n"
+    )
+    assert household.devices == (
+        Device("tablet", "tablet", "mia", ("192.0.2.7",)),
+        Device("desk", "The desk", "mia", ("2001:db8::/64",)),
+        Device("tv", "tv", "mia", ("192.0.2.8",)),
+    )
+
+
+def test_announced_moments_are_written_with_their_zone() -> None:
+    text = (
+        "profiles: {tom: {band: 13-15, full_log: {start: 2026-11-24T18:00:00Z, "
+        "end: 2026-11-25T18:00:00+01:00}, band_change: {band: 10-12, at: 2026-11-24T18:00:00Z}}}"
+    )
+    (tom,) = parsed(text).profiles
+    assert tom.full_log == FullLog(1_795_543_200, 1_795_626_000)
+    assert tom.band_change == BandChange(Band.TO_12, 1_795_543_200)
+
+
+def test_a_household_has_services_and_names_of_its_own() -> None:
+    household = parsed(
+        "own_services: {club: {title: Our club, contact: strangers, names: [club.example]}}\n"
+        "profiles: {mia: {band: 7-9, services: [club, videos]}}\n"
+        "local_names: {NAS.Home.Example: [192.0.2.10]}\n"
+        "rewrites: {'*.old.example': new.example}\n"
+        "split_upstreams: {work.example: [192.0.2.53, '[2001:db8::53]:5353']}\n"
+    )
+    assert household.services[0].contact is Contact.STRANGERS
+    assert household.local_names[0].name == "nas.home.example"
+    assert str(household.rewrites[0].matcher) == "*.old.example"
+    assert household.split_upstreams[0].upstreams == ("192.0.2.53:53", "[2001:db8::53]:5353")
+
+
+MIA = "profiles:\n  mia:\n    band: 7-9\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("profiles: {mia: {}}", "1:12: profiles.mia: its age is missing; add `preset: 7-9`"),
+        ("profiles: {mia: {preset: 13-15}}", "1:18: profiles.mia.preset: there is no preset"),
+        ("profiles: {Mia: {band: 7-9}}", "1:12: profiles.Mia: 'Mia' cannot be an id"),
+        (MIA + "    nmae: M\n", "4:5: profiles.mia.nmae: is no key that is known here; did"),
+        (MIA + "    categories: [adlt]\n", "4:5: profiles.mia.categories: there is no category"),
+        (MIA + "    services: [vidoes]\n", "there is no service 'vidoes'; did you mean videos?"),
+        (MIA + "    canaries: [x]\n", "there is no signal 'x'; there are: firefox_doh, private"),
+        (MIA + "    safe_search: {find: strict}\n", "there is no search engine 'find'; did you"),
+        (MIA + "    safe_search: {films: hard}\n", "films: there is no mode 'hard'; there are:"),
+        (MIA + "    privacy: full\n", "4:5: profiles.mia.privacy: full is no lasting mode"),
+        (MIA + "    bypass: yes\n", '4:5: profiles.mia.bypass: is "yes"; write true or false'),
+        (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' would cover"),
+        (MIA + "    devices: {a: [tv]}\n", "4:19: profiles.mia.devices.a.1: 'tv' is no network"),
+        (MIA + "    devices: {a: []}\n", "4:15: profiles.mia.devices.a: is empty"),
+        (MIA + "    devices: {a: {name: A}}\n", "profiles.mia.devices.a.addresses: is missing"),
+        (MIA + "    band_change: {band: 0-6, at: 22:30}\n", "is no moment; write it as 2026"),
+        (MIA + "guest: tom\n", "4:1: guest: there is no profile 'tom'; there are: mia"),
+        (MIA + "timezone: Mars\n", "4:1: timezone: 'Mars' is no time zone"),
+        (
+            MIA + "devices: {tv: {profile: bo, addresses: [192.0.2.1]}}\n",
+            "4:16: devices.tv.profile",
+        ),
+        (MIA + "rules: [{note: x}]\n", "4:9: rules.1: a rule has either `allow` or `block`"),
+        (MIA + "rules: [{allow: a.example, for: bo}]\n", "4:28: rules.1.for: there is no"),
+        (MIA + "rules: [{block: a.example, over_security: true}]\n", "only a rule that allows"),
+        (MIA + "block: [a.example]\nallow: [A.example.]\n", "4:9: block.1: rule r1 is about a"),
+        ("local_names: {a.example: [x]}", "local_names.a.example.1: 'x' is no address"),
+        ("local_names: {a.example: [], A.Example: []}", "stands twice"),
+        ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is no domain name"),
+        ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: leads to itself"),
+        ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; name an"),
+        ("own_services: {club: {names: []}}", "1:23: own_services.club.names: is empty"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:
+    (problem,) = problems(text)
+    assert told in problem
+
+
+def test_one_address_is_one_device() -> None:
+    text = MIA + "    devices:\n      a: [192.0.2.1]\n      b: [192.0.2.0/24, 192.0.2.1/32]\n"
+    assert problems(text) == [
+        "6:7: profiles.mia.devices.b: 192.0.2.1 is the address of a already; a device has its own"
+    ]
+
+
+def test_the_example_family_is_mia_tom_and_ada() -> None:
+    file = ROOT / "config/household-example.yaml"
+    known = shipped_known()
+    family = parse(file.read_text(), file.name, known)
+    assert parse(dump(family), file.name, known) == family
+    assert (family.name, family.guest) == ("Example family", "ada")
+    assert [(each.name, each.band) for each in family.profiles] == [
+        ("Mia", Band.TO_9),
+        ("Tom", Band.TO_15),
+        ("Ada", Band.ADULT),
+    ]
+    assert [(each.profile, each.addresses) for each in family.devices] == [
+        ("mia", ("127.0.0.1", "::1")),
+        ("tom", ("127.0.0.2",)),
+    ]
+    outside = [
+        str(each.target)
+        for each in family.rules
+        if isinstance(each.target, Matcher) and not each.target.name.endswith(".example")
+    ]
+    assert outside == []
+
+
+def test_every_key_of_the_file_stands_on_its_page() -> None:
+    page = (ROOT / "docs/household.md").read_text()
+    shapes: tuple[type[BaseModel], ...] = (
+        HouseholdShape,
+        ProfileShape,
+        ListedDeviceShape,
+        RuleShape,
+        ServiceShape,
+        FullLogShape,
+        BandChangeShape,
+    )
+    keys = {field.alias or key for each in shapes for key, field in each.model_fields.items()}
+    assert sorted(key for key in keys if f"`{key}`" not in page) == []
