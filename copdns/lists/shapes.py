@@ -1,0 +1,129 @@
+"""How the files in `blocklists/` are written: their keys, and what may stand behind each.
+
+Reading is strict, and tests/unit/test_blocklists.py checks what a shape cannot say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from copdns.addresses import domain, slug
+from copdns.lists.parse import Form
+from copdns.matchers import matcher
+from copdns.model import Contact, Matcher
+from copdns.yaml_text import ByText
+
+Slug = Annotated[str, ByText(slug)]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[Matcher, ByText(matcher)]
+Domain = Annotated[str, ByText(domain)]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CategoryShape(Shape):
+    title: Text
+    about: Text
+    layer: Literal["security", "content"]
+
+
+class ListShape(Shape):
+    slug: Slug
+    title: Text
+    category: Slug
+    file: Text
+    format: Form
+    match: Literal["exact", "subtree"]
+    licence: Text
+    maintainer: Text
+    report: Text
+
+
+class CatalogueShape(Shape):
+    categories: dict[Slug, CategoryShape]
+    lists: tuple[ListShape, ...]
+
+
+class ProtectedNameShape(Shape):
+    name: Name
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2}|INT)$")]
+    owner: Text
+
+
+class ProtectedGroupShape(Shape):
+    title: Text
+    help: bool
+    beats_time: bool
+    names: tuple[ProtectedNameShape, ...]
+
+
+class ProtectedShape(Shape):
+    groups: dict[Slug, ProtectedGroupShape]
+
+
+class ServiceShape(Shape):
+    title: Text
+    group: Slug
+    contact: Contact
+    names: Annotated[tuple[Name, ...], Field(min_length=1)]
+    affects: dict[str, Text] = Field(default_factory=dict)
+
+
+class ServicesShape(Shape):
+    services: dict[Slug, ServiceShape]
+
+
+class GeneratedShape(Shape):
+    templates: tuple[Annotated[str, Field(pattern=r"\{suffix\}$")], ...]
+    suffixes: tuple[Domain, ...]
+
+    def names(self) -> frozenset[str]:
+        """Return every template with every suffix."""
+        return frozenset(
+            domain(template.replace("{suffix}", suffix))
+            for template in self.templates
+            for suffix in self.suffixes
+        )
+
+
+class EngineShape(Shape):
+    title: Text
+    for_children: bool
+    modes: Annotated[dict[Slug, Domain], Field(min_length=1)]
+    hosts: tuple[Domain, ...] = ()
+    generated: GeneratedShape | None = None
+    note: str = ""
+
+    def all_hosts(self) -> frozenset[str]:
+        return frozenset(self.hosts) | (self.generated.names() if self.generated else frozenset())
+
+
+class WithoutSafeSearchShape(Shape):
+    name: Name
+    title: Text
+
+
+class SafeSearchShape(Shape):
+    engines: dict[Slug, EngineShape]
+    no_safe_search: tuple[WithoutSafeSearchShape, ...]
+
+
+class CanaryShape(Shape):
+    title: Text
+    about: Text
+    names: Annotated[tuple[Domain, ...], Field(min_length=1)]
+
+
+class BypassNameShape(Shape):
+    name: Name
+    kind: Literal["resolver", "vpn", "proxy", "circumvention"]
+    operator: Text
+
+
+class BypassShape(Shape):
+    canaries: dict[Slug, CanaryShape]
+    names: tuple[BypassNameShape, ...]
