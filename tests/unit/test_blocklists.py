@@ -1,0 +1,347 @@
+"""Checks of the bundled data itself: spelling, sources, and that no list meets what it must not."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import tarfile
+import time
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from publicsuffixlist import PublicSuffixList
+
+from copdns.lists.catalogue import Library, library
+from copdns.lists.index import ListKind
+from copdns.matchers import matcher
+from copdns.model import Contact, Match, Matcher
+from copdns.names import suffixes
+from copdns.resources import folder
+
+BLOCKLISTS = folder("blocklists")
+FILES = sorted(path for path in BLOCKLISTS.rglob("*") if path.is_file())
+STARTERS = sorted((BLOCKLISTS / "starter").glob("*.txt"))
+HELP = {
+    "child_helpline",
+    "crisis_mental_health",
+    "abuse_reporting",
+    "sexual_health_education",
+    "lgbtq_youth",
+}
+LISTED = (ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.NO_SAFE_SEARCH)
+# A real top-level domain, and a name below every public suffix, the private ones included.
+SUFFIXES = PublicSuffixList(accept_unknown=False)
+
+
+@cache
+def bundled() -> Library:
+    return library(lambda file: (BLOCKLISTS / file).read_text())
+
+
+def names_of(*kinds: ListKind) -> list[tuple[str, Matcher]]:
+    """Return (slug, matcher) of every entry in lists of these kinds, as the index has them."""
+    index = bundled().index
+    assert hasattr(index, "_entries")
+    entries = (entry for found in index._entries.values() for entry in found)
+    return [
+        (index.infos[entry.list].slug, Matcher(entry.name, entry.match))
+        for entry in entries
+        if index.infos[entry.list].kind in kinds
+    ]
+
+
+def listed(names: Iterable[str], *kinds: ListKind) -> dict[str, set[str]]:
+    """Return which of these names are covered, by the slug of the list."""
+    index = bundled().index
+    hits: dict[str, set[str]] = {}
+    for name in names:
+        for entry in index.find(name):
+            info = index.infos[entry.list]
+            if info.kind in kinds:
+                hits.setdefault(info.slug, set()).add(name)
+    return hits
+
+
+def starter_names(path: Path) -> list[str]:
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_file_says_its_licence_in_its_head(path: Path) -> None:
+    head = path.read_text().split("\n\n")[0]
+    assert re.search(r"^# .*Licence: Apache-2\.0\.", head, re.MULTILINE)
+
+
+def test_nothing_is_taken_from_a_source_that_forbids_it() -> None:
+    for path in FILES:
+        assert not re.search(r"citizen.?lab", path.read_text(), re.IGNORECASE), path
+
+
+def test_every_file_is_read_and_every_list_is_there() -> None:
+    text = (BLOCKLISTS / "catalogue.yaml").read_text()
+    assert set(re.findall(r"file: (\S+)", text)) == {f"starter/{path.name}" for path in STARTERS}
+
+
+@pytest.mark.parametrize("path", STARTERS, ids=lambda path: path.stem)
+def test_a_starter_list_has_a_name_a_line_in_normal_form_and_each_once(path: Path) -> None:
+    names = starter_names(path)
+    assert names == [str(matcher(name)) for name in names]
+    assert len(names) == len(set(names))
+    for name in names:
+        assert not any(parent in names for parent in suffixes(name.partition(".")[2])), name
+
+
+def test_nothing_that_is_bundled_is_left_out_when_it_is_read() -> None:
+    """No duplicates, no slips, and no entry that is or stands below a protected name."""
+    for status in bundled().statuses:
+        assert (status.unused, status.problems, status.error) == ({}, (), ""), status.info.slug
+        assert status.used > 0, status.info.slug
+
+
+def test_every_name_ends_in_a_real_domain_and_is_more_than_a_public_suffix() -> None:
+    names = {each.name for _, each in names_of(*ListKind)}
+    assert {name for name in names if not SUFFIXES.privatesuffix(name)} <= {
+        "nhs.uk",  # one owner, protected as a whole on purpose
+        # Each service's own, where it keeps what its users bring apart from each other.
+        "discordsays.com",
+        "oaiusercontent.com",
+        "playstation-cloud.com",
+    }
+
+
+def test_a_starter_list_takes_whole_sites() -> None:
+    parts = {
+        name
+        for path in STARTERS
+        for name in starter_names(path)
+        if SUFFIXES.privatesuffix(name) != name
+    }
+    assert parts == {"unityads.unity3d.com"}  # the rest of the site makes games
+
+
+def test_the_lists_of_one_service_or_file_do_not_repeat_themselves() -> None:
+    by_list: dict[str, list[Matcher]] = {}
+    for slug, each in names_of(*ListKind):
+        by_list.setdefault(slug, []).append(each)
+    for slug, matchers in by_list.items():
+        for one, other in combinations(matchers, 2):
+            assert not one.covers(other.name), f"{slug}: {other} stands below {one}"
+            assert not other.covers(one.name), f"{slug}: {one} stands below {other}"
+
+
+def test_a_name_belongs_to_one_service_or_to_one_inside_another() -> None:
+    shared = {}
+    services = names_of(ListKind.SERVICE)
+    for (slug, one), (owner, other) in combinations(services, 2):
+        if slug != owner and (one.covers(other.name) or other.covers(one.name)):
+            shared[frozenset((slug, owner))] = {one.name, other.name}
+    assert shared == {
+        frozenset(("facebook", "messenger")): {"facebook.com", "edge-chat.facebook.com"},
+        frozenset(("x_twitter", "grok")): {"x.com", "grok.x.com"},
+    }
+
+
+def test_services_say_what_else_a_name_carries_only_of_their_own_names() -> None:
+    for service in bundled().services.values():
+        own = {str(each) for each in service.matchers}
+        assert service.affects.keys() <= own, service.slug
+        assert all(each.endswith(".") for each in service.affects.values()), service.slug
+
+
+@pytest.mark.parametrize(
+    ("slug", "contact"),
+    [
+        ("netflix", Contact.NONE),
+        ("youtube_kids", Contact.NONE),
+        ("chatgpt", Contact.NONE),
+        ("whatsapp", Contact.KNOWN),
+        ("zoom", Contact.KNOWN),
+        ("roblox", Contact.STRANGERS),
+        ("tiktok", Contact.STRANGERS),
+        ("omegle_like", Contact.STRANGERS),
+    ],
+)
+def test_a_service_says_with_whom_it_puts_a_child_in_touch(slug: str, contact: Contact) -> None:
+    assert bundled().services[slug].contact is contact
+
+
+def test_social_networks_and_random_chats_are_open_to_strangers() -> None:
+    risky = {"social", "social_adult_risk", "messaging_stranger_risk", "live", "dating"}
+    for service in bundled().services.values():
+        if service.group in risky:
+            assert service.contact is Contact.STRANGERS, service.slug
+
+
+def test_one_word_names_one_thing() -> None:
+    """A schedule names categories and services alike, and the log names lists."""
+    found = bundled()
+    assert not found.categories.keys() & found.services.keys()
+    slugs = [info.slug for info in found.index.infos]
+    assert len(slugs) == len(set(slugs))
+
+
+def test_exactly_the_five_help_groups_leave_no_trace() -> None:
+    groups = bundled().protected.values()
+    assert {group.slug for group in groups if group.help} == HELP
+    assert all(group.beats_time for group in groups if group.help)
+
+
+def test_only_encyclopaedias_and_search_targets_end_at_bedtime() -> None:
+    closing = {group.slug for group in bundled().protected.values() if not group.beats_time}
+    assert closing == {"education_reference", "safe_search_targets"}
+
+
+def test_every_protected_name_is_protected_by_one_group() -> None:
+    names = names_of(ListKind.PROTECTED)
+    for (_, one), (_, other) in combinations(names, 2):
+        assert not one.covers(other.name), (one, other)
+        assert not other.covers(one.name), (one, other)
+
+
+def test_every_safe_host_is_protected_and_is_itself_no_host_that_is_rewritten() -> None:
+    engines = bundled().engines.values()
+    hosts = {host for engine in engines for host in engine.hosts}
+    for engine in engines:
+        for target in engine.modes.values():
+            assert listed([target], ListKind.PROTECTED), target
+            assert target not in hosts  # a loop
+
+
+def test_engines_for_children_are_strict_and_the_others_wait() -> None:
+    engines = bundled().engines
+    assert {slug for slug, engine in engines.items() if not engine.for_children} == {
+        "qwant",
+        "startpage",
+        "dailymotion",
+    }
+    assert all("strict" in engine.modes for engine in engines.values())
+    assert engines["youtube"].modes.keys() == {"strict", "moderate"}
+
+
+def test_google_is_rewritten_under_all_its_countries_and_nowhere_else() -> None:
+    hosts = bundled().engines["google"].hosts
+    assert len(hosts) == 194
+    assert {"www.google.com", "www.google.co.uk", "www.google.no"} <= hosts
+    assert all(host.startswith("www.google.") for host in hosts)
+
+
+def test_a_search_engine_that_is_made_safe_is_on_no_list() -> None:
+    hosts = [host for engine in bundled().engines.values() for host in engine.hosts]
+    assert listed(hosts, *LISTED) == {}
+
+
+def test_canaries_are_exact_and_documented_signals() -> None:
+    canaries = bundled().canaries
+    assert canaries.keys() == {"firefox_doh", "private_relay", "chrome_prefetch"}
+    assert canaries["firefox_doh"].names == {"use-application-dns.net"}
+    assert {each.match for _, each in names_of(ListKind.CANARY)} == {Match.EXACT}
+    assert listed((each.name for _, each in names_of(ListKind.CANARY)), ListKind.PROTECTED) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tailscale.com",  # work and school laptops
+        "ngrok.com",
+        "www.google.com",
+        "www.apple.com",
+        "www.cloudflare.com",
+        "www.mozilla.org",
+        "www.opera.com",
+        "joindns4.eu",
+        "yandex.net",
+        "time.cloudflare.com",
+    ],
+)
+def test_the_ways_round_the_filter_take_nothing_else_along(name: str) -> None:
+    assert listed([name], *LISTED) == {}
+
+
+def test_the_library_is_ready_in_a_moment() -> None:
+    start = time.process_time()
+    library(lambda file: (BLOCKLISTS / file).read_text())
+    assert time.process_time() - start < 0.5
+
+
+def public_lists(block: Path) -> Iterator[tuple[str, str]]:
+    """Yield (who made it, text) for every list in the data folder.
+
+    Files of one maintainer count as one source, in whatever form and folder they are.
+    """
+    makers = {"large/phishing": "blocklistproject", "large/tracking": "blocklistproject"}
+    makers |= {"large/ultimatehosts": "ultimatehosts", "rpz/hagezi": "hagezi"}
+    makers |= {"hagezi-": "hagezi", "rpz/stevenblack": "stevenblack", "stevenblack-": "stevenblack"}
+    for path in sorted(block.rglob("*")):
+        where = path.relative_to(block).as_posix()
+        maker = next((m for start, m in makers.items() if where.startswith(start)), where)
+        if path.name.endswith(".tar.gz"):
+            with tarfile.open(path) as tar:
+                members = [m for m in tar if m.isfile() and m.name.endswith("/domains")]
+                for member in members:
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    yield "ut1", file.read().decode("utf-8", "replace")
+        elif re.search(r"(domains|hosts|wildcard|adguard|filter|porn.*)\.txt|\.rpz", path.name):
+            raw = path.read_bytes()
+            raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
+            yield maker.partition("/")[0], raw.decode("utf-8", "replace")
+
+
+@pytest.mark.shared_data
+def test_every_starter_name_stands_in_two_lists_of_different_makers(shared_data: Path) -> None:
+    """By itself, with one label before it (www, m ...), or below a listed name.
+
+    The lists borrow from each other, so this guards against slips and inventions; that a name
+    is what its list says was judged by hand.
+    """
+    wanted: dict[str, set[str]] = {}  # what may stand in a list: the starter names it speaks for
+    starters = {name for path in STARTERS for name in starter_names(path)}
+    for name in starters:
+        for parent in suffixes(name):
+            wanted.setdefault(parent, set()).add(name)
+    makers: dict[str, set[str]] = {name: set() for name in starters}
+    names = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*")
+    for maker, text in public_lists(shared_data / "block"):
+        for found in names.findall(text):
+            for name in wanted.get(found, ()):
+                makers[name].add(maker)
+            parent = found.partition(".")[2]
+            if parent in starters:
+                makers[parent].add(maker)
+    assert {name: found for name, found in makers.items() if len(found) < 2} == {}
+
+
+@pytest.mark.shared_data
+def test_no_list_takes_along_schools_authorities_or_what_children_need(shared_data: Path) -> None:
+    allow = shared_data / "allow"
+    with (allow / "universities-hipo.tsv").open() as rows:
+        innocent = {row[0] for row in csv.reader(rows, delimiter="\t")}
+    with gzip.open(allow / "dotgov-full.csv.gz", "rt") as rows:
+        innocent |= {row[0].lower() for row in csv.reader(rows)}
+    with tarfile.open(shared_data / "block" / "ut1" / "blacklists-shared.tar.gz") as tar:
+        for category in ("child", "sexual_education", "liste_blanche", "bank", "update", "press"):
+            file = tar.extractfile(f"blacklists/{category}/domains")
+            assert file is not None
+            innocent |= set(file.read().decode("utf-8", "replace").split())
+    assert len(innocent) > 30_000
+    assert listed(innocent, *LISTED) == {}
+
+
+@pytest.mark.shared_data
+def test_of_the_most_visited_sites_lists_block_those_they_are_about(shared_data: Path) -> None:
+    sites = json.loads((shared_data / "allow" / "top-sites.json").read_text())
+    hits = listed((site["rootDomain"] for site in sites), *LISTED)
+    social = hits.pop("starter-social")
+    assert {"facebook.com", "tiktok.com", "x.com"} <= social
+    assert hits == {
+        "starter-adult": {"chaturbate.com", "pornhub.com"},
+        "starter-ads": {"doubleclick.net"},
+        "starter-games": {"nintendo.com", "playstation.com", "steampowered.com"},
+        "no-safe-search": {"search.yahoo.com"},
+    }
