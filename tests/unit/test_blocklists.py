@@ -14,10 +14,12 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+import yaml
 from publicsuffixlist import PublicSuffixList
 
 from copdns.lists.catalogue import Library, library
 from copdns.lists.index import ListKind
+from copdns.lists.parse import Unused
 from copdns.matchers import matcher
 from copdns.model import Contact, Match, Matcher
 from copdns.names import suffixes
@@ -76,6 +78,11 @@ def starter_names(path: Path) -> list[str]:
 def test_every_file_says_its_licence_in_its_head(path: Path) -> None:
     head = path.read_text().split("\n\n")[0]
     assert re.search(r"^# .*Licence: Apache-2\.0\.", head, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(BLOCKLISTS.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_data_is_plain_yaml_for_any_reader(path: Path) -> None:
+    assert yaml.load(path.read_text(), yaml.SafeLoader)  # the strict one: without libyaml
 
 
 def test_nothing_is_taken_from_a_source_that_forbids_it() -> None:
@@ -261,6 +268,15 @@ def test_canaries_are_exact_and_documented_signals() -> None:
 )
 def test_the_ways_round_the_filter_take_nothing_else_along(name: str) -> None:
     assert listed([name], *LISTED) == {}
+
+
+def test_the_page_about_lists_names_all_that_ships_and_every_reason() -> None:
+    page = (BLOCKLISTS.parent / "docs" / "lists.md").read_text()
+    found = bundled()
+    for slugs in (found.categories, found.protected, found.engines, found.canaries, Unused):
+        assert [slug for slug in slugs if f"| `{slug}` |" not in page] == []
+    for title in (group.title for group in found.protected.values()):
+        assert title in page
 
 
 def test_the_library_is_ready_in_a_moment() -> None:
