@@ -6,18 +6,27 @@ it counts the changes of one database.  docs/household.md shows every key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from copdns import yaml_text
 from copdns.addresses import domain
-from copdns.errors import CopdnsError
+from copdns.errors import ConfigError, CopdnsError, HouseholdError
 from copdns.household_check import Fault, Known, faults, no_such, unknown
 from copdns.household_dump import dump as dump
-from copdns.household_shape import DeviceShape, HouseholdShape, ProfileShape, RuleShape
+from copdns.household_shape import (
+    DeviceShape,
+    HouseholdShape,
+    ProfileFields,
+    ProfileShape,
+    RuleShape,
+)
 from copdns.matchers import matcher
-from copdns.mistakes import Path
+from copdns.mistakes import Path, in_words
 from copdns.model import (
     Band,
     BandChange,
@@ -35,7 +44,10 @@ from copdns.model import (
 )
 from copdns.presets import Preset, apply
 from copdns.privacy import default_mode
-from copdns.yaml_text import Document
+from copdns.yaml_text import Document, dotted
+
+_LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries"})
+_MAPPINGS = frozenset({"safe_search"})
 
 
 def parse(text: str, file: str, known: Known) -> Household:
@@ -50,6 +62,33 @@ def parse(text: str, file: str, known: Known) -> Household:
     if problems:
         raise document.error(problems)
     return household
+
+
+def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a Profile in `key=value` texts, for `household.set_profile`.
+
+    Values are as in a file; lists may leave out their brackets: `categories` "adult, games".
+    Raises HouseholdError that lists every mistake.
+    """
+    values = {key: _typed(key, text) for key, text in written.items()}
+    try:
+        return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
+    except ValidationError as error:
+        mistakes = in_words(error.errors(include_url=False), ProfileFields, values)
+    raise HouseholdError("\n".join(f"{dotted(path)}: {what}" for path, what in mistakes))
+
+
+def _typed(key: str, text: str) -> object:
+    if key == "name":
+        return text
+    if key in _LISTS and not text.startswith("["):
+        text = f"[{text}]"
+    if key in _MAPPINGS and not text.startswith("{"):
+        text = f"{{{text}}}"
+    try:
+        return yaml_text.scalar(text, key)
+    except ConfigError:
+        return text  # told with the other mistakes, as text where something else belongs
 
 
 @dataclass
@@ -97,14 +136,13 @@ class _Reading:
         assert band is not None  # the shape has seen to that
         profile = Profile(profile_id, _or(shape.name, profile_id), band, privacy=default_mode(band))
         if shape.preset is not None and (preset := self._preset(profile_id, shape.preset)):
-            profile = replace(apply(preset, profile), band=band)
+            profile = apply(preset, profile)
         full, change = shape.full_log, shape.band_change
         return replace(
             profile,
-            tags=frozenset(shape.tags),
             full_log=FullLog(full.start, full.end) if full else None,
             band_change=BandChange(change.band, change.at) if change else None,
-            **shape.for_profile(),
+            **{"band": band} | shape.for_profile(),
         )
 
     def _preset(self, profile_id: str, band: Band) -> Preset | None:

@@ -80,13 +80,24 @@ class ListedDeviceShape(DeviceShape):
     profile: Slug
 
 
-class ProfileShape(ProfileValues):
-    """preset: a band whose preset fills what is not written here."""
+class ProfileFields(ProfileValues):
+    """What can be set of a profile, name, age and tags included."""
 
     name: str | None = None
     band: Band | None = None
+    tags: tuple[Slug, ...] | None = None
+
+    def for_profile(self) -> dict[str, Any]:
+        own: dict[str, Any] = {"name": self.name, "band": self.band}
+        if self.tags is not None:
+            own["tags"] = frozenset(self.tags)
+        return super().for_profile() | {key: each for key, each in own.items() if each is not None}
+
+
+class ProfileShape(ProfileFields):
+    """preset: a band whose preset fills what is not written here."""
+
     preset: Band | None = None
-    tags: tuple[Slug, ...] = ()
     full_log: FullLogShape | None = None
     band_change: BandChangeShape | None = None
     devices: dict[Slug, NestedDevice] = Field(default_factory=dict)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel
 
-from copdns.errors import ConfigError
+from copdns.errors import ConfigError, HouseholdError
 from copdns.household_check import check
-from copdns.household_file import dump, parse
+from copdns.household_file import dump, parse, profile_fields
 from copdns.household_shape import (
     BandChangeShape,
     FullLogShape,
@@ -255,6 +255,41 @@ def test_one_address_is_one_device() -> None:
     text = MIA + "    devices:\n      a: [192.0.2.1]\n      b: [192.0.2.0/24, 192.0.2.1/32]\n"
     assert problems(text) == [
         "6:7: profiles.mia.devices.b: 192.0.2.1 is the address of a already; a device has its own"
+    ]
+
+
+def test_a_command_sets_fields_as_a_file_would() -> None:
+    fields = profile_fields(
+        {
+            "name": "22",
+            "band": "10-12",
+            "categories": "adult, games",
+            "tags": "[children]",
+            "services": "",
+            "safe_search": "films: moderate",
+            "bypass": "true",
+            "privacy": "off",
+            "max_ttl": "30",
+        }
+    )
+    mia = replace(FAMILY.profiles[0], **fields)
+    assert (mia.name, mia.band, mia.max_ttl, mia.bypass) == ("22", Band.TO_12, 30, True)
+    assert (sorted(mia.categories), mia.services) == (["adult", "games"], frozenset())
+    assert mia.safe_search == (("films", "moderate"),)
+    assert (mia.privacy, mia.tags) == (PrivacyMode.OFF, frozenset({"children"}))
+
+
+def test_a_command_is_told_all_its_mistakes() -> None:
+    with pytest.raises(HouseholdError) as caught:
+        profile_fields(
+            {"bypass": "yes", "bnad": "7-9", "max_ttl": "0", "contacts": "bo", "tags": "[a"}
+        )
+    assert str(caught.value).splitlines() == [
+        "contacts.1: is \"bo\"; write one of: 'none', 'known' or 'strangers'",
+        'bypass: is "yes"; write true or false',
+        "max_ttl: is 0; write at least 1",
+        'tags: is "[a"; write a list: [one, two]',
+        "bnad: is no key that is known here; did you mean band?",
     ]
 
 
