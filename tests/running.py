@@ -1,0 +1,170 @@
+"""The real program on free ports of loopback, with an upstream that makes up its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import dns.message
+import dns.query
+import dns.rdatatype
+import dns.rrset
+
+PATIENCE = 30.0  # seconds for a start or stop on a slow machine
+QUIET = 0.1  # seconds without a word after which we look whether it still runs
+
+
+@dataclass
+class Program:
+    """A copdns that runs.
+
+    port: of DNS, for UDP and TCP.  environment: for its commands.  ear: hears what it tells the
+    service manager.
+    """
+
+    port: int
+    web_port: int
+    environment: Mapping[str, str]
+    process: subprocess.Popen[str]
+    ear: socket.socket
+
+    def hear(self, line: str) -> None:
+        """Wait until the program tells a line, such as READY=1; fail when it ends before."""
+        for _ in range(int(PATIENCE / QUIET)):
+            try:
+                if line in self.ear.recv(4096).decode().splitlines():
+                    return
+            except TimeoutError:
+                if self.process.poll() is not None:
+                    break
+        self.process.kill()
+        raise AssertionError(f"{line} was not heard; the program said:\n{self.said()}")
+
+    def said(self) -> str:
+        """Return what the program wrote to its end."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+    def ask(
+        self, name: str, rtype: str = "A", source: str = "127.0.0.1", over_tcp: bool = False
+    ) -> dns.message.Message:
+        """Ask from one of the addresses of loopback."""
+        query = dns.message.make_query(name, rtype, use_edns=0)
+        ask = dns.query.tcp if over_tcp else dns.query.udp
+        return ask(query, "127.0.0.1", PATIENCE, port=self.port, source=source)
+
+    def get(self, path: str) -> str:
+        """Fetch a page."""
+        with urlopen(f"http://127.0.0.1:{self.web_port}{path}", timeout=PATIENCE) as reply:
+            return str(reply.read().decode())
+
+    def reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
+        self.hear("READY=1")
+
+    def stop(self) -> tuple[int, str]:
+        """End it in good order, and return its exit code and what it wrote."""
+        self.process.terminate()
+        out = self.said()
+        return self.process.wait(PATIENCE), out
+
+
+@contextmanager
+def running(
+    folder: Path,
+    settings: Mapping[str, object] | Path | None = None,
+    under: Sequence[str | Path] = (),
+) -> Iterator[Program]:
+    """Start copdns with its data in a folder, and wait until it answers.
+
+    settings: sections, or a file; ports and upstream are ours in any case.  under: a command to
+    start it by.
+    """
+    with upstream() as upstream_port, closing(_ear(folder / "notify")) as ear:
+        if not isinstance(settings, Path):
+            settings = _written(folder / "copdns.yaml", settings or {})
+        port, web_port = free_port(), free_port()
+        environment = {
+            **os.environ,
+            "COPDNS_DNS__PORT": str(port),
+            "COPDNS_WEB__PORT": str(web_port),
+            "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{upstream_port}"]),
+        }
+        command = [sys.executable, "-m", "copdns", "-c", settings, "--data", folder / "data", "run"]
+        with subprocess.Popen(
+            [*under, *command],
+            env={**environment, "NOTIFY_SOCKET": str(folder / "notify")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            program = Program(port, web_port, environment, process, ear)
+            try:
+                program.hear("READY=1")
+                yield program
+            finally:
+                process.kill()
+
+
+def _written(path: Path, settings: Mapping[str, object]) -> Path:
+    """Write settings that leave nobody but this machine in."""
+    loopback = {"listen": ["127.0.0.1"]}
+    path.write_text(json.dumps({"dns": loopback, "web": loopback, **settings}))  # JSON is YAML
+    return path
+
+
+def free_port() -> int:
+    """Return a port that nobody has, neither for UDP nor for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port = int(udp.getsockname()[1])
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _ear(path: Path) -> socket.socket:
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ear.bind(str(path))
+    ear.settimeout(QUIET)
+    return ear
+
+
+@contextmanager
+def upstream() -> Iterator[int]:
+    """Answer every question for an A record with 192.0.2.1, all else with nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=_answer, args=[sock])
+        thread.start()
+        try:
+            yield int(sock.getsockname()[1])
+        finally:
+            sock.sendto(b"", sock.getsockname())  # no message at all: the end
+            thread.join()
+
+
+def _answer(sock: socket.socket) -> None:
+    while True:
+        wire, peer = sock.recvfrom(4096)
+        if not wire:
+            return
+        query = dns.message.from_wire(wire)
+        reply = dns.message.make_response(query, recursion_available=True)
+        name, rtype = query.question[0].name, query.question[0].rdtype
+        if rtype == dns.rdatatype.A:
+            reply.answer.append(dns.rrset.from_text(name, 300, "IN", "A", "192.0.2.1"))
+        sock.sendto(reply.to_wire(), peer)
