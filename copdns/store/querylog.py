@@ -11,7 +11,6 @@ import os
 import sqlite3
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import closing
@@ -147,12 +146,12 @@ class QueryLog:
             if path.stat().st_mtime < now - rows_days * logdb.DAY:
                 path.unlink()
 
-    def erase(self, household: str, profile: str) -> None:
+    def erase(self, household: str, profile: str, now: float) -> None:
         """Delete all that is kept of a profile; afterwards no file holds a trace of it.
 
-        Databases that were moved aside go too: nobody can tell whose rows they hold.
+        Databases that were moved aside go too: nobody can tell whose rows they hold.  now: kept
+        as the moment of the erasure, seconds since the epoch.
         """
-        now = time.time()
         clean = self._ask(lambda each: logdb.erase(each, household, profile, now), True)
         for path in self._broken():
             path.unlink()

@@ -142,7 +142,7 @@ def test_asking_where_no_log_is_makes_none(tmp_path: Path) -> None:
     assert log.rows("home") == ()
     assert log.counts("home") == ()
     log.purge(NOW)
-    log.erase("home", "mia")
+    log.erase("home", "mia", NOW)
     assert not (tmp_path / "data").exists()
 
 
@@ -488,7 +488,7 @@ def test_an_erased_profile_is_in_no_byte_of_any_file_and_the_others_stay(
     (tmp_path / "log.db.broken-1").write_bytes(b"mia-secret-of-old")
     assert b"mia-secret" in on_disk(tmp_path)
 
-    log.erase("home", "mia")
+    log.erase("home", "mia", NOW)
 
     assert b"mia-secret" not in on_disk(tmp_path)
     assert qnames(log, "mia") == []
@@ -505,7 +505,7 @@ def test_rows_that_wait_in_the_server_are_erased_by_another_process_too(
     log.add(row("toms.example", "tom"))
     log.count(key("mia"))
     log.count(key("tom"))
-    QueryLog(tmp_path).erase("home", "mia")
+    QueryLog(tmp_path).erase("home", "mia", NOW)
     log.flush()
     assert b"mia-secret" not in on_disk(tmp_path)
     assert qnames(log) == ["toms.example"]
@@ -514,7 +514,7 @@ def test_rows_that_wait_in_the_server_are_erased_by_another_process_too(
 
 def test_after_an_erasure_the_log_goes_on(log: QueryLog) -> None:
     log.flush()
-    log.erase("home", "mia")
+    log.erase("home", "mia", NOW)
     log.flush()
     log.add(row("after.example"))
     log.flush()
