@@ -69,8 +69,12 @@ class Program:
             return str(reply.read().decode())
 
     def reload(self) -> None:
-        self.process.send_signal(signal.SIGHUP)
+        """Let it read its settings again, and wait until it has."""
+        self.send_reload()
         self.hear("READY=1")
+
+    def send_reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> tuple[int, str]:
         """End it in good order, and return its exit code and what it wrote."""
