@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from copdns.cache import Cache, Kept
 from copdns.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.judge import Rebinding, judge
-from copdns.live import Client, Live
+from copdns.live import Live
 from copdns.message import Answer
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
-from copdns.policy import Policy, decide
+from copdns.policy import Policy, decide, forget_verdicts
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
 from copdns.record import Recorder
 from copdns.records import ANY, RD
@@ -100,7 +100,7 @@ class Resolver:
         clock: Callable[[], Moment],
         rebinding: Rebinding,
     ) -> None:
-        self.live = live
+        self._live = live
         self.rebinding = rebinding
         self.cache = cache
         # Answers for help names are kept apart, so that not even a number of entries tells.
@@ -126,104 +126,113 @@ class Resolver:
             return error_reply(message, error)
         if asker.transport == "tcp":
             query = over_tcp(query)
-        asked = Asked(message[:2], query, asker, send, to)
-        reply = self._reply(asked, moment)
+        reply = self._reply(message[:2], query, asker, moment)
         if isinstance(reply, Missing):
-            self._ask(reply, asked)
+            self._ask(reply, Asked(message[:2], query, asker, send, to))
             return None
         return reply
 
+    @property
+    def live(self) -> Live:
+        return self._live
+
+    @live.setter
+    def live(self, live: Live) -> None:
+        self._live = live
+        forget_verdicts()
+
     def _reply(
-        self, asked: Asked, moment: Moment, arrived: Arrived | None = None
+        self,
+        message_id: bytes,
+        query: Query,
+        asker: Asker,
+        moment: Moment,
+        arrived: Arrived | None = None,
     ) -> bytes | Missing:
         """Return the reply, or what is missing for it.
 
         arrived: what was missing, when the question was put aside for it.
         """
-        query = asked.query
-        client = self.live.who(asked.asker)
+        client = self._live.who(asker)
         policy = client.policy
         verdict = decide(policy, query.qname, query.qtype, moment.wall)
         action = verdict.action
         if query.is_odd and action is not Action.REFUSE:
-            reply = _odd_reply(asked)
+            reply = _odd_reply(message_id, query)
         elif action is Action.ALLOW or action is Action.REWRITE:
-            return self._allowed(asked, client, verdict, moment, arrived)
+            kept = self._kept(query, policy, verdict, moment, arrived)
+            if isinstance(kept, Missing):
+                if query.flags & RD:
+                    return kept
+                reply = plain_reply(message_id, query, REFUSED, _NOT_KEPT)
+            elif kept is None:
+                reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
+            else:
+                reply, verdict = self._given(
+                    message_id, query, asker, policy, verdict, moment, kept
+                )
         elif action is Action.BLOCK:
-            reply = _blocked_reply(asked, policy, verdict, moment)
+            reply = _blocked_reply(message_id, query, asker, policy, verdict, moment)
         elif action is Action.LOCAL:
-            reply = _local_reply(asked, policy, verdict, moment)
+            reply = _local_reply(message_id, query, asker, policy, verdict, moment)
         else:
-            reply = plain_reply(asked.message_id, query, REFUSED, ede_of(verdict))
-        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
+            reply = plain_reply(message_id, query, REFUSED, ede_of(verdict))
+        self._recorder.told(client, asker, query, verdict, reply, moment.wall)
         return reply
 
-    def _allowed(
+    def _kept(
         self,
-        asked: Asked,
-        client: Client,
+        query: Query,
+        policy: Policy,
         verdict: Verdict,
         moment: Moment,
         arrived: Arrived | None,
-    ) -> bytes | Missing:
-        query = asked.query
-        key = self._key(query, client, verdict)
+    ) -> Kept | Missing | None:
+        """Return what an upstream said to an allowed question, or what it has to be asked.
+
+        None: nobody has to be asked, because "any" is answered with next to nothing.
+        """
         if query.qtype == ANY:
-            ttl = _ttl(client.policy, verdict, moment, ANY_TTL)
-            reply = any_reply(asked.message_id, query, ttl)
-        else:
-            if arrived is not None and arrived.key == key:
-                kept: Kept | None = arrived.kept
-            else:
-                kept = self._cache(verdict.unwatched).get(key, moment.mono)
-                self._recorder.looked_up(verdict, found=kept is not None)
-            if kept is not None:
-                return self._given(asked, client, verdict, moment, kept)
-            if query.flags & RD:
-                return Missing(key, verdict.reason is Reason.PROTECTED, verdict.unwatched)
-            reply = plain_reply(asked.message_id, query, REFUSED, _NOT_KEPT)
-        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
-        return reply
+            return None
+        key = query.key
+        if verdict.target or policy.splits:
+            key = _key(key, policy, verdict)
+        if arrived is not None and arrived.key == key:
+            return arrived.kept
+        kept = self._cache(verdict.unwatched).get(key, moment.mono)
+        if not verdict.unwatched:
+            self._recorder.looked_up(found=kept is not None)
+        return kept or Missing(key, verdict.reason is Reason.PROTECTED, verdict.unwatched)
 
     def _given(
-        self, asked: Asked, client: Client, verdict: Verdict, moment: Moment, kept: Kept
-    ) -> bytes:
-        """Return what an upstream said, unless something inside it is blocked."""
-        query, policy = asked.query, client.policy
+        self,
+        message_id: bytes,
+        query: Query,
+        asker: Asker,
+        policy: Policy,
+        verdict: Verdict,
+        moment: Moment,
+        kept: Kept,
+    ) -> tuple[bytes, Verdict]:
+        """Return the reply with what an upstream said, unless something inside it is blocked."""
         answer, ede = kept.answer, None
         body = kept.body(moment.mono, _ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
             try:
                 answer = rewritten(query, verdict.target, replace(answer, body=body), REWRITE_TTL)
             except WireError:
-                return self._failed_reply(asked, client, verdict, moment)
+                return plain_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
             body, ede = answer.body, ede_of(verdict)
+        if answer.facts.is_plain and not policy.address_rules:
+            return answer_reply(message_id, query, answer, body, ede), verdict
         inside = judge(policy, self.rebinding, query.qname, verdict, answer.facts, moment.wall)
         if inside is None:
-            reply = answer_reply(asked.message_id, query, answer, body, ede)
-        elif inside.reason is Reason.UPSTREAM_FILTERED:
-            reply = answer_reply(asked.message_id, query, answer, body, ede_of(inside))
-        else:
-            reply = _blocked_reply(asked, policy, inside, moment)
-        self._recorder.told(client, asked.asker, query, inside or verdict, reply, moment.wall)
-        return reply
+            return answer_reply(message_id, query, answer, body, ede), verdict
+        if inside.reason is Reason.UPSTREAM_FILTERED:
+            return answer_reply(message_id, query, answer, body, ede_of(inside)), inside
+        return _blocked_reply(message_id, query, asker, policy, inside, moment), inside
 
     # --- what is missing ---
-
-    def _key(self, query: Query, client: Client, verdict: Verdict) -> Key:
-        """Return what the cache knows an answer by.
-
-        A rewrite asks for its target's data; a split domain has upstreams of its own, which
-        nobody may put before a protected name.
-        """
-        key = query.key
-        if verdict.target:
-            key = key._replace(qname=verdict.target)
-        splits = self.live.splits(client)
-        if not splits or verdict.reason is Reason.PROTECTED:
-            return key
-        zone = next((each.name for each in splits if each.covers(key.qname)), "")
-        return key._replace(zone=zone)
 
     def _cache(self, unwatched: bool) -> Cache:
         return self._unwatched_cache if unwatched else self.cache
@@ -254,48 +263,69 @@ class Resolver:
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
         arrived = Arrived(missing.key, kept)
         for asked in waiting:
-            reply = self._reply(asked, moment, arrived)
+            reply = self._reply(asked.message_id, asked.query, asked.asker, moment, arrived)
             if isinstance(reply, Missing):  # the policy changed, and now asks for something else
                 self._ask(reply, asked)
             else:
                 asked.send(reply, asked.to)
 
     def _failed(self, asked: Asked, moment: Moment) -> None:
-        client = self.live.who(asked.asker)
+        client = self._live.who(asked.asker)
         query = asked.query
         verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
-        asked.send(self._failed_reply(asked, client, verdict, moment), asked.to)
+        reply = plain_reply(asked.message_id, query, SERVFAIL, _NO_UPSTREAM)
+        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
+        asked.send(reply, asked.to)
 
-    def _failed_reply(
-        self, asked: Asked, client: Client, verdict: Verdict, moment: Moment
-    ) -> bytes:
-        reply = plain_reply(asked.message_id, asked.query, SERVFAIL, _NO_UPSTREAM)
-        self._recorder.told(client, asked.asker, asked.query, verdict, reply, moment.wall)
-        return reply
+
+def _key(key: Key, policy: Policy, verdict: Verdict) -> Key:
+    """Return what the cache knows an answer by, where that is not the question itself.
+
+    A rewrite asks for its target's data; a split domain has upstreams of its own, which nobody
+    may put before a protected name.
+    """
+    if verdict.target:
+        key = key._replace(qname=verdict.target)
+    if verdict.reason is Reason.PROTECTED:
+        return key
+    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
+    return key._replace(zone=zone)
 
 
 # --- replies that need no upstream --------------------------------------------------------------
 
 
-def _blocked_reply(asked: Asked, policy: Policy, verdict: Verdict, moment: Moment) -> bytes:
+def _blocked_reply(
+    message_id: bytes,
+    query: Query,
+    asker: Asker,
+    policy: Policy,
+    verdict: Verdict,
+    moment: Moment,
+) -> bytes:
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = _ttl(policy, verdict, moment, verdict.ttl)
-    listener = asked.asker.listener
-    return blocked_reply(asked.message_id, asked.query, verdict, mode, listener, ttl)
+    return blocked_reply(message_id, query, verdict, mode, asker.listener, ttl)
 
 
-def _local_reply(asked: Asked, policy: Policy, verdict: Verdict, moment: Moment) -> bytes:
+def _local_reply(
+    message_id: bytes,
+    query: Query,
+    asker: Asker,
+    policy: Policy,
+    verdict: Verdict,
+    moment: Moment,
+) -> bytes:
     assert verdict.local is not None
     ttl = _ttl(policy, verdict, moment, LOCAL_TTL)
-    return local_reply(asked.message_id, asked.query, verdict.local, asked.asker.listener, ttl)
+    return local_reply(message_id, query, verdict.local, asker.listener, ttl)
 
 
-def _odd_reply(asked: Asked) -> bytes:
+def _odd_reply(message_id: bytes, query: Query) -> bytes:
     """Refuse what is no plain question about the Internet class."""
-    edns = asked.query.edns
-    if edns is not None and edns.version:
-        return plain_reply(asked.message_id, asked.query, BADVERS)  # RFC 6891 section 6.1.3
-    return plain_reply(asked.message_id, asked.query, REFUSED, _NOT_SERVED)
+    if query.edns is not None and query.edns.version:
+        return plain_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
+    return plain_reply(message_id, query, REFUSED, _NOT_SERVED)
 
 
 def _ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:

@@ -8,7 +8,7 @@ can point into the home.  Pure; `wire.facts` reads the answer, `policy` has the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from copdns.lists.index import ListKind
@@ -51,12 +51,18 @@ class Facts:
         form and in their order.  addresses: of A and AAAA records and of address hints, packed
         into 4 or 16 octets.  home: those of them that lie in `HOME_NETWORKS`.
     filtered: the upstream itself says, or is known for saying in its own way, that it blocked.
+    is_plain: nothing of that but addresses outside, so that only address rules can object.
     """
 
     targets: tuple[str, ...] = ()
     addresses: tuple[bytes, ...] = ()
     home: tuple[bytes, ...] = ()
     filtered: bool = False
+    is_plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        is_plain = not (self.targets or self.home or self.filtered)
+        object.__setattr__(self, "is_plain", is_plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,11 +149,6 @@ class Live:
         served = any(address in network for network in self.defaults.allow)
         return self._guest if served else self._strangers
 
-    def splits(self, client: Client) -> tuple[Matcher, ...]:
-        """Return the domains for which a client's household asks upstreams of its own."""
-        shared = self.shared.get(client.household)
-        return shared.splits if shared is not None else ()
-
 
 def build(
     before: Live | None,

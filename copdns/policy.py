@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
@@ -67,6 +68,7 @@ class Policy:
 
     order: all fifteen steps.  steps: those that can say something for this profile;
     unlisted_steps: of these, those that can about a name that no list entry covers.
+    splits: domains that have upstreams of their own.
     max_ttl: seconds; no answer is given for longer (None: as it came).
     address_rules: rules about the addresses in answers.
     """
@@ -77,6 +79,7 @@ class Policy:
     order: tuple[Step, ...]
     steps: tuple[Step, ...]
     unlisted_steps: tuple[Step, ...]
+    splits: tuple[Matcher, ...] = ()
     timing: Timing = NO_TIMING
     address_rules: tuple[AddressRule, ...] = ()
     block_mode: BlockMode = BlockMode.NODATA
@@ -94,11 +97,28 @@ class Policy:
 
 def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict for a question, with the moment until which it surely holds."""
+    if policy.timing is NO_TIMING:
+        return _settled(policy, qname, qtype)
+    return _held(policy, qname, _decided(policy, qname, qtype, now), now)
+
+
+@lru_cache(maxsize=16384)
+def _settled(policy: Policy, qname: str, qtype: int) -> Verdict:
+    """Return a verdict that no clock can change: asked again, it need not be worked out again."""
+    return _decided(policy, qname, qtype, 0.0)
+
+
+def forget_verdicts() -> None:
+    """Let go of policies that are no longer in force, and of the lists that they hold."""
+    _settled.cache_clear()
+
+
+def _decided(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     question = _question(policy, qname, qtype, now)
     for step in policy.steps if question.entries else policy.unlisted_steps:
         verdict = step(question, now)
         if verdict is not None:
-            return _held(policy, qname, verdict, now) if _is_timed(policy) else verdict
+            return verdict
     raise AssertionError("the last step always decides")
 
 
@@ -128,10 +148,6 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
         return Question(qname, qtype, entries)
     grants = tuple(grant for grant in policy.timing.grants if grant.holds(qname, now))
     return Question(qname, qtype, entries, grants)
-
-
-def _is_timed(policy: Policy) -> bool:
-    return bool(policy.timing.closures or policy.timing.grants)
 
 
 def _held(policy: Policy, qname: str, verdict: Verdict, now: float) -> Verdict:
@@ -238,6 +254,7 @@ def policy_for(
         order=order,
         steps=tuple(step for step in order if not step.idle),
         unlisted_steps=tuple(step for step in order if not step.idle and not step.by_lists),
+        splits=shared.splits,
         timing=timing,
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)

@@ -18,6 +18,7 @@ from copdns.model import Asker
 
 DRAIN = 64  # datagrams a wake-up: more would starve the answers of upstreams
 _RECEIVE = 4096  # octets; a query is never longer than one datagram of 4096
+_ASKERS = 4096  # clients whose address was read before; a home has few
 _BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
 
 
@@ -36,12 +37,13 @@ class UdpServer:
         self._resolver = resolver
         self._clock = clock
         self.address = address
+        self._askers: dict[str, Asker] = {}
         self._socket = _bind(address, port)
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
-        receive, answer = self._socket.recvfrom, self._resolver.answer
-        listener, send = self.address, self._send
+        receive, send = self._socket.recvfrom, self._socket.sendto
+        answer, later, askers = self._resolver.answer, self._send, self._askers
         moment = self._clock()
         for _ in range(DRAIN):
             try:
@@ -50,12 +52,20 @@ class UdpServer:
                 return
             except OSError:
                 continue  # an ICMP error about an earlier reply: that client is gone
-            host = peer[0]
-            if "%" in host:
-                host = host.partition("%")[0]
-            reply = answer(message, Asker(listener, host, "udp"), moment, send, peer)
+            asker = askers.get(peer[0]) or self._asker(peer[0])
+            reply = answer(message, asker, moment, later, peer)
             if reply is not None:
-                send(reply, peer)
+                try:
+                    send(reply, peer)
+                except OSError:
+                    continue  # the buffer is full or the client is gone; it will ask again
+
+    def _asker(self, host: str) -> Asker:
+        if len(self._askers) >= _ASKERS:
+            self._askers.clear()
+        asker = Asker(self.address, host.partition("%")[0], "udp")
+        self._askers[host] = asker
+        return asker
 
     def _send(self, reply: bytes, peer: Any) -> None:
         try:
