@@ -19,14 +19,12 @@ class NameTextError(CopdnsError):
 class WireError(CopdnsError):
     """The bytes are no DNS message that we can answer as asked.
 
-    rcode: what a query gets for it.  edns: the answer carries an OPT record (RFC 6891
-    section 7: the sender speaks EDNS, it just made a mistake in it).
+    rcode: what a query gets for it.
     """
 
-    def __init__(self, text: str, rcode: int = FORMERR, *, edns: bool = False) -> None:
+    def __init__(self, text: str, rcode: int = FORMERR) -> None:
         super().__init__(text)
         self.rcode = rcode
-        self.edns = edns
 
 
 class NotAQueryError(WireError):

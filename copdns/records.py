@@ -122,7 +122,7 @@ def options(data: bytes) -> dict[int, bytes]:
         code = int.from_bytes(data[at : at + 2], "big")
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if at + 4 + length > len(data):
-            raise WireError("an EDNS option is cut short", edns=True)
+            raise WireError("an EDNS option is cut short")
         found.setdefault(code, data[at + 4 : at + 4 + length])
         at += 4 + length
     return found

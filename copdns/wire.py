@@ -19,7 +19,7 @@ from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, NotAQueryError, WireError
 from copdns.message import Answer, read_answer
 from copdns.model import BlockMode, LocalAnswer, Record, Verdict
 from copdns.names import from_wire, to_wire
-from copdns.reasons import FORGED, Ede, ede_of
+from copdns.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.records import (
     AA,
     AAAA,
@@ -165,7 +165,7 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
         if rr.rtype != OPT or number < others:
             continue
         if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
-            raise WireError("a message has one OPT record, at the root", edns=True)
+            raise WireError("a message has one OPT record, at the root")
         codes = options(body[rr.data_at : rr.end])
         found = Edns(
             max(rr.rclass, PLAIN_UDP_SIZE),
@@ -183,9 +183,24 @@ def error_reply(message: bytes, error: WireError) -> bytes:
     """Return the reply to a message that could not be read: its header, and no question."""
     flags = int.from_bytes(message[2:4], "big")
     kept = flags & (OPCODE | RD | CD)
-    opt = _opt(False, 0, None) if error.edns else b""
+    opt = b""
+    if _shows_edns(message):
+        opt = _opt(False, 0, Ede(NOT_SUPPORTED, str(error)) if error.rcode == NOTIMP else None)
     counts = COUNTS.pack(QR | RA | kept | error.rcode, 0, 0, 0, 1 if opt else 0)
     return message[:2] + counts + opt
+
+
+def _shows_edns(message: bytes) -> bool:
+    """Tell whether the sender of a message that could not be read speaks EDNS: then the reply
+    has an OPT record too (RFC 6891 section 7)."""
+    _, questions, *others = COUNTS.unpack_from(message, 2)
+    at = HEADER
+    try:
+        for _ in range(questions):
+            at = end_of_name(message, at) + QUESTION_TAIL
+        return any(rr.rtype == OPT for rr in records(message, at, sum(others)))
+    except WireError:
+        return False
 
 
 def plain_reply(message_id: bytes, query: Query, rcode: int, ede: Ede | None = None) -> bytes:
