@@ -1,0 +1,163 @@
+"""Stand-ins that behave: an upstream with scripted answers, a clock, a log without a disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from copdns.answer import Moment
+from copdns.keep import CountKey, Row
+from copdns.message import Answer, read_answer
+from copdns.upstream import Done
+from copdns.wire import Key
+
+NO_SUCH_NAME, SILENCE = "no such name", "silence"
+FILTERED = "filtered"  # the answer is empty, and says so (RFC 8914 section 4.18)
+TTL = 300  # seconds
+
+# What a name has that the script does not know.
+ANYWHERE: Mapping[str, object] = {"A": "198.51.100.1", "AAAA": "2001:db8::1"}
+_SOA = "ns.example. hostmaster.example. 1 3600 600 86400 60"
+
+
+class FakeClock:
+    """Both clocks, moved by hand."""
+
+    def __init__(self, wall: float, mono: float = 1000.0) -> None:
+        self.wall = wall
+        self.mono = mono
+
+    def __call__(self) -> Moment:
+        return Moment(self.wall, self.mono)
+
+    def wait(self, seconds: float) -> None:
+        self.wall += seconds
+        self.mono += seconds
+
+
+class FakeLog:
+    """What a `QueryLog` was given, in the order it came."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.counts: Counter[CountKey] = Counter()
+
+    def add(self, row: Row) -> None:
+        self.rows.append(row)
+
+    def count(self, key: CountKey, n: int = 1) -> None:
+        self.counts[key] += n
+
+
+Script = Mapping[str, object]
+"""What an upstream says, by name: an address or several, `no such name`, `silence`, `filtered`,
+or rdata by type ({"CNAME": "b.example.", "ttl": 60}); see `_by_type`."""
+
+
+class FakeUpstream:
+    """Answers with real messages, when `deliver` is called, as `upstream.Upstreams` would later.
+
+    script: what the usual upstream says; names that are not in it exist and have `ANYWHERE`.
+    second: the upstream that is asked when the first filters a protected name.
+    splits: scripts by the zone that has upstreams of its own.
+    filtering: the usual upstream is known to block by answering 0.0.0.0 or ::.
+    asked: every question that reached it.
+    """
+
+    def __init__(
+        self,
+        script: Script | None = None,
+        second: Script | None = None,
+        splits: Mapping[str, Script] | None = None,
+        *,
+        filtering: bool = False,
+    ) -> None:
+        self.script = script or {}
+        self.asked: list[Key] = []
+        self._second = second
+        self._splits = splits or {}
+        self._filtering = filtering
+        self._waiting: list[tuple[Key, Done, bool]] = []
+
+    def ask(self, key: Key, done: Done, *, protected: bool = False, quiet: bool = False) -> None:
+        self.asked.append(key)
+        self._waiting.append((key, done, protected))
+
+    def deliver(self) -> None:
+        """Answer all that was asked, and what was asked because of it."""
+        while self._waiting:
+            key, done, protected = self._waiting.pop(0)
+            done(self._answer(key, protected))
+
+    def _answer(self, key: Key, protected: bool) -> Answer | None:
+        script = self._splits.get(key.zone, self.script) if key.zone else self.script
+        answer = answer_of(script, key.qname, key.qtype, filtering=self._filtering)
+        if protected and answer is not None and answer.facts.filtered and self._second is not None:
+            return answer_of(self._second, key.qname, key.qtype)
+        return answer
+
+
+def answer_of(script: Script, qname: str, qtype: int, *, filtering: bool = False) -> Answer | None:
+    """Return what a script says, as read from the wire; None for silence."""
+    wire = reply_of(script, qname, qtype)
+    return None if wire is None else read_answer(wire, filtering=filtering)
+
+
+def reply_of(script: Script, qname: str, qtype: int) -> bytes | None:
+    query = dns.message.make_query(dns.name.from_text(qname), qtype, use_edns=0)
+    reply = dns.message.make_response(query, recursion_available=True)
+    name, seen = qname, set()
+    while name not in seen:
+        seen.add(name)
+        said = script.get(name, ANYWHERE)
+        if said == SILENCE:
+            return None
+        if said == NO_SUCH_NAME:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+            break
+        if said == FILTERED:
+            ede = dns.edns.EDEOption(dns.edns.EDECode.FILTERED, "not for children")
+            reply.use_edns(0, options=[ede])
+            break
+        by_type = _by_type(said)
+        rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(qtype))
+        if rtype not in by_type and "CNAME" in by_type:
+            _add(reply, name, "CNAME", by_type)
+            name = _list(by_type["CNAME"])[0].rstrip(".").lower()
+            continue
+        if rtype in by_type:
+            _add(reply, name, rtype, by_type)
+        break
+    if not any(rrset.rdtype == qtype for rrset in reply.answer):
+        reply.authority.append(dns.rrset.from_text("example.", TTL, "IN", "SOA", _SOA))
+    return reply.to_wire()
+
+
+def _by_type(said: object) -> Mapping[str, object]:
+    """Return rdata by type; bare addresses are A and AAAA records."""
+    if isinstance(said, Mapping):
+        return said
+    found: dict[str, object] = {}
+    for text in _list(said):
+        rtype = "A" if ip_address(text).version == 4 else "AAAA"
+        found[rtype] = [*_list(found.get(rtype, [])), text]
+    return found
+
+
+def _list(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _add(reply: dns.message.Message, name: str, rtype: str, by_type: Mapping[str, object]) -> None:
+    ttl = int(str(by_type.get("ttl", TTL)))
+    rrset = dns.rrset.from_text(f"{name}.", ttl, "IN", rtype, *_list(by_type[rtype]))
+    reply.answer.append(rrset)

@@ -1,0 +1,170 @@
+"""A whole home without sockets: bytes in, bytes out; upstream, clock and log are fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import dns.edns
+import dns.message
+import dns.name
+import dns.rdatatype
+
+from copdns.answer import Resolver
+from copdns.cache import Cache
+from copdns.judge import Rebinding
+from copdns.lists.catalogue import Library
+from copdns.live import Client, Live
+from copdns.metrics import Counters
+from copdns.model import Asker, Household, Timing, Verdict
+from copdns.recent import Recent
+from copdns.record import Recorder
+from copdns.wire import Query
+from tests.fakes import FakeClock, FakeLog, FakeUpstream
+from tests.household import NOW, asker, family, library, live
+
+STRUCTURED = dns.edns.GenericOption(26, b"")  # "tell me in a structured way, and forge nothing"
+
+
+class Told(NamedTuple):
+    """What the recorder was told of one reply."""
+
+    client: Client
+    verdict: Verdict
+
+
+class Listening(Recorder):
+    """A recorder that also remembers what it was told last, help names included."""
+
+    last: Told | None = None
+
+    def told(
+        self,
+        client: Client,
+        asker: Asker,
+        query: Query,
+        verdict: Verdict,
+        reply: bytes,
+        now: float,
+    ) -> None:
+        self.last = Told(client, verdict)
+        super().told(client, asker, query, verdict, reply, now)
+
+
+class Reply(NamedTuple):
+    """A reply as dnspython reads it, and the decision behind it (None: nobody was told)."""
+
+    query: dns.message.Message
+    message: dns.message.Message
+    told: Told | None
+
+    @property
+    def verdict(self) -> Verdict:
+        assert self.told is not None
+        return self.told.verdict
+
+    @property
+    def rcode(self) -> str:
+        return str(dns.rcode.to_text(self.message.rcode()))
+
+    @property
+    def data(self) -> list[str]:
+        """The rdata of the type asked for, as text, in the order of the wire."""
+        rtype = self.query.question[0].rdtype
+        return [
+            str(rdata) for rrset in self.message.answer if rrset.rdtype == rtype for rdata in rrset
+        ]
+
+    @property
+    def ede(self) -> tuple[int, str] | None:
+        for option in self.message.options:
+            if isinstance(option, dns.edns.EDEOption):
+                return int(option.code), option.text or ""
+        return None
+
+    @property
+    def ttls(self) -> list[int]:
+        rrsets = (*self.message.answer, *self.message.authority, *self.message.additional)
+        return [rrset.ttl for rrset in rrsets]
+
+
+class Home:
+    """One household behind a Resolver.  structured: its devices send option 26."""
+
+    def __init__(
+        self,
+        house: Household | None = None,
+        lists: Library | None = None,
+        *,
+        upstream: FakeUpstream | None = None,
+        timing: Mapping[str, Timing] | None = None,
+        at: float = NOW,
+        rebinding: Rebinding | None = None,
+        structured: bool = False,
+    ) -> None:
+        self.clock = FakeClock(at)
+        self.upstream = upstream or FakeUpstream()
+        self.log = FakeLog()
+        self.counters = Counters()
+        codes = map("CODE-{}".format, range(1, 10_000))
+        self.recent = Recent(codes.__next__)
+        self.structured = structured
+        self.house = house or family()
+        self.timing = dict(timing or {})
+        self._lists = lists or library()
+        self.recorder = Listening(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+        self.resolver = Resolver(
+            self._live(None),
+            self.upstream,  # type: ignore[arg-type]
+            Cache(),
+            self.recorder,
+            self.clock,
+            rebinding or Rebinding(),
+        )
+
+    def _live(self, before: Live | None) -> Live:
+        return live(self.house, self.timing, self.clock.wall, before, self._lists)
+
+    def change(self, house: Household | None = None, **timing: Timing) -> None:
+        """Put another household, or a profile's other timing, in force."""
+        self.house = house or self.house
+        self.timing |= timing
+        self.resolver.live = self._live(self.resolver.live)
+
+    def wait(self, seconds: float) -> None:
+        self.clock.wait(seconds)
+        due = self.resolver.live.rebuild_at
+        if due is not None and self.clock.wall >= due:
+            self.change()
+
+    def ask(
+        self, who: str, name: str, rtype: str = "A", *, edns: bool = True, **more: Any
+    ) -> Reply:
+        """Ask as a person of the cast, or from an address; more: as for make_query, and tcp."""
+        tcp = more.pop("tcp", False)
+        options = [STRUCTURED] if self.structured else []
+        if edns:
+            more = {"use_edns": 0, "options": options, **more}
+        query = dns.message.make_query(dns.name.from_text(name), rtype, **more)
+        wire = self.send(query.to_wire(), asker(who, "tcp" if tcp else "udp"))
+        assert wire is not None, f"no reply to {who} {name} {rtype}"
+        return Reply(query, dns.message.from_wire(wire), self.recorder.last)
+
+    def send(self, wire: bytes, by: Asker) -> bytes | None:
+        """Send a message and return its reply, at once or after the upstream spoke."""
+        later: list[bytes] = []
+        self.recorder.last = None
+        now = self.resolver.answer(wire, by, self.clock(), lambda reply, _: later.append(reply), 0)
+        self.upstream.deliver()
+        assert len(later) <= 1
+        assert now is None or not later
+        return later[0] if later else now
+
+    def traces(self) -> object:
+        """Return everything that could tell that something was looked up."""
+        self.recorder.pass_on(self.clock.wall)
+        counters = {name: repr(getattr(self.counters, name)) for name in Counters.__slots__}
+        rings = self.recent._rings.items()  # looking at `blocks` would draw codes
+        blocks = [(key, each.name, each.at) for key, ring in rings for each in ring.values()]
+        rows, counts = list(self.log.rows), dict(self.log.counts)
+        return counters, rows, counts, blocks, len(self.resolver.cache)

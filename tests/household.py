@@ -1,0 +1,179 @@
+"""The cast of all tests, and factories that need only say what a test is about.
+
+Ada is a parent, Mia is 8, Tom is 15; Bo lives elsewhere and must never get in.  Their names are
+made up, and so are those they ask for: everything stands under `example`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from copdns.lists.catalogue import Canary, Category, Engine, Library, ProtectedGroup, Service
+from copdns.lists.index import ListKind
+from copdns.lists.shelf import Draft, shelve
+from copdns.live import Client, Defaults, Live, build, share
+from copdns.matchers import matcher, target
+from copdns.model import (
+    Asker,
+    Band,
+    Contact,
+    Device,
+    Household,
+    Profile,
+    Rule,
+    RuleAction,
+    Timing,
+)
+from copdns.policy import NO_TIMING, Policy, policy_for, scoped
+
+NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
+
+MIA = Profile("mia", "Mia", Band.TO_9, tags=frozenset({"children"}))
+TOM = Profile("tom", "Tom", Band.TO_15, tags=frozenset({"children"}))
+ADA = Profile("ada", "Ada", Band.ADULT)
+PEOPLE = {each.id: each for each in (MIA, TOM, ADA)}
+
+ADDRESSES = {"mia": "192.0.2.8", "tom": "192.0.2.15", "ada": "192.0.2.40"}
+GUEST, BO = "192.0.2.200", "203.0.113.66"  # a visitor's telephone; somebody on the Internet
+LISTENER = "192.0.2.1"
+
+DEFAULTS = Defaults(allow=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
+
+Lines = Iterable[str]  # names as in a rule; one that begins with ! is an exception
+
+
+def block(text: str, scope: str = "", **fields: Any) -> Rule:
+    return Rule(f"block {text} {scope}", RuleAction.BLOCK, target(text), scope, **fields)
+
+
+def allow(text: str, scope: str = "", **fields: Any) -> Rule:
+    return Rule(f"allow {text} {scope}", RuleAction.ALLOW, target(text), scope, **fields)
+
+
+def family(*profiles: Profile, **fields: Any) -> Household:
+    """Return the household of these profiles (all three of the cast), a device each."""
+    people = profiles or tuple(PEOPLE.values())
+    devices = (
+        Device(f"{each.id}-phone", f"{each.name}'s phone", each.id, (ADDRESSES[each.id],))
+        for each in people
+    )
+    fields.setdefault("devices", tuple(devices))
+    return Household("home", "Example family", profiles=people, **fields)
+
+
+def library(
+    *,
+    categories: Mapping[str, Lines] | None = None,
+    security: Mapping[str, Lines] | None = None,
+    services: Mapping[str, Lines] | None = None,
+    contacts: Mapping[str, Contact] | None = None,
+    bypass: Lines = (),
+    no_safe_search: Lines = (),
+    canaries: Mapping[str, Lines] | None = None,
+    protected: Mapping[str, Lines] | None = None,
+    unwatched: Iterable[str] = ("child_helpline",),
+    not_over_time: Iterable[str] = ("education_reference", "safe_search_targets"),
+    engines: Mapping[str, tuple[Lines, Mapping[str, str]]] | None = None,
+    legal: Lines = (),
+    more: Mapping[str, tuple[str, Lines]] | None = None,
+) -> Library:
+    """Return a library of these names.
+
+    categories, security, services, canaries, protected: names by slug; the list about it is
+        called "games-list", a service's as the service.  contacts: of services; else none.
+    engines: the exact hosts, and the target by mode.  unwatched, not_over_time: groups.
+    more: further lists by slug, each with its category.
+    """
+    engines, contacts = engines or {}, contacts or {}
+    targets = {name for _, modes in engines.values() for name in modes.values()}
+    groups = {"safe_search_targets": [f"={each}" for each in sorted(targets)], **(protected or {})}
+    lists: list[tuple[str, ListKind, str, Lines]] = [
+        *((slug, ListKind.PROTECTED, slug, lines) for slug, lines in groups.items()),
+        *((f"canary-{s}", ListKind.CANARY, s, lines) for s, lines in (canaries or {}).items()),
+        ("legal", ListKind.LEGAL, "legal", legal),
+        *((f"{s}-list", ListKind.SECURITY, s, lines) for s, lines in (security or {}).items()),
+        ("bypass", ListKind.BYPASS, "bypass", bypass),
+        *((slug, ListKind.SERVICE, slug, lines) for slug, lines in (services or {}).items()),
+        *((f"{s}-list", ListKind.CATEGORY, s, lines) for s, lines in (categories or {}).items()),
+        *((slug, ListKind.CATEGORY, about, ls) for slug, (about, ls) in (more or {}).items()),
+        ("no-safe-search", ListKind.NO_SAFE_SEARCH, "no-safe-search", no_safe_search),
+    ]
+    index, statuses = shelve([_draft(*each) for each in lists])
+    layers = {
+        **dict.fromkeys(categories or {}, "content"),
+        **dict.fromkeys(security or {}, "security"),
+    }
+    return Library(
+        index=index,
+        categories={slug: Category(slug, slug, "", layer) for slug, layer in layers.items()},
+        services={
+            slug: Service(
+                slug, slug, contacts.get(slug, Contact.NONE), tuple(map(matcher, lines)), {}, "web"
+            )
+            for slug, lines in (services or {}).items()
+        },
+        protected={
+            slug: ProtectedGroup(slug, slug, slug in unwatched, slug not in not_over_time)
+            for slug in groups
+        },
+        engines={
+            slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)
+            for slug, (hosts, modes) in engines.items()
+        },
+        canaries={
+            slug: Canary(slug, slug, "", frozenset(lines))
+            for slug, lines in (canaries or {}).items()
+        },
+        statuses=statuses,
+    )
+
+
+def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
+    pairs = tuple((matcher(line.removeprefix("!")), line.startswith("!")) for line in lines)
+    return Draft(slug, kind, subject, slug, pairs)
+
+
+def policy(
+    profile: Profile = MIA,
+    *rules: Rule,
+    timing: Timing = NO_TIMING,
+    house: Household | None = None,
+    now: float = NOW,
+    **lists: Any,
+) -> Policy:
+    """Return a profile's policy under these rules and lists (as for `library`)."""
+    house = house or family()
+    shared = share(library(**lists), DEFAULTS, house)
+    return policy_for(profile, scoped(profile, (*house.rules, *rules)), shared, now, timing)
+
+
+def live(
+    house: Household | None = None,
+    timing: Mapping[str, Timing] | None = None,
+    now: float = NOW,
+    before: Live | None = None,
+    lists: Library | None = None,
+    defaults: Defaults = DEFAULTS,
+) -> Live:
+    """Return the snapshot for one household; timing: what the clock adds, by profile."""
+    house = house or family()
+    made = build(before, lists or library(), defaults, [house], now)
+    policies = dict(made.policies)
+    for profile in house.profiles:
+        extra = (timing or {}).get(profile.id, NO_TIMING)
+        if extra != NO_TIMING:
+            own = scoped(profile, house.rules)
+            timed = policy_for(profile, own, made.shared[house.id], now, extra)
+            policies[house.id, profile.id] = extra, timed
+    return Live(made.library, defaults, [house], made.shared, policies, now)
+
+
+def client(policy: Policy, device: str = "mia-phone") -> Client:
+    return Client("home", device, policy)
+
+
+def asker(who: str = "mia", transport: str = "udp") -> Asker:
+    """Return who asks: a name of the cast, or an address."""
+    return Asker(LISTENER, ADDRESSES.get(who, who), transport)
