@@ -1,0 +1,142 @@
+"""The documentation is whole: every setting, command, metric and reason stands where it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from copdns.cli import main
+from copdns.config import Settings
+from copdns.metrics import METRICS
+from copdns.model import BlockMode, PrivacyMode, Reason
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def targets(of: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the file and the anchor that each link within the project points to."""
+    for link in LINK.findall(_without_code(of.read_text())):
+        if "://" not in link and not link.startswith("mailto:"):
+            path, _, anchor = link.partition("#")
+            yield ((of.parent / path).resolve() if path else of), anchor
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(of: Path) -> set[str]:
+    """Return the anchors of a page's headings, as the usual Markdown viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", _without_code(of.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("of", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(of: Path) -> None:
+    broken = [
+        f"{path.name}#{anchor}"
+        for path, anchor in targets(of)
+        if not path.exists() or (anchor and anchor not in anchors(path))
+    ]
+    assert not broken
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    ahead = {ROOT / "README.md"}
+    while ahead:
+        of = ahead.pop()
+        seen.add(of)
+        ahead |= {path for path, _ in targets(of) if path.suffix == ".md"} - seen
+    assert {path.name for path in set(PAGES) - seen} == set()
+
+
+def test_every_page_that_the_code_names_is_there() -> None:
+    named = {
+        found
+        for path in (*ROOT.glob("copdns/**/*.py"), *ROOT.glob("config/**/*.yaml"))
+        for found in re.findall(r"docs/[\w-]+\.md", path.read_text())
+    }
+    assert {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def missing(words: Iterable[str], text: str) -> list[str]:
+    """Return the words that do not stand in a page as `code`."""
+    spans = " ".join(re.findall(r"`([^`\n]+)`", text)).replace(",", " ").split()
+    return [word for word in words if word not in spans]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("reasons.md", Reason), ("privacy.md", PrivacyMode), ("blocking.md", BlockMode)],
+)
+def test_every_value_that_people_meet_is_explained(
+    name: str, values: type[Reason | PrivacyMode | BlockMode]
+) -> None:
+    assert missing([str(value) for value in values], page(name)) == []
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted name of every setting; a section's own name is not one."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from settings(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_every_setting_is_explained() -> None:
+    assert missing(settings(Settings), page("settings.md")) == []
+
+
+def test_every_metric_is_explained() -> None:
+    assert missing(METRICS, page("metrics.md")) == []
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command that does something, with the words that call it."""
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from commands(below, f"{path} {name}")
+    else:
+        yield path, command
+
+
+def options(command: click.Command) -> list[str]:
+    """Return the long names of a command's options."""
+    return [
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    ]
+
+
+def section(text: str, heading: str) -> str:
+    """Return a page's part from the heading that names a command to the next of its kind."""
+    found = re.search(rf"^(#+) `{re.escape(heading)}\b.*?(?=^#|\Z)", text, re.DOTALL | re.MULTILINE)
+    return found[0] if found else ""
+
+
+def test_every_command_and_option_is_explained() -> None:
+    text = page("commands.md")
+    for path, command in commands(main, "copdns"):
+        part = section(text, path)
+        assert part, f"docs/commands.md needs a heading ### `{path} ...`"
+        assert missing(options(command), part) == [], path
+
+
+def test_the_options_of_all_commands_are_explained() -> None:
+    assert missing(options(main), page("commands.md")) == []
