@@ -15,11 +15,13 @@ from copdns import __version__
 from copdns.cli.base import Options
 from copdns.cli.group import Commands, TellingGroup
 
-COMMANDS = ("run",)
+# In the order of the help; those that share a module say which.
+COMMANDS = ("run", "check")
+_MODULES: dict[str, str] = {}
 
 
 def _load(name: str) -> click.Command:
-    command = getattr(import_module(f"copdns.cli.{name}"), name)
+    command = getattr(import_module(f"copdns.cli.{_MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command
 

@@ -39,6 +39,9 @@ class Commands(MutableMapping[str, click.Command]):
 class TellingGroup(click.Group):
     """The outermost group: what was raised on purpose below it is told, and ends the program."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

@@ -1,0 +1,146 @@
+"""What is different between two households, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from copdns.cli.output import local
+from copdns.model import (
+    BandChange,
+    Device,
+    FullLog,
+    Household,
+    LocalName,
+    NameRewrite,
+    OwnService,
+    Profile,
+    Rule,
+    SplitUpstream,
+)
+
+_OWN_FIELDS = ("name", "timezone", "guest", "protected")
+
+
+class _Part(NamedTuple):
+    """A part of a household.  field: of Household; key: what tells two of them apart."""
+
+    noun: str
+    field: str
+    key: Callable[[Any], str]
+
+
+_PARTS = (
+    _Part("profile", "profiles", lambda each: each.id),
+    _Part("device", "devices", lambda each: each.id),
+    _Part("rule", "rules", lambda each: each.id),
+    _Part("service", "services", lambda each: each.slug),
+    _Part("local name", "local_names", lambda each: each.name),
+    _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
+    _Part("split upstream", "split_upstreams", lambda each: each.name),
+)
+
+
+def differences(before: Household, after: Household) -> list[str]:
+    """Return a line for each thing that was added, removed or changed; [] when none was."""
+    zone = after.timezone
+    lines = [
+        f"household: {name}: {_change(getattr(before, name), getattr(after, name), zone)}"
+        for name in _OWN_FIELDS
+        if getattr(before, name) != getattr(after, name)
+    ]
+    for part in _PARTS:
+        old = {part.key(each): each for each in getattr(before, part.field)}
+        new = {part.key(each): each for each in getattr(after, part.field)}
+        lines += _of_part(part.noun, old, new, zone)
+    return lines
+
+
+def _of_part(noun: str, old: Mapping[str, Any], new: Mapping[str, Any], zone: str) -> Iterator[str]:
+    for key, value in old.items():
+        if key not in new:
+            yield f"{noun} {key} removed: {described(value)}"
+    for key, value in new.items():
+        if key not in old:
+            yield f"{noun} {key} added: {described(value)}"
+            yield from _announced(noun, key, value, zone)
+        elif old[key] != value:
+            yield from (f"{noun} {key}: {line}" for line in _fields(old[key], value, zone))
+    if [key for key in old if key in new] != [key for key in new if key in old]:
+        yield f"{noun}s: in another order"
+
+
+def _announced(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
+    """Yield what a new profile brings along that must not be overlooked."""
+    if isinstance(value, Profile):
+        for each in (value.full_log, value.band_change):
+            if each is not None:
+                yield f"{noun} {key}: {_text(each, zone)}"
+
+
+def _fields(old: Any, new: Any, zone: str) -> Iterator[str]:
+    for each in fields(new):
+        before, after = getattr(old, each.name), getattr(new, each.name)
+        if before != after:
+            yield f"{each.name.replace('_', ' ')}: {_change(before, after, zone)}"
+
+
+def _change(before: Any, after: Any, zone: str) -> str:
+    """Return how one field moved: "+" and "-" for what holds several, else old -> new."""
+    many, others = _many(before), _many(after)
+    if many is None or others is None:
+        return f"{_text(before, zone)} -> {_text(after, zone)}"
+    gone = [f"- {each}" for each in many if each not in others]
+    come = [f"+ {each}" for each in others if each not in many]
+    return ", ".join([*come, *gone]) or "in another order"
+
+
+def _many(value: Any) -> list[str] | None:
+    """Return the parts of a value that holds several, None for a single one."""
+    if isinstance(value, frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, tuple):
+        return ["=".join(each) if isinstance(each, tuple) else str(each) for each in value]
+    return None
+
+
+def _text(value: Any, zone: str) -> str:
+    match value:
+        case None | "":
+            return "none"
+        case bool():
+            return "on" if value else "off"
+        case FullLog():
+            return f"every name is kept from {local(value.start, zone)} to {local(value.end, zone)}"
+        case BandChange():
+            return f"becomes {value.band} on {local(value.at, zone)}"
+    return str(value)
+
+
+def described(value: object) -> str:
+    """Return a part of a household in a few words."""
+    match value:
+        case Profile():
+            return f"{value.name}, {value.band}"
+        case Device():
+            return f"{value.profile}: {', '.join(value.addresses)}"
+        case Rule():
+            return rule_text(value)
+        case OwnService():
+            return f"{value.title}: {', '.join(map(str, value.names))}"
+        case LocalName():
+            return ", ".join(value.addresses) or "exists, without an address"
+        case NameRewrite():
+            return f"answered as {value.target}"
+        case SplitUpstream():
+            return ", ".join(value.upstreams)
+    raise TypeError(f"no part of a household: {value!r}")
+
+
+def rule_text(rule: Rule) -> str:
+    """Return what a rule says and for whom, with its note."""
+    text = f"{rule.action} {rule.target} for {rule.scope or 'everyone'}"
+    extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
+    text = ", ".join([text, *(each.replace("_", " ") for each in extras)])
+    return f"{text} ({rule.note})" if rule.note else text

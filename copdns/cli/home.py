@@ -1,0 +1,169 @@
+"""The household that a command is about: read it, change it.
+
+Reading makes no file, so that whoever looks first, maybe root, does not own the databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import click
+
+from copdns.cli.base import Options, pass_options, read_text
+from copdns.cli.changes import differences
+from copdns.cli.output import safe
+from copdns.config import Settings
+from copdns.errors import HouseholdError
+from copdns.household_check import Known, no_such
+from copdns.household_file import parse
+from copdns.library import known, load_library
+from copdns.lists.catalogue import Library
+from copdns.live import GUEST, Defaults, Live, build, guest_profile
+from copdns.model import FullLog, Household, Profile
+from copdns.seed import HOME, seeded_household
+from copdns.store.household import FILE, Change, HouseholdStore
+
+AUTHOR = "command line"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Edit = Callable[[Household], Household]
+
+
+class Home:
+    """One household with the data that it is judged by.
+
+    now: the moment that the command began, seconds since the epoch.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = Path(settings.data)
+        self.now = int(time.time())
+
+    @cached_property
+    def library(self) -> Library:
+        return load_library(self.settings.lists)
+
+    @cached_property
+    def known(self) -> Known:
+        return known(self.library)
+
+    @cached_property
+    def household(self) -> Household:
+        """The household as stored; where none is yet, as the first start would make it."""
+        return self._stored() or self._first()
+
+    def profile(self, profile_id: str) -> Profile:
+        """Return a profile, also the built-in one of guests; raise HouseholdError."""
+        found = self.household.profile(profile_id)
+        if found is None and profile_id == GUEST:
+            return guest_profile()
+        if found is None:
+            people = [each.id for each in self.household.profiles]
+            raise HouseholdError(no_such("profile", profile_id, people))
+        return found
+
+    def live(self, now: float | None = None) -> Live:
+        """Return the snapshot that answers queries at a moment."""
+        dns = self.settings.dns
+        defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
+        at = self.now if now is None else now
+        return build(None, self.library, defaults, [self.household], at)
+
+    @property
+    def is_stored(self) -> bool:
+        return self._stored() is not None
+
+    def _stored(self) -> Household | None:
+        async def read(store: HouseholdStore) -> Household | None:
+            household_id = await _only(store)
+            return await store.household(household_id) if household_id else None
+
+        return self._with_store(read) if (self.folder / FILE).exists() else None
+
+    def _first(self) -> Household:
+        if not self.settings.household:
+            return Household(HOME, "Home")
+        path = Path(self.settings.household)
+        return parse(read_text(path, "see the setting household"), str(path), self.known)
+
+    def change(self, what: str, edit: Edit) -> None:
+        """Store an edited household, and say what is different now; raise HouseholdError.
+
+        what: for the list of changes, in people's words.
+        """
+        seen: list[Household] = []
+
+        def noting(before: Household) -> Household:
+            seen.append(before)
+            return edit(before)
+
+        async def work(store: HouseholdStore) -> Household:
+            await seeded_household(store, self.settings, self.library, self.now)
+            household_id = await _only(store)
+            assert household_id is not None
+            return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
+
+        after = self._with_store(work)
+        tell(seen[0], after)
+
+    def create(self, household: Household) -> None:
+        """Store the first household, and say what it holds."""
+        after = self._with_store(lambda store: store.create(household, AUTHOR, self.now))
+        tell(Household(household.id, ""), after)
+
+    def changes(self, limit: int) -> tuple[Change, ...]:
+        """Return the newest lines of the list of changes, the newest last."""
+        household = self._stored()
+        if household is None:
+            return ()
+        return self._with_store(lambda store: store.changes(household.id, limit))
+
+    def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
+        """Return every full log that was ever granted to a profile."""
+        household = self._stored()
+        if household is None:
+            return ()
+        return self._with_store(lambda store: store.full_logs(household.id, profile_id))
+
+    def _with_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+        async def run() -> T:
+            with HouseholdStore.open(self.folder) as store:
+                return await work(store)
+
+        return asyncio.run(run())
+
+
+async def _only(store: HouseholdStore) -> str | None:
+    """Return the id of the one household, or None; raise HouseholdError where there are more."""
+    ids = await store.households()
+    if len(ids) > 1:
+        raise HouseholdError(
+            f"{store.path} holds {len(ids)} households ({', '.join(ids[:5])} ...); "
+            "these commands are for one: name its data folder with --data DIR"
+        )
+    return ids[0] if ids else None
+
+
+def tell(before: Household, after: Household) -> None:
+    """Print what a change made different, line by line."""
+    lines = differences(before, after)
+    for line in lines or ["nothing to change: it is so already"]:
+        click.echo(safe(line))
+
+
+def pass_home(command: Callable[Concatenate[Home, P], T]) -> Callable[P, T]:
+    """Give a command the household as its first argument."""
+
+    @pass_options
+    @wraps(command)
+    def with_home(options: Options, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return command(Home(options.settings()), *args, **kwargs)
+
+    return with_home

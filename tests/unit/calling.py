@@ -1,0 +1,85 @@
+"""Call the command line as a person does: a small family, a data folder, and a command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from copdns.cli import main
+
+FAMILY = """\
+household: Example family
+timezone: Europe/Paris
+protected: [school.example]
+profiles:
+  mia:
+    name: Mia
+    band: 7-9
+    tags: [children]
+    categories: [games]
+    devices: {tablet: [127.0.0.1, 192.0.2.0/28]}
+    block: [games.example]
+  tom:
+    name: Tom
+    preset: 13-15
+    devices: {phone: {name: Tom's phone, addresses: [127.0.0.2]}}
+  ada: {name: Ada, preset: adult}
+own_services:
+  clubchat: {contact: strangers, names: [clubchat.example]}
+"""
+
+
+@dataclass
+class Home:
+    """A family's settings, its file, and the folder of its databases."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.data = self.folder / "data"
+        self.settings = self.folder / "copdns.yaml"
+        self.set()
+        (self.folder / "family.yaml").write_text(FAMILY)
+        (self.folder / "boards.txt").write_text("chess.example\nwww.go.example\n")
+
+    def set(self, **sections: object) -> None:
+        """Write the settings file, with sections besides the household and a list; JSON is YAML."""
+        boards = {"slug": "boards", "path": "boards.txt", "category": "games"}
+        lists = [boards | {"format": "domains", "match": "subtree"}]
+        sections = {"household": "family.yaml", "lists": lists, **sections}
+        self.settings.write_text(json.dumps(sections))
+
+    @property
+    def start(self) -> list[str]:
+        return ["-c", str(self.settings), "--data", str(self.data)]
+
+    def call(self, *words: str, typed: str | None = None) -> Result:
+        """Call copdns in this process; only SystemExit may end it."""
+        result = CliRunner().invoke(main, [*self.start, *words], input=typed)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def ok(self, *words: str, typed: str | None = None) -> str:
+        """Call a command that must succeed, and return what it printed."""
+        result = self.call(*words, typed=typed)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.call(*words, "--json").stdout)
+
+    def process(self, *words: str) -> subprocess.Popen[str]:
+        """Start copdns as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "copdns", *self.start, *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )

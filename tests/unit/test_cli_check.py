@@ -1,0 +1,209 @@
+"""`copdns check`: the whole decision, as the server makes it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from copdns.config import load
+from copdns.household_file import parse
+from copdns.library import known, load_library
+from copdns.live import Defaults, build
+from copdns.model import Asker
+from copdns.policy import decide
+from tests.unit.calling import FAMILY, Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["open.example"], 0),
+        (["games.example"], 3),  # her own rule
+        (["games.example", "--profile", "tom"], 0),
+        (["games.example", "--client", "127.0.0.2"], 0),
+        (["games.example", "--client", "192.0.2.9"], 3),  # by the network of a device
+        (["printer.local"], 0),  # never asked upstream
+        (["open.example", "--client", "203.0.113.1"], 3),  # a stranger is refused
+        (["www.google.com", "--profile", "tom"], 4),
+        (["www.google.com", "--profile", "tom", "--type", "MX"], 0),
+        (["childline.org.uk"], 0),
+    ],
+)
+def test_the_exit_code_tells_what_happens(home: Home, words: list[str], code: int) -> None:
+    assert home.call("check", *words).exit_code == code
+    assert home.call("check", *words, "--json").exit_code == code
+
+
+@pytest.mark.parametrize("typed", ["Bücher.Example", "xn--bcher-kva.example.", "BÜCHER.EXAMPLE"])
+def test_names_are_taken_as_people_type_them(home: Home, typed: str) -> None:
+    assert home.json("check", typed)["name"] == "xn--bcher-kva.example"
+
+
+def test_every_step_is_shown_in_order_and_one_decides(home: Home) -> None:
+    home.ok("profile", "set", "mia", "--default", "allowlist")
+    shown = home.json("check", "games.example", "--profile", "mia")
+    assert [step["number"] for step in shown["steps"]] == list(range(1, 16))
+    assert [step["number"] for step in shown["steps"] if step["decides"]] == [10]
+    assert [step["number"] for step in shown["steps"] if step["action"]] == [10, 15]
+    assert shown["steps"][9]["title"] == "own rules"
+    assert shown["steps"][14]["reason"] == "not_on_allowlist"
+
+
+def test_the_answer_for_programs_has_every_field(home: Home) -> None:
+    shown = home.json("check", "www.games.example", "--type", "https")
+    assert shown | {"at": "", "steps": []} == {
+        "name": "www.games.example",
+        "type": "HTTPS",
+        "household": "home",
+        "profile": "mia",
+        "device": "tablet",
+        "client": "127.0.0.1",
+        "at": "",
+        "step": 10,
+        "action": "block",
+        "reason": "rule",
+        "text": "rule: games.example",
+        "category": "",
+        "service": "",
+        "list": "",
+        "list_version": "",
+        "rule": "games.example",
+        "via": "",
+        "target": "",
+        "until": None,
+        "ttl": 10,
+        "steps": [],
+    }
+
+
+def test_a_list_is_named_with_its_version_and_a_service_by_its_slug(home: Home) -> None:
+    listed = home.json("check", "chess.example")
+    assert (listed["reason"], listed["category"], listed["list"]) == (
+        "category",
+        "games",
+        "boards",
+    )
+    versions = {each["list"]: each["version"] for each in home.json("lists", "status")}
+    assert listed["list_version"] == versions["boards"]
+    home.ok("profile", "set", "ada", "--service", "clubchat")
+    assert home.json("check", "clubchat.example", "--profile", "ada")["service"] == "clubchat"
+
+
+def test_it_says_what_the_server_would_decide(home: Home) -> None:
+    settings = load("", "x.yaml", {})
+    library = load_library(())
+    household = parse(FAMILY, "family.yaml", known(library))
+    live = build(None, library, Defaults(settings.dns.allow), [household], time.time())
+    for name in (
+        "casino.com",
+        "dns.google",
+        "tiktok.com",
+        "www.bing.com",
+        "localhost",
+        "a.example",
+    ):
+        for client in ("127.0.0.1", "127.0.0.2", "192.168.1.77"):
+            policy = live.who(Asker("", client, "udp")).policy
+            verdict = decide(policy, name, 1, time.time())
+            shown = home.json("check", name, "--client", client)
+            assert (shown["action"], shown["reason"], shown["list"], shown["target"]) == (
+                verdict.action,
+                verdict.reason,
+                verdict.list,
+                verdict.target,
+            )
+
+
+def test_for_people_every_step_has_its_line_and_the_outcome_its_reason(home: Home) -> None:
+    lines = home.call("check", "games.example").output.splitlines()
+    assert lines[0] == ("games.example, type A, asked by Mia (profile mia) on tablet, 127.0.0.1")
+    assert "nobody was named, so 127.0.0.1 was taken" in lines[1]
+    assert [line[2:6].strip() for line in lines[4:19]] == [str(n) for n in range(1, 16)]
+    assert ">  10  own rules" in lines[13]
+    assert "block  rule: games.example" in lines[13]
+    assert "Blocked at step 10: rule: games.example" in lines
+
+
+def test_an_allowed_name_is_said_to_be_judged_again(home: Home) -> None:
+    assert "judged once more" in home.ok("check", "open.example")
+    assert "judged once more" not in home.call("check", "games.example").output
+
+
+def test_a_block_by_a_list_shows_the_way_out_and_the_way_out_works(home: Home) -> None:
+    text = home.call("check", "chess.example", "--profile", "mia").output
+    command = "rule add allow chess.example --profile mia"
+    assert f"to allow it: copdns {command}" in text
+    home.ok(*command.split())
+    assert home.call("check", "chess.example", "--profile", "mia").exit_code == 0
+
+
+def test_an_unknown_device_is_asked_as_guest(home: Home) -> None:
+    text = home.ok("check", "open.example", "--client", "192.168.1.77")
+    assert "the built-in guest profile, 192.168.1.77, a device that nobody named" in text
+    assert home.json("check", "open.example", "--profile", "guest")["profile"] == "guest"
+
+
+@pytest.mark.parametrize("client", ["::ffff:127.0.0.2", "127.0.0.2"])
+def test_a_mapped_address_is_the_address_it_maps(home: Home, client: str) -> None:
+    assert home.json("check", "a.example", "--client", client)["profile"] == "tom"
+
+
+def test_a_time_counts_in_the_household_zone_unless_it_names_its_own(home: Home) -> None:
+    at = [
+        home.json("check", "a.example", "--at", text)["at"]
+        for text in ("2026-11-24T20:15", "2026-11-24T19:15Z", "2026-11-24T14:15-05:00")
+    ]
+    assert at == ["2026-11-24T19:15:00Z"] * 3
+
+
+def test_an_announced_band_is_in_force_at_its_time(home: Home) -> None:
+    home.ok("profile", "set", "ada", "--band", "10-12")
+    at = home.json("profile", "show", "ada")["band_change"]["at"]
+    assert home.call("check", "a.example", "--profile", "ada", "--at", at).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["check", "two words"],
+        ["check", "a.example", "--type", "AAAAA"],
+        ["check", "a.example", "--type", "70000"],
+        ["check", "a.example", "--client", "mia"],
+        ["check", "a.example", "--profile", "mia", "--client", "127.0.0.1"],
+        ["check", "a.example", "--at", "tonight"],
+        ["check", "a.example", "--at", "0001-01-01"],
+    ],
+)
+def test_what_cannot_be_meant_is_a_mistake_of_usage(home: Home, words: list[str]) -> None:
+    assert home.call(*words).exit_code == 2
+
+
+def test_an_unknown_profile_is_told_with_what_may_be_meant(home: Home) -> None:
+    result = home.call("check", "a.example", "--profile", "mai")
+    assert result.exit_code == 1
+    assert result.stderr == "there is no profile 'mai'; did you mean mia?\n"
+
+
+def test_types_without_a_name_are_taken_by_number(home: Home) -> None:
+    assert home.json("check", "a.example", "--type", "TYPE4711")["type"] == "TYPE4711"
+    assert home.json("check", "a.example", "--type", "28")["type"] == "AAAA"
+
+
+def test_looking_makes_no_file(home: Home) -> None:
+    home.ok("check", "a.example")
+    home.ok("profile", "list")
+    home.ok("log")
+    assert not home.data.exists()
+
+
+def test_a_mistake_in_the_household_file_is_one_of_configuration(home: Home) -> None:
+    (home.folder / "family.yaml").write_text("profiles: {mia: {band: 7-8}}")
+    assert home.call("check", "a.example").exit_code == 78
