@@ -16,8 +16,8 @@ from copdns.cli.base import Options
 from copdns.cli.group import Commands, TellingGroup
 
 # In the order of the help; those that share a module say which.
-COMMANDS = ("run", "check")
-_MODULES: dict[str, str] = {}
+COMMANDS = ("run", "check", "device", "rule", "service", "local", "rewrite", "split")
+_MODULES: dict[str, str] = {"local": "names", "rewrite": "names", "split": "names"}
 
 
 def _load(name: str) -> click.Command:

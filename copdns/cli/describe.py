@@ -1,0 +1,58 @@
+"""Profiles, devices and rules as JSON objects; docs/commands.md shows them."""
+
+from __future__ import annotations
+
+from copdns.cli.output import plain, utc
+from copdns.model import Device, Household, Profile, Rule
+from copdns.policy import scoped
+
+
+def profile_json(profile: Profile, household: Household, now: float) -> dict[str, object]:
+    """Return a profile as stored, what of it is in force now, and its devices and rules."""
+    full, change = profile.full_log, profile.band_change
+    return {
+        "id": profile.id,
+        "name": profile.name,
+        "band": profile.band,
+        "band_now": profile.band_at(now),
+        "band_change": {"band": change.band, "at": utc(change.at)} if change else None,
+        "tags": plain(profile.tags),
+        "security": profile.security,
+        "categories": plain(profile.categories),
+        "services": plain(profile.services),
+        "contacts": plain(profile.contacts),
+        "safe_search": dict(profile.safe_search),
+        "no_safe_search": profile.no_safe_search,
+        "bypass": profile.bypass,
+        "canaries": plain(profile.canaries),
+        "default": profile.default,
+        "block_mode": profile.block_mode,
+        "privacy": profile.privacy,
+        "privacy_now": profile.privacy_at(now),
+        "full_log": {"start": utc(full.start), "end": utc(full.end)} if full else None,
+        "max_ttl": profile.max_ttl,
+        "devices": [each.id for each in household.devices if each.profile == profile.id],
+        "rules": [each.id for each in scoped(profile, household.rules)],
+    }
+
+
+def device_json(device: Device) -> dict[str, object]:
+    return {
+        "id": device.id,
+        "name": device.name,
+        "profile": device.profile,
+        "addresses": list(device.addresses),
+    }
+
+
+def rule_json(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "action": rule.action,
+        "target": str(rule.target),
+        "for": rule.scope,
+        "over_security": rule.over_security,
+        "unsafe_search": rule.unsafe_search,
+        "note": rule.note,
+        "created": utc(rule.created) if rule.created else None,
+    }

@@ -1,0 +1,92 @@
+"""`copdns service`: services that people know by a name, copdns's and the household's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.cli.base import ID, MATCHER, json_option
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json, table
+from copdns.household import add_service, remove_service
+from copdns.model import Contact
+
+
+@click.group()
+def service() -> None:
+    """See which services can be blocked by name, and define your own."""
+
+
+@service.command()
+@click.argument("service", metavar="ID", type=ID)
+@click.argument("names", metavar="NAME...", type=MATCHER, nargs=-1, required=True)
+@click.option("--title", metavar="TEXT", default="", help="What people call it.")
+@click.option(
+    "--contact",
+    type=click.Choice([str(each) for each in Contact]),
+    default=str(Contact.NONE),
+    help="With whom it puts a child in touch: nobody, people it knows, or strangers.",
+)
+@pass_home
+def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: str) -> None:
+    """Define a service of your own by its names, written as in a rule.
+
+    It blocks nothing by itself: `copdns profile set mia --service ID` does.
+
+    \b
+    Example:  copdns service add clubchat clubchat.example =voice.example --contact strangers
+    """
+    edit = partial(
+        add_service,
+        slug=service,
+        title=title,
+        names=names,
+        known=home.known,
+        contact=Contact(contact),
+    )
+    home.change(f"service {service} added", edit)
+
+
+@service.command()
+@click.argument("service", metavar="ID")
+@pass_home
+def remove(home: Home, service: str) -> None:
+    """Remove a service of your own that no profile blocks any more.
+
+    \b
+    Example:  copdns service remove clubchat
+    """
+    home.change(f"service {service} removed", partial(remove_service, slug=service))
+
+
+@service.command("list")
+@click.option("--own", is_flag=True, help="Only the household's own.")
+@json_option
+@pass_home
+def list_(home: Home, own: bool, as_json: bool) -> None:
+    """List the services that profiles can block.
+
+    \b
+    Example:  copdns service list
+    """
+    found = [
+        (each.slug, each.title, each.contact, "here", [str(name) for name in each.names])
+        for each in home.household.services
+    ]
+    if not own:
+        found += [
+            (each.slug, each.title, each.contact, "copdns", [str(name) for name in each.matchers])
+            for each in home.library.services.values()
+        ]
+    keys = ("id", "title", "contact", "defined", "names")
+    if as_json:
+        print_json([dict(zip(keys, each, strict=True)) for each in found])
+        return
+    rows = [(*map(str, each[:4]), _short(each[4])) for each in found]
+    table(("service", *keys[1:]), rows)
+
+
+def _short(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+    return ", ".join(names[: 3 if more else 4]) + more
