@@ -16,7 +16,19 @@ from copdns.cli.base import Options
 from copdns.cli.group import Commands, TellingGroup
 
 # In the order of the help; those that share a module say which.
-COMMANDS = ("run", "check", "device", "rule", "service", "local", "rewrite", "split")
+COMMANDS = (
+    "run",
+    "check",
+    "profile",
+    "device",
+    "rule",
+    "service",
+    "household",
+    "config",
+    "local",
+    "rewrite",
+    "split",
+)
 _MODULES: dict[str, str] = {"local": "names", "rewrite": "names", "split": "names"}
 
 

@@ -1,0 +1,215 @@
+"""`copdns household`: the whole family as one file, in and out, and what concerns all of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from copdns.cli.base import NAME, json_option, read_text
+from copdns.cli.describe import device_json, profile_json, rule_json
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import local, pairs, plain, print_json, table, utc
+from copdns.cli.params import complete_profile
+from copdns.errors import HouseholdError
+from copdns.household import set_household
+from copdns.household_check import no_such
+from copdns.household_file import dump, parse
+from copdns.model import Household
+
+STDIO = "-"
+
+
+@click.group()
+def household() -> None:
+    """See, save and replace the whole household: its people, devices and rules."""
+
+
+@household.command()
+@json_option
+@pass_home
+def show(home: Home, as_json: bool) -> None:
+    """Show the household at a glance.
+
+    \b
+    Example:  copdns household show
+    """
+    found = home.household
+    if as_json:
+        print_json(_as_json(home))
+        return
+    pairs(
+        [
+            ("household", f"{found.name} ({found.id})"),
+            ("time zone", found.timezone),
+            ("unknown devices", f"as {found.guest}" if found.guest else "the built-in guest rules"),
+            ("protected here", ", ".join(found.protected)),
+            ("people", ", ".join(f"{each.name} ({each.band})" for each in found.profiles)),
+            ("devices", str(len(found.devices))),
+            ("rules", str(len(found.rules))),
+            ("own services", ", ".join(each.slug for each in found.services)),
+            ("local names", ", ".join(each.name for each in found.local_names)),
+            ("rewrites", ", ".join(str(each.matcher) for each in found.rewrites)),
+            ("split upstreams", ", ".join(each.name for each in found.split_upstreams)),
+            ("changes so far", str(found.revision)),
+        ]
+    )
+
+
+def _as_json(home: Home) -> dict[str, object]:
+    found = home.household
+    return {
+        "id": found.id,
+        "name": found.name,
+        "timezone": found.timezone,
+        "guest": found.guest,
+        "protected": list(found.protected),
+        "revision": found.revision,
+        "profiles": [profile_json(each, found, home.now) for each in found.profiles],
+        "devices": [device_json(each) for each in found.devices],
+        "rules": [rule_json(each) for each in found.rules],
+        "services": plain(found.services),
+        "local_names": plain(found.local_names),
+        "rewrites": [{"name": str(e.matcher), "target": e.target} for e in found.rewrites],
+        "split_upstreams": plain(found.split_upstreams),
+    }
+
+
+@household.command("import")
+@click.argument("file", metavar="FILE")
+@pass_home
+def import_(home: Home, file: str) -> None:
+    """Put the household of a FILE in the place of the one that is stored; - reads from stdin.
+
+    All of it is replaced: who or what is not in the file is gone.  What was logged and who changed
+    what stays.  A file with a mistake changes nothing.  A lower age band and a full log keep to
+    their announcement, as always.
+
+    \b
+    Example:  copdns household import household.yaml
+    """
+    text = sys.stdin.read() if file == STDIO else read_text(Path(file), "name a household file")
+    found = parse(text, "stdin" if file == STDIO else file, home.known)
+    if home.is_stored:
+        home.change(f"imported from {'stdin' if file == STDIO else file}", _replacing(found))
+    else:
+        home.create(found)
+
+
+def _replacing(found: Household) -> Callable[[Household], Household]:
+    def edit(before: Household) -> Household:
+        if before.id != found.id:
+            raise HouseholdError(
+                f"the file is the household {found.id!r}, but {before.id!r} is stored here; "
+                f"write `id: {before.id}` into it if that is what you mean"
+            )
+        return found
+
+    return edit
+
+
+@household.command()
+@click.argument("file", metavar="FILE", default=STDIO)
+@pass_home
+def export(home: Home, file: str) -> None:
+    """Write the household to a FILE that `import` takes back; - writes to stdout.
+
+    It holds people, devices and rules, and nothing that anybody looked up.  A FILE can be read by
+    its owner only.
+
+    \b
+    Example:  copdns household export household.yaml
+    """
+    text = dump(home.household)
+    if file == STDIO:
+        click.echo(text, nl=False)
+    else:
+        _write(Path(file), text)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise HouseholdError(f"{path}: {error.strerror}; name another file") from error
+
+
+@household.command("set")
+@click.option("--name", metavar="TEXT", help="What the household is called.")
+@click.option("--timezone", metavar="ZONE", help="Its time zone, such as Europe/Paris.")
+@click.option(
+    "--guest",
+    metavar="ID",
+    shell_complete=complete_profile,
+    help="The profile of devices that nobody named; `none` is the built-in guest rules.",
+)
+@click.option(
+    "--protect",
+    metavar="NAME",
+    type=NAME,
+    multiple=True,
+    help="A name that nothing here may block, with all below it, such as the school's.",
+)
+@click.option(
+    "--unprotect", metavar="NAME", type=NAME, multiple=True, help="Protect a name no more."
+)
+@pass_home
+def set_(
+    home: Home,
+    name: str | None,
+    timezone: str | None,
+    guest: str | None,
+    protect: tuple[str, ...],
+    unprotect: tuple[str, ...],
+) -> None:
+    """Change what concerns the whole household.
+
+    \b
+    Example:  copdns household set --timezone Europe/Paris --protect school.example
+    """
+    if guest == "none":
+        guest = ""
+    given = {"name": name, "timezone": timezone, "guest": guest}
+    values = {key: value for key, value in given.items() if value is not None}
+    if not (values or protect or unprotect):
+        raise click.UsageError("nothing to set: name at least one option")
+
+    def edit(before: Household) -> Household:
+        missing = [each for each in unprotect if each not in before.protected]
+        if missing:
+            raise HouseholdError(no_such("protected name", missing[0], before.protected))
+        kept = (each for each in before.protected if each not in unprotect)
+        return set_household(before, protected=(*kept, *protect), **values)
+
+    said = [f"{key} {value or 'none'}" for key, value in values.items()]
+    said += [f"protect {each}" for each in protect] + [f"unprotect {each}" for each in unprotect]
+    home.change(f"household set: {', '.join(said)}", edit)
+
+
+@household.command()
+@click.option("--limit", default=20, help="How many changes to show at most; 20 by default.")
+@json_option
+@pass_home
+def history(home: Home, limit: int, as_json: bool) -> None:
+    """Show who changed what in the household, the newest change last.
+
+    \b
+    Example:  copdns household history --limit 5
+    """
+    found = home.changes(limit)
+    if as_json:
+        print_json(
+            [
+                {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what}
+                for e in found
+            ]
+        )
+        return
+    zone = home.household.timezone
+    rows = [(str(e.revision), local(e.at, zone), e.author, e.what) for e in found]
+    table(("change", "when", "who", "what"), rows)

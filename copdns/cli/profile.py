@@ -1,0 +1,118 @@
+"""`copdns profile`: the people of the household, and what applies to each."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.cli.base import BAND, ID, json_option
+from copdns.cli.describe import profile_json
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json, table
+from copdns.cli.params import complete_profile, profile_argument
+from copdns.cli.profile_set import set_
+from copdns.cli.profile_show import show_profile
+from copdns.household import add_profile, remove_profile
+from copdns.library import bundled_presets
+from copdns.model import Band, Profile
+from copdns.privacy import default_mode
+
+
+@click.group()
+def profile() -> None:
+    """See and change the people of the household, and what applies to each."""
+
+
+profile.add_command(set_)
+
+
+@profile.command("list")
+@json_option
+@pass_home
+def list_(home: Home, as_json: bool) -> None:
+    """List the people of the household.
+
+    \b
+    Example:  copdns profile list
+    """
+    household = home.household
+    if as_json:
+        print_json([profile_json(each, household, home.now) for each in household.profiles])
+        return
+    rows = [
+        (
+            each.id,
+            each.name,
+            str(each.band_at(home.now)),
+            ", ".join(device.id for device in household.devices if device.profile == each.id),
+            str(each.privacy_at(home.now)),
+        )
+        for each in household.profiles
+    ]
+    table(("profile", "name", "age", "devices", "kept"), rows)
+
+
+@profile.command()
+@profile_argument
+@json_option
+@pass_home
+def show(home: Home, profile: str, as_json: bool) -> None:
+    """Show everything that applies to one person, and what is kept of their look-ups.
+
+    `guest` is the built-in profile of devices that nobody named.
+
+    \b
+    Example:  copdns profile show mia
+    """
+    found = home.profile(profile)
+    if as_json:
+        print_json(profile_json(found, home.household, home.now))
+    else:
+        show_profile(home, found)
+
+
+@profile.command()
+@click.argument("profile", metavar="ID", type=ID)
+@click.option("--name", metavar="TEXT", default="", help="What the person is called.")
+@click.option("--preset", type=BAND, help="Start from what is fair for this age.")
+@click.option("--band", type=BAND, help="The age, when you start without a preset.")
+@click.option(
+    "--tag", metavar="TAG", type=ID, multiple=True, help="A word for rules about several."
+)
+@pass_home
+def add(
+    home: Home, profile: str, name: str, preset: str | None, band: str | None, tag: tuple[str, ...]
+) -> None:
+    """Add a person, or a group of devices.  ID is a short word in small letters.
+
+    \b
+    Example:  copdns profile add mia --name Mia --preset 7-9
+    """
+    written = preset or band
+    if written is None or (preset and band):
+        raise click.UsageError("give --preset for a start that fits the age, or --band for none")
+    age = Band(written)
+    person = Profile(profile, name or profile, age, frozenset(tag), privacy=default_mode(age))
+    edit = partial(
+        add_profile,
+        profile=person,
+        known=home.known,
+        preset=bundled_presets()[age] if preset else None,
+    )
+    home.change(f"profile {profile} added", edit)
+
+
+@profile.command()
+@click.argument("profile", metavar="ID", shell_complete=complete_profile)
+@pass_home
+def remove(home: Home, profile: str) -> None:
+    """Remove a person, with the rules that are only theirs.
+
+    Devices must belong to others before.  What was logged stays until it is too old; `copdns log
+    erase ID` deletes it at once.
+
+    \b
+    Example:  copdns profile remove mia
+    """
+    home.change(f"profile {profile} removed", partial(remove_profile, profile_id=profile))
