@@ -24,6 +24,8 @@ COMMANDS = (
     "rule",
     "service",
     "household",
+    "lists",
+    "log",
     "config",
     "local",
     "rewrite",

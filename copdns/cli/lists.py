@@ -1,0 +1,144 @@
+"""`copdns lists`: which lists are in force, and which of them hold a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from copdns.cli.base import NAME, json_option
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json, safe, table
+from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.lists.shelf import ListStatus
+from copdns.model import Matcher
+from copdns.names import display
+
+_KINDS = {
+    ListKind.LOCAL: "a name of this house",
+    ListKind.CANARY: "a signal to devices",
+    ListKind.LEGAL: "a legal order",
+    ListKind.PROTECTED: "protected",
+    ListKind.SECURITY: "security",
+    ListKind.BYPASS: "a way round the filter",
+    ListKind.SERVICE: "service",
+    ListKind.CATEGORY: "category",
+    ListKind.NO_SAFE_SEARCH: "search without a safe mode",
+}
+
+_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
+
+
+@click.group()
+def lists() -> None:
+    """See which lists of names there are, and what they hold."""
+
+
+@lists.command()
+@click.option("--all", "every", is_flag=True, help="Services, protected groups and signals too.")
+@json_option
+@pass_home
+def status(home: Home, every: bool, as_json: bool) -> None:
+    """Show every list: what it is about, its licence and size, and whether all of it is in force.
+
+    Lines that were not used are counted by reason; docs/lists.md explains the reasons.  With
+    --json all lists are shown.
+
+    \b
+    Example:  copdns lists status
+    """
+    statuses = home.library.statuses
+    if as_json:
+        print_json([_status_json(each) for each in statuses])
+        return
+    found = [each for each in statuses if every or each.info.kind in _SHOWN]
+    headers = ("list", "kind", "about", "used", "unused", "licence", "version")
+    table(headers, [_status_row(each) for each in found])
+    if len(found) < len(statuses):
+        click.echo(
+            f"and {len(statuses) - len(found)} of services, protected groups and signals: see --all"
+        )
+    for line in (line for each in statuses for line in _troubles(each)):
+        click.echo(safe(line))
+
+
+def _status_row(status: ListStatus) -> tuple[str, ...]:
+    info = status.info
+    unused = ", ".join(f"{count} {reason}" for reason, count in sorted(status.unused.items()))
+    size = "broken" if status.error else str(status.used)
+    return (info.slug, info.kind, info.subject, size, unused, info.licence, info.version)
+
+
+def _troubles(status: ListStatus) -> Iterable[str]:
+    if status.error:
+        yield f"{status.info.slug} is not in force: {status.error}"
+    for problem in status.problems:
+        yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
+
+
+def _status_json(status: ListStatus) -> dict[str, object]:
+    info = status.info
+    return {
+        "list": info.slug,
+        "kind": info.kind,
+        "about": info.subject,
+        "title": info.title,
+        "licence": info.licence,
+        "maintainer": info.maintainer,
+        "report": info.report,
+        "version": info.version,
+        "used": status.used,
+        "unused": status.unused,
+        "problems": [
+            {"line": each.line, "reason": each.reason, "text": each.text}
+            for each in status.problems
+        ],
+        "error": status.error,
+    }
+
+
+@lists.command()
+@click.argument("name", type=NAME)
+@json_option
+@pass_home
+def search(home: Home, name: str, as_json: bool) -> None:
+    """Say which lists, services and protected groups hold a NAME, and by which entry.
+
+    Whether that blocks anybody is another question: `copdns check NAME` answers it.
+
+    \b
+    Example:  copdns lists search www.tiktok.com
+    """
+    index = home.live().shared[home.household.id].index
+    found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
+    engines = [each.title for each in home.library.engines.values() if name in each.hosts]
+    if as_json:
+        entries = [_entry_json(*each) for each in found]
+        print_json({"name": name, "entries": entries, "search_engines": engines})
+        return
+    rows = [
+        (info.slug, _KINDS[info.kind], info.subject, _entry_text(entry)) for entry, info in found
+    ]
+    if rows:
+        table(("list", "kind", "about", "by the entry"), rows)
+    else:
+        click.echo(f"no list holds {safe(display(name))}")
+    for title in engines:
+        click.echo(f"safe search: a host of {title}")
+
+
+def _entry_text(entry: Entry) -> str:
+    matcher = str(Matcher(entry.name, entry.match))
+    return f"{matcher} (an exception: not blocked by this list)" if entry.allow else matcher
+
+
+def _entry_json(entry: Entry, info: ListInfo) -> dict[str, object]:
+    return {
+        "list": info.slug,
+        "kind": info.kind,
+        "about": info.subject,
+        "title": info.title,
+        "entry": str(Matcher(entry.name, entry.match)),
+        "exception": entry.allow,
+        "version": info.version,
+    }

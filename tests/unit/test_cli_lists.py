@@ -1,0 +1,95 @@
+"""`copdns lists`: which lists are in force, and which of them hold a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.calling import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
+    (home.folder / "boards.txt").write_text("chess.example\nchess.example\nchildline.org.uk\n^x^\n")
+    (boards,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
+    assert boards.pop("version")
+    assert boards == {
+        "list": "boards",
+        "kind": "category",
+        "about": "games",
+        "title": "boards",
+        "licence": "",
+        "maintainer": "",
+        "report": "",
+        "used": 1,
+        "unused": {"duplicate": 1, "name": 1, "protected": 1},
+        "problems": [{"line": 4, "reason": "name", "text": "^x^"}],
+        "error": "",
+    }
+    text = home.ok("lists", "status")
+    assert "1 duplicate, 1 name, 1 protected" in text
+    assert "boards, line 4: name: ^x^" in text
+
+
+def test_the_bundled_lists_name_their_licence_and_where_mistakes_are_told(home: Home) -> None:
+    (starter,) = [each for each in home.json("lists", "status") if each["list"] == "starter-games"]
+    assert starter["licence"] == "Apache-2.0"
+    assert starter["report"]
+    assert starter["used"] > 0
+
+
+def test_a_list_that_cannot_be_read_is_told(home: Home) -> None:
+    (home.folder / "boards.txt").unlink()
+    text = home.ok("lists", "status")
+    assert "boards is not in force: " in text
+    assert "No such file" in text
+
+
+def test_services_and_protected_groups_are_lists_too(home: Home) -> None:
+    kinds = {each["kind"] for each in home.json("lists", "status")}
+    assert {"service", "protected", "canary", "security", "category", "bypass"} <= kinds
+    assert "roblox" not in home.ok("lists", "status")
+    assert "see --all" in home.ok("lists", "status")
+    assert "roblox" in home.ok("lists", "status", "--all")
+
+
+def test_a_name_is_found_in_every_list_that_holds_it_by_its_entry(home: Home) -> None:
+    found = home.json("lists", "search", "www.Chess.example")["entries"]
+    assert [(each["list"], each["kind"], each["entry"]) for each in found] == [
+        ("boards", "category", "chess.example")
+    ]
+    assert "boards  category  games  chess.example" in home.ok(
+        "lists", "search", "www.chess.example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "about"),
+    [
+        ("www.clubchat.example", "service", "clubchat"),  # the household's own
+        ("roblox.com", "service", "roblox"),
+        ("www.school.example", "protected", "household"),
+        ("childline.org.uk", "protected", "child_helpline"),
+        ("use-application-dns.net", "canary", "firefox_doh"),
+    ],
+)
+def test_services_protected_names_and_signals_are_found(
+    home: Home, name: str, kind: str, about: str
+) -> None:
+    found = home.json("lists", "search", name)["entries"]
+    assert (kind, about) in {(each["kind"], each["about"]) for each in found}
+
+
+def test_a_name_that_nothing_holds_is_said_to_be_free(home: Home) -> None:
+    assert home.ok("lists", "search", "a.example") == "no list holds a.example\n"
+    assert home.json("lists", "search", "a.example")["entries"] == []
+
+
+def test_a_search_engine_is_named(home: Home) -> None:
+    assert home.json("lists", "search", "www.bing.com")["search_engines"] == ["Microsoft Bing"]
+    assert "safe search: a host of Microsoft Bing" in home.ok("lists", "search", "www.bing.com")
