@@ -184,6 +184,12 @@ class Shared:
     security_ttl: int = 60
     child_max_ttl: int = 60
 
+    @property
+    def openings(self) -> frozenset[str]:
+        """Names at or below which the house itself says where an answer comes from."""
+        matchers = (*(each.matcher for each in self.rewrites), *self.splits)
+        return frozenset(name for each in matchers for name in suffixes(each.name))
+
     def kind(self, *kinds: ListKind) -> tuple[ListInfo, ...]:
         return tuple(info for info in self.index.infos if info.kind in kinds)
 
@@ -208,7 +214,7 @@ def order_of(
         # Names of this machine, of this house, and those that must never leave it.
         _own_names(profile, shared),
         # The law of the land stands above the house; only an operator has such lists.
-        Listed(3, "legal orders", Reason.LEGAL, Lists(shared.kind(ListKind.LEGAL)), blocker, False),
+        _legal(shared),
         # Nothing that a household can write, and no mistake of ours, may cut a child off from help.
         _protected(shared, times),
         # Theft and fraud hurt whoever asks; an owner can name a list's mistake.
@@ -291,7 +297,7 @@ def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -
     if profile.block_mode is BlockMode.NXDOMAIN:
         timed = [*timing.always, *(grant.matcher for grant in timing.grants)]
         open_in_time = frozenset(name for each in timed for name in suffixes(each.name))
-        openings = (shared.index.openings, rules.openings, open_in_time)
+        openings = (shared.index.openings, shared.openings, rules.openings, open_in_time)
     return Blocker(shared.block_ttl, shared.security_ttl, openings)
 
 
@@ -303,14 +309,15 @@ def _own_names(profile: Profile, shared: Shared) -> OwnNames:
         rewrites=shared.rewrites,
         splits=shared.splits,
         protected=frozenset(info.number for info in shared.kind(ListKind.PROTECTED)),
-        openings=(shared.index.openings,),
+        openings=(shared.index.openings, shared.openings),
     )
 
 
 def _legal(shared: Shared) -> Listed:
     lists = Lists(shared.kind(ListKind.LEGAL))
-    # Always answered NXDOMAIN, so that what stays open below matters in every block mode.
-    blocker = Blocker(shared.block_ttl, shared.security_ttl, (shared.index.openings,))
+    # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
+    openings = shared.index.openings, shared.openings
+    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings)
     return Listed(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 
