@@ -28,8 +28,8 @@ PINS = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emi
     pyproject.toml
 lock: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet uv
-	$(PINS) --extra test --extra lan --extra rich -o requirements.lock
-	$(PINS) --extra lan --extra rich -c requirements.lock -o requirements-run.lock
+	$(PINS) --extra test --extra rich -o requirements.lock
+	$(PINS) --extra rich -c requirements.lock -o requirements-run.lock
 
 # As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.

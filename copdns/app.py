@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -47,6 +49,7 @@ FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well with
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
+NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
 
@@ -76,6 +79,7 @@ class App:
         self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
+        self._told: set[str] = set()  # addresses whose absence was told
         self._runner: web.AppRunner | None = None
 
     async def run(self) -> None:
@@ -126,7 +130,12 @@ class App:
                 signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
             )
             self._manager.ready(f"answering on {', '.join(self._listeners)}")
-            log.info("ready", addresses=sorted(self._listeners), port=self.settings.dns.port)
+            log.info(
+                "ready",
+                addresses=sorted(self._listeners),
+                port=self.settings.dns.port,
+                web=[f"{host}:{port}" for host, port, *_ in self._runner_addresses()],
+            )
             await self._stop.wait()
             self._manager.stopping()
             for task in running:
@@ -155,6 +164,10 @@ class App:
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         live = build(before, self._library, defaults, households, time.time())
+        # Lists and policies stay: the collector need not look through them again and again,
+        # which would hold up queries for as long as it takes.
+        gc.collect()
+        gc.freeze()
         await self._use_upstreams(households)
         return live
 
@@ -214,7 +227,25 @@ class App:
             self._listeners.pop(address).close()
         for address in wanted:
             if address not in self._listeners:
-                self._listeners[address] = await self._listen_on(address)
+                await self._try_to_listen_on(address)
+        if not self._listeners:
+            raise ListenError(f"none of {', '.join(wanted)} is an address of this machine")
+
+    async def _try_to_listen_on(self, address: str) -> None:
+        """Listen on an address, or leave it for later when the machine does not have it (yet).
+
+        At boot IPv6 addresses come late, and a machine may have no IPv6 at all; the others
+        should not wait for them.
+        """
+        try:
+            self._listeners[address] = await self._listen_on(address)
+        except ListenError as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in NOT_HERE:
+                raise
+            if address not in self._told:
+                self._told.add(address)
+                log.warning("an address is not there yet", error=str(error))
 
     async def _listen_on(self, address: str) -> Listener:
         dns = self.settings.dns
@@ -243,6 +274,9 @@ class App:
                     f"{address} port {chosen.port} (web): {error.strerror}; "
                     "see web.listen and web.port"
                 ) from error
+
+    def _runner_addresses(self) -> list[tuple[str, int]]:
+        return [] if self._runner is None else self._runner.addresses
 
     def _missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should."""
@@ -274,8 +308,9 @@ class App:
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(self._addresses)
-        if self._machine != (own, system.identity()):
+        if set(own) != set(self._listeners):
             await self._listen()
+        if self._machine != (own, system.identity()):
             await self._use_upstreams(list(self._resolver.live.households.values()))
 
     async def _pass_on(self) -> None:

@@ -22,7 +22,7 @@ def private_addresses() -> tuple[str, ...]:
         from pyroute2 import IPRoute
     except ImportError:
         raise ListenError(
-            "'auto' needs the package pyroute2: install copdns[lan], or name the addresses"
+            "'auto' needs the package pyroute2: install copdns again, or name the addresses"
         ) from None
     with IPRoute() as route:
         found = {

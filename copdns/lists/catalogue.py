@@ -87,7 +87,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A signal to devices.  names: exactly these do not exist where it is sent."""
+    """A signal to devices.  names: these, and all below, do not exist where it is sent."""
 
     id: str
     title: str
@@ -214,7 +214,9 @@ def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iter
 
 def _canary_lists(file: BypassShape) -> Iterator[Draft]:
     for slug, each in file.canaries.items():
-        names = _exact(each.names)
+        # With all below: a client that is told "no such name" may take it for the whole subtree
+        # (RFC 8020 section 2), so nothing below it may get another answer.
+        names = map(Matcher, each.names)
         yield _bundled(f"canary-{slug}", ListKind.CANARY, slug, each.title, names)
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 Readiness = Callable[[], tuple[str, ...]]
 
-_REGISTRY = web.AppKey("registry", CollectorRegistry)
-_READINESS = web.AppKey("readiness", object)
-_HOSTS = web.AppKey("hosts", frozenset)
+
+class Parts(NamedTuple):
+    """What the handlers need of the rest of the house."""
+
+    registry: CollectorRegistry
+    readiness: Readiness
+    hosts: frozenset[str]
+
+
+_PARTS = web.AppKey("parts", Parts)
 
 
 def application(
@@ -24,10 +33,8 @@ def application(
     readiness: tells what is missing; nothing: ready.  hosts: names, besides addresses, under
     which it may be reached.
     """
-    app = web.Application(middlewares=[_known_host, _safe_headers])
-    app[_REGISTRY] = registry
-    app[_READINESS] = readiness
-    app[_HOSTS] = hosts
+    app = web.Application(middlewares=[_safe_headers, _known_host])
+    app[_PARTS] = Parts(registry, readiness, hosts)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
@@ -41,7 +48,7 @@ async def healthz(_request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Queries are answered under the household's policy; otherwise what is missing."""
-    missing = request.app[_READINESS]()  # type: ignore[operator]
+    missing = request.app[_PARTS].readiness()
     if missing:
         return web.Response(status=503, text="".join(f"{each}\n" for each in missing))
     return web.Response(text="ready\n")
@@ -49,25 +56,44 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """Numbers for Prometheus; docs/metrics.md explains them."""
-    text = generate_latest(request.app[_REGISTRY])
+    text = generate_latest(request.app[_PARTS].registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 @web.middleware
-async def _known_host(
-    request: web.Request, handler: Callable[[web.Request], object]
-) -> web.StreamResponse:
-    """Refuse unknown names, so that no outside page can read us through a name that it points
-    here (DNS rebinding)."""
-    host = (request.host or "").rpartition(":")[0] if _has_port(request.host) else request.host
-    if host.strip("[]") not in request.app[_HOSTS] and not _is_address(host.strip("[]")):
-        return web.Response(status=421, text="This name is not served here.\n")
-    response: web.StreamResponse = await handler(request)  # type: ignore[misc]
+async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        response = web.Response(status=error.status, text=f"{error.reason}.\n")
+    response.headers.update(_HEADERS)
     return response
 
 
-def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdigit() and (host.count(":") == 1 or "]:" in host)
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Server": "copdns",  # and not the versions of what it is made of
+}
+
+
+@web.middleware
+async def _known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse unknown names, so that no outside page can read us through a name that it points
+    here (DNS rebinding)."""
+    host = _without_port(request.host)
+    if host not in request.app[_PARTS].hosts and not _is_address(host):
+        raise web.HTTPMisdirectedRequest
+    return await handler(request)
+
+
+def _without_port(host: str) -> str:
+    """Return the name or address of a Host header: "[::1]:80" gives "::1"."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
 
 
 def _is_address(text: str) -> bool:
@@ -76,16 +102,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@web.middleware
-async def _safe_headers(
-    request: web.Request, handler: Callable[[web.Request], object]
-) -> web.StreamResponse:
-    response: web.StreamResponse = await handler(request)  # type: ignore[misc]
-    response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.pop("Server", None)
-    return response
