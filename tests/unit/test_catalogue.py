@@ -108,7 +108,7 @@ def test_every_list_speaks_at_its_step_and_for_its_subject(
 
 
 @pytest.mark.parametrize(
-    "qname", ["www.bad.example", "www.mask.example", "www.school.example", "www.mild.seek.example"]
+    "qname", ["www.bad.example", "www.school.example", "www.mild.seek.example"]
 )
 def test_exact_names_do_not_reach_below_themselves(qname: str) -> None:
     assert built().index.find(qname) == ()
