@@ -23,7 +23,9 @@ from copdns.records import (
     HTTPS,
     OPT,
     OPTION_EDE,
+    QUESTION_TAIL,
     RCODE,
+    RRSIG,
     SOA,
     SVCB,
     TC,
@@ -36,6 +38,7 @@ from copdns.records import (
 )
 
 NOERROR, NXDOMAIN = 0, 3
+MAX_TARGETS = 64  # of an answer: each is judged, every time; honest answers have a handful
 MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
 
 _FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
@@ -70,10 +73,14 @@ def read_answer(message: bytes, *, filtering: bool = False) -> Answer:
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
     """
+    if len(message) < HEADER:
+        raise WireError("an answer is too short for a header")
     flags, questions, *counts = COUNTS.unpack_from(message, 2)
     if questions != 1:
         raise WireError("an answer repeats the one question")
-    start = end_of_name(message, HEADER) + 4
+    start = end_of_name(message, HEADER) + QUESTION_TAIL
+    if start > len(message):
+        raise WireError("the question is cut short")
     sections = _sections(message, start, counts)
     answers, authorities, additionals = sections
     opt = next((rr for rr in additionals if rr.rtype == OPT), None)
@@ -92,7 +99,7 @@ def read_answer(message: bytes, *, filtering: bool = False) -> Answer:
         rcode=rcode,
         ad=bool(flags & AD),
         truncated=bool(flags & TC),
-        ttl=_kept_for(message, rcode, answers, authorities),
+        ttl=0 if flags & TC else _kept_for(message, rcode, answers, authorities),
         edes=edes,
         facts=_facts(message, answers, kept, edes, filtering),
     )
@@ -122,7 +129,8 @@ def _kept_for(message: bytes, rcode: int, answers: list[Rr], authorities: list[R
         return 0
     lowest = min((rr.ttl for rr in answers), default=MAX_TTL)
     soa = next((rr for rr in authorities if rr.rtype == SOA), None)
-    if rcode == NOERROR and answers and (soa is None or answers[-1].rtype != CNAME):
+    last = next((rr.rtype for rr in reversed(answers) if rr.rtype != RRSIG), None)
+    if rcode == NOERROR and answers and (soa is None or last != CNAME):
         return min(lowest, MAX_TTL)
     if soa is None or soa.end - soa.data_at < 20:
         return 0  # without an SOA nobody says for how long there is nothing
@@ -143,6 +151,8 @@ def _facts(
     addresses += (
         message[rr.data_at : rr.end] for rr in (*answers, *additionals) if _is_address(rr)
     )
+    if len(targets) > MAX_TARGETS:
+        raise WireError("an answer points to more names than can be judged")
     null = filtering and any(not any(packed) for packed in addresses)
     return Facts(
         targets=tuple(dict.fromkeys(target for target in targets if target)),

@@ -15,6 +15,7 @@ from copdns.errors import WireError
 from copdns.names import MAX_LABEL, MAX_WIRE
 
 HEADER = 12
+MAX_JUMPS = 127  # pointers in one name: it has no more labels
 QUESTION_TAIL = 4  # type and class
 
 IN, CH = 1, 3
@@ -87,16 +88,19 @@ def end_of_name(message: bytes, at: int) -> int:
 def name_at(message: bytes, at: int) -> bytes:
     """Return a name in wire form, decompressed.
 
-    Every pointer must go further back than the last, so that none can loop.
+    Every pointer must go further back than the last, so that none can loop, and there are no
+    more of them than a name can have labels.
     """
     name = bytearray()
     limit = at
+    jumps = 0
     try:
         while size := message[at]:
             if size >= 0xC0:
                 at = ((size & 0x3F) << 8) | message[at + 1]
-                if at >= limit:
-                    raise WireError("a compression pointer does not go back")
+                jumps += 1
+                if at >= limit or jumps > MAX_JUMPS:
+                    raise WireError("a compression pointer does not go back, or they never end")
                 limit = at
             elif size > MAX_LABEL:
                 raise WireError("a label has an unknown form")
