@@ -6,14 +6,17 @@ shows in another's answer.  Pure: `now` is a monotonic clock in seconds.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from struct import pack_into
 
 from copdns.errors import NXDOMAIN
 from copdns.message import Answer
 from copdns.wire import Key
 
-_OVERHEAD = 600  # octets of memory that an entry costs besides its records, measured
-_ANY_TYPE = 0  # NXDOMAIN holds for every type of a name (RFC 2308 section 5)
+_OVERHEAD = 1_400  # octets of memory that an entry costs besides its records, measured
+_AGED = 3  # copies of the records with different TTLs, an entry
+_LOOKS = 32  # at entries, before one is dropped that is in use
+_ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
 class Kept:
@@ -38,7 +41,7 @@ class Kept:
         for at, ttl in self.answer.ttls:
             left = max(ttl - age, 0)
             pack_into("!I", body, at, left if cap is None else min(left, cap))
-        if len(self._aged) >= 4:  # caps near the end of a grant differ each second
+        if len(self._aged) >= _AGED:  # caps near the end of a grant differ each second
             self._aged.clear()
         self._aged[cap] = age, bytes(body)
         return self._aged[cap][1]
@@ -59,7 +62,7 @@ class Cache:
         max_negative_ttl: int = 3_600,
     ) -> None:
         self.octets = 0
-        self._kept: dict[Key, Kept] = {}
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._max_entries = entries
         self._max_octets = octets
         self._max_ttl = max_ttl
@@ -70,9 +73,10 @@ class Cache:
 
     def get(self, key: Key, now: float) -> Kept | None:
         """Return what is kept for a key and has not expired."""
+        return self._fresh(key, now) or self._fresh(_any_type(key), now)
+
+    def _fresh(self, key: Key, now: float) -> Kept | None:
         kept = self._kept.get(key)
-        if kept is None:
-            kept = self._kept.get(key._replace(qtype=_ANY_TYPE))
         if kept is None or now >= kept.expires:
             return None
         kept.used = True
@@ -80,12 +84,16 @@ class Cache:
 
     def put(self, key: Key, answer: Answer, now: float) -> Kept:
         """Keep an answer, if it may be kept, and return it either way."""
-        negative = answer.rcode == NXDOMAIN or not answer.counts[0]
-        kept = Kept(answer, now, min(answer.ttl, self._max_ttl))
-        if negative:
-            kept.expires = min(kept.expires, now + self._max_negative_ttl)
-        if kept.expires > now and self._max_entries:
-            self._keep(key._replace(qtype=_ANY_TYPE) if answer.rcode == NXDOMAIN else key, kept)
+        empty = not answer.counts[0]
+        if empty or answer.rcode == NXDOMAIN:
+            ttl = min(answer.ttl, self._max_negative_ttl)
+        else:
+            ttl = min(answer.ttl, self._max_ttl)
+        kept = Kept(answer, now, ttl)
+        if ttl > 0:
+            # With a CNAME it is the target that does not exist: of this name, other types may.
+            no_such_name = empty and answer.rcode == NXDOMAIN
+            self._keep(_any_type(key) if no_such_name else key, kept)
         return kept
 
     def clear(self) -> None:
@@ -102,16 +110,25 @@ class Cache:
             self._evict()
 
     def _evict(self) -> None:
-        """Drop the oldest entry that nobody asked for since it was last looked at."""
-        while True:
-            key = next(iter(self._kept))
-            kept = self._kept.pop(key)
+        """Drop the oldest entry that nobody asked for since it was last looked at.
+
+        A full cache in which every entry is in use must not make a query wait, so only the
+        oldest few are looked at.
+        """
+        for _ in range(_LOOKS):
+            key, kept = self._kept.popitem(last=False)
             if not kept.used:
-                self.octets -= _size(kept)
-                return
+                break
             kept.used = False
             self._kept[key] = kept
+        else:
+            _, kept = self._kept.popitem(last=False)
+        self.octets -= _size(kept)
+
+
+def _any_type(key: Key) -> Key:
+    return Key(key.qname, _ANY_TYPE, key.do, key.cd, key.zone)
 
 
 def _size(kept: Kept) -> int:
-    return len(kept.answer.body) + _OVERHEAD
+    return (1 + _AGED) * len(kept.answer.body) + _OVERHEAD
