@@ -7,7 +7,7 @@ section 11).  What upstreams say is read in `message.py`.  Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
 from struct import pack, unpack_from
@@ -86,8 +86,7 @@ class Key(NamedTuple):
     zone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One question, without the message's ID.
 
     flags: the second 16 bits of the header.  question: name, type and class as they came.
@@ -129,7 +128,7 @@ def read_query(message: bytes) -> Query:
 
 def over_tcp(query: Query) -> Query:
     """Return a query that came over TCP: its reply may be as large as TCP takes."""
-    return replace(query, size=TCP_SIZE)
+    return query._replace(size=TCP_SIZE)
 
 
 def _read(body: bytes) -> Query:
@@ -239,6 +238,7 @@ def _block_address(query: Query, mode: BlockMode, listener: str) -> bytes | None
     return _own_address(query.qtype, listener)
 
 
+@lru_cache(maxsize=64)
 def _own_address(qtype: int, listener: str) -> bytes | None:
     packed = ip_address(listener).packed
     return packed if len(packed) == (4 if qtype == A else 16) else None
@@ -249,10 +249,12 @@ def local_reply(
 ) -> bytes:
     """Return what a special or own name is answered with; we are its authority.
 
-    ttl: seconds for the address of this machine, and for "there is nothing".
+    ttl: seconds for the address of this machine, for "there is nothing", and at most for a record.
     """
     answers = [record for record in local.records if record.rtype == query.qtype]
-    body = b"".join(_record(_OWNER, each.rtype, each.ttl, _data(each)) for each in answers)
+    body = b"".join(
+        _record(_OWNER, each.rtype, min(each.ttl, ttl), _data(each)) for each in answers
+    )
     count = len(answers)
     address = (
         _own_address(query.qtype, listener) if local.own and query.qtype in (A, AAAA) else None
