@@ -27,6 +27,7 @@ COMMANDS = (
     "lists",
     "log",
     "config",
+    "doctor",
     "local",
     "rewrite",
     "split",

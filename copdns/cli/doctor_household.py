@@ -1,0 +1,74 @@
+"""`copdns doctor`: the lists, what the household refers to, and whether devices are told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from copdns.cli.finding import Finding, fail, ok, warn
+from copdns.cli.home import Home
+from copdns.household_check import check
+from copdns.store.querylog import QueryLog
+
+DAY = 86_400
+ENOUGH = 200  # look-ups of a day that tell something
+
+_CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+
+
+def lists(home: Home) -> Iterator[Finding]:
+    """Say which lists are not in force as they should be."""
+    statuses = home.library.statuses
+    for each in statuses:
+        lost = sum(each.unused.values())
+        if each.error:
+            todo = "mend the file or the setting lists, then `kill -HUP` or restart copdns"
+            yield fail("lists", f"{each.info.slug} is not in force: {each.error}", todo)
+        elif lost > each.used and each.problems:
+            todo = "see `copdns lists status`; maybe its format in the settings is another"
+            yield warn("lists", f"{each.info.slug}: {lost} lines of it were not used", todo)
+    entries = sum(each.used for each in statuses)
+    yield ok("lists", f"{len(statuses)} lists with {entries} entries are read")
+
+
+def references(home: Home) -> Iterator[Finding]:
+    """Say what the household refers to that is not there, such as a category that went away."""
+    wrong = check(home.household, home.known)
+    for each in wrong:
+        yield warn("household", each, "change it: until then that part does nothing")
+    if not wrong:
+        found = home.household
+        people, devices = len(found.profiles), len(found.devices)
+        yield ok("household", f"{people} people, {devices} devices, {len(found.rules)} rules")
+
+
+def told_apart(home: Home) -> Iterator[Finding]:
+    """Say when everyone may look alike, because devices are unnamed or their addresses hidden."""
+    household = home.household
+    named = {each.profile for each in household.devices}
+    if household.profiles and not named:
+        todo = "say whose each device is: copdns device add ID ADDRESS --profile ID"
+        yield warn("devices", "none is named, so everyone gets the rules of unknown devices", todo)
+    elif len(named) > 1:
+        yield _seen(home, named)
+    if any(each.exists() for each in _CONTAINERS):
+        todo = "give the container the network of the host, or all devices look like one"
+        yield warn("devices", "copdns runs in a container, which can hide their addresses", todo)
+
+
+def _seen(home: Home, named: set[str]) -> Finding:
+    """Look at how many look-ups of the last day were whose; counts hold no address."""
+    seen: Counter[str] = Counter()
+    for key, count in QueryLog(home.folder).counts(home.household.id, since=home.now - DAY):
+        seen[key.profile] += count
+    if len(seen) == 1 and seen.total() >= ENOUGH:
+        (only,) = seen
+        return warn(
+            "devices",
+            f"all {seen.total()} look-ups of the last day count as {only}'s, though devices of "
+            f"{len(named)} people are named",
+            "let the devices ask copdns themselves: set it as DNS server in the router's DHCP, "
+            "not as the router's own upstream",
+        )
+    return ok("devices", f"those of {len(named)} people are named")

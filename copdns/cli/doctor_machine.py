@@ -1,0 +1,170 @@
+"""`copdns doctor`: this machine's ports, clock, databases and disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPException
+from ipaddress import ip_address
+from pathlib import Path
+
+import copdns
+from copdns.addresses import UpstreamAddress
+from copdns.app import NOT_HERE, listen_addresses
+from copdns.cli.finding import Finding, fail, ok, warn
+from copdns.cli.home import Home
+from copdns.cli.output import local
+from copdns.cli.probe import ask
+from copdns.config import AUTO
+from copdns.errors import UpstreamError, WireError
+from copdns.message import read_answer
+from copdns.records import AAAA, A
+from copdns.store import household as household_db
+from copdns.store import querylog
+from copdns.store.health import page_faults
+
+OWN_NAME = "copdns.home.arpa"
+PATIENCE = 2.0  # seconds
+MIB = 1 << 20
+LITTLE, SCARCE = 50 * MIB, 500 * MIB
+SLACK = 300  # seconds that a clock may be set back without a word
+
+
+# --- ports ----------------------------------------------------------------------------------------
+
+
+def ports(home: Home) -> Iterator[Finding]:
+    """Say of each address and port whether copdns has it, or could have it."""
+    dns, web = home.settings.dns, home.settings.web
+    if AUTO in dns.listen:
+        yield ok("ports", f"auto stands for {', '.join(listen_addresses((AUTO,)))}")
+    for address in listen_addresses(dns.listen):
+        yield _port(address, dns.port, "dns", _answers_as_us)
+    for address in listen_addresses(web.listen):
+        yield _port(address, web.port, "web", _is_healthy)
+
+
+def _port(address: str, port: int, section: str, is_ours: Callable[[str, int], bool]) -> Finding:
+    where = f"{address} port {port} ({section})"
+    trouble = _trouble(address, port, udp=section == "dns")
+    if trouble is None:
+        return ok("ports", f"{where}: free; copdns does not run here now")
+    # Only an address that somebody here has is asked: nothing must leave this machine.
+    if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
+        return ok("ports", f"{where}: copdns answers")
+    if trouble == errno.EADDRINUSE:
+        todo = f"end the other program (ss -lnp), or choose another {section}.port"
+        return fail("ports", f"{where}: taken by another program, or copdns does not answer", todo)
+    if trouble == errno.EACCES:
+        todo = f"as a service copdns may; by hand start it as root or set {section}.port over 1023"
+        return warn("ports", f"{where}: this user may not open it", todo)
+    todo = f"name an address of this machine in {section}.listen"
+    if trouble in NOT_HERE and section == "dns":
+        return warn("ports", f"{where}: not an address of this machine now; it is waited for", todo)
+    return fail("ports", f"{where}: {os.strerror(trouble)}", todo)
+
+
+def _trouble(address: str, port: int, *, udp: bool) -> int | None:
+    """Return why an address cannot be listened on (errno), None when it can."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for kind in (socket.SOCK_STREAM, *((socket.SOCK_DGRAM,) if udp else ())):
+        try:
+            with socket.socket(family, kind) as sock:
+                if kind is socket.SOCK_STREAM:  # as servers do: what just closed is no trouble
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((address, port))
+        except OSError as error:
+            return error.errno
+    return None
+
+
+def _answers_as_us(address: str, port: int) -> bool:
+    """Tell whether a copdns listens, by UDP and TCP: it knows itself by its own name."""
+    packed = ip_address(address).packed
+    qtype = A if len(packed) == 4 else AAAA
+    try:
+        replies = [
+            ask(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp) for tcp in (False, True)
+        ]
+        return all(packed in read_answer(reply).facts.addresses for reply in replies)
+    except (UpstreamError, WireError):
+        return False
+
+
+def _is_healthy(address: str, port: int) -> bool:
+    connection = HTTPConnection(address, port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        reply = connection.getresponse()
+        return reply.status == 200 and reply.read(16) == b"ok\n"
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+# --- clock ----------------------------------------------------------------------------------------
+
+
+def clock(home: Home) -> Iterator[Finding]:
+    """Compare the clock with moments that are surely over: a change, and the installation."""
+    zone = home.household.timezone
+    last = max((each.at for each in home.changes(1)), default=0)
+    installed = Path(copdns.__file__).stat().st_mtime
+    said = local(home.now, zone)
+    for at, what in ((last, "the last change of the household"), (installed, "the installation")):
+        if home.now < at - SLACK:
+            yield fail(
+                "clock",
+                f"it says {said} ({zone}), which is before {what} at {local(at, zone)}",
+                "set the clock (timedatectl set-ntp true): grants, bedtimes and the log need it",
+            )
+            return
+    yield ok("clock", f"{said} ({zone})")
+
+
+# --- databases and disk ---------------------------------------------------------------------------
+
+
+def databases(home: Home) -> Iterator[Finding]:
+    """Look into both databases, and at the folder and disk that they are on."""
+    for file in (household_db.FILE, querylog.FILE):
+        yield _database(home.folder / file)
+    broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
+    if broken:
+        todo = "check the disk; the files go by themselves after some days"
+        yield warn("databases", f"a broken log was moved aside: {', '.join(broken)}", todo)
+    yield _disk(home.folder)
+
+
+def _database(path: Path) -> Finding:
+    if not path.exists():
+        return ok("databases", f"{path} is not there yet: the first start makes it")
+    faults = page_faults(path)
+    if faults:
+        todo = "stop copdns, move the file away, and restore a backup or an exported household"
+        return fail("databases", f"{path} is damaged: {'; '.join(faults)}", todo)
+    if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
+        return fail("databases", f"{path} cannot be written by this user", _chown(path))
+    if path.stat().st_uid != path.parent.stat().st_uid:
+        what = f"{path} belongs to another user than its folder, who may be unable to write it"
+        return warn("databases", what, _chown(path))
+    return ok("databases", f"{path} is whole and can be written ({path.stat().st_size >> 10} KiB)")
+
+
+def _chown(path: Path) -> str:
+    return f"let it belong to the folder's owner: chown --reference={path.parent} {path}*"
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free = shutil.disk_usage(there).free
+    what = f"{free // MIB} MiB are free on the disk of {folder}"
+    if free < LITTLE:
+        return fail("disk", what, "make room: changes and the log cannot be kept without")
+    if free < SCARCE:
+        return warn("disk", what, "make room before it is full")
+    return ok("disk", what)

@@ -1,0 +1,414 @@
+"""`copdns doctor`: what it finds on a machine with this or that trouble."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from copdns.addresses import UpstreamAddress
+from copdns.cli import doctor_household, doctor_machine, probe
+from copdns.cli.doctor_upstreams import protected_sample
+from copdns.errors import UpstreamError, UpstreamTimeoutError
+from copdns.keep import CountKey
+from copdns.store.querylog import QueryLog
+from tests.unit.calling import Home
+
+HELP = protected_sample()[0]
+
+
+class Resolver:
+    """A resolver on loopback, by UDP and TCP, that knows every name as 192.0.2.1.
+
+    ways: what it does to a name instead: "ede", "null", "missing", "servfail", "odd", "silent".
+    """
+
+    def __init__(self, **ways: str) -> None:
+        self.ways = {name.replace("_", "."): way for name, way in ways.items()}
+        self.asked: list[str] = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.tcp = socket.socket()
+        self.udp.bind(("127.0.0.1", 0))
+        self.port = int(self.udp.getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def serve_udp(self) -> None:
+        while True:
+            wire, peer = self.udp.recvfrom(4096)
+            if not wire:
+                return
+            self.udp.sendto(self.reply(wire), peer)
+
+    def serve_tcp(self) -> None:
+        while True:
+            with self.tcp.accept()[0] as peer:
+                head = peer.recv(2)
+                if not head:
+                    return
+                reply = self.reply(peer.recv(int.from_bytes(head, "big")))
+                peer.sendall(len(reply).to_bytes(2, "big") + reply)
+
+    def reply(self, wire: bytes) -> bytes:
+        query = dns.message.from_wire(wire)
+        name = query.question[0].name.to_text().rstrip(".")
+        self.asked.append(name)
+        way = self.ways.get(name, self.ways.get("every", ""))
+        reply = dns.message.make_response(query, recursion_available=True)
+        if way == "odd":
+            return b"odd"
+        if way == "servfail":
+            reply.set_rcode(dns.rcode.SERVFAIL)
+        elif way == "missing":
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        elif way == "ede":
+            reply.use_edns(0, options=[dns.edns.EDEOption(17, "family shield")])
+        elif name:
+            address = "0.0.0.0" if way == "null" else "192.0.2.1"
+            reply.answer.append(dns.rrset.from_text(f"{name}.", 300, "IN", "A", address))
+        return reply.to_wire()
+
+
+@contextmanager
+def resolver(tcp: bool = True, **ways: str) -> Iterator[Resolver]:
+    made = Resolver(**ways)
+    threads = [threading.Thread(target=made.serve_udp)]
+    if tcp:
+        made.tcp.bind(("127.0.0.1", made.port))
+        made.tcp.listen()
+        threads.append(threading.Thread(target=made.serve_tcp))
+    for thread in threads:
+        thread.start()
+    with closing(made.udp), closing(made.tcp):
+        try:
+            yield made
+        finally:
+            made.udp.sendto(b"", made.udp.getsockname())  # no message at all: the end
+            if tcp:
+                socket.create_connection(made.tcp.getsockname()).close()
+            for thread in threads:
+                thread.join()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def set_up(home: Home, *servers: str, **sections: Any) -> None:
+    here: dict[str, Any] = {
+        "dns": {"listen": ["127.0.0.1"], "port": free_port()},
+        "web": {"listen": ["127.0.0.1"], "port": free_port()},
+        "upstreams": {"servers": list(servers)},
+    }
+    home.set(**here | sections)
+
+
+def found(home: Home, about: str) -> list[tuple[str, str]]:
+    """Return status and text of what was found about a part, with a remedy wherever one is due."""
+    result = home.json("doctor")
+    assert result["ok"] is not any(each["status"] == "fail" for each in result["findings"])
+    for each in result["findings"]:
+        assert bool(each["todo"]) is (each["status"] != "ok")
+    return [(e["status"], e["what"]) for e in result["findings"] if e["about"] == about]
+
+
+def test_a_sound_machine_passes_and_says_how_things_are(home: Home) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        text = home.ok("doctor")
+    assert f"ok    upstreams: {upstream.address} answers by UDP (" in text
+    assert f"ok    upstreams: {upstream.address} leaves protected names alone" in text
+    assert "ok    databases: " in text
+    assert "ok    household: 3 people, 2 devices, 1 rules" in text
+    assert "fail" not in text
+
+
+def test_an_upstream_is_asked_for_protected_names_only_and_nobody_else_is_asked(
+    home: Home,
+) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        home.ok("doctor")
+    assert set(upstream.asked) == {"", *protected_sample()}
+
+
+def test_the_sample_has_a_name_of_every_help_group() -> None:
+    assert len(protected_sample()) >= 5
+    assert len(set(protected_sample())) == len(protected_sample())
+
+
+def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> None:
+    dead = f"127.0.0.1:{free_port()}"
+    set_up(home, dead)
+    assert home.call("doctor").exit_code == 1
+    assert found(home, "upstreams") == [
+        ("fail", f"{dead} does not answer as it should: Connection refused")
+    ]
+    with resolver() as upstream:
+        set_up(home, dead, upstream.address)
+        assert [status for status, _ in found(home, "upstreams")] == ["warn", "ok", "ok"]
+        assert home.call("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize(("way", "what"), [("servfail", "it says SERVFAIL"), ("odd", "no answer")])
+def test_an_upstream_that_answers_badly_is_told(
+    home: Home, way: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PATIENCE", 0.2)
+    with resolver(every=way) as upstream:
+        set_up(home, upstream.address)
+        ((status, text),) = found(home, "upstreams")
+    assert (status, what in text) == ("fail", True)
+
+
+def test_an_upstream_without_tcp_is_told(home: Home) -> None:
+    with resolver(tcp=False) as upstream:
+        set_up(home, upstream.address)
+        assert (
+            "warn",
+            f"{upstream.address} answers by UDP but not by TCP: Connection refused",
+        ) in found(home, "upstreams")
+
+
+@pytest.mark.parametrize("way", ["ede", "null", "missing"])
+def test_an_upstream_that_takes_help_away_is_found_however_it_does_it(home: Home, way: str) -> None:
+    with resolver(**{HELP.replace(".", "_"): way}) as upstream:
+        set_up(home, upstream.address)
+        result = found(home, "upstreams")
+    assert ("fail", f"{upstream.address} blocks protected names: {HELP}") in result
+
+
+def test_a_filtering_upstream_beside_a_clean_one_is_a_warning(home: Home) -> None:
+    with resolver(every="ede") as shield, resolver() as clean:
+        set_up(home, shield.address, clean.address)
+        texts = dict(map(reversed, found(home, "upstreams")))
+        told = [text for text in texts if text.startswith(f"{shield.address} blocks")]
+        assert told
+        assert f"{clean.address} is asked for them" in told[0]
+        assert texts[told[0]] == "warn"
+
+
+def test_made_up_addresses_have_to_be_told_to_the_settings(home: Home) -> None:
+    with resolver(every="null") as shield, resolver() as clean:
+        set_up(home, shield.address, clean.address)
+        todo = [each["todo"] for each in home.json("doctor")["findings"]]
+        assert f"write {shield.address} in upstreams.filtering, so that it is noticed" in todo
+
+
+def test_an_upstream_that_knows_no_name_at_all_is_no_filter(home: Home) -> None:
+    with resolver(every="missing") as upstream:
+        set_up(home, upstream.address)
+        assert "blocks" not in " ".join(text for _, text in found(home, "upstreams"))
+
+
+def test_the_upstream_of_a_split_domain_is_asked_too(home: Home) -> None:
+    dead = f"127.0.0.1:{free_port()}"
+    home.ok("split", "add", "office.example", dead)
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert (
+            "fail",
+            f"{dead} for office.example does not answer as it should: Connection refused",
+        ) in found(home, "upstreams")
+
+
+def test_without_any_upstream_it_is_said_what_still_works(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.cli.doctor_upstreams.system_resolvers", lambda _own, _port: ())
+    set_up(home, "system")
+    assert found(home, "upstreams") == [
+        ("fail", "there is none, so that only blocked and own names are answered")
+    ]
+
+
+def test_a_port_that_another_program_has_is_a_failure(home: Home) -> None:
+    with resolver() as other, resolver() as upstream:
+        set_up(home, upstream.address, dns={"listen": ["127.0.0.1"], "port": other.port})
+        ((status, text), _) = found(home, "ports")
+        assert (status, "taken by another program" in text) == ("fail", True)
+
+
+def test_an_address_of_another_machine_is_waited_for(home: Home) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address, dns={"listen": ["192.0.2.9", "127.0.0.1"], "port": 5300})
+        status, text = found(home, "ports")[0]
+        assert (status, "192.0.2.9 port 5300 (dns): not an address" in text) == ("warn", True)
+
+
+def test_a_running_copdns_knows_itself(home: Home) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        process = home.process("run")
+        assert process.stderr is not None
+        assert '"ready"' in process.stderr.readline()
+        ports = found(home, "ports")
+        process.terminate()
+        process.communicate()
+    assert [status for status, _ in ports] == ["ok", "ok"]
+    assert all(text.endswith("copdns answers") for _, text in ports)
+
+
+def test_a_clock_before_the_last_change_is_a_failure(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.ok("household", "set", "--name", "Ours")
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        now = time.time()
+        monkeypatch.setattr("copdns.cli.home.time.time", lambda: now - 86_400)
+        ((status, text),) = found(home, "clock")
+        assert (status, "before the last change" in text) == ("fail", True)
+
+
+def test_a_clock_before_the_installation_is_a_failure(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        monkeypatch.setattr("copdns.cli.home.time.time", lambda: 86_400)
+        ((status, text),) = found(home, "clock")
+        assert (status, "before the installation" in text) == ("fail", True)
+
+
+def test_a_damaged_database_is_a_failure_and_told_once(home: Home) -> None:
+    home.ok("household", "set", "--name", "Ours")
+    (home.data / "household.db").write_bytes(b"no database" * 1000)
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        findings = home.json("doctor")["findings"]
+    damaged = [each["what"] for each in findings if "file is not a database" in each["what"]]
+    assert len(damaged) == 1
+
+
+def test_pages_that_are_broken_inside_are_found(home: Home) -> None:
+    log = QueryLog(home.data)
+    log.count(CountKey("home", "mia", 1, "allow", "default", ""))
+    log.stop()
+    with closing(sqlite3.connect(home.data / "log.db")) as connection:
+        connection.execute("pragma writable_schema = on")
+        connection.execute("update sqlite_schema set rootpage = 99 where name = 'lookup'")
+        connection.commit()
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert any(
+            status == "fail" and "log.db" in text for status, text in found(home, "databases")
+        )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_database_of_another_user_is_told(home: Home) -> None:
+    home.ok("household", "set", "--name", "Ours")
+    os.chown(home.data, 65534, -1)
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        status, text = found(home, "databases")[0]
+    assert (status, "belongs to another user than its folder" in text) == ("warn", True)
+
+
+@pytest.mark.parametrize(("free", "status"), [(10, "fail"), (100, "warn"), (10_000, "ok")])
+def test_a_full_disk_is_told(
+    home: Home, free: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Usage:
+        def __init__(self) -> None:
+            self.free = free << 20
+
+    monkeypatch.setattr(doctor_machine.shutil, "disk_usage", lambda _folder: Usage())
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert found(home, "disk") == [(status, f"{free} MiB are free on the disk of {home.data}")]
+
+
+def test_a_list_that_is_not_in_force_is_a_failure(home: Home) -> None:
+    (home.folder / "boards.txt").unlink()
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        (broken, whole) = found(home, "lists")
+    assert (broken[0], "boards is not in force" in broken[1]) == ("fail", True)
+    assert whole[0] == "ok"
+
+
+def test_a_list_in_another_format_is_told(home: Home) -> None:
+    (home.folder / "boards.txt").write_text("||ads.example^\n||spy.example^\ngo.example\n")
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert ("warn", "boards: 2 lines of it were not used") in found(home, "lists")
+
+
+def test_what_the_household_refers_to_in_vain_is_told(home: Home) -> None:
+    (home.folder / "boards.txt").write_text("go.example\n")
+    boards = {"slug": "boards", "path": "boards.txt", "format": "domains", "match": "subtree"}
+    own = {"lists": [boards | {"category": "board_games"}]}
+    with resolver() as upstream:
+        set_up(home, upstream.address, **own)
+        home.ok("profile", "set", "mia", "--category", "board_games")
+        set_up(home, upstream.address)
+        ((status, text),) = found(home, "household")
+    assert (status, "no category 'board_games'" in text) == ("warn", True)
+
+
+def test_a_household_without_devices_is_told_what_that_means(home: Home) -> None:
+    home.ok("device", "remove", "tablet")
+    home.ok("device", "remove", "phone")
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert found(home, "devices")[0] == (
+            "warn",
+            "none is named, so everyone gets the rules of unknown devices",
+        )
+
+
+def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_household, "_CONTAINERS", ())
+    home.ok("household", "set", "--name", "Ours")
+    log = QueryLog(home.data)
+    for _ in range(300):
+        log.count(CountKey("home", "guest", int(time.time()) // 3600, "allow", "default", ""))
+    log.stop()
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        ((status, text),) = found(home, "devices")
+    assert status == "warn"
+    assert "all 300 look-ups of the last day count as guest's" in text
+
+
+def test_a_container_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_household, "_CONTAINERS", (home.folder,))
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        assert "in a container" in found(home, "devices")[-1][1]
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_probe_takes_only_the_answer_to_its_question(
+    tcp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "PATIENCE", 0.2)
+    with resolver(odd="odd") as upstream:
+        server = UpstreamAddress("127.0.0.1", upstream.port)
+        assert probe.ask(server, "a.example", 1, tcp=tcp)
+        with pytest.raises(UpstreamError if tcp else UpstreamTimeoutError):
+            probe.ask(server, "odd", 1, tcp=tcp)
