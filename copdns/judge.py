@@ -119,9 +119,10 @@ def judge(
         blocked = Verdict(Action.BLOCK, Reason.REBINDING, STEP, ttl=REBINDING_TTL)
     if blocked is None and facts.filtered:
         blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, STEP)
-    if blocked is None or verdict.until is None:
-        return blocked
-    return replace(blocked, until=verdict.until)
+    if blocked is None:
+        return None
+    # A look-up that leaves no trace leaves none when its answer is withheld either.
+    return replace(blocked, until=verdict.until, unwatched=verdict.unwatched)
 
 
 def _judge_targets(

@@ -1,0 +1,269 @@
+"""Tests of what is asked again of an answer: the names and addresses inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from copdns.judge import Facts, Rebinding, in_home, judge
+from copdns.model import Action, Closure, Grant, Match, Matcher, Profile, Reason, Timing, Verdict
+from copdns.policy import Policy, decide
+from copdns.records import A
+from tests.household import MIA, NOW, allow, block, policy
+
+OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
+RULED = Verdict(Action.ALLOW, Reason.RULE, 10)
+GRANTED = Verdict(Action.ALLOW, Reason.GRANTED, 6)
+PROTECTED = Verdict(Action.ALLOW, Reason.PROTECTED, 4)
+HELP = replace(PROTECTED, unwatched=True)
+SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
+REWRITTEN = Verdict(Action.REWRITE, Reason.LOCAL, 2)
+
+CLOSED: Profile = replace(
+    MIA, categories=frozenset({"games"}), services=frozenset({"tube"}), bypass=True
+)
+
+
+def closed(*rules: str, **lists: object) -> Policy:
+    """Return a policy with something at every step that a target can meet."""
+    return policy(
+        CLOSED,
+        block("ruled.example"),
+        *(block(each) for each in rules),
+        legal=["banned.example"],
+        security={"malware": ["malware.example"]},
+        bypass=["vpn.example"],
+        services={"tube": ["tube.example"]},
+        categories={"games": ["games.example"]},
+        protected={"connectivity": ["portal.example", "portal.games.example"]},
+        **lists,
+    )
+
+
+def targets(*names: str) -> Facts:
+    return Facts(targets=names)
+
+
+def addresses(*texts: str) -> Facts:
+    packed = tuple(ip_address(each).packed for each in texts)
+    return Facts(addresses=packed, home=tuple(filter(in_home, packed)))
+
+
+def judged(
+    made: Policy, facts: Facts, verdict: Verdict = OPEN, rebinding: Rebinding | None = None
+) -> tuple[str, str] | None:
+    """Return the reason of a block, and the target that made it."""
+    found = judge(made, rebinding or Rebinding(), "a.example", verdict, facts, NOW)
+    return None if found is None else (str(found.reason), found.via)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("banned.example", "legal"),
+        ("malware.example", "security"),
+        ("ruled.example", "rule"),
+        ("vpn.example", "bypass"),
+        ("tube.example", "service"),
+        ("www.games.example", "category"),
+    ],
+)
+def test_an_answer_is_blocked_for_a_name_that_it_points_to(target: str, reason: str) -> None:
+    assert judged(closed(), targets("cdn.example", target)) == (reason, target)
+
+
+def test_the_first_target_that_is_blocked_says_why() -> None:
+    assert judged(closed(), targets("games.example", "malware.example")) == (
+        "category",
+        "games.example",
+    )
+
+
+def test_an_answer_with_innocent_names_and_addresses_passes() -> None:
+    facts = replace(addresses("198.51.100.1"), targets=("cdn.example",))
+    assert judged(closed(), facts) is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "still"),
+    [
+        (OPEN, {"legal", "security", "rule", "bypass", "service", "category"}),
+        (SAFE, {"legal", "security", "rule", "bypass", "service", "category"}),
+        (RULED, {"legal", "security"}),  # a person vouches for the name, not for malware
+        (GRANTED, {"legal", "security"}),
+        (REWRITTEN, {"legal", "security"}),
+        (PROTECTED, {"legal"}),
+    ],
+)
+def test_who_vouched_for_the_name_asked_vouched_for_where_it_leads(
+    verdict: Verdict, still: set[str]
+) -> None:
+    names = ("banned", "malware", "ruled", "vpn", "tube", "games")
+    found = [judged(closed(), targets(f"{each}.example"), verdict) for each in names]
+    assert {each[0] for each in found if each is not None} == still
+
+
+def test_a_protected_target_is_never_the_reason_of_a_block() -> None:
+    assert judged(closed(), targets("portal.games.example")) is None
+
+
+def test_a_rule_that_allows_a_target_is_asked_before_the_lists() -> None:
+    made = policy(CLOSED, allow("cdn.games.example"), categories={"games": ["games.example"]})
+    assert judged(made, targets("cdn.games.example")) is None
+    assert judged(made, targets("games.example")) == ("category", "games.example")
+
+
+def test_a_block_through_a_target_denies_nothing_below_the_name_asked() -> None:
+    found = judge(closed(), Rebinding(), "a.example", OPEN, targets("banned.example"), NOW)
+    assert found is not None
+    assert not found.nothing_below
+
+
+def test_time_is_asked_of_the_name_asked_only() -> None:
+    closure = Closure(Reason.SCHEDULE, NOW - 60, NOW + 60, frozenset({"games"}))
+    made = policy(MIA, timing=Timing(closures=(closure,)), categories={"games": ["games.example"]})
+    assert judged(made, targets("games.example")) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "address", "blocked"),
+    [
+        (["198.51.100.0/24"], "198.51.100.9", True),
+        (["198.51.100.0/24"], "203.0.113.9", False),
+        (["198.51.100.9/32"], "198.51.100.9", True),
+        (["2001:db8:1::/48"], "2001:db8:1::9", True),
+        (["198.51.100.0/24"], "::ffff:198.51.100.9", True),  # the same address, written in IPv6
+    ],
+)
+def test_an_address_rule_blocks_answers_in_its_network(
+    rules: list[str], address: str, blocked: bool
+) -> None:
+    found = judged(policy(MIA, *map(block, rules)), addresses("203.0.113.1", address))
+    assert found == (("address", "") if blocked else None)
+
+
+def test_of_two_address_rules_the_longer_prefix_counts_and_then_the_one_that_allows() -> None:
+    made = policy(
+        MIA,
+        block("198.51.100.0/24"),
+        allow("198.51.100.128/25"),
+        block("198.51.100.200/32"),
+        allow("198.51.100.200/32", "mia"),
+    )
+    for last, blocked in ((9, True), (129, False), (200, False)):
+        assert bool(judged(made, addresses(f"198.51.100.{last}"))) is blocked
+
+
+@pytest.mark.parametrize(
+    ("verdict", "blocked"),
+    [(OPEN, True), (SAFE, True), (RULED, False), (GRANTED, False), (PROTECTED, False)],
+)
+def test_an_address_rule_does_not_take_back_what_a_person_opened(
+    verdict: Verdict, blocked: bool
+) -> None:
+    found = judged(policy(MIA, block("198.51.100.0/24")), addresses("198.51.100.9"), verdict)
+    assert bool(found) is blocked
+
+
+@pytest.mark.parametrize(
+    ("address", "offends"),
+    [
+        ("10.0.0.1", True),
+        ("192.168.1.1", True),
+        ("172.16.0.1", True),
+        ("172.32.0.1", False),
+        ("127.0.0.1", True),
+        ("169.254.1.1", True),
+        ("100.64.0.1", True),
+        ("0.0.0.0", True),
+        ("198.51.100.1", False),
+        ("::1", True),
+        ("::", True),
+        ("fd00::1", True),
+        ("fe80::1", True),
+        ("febf::1", True),
+        ("fec0::1", False),
+        ("::ffff:192.168.1.1", True),
+        ("::ffff:198.51.100.1", False),
+        ("2001:db8::1", False),
+    ],
+)
+def test_an_outside_name_may_not_point_into_the_home(address: str, offends: bool) -> None:
+    found = judged(policy(MIA), addresses("198.51.100.1", address))
+    assert found == (("rebinding", "") if offends else None)
+
+
+@pytest.mark.parametrize("verdict", [OPEN, RULED, GRANTED, PROTECTED, SAFE, REWRITTEN])
+def test_nobody_can_vouch_for_an_address_inside_the_home(verdict: Verdict) -> None:
+    assert judged(policy(MIA), addresses("192.168.1.1"), verdict) == ("rebinding", "")
+
+
+@pytest.mark.parametrize(
+    ("rebinding", "offends"),
+    [
+        (Rebinding(enabled=False), False),
+        (Rebinding(allow=(ip_network("192.168.1.0/24"),)), False),
+        (Rebinding(allow=(ip_network("192.168.2.0/24"),)), True),
+        (Rebinding(names=("example",)), False),
+        (Rebinding(names=("b.example",)), True),
+    ],
+)
+def test_networks_and_domains_can_be_exempt_from_rebinding_protection(
+    rebinding: Rebinding, offends: bool
+) -> None:
+    assert bool(judged(policy(MIA), addresses("192.168.1.1"), OPEN, rebinding)) is offends
+
+
+def test_one_address_outside_what_is_exempt_spoils_the_answer() -> None:
+    rebinding = Rebinding(allow=(ip_network("192.168.1.0/24"),))
+    facts = addresses("192.168.1.1", "10.0.0.1")
+    assert judged(policy(MIA), facts, OPEN, rebinding) == ("rebinding", "")
+
+
+def test_an_upstream_that_says_it_blocked_is_believed() -> None:
+    assert judged(policy(MIA), Facts(filtered=True)) == ("upstream_filtered", "")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        Facts(filtered=True),
+        targets("banned.example"),
+        addresses("192.168.1.1"),
+    ],
+)
+def test_what_is_withheld_of_a_help_name_leaves_no_trace_either(facts: Facts) -> None:
+    found = judge(closed(), Rebinding(), "a.example", HELP, facts, NOW)
+    assert found is not None
+    assert found.unwatched
+
+
+def test_names_speak_before_addresses_and_our_own_reasons_before_the_upstreams() -> None:
+    made = closed("198.51.100.0/24")
+    everything = replace(
+        addresses("198.51.100.1", "192.168.1.1"), targets=("games.example",), filtered=True
+    )
+    order: list[tuple[str, Callable[[Facts], Facts]]] = [
+        ("category", lambda facts: replace(facts, targets=())),
+        ("address", lambda facts: replace(facts, addresses=())),
+        ("rebinding", lambda facts: replace(facts, home=())),
+        ("upstream_filtered", lambda facts: replace(facts, filtered=False)),
+    ]
+    for reason, less in order:
+        found = judged(made, everything)
+        assert found is not None
+        assert found[0] == reason
+        everything = less(everything)
+    assert judged(made, everything) is None
+
+
+def test_a_block_inside_an_answer_ends_when_the_permission_for_the_name_does() -> None:
+    grant = Grant(Matcher("a.example", Match.SUBTREE), NOW - 60, NOW + 60, NOW - 60)
+    made = policy(CLOSED, timing=Timing(grants=(grant,)), security={"malware": ["m.example"]})
+    allowed = decide(made, "a.example", A, NOW)
+    found = judge(made, Rebinding(), "a.example", allowed, targets("m.example"), NOW)
+    assert found is not None
+    assert found.until == NOW + 60
