@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import dnslib
 
-from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, NotAQueryError, WireError
+from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.message import Answer, read_answer
 from copdns.model import BlockMode, LocalAnswer, Record, Verdict
 from copdns.names import from_wire, to_wire
@@ -40,6 +40,7 @@ from copdns.records import (
     QR,
     QUESTION_TAIL,
     RA,
+    RCODE,
     RD,
     SOA,
     TC,
@@ -281,9 +282,10 @@ def answer_reply(
     body: `Answer.body` with its TTLs as they are now.
     """
     bits = AD if answer.ad and (query.key.do or query.flags & AD) else 0  # RFC 6840 section 5.8
-    return _reply(
-        message_id, query, answer.rcode, answer.counts, body, ede, bits, answer.additional_at
-    )
+    rcode = answer.rcode
+    if rcode > RCODE and query.edns is None:
+        rcode = SERVFAIL  # its upper bits stand in the OPT record that this client does not get
+    return _reply(message_id, query, rcode, answer.counts, body, ede, bits, answer.additional_at)
 
 
 def _fitted(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
@@ -361,7 +363,7 @@ def _reply(
 
     additional_at: where in the body the additional section begins; None: it has none.
     """
-    flags = QR | RA | bits | query.flags & (RD | CD) | rcode & 0xF
+    flags = QR | RA | bits | query.flags & (RD | CD) | rcode & RCODE
     answers, authorities, additionals = counts
     opt = b""
     if query.edns is not None:
