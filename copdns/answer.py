@@ -218,8 +218,9 @@ class Resolver:
         answer, ede = kept.answer, None
         body = kept.body(moment.mono, _ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
+            ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
-                answer = rewritten(query, verdict.target, replace(answer, body=body), REWRITE_TTL)
+                answer = rewritten(query, verdict.target, replace(answer, body=body), ttl)
             except WireError:
                 return plain_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
             body, ede = answer.body, ede_of(verdict)
