@@ -331,7 +331,9 @@ def rewritten(query: Query, target: str, answer: Answer, max_ttl: int) -> Answer
         message = bytes(made.pack())
     except Exception as error:  # dnslib lets UnicodeError and others pass
         raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
-    return replace(read_answer(message), rcode=answer.rcode, ad=False, ttl=0)
+    again = read_answer(message)
+    facts = replace(again.facts, filtered=answer.facts.filtered)  # what no record shows
+    return replace(again, rcode=answer.rcode, ad=False, ttl=0, facts=facts)
 
 
 def _message(qname: str, query: Query, answer: Answer) -> bytes:

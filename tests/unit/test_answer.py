@@ -12,7 +12,7 @@ from copdns.model import (
     Reason,
     Timing,
 )
-from tests.fakes import FakeUpstream
+from tests.fakes import FILTERED, FakeUpstream
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, family
 
@@ -38,3 +38,12 @@ def test_an_empty_rewrite_is_kept_no_longer_than_a_child_keeps_anything() -> Non
     home = Home(house, upstream=FakeUpstream({"homepage.example": "198.51.100.7"}))
     assert home.ask("mia", "start.example", "AAAA").ttls == [60]
     assert home.ask("ada", "start.example", "AAAA").ttls == [300]
+
+
+def test_an_upstream_that_filters_the_target_of_a_rewrite_is_found_out() -> None:
+    house = family(rewrites=(NameRewrite(Matcher("start.example"), "homepage.example"),))
+    reply = Home(house, upstream=FakeUpstream({"homepage.example": FILTERED})).ask(
+        "mia", "start.example"
+    )
+    assert reply.verdict.reason is Reason.UPSTREAM_FILTERED
+    assert reply.ede == (35, "upstream_filtered: blocked by the upstream resolver")
