@@ -199,9 +199,14 @@ class Resolver:
             key = _key(key, policy, verdict)
         if arrived is not None and arrived.key == key:
             return arrived.kept
-        kept = self._cache(verdict.unwatched).get(key, moment.mono)
-        if not verdict.unwatched:
-            self._recorder.looked_up(found=kept is not None)
+        if verdict.unwatched:
+            kept = self._unwatched_cache.get(key, moment.mono)
+        else:
+            kept = self.cache.get(key, moment.mono)
+            if kept is not None:
+                self._recorder.found()
+            else:
+                self._recorder.missed()
         return kept or Missing(key, verdict.reason is Reason.PROTECTED, verdict.unwatched)
 
     def _given(

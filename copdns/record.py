@@ -5,7 +5,7 @@ A look-up of a help name passes through here and changes nothing at all.
 
 from __future__ import annotations
 
-from copdns.keep import counted, kept
+from copdns.keep import ROUNDED, counted, kept
 from copdns.live import Client
 from copdns.metrics import Counters
 from copdns.model import Action, Asker, PrivacyMode, Verdict
@@ -14,6 +14,8 @@ from copdns.recent import Recent
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
 from copdns.wire import Query
+
+NOTED = 20_000  # rows of the last five minutes that are remembered at most
 
 
 class Tallied:
@@ -40,16 +42,19 @@ class Recorder:
         self._log = log
         # By the identities of policy and verdict, which hash faster than what they hold.
         self._tally: dict[tuple[int, int], Tallied] = {}
+        self._window = 0
+        self._noted: set[tuple[str, str, str, int, str]] = set()
 
     def malformed(self) -> None:
         self._counters.malformed += 1
 
-    def looked_up(self, *, found: bool) -> None:
-        """Count a look into the cache."""
-        if found:
-            self._counters.cache_hits += 1
-        else:
-            self._counters.cache_misses += 1
+    def found(self) -> None:
+        """Count an answer that was in the cache."""
+        self._counters.cache_hits += 1
+
+    def missed(self) -> None:
+        """Count a question that an upstream has to be asked for."""
+        self._counters.cache_misses += 1
 
     def told(
         self,
@@ -81,6 +86,8 @@ class Recorder:
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
+        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, query, verdict, now):
+            return
         row = kept(
             mode,
             client.household,
@@ -93,6 +100,21 @@ class Recorder:
         )
         if row is not None:
             self._log.add(row)
+
+    def _is_news(self, policy: Policy, query: Query, verdict: Verdict, now: float) -> bool:
+        """Tell whether a row would say more than one that these five minutes have already.
+
+        An app that asks for a blocked name again and again would fill the log, and tell more of
+        a child's day than anybody needs.
+        """
+        window = int(now) // ROUNDED
+        if window != self._window or len(self._noted) >= NOTED:
+            self._window, self._noted = window, set()
+        row = policy.household, policy.profile, query.qname, query.qtype, verdict.rule + verdict.via
+        if row in self._noted:
+            return False
+        self._noted.add(row)
+        return True
 
     def pass_on(self, now: float) -> None:
         """Give what was tallied to the counters and to the log, under the hour that it is.
