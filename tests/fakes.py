@@ -60,7 +60,7 @@ class FakeLog:
 
 Script = Mapping[str, object]
 """What an upstream says, by name: an address or several, `no such name`, `silence`, `filtered`,
-or rdata by type ({"CNAME": "b.example.", "ttl": 60}); see `_by_type`."""
+or rdata by type: {"CNAME": "b.example."}, where "ttl" and "filtered" (true) can stand too."""
 
 
 class FakeUpstream:
@@ -124,11 +124,10 @@ def reply_of(script: Script, qname: str, qtype: int) -> bytes | None:
         if said == NO_SUCH_NAME:
             reply.set_rcode(dns.rcode.NXDOMAIN)
             break
-        if said == FILTERED:
+        by_type = {} if said == FILTERED else _by_type(said)
+        if said == FILTERED or by_type.get(FILTERED):
             ede = dns.edns.EDEOption(dns.edns.EDECode.FILTERED, "not for children")
             reply.use_edns(0, options=[ede])
-            break
-        by_type = _by_type(said)
         rtype = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(qtype))
         if rtype not in by_type and "CNAME" in by_type:
             _add(reply, name, "CNAME", by_type)
