@@ -153,12 +153,13 @@ def _facts(
     )
     if len(targets) > MAX_TARGETS:
         raise WireError("an answer points to more names than can be judged")
-    null = filtering and any(not any(packed) for packed in addresses)
+    # From an upstream that blocks so, 0.0.0.0 is no way into the home.
+    nulls = {packed for packed in addresses if filtering and not any(packed)}
     return Facts(
         targets=tuple(dict.fromkeys(target for target in targets if target)),
         addresses=tuple(addresses),
-        home=tuple(packed for packed in addresses if in_home(packed)),
-        filtered=null or not _FILTER_CODES.isdisjoint(edes),
+        home=tuple(packed for packed in addresses if packed not in nulls and in_home(packed)),
+        filtered=bool(nulls) or not _FILTER_CODES.isdisjoint(edes),
     )
 
 

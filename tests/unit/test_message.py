@@ -169,6 +169,7 @@ def test_made_up_addresses_tell_of_filtering_only_where_that_is_known(
     record = address if address == WWW else f"www.example. 300 IN {address}"
     wire = reply_to(query(), record)
     assert read_answer(wire, filtering=True).facts.filtered is null
+    assert not read_answer(wire, filtering=True).facts.home
     assert not read_answer(wire).facts.filtered
 
 
