@@ -6,7 +6,9 @@ one starts fast.  What goes wrong on purpose (`CopdnsError`) is told in its own 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -41,7 +43,11 @@ def _load(name: str) -> click.Command:
     return command
 
 
-@click.group(cls=TellingGroup, commands=Commands(COMMANDS, _load))
+@click.group(
+    cls=TellingGroup,
+    commands=Commands(COMMANDS, _load),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "-c",
     "--config",
@@ -65,4 +71,7 @@ def main(context: click.Context, file: Path | None, data: Path | None) -> None:
     Try:  copdns check games.example --profile mia
           copdns rule add allow chess.example --profile mia --note "For the club."
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter gets a stand-in
+            stream.reconfigure(errors="backslashreplace")
     context.obj = Options(file, data)

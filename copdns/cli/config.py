@@ -22,17 +22,17 @@ def config() -> None:
 @json_option
 @pass_options
 def check(options: Options, as_json: bool) -> None:
-    """Read the settings as `run` would, and tell every mistake with its place.
+    """Tell every mistake in the settings.
 
-    The lists that they name are read too, and before the first start the household file.  With
-    --json the settings are printed as they are in force, environment included.  The exit code is
-    78 when there is a mistake.
+    They are read as `run` reads them.  The lists that they name are read too, and before the first
+    start the household file.  With --json the settings are printed as they are in force,
+    environment included.  The exit code is 78 when there is a mistake.
 
     \b
     Example:  copdns -c /etc/copdns/copdns.yaml config check
     """
     home = Home(options.settings())
-    if not home.is_stored:
+    if not home.has_database:
         _ = home.household  # later changes to its file do nothing, so nor do mistakes in it
     broken = [(each.info.slug, each.error) for each in home.library.statuses if each.error]
     if as_json:
@@ -67,7 +67,7 @@ def _values(value: object) -> object:
 
 @config.command()
 def schema() -> None:
-    """Print what may stand in the settings file, as a JSON schema for editors.
+    """Print what can be set, as a JSON schema.
 
     \b
     Example:  copdns config schema > copdns.schema.json

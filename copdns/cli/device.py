@@ -16,7 +16,7 @@ from copdns.household import add_device, remove_device
 
 @click.group()
 def device() -> None:
-    """Say which device belongs to whom; it is known by its address."""
+    """Say which device belongs to whom."""
 
 
 @device.command()
@@ -32,10 +32,10 @@ def device() -> None:
 @click.option("--name", metavar="TEXT", default="", help="What people call it.")
 @pass_home
 def add(home: Home, device: str, addresses: tuple[str, ...], profile: str, name: str) -> None:
-    """Add a device, known by one or more addresses or networks.
+    """Add a device, known by its addresses.
 
-    Of two networks that hold an address the smaller one decides.  ID is a short word of your own,
-    in small letters.
+    An ADDRESS may be a network, such as 192.168.1.0/28.  Of two networks that hold an address the
+    smaller one decides.  ID is a short word of your own, in small letters.
 
     \b
     Example:  copdns device add mia-tablet 192.168.1.20 --profile mia --name "Mia's tablet"
@@ -48,7 +48,7 @@ def add(home: Home, device: str, addresses: tuple[str, ...], profile: str, name:
 @click.argument("device", metavar="ID")
 @pass_home
 def remove(home: Home, device: str) -> None:
-    """Remove a device; from then on it counts as unknown.
+    """Remove a device, which counts as unknown then.
 
     \b
     Example:  copdns device remove mia-tablet

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import click
 
-from copdns.cli import doctor_household, doctor_machine, doctor_upstreams
 from copdns.cli.base import json_option
 from copdns.cli.finding import Check, Finding, Status, fail
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe
 from copdns.errors import EXIT_FAILED, CopdnsError
 
-CHECKS: tuple[tuple[str, Check], ...] = (
-    ("ports", doctor_machine.ports),
-    ("upstreams", doctor_upstreams.upstreams),
-    ("clock", doctor_machine.clock),
-    ("databases", doctor_machine.databases),
-    ("lists", doctor_household.lists),
-    ("household", doctor_household.references),
-    ("devices", doctor_household.told_apart),
-)
-
 
 @click.command()
 @json_option
 @pass_home
 def doctor(home: Home, as_json: bool) -> None:
-    """Look for what does not work, and say what it means and what to do.
+    """Look for what does not work.
 
-    Looked at are the ports, the upstreams (each is asked, also whether it blocks names that must
-    stay open), the clock, the databases and their disk, the lists, and whether devices are told
-    apart.  Nothing is sent but to your upstreams and to this machine.  The exit code is 1 when
-    something does not work.
+    Each finding says what it means and what to do.  Looked at are the ports, the upstreams (each
+    is asked, also whether it blocks names that must stay open), the clock, the databases and their
+    disk, the lists, and whether devices are told apart.  Nothing is sent but to your upstreams and
+    to this machine.  The exit code is 1 when something does not work.
 
     \b
     Example:  copdns doctor
@@ -51,10 +40,25 @@ def doctor(home: Home, as_json: bool) -> None:
 def examined(home: Home) -> list[Finding]:
     """Return what all checks find; one that cannot go on is a finding itself, told once."""
     found: dict[str, Finding] = {}
-    for about, check in CHECKS:
+    for about, check in _checks():
         try:
             for each in check(home):
                 found[each.what] = each
         except CopdnsError as error:
             found.setdefault(str(error), fail(about, str(error), "mend that, and ask again"))
     return list(found.values())
+
+
+def _checks() -> tuple[tuple[str, Check], ...]:
+    # Here, because they import the server, and the help of copdns need not wait for that.
+    from copdns.cli import doctor_household, doctor_machine, doctor_upstreams
+
+    return (
+        ("ports", doctor_machine.ports),
+        ("upstreams", doctor_upstreams.upstreams),
+        ("clock", doctor_machine.clock),
+        ("databases", doctor_machine.databases),
+        ("lists", doctor_household.lists),
+        ("household", doctor_household.references),
+        ("devices", doctor_household.told_apart),
+    )

@@ -77,6 +77,10 @@ class Home:
         return build(None, self.library, defaults, [self.household], at)
 
     @property
+    def has_database(self) -> bool:
+        return (self.folder / FILE).exists()
+
+    @property
     def is_stored(self) -> bool:
         return self._stored() is not None
 
@@ -85,7 +89,7 @@ class Home:
             household_id = await _only(store)
             return await store.household(household_id) if household_id else None
 
-        return self._with_store(read) if (self.folder / FILE).exists() else None
+        return self._with_store(read) if self.has_database else None
 
     def _first(self) -> Household:
         if not self.settings.household:

@@ -14,7 +14,7 @@ from copdns.cli.describe import device_json, profile_json, rule_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, pairs, plain, print_json, table, utc
 from copdns.cli.params import complete_profile
-from copdns.errors import HouseholdError
+from copdns.errors import ConfigError, HouseholdError
 from copdns.household import set_household
 from copdns.household_check import no_such
 from copdns.household_file import dump, parse
@@ -25,7 +25,7 @@ STDIO = "-"
 
 @click.group()
 def household() -> None:
-    """See, save and replace the whole household: its people, devices and rules."""
+    """See, save and replace the whole household."""
 
 
 @household.command()
@@ -82,21 +82,29 @@ def _as_json(home: Home) -> dict[str, object]:
 @click.argument("file", metavar="FILE")
 @pass_home
 def import_(home: Home, file: str) -> None:
-    """Put the household of a FILE in the place of the one that is stored; - reads from stdin.
+    """Replace the household by a FILE; - is stdin.
 
-    All of it is replaced: who or what is not in the file is gone.  What was logged and who changed
+    Who or what is not in the file is gone.  What was logged and who changed
     what stays.  A file with a mistake changes nothing.  A lower age band and a full log keep to
     their announcement, as always.
 
     \b
     Example:  copdns household import household.yaml
     """
-    text = sys.stdin.read() if file == STDIO else read_text(Path(file), "name a household file")
-    found = parse(text, "stdin" if file == STDIO else file, home.known)
+    name = "stdin" if file == STDIO else file
+    text = _stdin() if file == STDIO else read_text(Path(file), "name a household file")
+    found = parse(text, name, home.known)
     if home.is_stored:
-        home.change(f"imported from {'stdin' if file == STDIO else file}", _replacing(found))
+        home.change(f"imported from {name}", _replacing(found))
     else:
         home.create(found)
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise ConfigError("stdin: is no text; save it as UTF-8") from None
 
 
 def _replacing(found: Household) -> Callable[[Household], Household]:
@@ -115,17 +123,17 @@ def _replacing(found: Household) -> Callable[[Household], Household]:
 @click.argument("file", metavar="FILE", default=STDIO)
 @pass_home
 def export(home: Home, file: str) -> None:
-    """Write the household to a FILE that `import` takes back; - writes to stdout.
+    """Write the household to a FILE; - is stdout.
 
-    It holds people, devices and rules, and nothing that anybody looked up.  A FILE can be read by
-    its owner only.
+    `import` takes it back.  It holds people, devices and rules, and nothing that anybody looked up.
+    A FILE can be read by its owner only.
 
     \b
     Example:  copdns household export household.yaml
     """
     text = dump(home.household)
     if file == STDIO:
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal speaks
     else:
         _write(Path(file), text)
 
@@ -192,11 +200,17 @@ def set_(
 
 
 @household.command()
-@click.option("--limit", default=20, help="How many changes to show at most; 20 by default.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    help="How many changes to show at most; 20 by default.",
+)
 @json_option
 @pass_home
 def history(home: Home, limit: int, as_json: bool) -> None:
-    """Show who changed what in the household, the newest change last.
+    """Show who changed what, the newest last.
 
     \b
     Example:  copdns household history --limit 5

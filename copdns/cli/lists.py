@@ -31,7 +31,7 @@ _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 
 @click.group()
 def lists() -> None:
-    """See which lists of names there are, and what they hold."""
+    """See which lists there are, and what they hold."""
 
 
 @lists.command()
@@ -39,10 +39,10 @@ def lists() -> None:
 @json_option
 @pass_home
 def status(home: Home, every: bool, as_json: bool) -> None:
-    """Show every list: what it is about, its licence and size, and whether all of it is in force.
+    """Show every list, and whether it is in force.
 
-    Lines that were not used are counted by reason; docs/lists.md explains the reasons.  With
-    --json all lists are shown.
+    Shown are what it is about, its size, licence and version.  Lines that were not used are counted
+    by reason; docs/lists.md explains the reasons.  With --json all lists are shown.
 
     \b
     Example:  copdns lists status
@@ -102,9 +102,10 @@ def _status_json(status: ListStatus) -> dict[str, object]:
 @json_option
 @pass_home
 def search(home: Home, name: str, as_json: bool) -> None:
-    """Say which lists, services and protected groups hold a NAME, and by which entry.
+    """Say which lists hold a NAME, by which entry.
 
-    Whether that blocks anybody is another question: `copdns check NAME` answers it.
+    Services, protected groups and signals are lists too.  Whether that blocks anybody is another
+    question: `copdns check NAME` answers it.
 
     \b
     Example:  copdns lists search www.tiktok.com

@@ -36,6 +36,7 @@ _HEADERS = ("when", "profile", "device", "name", "type", "what", "why")
 @profile_option("Only those of one person.")
 @click.option(
     "--limit",
+    metavar="N",
     type=click.IntRange(0, 100_000),
     default=100,
     help="How many of the newest to show at most; 100 by default.",
@@ -137,6 +138,7 @@ def _known(home: Home, profile: str) -> None:
 @profile_option("Only those of one person.")
 @click.option(
     "--days",
+    metavar="N",
     type=click.IntRange(1, 366),
     default=1,
     help="How many days to look back; 1 by default.",
@@ -144,7 +146,9 @@ def _known(home: Home, profile: str) -> None:
 @json_option
 @pass_home
 def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
-    """Show how many look-ups there were, by person, hour and category; no names.
+    """Show how many look-ups there were, no names.
+
+    They are counted by person, hour and category.
 
     \b
     Example:  copdns log counts --profile mia --days 7
@@ -180,9 +184,9 @@ def _count_json(key: CountKey, n: int) -> dict[str, object]:
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
 @pass_home
 def erase(home: Home, profile: str, yes: bool) -> None:
-    """Delete all that is kept of one person's look-ups: names and counts, at once and for good.
+    """Delete what is kept of a person's look-ups.
 
-    Rules and devices stay.  It works while copdns runs.
+    Names and counts go at once and for good.  Rules and devices stay.  It works while copdns runs.
 
     \b
     Example:  copdns log erase mia

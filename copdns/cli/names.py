@@ -21,7 +21,7 @@ from copdns.household import (
 
 @click.group()
 def local() -> None:
-    """Give names of this house their addresses, such as that of the printer."""
+    """Give names of this house their addresses."""
 
 
 @local.command("add")
@@ -29,7 +29,9 @@ def local() -> None:
 @click.argument("addresses", metavar="ADDRESS...", type=ADDRESS, nargs=-1, required=True)
 @pass_home
 def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
-    """Give a NAME its addresses, in place of those it had; names below it do not exist.
+    """Give a NAME its addresses.
+
+    They take the place of those it had; names below it do not exist.
 
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
@@ -89,7 +91,7 @@ def rewrite_add(home: Home, name: str, target: str) -> None:
 @click.argument("name", metavar="NAME", type=MATCHER)
 @pass_home
 def rewrite_remove(home: Home, name: str) -> None:
-    """Let a name be answered with its own data again.
+    """Answer a NAME with its own data again.
 
     \b
     Example:  copdns rewrite remove start.example
@@ -115,7 +117,7 @@ def rewrite_list(home: Home, as_json: bool) -> None:
 
 @click.group()
 def split() -> None:
-    """Ask other upstreams for a domain, such as an employer's."""
+    """Ask other upstreams for some domains."""
 
 
 @split.command("add")
@@ -123,7 +125,9 @@ def split() -> None:
 @click.argument("upstreams", metavar="UPSTREAM...", type=UPSTREAM, nargs=-1, required=True)
 @pass_home
 def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
-    """Ask these UPSTREAMs (address, or address:port) for a DOMAIN and all below it.
+    """Ask these UPSTREAMs for a DOMAIN.
+
+    All names below it are meant too.  An UPSTREAM is an address, or address:port.
 
     \b
     Example:  copdns split add office.example 192.168.9.1

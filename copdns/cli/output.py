@@ -20,7 +20,8 @@ _LATEST = 253_370_764_800  # the year 9999: a year more would overflow in some z
 
 def print_json(value: object) -> None:
     """Print one JSON document; values of the model become texts, lists and objects."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    click.echo(text.encode())  # JSON is UTF-8, whatever the terminal speaks (RFC 8259 section 8.1)
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from copdns.privacy import default_mode
 
 @click.group()
 def profile() -> None:
-    """See and change the people of the household, and what applies to each."""
+    """See and change people, and what applies to them."""
 
 
 profile.add_command(set_)
@@ -58,9 +58,10 @@ def list_(home: Home, as_json: bool) -> None:
 @json_option
 @pass_home
 def show(home: Home, profile: str, as_json: bool) -> None:
-    """Show everything that applies to one person, and what is kept of their look-ups.
+    """Show everything that applies to one person.
 
-    `guest` is the built-in profile of devices that nobody named.
+    That includes what was announced, and what is kept of their look-ups.  `guest` is the built-in
+    profile of devices that nobody named.
 
     \b
     Example:  copdns profile show mia
@@ -107,7 +108,7 @@ def add(
 @click.argument("profile", metavar="ID", shell_complete=complete_profile)
 @pass_home
 def remove(home: Home, profile: str) -> None:
-    """Remove a person, with the rules that are only theirs.
+    """Remove a person, and their rules.
 
     Devices must belong to others before.  What was logged stays until it is too old; `copdns log
     erase ID` deletes it at once.

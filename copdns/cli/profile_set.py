@@ -1,9 +1,8 @@
-"""`copdns profile set`: from options to the fields of a profile."""
+"""`copdns profile set`: its options; what they mean stands in `profile_edit`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -11,18 +10,8 @@ import click
 from copdns.cli.base import BAND, ID, AnyCommand, Read
 from copdns.cli.home import Home, pass_home
 from copdns.cli.params import profile_argument
-from copdns.errors import HouseholdError
-from copdns.household import set_profile
-from copdns.household_check import Known, no_such
-from copdns.library import bundled_presets
-from copdns.model import Band, BlockMode, Contact, Default, FullLog, Household, PrivacyMode, Profile
-from copdns.presets import Preset, apply
-from copdns.privacy import request_full
-
-YOUTUBE = "youtube"
-OFF = "off"
-DAYS = 7  # of a full log, unless fewer are asked for
-BY_BAND = "band"  # as a TTL: what fits the age
+from copdns.cli.profile_edit import BY_BAND, OFF, Wanted, edit_for
+from copdns.model import BlockMode, Contact, Default, PrivacyMode
 
 
 def _on_or_off(text: str) -> bool:
@@ -41,156 +30,12 @@ def _engine_and_mode(text: str) -> tuple[str, str]:
 def _max_ttl(text: str) -> int | str:
     if text == BY_BAND:
         return text
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 86_400):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 86_400):
         raise ValueError(f"{text!r}: write seconds from 1 to 86400, or `{BY_BAND}`")
     return int(text)
 
 
 _SWITCH = Read("on|off", _on_or_off)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the options of one call say; None and () are what nobody gave.
-
-    Of `thing` and `no_thing` the first is added to what the profile has, the second taken away.
-    """
-
-    name: str | None
-    band: str | None
-    preset: str | None
-    tag: tuple[str, ...]
-    no_tag: tuple[str, ...]
-    security: bool | None
-    category: tuple[str, ...]
-    no_category: tuple[str, ...]
-    service: tuple[str, ...]
-    no_service: tuple[str, ...]
-    contact: tuple[str, ...]
-    no_contact: tuple[str, ...]
-    safe_search: tuple[tuple[str, str], ...]
-    youtube: str | None
-    no_safe_search: bool | None
-    bypass: bool | None
-    canary: tuple[str, ...]
-    no_canary: tuple[str, ...]
-    default: str | None
-    block_mode: str | None
-    privacy: str | None
-    days: int | None
-    max_ttl: int | str | None
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """What was given, by the name of its option."""
-        values = ((each.name, getattr(self, each.name)) for each in fields(self))
-        return {name.replace("_", "-"): each for name, each in values if each not in (None, ())}
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {_words(value)}" for name, value in self.given.items())
-
-
-def _words(value: object) -> str:
-    match value:
-        case bool():
-            return "on" if value else "off"
-        case tuple():
-            return " ".join("=".join(e) if isinstance(e, tuple) else str(e) for e in value)
-    return str(value)
-
-
-def values_for(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]:
-    """Return the fields that change, by name; raise HouseholdError for what is not known."""
-    values = {
-        name: getattr(wanted, name)
-        for name in ("name", "security", "no_safe_search", "bypass")
-        if getattr(wanted, name) is not None
-    }
-    values |= _choices(wanted)
-    values |= _sets(profile, wanted, known)
-    if wanted.safe_search or wanted.youtube:
-        values["safe_search"] = _safe_search(profile, wanted)
-    if wanted.max_ttl is not None:
-        values["max_ttl"] = None if wanted.max_ttl == BY_BAND else wanted.max_ttl
-    return values
-
-
-def _choices(wanted: Wanted) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if wanted.default is not None:
-        values["default"] = Default(wanted.default)
-    if wanted.block_mode is not None:
-        values["block_mode"] = BlockMode(wanted.block_mode)
-    if wanted.band is not None:
-        values["band"] = Band(wanted.band)
-    if wanted.band is not None or wanted.preset is not None:
-        values["band_change"] = None  # whoever names an age takes an announced one back
-    if wanted.privacy is not None and wanted.privacy != PrivacyMode.FULL:
-        values |= {"privacy": PrivacyMode(wanted.privacy), "full_log": None}
-    return values
-
-
-def _sets(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]:
-    """Return the fields that hold several, with what is added and without what is taken away."""
-    contacts = [str(each) for each in Contact]
-    ways = (
-        ("tags", "tag", "tag", profile.tags),
-        ("categories", "category", "category", known.categories),
-        ("services", "service", "service", known.services),
-        ("contacts", "contact", "kind of contact", contacts),
-        ("canaries", "canary", "signal", known.canaries),
-    )
-    values = {}
-    for name, option, noun, there in ways:
-        more, less = getattr(wanted, option), getattr(wanted, f"no_{option}")
-        if more or less:
-            has = frozenset(map(str, getattr(profile, name)))
-            _refuse_unknown(noun, less, {*there, *has})
-            values[name] = (has | frozenset(more)) - frozenset(less)
-    if "contacts" in values:
-        values["contacts"] = frozenset(map(Contact, values["contacts"]))
-    return values
-
-
-def _refuse_unknown(noun: str, names: Iterable[str], there: Collection[str]) -> None:
-    """A slip of the pen must not pass for "it is open already"."""
-    for name in names:
-        if name not in there:
-            raise HouseholdError(no_such(noun, name, there))
-
-
-def _safe_search(profile: Profile, wanted: Wanted) -> tuple[tuple[str, str], ...]:
-    asked = dict(wanted.safe_search)
-    if wanted.youtube is not None:
-        asked[YOUTUBE] = wanted.youtube
-    modes = {**dict(profile.safe_search), **asked}
-    return tuple(sorted((engine, mode) for engine, mode in modes.items() if mode != OFF))
-
-
-def edit_for(
-    profile_id: str, wanted: Wanted, known: Known, history: tuple[FullLog, ...], now: int
-) -> Callable[[Household], Household]:
-    """Return the edit that a call means.  history: the full logs that the profile ever had."""
-    preset: Preset | None = bundled_presets()[Band(wanted.preset)] if wanted.preset else None
-
-    def edit(household: Household) -> Household:
-        old = household.profile(profile_id)
-        if old is None:
-            people = [each.id for each in household.profiles]
-            raise HouseholdError(no_such("profile", profile_id, people))
-        start = apply(preset, old) if preset else old
-        values = values_for(start, wanted, _with_own_services(known, household))
-        if wanted.privacy == PrivacyMode.FULL:
-            person = replace(start, **values)
-            values["full_log"] = request_full(person, history, now, wanted.days or DAYS)
-        return set_profile(household, profile_id, known, preset, **values)
-
-    return edit
-
-
-def _with_own_services(known: Known, household: Household) -> Known:
-    own = (each.slug for each in household.services)
-    return replace(known, services=known.services | frozenset(own))
 
 
 def _choice(
@@ -237,7 +82,9 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @_choice("--default", Default, "Names that nothing knows: allow, or only what rules allow.")
 @_choice("--block-mode", BlockMode, "How a blocked name is answered (docs/blocking.md).")
 @_choice("--privacy", PrivacyMode, "What is kept of look-ups; full is for some days only.")
-@click.option("--days", type=click.IntRange(1, 7), help="With --privacy full: for how long; 7.")
+@click.option(
+    "--days", metavar="N", type=click.IntRange(1, 7), help="With --privacy full: for how long; 7."
+)
 @click.option(
     "--max-ttl",
     metavar="SECONDS",
@@ -246,12 +93,12 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 )
 @pass_home
 def set_(home: Home, /, profile: str, **options: Any) -> None:
-    """Change what applies to one person; what is not named stays as it is.
+    """Change what applies to one person.
 
-    Options that can be given several times add to what there is; their --no- forms take away.
-    --privacy full keeps every name for some days.  It is possible once in 30 days, is announced a
-    day before from 13 on, and from 16 on the person has to agree on their own device; any other
-    mode ends it.
+    What is not named stays as it is.  Options that can be given several times add to what there is;
+    their --no- forms take away. --privacy full keeps every name for some days.  It is possible once
+    in 30 days, is announced a day before from 13 on, and from 16 on the person has to agree on
+    their own device; any other mode ends it.
 
     \b
     Example:  copdns profile set mia --category games --no-service roblox --youtube strict
@@ -262,5 +109,6 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
         raise click.UsageError("nothing to set: name at least one option")
     if wanted.days is not None and wanted.privacy != PrivacyMode.FULL:
         raise click.UsageError("--days belongs to --privacy full")
-    edit = edit_for(profile, wanted, home.known, home.full_logs(profile), home.now)
+    history = home.full_logs(profile) if wanted.privacy == PrivacyMode.FULL else ()
+    edit = edit_for(profile, wanted, home.known, history, home.now)
     home.change(f"profile {profile} set: {wanted}", edit)

@@ -44,6 +44,6 @@ def qtype_number(text: str) -> int:
     digits = name.removeprefix("TYPE")
     if name in _NUMBERS:
         return _NUMBERS[name]
-    if digits.isascii() and digits.isdigit() and 0 < int(digits[:6]) < 65536:
+    if digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536:
         return int(digits)
     raise ValueError(f"{text!r} is no record type; write one such as A, AAAA, HTTPS or TYPE65")

@@ -25,7 +25,10 @@ _tag_option = click.option(
 
 @click.group()
 def rule() -> None:
-    """Allow and block names yourself; your rules win over every list of content."""
+    """Allow and block names yourself.
+
+    Your rules win over every list but those of malware and phishing.
+    """
 
 
 @rule.command()
@@ -93,7 +96,9 @@ def _scope(profile: str, tag: str) -> str:
 @_tag_option
 @pass_home
 def remove(home: Home, which: str, profile: str, tag: str) -> None:
-    """Remove a rule, by its ID (`copdns rule list`) or by its TARGET as it was written.
+    """Remove a rule, by its ID or its TARGET.
+
+    IDs are those of `copdns rule list`.
 
     \b
     Example:  copdns rule remove r3

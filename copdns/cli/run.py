@@ -12,7 +12,7 @@ from copdns.cli.base import Options, pass_options
 @click.command()
 @pass_options
 def run(options: Options) -> None:
-    """Answer the questions of the household's devices, until stopped.
+    """Answer DNS queries, until stopped.
 
     Ctrl-C or SIGTERM stops it; SIGHUP reads the settings and lists again.  Changes to the
     household need neither: they are in force within a second.

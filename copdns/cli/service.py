@@ -15,7 +15,7 @@ from copdns.model import Contact
 
 @click.group()
 def service() -> None:
-    """See which services can be blocked by name, and define your own."""
+    """See which services there are, and define your own."""
 
 
 @service.command()
@@ -30,9 +30,10 @@ def service() -> None:
 )
 @pass_home
 def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: str) -> None:
-    """Define a service of your own by its names, written as in a rule.
+    """Define a service of your own by its names.
 
-    It blocks nothing by itself: `copdns profile set mia --service ID` does.
+    NAMEs are written as in a rule.  The service blocks nothing by itself: `copdns profile set mia
+    --service ID` does.
 
     \b
     Example:  copdns service add clubchat clubchat.example =voice.example --contact strangers
@@ -52,7 +53,9 @@ def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: s
 @click.argument("service", metavar="ID")
 @pass_home
 def remove(home: Home, service: str) -> None:
-    """Remove a service of your own that no profile blocks any more.
+    """Remove a service of your own.
+
+    No profile may block it any more.
 
     \b
     Example:  copdns service remove clubchat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ class Home:
 
     def call(self, *words: str, typed: str | None = None) -> Result:
         """Call copdns in this process; only SystemExit may end it."""
-        result = CliRunner().invoke(main, [*self.start, *words], input=typed)
+        octets = typed.encode(errors="surrogateescape") if typed is not None else None
+        result = CliRunner().invoke(main, [*self.start, *words], input=octets)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -75,11 +77,12 @@ class Home:
     def json(self, *words: str) -> Any:
         return json.loads(self.call(*words, "--json").stdout)
 
-    def process(self, *words: str) -> subprocess.Popen[str]:
-        """Start copdns as a process of its own."""
+    def process(self, *words: str, **variables: str) -> subprocess.Popen[str]:
+        """Start copdns as a process of its own, with further variables of the environment."""
         return subprocess.Popen(
             [sys.executable, "-m", "copdns", *self.start, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=os.environ | variables,
             text=True,
         )

@@ -84,6 +84,19 @@ def test_an_import_keeps_the_list_of_changes_and_the_full_logs_that_were(home: H
     assert "once in 30 days" in again.stderr
 
 
+def test_what_is_no_text_is_told(home: Home) -> None:
+    result = home.call("household", "import", "-", typed="\udcff\udcfe")
+    assert (result.exit_code, "stdin: is no text" in result.stderr) == (78, True)
+
+
+def test_a_terminal_that_lacks_letters_gets_stand_ins_and_a_file_all_of_them(home: Home) -> None:
+    home.ok("profile", "set", "mia", "--name", "Zo美")
+    shown = home.process("profile", "list", PYTHONIOENCODING="latin-1").communicate()
+    assert ("Zo\\u7f8e" in shown[0], shown[1]) == (True, "")
+    for words in (["household", "export"], ["profile", "list", "--json"]):
+        assert "Zo美" in home.process(*words, PYTHONIOENCODING="latin-1").communicate()[0]
+
+
 @pytest.mark.parametrize("file", ["no-such.yaml", "."])
 def test_a_file_that_cannot_be_read_is_told(home: Home, file: str) -> None:
     result = home.call("household", "import", file)

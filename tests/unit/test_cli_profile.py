@@ -113,6 +113,7 @@ def test_each_thing_can_be_taken_back(
         (["--safe-search", "google"], 2),
         (["--bypass", "yes"], 2),
         (["--max-ttl", "0"], 2),
+        (["--max-ttl", "086400999"], 2),
         (["--band", "8"], 2),
         (["--category", "gmaes"], 1),
         (["--no-category", "gmaes"], 1),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import structlog
 from click.testing import CliRunner
@@ -69,6 +72,54 @@ def test_a_short_command_imports_no_web_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield every command by the words that call it; groups too, but for those that do nothing."""
+    if not isinstance(command, click.Group) or (command.invoke_without_command and path):
+        yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from commands(below, f"{path} {name}".strip())
+
+
+EVERY = list(commands(main))
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
+def test_every_command_explains_itself_with_an_example(path: str, command: click.Command) -> None:
+    assert re.search(rf"Example:  copdns (-c \S+ )?(--data \S+ )?{path}\b", str(command.help))
+    shown = CliRunner().invoke(main, [*path.split(), "-h"])
+    assert shown.exit_code == 0
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+CHANGES = {"add", "remove", "set", "import", "erase", "run"}
+A_FILE_FOR_OTHERS = {"household export", "config schema"}
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
+def test_every_command_that_reads_speaks_json(path: str, command: click.Command) -> None:
+    if path.split()[-1] in CHANGES or path in A_FILE_FOR_OTHERS:
+        return
+    assert "--json" in [name for option in command.params for name in option.opts]
+
+
+def test_the_help_of_a_group_is_not_cut_short() -> None:
+    for path in ("", "profile", "device", "rule", "service", "household", "lists", "log"):
+        shown = CliRunner().invoke(main, [*path.split(), "-h"]).output
+        assert "..." not in shown.partition("Commands:")[2], path
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    copdns = f"{sys.executable} -m copdns --data {tmp_path}"
+    done = subprocess.run(
+        ["sh", "-c", f"{copdns} service list --json | head -c 1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[", "")
 
 
 @pytest.fixture

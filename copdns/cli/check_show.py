@@ -1,0 +1,168 @@
+"""A decision as `copdns check` shows it: every step, and the outcome."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import click
+
+from copdns.cli.home import Home
+from copdns.cli.output import aligned, local, safe, utc
+from copdns.cli.qtypes import qtype_name
+from copdns.errors import NXDOMAIN
+from copdns.live import Client
+from copdns.model import Action, Household, LocalAnswer, Reason, Verdict
+from copdns.names import display
+from copdns.policy import Explained
+from copdns.reasons import text_of
+
+THIS_MACHINE = "127.0.0.1"  # who is asked for when nobody is named
+
+_DONE = {
+    Action.ALLOW: "Allowed",
+    Action.LOCAL: "Answered by this machine",
+    Action.BLOCK: "Blocked",
+    Action.REFUSE: "Refused",
+    Action.REWRITE: "Answered with another name's data",
+}
+_LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
+
+
+class Case(NamedTuple):
+    """One question, whose it is, and what is decided.  address: "" where a profile was named."""
+
+    name: str
+    qtype: int
+    now: float
+    household: Household
+    client: Client
+    address: str
+    verdict: Verdict
+    steps: tuple[Explained, ...]
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def case_json(case: Case) -> dict[str, object]:
+    return {
+        "name": case.name,
+        "type": qtype_name(case.qtype),
+        "household": case.client.household,
+        "profile": case.client.policy.profile,
+        "device": case.client.device,
+        "client": case.address,
+        "at": utc(case.now),
+        "step": case.verdict.step,
+        **_verdict_json(case.verdict),
+        "until": utc(case.verdict.until),
+        "ttl": case.verdict.ttl,
+        "steps": [_step_json(each) for each in case.steps],
+    }
+
+
+def _step_json(step: Explained) -> dict[str, object]:
+    place = {"number": step.number, "title": step.title, "decides": step.decides}
+    if step.verdict is None:
+        return {**place, "action": None}
+    return {**place, **_verdict_json(step.verdict)}
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "action": verdict.action,
+        "reason": verdict.reason,
+        "text": text_of(verdict),
+        "category": verdict.category,
+        "service": verdict.service,
+        "list": verdict.list,
+        "list_version": verdict.list_version,
+        "rule": verdict.rule,
+        "via": verdict.via,
+        "target": verdict.target,
+    }
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def print_case(case: Case, home: Home, *, named: bool) -> None:
+    asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, asked by {_who(case)}"
+    click.echo(asked)
+    if not named:
+        click.echo(f"(nobody was named, so {THIS_MACHINE} was taken: see --profile and --client)")
+    click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})\n")
+    for line in aligned([_row(each) for each in case.steps]):
+        click.echo(safe(line))
+    click.echo()
+    for line in _outcome(case, home):
+        click.echo(safe(line))
+
+
+def _who(case: Case) -> str:
+    client = case.client
+    profile = case.household.profile(client.policy.profile)
+    device = next((each for each in case.household.devices if each.id == client.device), None)
+    if not client.household:
+        return f"{case.address}, which is not served here"
+    who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
+    if device is not None:
+        return safe(f"{who} on {device.name}, {case.address}")
+    return safe(f"{who}, {case.address}, a device that nobody named" if case.address else who)
+
+
+def _row(step: Explained) -> tuple[str, str, str, str, str]:
+    mark = ">" if step.decides else ""
+    said = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
+    return (mark, f"{step.number:2}", step.title, *said)
+
+
+def _outcome(case: Case, home: Home) -> list[str]:
+    verdict = case.verdict
+    lines = [f"{_DONE[verdict.action]} at step {verdict.step}: {text_of(verdict)}"]
+    lines += [f"  matched by {verdict.rule}"] if verdict.rule else []
+    if verdict.list:
+        version = f", version {verdict.list_version}" if verdict.list_version else ""
+        lines.append(f"  list {verdict.list}{version}")
+    if verdict.target:
+        lines.append(f"  the data is that of {verdict.target}")
+    if verdict.local is not None:
+        lines.append(f"  the answer: {_local_text(verdict.local)}")
+    if verdict.until is not None:
+        lines.append(f"  until {local(verdict.until, case.household.timezone)}")
+    if verdict.blocks:
+        profile = case.household.profile(case.client.policy.profile)
+        mode = "nxdomain" if verdict.reason is Reason.LEGAL else case.client.policy.block_mode
+        lines.append(f"  answered in the block mode {mode}, kept for {verdict.ttl} s at most")
+        lines += _report(home, verdict.list)
+        lines += _way_out(case, profile.id if profile else "")
+    if verdict.action in (Action.ALLOW, Action.REWRITE):
+        lines.append(
+            "  What the answer then holds, names it leads to and addresses, is judged once more "
+            "when it comes."
+        )
+    return lines
+
+
+def _report(home: Home, slug: str) -> list[str]:
+    reports = [each.info.report for each in home.library.statuses if each.info.slug == slug]
+    return [f"  mistakes of the list are told to: {reports[0]}"] if any(reports) else []
+
+
+def _way_out(case: Case, profile: str) -> list[str]:
+    """Return the command that would allow the name, where one would."""
+    if case.verdict.reason is Reason.RULE:
+        return ["  to change that: copdns rule list"]
+    if case.verdict.step not in _LIFTED_BY_A_RULE:
+        return []
+    extra = " --over-security" if case.verdict.reason is Reason.SECURITY else ""
+    scope = f" --profile {profile}" if profile else ""
+    return [f"  to allow it: copdns rule add allow {case.name}{scope}{extra}"]
+
+
+def _local_text(answer: LocalAnswer) -> str:
+    if answer.own:
+        return "this machine's own address"
+    if answer.records:
+        return ", ".join(record.data for record in answer.records)
+    return "there is no such name" if answer.rcode == NXDOMAIN else "the name has no such data"
