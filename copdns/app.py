@@ -350,10 +350,21 @@ class App:
             self.settings, self._library = before, old_library
             log.error("the settings were not reloaded", error=str(error))
             return
+        self._upstreams.deadline = settings.upstreams.deadline
+        self._upstreams.attempt = settings.upstreams.attempt
         self._resolver.live = live
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()
         log.info("reloaded")
+        if _bound(before) != _bound(settings):
+            log.warning("ports, TCP limits, web and data are taken over at the next start")
+
+
+def _bound(settings: Settings) -> object:
+    """Return the settings that hold as long as the process runs."""
+    dns = settings.dns
+    limits = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
+    return dns.port, limits, settings.web, settings.data
 
 
 def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:

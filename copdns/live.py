@@ -167,7 +167,7 @@ def build(
             shared[household.id] = before.shared[household.id]
         else:
             shared[household.id] = share(library, defaults, household)
-        for profile in (*household.profiles, guest_profile()):
+        for profile in _profiles(household):
             key = (household.id, profile.id)
             made_from = _made_from(profile, household, shared[household.id], now)
             known = before.policies.get(key) if before else None
@@ -176,6 +176,13 @@ def build(
                 known = made_from, policy_for(profile, own, shared[household.id], now)
             policies[key] = known
     return Live(library, defaults, households, shared, policies, now)
+
+
+def _profiles(household: Household) -> tuple[Profile, ...]:
+    """Return a household's profiles, and the built-in one for guests unless it has its own."""
+    if household.profile(GUEST) is not None:
+        return household.profiles
+    return (*household.profiles, guest_profile())
 
 
 def _shares(household: Household) -> tuple[object, ...]:
