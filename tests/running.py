@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -20,6 +20,7 @@ import dns.query
 import dns.rdatatype
 import dns.rrset
 
+COPDNS = (sys.executable, "-m", "copdns")
 PATIENCE = 30.0  # seconds for a start or stop on a slow machine
 QUIET = 0.1  # seconds without a word after which we look whether it still runs
 
@@ -28,12 +29,13 @@ QUIET = 0.1  # seconds without a word after which we look whether it still runs
 class Program:
     """A copdns that runs.
 
-    port: of DNS, for UDP and TCP.  environment: for its commands.  ear: hears what it tells the
-    service manager.
+    port: of DNS, for UDP and TCP.  options, environment: for its commands.  ear: hears what it
+    tells the service manager.
     """
 
     port: int
     web_port: int
+    options: Sequence[str | Path]
     environment: Mapping[str, str]
     process: subprocess.Popen[str]
     ear: socket.socket
@@ -58,10 +60,21 @@ class Program:
     def ask(
         self, name: str, rtype: str = "A", source: str = "127.0.0.1", over_tcp: bool = False
     ) -> dns.message.Message:
-        """Ask from one of the addresses of loopback."""
+        """Ask from one of the addresses of loopback; ::1 asks at ::1."""
         query = dns.message.make_query(name, rtype, use_edns=0)
         ask = dns.query.tcp if over_tcp else dns.query.udp
-        return ask(query, "127.0.0.1", PATIENCE, port=self.port, source=source)
+        where = "::1" if ":" in source else "127.0.0.1"
+        return ask(query, where, PATIENCE, port=self.port, source=source)
+
+    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one of its commands, in a process of its own, for the same settings and data."""
+        return subprocess.run(
+            [*COPDNS, *self.options, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def get(self, path: str) -> str:
         """Fetch a page."""
@@ -88,13 +101,18 @@ def running(
     folder: Path,
     settings: Mapping[str, object] | Path | None = None,
     under: Sequence[str | Path] = (),
+    upstreams: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Program]:
     """Start copdns with its data in a folder, and wait until it answers.
 
-    settings: sections, or a file; ports and upstream are ours in any case.  under: a command to
-    start it by.
+    settings: sections, or a file; ports and upstreams are ours in any case.  under: a command to
+    start it by.  upstreams: their ports on 127.0.0.1; none: one that makes up its answers.
+    environment: more settings, as variables.
     """
-    with upstream() as upstream_port, closing(_ear(folder / "notify")) as ear:
+    with ExitStack() as stack:
+        ear = stack.enter_context(closing(_ear(folder / "notify")))
+        ports = upstreams or [stack.enter_context(upstream())]
         if not isinstance(settings, Path):
             settings = _written(folder / "copdns.yaml", settings or {})
         port, web_port = free_port(), free_port()
@@ -102,17 +120,18 @@ def running(
             **os.environ,
             "COPDNS_DNS__PORT": str(port),
             "COPDNS_WEB__PORT": str(web_port),
-            "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{upstream_port}"]),
+            "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{each}" for each in ports]),
+            **(environment or {}),
         }
-        command = [sys.executable, "-m", "copdns", "-c", settings, "--data", folder / "data", "run"]
+        options = ["-c", settings, "--data", folder / "data"]
         with subprocess.Popen(
-            [*under, *command],
+            [*under, *COPDNS, *options, "run"],
             env={**environment, "NOTIFY_SOCKET": str(folder / "notify")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            program = Program(port, web_port, environment, process, ear)
+            program = Program(port, web_port, options, environment, process, ear)
             try:
                 program.hear("READY=1")
                 yield program
@@ -141,6 +160,7 @@ def free_port() -> int:
 
 
 def _ear(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)  # of a program that ran in this folder before
     ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     ear.bind(str(path))
     ear.settimeout(QUIET)

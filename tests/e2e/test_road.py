@@ -1,0 +1,180 @@
+"""The way of a query through the real program, as dig and kdig see it.
+
+The family is the one that `make run` starts with: 127.0.0.1 and ::1 are Mia, 127.0.0.2 is Tom,
+everyone else counts as Ada.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.house import ADA, MIA, ROOT, TOM, House, Reply, house
+from tests.e2e.upstream import filters, holds, silent
+from tests.running import free_port, running
+
+MIA_6 = "::1"
+NOBODY_ANSWERED = (23, "no upstream answered")
+FAST = 0.5  # seconds: nobody has to be asked
+GIVEN_UP = 2.5
+
+Tool = Callable[[str], str]
+
+
+def dig(home: House, tool: str, source: str, name: str, *more: str) -> dict[str, Any]:
+    """Return what dig read of the reply."""
+    where = "::1" if ":" in source else "127.0.0.1"
+    command = [tool, f"@{where}", "-p", str(home.program.port), "-b", source, "+yaml", name, *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    reply = yaml.load(done.stdout, yaml.BaseLoader)[0]["message"]["response_message_data"]
+    ede = reply["OPT_PSEUDOSECTION"]["EDNS"].get("EDE", {})
+    return {
+        "status": reply["status"],
+        "answer": [each.split(" ", 4)[3:] for each in reply.get("ANSWER_SECTION", [])],
+        "ede": (ede["INFO-CODE"], ede["EXTRA-TEXT"]) if ede else None,
+    }
+
+
+ANYWHERE = ["A", "127.0.0.77"]
+SAFE_SEARCH = ("4 (Forged Answer)", "safe_search: the engine's safe mode")
+
+
+def by_rule(name: str) -> tuple[str, str]:
+    return "17 (Filtered)", f"rule: {name}"
+
+
+def by_list(category: str) -> tuple[str, str]:
+    return "17 (Filtered)", f"category: {category} (list starter-{category})"
+
+
+GOOGLE = [["CNAME", "forcesafesearch.google.com."], ANYWHERE]
+YOUTUBE = [["CNAME", "restrict.youtube.com."], ANYWHERE]
+YOUTUBE_MODERATE = [["CNAME", "restrictmoderate.youtube.com."], ANYWHERE]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("source", "name", "status", "answer", "ede"),
+    [
+        (MIA, "chess.games.example", "NOERROR", [ANYWHERE], None),
+        (MIA, "games.example", "NOERROR", [], by_rule("games.example")),
+        (MIA_6, "games.example", "NOERROR", [], by_rule("games.example")),
+        (TOM, "games.example", "NOERROR", [ANYWHERE], None),
+        (MIA, "www.bet365.com", "NOERROR", [], by_list("gambling")),
+        (MIA_6, "www.facebook.com", "NOERROR", [], ("17 (Filtered)", "service: facebook")),
+        (TOM, "www.facebook.com", "NOERROR", [ANYWHERE], None),
+        (MIA, "www.google.com", "NOERROR", GOOGLE, SAFE_SEARCH),
+        (MIA_6, "www.youtube.com", "NOERROR", YOUTUBE, SAFE_SEARCH),
+        (TOM, "www.youtube.com", "NOERROR", YOUTUBE_MODERATE, SAFE_SEARCH),
+        (ADA, "www.youtube.com", "NOERROR", [ANYWHERE], None),
+        (MIA, "www.childline.org.uk", "NOERROR", [ANYWHERE], None),
+        (MIA, "lessons.school.example", "NOERROR", [ANYWHERE], None),
+        (MIA, "use-application-dns.net", "NXDOMAIN", [], None),
+        (MIA_6, "use-application-dns.net", "NXDOMAIN", [], None),
+        (ADA, "use-application-dns.net", "NXDOMAIN", [], None),
+        (TOM, "mask.icloud.com", "NXDOMAIN", [], None),
+        (ADA, "mask.icloud.com", "NOERROR", [ANYWHERE], None),
+    ],
+)
+def test_each_person_gets_the_answer_of_their_own_profile(
+    home: House,
+    tool: Tool,
+    source: str,
+    name: str,
+    status: str,
+    answer: list[list[str]],
+    ede: tuple[str, str] | None,
+) -> None:
+    seen = dig(home, tool("dig"), source, name)
+    assert seen == {"status": status, "answer": answer, "ede": ede}
+
+
+@pytest.mark.tools
+def test_kdig_reads_why_a_name_is_blocked(home: House, tool: Tool) -> None:
+    command = [tool("kdig"), "@127.0.0.1", "-p", str(home.program.port), "+edns", "games.example"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "EDE: 17 (Filtered): 'rule: games.example'" in said
+
+
+@pytest.mark.parametrize("over_tcp", [False, True])
+@pytest.mark.parametrize("source", [MIA, MIA_6])
+def test_every_way_to_ask_gives_the_same(home: House, source: str, over_tcp: bool) -> None:
+    allowed = home.ask("every-way.example", source=source, over_tcp=over_tcp)
+    blocked = home.ask("games.example", source=source, over_tcp=over_tcp)
+    assert allowed.data == ["127.0.0.77"]
+    assert blocked.ede == (17, "rule: games.example")
+
+
+def test_an_upstream_is_asked_once_for_all_and_policy_comes_after_the_cache(home: House) -> None:
+    assert home.ask("roblox.com", source=ADA).data
+    assert home.ask("roblox.com", source=TOM).data
+    assert home.ask("roblox.com", source=MIA).ede == (17, "service: roblox")
+    assert home.ask("roblox.com", source=ADA).data
+    assert home.upstream.asked.count("roblox.com A") == 1
+
+
+def test_no_answer_stays_with_a_child_for_longer_than_a_minute(home: House) -> None:
+    for source, ttl in ((MIA, 60), (ADA, 300)):
+        (rrset,) = home.ask("minute.example", source=source).message.answer
+        assert ttl - 1 <= rrset.ttl <= ttl
+
+
+def test_many_who_ask_at_once_are_one_question_to_the_upstream(home: House) -> None:
+    waiting = [home.begin("at-once.example") for _ in range(20)]
+    assert all(reply().data for reply in waiting)
+    assert home.upstream.asked.count("at-once.example A") == 1
+
+
+# --- names inside answers -----------------------------------------------------------------------
+
+
+def test_a_name_that_leads_to_a_blocked_one_is_blocked_and_says_so(home: House) -> None:
+    home.upstream.script["alias.example"] = holds("CNAME games.example.", "A 127.0.0.7")
+    assert home.ask("alias.example").ede == (17, "rule: games.example")
+    assert home.ask("alias.example", source=TOM).data == ["games.example.", "127.0.0.7"]
+
+
+def test_what_the_upstream_blocked_says_that_it_was_the_upstream(home: House) -> None:
+    home.upstream.script["filtered.example"] = filters
+    reply = home.ask("filtered.example")
+    assert reply.ede == (35, "upstream_filtered: blocked by the upstream resolver")
+
+
+def test_an_outside_name_may_not_point_into_the_home(tmp_path: Path) -> None:
+    with house(tmp_path, environment={}) as strict:
+        reply = strict.ask("far.example")
+    assert (reply.data, reply.ede) == ([], (15, "rebinding: private address"))
+
+
+# --- upstreams that do not answer ---------------------------------------------------------------
+
+
+def test_without_an_upstream_blocks_are_answered_and_the_rest_fails_in_time(
+    tmp_path: Path,
+) -> None:
+    nobody = [free_port()]
+    with running(tmp_path, ROOT / "config" / "home.yaml", upstreams=nobody) as program:
+        began = monotonic()
+        assert Reply(program.ask("games.example")).ede == (17, "rule: games.example")
+        assert monotonic() - began < FAST
+        allowed = Reply(program.ask("chess.games.example"))
+        assert monotonic() - began < GIVEN_UP
+    assert (allowed.rcode, allowed.ede) == ("SERVFAIL", NOBODY_ANSWERED)
+
+
+def test_a_silent_upstream_is_given_up_in_time_and_holds_up_no_block(home: House) -> None:
+    home.upstream.script["silent.example"] = silent
+    began = monotonic()
+    waiting = [home.begin(f"{n}.silent.example") for n in range(5)]
+    assert home.ask("games.example").ede == (17, "rule: games.example")
+    assert home.ask("special.home.arpa").rcode == "NXDOMAIN"
+    assert monotonic() - began < FAST
+    replies = [reply() for reply in waiting]
+    assert monotonic() - began < GIVEN_UP
+    assert {(each.rcode, each.ede) for each in replies} == {("SERVFAIL", NOBODY_ANSWERED)}
