@@ -71,9 +71,10 @@ class Reply(NamedTuple):
     def data(self) -> list[str]:
         """The rdata of the type asked for, as text, in the order of the wire."""
         rtype = self.query.question[0].rdtype
-        return [
-            str(rdata) for rrset in self.message.answer if rrset.rdtype == rtype for rdata in rrset
+        wanted = [
+            rrset for rrset in self.message.answer if rtype in (rrset.rdtype, dns.rdatatype.ANY)
         ]
+        return [str(rdata) for rrset in wanted for rdata in rrset]
 
     @property
     def ede(self) -> tuple[int, str] | None:
