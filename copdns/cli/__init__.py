@@ -59,7 +59,7 @@ def _load(name: str) -> click.Command:
 @click.option(
     "--data",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     help="The folder of the databases, in place of the setting `data`.",
 )
 @click.version_option(__version__, prog_name="copdns")

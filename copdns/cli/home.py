@@ -26,6 +26,7 @@ from copdns.lists.catalogue import Library
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
+from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
 
 AUTHOR = "command line"
@@ -78,7 +79,14 @@ class Home:
 
     @property
     def has_database(self) -> bool:
-        return (self.folder / FILE).exists()
+        path = self.folder / FILE
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:  # a folder that is closed to this user is not an empty one
+            raise store_error(path, error) from error
+        return True
 
     @property
     def is_stored(self) -> bool:

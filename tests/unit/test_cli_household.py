@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from copdns.model import Household
+from copdns.store.household import HouseholdStore
 from tests.unit.calling import FAMILY, Home
 
 
@@ -155,13 +160,24 @@ def test_nothing_printed_can_steer_the_terminal(home: Home) -> None:
         assert "\u202e" not in printed
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("words", [["profile", "list"], ["log"], ["config", "check"]])
+def test_a_folder_of_another_user_is_told_with_what_to_do(words: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        home.ok("household", "set", "--name", "Ours")
+        home.folder.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            result = home.call(*words)
+        finally:
+            os.seteuid(0)
+    assert result.exit_code == 1
+    assert "let the user who runs copdns own this folder" in result.stderr
+
+
 def test_a_folder_with_two_households_is_refused_with_words(home: Home) -> None:
     home.ok("household", "set", "--name", "Ours")
-    import asyncio
-
-    from copdns.model import Household
-    from copdns.store.household import HouseholdStore
-
     with HouseholdStore.open(home.data) as store:
         asyncio.run(store.create(Household("bos", "Bo's"), "test", 0))
     result = home.call("profile", "list")
