@@ -405,24 +405,26 @@ class Protected:
     idle: bool = False
 
     def __call__(self, question: Question, now: float) -> Verdict | None:
-        for entry in question.entries:
-            info = self.infos.get(entry.list)
-            if info is None:
-                continue
-            if entry.list not in self.beats_time and any(
-                step(question, now) is not None for step in self.closed
-            ):
-                return None
-            return Verdict(
-                Action.ALLOW,
-                Reason.PROTECTED,
-                self.number,
-                category=info.subject,
-                list=info.slug,
-                rule=str(Matcher(entry.name, entry.match)),
-                unwatched=entry.list in self.unwatched,
-            )
-        return None
+        entries = [entry for entry in question.entries if entry.list in self.infos]
+        if not entries:
+            return None
+        entry = max(entries, key=self._strength)
+        if entry.list not in self.beats_time and any(step(question, now) for step in self.closed):
+            return None
+        info = self.infos[entry.list]
+        return Verdict(
+            Action.ALLOW,
+            Reason.PROTECTED,
+            self.number,
+            category=info.subject,
+            list=info.slug,
+            rule=str(Matcher(entry.name, entry.match)),
+            unwatched=entry.list in self.unwatched,
+        )
+
+    def _strength(self, entry: Entry) -> tuple[bool, bool]:
+        """Rank the groups that a name is in: what one of them promises, no other takes back."""
+        return entry.list in self.unwatched, entry.list in self.beats_time
 
 
 @dataclass(frozen=True, slots=True)
