@@ -5,19 +5,22 @@ The waiting is in `upstream.py`.  Pure: clocks are monotonic seconds, chance com
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
+from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.message import Answer
-from copdns.records import AD, CD, COUNTS, DO, HEADER, OPT, QR, RCODE, RD
-from copdns.wire import UDP_SIZE
-
-FORMERR, SERVFAIL, NOTIMP, REFUSED = 1, 2, 4, 5
+from copdns.names import to_wire
+from copdns.records import AD, CD, COUNTS, DO, HEADER, OPT, QR, RCODE, RD, TC
+from copdns.wire import UDP_SIZE, Key
 
 REST = 5.0  # seconds that an upstream is asked last after it failed
 REST_LIMIT = 60.0  # it grows with each failure, up to this
 PLAIN_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
 MAX_ATTEMPTS = 4  # of one question, over all upstreams
+TROUBLE = 3  # failures in a row: no single slow name any more, but the upstream
+
+Done = Callable[[Answer | None], None]
 
 _LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 _COUNTS_PLAIN = b"\x00\x01\x00\x00\x00\x00\x00\x00"
@@ -28,10 +31,15 @@ class Health:
     """What is known of one upstream.
 
     label: how metrics and messages call it: its place in the settings, from 1.
-    rtt: smoothed seconds from question to answer; 0 before the first.
+    filtering: known to block by made-up addresses.  trusted: its "authenticated data" may be
+        believed (RFC 4035 section 4.9.3).
+    rtt: smoothed seconds from question to answer; 0 before the first.  failures: in a row.
+    mixes_case: questions to it have their letters' case drawn by lot.
+    plain_until: it is asked without EDNS as long.
     """
 
     __slots__ = (
+        "failed_at",
         "failures",
         "filtering",
         "label",
@@ -42,23 +50,35 @@ class Health:
         "trusted",
     )
 
-    def __init__(self, label: str, *, filtering: bool = False, trusted: bool = False) -> None:
+    def __init__(self, label: str = "", *, filtering: bool = False, trusted: bool = False) -> None:
         self.label = label
-        self.filtering = filtering  # known to block by made-up addresses
-        self.trusted = trusted  # its "authenticated data" may be believed (RFC 4035 section 4.9.3)
+        self.filtering = filtering
+        self.trusted = trusted
         self.rtt = 0.0
         self.failures = 0
+        self.failed_at = 0.0
         self.rest_until = 0.0
         self.mixes_case = True
         self.plain_until = 0.0
+
+    @property
+    def is_down(self) -> bool:
+        return self.failures >= TROUBLE
 
     def answered(self, rtt: float) -> None:
         self.rtt = rtt if not self.rtt else self.rtt * 0.875 + rtt * 0.125
         self.failures = 0
         self.rest_until = 0.0
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, sent_at: float) -> None:
+        """Note that a question got no answer.
+
+        Those that were under way together when that was noted first say nothing new.
+        """
+        if sent_at < self.failed_at:
+            return
         self.failures += 1
+        self.failed_at = now
         self.rest_until = now + min(REST * self.failures, REST_LIMIT)
 
     def passed_over(self) -> None:
@@ -72,6 +92,73 @@ def by_preference(upstreams: Iterable[Health], now: float) -> list[Health]:
     Nobody is left out: an upstream that rests is better than no answer.
     """
     return sorted(upstreams, key=lambda each: (max(each.rest_until - now, 0.0), each.rtt))
+
+
+class Asking:
+    """One question on its way.
+
+    done: is told the answer, or None, once; None after that.  deadline: when it is given up.
+    protected: a name that nobody may filter.  quiet: it leaves no trace, not even in counters
+        or in an upstream's health.
+    attempts: how often it was sent.  sent_at, upstream: when and to whom the last time; number:
+        of that attempt, among all that were made.  refused_by: those that will not be asked again.
+    plain, lowers: the one that seems not to speak EDNS, or not to keep the case of letters.
+    fallback: an answer that will do when no better one comes.
+    """
+
+    __slots__ = (
+        "attempts",
+        "deadline",
+        "done",
+        "fallback",
+        "key",
+        "lowers",
+        "number",
+        "plain",
+        "protected",
+        "question",
+        "quiet",
+        "refused_by",
+        "sent_at",
+        "upstream",
+    )
+
+    def __init__(
+        self, key: Key, done: Done, deadline: float, *, protected: bool = False, quiet: bool = False
+    ) -> None:
+        self.key = key
+        self.question = question_of(to_wire(key.qname), key.qtype)
+        self.done: Done | None = done
+        self.deadline = deadline
+        self.protected = protected
+        self.quiet = quiet
+        self.attempts = 0
+        self.number = 0
+        self.sent_at = 0.0
+        self.upstream: Health | None = None
+        self.refused_by: list[Health] = []
+        self.plain: Health | None = None
+        self.lowers: Health | None = None
+        self.fallback: Answer | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.done is None
+
+
+def choose(asking: Asking, upstreams: Iterable[Health], now: float) -> Health | None:
+    """Return who is asked next: the best that has not refused; None when nobody is left or it
+    has been tried often or long enough."""
+    if asking.attempts >= MAX_ATTEMPTS or now >= asking.deadline:
+        return None
+    left = [each for each in upstreams if each not in asking.refused_by]
+    if len(left) < 2:
+        return left[0] if left else None
+    best, *others = by_preference(left, now)
+    if not asking.quiet:
+        for each in others:
+            each.passed_over()
+    return best
 
 
 def question_of(qname_wire: bytes, qtype: int) -> bytes:
@@ -130,28 +217,30 @@ def match(datagram: bytes, sent: bytes) -> Match:
     got = datagram[HEADER : HEADER + len(sent)]
     if got == sent:
         return Match.YES
-    return Match.LOWERED if got.lower() == sent.lower() else Match.NO
+    lowered = got[:-4].lower() == sent[:-4].lower() and got[-4:] == sent[-4:]
+    return Match.LOWERED if lowered else Match.NO
 
 
 class Next(Enum):
     """What to do with an answer that came."""
 
     GIVE = "give"
-    ASK_TCP = "ask tcp"
     ASK_PLAIN = "ask without EDNS"
     ASK_OTHER = "ask another upstream"
 
 
-def step_after(answer: Answer, *, tcp: bool, edns: bool, protected: bool) -> Next:
+_USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
+
+
+def step_after(answer: Answer, *, edns: bool, protected: bool) -> Next:
     """Return what follows an answer.
 
-    protected: a name that nobody may block, so an upstream that filters it will not do.
+    edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
+    filters it will not do.
     """
-    if answer.truncated and not tcp:
-        return Next.ASK_TCP
-    if edns and answer.rcode in (FORMERR, NOTIMP):
+    if edns and not answer.edns and answer.rcode in (FORMERR, NOTIMP):
         return Next.ASK_PLAIN  # RFC 6891 section 7
-    if answer.rcode in (FORMERR, SERVFAIL, NOTIMP, REFUSED):
+    if answer.rcode in _USELESS or answer.rcode > RCODE or answer.truncated:
         return Next.ASK_OTHER
     if protected and answer.facts.filtered:
         return Next.ASK_OTHER
@@ -161,3 +250,14 @@ def step_after(answer: Answer, *, tcp: bool, edns: bool, protected: bool) -> Nex
 def header_rcode(datagram: bytes) -> int:
     """Return the rcode of a datagram's header alone."""
     return int(COUNTS.unpack_from(datagram, 2)[0]) & RCODE
+
+
+def is_truncated(datagram: bytes) -> bool:
+    """Tell whether the rest has to be fetched over TCP; the records may end anywhere."""
+    return bool(datagram[2] & (TC >> 8))
+
+
+def is_bare_error(datagram: bytes) -> bool:
+    """Tell whether this is what servers without EDNS send: a header, and no question."""
+    is_response = bool(datagram[2] & (QR >> 8))
+    return len(datagram) == HEADER and is_response and header_rcode(datagram) in (FORMERR, NOTIMP)

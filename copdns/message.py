@@ -53,7 +53,7 @@ class Answer:
     ttls: (place in the body, seconds) of every TTL.
     rcode: with its extended bits.  ad: authenticated data, as the upstream says.
     ttl: seconds that the whole may be kept; 0: it must not be.
-    edes: codes of extended errors that came with it.
+    edns: it came with an OPT record.  edes: codes of extended errors in that.
     """
 
     body: bytes
@@ -64,6 +64,7 @@ class Answer:
     ad: bool
     truncated: bool
     ttl: int
+    edns: bool
     edes: tuple[int, ...]
     facts: Facts
 
@@ -100,6 +101,7 @@ def read_answer(message: bytes, *, filtering: bool = False) -> Answer:
         ad=bool(flags & AD),
         truncated=bool(flags & TC),
         ttl=0 if flags & TC else _kept_for(message, rcode, answers, authorities),
+        edns=opt is not None,
         edes=edes,
         facts=_facts(message, answers, kept, edes, filtering),
     )

@@ -88,7 +88,7 @@ METRICS = {
     "copdns_upstream_queries": ("counter", "Questions sent, by upstream (its place, from 1)."),
     "copdns_upstream_failures": ("counter", "Questions that an upstream did not answer."),
     "copdns_upstream_tcp": ("counter", "Questions asked again over TCP."),
-    "copdns_upstream_up": ("gauge", "1 while an upstream answers, 0 while it rests."),
+    "copdns_upstream_up": ("gauge", "0 after three questions in a row without an answer, else 1."),
     "copdns_upstream_seconds": ("histogram", "Time from question to answer, by upstream."),
     "copdns_log_dropped": ("counter", "Log rows that were dropped because the queue was full."),
     "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
@@ -134,7 +134,7 @@ class Collector:
         yield _family("copdns_upstream_queries", label, [([h.label], c.asked) for h, c in each])
         yield _family("copdns_upstream_failures", label, [([h.label], c.failed) for h, c in each])
         yield _family("copdns_upstream_tcp", label, [([h.label], c.over_tcp) for h, c in each])
-        up = [([health.label], 0 if health.failures else 1) for health, _ in each]
+        up = [([health.label], 0 if health.is_down else 1) for health, _ in each]
         yield _family("copdns_upstream_up", label, up)
         name = "copdns_upstream_seconds"
         histogram = HistogramMetricFamily(name, METRICS[name][1], labels=label)

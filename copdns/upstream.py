@@ -1,4 +1,4 @@
-"""Ask upstreams: sockets, time-outs and TCP.  Every choice is `exchange.py`'s, all waiting here.
+"""Ask upstreams: send, wait, time out.  Every choice is `exchange.py`'s, the sockets `pool.py`'s.
 
 No task, future or timer per question: a question is an object in the table of the socket that
 it went out on, and one sweep looks for those whose time is up.
@@ -7,128 +7,42 @@ it went out on, and one sweep looks for those whose time is up.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from heapq import heappop, heappush
 from ipaddress import ip_address
+from typing import NamedTuple
 
 import structlog
 
 from copdns.addresses import UpstreamAddress
 from copdns.errors import WireError
 from copdns.exchange import (
-    FORMERR,
-    MAX_ATTEMPTS,
-    NOTIMP,
     PLAIN_FOR,
+    Asking,
+    Done,
     Health,
     Match,
     Next,
-    by_preference,
-    header_rcode,
+    choose,
+    is_bare_error,
+    is_truncated,
     match,
     message_for,
     mixed_case,
-    question_of,
     step_after,
 )
 from copdns.message import Answer, read_answer
 from copdns.metrics import Counters, UpstreamCounters
-from copdns.names import to_wire
+from copdns.pool import DRAIN, RECEIVE, Chance, Pool, Sent, Socket
 from copdns.records import HEADER
 from copdns.wire import Key
 
 log = structlog.get_logger("copdns.upstream")
 
-Done = Callable[[Answer | None], None]
-
-POOL = 64  # sockets an upstream, so that a forger has to guess the port (RFC 5452 section 9.2)
-QUERIES_PER_SOCKET = 256
-SOCKET_AGE = 30.0  # seconds
 MAX_PENDING = 4096
 SWEEP = 0.05  # seconds between looks for questions whose time is up
-TROUBLE = 3  # failures in a row that are told
-
-
-class Asking:
-    """One question on its way.
-
-    attempts: how often it was sent; number: the running number of the last time.
-    fallback: an answer that will do when no better one comes.
-    quiet: it leaves no trace, not even in counters or in an upstream's health.
-    """
-
-    __slots__ = (
-        "attempts",
-        "cd",
-        "deadline",
-        "do",
-        "done",
-        "edns",
-        "fallback",
-        "number",
-        "protected",
-        "question",
-        "quiet",
-        "refused_by",
-        "sent_at",
-        "upstream",
-        "upstreams",
-    )
-
-    def __init__(
-        self, key: Key, upstreams: Sequence[Upstream], done: Done, deadline: float
-    ) -> None:
-        self.question = question_of(to_wire(key.qname), key.qtype)
-        self.do = key.do
-        self.cd = key.cd
-        self.upstreams = upstreams
-        self.done: Done | None = done
-        self.deadline = deadline
-        self.quiet = False
-        self.protected = False
-        self.attempts = 0
-        self.edns = True
-        self.number = 0
-        self.sent_at = 0.0
-        self.upstream: Upstream | None = None
-        self.refused_by: list[Upstream] = []
-        self.fallback: Answer | None = None
-
-
-class Chance:
-    """Unpredictable octets, taken from the system a page at a time: a call for each is dear."""
-
-    __slots__ = ("_at", "_pool")
-
-    def __init__(self) -> None:
-        self._pool, self._at = b"", 0
-
-    def take(self, count: int) -> bytes:
-        if self._at + count > len(self._pool):
-            self._pool, self._at = os.urandom(4096), 0
-        self._at += count
-        return self._pool[self._at - count : self._at]
-
-
-class Socket:
-    """A connected socket to an upstream, and by ID who waits on it, with the question as sent.
-
-    One that was asked again elsewhere still waits: a slow answer is an answer.
-    """
-
-    __slots__ = ("born", "pending", "queries", "sock")
-
-    def __init__(self, sock: socket.socket, born: float) -> None:
-        self.sock = sock
-        self.born = born
-        self.queries = 0
-        self.pending: dict[bytes, tuple[Asking, bytes]] = {}
-
-    def is_spent(self, now: float) -> bool:
-        return self.queries >= QUERIES_PER_SOCKET or now - self.born > SOCKET_AGE
 
 
 @dataclass(slots=True, eq=False)
@@ -138,7 +52,16 @@ class Upstream:
     address: UpstreamAddress
     health: Health
     counters: UpstreamCounters
-    sockets: list[Socket | None]
+    pool: Pool = field(init=False)
+
+
+class Attempt(NamedTuple):
+    """A question that waits for its answer.  until: when it is sent again; number: breaks ties."""
+
+    until: float
+    number: int
+    asking: Asking
+    upstream: Upstream
 
 
 class Upstreams:
@@ -155,13 +78,13 @@ class Upstreams:
         """deadline: seconds until a question is given up; attempt: until it is sent again."""
         self._loop = loop
         self._counters = counters
-        self._deadline = deadline
-        self._attempt = attempt
-        self._groups: dict[str, tuple[Upstream, ...]] = {"": ()}
+        self.deadline = deadline
+        self.attempt = attempt
+        self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
+        self._gone: list[Upstream] = []  # not asked any more, but their answers are waited for
         self._chance = Chance()
-        self._due: list[tuple[float, int, Asking]] = []  # a heap; the number breaks ties
+        self._attempts: list[Attempt] = []  # a heap
         self._sent = 0
-        self._retired: list[Socket] = []
         self._pending = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,225 +93,222 @@ class Upstreams:
 
     def use(
         self,
-        groups: dict[str, Sequence[UpstreamAddress]],
-        filtering: Sequence[UpstreamAddress] = (),
-        trusted: Sequence[UpstreamAddress] = (),
+        groups: Mapping[str, Sequence[UpstreamAddress]],
+        filtering: Collection[UpstreamAddress] = (),
+        trusted: Collection[UpstreamAddress] = (),
     ) -> None:
         """Ask these from now on; what is known of those that stay is kept."""
-        known = {each.address: each for group in self._groups.values() for each in group}
+        known = {each.address: each for each in self._upstreams()}
         fresh: dict[UpstreamAddress, Upstream] = {}
         for address in dict.fromkeys(each for group in groups.values() for each in group):
-            kept = known.pop(address) if address in known else None
-            fresh[address] = kept or self._upstream(address, filtering, trusted)
-        for number, each in enumerate(fresh.values(), 1):
-            each.health.label = str(number)
+            upstream = known.pop(address, None) or self._upstream(address)
+            health = upstream.health
+            health.label = str(len(fresh) + 1)
+            health.filtering = address in filtering
+            health.trusted = address in trusted or ip_address(address.host).is_loopback
+            fresh[address] = upstream
         self._groups = {
-            zone: tuple(fresh[each] for each in group) for zone, group in groups.items()
+            zone: {fresh[each].health: fresh[each] for each in group}
+            for zone, group in groups.items()
         }
         self._counters.upstreams = tuple((each.health, each.counters) for each in fresh.values())
         for gone in known.values():
-            self._retired += [each for each in gone.sockets if each is not None]
+            gone.pool.retire()
+            self._gone.append(gone)
+        self._keep_sweeping()
 
-    def _upstream(
-        self,
-        address: UpstreamAddress,
-        filtering: Sequence[UpstreamAddress],
-        trusted: Sequence[UpstreamAddress],
-    ) -> Upstream:
-        loopback = ip_address(address.host).is_loopback
-        health = Health("0", filtering=address in filtering, trusted=loopback or address in trusted)
-        return Upstream(address, health, UpstreamCounters(), [None] * POOL)
+    def _upstream(self, address: UpstreamAddress) -> Upstream:
+        made = Upstream(address, Health(), UpstreamCounters())
+        made.pool = Pool(self._loop, address, self._chance, partial(self._read, made))
+        return made
+
+    def _upstreams(self) -> list[Upstream]:
+        found = {upstream for group in self._groups.values() for upstream in group.values()}
+        return [*found, *self._gone]
 
     @property
     def healths(self) -> tuple[Health, ...]:
-        return tuple(each.health for each in self._groups[""])
+        """Of the usual upstreams."""
+        return tuple(self._groups.get("", ()))
 
     # --- asking ---
 
     def ask(self, key: Key, done: Done, *, protected: bool = False, quiet: bool = False) -> None:
-        """Ask for what a key names; `done` is called once, with None when nobody answered."""
-        group = self._groups.get(key.zone) or self._groups[""]
-        now = self._loop.time()
-        if not group or self._pending >= MAX_PENDING:
+        """Ask for what a key names; `done` is called once, with None when nobody answered.
+
+        It is never called before this returns.
+        """
+        if self._pending >= MAX_PENDING:
             self._loop.call_soon(done, None)
             return
-        asking = Asking(key, group, done, now + self._deadline)
-        asking.protected = protected
-        asking.quiet = quiet
+        now = self._loop.time()
+        deadline = now + self.deadline
+        asking = Asking(key, done, deadline, protected=protected, quiet=quiet)
         self._pending += 1
-        self._send(asking, now)
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+        if not self._send(asking, now):
+            self._loop.call_soon(self._finish, asking, None)
+        self._keep_sweeping()
 
-    def _send(self, asking: Asking, now: float) -> None:
-        """Send to the best upstream that has not refused, or give up."""
-        while True:
-            upstream = self._choose(asking, now)
-            if upstream is None or asking.attempts >= MAX_ATTEMPTS or now >= asking.deadline:
-                self._finish(asking, asking.fallback)
-                return
-            asking.upstream = upstream
-            asking.attempts += 1
-            asking.sent_at = now
-            if self._send_to(upstream, asking, now):
-                self._sent = asking.number = self._sent + 1
-                due = min(now + self._attempt, asking.deadline)
-                heappush(self._due, (due, asking.number, asking))
-                return
-            self._failed(asking, upstream, now)
+    def _group(self, asking: Asking) -> dict[Health, Upstream]:
+        return self._groups.get(asking.key.zone) or self._groups.get("", {})
 
-    def _choose(self, asking: Asking, now: float) -> Upstream | None:
-        if len(asking.upstreams) == 1 and not asking.refused_by:
-            return asking.upstreams[0]
-        left = {each.health: each for each in asking.upstreams if each not in asking.refused_by}
-        best = by_preference(left, now)
-        for health in best[1:]:
-            if not asking.quiet:
-                health.passed_over()
-        return left[best[0]] if best else None
+    def _send(self, asking: Asking, now: float) -> bool:
+        """Send to the best upstream that has not refused; tell whether there was one."""
+        group = self._group(asking)
+        while (health := choose(asking, group, now)) is not None:
+            if self._send_to(group[health], asking, now):
+                return True
+        return False
+
+    def _go_on(self, asking: Asking, now: float) -> None:
+        """Send to the next upstream, or give up."""
+        if not self._send(asking, now):
+            self._finish(asking, asking.fallback)
 
     def _send_to(self, upstream: Upstream, asking: Asking, now: float) -> bool:
-        edns = now >= upstream.health.plain_until
-        question = asking.question
-        if upstream.health.mixes_case:
+        """Send a question; tell whether it could leave."""
+        key, health, question = asking.key, upstream.health, asking.question
+        edns = asking.plain is not health and now >= health.plain_until
+        if health.mixes_case and asking.lowers is not health:
             question = mixed_case(question, self._chance.take(len(question)))
+        message = message_for(question, do=key.do, cd=key.cd, edns=edns)
+        asking.attempts += 1
+        asking.sent_at = now
         try:
-            out = self._socket(upstream, now)
-            message_id = self._chance.take(2)
-            while message_id in out.pending:
-                message_id = self._chance.take(2)
-            out.sock.send(message_id + message_for(question, do=asking.do, cd=asking.cd, edns=edns))
+            upstream.pool.send(message, Sent(asking, question, edns, now))
         except OSError:
+            self._failed(asking, upstream, now)
             return False
-        asking.edns = edns
-        out.pending[message_id] = asking, question
         if not asking.quiet:
             upstream.counters.asked += 1
+        self._wait(asking, upstream, now)
         return True
 
-    def _socket(self, upstream: Upstream, now: float) -> Socket:
-        slot = self._chance.take(1)[0] % POOL
-        found = upstream.sockets[slot]
-        if found is None or found.is_spent(now):
-            if found is not None:
-                self._retired.append(found)
-            upstream.sockets[slot] = None
-            found = self._open(upstream, now)
-            upstream.sockets[slot] = found
-        found.queries += 1
-        return found
+    def _wait(self, asking: Asking, upstream: Upstream, now: float) -> None:
+        self._sent += 1
+        asking.number, asking.upstream = self._sent, upstream.health
+        until = min(now + self.attempt, asking.deadline)
+        heappush(self._attempts, Attempt(until, self._sent, asking, upstream))
 
-    def _open(self, upstream: Upstream, now: float) -> Socket:
-        host, port = upstream.address.host, upstream.address.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        try:
-            sock.connect((host, port))
-        except OSError:
-            sock.close()
-            raise
-        opened = Socket(sock, now)
-        self._loop.add_reader(sock, self._read, upstream, opened)
-        return opened
+    def _again(self, asking: Asking, upstream: Upstream, now: float) -> None:
+        """Ask the same upstream in a way that it may understand better."""
+        if not (choose(asking, [upstream.health], now) and self._send_to(upstream, asking, now)):
+            self._go_on(asking, now)
+
+    def _elsewhere(
+        self, asking: Asking, upstream: Upstream, now: float, answer: Answer | None = None
+    ) -> None:
+        """Ask another upstream, unless that was done already when this one was slow.
+
+        answer: what this one said; better than nothing.
+        """
+        asking.fallback = answer or asking.fallback
+        if asking.upstream is upstream.health:
+            self._go_on(asking, now)
 
     # --- what comes back ---
 
     def _read(self, upstream: Upstream, source: Socket) -> None:
         now = self._loop.time()
-        for _ in range(64):
+        for _ in range(DRAIN):
             try:
-                datagram = source.sock.recv(4096)
+                datagram = source.sock.recv(RECEIVE)
             except BlockingIOError:
                 return
             except OSError:  # the port is closed: everything on this socket is lost
-                waiting = list(source.pending.values())
-                source.pending.clear()
-                for asking, _ in waiting:
-                    self._unreachable(asking, upstream, now)
+                self._unreachable(upstream, source, now)
                 return
-            waiting_one = source.pending.get(datagram[:2])
-            if waiting_one is not None and len(datagram) >= HEADER:
-                self._received(*waiting_one, upstream, source, datagram, now)
+            if len(datagram) >= HEADER:
+                self._received(upstream, source, datagram, now)
 
-    def _unreachable(self, asking: Asking, upstream: Upstream, now: float) -> None:
-        if asking.done is not None and asking.upstream is upstream:
-            self._failed(asking, upstream, now)
-            self._send(asking, now)
+    def _unreachable(self, upstream: Upstream, source: Socket, now: float) -> None:
+        lost = [each.asking for each in source.pending.values()]
+        source.pending.clear()
+        for asking in lost:
+            if not asking.is_over and asking.upstream is upstream.health:
+                self._failed(asking, upstream, now)
+                self._go_on(asking, now)
 
-    def _received(
-        self,
-        asking: Asking,
-        sent: bytes,
-        upstream: Upstream,
-        source: Socket,
-        datagram: bytes,
-        now: float,
-    ) -> None:
-        matched = match(datagram, sent)
-        if matched is Match.NO and not _is_bare_error(datagram):
-            return  # not ours: a late one, or forged; the wait goes on (RFC 5452 section 9.1)
+    def _received(self, upstream: Upstream, source: Socket, datagram: bytes, now: float) -> None:
+        sent = source.pending.get(datagram[:2])
+        if sent is None:
+            return
+        matched = match(datagram, sent.question)
+        if matched is Match.NO and not is_bare_error(datagram):
+            return  # a late one, or forged; the wait goes on (RFC 5452 section 9.1)
         del source.pending[datagram[:2]]
-        if asking.done is None:
+        asking = sent.asking
+        if asking.is_over:
             return
         if matched is Match.NO:
-            self._without_edns(asking, upstream, now)
-        elif matched is Match.LOWERED:
-            log.info(
-                "an upstream changes letters; case mixing is off", upstream=upstream.health.label
-            )
-            upstream.health.mixes_case = False
-            self._send(asking, now)
+            self._ask_plain(sent, upstream, now)
+        elif matched is Match.LOWERED and sent.question != asking.question:
+            asking.lowers = upstream.health
+            self._again(asking, upstream, now)
+        elif is_truncated(datagram):
+            self._ask_tcp(sent, upstream, now)
         else:
-            self._take(asking, upstream, datagram, now, tcp=False)
+            self._take(sent, upstream, datagram, now)
 
-    def _take(
-        self, asking: Asking, upstream: Upstream, message: bytes, now: float, *, tcp: bool
-    ) -> None:
+    def _take(self, sent: Sent, upstream: Upstream, message: bytes, now: float) -> None:
         """Use a message that surely belongs to a question."""
+        asking = sent.asking
         try:
             answer = read_answer(message, filtering=upstream.health.filtering)
         except WireError:
-            self._failed(asking, upstream, now, refused=True)
-            self._send(asking, now)
+            self._failed(asking, upstream, now)
+            self._elsewhere(asking, upstream, now)
             return
         if not upstream.health.trusted:
             answer = replace(answer, ad=False)
-        if not asking.quiet:
-            self._heard(asking, upstream, now)
-        match step_after(answer, tcp=tcp, edns=asking.edns, protected=asking.protected):
+        self._heard(sent, upstream, now)
+        match step_after(answer, edns=sent.edns, protected=asking.protected):
             case Next.GIVE:
+                self._learn(asking, upstream, now)
                 self._finish(asking, answer)
-            case Next.ASK_TCP:
-                self._ask_tcp(asking, upstream)
             case Next.ASK_PLAIN:
-                self._without_edns(asking, upstream, now)
+                self._ask_plain(sent, upstream, now)
             case Next.ASK_OTHER:
-                asking.fallback = answer
-                asking.refused_by.append(upstream)
-                self._send(asking, now)
+                asking.refused_by.append(upstream.health)
+                self._elsewhere(asking, upstream, now, None if answer.truncated else answer)
 
-    def _heard(self, asking: Asking, upstream: Upstream, now: float) -> None:
-        if upstream.health.failures >= TROUBLE:
+    def _ask_plain(self, sent: Sent, upstream: Upstream, now: float) -> None:
+        asking = sent.asking
+        if sent.edns:
+            asking.plain = upstream.health
+            self._again(asking, upstream, now)
+        else:
+            self._failed(asking, upstream, now)
+            self._elsewhere(asking, upstream, now)
+
+    def _heard(self, sent: Sent, upstream: Upstream, now: float) -> None:
+        if sent.asking.quiet:
+            return
+        if upstream.health.is_down:
             log.info("an upstream answers again", upstream=upstream.health.label)
-        rtt = now - asking.sent_at
-        upstream.health.answered(rtt)
-        upstream.counters.answered(rtt)
+        upstream.health.answered(now - sent.at)
+        upstream.counters.answered(now - sent.at)
 
-    def _without_edns(self, asking: Asking, upstream: Upstream, now: float) -> None:
-        upstream.health.plain_until = now + PLAIN_FOR
-        self._send(asking, now)
+    def _learn(self, asking: Asking, upstream: Upstream, now: float) -> None:
+        """Remember what an upstream cannot do, once it has answered without it."""
+        health = upstream.health
+        if asking.quiet:
+            return
+        if asking.plain is health:
+            health.plain_until = now + PLAIN_FOR
+        if asking.lowers is health and health.mixes_case:
+            health.mixes_case = False
+            log.info("an upstream changes letters; case mixing is off", upstream=health.label)
 
-    def _failed(
-        self, asking: Asking, upstream: Upstream, now: float, *, refused: bool = True
-    ) -> None:
-        """Note that an upstream did not answer; `refused`: do not ask it again for this."""
-        if refused:
-            asking.refused_by.append(upstream)
+    def _failed(self, asking: Asking, upstream: Upstream, now: float) -> None:
+        """Note that an upstream gave no answer of use; it is not asked again for this."""
+        asking.refused_by.append(upstream.health)
         if asking.quiet:
             return
         upstream.counters.failed += 1
-        upstream.health.failed(now)
-        if upstream.health.failures == TROUBLE:
+        was_down = upstream.health.is_down
+        upstream.health.failed(now, asking.sent_at)
+        if upstream.health.is_down and not was_down:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
     def _finish(self, asking: Asking, answer: Answer | None) -> None:
@@ -399,60 +319,62 @@ class Upstreams:
 
     # --- TCP ---
 
-    def _ask_tcp(self, asking: Asking, upstream: Upstream) -> None:
-        if not asking.quiet:
+    def _ask_tcp(self, sent: Sent, upstream: Upstream, now: float) -> None:
+        if not sent.asking.quiet:
             upstream.counters.over_tcp += 1
-        task = self._loop.create_task(self._over_tcp(asking, upstream))
+        sent.asking.sent_at = now
+        self._wait(sent.asking, upstream, now)
+        task = self._loop.create_task(self._over_tcp(sent._replace(at=now), upstream))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _over_tcp(self, asking: Asking, upstream: Upstream) -> None:
+    async def _over_tcp(self, sent: Sent, upstream: Upstream) -> None:
         """Ask the same once more over TCP: the answer did not fit a datagram."""
-        left = max(asking.deadline - self._loop.time(), 0.1)
+        asking = sent.asking
         try:
-            async with asyncio.timeout(left):
-                message = await _exchange(upstream.address, asking, self._chance.take(2))
+            async with asyncio.timeout_at(asking.deadline):
+                message = await _exchange(upstream.address, sent, self._chance.take(2))
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             message = b""
-        now = self._loop.time()
-        if asking.done is None:
+        if asking.is_over:
             return
-        if len(message) >= HEADER and match(message, asking.question) is Match.YES:
-            self._take(asking, upstream, message, now, tcp=True)
+        now = self._loop.time()
+        if len(message) >= HEADER and match(message, asking.question) is not Match.NO:
+            self._take(sent, upstream, message, now)
         else:
             self._failed(asking, upstream, now)
-            self._send(asking, now)
+            self._elsewhere(asking, upstream, now)
 
     # --- time ---
 
+    def _keep_sweeping(self) -> None:
+        if self._sweeping is None and (self._attempts or self._gone):
+            self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+
     def _sweep(self) -> None:
         """Send again what got no answer in time, and close sockets that nothing waits on."""
-        now = self._loop.time()
-        due = self._due
-        while due and due[0][0] <= now:
-            _, number, asking = heappop(due)
-            if asking.done is not None and asking.number == number and asking.upstream:
-                self._failed(asking, asking.upstream, now, refused=len(asking.upstreams) > 1)
-                self._retry(asking, now)
-        self._close_retired(now)
-        waiting = due or self._retired
-        self._sweeping = self._loop.call_later(SWEEP, self._sweep) if waiting else None
+        self._sweeping = None
+        try:
+            self._send_again(self._loop.time())
+            self._tidy(self._loop.time())
+        finally:  # a mistake in what is told must not leave all others waiting
+            self._keep_sweeping()
 
-    def _retry(self, asking: Asking, now: float) -> None:
-        if len(asking.refused_by) >= len(asking.upstreams):
-            asking.refused_by.clear()  # everybody was asked once; the fastest may have slept
-        self._send(asking, now)
+    def _send_again(self, now: float) -> None:
+        attempts = self._attempts
+        while attempts and attempts[0].until <= now:
+            _, number, asking, upstream = heappop(attempts)
+            if asking.is_over or asking.number != number:
+                continue
+            self._failed(asking, upstream, now)
+            if all(each in asking.refused_by for each in self._group(asking)):
+                asking.refused_by.clear()  # everybody was asked once; the best may have slept
+            self._go_on(asking, now)
 
-    def _close_retired(self, now: float) -> None:
-        still = []
-        for each in self._retired:
-            waits = any(asking.done is not None for asking, _ in each.pending.values())
-            if waits and now - each.born < SOCKET_AGE + self._deadline + SOCKET_AGE:
-                still.append(each)
-            else:
-                self._loop.remove_reader(each.sock)
-                each.sock.close()
-        self._retired = still
+    def _tidy(self, now: float) -> None:
+        for upstream in self._upstreams():
+            upstream.pool.tidy(now)
+        self._gone = [each for each in self._gone if each.pool.open]
 
     def close(self) -> None:
         """Stop asking; what waits is told that nobody answered."""
@@ -460,33 +382,20 @@ class Upstreams:
             self._sweeping.cancel()
         for task in self._tasks:
             task.cancel()
-        groups = self._groups.values()
-        open_sockets = {
-            id(each): each
-            for upstream in (each for group in groups for each in group)
-            for each in upstream.sockets
-            if each is not None
-        }
-        for each in (*open_sockets.values(), *self._retired):
-            self._loop.remove_reader(each.sock)
-            each.sock.close()
-            for asking, _ in each.pending.values():
-                self._finish(asking, None)
-        self._groups, self._retired = {"": ()}, []
+        for upstream in self._upstreams():
+            upstream.pool.close()
+        self._groups, self._gone = {"": {}}, []
+        for each in self._attempts:
+            self._finish(each.asking, None)
+        self._attempts = []
 
 
-def _is_bare_error(datagram: bytes) -> bool:
-    """Tell whether this is what servers without EDNS send: a header, and no question."""
-    return len(datagram) == HEADER and header_rcode(datagram) in (FORMERR, NOTIMP)
-
-
-async def _exchange(address: UpstreamAddress, asking: Asking, message_id: bytes) -> bytes:
+async def _exchange(address: UpstreamAddress, sent: Sent, message_id: bytes) -> bytes:
     """Return what comes back over one TCP connection (RFC 7766)."""
+    key, question = sent.asking.key, sent.asking.question
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
-        message = message_id + message_for(
-            asking.question, do=asking.do, cd=asking.cd, edns=asking.edns
-        )
+        message = message_id + message_for(question, do=key.do, cd=key.cd, edns=sent.edns)
         writer.write(len(message).to_bytes(2, "big") + message)
         await writer.drain()
         reply = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("cli", "__main__"),
     ("app",),
-    ("server", "web", "answer", "record", "upstream", "fetch", "seed", "system", "notify"),
+    ("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system", "notify"),
     ("store",),
     ("metrics", "recent", "library", "resources", "codes"),
 )

@@ -1,0 +1,274 @@
+"""The choices between question and answer: whom to ask, how, and what to believe."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
+from copdns.exchange import (
+    MAX_ATTEMPTS,
+    REST,
+    REST_LIMIT,
+    Asking,
+    Health,
+    Match,
+    Next,
+    by_preference,
+    choose,
+    is_bare_error,
+    is_truncated,
+    match,
+    message_for,
+    mixed_case,
+    question_of,
+    step_after,
+)
+from copdns.message import Answer, read_answer
+from copdns.names import to_wire
+from copdns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
+from copdns.wire import Key
+from tests.unit.messages import message, opt, option, parsed, query, question, reply_to
+
+WWW = Key("www.example", A, do=False, cd=False)
+QUESTION = question("www.example")
+RECORD = "www.example. 300 IN A 192.0.2.1"
+
+
+def asking(**fields: bool) -> Asking:
+    return Asking(WWW, lambda _: None, deadline=2.0, **fields)
+
+
+def labels(upstreams: list[Health]) -> str:
+    return "".join(each.label for each in upstreams)
+
+
+# --- whom --------------------------------------------------------------------------------------
+
+
+def test_the_fastest_upstream_is_asked_first() -> None:
+    slow, fast, fresh = Health("s"), Health("f"), Health("n")
+    slow.answered(0.1)
+    fast.answered(0.01)
+    assert labels(by_preference([slow, fast, fresh], now=0.0)) == "nfs"  # a new one has its chance
+
+
+def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
+    first, second = Health("1"), Health("2")
+    for _ in range(20):
+        first.answered(0.010)
+        second.answered(0.020)
+    first.answered(0.050)
+    assert labels(by_preference([first, second], now=0.0)) == "12"
+
+
+def test_an_upstream_that_failed_rests_and_is_asked_last() -> None:
+    first, second = Health("1"), Health("2")
+    first.answered(0.001)
+    second.answered(0.9)
+    first.failed(now=10.0, sent_at=9.2)
+    assert labels(by_preference([first, second], now=10.0 + REST - 0.1)) == "21"
+    assert labels(by_preference([first, second], now=10.0 + REST)) == "12"
+
+
+def test_each_failure_makes_the_rest_longer_up_to_a_limit() -> None:
+    health, rests = Health(), []
+    for second in range(20):
+        health.failed(now=float(second), sent_at=float(second))
+        rests.append(health.rest_until - second)
+    assert rests[:3] == [REST, 2 * REST, 3 * REST]
+    assert max(rests) == rests[-1] == REST_LIMIT
+    assert all(later >= earlier for earlier, later in pairwise(rests))
+
+
+def test_questions_that_fail_together_are_one_failure() -> None:
+    health = Health()
+    for sent_at in (1.0, 1.1, 1.7):
+        health.failed(now=1.8, sent_at=sent_at)
+    assert health.failures == 1
+    health.failed(now=2.7, sent_at=1.9)
+    assert health.failures == 2
+
+
+def test_three_failures_in_a_row_mean_that_it_is_down_and_one_answer_that_it_is_up() -> None:
+    health = Health()
+    for second in range(3):
+        assert not health.is_down
+        health.failed(now=float(second), sent_at=float(second))
+    assert health.is_down
+    health.answered(0.01)
+    assert not health.is_down
+    assert health.rest_until == 0.0
+
+
+def test_when_all_rest_the_one_that_is_ready_soonest_is_asked() -> None:
+    first, second = Health("1"), Health("2")
+    second.failed(now=0.0, sent_at=0.0)
+    first.failed(now=1.0, sent_at=1.0)
+    assert choose(asking(), [first, second], now=1.0) is second
+
+
+def test_an_upstream_is_not_asked_again_for_what_it_refused() -> None:
+    first, second = Health("1"), Health("2")
+    one = asking()
+    one.refused_by.append(first)
+    assert choose(one, [first, second], now=0.0) is second
+    one.refused_by.append(second)
+    assert choose(one, [first, second], now=0.0) is None
+
+
+def test_a_question_ends_with_its_attempts_and_with_its_deadline() -> None:
+    health = Health()
+    one = asking()
+    assert choose(one, [health], now=1.99) is health
+    assert choose(one, [health], now=2.0) is None
+    one.attempts = MAX_ATTEMPTS
+    assert choose(one, [health], now=0.0) is None
+
+
+def test_nobody_to_ask_is_nobody_chosen() -> None:
+    assert choose(asking(), [], now=0.0) is None
+
+
+def test_who_lost_is_tried_again_some_day() -> None:
+    fast, slow = Health("f"), Health("s")
+    fast.answered(0.010)
+    slow.answered(0.030)
+    chosen = [choose(asking(), [fast, slow], now=0.0) for _ in range(1000)]
+    assert chosen[0] is fast
+    assert slow in chosen
+
+
+def test_a_quiet_question_changes_nobodys_chances() -> None:
+    fast, slow = Health("f"), Health("s")
+    fast.answered(0.010)
+    slow.answered(0.030)
+    for _ in range(1000):
+        choose(asking(quiet=True), [fast, slow], now=0.0)
+    assert (fast.rtt, slow.rtt) == (0.010, 0.030)
+
+
+# --- how ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("do", [False, True])
+@pytest.mark.parametrize("cd", [False, True])
+@pytest.mark.parametrize("edns", [False, True])
+def test_a_question_asks_for_recursion_and_for_what_the_client_wants(
+    do: bool, cd: bool, edns: bool
+) -> None:
+    asked = parsed(b"\0\0" + message_for(QUESTION, do=do, cd=cd, edns=edns))
+    assert asked.flags == RD | AD | (CD if cd else 0)
+    assert asked.question[0].to_text() == "www.example. IN A"
+    assert asked.edns == (0 if edns else -1)
+    assert asked.ednsflags == (DO if do and edns else 0)
+    assert (asked.payload, asked.options) == ((1232 if edns else 0), ())
+
+
+@given(st.binary(min_size=300, max_size=300))
+def test_mixing_changes_letters_alone_and_only_their_case(chance: bytes) -> None:
+    odd = question(b"\x05a-z_9\x03\x00\xff@\x07example\0", HTTPS)
+    mixed = mixed_case(odd, chance)
+    assert mixed[:-4].lower() == odd[:-4]
+    assert mixed[-4:] == odd[-4:]
+
+
+def test_every_letter_may_be_changed() -> None:
+    all_ones = mixed_case(QUESTION, b"\xff" * len(QUESTION))
+    assert all_ones == b"\x03WWW\x07EXAMPLE\0" + QUESTION[-4:]
+    assert mixed_case(QUESTION, bytes(len(QUESTION))) == QUESTION
+
+
+def test_type_and_class_are_never_taken_for_letters() -> None:
+    asked = question_of(to_wire("a"), 0x6161)
+    assert mixed_case(asked, b"\xff" * len(asked)) == b"\1A\0\x61\x61\0\1"
+
+
+# --- what to believe ---------------------------------------------------------------------------
+
+MIXED = b"\x03wWw\x07ExAmple\0" + QUESTION[-4:]
+
+
+@pytest.mark.parametrize(
+    ("datagram", "expected"),
+    [
+        (message(MIXED, flags=QR), Match.YES),
+        (message(MIXED + b"more", flags=QR), Match.YES),
+        (message(QUESTION, flags=QR), Match.LOWERED),
+        (message(QUESTION.upper(), flags=QR), Match.LOWERED),
+        (message(MIXED, flags=RD), Match.NO),  # a question
+        (message(question("www.example", 28), flags=QR), Match.NO),
+        (message(question("www.example", A, 3), flags=QR), Match.NO),
+        (message(question("wwx.example"), flags=QR), Match.NO),
+        (message(MIXED[:-1], flags=QR), Match.NO),
+        (message(b"", flags=QR), Match.NO),
+        (b"", Match.NO),
+        (b"\0" * 11, Match.NO),
+    ],
+)
+def test_an_answer_repeats_the_question_as_it_was_sent(datagram: bytes, expected: Match) -> None:
+    assert match(datagram, MIXED) is expected
+
+
+@pytest.mark.parametrize(
+    ("datagram", "bare"),
+    [
+        (message(b"", flags=QR | FORMERR, questions=0), True),
+        (message(b"", flags=QR | NOTIMP, questions=0), True),
+        (message(b"", flags=QR | SERVFAIL, questions=0), False),
+        (message(b"", flags=FORMERR, questions=0), False),
+        (message(QUESTION, flags=QR | FORMERR), False),
+    ],
+)
+def test_a_header_alone_is_how_old_servers_say_no(datagram: bytes, bare: bool) -> None:
+    assert is_bare_error(datagram) is bare
+
+
+def test_the_type_is_compared_as_the_number_that_it_is() -> None:
+    asked = question("a.example", 0x41)  # HTTPS; as a letter, 0x61 would be the same
+    assert match(message(question("a.example", 0x61), flags=QR), asked) is Match.NO
+
+
+def test_truncation_is_told_by_the_header() -> None:
+    assert is_truncated(message(QUESTION, flags=QR | TC))
+    assert not is_truncated(message(QUESTION, flags=QR))
+
+
+def said(rcode: int = 0, *, edns: bool = True, flags: str = "QR", ede: int | None = None) -> Answer:
+    """Return an upstream's answer."""
+    if ede is not None:
+        record = opt(option(15, ede.to_bytes(2, "big")))
+        return read_answer(message(QUESTION, flags=QR, additional=[record]))
+    asked = query(opt=opt()) if edns else query()
+    return read_answer(reply_to(asked, *([] if rcode else [RECORD]), rcode=rcode, flags=flags))
+
+
+@pytest.mark.parametrize(
+    ("answer", "edns", "expected"),
+    [
+        (said(), True, Next.GIVE),
+        (said(3), True, Next.GIVE),
+        (said(6), True, Next.GIVE),
+        (said(SERVFAIL), True, Next.ASK_OTHER),
+        (said(REFUSED), True, Next.ASK_OTHER),
+        (said(FORMERR, edns=False), True, Next.ASK_PLAIN),
+        (said(NOTIMP, edns=False), True, Next.ASK_PLAIN),
+        (said(FORMERR), True, Next.ASK_OTHER),  # it speaks EDNS: it means something else
+        (said(FORMERR, edns=False), False, Next.ASK_OTHER),
+        (said(16), True, Next.ASK_OTHER),
+        (said(flags="QR TC"), True, Next.ASK_OTHER),
+    ],
+)
+def test_what_follows_an_answer(answer: Answer, edns: bool, expected: Next) -> None:
+    assert step_after(answer, edns=edns, protected=False) is expected
+
+
+@pytest.mark.parametrize(("code", "filters"), [(15, True), (16, True), (17, True), (18, False)])
+def test_an_upstream_that_filters_a_protected_name_will_not_do(code: int, filters: bool) -> None:
+    answer = said(ede=code)
+    assert step_after(answer, edns=True, protected=False) is Next.GIVE
+    expected = Next.ASK_OTHER if filters else Next.GIVE
+    assert step_after(answer, edns=True, protected=True) is expected

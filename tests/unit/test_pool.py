@@ -1,0 +1,173 @@
+"""Which upstreams there are, and the sockets to them: how many, how long, and that they close."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from copdns.addresses import UpstreamAddress
+from copdns.pool import AGE, QUERIES, SOCKETS
+from copdns.upstream import MAX_PENDING, SWEEP
+from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
+from tests.upstream_server import (
+    UpstreamServer,
+    failing,
+    silent,
+    truncated,
+)
+
+# --- which upstreams there are -----------------------------------------------------------------
+
+
+async def test_what_is_known_of_an_upstream_that_stays_is_kept(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    asker = make(server)
+    await asker.ask().one()
+    health, counters = asker.counters.upstreams[0]
+    asker.upstreams.use({"": [second.address, server.address]}, filtering=[server.address])
+    assert asker.counters.upstreams[1] == (health, counters)
+    assert (health.label, health.filtering) == ("2", True)
+    asker.upstreams.use({"": [server.address]})
+    assert (health.label, health.filtering) == ("1", False)
+    assert asker.upstreams.healths == (health,)
+
+
+async def test_an_upstream_that_is_gone_is_asked_no_more_but_heard(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.hold()
+    asker = make(server)
+    answers = asker.ask()
+    await server.heard()
+    asker.upstreams.use({"": [second.address]})
+    assert await asker.ask("other.example").found() == (FOUND,)
+    server.release()
+    assert await answers.found() == (FOUND,)
+    asker.clock.wait(SWEEP)
+    assert asker.upstreams._gone == []
+    assert len(server.asked) == 1
+
+
+async def test_a_question_to_one_that_is_gone_is_sent_again_to_another(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = silent
+    asker = make(server)
+    answers = asker.ask()
+    await server.heard()
+    asker.upstreams.use({"": [second.address]})
+    asker.clock.wait(ATTEMPT + SWEEP)
+    assert await answers.found() == (FOUND,)
+
+
+async def test_a_domain_with_upstreams_of_its_own_asks_only_them(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    asker = make(server)
+    asker.upstreams.use({"": [server.address], "home.example": [second.address]})
+    await asker.ask(WWW._replace(qname="nas.home.example", zone="home.example")).one()
+    await asker.ask().one()
+    assert (server.names, second.names) == (["www.example"], ["nas.home.example"])
+    assert len(asker.upstreams.healths) == 1  # those of split domains say nothing of the usual
+    second.says[""] = failing(2)
+    answer = await asker.ask(WWW._replace(qname="a.home.example", zone="home.example")).one()
+    assert answer is not None
+    assert answer.rcode == 2
+    assert len(server.asked) == 1
+
+
+# --- bounds ------------------------------------------------------------------------------------
+
+
+async def test_there_is_a_limit_to_what_waits(server: UpstreamServer, make: Make) -> None:
+    server.says[""] = silent
+    asker = make(server)
+    waiting = [asker.ask(f"{number}.example") for number in range(MAX_PENDING)]
+    assert await asker.ask("one-too-many.example").one() is None
+    asker.clock.wait(DEADLINE + SWEEP)
+    for each in waiting:
+        assert await each.one() is None
+    assert asker.upstreams._pending == 0
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_sockets_are_used_for_a_while_and_then_closed(
+    server: UpstreamServer, make: Make
+) -> None:
+    asker = make(server)
+    before = open_files()
+    for _ in range(3):
+        for number in range(SOCKETS):
+            await asker.ask(f"{number}.example").one()
+        asker.clock.wait(AGE + 1)
+        await asker.ask().one()
+    assert open_files() - before <= SOCKETS
+    old = {asked.port for asked in server.asked[: SOCKETS // 2]}
+    assert not old & {asked.port for asked in server.asked[-2:]}
+    asker.upstreams.close()
+    assert open_files() == before
+
+
+async def test_a_socket_that_is_spent_waits_for_its_last_answers(
+    server: UpstreamServer, make: Make
+) -> None:
+    asker = make(server)
+    (upstream,) = asker.upstreams._upstreams()
+    server.hold()
+    answers = [asker.ask(f"{number}.example") for number in range(8)]
+    await server.heard(8)
+    asker.clock.wait(SWEEP)
+    for each in upstream.pool.open:
+        each.queries = QUERIES
+    while not upstream.pool._retired:
+        asker.ask("more.example")
+    retired = upstream.pool._retired[0]
+    asker.clock.wait(SWEEP)
+    assert retired.sock.fileno() >= 0
+    server.release()
+    assert [await each.found() for each in answers] == [(FOUND,)] * 8
+    asker.clock.wait(2 * SWEEP)
+    assert retired.sock.fileno() == -1
+
+
+async def test_closed_it_tells_everybody_and_keeps_no_socket(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    before = open_files()
+    server.says[""] = silent
+    server.says["long.example"] = lambda asked: truncated(asked) if asked.over == "udp" else []
+    asker = make(server)
+    waiting = [asker.ask(), asker.ask("long.example")]
+    await server.heard(3)
+    asker.upstreams.use({"": [second.address]})
+    asker.upstreams.close()
+    assert [await each.one() for each in waiting] == [None, None]
+    await asyncio.gather(*asker.upstreams._tasks, return_exceptions=True)
+    assert await asker.ask().one() is None
+    assert asker.upstreams.healths == ()
+    server._tcp.close()
+    assert open_files() <= before
+
+
+async def test_an_upstream_over_ipv6(make: Make) -> None:
+    async with UpstreamServer("::1") as server:
+        assert await make(server).ask().found() == (FOUND,)
+        server.says[""] = truncated
+        assert await make(server).ask().found() == (FOUND,)
+
+
+async def test_an_address_without_a_way_to_it_is_left_at_once(
+    server: UpstreamServer, make: Make
+) -> None:
+    asker = make(server)
+    nowhere = UpstreamAddress("fe80::1", 53)  # without its interface there is no way
+    asker.upstreams.use({"": [nowhere, server.address]})
+    assert await asker.ask().found() == (FOUND,)
+    asker.upstreams.use({"": [nowhere]})
+    answers = asker.ask()
+    assert answers.all == []
+    assert await answers.one() is None

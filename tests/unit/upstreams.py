@@ -1,0 +1,107 @@
+"""Upstreams under a clock that is moved by hand, and what is told to who asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from copdns.message import Answer
+from copdns.metrics import Counters
+from copdns.records import A
+from copdns.upstream import Upstreams
+from copdns.wire import Key
+from tests.upstream_server import PATIENCE, UpstreamServer
+
+ATTEMPT, DEADLINE = 0.8, 2.0
+WWW = Key("www.example", A, do=False, cd=False)
+FOUND = b"\x7f\0\0\x50"  # the address that the server gives to every name
+
+
+class HandLoop:
+    """The running loop, but for its clock, which stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time()
+        self._due: list[tuple[float, int, Timer]] = []
+        self._numbers = count()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        timer = Timer(callback)
+        heappush(self._due, (self._now + delay, next(self._numbers), timer))
+        return timer
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and call what is due in its order."""
+        end = self._now + seconds
+        while self._due and self._due[0][0] <= end:
+            self._now, _, timer = heappop(self._due)
+            if not timer.cancelled:
+                timer.callback()
+        self._now = end
+
+
+class Timer:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Answers:
+    """What came of one question."""
+
+    def __init__(self) -> None:
+        self.all: list[Answer | None] = []
+        self._came = asyncio.Event()
+
+    def __call__(self, answer: Answer | None) -> None:
+        self.all.append(answer)
+        self._came.set()
+
+    async def one(self) -> Answer | None:
+        async with asyncio.timeout(PATIENCE):
+            await self._came.wait()
+        assert len(self.all) == 1
+        return self.all[0]
+
+    async def found(self) -> tuple[bytes, ...]:
+        answer = await self.one()
+        assert answer is not None
+        return answer.facts.addresses
+
+
+class Asker:
+    """Upstreams under a clock that is moved by hand."""
+
+    def __init__(self, *servers: UpstreamServer, **fields: float) -> None:
+        self.clock = HandLoop()
+        self.counters = Counters()
+        times = {"deadline": DEADLINE, "attempt": ATTEMPT} | fields
+        self.upstreams = Upstreams(self.clock, self.counters, **times)  # type: ignore[arg-type]
+        self.upstreams.use({"": [each.address for each in servers]})
+
+    def ask(self, key: Key | str = WWW, **fields: bool) -> Answers:
+        answers = Answers()
+        key = key if isinstance(key, Key) else WWW._replace(qname=key)
+        self.upstreams.ask(key, answers, **fields)
+        return answers
+
+    def numbers(self, place: int = 1) -> tuple[int, int, int]:
+        """Return how often an upstream was asked, failed, and was asked over TCP."""
+        _, counters = self.counters.upstreams[place - 1]
+        return counters.asked, counters.failed, counters.over_tcp
+
+
+Make = Callable[..., Asker]
