@@ -5,12 +5,12 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from messages import parsed, query, reply_to
 
 from copdns.cache import Cache, Kept
 from copdns.message import Answer, read_answer
 from copdns.records import AAAA, DO, A
 from copdns.wire import Key, answer_reply, read_query
+from tests.unit.messages import parsed, query, reply_to
 
 WWW = Key("www.example", A, do=False, cd=False)
 SOA = "example. 900 IN SOA ns.example. mail.example. 1 3600 1200 604800 600"

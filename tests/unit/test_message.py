@@ -10,12 +10,12 @@ import dns.flags
 import dns.message
 import dns.rrset
 import pytest
-from messages import message, parsed, query, question, reply_to
 
 from copdns.errors import WireError
 from copdns.message import MAX_TARGETS, MAX_TTL, read_answer
 from copdns.records import AAAA, CNAME, HTTPS, QR, SVCB, TXT, A
 from copdns.wire import answer_reply, read_query
+from tests.unit.messages import message, parsed, query, question, reply_to
 
 WWW = "www.example. 300 IN A 192.0.2.1"
 SOA = "example. 900 IN SOA ns.example. mail.example. 1 3600 1200 604800 600"

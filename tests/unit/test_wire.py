@@ -6,7 +6,6 @@ from struct import pack
 
 import dns.message
 import pytest
-from messages import ID, edes, message, opt, option, parsed, query, question
 
 from copdns.errors import FORMERR, NOTIMP, NotAQueryError, WireError
 from copdns.names import from_wire
@@ -21,6 +20,7 @@ from copdns.wire import (
     over_tcp,
     read_query,
 )
+from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question
 
 LONGEST = b"".join(bytes([size]) + b"a" * size for size in (63, 63, 63, 61)) + b"\0"
 TOO_LONG = b"".join(bytes([size]) + b"a" * size for size in (63, 63, 63, 62)) + b"\0"

@@ -8,7 +8,6 @@ import dns.flags
 import dns.rcode
 import dns.rdatatype
 import pytest
-from messages import ID, edes, message, opt, option, parsed, query, question, reply_to
 
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
 from copdns.message import Answer, read_answer
@@ -28,6 +27,7 @@ from copdns.wire import (
     read_query,
     rewritten,
 )
+from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question, reply_to
 
 GAMES = Verdict(
     Action.BLOCK, Reason.CATEGORY, 13, category="games", list="starter", rule="games.example"
