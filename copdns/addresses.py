@@ -38,7 +38,7 @@ def upstream_address(text: str) -> UpstreamAddress:
         ) from None
     if address.is_unspecified or address.is_multicast:
         raise ValueError(f"{text!r} is not the address of one machine; write the upstream's own")
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise ValueError(f"{text!r}: a port is a number from 1 to 65535")
     return UpstreamAddress(str(address), int(port))
 

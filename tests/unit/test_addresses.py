@@ -28,7 +28,18 @@ def test_an_upstream_is_an_address_with_or_without_a_port(text: str, host: str, 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "dns.example", "192.0.2.1:", "192.0.2.1:x", "[::1]x", "[::1", "::", "ff02::1", "1.2.3"],
+    [
+        "",
+        "dns.example",
+        "192.0.2.1:",
+        "192.0.2.1:x",
+        "192.0.2.1:000053999999",
+        "[::1]x",
+        "[::1",
+        "::",
+        "ff02::1",
+        "1.2.3",
+    ],
 )
 def test_what_is_no_upstream_is_told_as_written(text: str) -> None:
     with pytest.raises(ValueError, match=r"^'") as caught:
