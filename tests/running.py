@@ -123,7 +123,7 @@ def running(
             "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{each}" for each in ports]),
             **(environment or {}),
         }
-        options = ["-c", settings, "--data", folder / "data"]
+        options: Sequence[str | Path] = ["-c", settings, "--data", folder / "data"]
         with subprocess.Popen(
             [*under, *COPDNS, *options, "run"],
             env={**environment, "NOTIFY_SOCKET": str(folder / "notify")},

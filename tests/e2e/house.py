@@ -21,8 +21,9 @@ from click.testing import CliRunner
 
 from copdns.cli import main
 from copdns.store.querylog import QueryLog
-from tests.e2e.upstream import SOMEWHERE, Says, Upstream, upstream
+from tests.e2e.upstream import upstream
 from tests.running import PATIENCE, Program, running
+from tests.upstream_server import UpstreamServer, Way
 
 ROOT = Path(__file__).parents[2]
 PAUSE = 0.01  # seconds between two looks, which leave the processor to the program
@@ -37,7 +38,7 @@ class House:
     """data: the folder of the databases."""
 
     program: Program
-    upstream: Upstream
+    upstream: UpstreamServer
     data: Path
 
     def ask(self, name: str, rtype: str = "A", source: str = MIA, over_tcp: bool = False) -> Reply:
@@ -122,19 +123,23 @@ def house(
     folder: Path,
     settings: Mapping[str, object] | Path | None = None,
     household: Mapping[str, object] | None = None,
-    script: Mapping[str, Says] | None = None,
-    otherwise: Says = SOMEWHERE,
+    says: Mapping[str, Way] | None = None,
     environment: Mapping[str, str] = POINTS_HOME,
 ) -> Iterator[House]:
-    """Start a home whose data is in a folder.  household: as in its file, for the first start."""
+    """Start a home whose data is in a folder.
+
+    household: as in its file, for the first start.  says: how the upstream answers, by name.
+    """
     if household is not None:
         assert not isinstance(settings, Path)
         written = folder / "household.yaml"
         written.write_text(json.dumps(household))  # JSON is YAML
         settings = {**(settings or {}), "household": str(written)}
     with (
-        upstream(script, otherwise) as answering,
-        running(folder, settings, upstreams=[answering.port], environment=environment) as program,
+        upstream(says) as answering,
+        running(
+            folder, settings, upstreams=[answering.address.port], environment=environment
+        ) as program,
     ):
         yield House(program, answering, folder / "data")
 

@@ -41,7 +41,7 @@ def expected(said: dict[str, Any]) -> tuple[str, str, str]:
         case "rewrite", _:
             return "NOERROR", f"{said['target']}.", said["text"]
         case "allow", _:
-            return "NOERROR", "127.0.0.77", ""
+            return "NOERROR", "127.0.0.80", ""
         case "local", "canary":
             return "NXDOMAIN", "", ""
     return LOCAL[said["name"]]
