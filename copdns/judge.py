@@ -87,13 +87,29 @@ class Rebinding:
 
 def in_home(packed: bytes) -> bool:
     """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
-    if packed[0] not in _FIRST_OCTETS:  # most do not: a cheap look before the exact one
+    networks = _BY_FIRST_OCTET.get(packed[0])
+    if networks is None:  # as for most: a cheap look before the exact one
         return False
     address = _address(packed)
-    return any(address in network for network in HOME_NETWORKS)
+    return any(address in network for network in networks)
 
 
-_FIRST_OCTETS = frozenset({0, 10, 100, 127, 169, 172, 192, 0xFC, 0xFD, 0xFE})
+def _by_first_octet() -> dict[int, tuple[Network, ...]]:
+    """Return the networks that an address can lie in, by its first octet.
+
+    An IPv4-mapped address begins with 0, and can lie in any of IPv4.
+    """
+    found: dict[int, tuple[Network, ...]] = {}
+    for network in HOME_NETWORKS:
+        first = network.network_address.packed[0]
+        last = network.broadcast_address.packed[0]
+        for octet in range(first, last + 1):
+            found[octet] = (*found.get(octet, ()), network)
+    found[0] = HOME_NETWORKS
+    return found
+
+
+_BY_FIRST_OCTET = _by_first_octet()
 
 
 def _address(packed: bytes) -> Address:
