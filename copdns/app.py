@@ -11,6 +11,7 @@ import errno
 import gc
 import signal
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,10 @@ class App:
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._household_changed = asyncio.Event()
+        self._behind = False  # a change of the household was seen that is not in force yet
+        # Who builds a snapshot of what is stored also swaps it in, before another one is built.
+        self._changing = asyncio.Lock()
+        self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
         self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
@@ -298,13 +302,17 @@ class App:
                 await work()
             except CopdnsError as error:
                 log.warning("a change could not be followed", error=str(error))
+            except Exception:  # noqa: BLE001 - a bug in here must not end the answering
+                log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
-        live = self._resolver.live
-        due = live.rebuild_at is not None and time.time() >= live.rebuild_at
-        if not due and not await asyncio.to_thread(self._watcher.changed):
-            return
-        self._resolver.live = await self._build(live)
+        rebuild_at = self._resolver.live.rebuild_at
+        if await asyncio.to_thread(self._watcher.changed):
+            self._behind = True  # until it is in force: a busy database is asked again
+        if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
+            async with self._changing:
+                self._resolver.live = await self._build(self._resolver.live)
+                self._behind = False
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(self._addresses)
@@ -330,15 +338,18 @@ class App:
 
     async def _reload(self) -> None:
         """Take over changed settings and lists; a mistake in them changes nothing."""
-        self._manager.reloading()
-        try:
-            settings = await asyncio.to_thread(self._reread)
-            library = await asyncio.to_thread(load_library, settings.lists)
-        except CopdnsError as error:
-            log.error("the settings were not reloaded", error=str(error))
-        else:
-            await self._take_over(settings, library)
-        self._manager.ready(f"answering on {', '.join(self._listeners)}")
+        async with self._reloading:
+            self._manager.reloading()
+            try:
+                settings = await asyncio.to_thread(self._reread)
+                library = await asyncio.to_thread(load_library, settings.lists)
+                async with self._changing:
+                    await self._take_over(settings, library)
+            except CopdnsError as error:
+                log.error("the settings were not reloaded", error=str(error))
+            except Exception:  # noqa: BLE001 - a bug in here must not end the answering
+                log.error("the settings were not reloaded", traceback=traceback.format_exc())
+            self._manager.ready(f"answering on {', '.join(self._listeners)}")
 
     async def _take_over(self, settings: Settings, library: Library) -> None:
         before, old_library = self.settings, self._library
@@ -346,10 +357,10 @@ class App:
         try:
             live = await self._build(self._resolver.live)
             await self._listen()
-        except CopdnsError as error:
+        except Exception:
             self.settings, self._library = before, old_library
-            log.error("the settings were not reloaded", error=str(error))
-            return
+            await self._use_upstreams(list(self._resolver.live.households.values()))
+            raise
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
         self._resolver.live = live

@@ -1,0 +1,114 @@
+"""What goes on beside the answering: changes that meet, and bugs that must not end it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from copdns.addresses import UpstreamAddress
+from copdns.app import App
+from copdns.config import DnsSettings, Settings, UpstreamSettings, WebSettings
+from copdns.errors import StoreError
+from copdns.household import add_rule
+from copdns.household_check import Known
+from copdns.model import Household, RuleAction
+from copdns.store.household import HouseholdStore
+from tests.running import free_port
+
+
+class HeldApp(App):
+    """An App whose reload stops, while `gate` is closed, after it has read what is stored."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, lambda: settings)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.stands = asyncio.Event()
+
+    async def _listen(self) -> None:
+        self.stands.set()
+        await self.gate.wait()
+        await super()._listen()
+
+    @property
+    def revision(self) -> int:
+        return self._resolver.live.households["home"].revision
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(
+        dns=DnsSettings(listen=("127.0.0.1",), port=free_port()),
+        web=WebSettings(listen=("127.0.0.1",), port=free_port()),
+        upstreams=UpstreamSettings(servers=(UpstreamAddress("127.0.0.1", free_port()),)),
+        data=str(folder),
+    )
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[HeldApp]:
+    app = HeldApp(settings(folder))
+    task = asyncio.create_task(app.run())
+    async with asyncio.timeout(30):
+        while not app._listeners:
+            await asyncio.sleep(0)
+        yield app
+        app._stop.set()
+        await task
+
+
+async def block(folder: Path, name: str) -> None:
+    edit = partial(add_rule, action=RuleAction.BLOCK, text=name, known=Known())
+    with HouseholdStore.open(folder) as store:
+        await store.change("home", edit, author="a test", what=name, now=0)
+
+
+async def test_a_change_during_a_reload_is_not_lost(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        app.gate.clear()
+        app.stands.clear()
+        reload = asyncio.create_task(app._reload())
+        await app.stands.wait()  # it has read the household as it was
+        await block(tmp_path, "games.example")
+        follow = asyncio.create_task(app._follow_household())
+        await asyncio.wait([follow], timeout=0.2)  # it may go before the reload, or after it
+        app.gate.set()
+        await asyncio.gather(reload, follow)
+        assert app.revision == 2
+
+
+async def test_a_change_that_could_not_be_read_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path) as app:
+
+        async def busy_once(_household_id: str) -> Household | None:
+            monkeypatch.undo()
+            raise StoreError("another process keeps it busy")
+
+        monkeypatch.setattr(app._store, "household", busy_once)
+        await block(tmp_path, "games.example")
+        while app.revision != 2:
+            await asyncio.sleep(0)
+
+
+async def test_a_bug_beside_the_answering_is_told_and_does_not_end_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = asyncio.Event()
+    tries = iter([ZeroDivisionError("a bug")])
+
+    async def work() -> None:
+        for error in tries:
+            raise error
+        done.set()
+
+    repeating = asyncio.create_task(App(settings(tmp_path), Settings)._repeat(work, 0))
+    async with asyncio.timeout(10):
+        await done.wait()
+    repeating.cancel()
+    assert "ZeroDivisionError: a bug" in capsys.readouterr().out
