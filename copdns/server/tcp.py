@@ -6,13 +6,14 @@ Many questions may come on one connection, and are answered as they are ready.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from copdns.answer import Moment, Resolver
 from copdns.model import Asker
-from copdns.server.udp import listen_error
+from copdns.server.udp import bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,19 @@ class TcpServer:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                lambda: Connection(self), self.address, self._port, reuse_address=True
-            )
-        except OSError as error:
-            raise listen_error(self.address, self._port, "TCP", error) from error
+        sock = bound(self.address, self._port, socket.SOCK_STREAM)
+        self._server = await loop.create_server(lambda: Connection(self), sock=sock)
 
     def make_room(self) -> None:
-        """Close the connection that was silent for longest, when there are too many."""
+        """Drop the connection that was silent for longest, when there are too many."""
         if len(self.open) > self.limits.connections:
-            next(iter(self.open)).close()
+            next(iter(self.open)).drop()
 
     def close(self) -> None:
         if self._server is not None:
             self._server.close()
         for connection in list(self.open):
-            connection.close()
+            connection.drop()
 
 
 class Connection(asyncio.Protocol):
@@ -74,16 +71,17 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._asker = Asker(server.address, "", "tcp")
         self._in_flight = 0
+        self._clogged = False  # the client does not take its answers
         self._paused = False
+        self._ended = False  # the client sends nothing more
         self._idle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         self._asker = self._asker._replace(address=peer[0].partition("%")[0])
-        self._server.open[self] = None
-        self._server.make_room()
         self._heard()
+        self._server.make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.open.pop(self, None)
@@ -93,22 +91,39 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._heard()
         self._read()
 
     def eof_received(self) -> bool:
-        return self._in_flight > 0  # a client that only stopped sending still gets its answers
+        """A client that only stopped sending still gets its answers."""
+        self._ended = True
+        return self._in_flight > 0
+
+    def pause_writing(self) -> None:
+        self._clogged = True
+        self._throttle()
+
+    def resume_writing(self) -> None:
+        self._clogged = False
+        self._read()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._clogged or self._in_flight >= self._server.limits.in_flight
 
     def _read(self) -> None:
         """Take whole messages out of the buffer, as long as there is room for more."""
         buffer = self._buffer
-        while len(buffer) >= 2 and self._in_flight < self._server.limits.in_flight:
-            end = 2 + int.from_bytes(buffer[:2], "big")
+        taken = 0
+        while len(buffer) - taken >= 2 and not self._is_full:
+            end = taken + 2 + int.from_bytes(buffer[taken : taken + 2], "big")
             if len(buffer) < end:
                 break
-            message = bytes(buffer[2:end])
-            del buffer[:end]
+            message = bytes(buffer[taken + 2 : end])
+            taken = end
             self._ask(message)
+        if taken:
+            del buffer[:taken]
+            self._heard()
         self._throttle()
 
     def _ask(self, message: bytes) -> None:
@@ -122,33 +137,38 @@ class Connection(asyncio.Protocol):
             self._in_flight -= 1  # no question: nothing will come
 
     def _answered(self, reply: bytes, _to: Any) -> None:
+        """Send an answer that had to wait; never called before the question was taken."""
         self._in_flight -= 1
         self._write(reply)
         self._read()
+        if self._ended and not self._in_flight and self._transport is not None:
+            self._transport.close()
 
     def _write(self, reply: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(len(reply).to_bytes(2, "big") + reply)
 
     def _throttle(self) -> None:
-        """Stop reading while too many questions are open: TCP then slows the client down."""
-        if self._transport is None or self._transport.is_closing():
+        """Stop reading while too much is open: TCP then slows the client down."""
+        if self._transport is None or self._transport.is_closing() or self._ended:
             return
-        full = self._in_flight >= self._server.limits.in_flight
-        if full and not self._paused:
+        if self._is_full and not self._paused:
             self._transport.pause_reading()
-        elif self._paused and not full:
+        elif self._paused and not self._is_full:
             self._transport.resume_reading()
-        self._paused = full
+        self._paused = self._is_full
 
     def _heard(self) -> None:
+        """Begin to wait anew; single octets that never make a message do not count."""
         if self._idle is not None:
             self._idle.cancel()
         loop = asyncio.get_running_loop()
-        self._idle = loop.call_later(self._server.limits.idle, self.close)
+        self._idle = loop.call_later(self._server.limits.idle, self.drop)
         self._server.open.pop(self, None)
         self._server.open[self] = None
 
-    def close(self) -> None:
+    def drop(self) -> None:
+        """End the connection now, and do not wait until the client took what it was sent."""
+        self._server.open.pop(self, None)
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()

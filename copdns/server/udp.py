@@ -8,6 +8,7 @@ five times as much as all else (docs/architecture.md has the figures).
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +39,7 @@ class UdpServer:
         self._clock = clock
         self.address = address
         self._askers: dict[str, Asker] = {}
-        self._socket = _bind(address, port)
+        self._socket = bound(address, port, socket.SOCK_DGRAM)
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
@@ -78,25 +79,32 @@ class UdpServer:
         self._socket.close()
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    """Return a socket that is bound to an address and port; raise ListenError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        if kind is socket.SOCK_DGRAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        else:  # connections of the last run may linger
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
     except OSError as error:
         sock.close()
-        raise listen_error(address, port, "UDP", error) from error
+        raise _listen_error(address, port, kind, error) from error
     return sock
 
 
-def listen_error(address: str, port: int, transport: str, error: OSError) -> ListenError:
+def _listen_error(address: str, port: int, kind: socket.SocketKind, error: OSError) -> ListenError:
     """Return an error that says what is in the way, and what to do."""
+    transport = "UDP" if kind is socket.SOCK_DGRAM else "TCP"
     way_out = {
-        13: "ports below 1024 need a privilege: see systemd/copdns.service, or set dns.port",
-        98: "another program listens there (on Debian often systemd-resolved): see docs/install.md",
-        99: "this machine has no such address: see dns.listen",
+        errno.EACCES: "ports below 1024 need a privilege: see systemd/copdns.service, "
+        "or set dns.port",
+        errno.EADDRINUSE: "another program listens there (on Debian often systemd-resolved): "
+        "see docs/install.md",
+        errno.EADDRNOTAVAIL: "this machine has no such address: see dns.listen",
     }.get(error.errno or 0, "see dns.listen and dns.port")
     return ListenError(f"{address} port {port} ({transport}): {error.strerror}; {way_out}")

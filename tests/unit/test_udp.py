@@ -1,0 +1,180 @@
+"""DNS over UDP, with real sockets on loopback and an upstream that answers when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from copdns.errors import ListenError
+from copdns.model import Device
+from copdns.records import QR, RD
+from copdns.server.udp import DRAIN, UdpServer
+from tests.home import Home
+from tests.household import MIA, block, family
+from tests.unit.messages import ID, message, parsed, query, question
+from tests.upstream_server import PATIENCE
+
+GAMES = "games.example"  # blocked: answered at once
+SLOW = "slow.example"  # allowed: answered when the upstream delivers
+
+Listen = Callable[[str], tuple[str, int]]
+
+
+@pytest.fixture
+def home() -> Home:
+    here = Device("laptop", "Laptop", "mia", ("127.0.0.0/8", "::1"))
+    return Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
+
+
+@pytest.fixture
+async def listen(home: Home) -> Iterator[Listen]:  # type: ignore[misc]
+    """Give the address and port of a new server on an address."""
+    servers: list[UdpServer] = []
+
+    def listener(address: str) -> tuple[str, int]:
+        loop = asyncio.get_running_loop()
+        servers.append(UdpServer(loop, home.resolver, home.clock, address, 0))
+        return servers[-1]._socket.getsockname()[:2]
+
+    yield listener  # type: ignore[misc]
+    for each in servers:
+        each.close()
+
+
+def client(host: str = "127.0.0.1") -> socket.socket:
+    """Return a socket that takes datagrams from anywhere."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    sock.bind((host, 0))
+    return sock
+
+
+async def receive(sock: socket.socket) -> tuple[bytes, str]:
+    async with asyncio.timeout(PATIENCE):
+        reply, peer = await asyncio.get_running_loop().sock_recvfrom(sock, 4096)
+    return reply, peer[0]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1"])
+async def test_a_reply_leaves_from_the_address_that_was_asked(listen: Listen, address: str) -> None:
+    listen("127.0.0.1"), listen("127.0.0.2")
+    where = listen(address)
+    with client("::1" if ":" in address else "127.0.0.1") as sock:
+        sock.sendto(query(GAMES), where)
+        reply, source = await receive(sock)
+    assert source == address
+    assert reply[:2] == ID
+
+
+async def test_a_reply_that_had_to_wait_leaves_from_there_too(listen: Listen, home: Home) -> None:
+    listen("127.0.0.1")
+    where = listen("127.0.0.2")
+    with client() as fast, client() as slow:
+        slow.sendto(query(SLOW), where)
+        fast.sendto(query(GAMES), where)
+        await receive(fast)
+        home.upstream.deliver()
+        reply, source = await receive(slow)
+    assert source == "127.0.0.2"
+    assert parsed(reply).answer
+
+
+async def test_the_asker_is_known_by_the_address_it_asks_from(listen: Listen, home: Home) -> None:
+    where = listen("::1")
+    with client("::1") as sock:
+        sock.sendto(query(GAMES), where)
+        await receive(sock)
+    assert home.recorder.last is not None
+    assert home.recorder.last.client.policy.profile == "mia"
+
+
+async def test_more_datagrams_than_one_look_takes_are_all_answered(listen: Listen) -> None:
+    where = listen("127.0.0.1")
+    with client() as sock:
+        for number in range(2 * DRAIN + 5):
+            sock.sendto(number.to_bytes(2, "big") + query(GAMES)[2:], where)
+        ids = {(await receive(sock))[0][:2] for _ in range(2 * DRAIN + 5)}
+    assert len(ids) == 2 * DRAIN + 5
+
+
+async def test_clients_that_went_away_are_no_trouble(listen: Listen, home: Home) -> None:
+    where = listen("127.0.0.1")
+    for _ in range(20):
+        with client() as gone:
+            gone.sendto(query(GAMES), where)
+            gone.sendto(query(SLOW), where)
+    with client() as sock:
+        sock.sendto(query(GAMES), where)
+        await receive(sock)
+        home.upstream.deliver()  # to ports where nobody listens: the kernel tells of each
+        sock.sendto(query(GAMES), where)
+        assert (await receive(sock))[0][:2] == ID
+
+
+@pytest.mark.parametrize(
+    "wire", [b"", b"\0", query(GAMES)[:11], message(question(GAMES), flags=QR | RD)]
+)
+async def test_what_is_no_question_gets_no_reply(listen: Listen, wire: bytes) -> None:
+    where = listen("127.0.0.1")
+    with client() as sock:
+        sock.sendto(wire, where)
+        sock.sendto(b"\0\7" + query(GAMES)[2:], where)
+        assert (await receive(sock))[0][:2] == b"\0\7"
+
+
+async def test_a_mistake_is_answered_with_an_error(listen: Listen) -> None:
+    where = listen("127.0.0.1")
+    with client() as sock:
+        sock.sendto(query(GAMES)[:-3], where)
+        assert parsed((await receive(sock))[0]).rcode() == 1
+
+
+async def test_a_reply_is_no_larger_than_the_client_takes(listen: Listen, home: Home) -> None:
+    home.upstream.script = {SLOW: {"TXT": [f"{each}{'x' * 100}" for each in range(8)]}}
+    where = listen("127.0.0.1")
+    with client() as sock, client() as other:
+        sock.sendto(query(SLOW, 16), where)
+        other.sendto(query(GAMES), where)
+        await receive(other)
+        home.upstream.deliver()
+        reply, _ = await receive(sock)
+    assert len(reply) < 512
+    assert reply[2] & 0x02
+
+
+async def test_closed_it_keeps_no_socket(home: Home) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
+    server.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    server._send(b"late", ("127.0.0.1", 9))  # an answer that had to wait too long
+
+
+# --- what is in the way ------------------------------------------------------------------------
+
+
+def listening(home: Home, address: str, port: int) -> UdpServer:
+    loop = asyncio.get_running_loop()
+    return UdpServer(loop, home.resolver, home.clock, address, port)
+
+
+async def test_a_port_that_is_taken_is_told_with_a_way_out(home: Home, listen: Listen) -> None:
+    host, port = listen("127.0.0.1")
+    with pytest.raises(ListenError, match=rf"{host} port {port} \(UDP\): .*another program"):
+        listening(home, host, port)
+
+
+async def test_an_address_of_another_machine_is_told(home: Home) -> None:
+    with pytest.raises(ListenError, match="this machine has no such address"):
+        listening(home, "192.0.2.1", 0)
+
+
+async def test_ipv6_and_ipv4_listen_beside_each_other(home: Home) -> None:
+    with closing(listening(home, "::", 0)) as six:
+        port = six._socket.getsockname()[1]
+        listening(home, "0.0.0.0", port).close()
