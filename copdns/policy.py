@@ -31,6 +31,7 @@ from copdns.model import (
     Verdict,
 )
 from copdns.names import suffixes
+from copdns.special import ALWAYS_THERE
 from copdns.steps import (
     Blocker,
     ByDefault,
@@ -188,7 +189,8 @@ class Shared:
     def openings(self) -> frozenset[str]:
         """Names at or below which the house itself says where an answer comes from."""
         matchers = (*(each.matcher for each in self.rewrites), *self.splits)
-        return frozenset(name for each in matchers for name in suffixes(each.name))
+        there = (*ALWAYS_THERE, *(each.name for each in matchers))
+        return frozenset(name for each in there for name in suffixes(each))
 
     def kind(self, *kinds: ListKind) -> tuple[ListInfo, ...]:
         return tuple(info for info in self.index.infos if info.kind in kinds)

@@ -12,6 +12,8 @@ from copdns.model import LocalAnswer, Record
 A, PTR, AAAA = 1, 12, 28
 
 OWN_NAMES = frozenset({"copdns.home.arpa", "why.home.arpa"})
+_DNS64 = "ipv4only.arpa"
+ALWAYS_THERE = OWN_NAMES | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
 
 _NODATA = LocalAnswer()
@@ -86,7 +88,7 @@ def special(qname: str, qtype: int) -> LocalAnswer | None:
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     if qname in OWN_NAMES:
         return LocalAnswer(own=True)
-    if qname == "ipv4only.arpa":  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
+    if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
     if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):
         return _NODATA  # RFC 9462 section 6.4: no encrypted listener is offered

@@ -151,7 +151,8 @@ class Blocker:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
         if self.openings is None or (matcher is not None and matcher.match is Match.EXACT):
             return False
-        return not any(qname in names for names in self.openings)
+        # The root stands above all there is.
+        return bool(qname) and not any(qname in names for names in self.openings)
 
     def opened(self, names: Iterable[str]) -> Blocker:
         """Return the same for a step after which these names may be open too."""

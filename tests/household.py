@@ -92,7 +92,7 @@ def library(
     lists: list[tuple[str, ListKind, str, Lines]] = [
         *((slug, ListKind.PROTECTED, slug, lines) for slug, lines in groups.items()),
         *((f"canary-{s}", ListKind.CANARY, s, lines) for s, lines in (canaries or {}).items()),
-        ("legal", ListKind.LEGAL, "legal", legal),
+        *([("legal", ListKind.LEGAL, "legal", legal)] if legal else []),
         *((f"{s}-list", ListKind.SECURITY, s, lines) for s, lines in (security or {}).items()),
         ("bypass", ListKind.BYPASS, "bypass", bypass),
         *((slug, ListKind.SERVICE, slug, lines) for slug, lines in (services or {}).items()),
