@@ -20,6 +20,7 @@ from copdns.model import (
     LocalName,
     Match,
     Matcher,
+    NameRewrite,
     PrivacyMode,
     Profile,
     Record,
@@ -232,12 +233,17 @@ def share(library: Library, defaults: Defaults, household: Household) -> Shared:
         contacts={slug: contact for slug, (contact, _) in services.items()},
         service_names={slug: names for slug, (_, names) in services.items()},
         local=local,
-        rewrites=tuple(sorted(household.rewrites, key=lambda each: -len(each.matcher.name))),
+        rewrites=tuple(sorted(household.rewrites, key=_rank)),
         splits=tuple(Matcher(each.name) for each in household.split_upstreams),
         block_ttl=defaults.block_ttl,
         security_ttl=defaults.security_ttl,
         child_max_ttl=defaults.child_max_ttl,
     )
+
+
+def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
+    """Rank rewrites as rules are: the longest name first, then the one for the name itself."""
+    return -len(rewrite.matcher.name), rewrite.matcher.match is not Match.EXACT
 
 
 def _layered(
