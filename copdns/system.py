@@ -51,7 +51,13 @@ def system_resolvers(
     except OSError:
         return ()
     found = dict.fromkeys(_nameservers(text.splitlines()))
-    return tuple(each for each in found if not (each.port == port and each.host in own))
+    return tuple(each for each in found if not (each.port == port and _is_own(each.host, own)))
+
+
+def _is_own(host: str, own: Collection[str]) -> bool:
+    """Tell whether an address is ours; whoever listens everywhere has all of loopback."""
+    everywhere = any(ip_address(each).is_unspecified for each in own)
+    return host in own or (everywhere and ip_address(host).is_loopback)
 
 
 def _nameservers(lines: Iterable[str]) -> Iterable[UpstreamAddress]:

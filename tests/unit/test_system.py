@@ -1,0 +1,83 @@
+"""What the machine says of its network, read from its own files."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from copdns.addresses import UpstreamAddress
+from copdns.system import identity, private_addresses, system_resolvers
+
+OWN = ("127.0.0.1", "192.0.2.1", "::1")
+
+
+def resolvers(tmp_path: Path, text: str, port: int = 53) -> list[str]:
+    path = tmp_path / "resolv.conf"
+    path.write_text(text)
+    return [each.host for each in system_resolvers(OWN, port, path)]
+
+
+def test_the_resolvers_are_those_of_resolv_conf_in_their_order(tmp_path: Path) -> None:
+    text = """
+# made by a program
+search home.example
+nameserver 192.0.2.53
+  nameserver\t2001:db8::53 # the second
+nameserver fe80::1%eth0
+nameserver 192.0.2.53
+options edns0 trust-ad
+"""
+    assert resolvers(tmp_path, text) == ["192.0.2.53", "2001:db8::53", "fe80::1%eth0"]
+
+
+def test_we_never_ask_ourselves(tmp_path: Path) -> None:
+    text = "nameserver 127.0.0.1\nnameserver ::1\nnameserver 127.0.0.53\n"
+    assert resolvers(tmp_path, text) == ["127.0.0.53"]
+    assert resolvers(tmp_path, text, port=5300) == ["127.0.0.1", "::1", "127.0.0.53"]
+
+
+@pytest.mark.parametrize("everywhere", ["0.0.0.0", "::"])
+def test_who_listens_everywhere_is_all_of_loopback(tmp_path: Path, everywhere: str) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 127.0.0.1\nnameserver ::1\nnameserver 192.0.2.53\n")
+    assert system_resolvers([everywhere], 53, path) == (UpstreamAddress("192.0.2.53", 53),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nameserver", "nameserver here", "nameserver 0.0.0.0", "#nameserver 192.0.2.53", "\0\xff"],
+)
+def test_what_another_program_wrote_there_is_no_reason_to_fail(tmp_path: Path, text: str) -> None:
+    assert resolvers(tmp_path, text) == []
+
+
+def test_octets_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_bytes(b"\xff\xfe\nnameserver 192.0.2.53\n")
+    assert system_resolvers(OWN, 53, path) == (UpstreamAddress("192.0.2.53", 53),)
+
+
+def test_a_missing_file_names_no_resolver(tmp_path: Path) -> None:
+    assert system_resolvers(OWN, 53, tmp_path / "none") == ()
+    assert identity(tmp_path / "none") is None
+
+
+def test_a_changed_file_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 192.0.2.53\n")
+    before = identity(path)
+    assert identity(path) == before
+    beside = tmp_path / "new"
+    beside.write_text("nameserver 192.0.2.54\n")
+    beside.rename(path)  # as the programs that manage it do
+    assert identity(path) != before
+
+
+def test_the_own_addresses_are_loopback_and_private_ones_alone() -> None:
+    found = private_addresses()
+    assert {"127.0.0.1", "::1"} <= set(found)
+    assert list(found) == sorted(found)
+    assert all(ip_address(each).is_private for each in found)
+    assert not any(ip_address(each).is_link_local for each in found)
