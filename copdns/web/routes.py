@@ -91,9 +91,12 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def _without_port(host: str) -> str:
     """Return the name or address of a Host header: "[::1]:80" gives "::1"."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].lower()
+    name, _, port = host.rpartition(":")
+    if port.isdigit() and (":" not in name or name.endswith("]")):
+        host = name
+    if host.startswith("[") and host.endswith("]"):
+        return host[1:-1]
+    return host.lower()
 
 
 def _is_address(text: str) -> bool:

@@ -1,0 +1,19 @@
+"""The codes by which a child calls a block."""
+
+from __future__ import annotations
+
+import re
+
+from copdns.codes import appeal_code
+
+
+def test_a_code_is_eight_letters_that_can_be_read_aloud() -> None:
+    for _ in range(1000):
+        assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", appeal_code())
+
+
+def test_codes_cannot_be_guessed_from_each_other() -> None:
+    codes = {appeal_code() for _ in range(2000)}
+    assert len(codes) == 2000
+    for place in (0, 1, 2, 3, 5, 6, 7, 8):
+        assert len({code[place] for code in codes}) == 32

@@ -1,0 +1,205 @@
+"""What monitoring reads, over real connections: health, readiness and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
+
+from copdns.exchange import Health
+from copdns.metrics import METRICS, Counters, UpstreamCounters, registry
+from copdns.model import Action, Reason
+from copdns.web.routes import application
+from tests.home import Home
+from tests.household import MIA, TOM, block, family, library
+
+Client = TestClient  # type: ignore[type-arg]
+
+
+class Site:
+    """The web application.  missing: what keeps it from being ready."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.missing: tuple[str, ...] = ()
+        hosts = frozenset({"localhost", "copdns.home.arpa"})
+        self.app = application(registry(self.counters, lambda: None), lambda: self.missing, hosts)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(site.app)) as made:
+        yield made
+
+
+# --- health ------------------------------------------------------------------------------------
+
+
+async def test_a_process_that_runs_is_healthy(client: Client) -> None:
+    reply = await client.get("/healthz")
+    assert (reply.status, await reply.text()) == (200, "ok\n")
+
+
+async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Site) -> None:
+    reply = await client.get("/readyz")
+    assert (reply.status, await reply.text()) == (200, "ready\n")
+    site.missing = ("no upstream answers", "a list is missing")
+    reply = await client.get("/readyz")
+    assert (reply.status, await reply.text()) == (503, "no upstream answers\na list is missing\n")
+    assert (await client.get("/healthz")).status == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_nothing_can_be_changed_here(client: Client, path: str) -> None:
+    assert (await client.head(path)).status == 200
+    for method in ("POST", "PUT", "DELETE"):
+        assert (await client.request(method, path)).status == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz/", "/../etc/passwd", "/metrics%00", "/%ff"])
+async def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
+    assert (await client.get(path)).status == 404
+
+
+# --- who may reach it --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LocalHost:8053", "copdns.home.arpa", "127.0.0.1", "127.0.0.1:8053"),
+        *("192.0.2.1", "[::1]", "[::1]:8053", "[2001:db8::1]"),
+    ],
+)
+async def test_it_is_reached_by_address_and_by_its_own_names(client: Client, host: str) -> None:
+    assert (await client.get("/metrics", headers={"Host": host})).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:8053"),
+        *("", "[evil.example]", "1", "0x7f.1", "localhost@evil.example", "[::1].evil.example"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/nowhere"])
+async def test_an_unknown_name_is_told_nothing(client: Client, host: str, path: str) -> None:
+    reply = await client.get(path, headers={"Host": host})
+    assert reply.status == 421
+    assert "copdns_" not in await reply.text()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/healthz", "localhost", 200),
+        ("/nowhere", "localhost", 404),
+        ("/healthz", "evil.example", 421),
+    ],
+)
+async def test_every_page_is_kept_from_frames_caches_and_guesses(
+    client: Client, path: str, host: str, status: int
+) -> None:
+    reply = await client.get(path, headers={"Host": host})
+    assert reply.status == status
+    assert reply.headers["Content-Security-Policy"] == "default-src 'self'; frame-ancestors 'none'"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert reply.headers["Server"] == "copdns"
+
+
+# --- metrics -----------------------------------------------------------------------------------
+
+
+async def numbers(client: Client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return every sample by name and labels, as a Prometheus would read them."""
+    reply = await client.get("/metrics")
+    assert reply.headers["Content-Type"].startswith("text/plain")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for metric in text_string_to_metric_families(await reply.text())
+        for sample in metric.samples
+    }
+
+
+async def test_every_metric_of_the_list_is_given_and_no_other(client: Client, site: Site) -> None:
+    site.counters.upstreams = ((Health("1"), UpstreamCounters()),)
+    names = [name for name, (kind, _) in METRICS.items() if kind == "gauge"]
+    gauges = set(names) - {"copdns_build_info", "copdns_upstream_up"}
+    site.counters.gauges = dict.fromkeys(gauges | {"copdns_log_dropped"}, lambda: 1.0)
+    site.counters.gauges["copdns_log_failures"] = lambda: 2.0
+    text = await (await client.get("/metrics")).text()
+    kinds = {metric.name: metric.type for metric in text_string_to_metric_families(text)}
+    assert kinds == {name: kind for name, (kind, _) in METRICS.items()}
+
+
+async def test_counters_are_read_when_they_are_asked_for(client: Client, site: Site) -> None:
+    counters = site.counters
+    counters.queries["udp"] = 7
+    counters.malformed = 2
+    counters.verdicts[Action.BLOCK, Reason.CATEGORY] = 3
+    counters.categories["games"] = 3
+    counters.rcodes[3] = 4
+    counters.cache_hits, counters.cache_misses = 5, 6
+    read = await numbers(client)
+    assert read["copdns_queries_total", (("transport", "udp"),)] == 7
+    assert read["copdns_malformed_total", ()] == 2
+    verdict = (("action", "block"), ("reason", "category"))
+    assert read["copdns_verdicts_total", verdict] == 3
+    assert read["copdns_blocked_total", (("category", "games"),)] == 3
+    assert read["copdns_responses_total", (("rcode", "NXDOMAIN"),)] == 4
+    assert read["copdns_cache_hits_total", ()] == 5
+    assert read["copdns_cache_misses_total", ()] == 6
+    counters.malformed = 3
+    assert (await numbers(client))["copdns_malformed_total", ()] == 3
+
+
+async def test_upstreams_are_called_by_their_place(client: Client, site: Site) -> None:
+    first, second = Health("1"), Health("2")
+    counters = UpstreamCounters()
+    counters.asked, counters.failed, counters.over_tcp = 10, 2, 1
+    for seconds in (0.0005, 0.003, 0.003, 5.0):
+        counters.answered(seconds)
+    for second_number in range(3):
+        second.failed(now=float(second_number), sent_at=float(second_number))
+    site.counters.upstreams = ((first, counters), (second, UpstreamCounters()))
+    read = await numbers(client)
+    one = (("upstream", "1"),)
+    assert read["copdns_upstream_queries_total", one] == 10
+    assert read["copdns_upstream_failures_total", one] == 2
+    assert read["copdns_upstream_tcp_total", one] == 1
+    assert read["copdns_upstream_up", one] == 1
+    assert read["copdns_upstream_up", (("upstream", "2"),)] == 0
+    assert read["copdns_upstream_seconds_count", one] == 4
+    assert read["copdns_upstream_seconds_sum", one] == pytest.approx(5.0065)
+    below = {
+        dict(labels)["le"]: value
+        for (name, labels), value in read.items()
+        if "bucket" in name and one[0] in labels
+    }
+    assert (below["0.001"], below["0.002"], below["0.005"], below["2.0"]) == (1, 1, 3, 3)
+    assert below["+Inf"] == 4
+
+
+async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
+    client: Client, site: Site
+) -> None:
+    lists = library(categories={"games": ["games.example"]})
+    home = Home(family(MIA, TOM, rules=(block("toys.example", note="because"),)), lists)
+    home.recorder._counters = site.counters
+    for name in ("games.example", "toys.example", "www.example", "a.invalid", "example"):
+        for who in ("mia", "tom", "192.0.2.200", "203.0.113.66"):
+            home.ask(who, name)
+    home.recorder.pass_on(home.clock.wall)
+    text = await (await client.get("/metrics")).text()
+    assert 'copdns_verdicts_total{action="block",reason="rule"}' in text
+    words = ["example", "invalid", "mia", "tom", "Mia", "phone", "192.0.2", "203.0", "because"]
+    assert [word for word in words if word in text] == []
