@@ -1,0 +1,194 @@
+"""Tests of what is counted and kept of a reply, and of what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from struct import pack
+
+import pytest
+
+from copdns.keep import CountKey, Row
+from copdns.metrics import Counters
+from copdns.model import Action, Band, FullLog, PrivacyMode, Profile, Reason, Verdict
+from copdns.policy import Policy
+from copdns.recent import Recent
+from copdns.record import Recorder
+from copdns.wire import Query, read_query
+from tests.fakes import FakeLog
+from tests.household import ADA, MIA, NOW, asker, client, policy
+
+ALLOWED = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
+BLOCKED = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games", list="games-list")
+HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, unwatched=True)
+HOUR = int(NOW) // 3600
+
+
+def query(name: bytes = b"\x01a\x07example\x00", qtype: int = 1) -> Query:
+    return read_query(pack("!HHHHHH", 1, 0x0100, 1, 0, 0, 0) + name + pack("!HH", qtype, 1))
+
+
+def reply(rcode: int = 0) -> bytes:
+    return pack("!HHHHHH", 1, 0x8180 | rcode, 1, 0, 0, 0)
+
+
+class Desk:
+    """A recorder with all that it writes to."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.recent = Recent("CODE".__str__)
+        self.log = FakeLog()
+        self.recorder = Recorder(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+
+    def tell(
+        self,
+        verdict: Verdict,
+        of: Policy,
+        asked: Query | None = None,
+        now: float = NOW,
+        device: str = "mia-phone",
+        rcode: int = 0,
+    ) -> None:
+        self.recorder.told(
+            client(of, device), asker("mia"), asked or query(), verdict, reply(rcode), now
+        )
+
+    def ring(self, device: str = "mia-phone") -> list[str]:
+        return [block.name for block in self.recent.blocks("home", device, NOW)]
+
+    def state(self) -> object:
+        self.recorder.pass_on(NOW)
+        counters = [repr(getattr(self.counters, name)) for name in Counters.__slots__]
+        return counters, list(self.log.rows), dict(self.log.counts), self.ring()
+
+
+def mode(privacy: PrivacyMode, profile: Profile = MIA) -> Policy:
+    return policy(replace(profile, privacy=privacy))
+
+
+def test_replies_are_counted_by_transport_rcode_reason_and_category() -> None:
+    desk, of = Desk(), mode(PrivacyMode.COUNTS)
+    desk.tell(ALLOWED, of)
+    desk.tell(ALLOWED, of, rcode=3)
+    desk.tell(BLOCKED, of)
+    desk.recorder.pass_on(NOW)
+    assert desk.counters.queries == {"udp": 3, "tcp": 0}
+    assert (desk.counters.rcodes[0], desk.counters.rcodes[3]) == (2, 1)
+    assert desk.counters.verdicts == {
+        (Action.ALLOW, Reason.DEFAULT): 2,
+        (Action.BLOCK, Reason.CATEGORY): 1,
+    }
+    assert desk.counters.categories == {"games": 1}
+
+
+def test_what_was_passed_on_is_not_passed_on_again() -> None:
+    desk, of = Desk(), mode(PrivacyMode.COUNTS)
+    desk.tell(BLOCKED, of)
+    desk.recorder.pass_on(NOW)
+    desk.recorder.pass_on(NOW)
+    desk.tell(BLOCKED, of)
+    desk.recorder.pass_on(NOW)
+    assert desk.counters.verdicts == {(Action.BLOCK, Reason.CATEGORY): 2}
+    assert sum(desk.log.counts.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("privacy", "rows", "counts"),
+    [
+        (PrivacyMode.OFF, 0, 0),
+        (PrivacyMode.COUNTS, 0, 2),
+        (PrivacyMode.BLOCKED, 1, 2),
+    ],
+)
+def test_a_profiles_mode_says_what_is_kept(privacy: PrivacyMode, rows: int, counts: int) -> None:
+    desk, of = Desk(), mode(privacy)
+    desk.tell(ALLOWED, of)
+    desk.tell(BLOCKED, of)
+    desk.recorder.pass_on(NOW)
+    assert len(desk.log.rows) == rows
+    assert sum(desk.log.counts.values()) == counts
+
+
+def test_counts_are_kept_by_hour_reason_and_category() -> None:
+    desk, of = Desk(), mode(PrivacyMode.COUNTS)
+    desk.tell(BLOCKED, of)
+    desk.tell(BLOCKED, of)
+    desk.recorder.pass_on(NOW)
+    assert desk.log.counts == {CountKey("home", "mia", HOUR, "block", "category", "games"): 2}
+
+
+def test_a_full_log_keeps_every_name_with_its_second_and_device() -> None:
+    full = FullLog(int(NOW), int(NOW) + 60)
+    desk, of = Desk(), policy(replace(MIA, privacy=PrivacyMode.OFF, full_log=full))
+    for after in (-1, 0, 59, 60):
+        desk.tell(ALLOWED, of, now=NOW + after)
+    assert [(row.at, row.device, row.qname) for row in desk.log.rows] == [
+        (int(NOW), "mia-phone", "a.example"),
+        (int(NOW) + 59, "mia-phone", "a.example"),
+    ]
+
+
+def test_a_blocked_name_is_kept_once_in_five_minutes() -> None:
+    desk, of = Desk(), mode(PrivacyMode.BLOCKED)
+    for after in (0, 1, 299, 300):
+        desk.tell(BLOCKED, of, now=NOW + after)
+    assert [row.at for row in desk.log.rows] == [int(NOW), int(NOW) + 300]
+    desk.tell(BLOCKED, of, query(qtype=28), NOW + 300)  # another type says more
+    desk.tell(replace(BLOCKED, via="b.example"), of, now=NOW + 300)
+    assert len(desk.log.rows) == 4
+
+
+def test_a_row_tells_what_was_decided_and_nobodys_address() -> None:
+    desk = Desk()
+    desk.tell(BLOCKED, mode(PrivacyMode.BLOCKED))
+    assert desk.log.rows == [
+        Row(
+            int(NOW), "home", "mia", "", "a.example", 1, "block", "category", "games", "",
+            "games-list", "", "",
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("privacy", [PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
+def test_the_last_blocks_of_a_childs_device_are_for_that_device_in_every_mode(
+    privacy: PrivacyMode,
+) -> None:
+    desk = Desk()
+    desk.tell(BLOCKED, mode(privacy))
+    desk.tell(ALLOWED, mode(privacy), query(b"\x01b\x07example\x00"))
+    assert desk.ring() == ["a.example"]
+
+
+def test_grown_ups_and_devices_that_nobody_named_have_no_last_blocks() -> None:
+    desk = Desk()
+    desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, ADA), device="ada-phone")
+    desk.tell(BLOCKED, mode(PrivacyMode.COUNTS), device="")
+    assert desk.ring("ada-phone") == desk.ring("") == []
+
+
+@pytest.mark.parametrize("privacy", [PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
+@pytest.mark.parametrize(
+    "verdict", [HELP, Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, unwatched=True)]
+)
+def test_a_help_name_changes_nothing_at_all(privacy: PrivacyMode, verdict: Verdict) -> None:
+    desk, full = Desk(), FullLog(int(NOW) - 1, int(NOW) + 60)
+    desk.tell(BLOCKED, mode(privacy))
+    before = desk.state()
+    for of in (mode(privacy), policy(replace(MIA, privacy=privacy, full_log=full))):
+        desk.tell(verdict, of, query(b"\x04help\x07example\x00"))
+    assert desk.state() == before
+
+
+def test_what_cannot_be_read_is_counted_and_no_more() -> None:
+    desk = Desk()
+    desk.recorder.malformed()
+    assert desk.counters.malformed == 1
+    assert desk.counters.queries == {"udp": 0, "tcp": 0}
+
+
+def test_policies_of_the_same_profile_before_and_after_a_change_are_counted_together() -> None:
+    desk = Desk()
+    for band in (Band.TO_9, Band.TO_12):
+        desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, replace(MIA, band=band)))
+    desk.recorder.pass_on(NOW)
+    assert list(desk.log.counts.values()) == [2]
