@@ -199,15 +199,18 @@ class Resolver:
             key = _key(key, policy, verdict)
         if arrived is not None and arrived.key == key:
             return arrived.kept
+        protected = verdict.reason is Reason.PROTECTED
         if verdict.unwatched:
             kept = self._unwatched_cache.get(key, moment.mono)
         else:
             kept = self.cache.get(key, moment.mono)
+            if kept is not None and protected and kept.answer.facts.filtered:
+                kept = None  # asked for somebody whom it was not protected for
             if kept is not None:
                 self._recorder.found()
             else:
                 self._recorder.missed()
-        return kept or Missing(key, verdict.reason is Reason.PROTECTED, verdict.unwatched)
+        return kept or Missing(key, protected, verdict.unwatched)
 
     def _given(
         self,
