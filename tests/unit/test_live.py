@@ -1,0 +1,289 @@
+"""Tests of who asks, and of what a change leaves as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from copdns.lists.index import ListKind
+from copdns.live import GUEST, Live, build
+from copdns.matchers import matcher
+from copdns.model import (
+    Band,
+    BandChange,
+    Contact,
+    Device,
+    Household,
+    LocalName,
+    OwnService,
+    Profile,
+    Reason,
+    Rule,
+    SplitUpstream,
+)
+from copdns.policy import Policy, decide
+from copdns.records import PTR, A
+from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
+from tests.household import GUEST as VISITOR
+
+LISTS = library(categories={"games": ["games.example"], "adult": ["adult.example"]})
+
+
+def snapshot(*houses: Household, before: Live | None = None, now: float = NOW) -> Live:
+    return build(before, LISTS, DEFAULTS, houses or (family(),), now)
+
+
+def who(live: Live, address: str) -> tuple[str, str, str]:
+    """Return household, profile and device of whoever asks from an address."""
+    client = live.who(asker(address))
+    return client.household, client.policy.profile, client.device
+
+
+def devices(**addresses: Sequence[str]) -> tuple[Device, ...]:
+    """Return devices by profile, with a number behind each."""
+    return tuple(
+        Device(f"{profile}-{number}", "", profile, (text,))
+        for profile, texts in addresses.items()
+        for number, text in enumerate(texts)
+    )
+
+
+# --- who ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "profile", "device"),
+    [
+        ("192.0.2.8", "mia", "mia-0"),
+        ("192.0.2.15", "tom", "tom-0"),  # its own address before any network
+        ("192.0.2.17", "mia", "mia-1"),  # the longer prefix before the shorter
+        ("192.0.2.33", "tom", "tom-1"),
+        ("2001:db8:0:8::1", "mia", "mia-2"),
+        ("2001:db8:0:15::9", "tom", "tom-2"),
+        ("2001:db8:0:16::9", GUEST, ""),
+        ("192.0.2.99", GUEST, ""),
+    ],
+)
+def test_a_device_is_known_by_its_address_or_by_the_longest_prefix(
+    address: str, profile: str, device: str
+) -> None:
+    house = family(
+        devices=devices(
+            mia=["192.0.2.8", "192.0.2.16/30", "2001:db8:0:8::/64"],
+            tom=["192.0.2.15", "192.0.2.0/26", "2001:db8:0:15::/64"],
+        )
+    )
+    assert who(snapshot(house), address) == ("home", profile, device)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (VISITOR, ("home", GUEST, "")),
+        (BO, ("", "", "")),
+        ("2001:db8::99", ("home", GUEST, "")),
+        ("2001:4860::1", ("", "", "")),
+    ],
+)
+def test_whoever_is_near_is_a_guest_and_all_others_are_strangers(
+    address: str, expected: tuple[str, str, str]
+) -> None:
+    assert who(snapshot(), address) == expected
+
+
+def test_a_device_is_served_wherever_it_is_because_somebody_named_it() -> None:
+    house = family(devices=devices(mia=["203.0.113.66", "198.51.100.0/24"]))
+    assert who(snapshot(house), BO) == ("home", "mia", "mia-0")
+    assert who(snapshot(house), "198.51.100.7") == ("home", "mia", "mia-1")
+
+
+def test_a_household_can_choose_whose_rules_a_visitor_gets() -> None:
+    assert who(snapshot(family(guest="tom")), VISITOR) == ("home", "tom", "")
+
+
+def test_without_a_household_everybody_is_a_stranger() -> None:
+    live = build(None, LISTS, DEFAULTS, (), NOW)
+    assert who(live, "192.0.2.8") == ("", "", "")
+
+
+def test_the_devices_of_two_households_are_kept_apart() -> None:
+    here = family(MIA)
+    there = replace(
+        family(TOM, rules=(block("a.example"),)), id="there", devices=devices(tom=["192.0.2.77"])
+    )
+    live = snapshot(here, there)
+    assert who(live, "192.0.2.8") == ("home", "mia", "mia-phone")
+    assert who(live, "192.0.2.77") == ("there", "tom", "tom-0")
+    mia, tom = (live.who(asker(each)).policy for each in ("192.0.2.8", "192.0.2.77"))
+    assert decide(mia, "a.example", A, NOW).reason is Reason.DEFAULT
+    assert decide(tom, "a.example", A, NOW).reason is Reason.RULE
+
+
+def test_many_strangers_do_not_fill_the_memory() -> None:
+    live = snapshot()
+    for number in range(5000):
+        live.who(asker(f"203.0.{number // 250}.{number % 250 + 1}"))
+    assert len(live._remembered) <= 4096
+    assert who(live, "192.0.2.8") == ("home", "mia", "mia-phone")
+
+
+def test_the_guest_rules_are_security_and_what_is_for_adults_only() -> None:
+    guest = snapshot().policy("home", GUEST)
+    assert not guest.is_child
+    assert decide(guest, "adult.example", A, NOW).category == "adult"
+    assert decide(guest, "games.example", A, NOW).reason is Reason.DEFAULT
+
+
+# --- what a change leaves as it was ---------------------------------------------------------------
+
+HOUSE = family(rules=(block("a.example", "mia"), block("b.example", "#children")))
+
+
+def changed(before: Household, after: Household) -> set[str]:
+    """Return the profiles whose policy is another object after a change."""
+    old = snapshot(before)
+    new = snapshot(after, before=old)
+    return {
+        profile
+        for (household, profile), (_, policy) in new.policies.items()
+        if old.policies.get((household, profile), (None, None))[1] is not policy
+    }
+
+
+def with_rule(rule: Rule) -> Household:
+    return replace(HOUSE, rules=(*HOUSE.rules, rule))
+
+
+EVERYBODY = {"mia", "tom", "ada", GUEST}
+
+
+@pytest.mark.parametrize(
+    ("after", "whose"),
+    [
+        (HOUSE, set()),
+        (replace(HOUSE, revision=9, name="Other"), set()),
+        (replace(HOUSE, devices=HOUSE.devices[:1]), set()),
+        (with_rule(block("c.example", "mia")), {"mia"}),
+        (with_rule(block("c.example", "#children")), {"mia", "tom"}),
+        (with_rule(block("c.example")), EVERYBODY),
+        (replace(HOUSE, rules=HOUSE.rules[1:]), {"mia"}),
+        (replace(HOUSE, profiles=(replace(MIA, name="M."), TOM, ADA)), set()),
+        (replace(HOUSE, profiles=(replace(MIA, bypass=True), TOM, ADA)), {"mia"}),
+        (replace(HOUSE, protected=("school.example",)), EVERYBODY),
+        (replace(HOUSE, local_names=(LocalName("nas.example", ()),)), EVERYBODY),
+        (
+            replace(HOUSE, split_upstreams=(SplitUpstream("w.example", ("192.0.2.53:53",)),)),
+            EVERYBODY,
+        ),
+    ],
+)
+def test_a_change_makes_new_policies_for_those_whom_it_is_about(
+    after: Household, whose: set[str]
+) -> None:
+    assert changed(HOUSE, after) == whose
+
+
+def test_a_new_profile_leaves_the_others_as_they_are() -> None:
+    lea = Profile("lea", "Lea", Band.TO_12)
+    assert changed(HOUSE, replace(HOUSE, profiles=(*HOUSE.profiles, lea))) == {"lea"}
+
+
+def test_other_lists_or_defaults_make_everything_anew() -> None:
+    before = snapshot(HOUSE)
+    lists = build(before, library(), DEFAULTS, [HOUSE], NOW)
+    defaults = build(before, LISTS, replace(DEFAULTS, block_ttl=20), [HOUSE], NOW)
+    for after in (lists, defaults):
+        assert after.policy("home", "mia") is not before.policy("home", "mia")
+    made = defaults.policy("home", "mia")
+    assert decide(made, "a.example", A, NOW).ttl == 20
+
+
+def test_the_snapshot_before_is_not_touched() -> None:
+    before = snapshot(HOUSE)
+    old = before.policy("home", "mia")
+    snapshot(with_rule(block("c.example")), before=before)
+    assert before.policy("home", "mia") is old
+    assert decide(old, "c.example", A, NOW).reason is Reason.DEFAULT
+
+
+# --- announced changes ----------------------------------------------------------------------------
+
+
+def test_the_next_announced_band_says_when_to_build_anew() -> None:
+    def change(after: int) -> BandChange:
+        return BandChange(Band.TO_12, int(NOW) + after)
+
+    house = family(
+        replace(TOM, band_change=change(60)),
+        replace(ADA, band_change=change(30)),
+        replace(MIA, band_change=change(-5)),  # is due already
+    )
+    live = snapshot(house)
+    assert live.rebuild_at == NOW + 30
+    assert not live.policy("home", "ada").is_child
+    later = snapshot(house, before=live, now=NOW + 30)
+    assert later.policy("home", "ada").is_child
+    assert later.policy("home", "tom") is live.policy("home", "tom")
+    assert later.rebuild_at == NOW + 60
+    assert snapshot().rebuild_at is None
+
+
+# --- what the household adds ----------------------------------------------------------------------
+
+
+def own(live: Live) -> Policy:
+    return live.policy("home", "mia")
+
+
+def test_the_households_own_names_stand_beside_the_lists() -> None:
+    house = family(
+        replace(MIA, services=frozenset({"club"}), categories=frozenset({"games"})),
+        protected=("school.example",),
+        services=(OwnService("club", "Club", (matcher("club.example"),), Contact.KNOWN),),
+        local_names=(LocalName("nas.example", ("192.168.1.5",)),),
+    )
+    made = own(snapshot(house))
+    kinds = [info.kind for info in made.index.infos if info.version == "household"]
+    assert kinds == [ListKind.PROTECTED, ListKind.SERVICE, ListKind.LOCAL, ListKind.LOCAL]
+    assert [info.number for info in made.index.infos] == list(range(len(made.index.infos)))
+    reasons = {
+        name: str(decide(made, f"{name}.example", A, NOW).reason)
+        for name in ("school", "club", "nas", "games")
+    }
+    assert reasons == {
+        "school": "protected",
+        "club": "service",
+        "nas": "local",
+        "games": "category",
+    }
+
+
+def test_without_own_names_all_households_share_one_index() -> None:
+    live = snapshot(family(), replace(family(), id="there", devices=()))
+    assert own(live).index is LISTS.index
+    assert live.policy("there", "mia").index is LISTS.index
+
+
+def test_two_names_of_one_address_are_both_found_by_it() -> None:
+    names = (LocalName("nas.example", ("192.168.1.5",)), LocalName("box.example", ("192.168.1.5",)))
+    local = decide(
+        own(snapshot(family(local_names=names))), "5.1.168.192.in-addr.arpa", PTR, NOW
+    ).local
+    assert local is not None
+    assert [record.data for record in local.records] == ["nas.example", "box.example"]
+
+
+def test_who_is_asked_for_a_split_domain_is_known_to_the_policy() -> None:
+    house = family(split_upstreams=(SplitUpstream("w.example", ("192.0.2.53:53",)),))
+    assert own(snapshot(house)).splits == (matcher("w.example"),)
+    assert own(snapshot()).splits == ()
+
+
+def test_networks_that_are_served_come_from_the_settings() -> None:
+    narrow = replace(DEFAULTS, allow=(ip_network("192.0.2.200/32"),))
+    live = build(None, LISTS, narrow, [family()], NOW)
+    assert who(live, VISITOR)[1] == GUEST
+    assert who(live, "192.0.2.201")[1] == ""
