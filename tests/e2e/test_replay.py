@@ -1,0 +1,45 @@
+"""The real program under thousands of real packets: it neither falls, nor hangs, nor grows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import Program, running
+
+pytestmark = pytest.mark.shared_data
+
+GROWTH = 4096  # KiB that a second run may add: pages of the allocator
+
+
+def replayed(shared_data: Path, program: Program) -> str:
+    """Send all packets; fail on a reply to a response, a malformed reply, or silence after."""
+    folder = shared_data / "packets"
+    command = [folder / "replay.py", folder / "packets.tsv.gz", "127.0.0.1", str(program.port)]
+    done = subprocess.run(
+        [sys.executable, *command, "--timeout", "0.05"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def resident(program: Program) -> int:
+    """Return the memory it takes, in KiB."""
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def test_real_packets_end_in_no_crash_no_hang_and_no_growth(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    with running(tmp_path) as program:
+        assert "hard failures none" in replayed(shared_data, program)
+        before = resident(program)
+        replayed(shared_data, program)
+        assert resident(program) - before < GROWTH
+        code, said = program.stop()
+    assert code == 0
+    assert "Traceback" not in said
