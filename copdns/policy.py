@@ -15,6 +15,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
+from copdns.evidence import Blocker, Lists, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.model import (
     BlockMode,
@@ -33,18 +34,15 @@ from copdns.model import (
 from copdns.names import suffixes
 from copdns.special import ALWAYS_THERE
 from copdns.steps import (
-    Blocker,
     ByDefault,
     Closed,
     Granted,
     Listed,
-    Lists,
     NotAClient,
     OwnNames,
     OwnRules,
     Protected,
     Question,
-    RuleSet,
     SafeSearch,
     Security,
     Services,

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.errors import NXDOMAIN
+from copdns.evidence import Lists, RuleSet
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
 from copdns.live import Layered
 from copdns.model import (
@@ -38,7 +39,6 @@ from copdns.model import (
 from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
-from copdns.steps import Lists, RuleSet
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")

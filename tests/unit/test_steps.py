@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from copdns.evidence import Lists, RuleSet
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.matchers import matcher
 from copdns.model import (
@@ -21,7 +22,6 @@ from copdns.model import (
 )
 from copdns.policy import Policy, decide
 from copdns.records import AAAA, HTTPS, NS, SVCB, TXT, A
-from copdns.steps import Lists, RuleSet
 from tests.household import MIA, NOW, TOM, allow, block, family, policy
 
 

@@ -1,0 +1,137 @@
+"""Find the rule or the list entry that counts for a name, and make a block's verdict from it.
+
+The steps (`steps.py`) ask here; made once per profile, like them.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from copdns.lists.index import Entry, ListInfo
+from copdns.model import Action, Match, Matcher, Reason, Rule, RuleAction, Verdict
+from copdns.names import suffixes
+
+
+class RuleSet:
+    """Rules by name.  `find` returns the one that counts, `openings` where one allows."""
+
+    __slots__ = ("_rules", "openings")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """rules: those of one profile, of its tags and of its household, about names."""
+        by_name: dict[str, list[Rule]] = {}
+        openings: set[str] = set()
+        for rule in rules:
+            assert isinstance(rule.target, Matcher)
+            by_name.setdefault(rule.target.name, []).append(rule)
+            if rule.action is RuleAction.ALLOW:
+                openings.update(suffixes(rule.target.name))
+        self._rules = {name: tuple(sorted(same, key=_rank)) for name, same in by_name.items()}
+        self.openings = frozenset(openings)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def find(self, qname: str) -> Rule | None:
+        """Return the rule with the longest name that covers a name, the first by rank of those."""
+        get = self._rules.get
+        for suffix in suffixes(qname):
+            for rule in get(suffix) or ():
+                assert isinstance(rule.target, Matcher)
+                if rule.target.covers(qname):
+                    return rule
+        return None
+
+
+def _rank(rule: Rule) -> tuple[int, int, int]:
+    """At equal length: exact first; then the profile, its tags, its household; then allow."""
+    assert isinstance(rule.target, Matcher)
+    scope = 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
+    return (rule.target.match is not Match.EXACT, scope, rule.action is not RuleAction.ALLOW)
+
+
+class Lists:
+    """Some lists of an index, with which of their entries counts for a question."""
+
+    __slots__ = ("_infos",)
+
+    def __init__(self, infos: Iterable[ListInfo]) -> None:
+        self._infos = {info.number: info for info in infos}
+
+    def __bool__(self) -> bool:
+        return bool(self._infos)
+
+    def find(self, entries: tuple[Entry, ...]) -> tuple[Entry, ListInfo] | None:
+        """Return the longest blocking entry of these lists; a list's exception lifts only it."""
+        for entry in entries:
+            info = self._infos.get(entry.list)
+            if info is None or entry.allow:
+                continue
+            if len(entries) == 1 or not _excepted(entry.list, entries):
+                return entry, info
+        return None
+
+
+_MADE = 4096  # verdicts that a profile keeps at most
+
+
+def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
+    return any(entry.allow and entry.list == number for entry in entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """How this profile's blocks are made: TTLs in seconds, and where something stays allowed.
+
+    openings: names at or below which something may be allowed; None where the profile's block
+    mode never says NXDOMAIN, and nobody needs to know.
+    """
+
+    ttl: int
+    security_ttl: int
+    openings: tuple[frozenset[str], ...] | None
+    # A block is asked for again and again; making its verdict costs more than finding it.
+    _made: dict[tuple[int, Entry, bool], Verdict] = field(default_factory=dict, compare=False)
+
+    def closed_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
+        """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
+        if self.openings is None or (matcher is not None and matcher.match is Match.EXACT):
+            return False
+        # The root stands above all there is.
+        return bool(qname) and not any(qname in names for names in self.openings)
+
+    def opened(self, names: Iterable[str]) -> Blocker:
+        """Return the same for a step after which these names may be open too."""
+        if self.openings is None:
+            return self
+        more = frozenset(each for name in names for each in suffixes(name))
+        return replace(self, openings=(*self.openings, more), _made={})
+
+    def by_list(
+        self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
+    ) -> Verdict:
+        key = step, entry, self.closed_below(qname, entry)
+        verdict = self._made.get(key)
+        if verdict is None:
+            if len(self._made) >= _MADE:
+                self._made.clear()
+            verdict = self._made[key] = self._by_list(step, reason, entry, info, key[2])
+        return verdict
+
+    def _by_list(
+        self, step: int, reason: Reason, entry: Entry, info: ListInfo, nothing_below: bool
+    ) -> Verdict:
+        is_service = reason is Reason.SERVICE
+        return Verdict(
+            Action.BLOCK,
+            reason,
+            step,
+            category="" if is_service else info.subject,
+            service=info.subject if is_service else "",
+            list=info.slug,
+            list_version=info.version,
+            rule=str(Matcher(entry.name, entry.match)),
+            ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
+            nothing_below=nothing_below,
+        )
