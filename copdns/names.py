@@ -8,6 +8,7 @@ label can neither dodge a rule nor trigger one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import idna
@@ -18,6 +19,8 @@ MAX_LABEL = 63
 MAX_WIRE = 255
 
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
+_DOT = ord(".")
+_PLAIN_OR_DOT = _PLAIN + b"."
 
 
 @lru_cache(maxsize=16384)
@@ -26,12 +29,24 @@ def from_wire(labels: bytes) -> str:
 
     Kept for the last 16,384 names, because a household asks for the same names again and again.
     """
-    name = []
-    at = 0
+    text = bytearray(labels)
+    at = count = 0
     while size := labels[at]:
+        text[at] = _DOT
         at += size + 1
-        name.append(_label_text(labels[at - size : at]))
-    return ".".join(name)
+        count += 1
+    # Nearly every name has nothing to escape, and no dot but those just put in.
+    plain = text[1:-1].lower()
+    if plain.count(_DOT) == count - 1 and not plain.translate(None, _PLAIN_OR_DOT):
+        return plain.decode("ascii")
+    return ".".join(map(_label_text, _labels(labels)))
+
+
+def _labels(wire: bytes) -> Iterator[bytes]:
+    at = 0
+    while size := wire[at]:
+        at += size + 1
+        yield wire[at - size : at]
 
 
 def _label_text(label: bytes) -> str:

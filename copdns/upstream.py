@@ -259,7 +259,7 @@ class Upstreams:
             self._failed(asking, upstream, now)
             self._elsewhere(asking, upstream, now)
             return
-        if not upstream.health.trusted:
+        if answer.ad and not upstream.health.trusted:
             answer = replace(answer, ad=False)
         self._heard(sent, upstream, now)
         match step_after(answer, edns=sent.edns, protected=asking.protected):
