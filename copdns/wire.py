@@ -312,6 +312,8 @@ def _without_text(opt: bytes) -> bytes:
     return opt[:9] + pack("!HHH", 6, OPTION_EDE, 2) + opt[15:17]
 
 
+# Children ask the same few search engines all day, and the library takes its time.
+@lru_cache(maxsize=256)
 def rewritten(query: Query, target: str, answer: Answer, max_ttl: int) -> Answer:
     """Return the answer for a name that is given another name's data.
 

@@ -431,6 +431,15 @@ def test_a_name_of_any_octets_can_be_rewritten(name: bytes) -> None:
     assert dns.flags.to_text(reply.flags) == "QR RD RA"
 
 
+def test_what_was_rewritten_a_moment_ago_is_not_made_again() -> None:
+    read = read_query(query())
+    target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
+    made = rewritten(read, SAFE, replace(target), 300)
+    assert rewritten(read, SAFE, replace(target), 300) is made
+    assert rewritten(read, SAFE, replace(target), 10) is not made
+    assert rewritten.cache_info().maxsize == 256
+
+
 def test_what_cannot_be_read_cannot_be_taken_over() -> None:
     target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
     with pytest.raises(WireError):
