@@ -5,7 +5,7 @@ The waiting is in `upstream.py`.  Pure: clocks are monotonic seconds, chance com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
@@ -146,14 +146,16 @@ class Asking:
         return self.done is None
 
 
-def choose(asking: Asking, upstreams: Iterable[Health], now: float) -> Health | None:
+def choose(asking: Asking, upstreams: Collection[Health], now: float) -> Health | None:
     """Return who is asked next: the best that has not refused; None when nobody is left or it
     has been tried often or long enough."""
     if asking.attempts >= MAX_ATTEMPTS or now >= asking.deadline:
         return None
-    left = [each for each in upstreams if each not in asking.refused_by]
+    left = upstreams
+    if asking.refused_by:
+        left = [each for each in upstreams if each not in asking.refused_by]
     if len(left) < 2:
-        return left[0] if left else None
+        return next(iter(left), None)
     best, *others = by_preference(left, now)
     if not asking.quiet:
         for each in others:
