@@ -29,11 +29,18 @@ class HeldApp(App):
         self.gate = asyncio.Event()
         self.gate.set()
         self.stands = asyncio.Event()
+        self.listens = asyncio.Event()
+        self.looked = asyncio.Event()
 
     async def _listen(self) -> None:
         self.stands.set()
         await self.gate.wait()
         await super()._listen()
+        self.listens.set()
+
+    async def _follow_household(self) -> None:
+        await super()._follow_household()
+        self.looked.set()
 
     @property
     def revision(self) -> int:
@@ -54,8 +61,7 @@ async def running(folder: Path) -> AsyncIterator[HeldApp]:
     app = HeldApp(settings(folder))
     task = asyncio.create_task(app.run())
     async with asyncio.timeout(30):
-        while not app._listeners:
-            await asyncio.sleep(0)
+        await app.listens.wait()
         yield app
         app._stop.set()
         await task
@@ -93,7 +99,8 @@ async def test_a_change_that_could_not_be_read_is_tried_again(
         monkeypatch.setattr(app._store, "household", busy_once)
         await block(tmp_path, "games.example")
         while app.revision != 2:
-            await asyncio.sleep(0)
+            app.looked.clear()
+            await app.looked.wait()
 
 
 async def test_a_bug_beside_the_answering_is_told_and_does_not_end_it(
