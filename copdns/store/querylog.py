@@ -1,6 +1,6 @@
 """What was looked up, from the event loop to `log.db`, without making a query wait.
 
-The loop adds to two bounded buffers; a thread of lower priority empties them twice a second.
+The loop adds to two bounded buffers; a thread of lower priority empties them four times a second.
 When the disk is full or locked the buffers keep what they can, the rest is dropped and counted,
 and answering goes on.  No event names a domain or an address.
 """
@@ -51,7 +51,7 @@ class QueryLog:
     written; last_error: why the last one could not, "" when it could.
     """
 
-    def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.5) -> None:
+    def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.25) -> None:
         self.path = folder / FILE
         self.dropped = 0
         self.failures = 0
