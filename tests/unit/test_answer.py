@@ -22,6 +22,7 @@ from copdns.model import (
     SplitUpstream,
     Timing,
 )
+from copdns.policy import _settled
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, asker, block, family, library
@@ -121,6 +122,30 @@ def test_a_stranger_is_refused_before_anything_is_looked_up() -> None:
     desk_.ask("203.0.113.66", "a.example")
     assert desk_.rcodes("203.0.113.66") == ["REFUSED"]
     assert desk_.home.upstream.asked == []
+
+
+def test_a_stranger_is_not_even_told_what_is_odd_about_the_question() -> None:
+    reply = Home().ask("203.0.113.66", "a.example", "AXFR")
+    assert reply.ede == (18, "not_a_client: not served here")
+
+
+def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
+    addresses = [f"198.51.100.{number}" for number in range(1, 101)]
+    home = Home(upstream=FakeUpstream({"a.example": addresses}))
+    cut = home.ask("mia", "a.example", edns=False)
+    assert cut.message.flags & dns.flags.TC
+    whole = home.ask("mia", "a.example", edns=False, tcp=True)
+    assert not whole.message.flags & dns.flags.TC
+    assert sorted(whole.data) == sorted(addresses)
+    assert home.counters.queries == {"udp": 1, "tcp": 1}
+
+
+def test_rules_that_are_gone_are_let_go() -> None:
+    home = Home()
+    home.ask("mia", "a.example")
+    assert _settled.cache_info().currsize
+    home.change(family(rules=(block("a.example"),)))
+    assert not _settled.cache_info().currsize
 
 
 # --- the cache ------------------------------------------------------------------------------------

@@ -104,6 +104,11 @@ def test_a_household_can_choose_whose_rules_a_visitor_gets() -> None:
     assert who(snapshot(family(guest="tom")), VISITOR) == ("home", "tom", "")
 
 
+def test_a_visitor_is_the_first_households_guest() -> None:
+    there = replace(family(), id="there", devices=())
+    assert who(snapshot(family(), there), VISITOR)[0] == "home"
+
+
 def test_without_a_household_everybody_is_a_stranger() -> None:
     live = build(None, LISTS, DEFAULTS, (), NOW)
     assert who(live, "192.0.2.8") == ("", "", "")
