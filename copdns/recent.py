@@ -38,7 +38,9 @@ class Recent:
         self._rings: dict[tuple[str, str], OrderedDict[str, Block]] = {}
 
     def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
-        ring = self._rings.setdefault((household, device), OrderedDict())
+        ring = self._rings.get((household, device))
+        if ring is None:
+            ring = self._rings[household, device] = OrderedDict()
         block = ring.get(name)
         if block is None:
             ring[name] = Block(name, verdict, now)

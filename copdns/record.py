@@ -19,13 +19,15 @@ NOTED = 20_000  # rows of the last five minutes that are remembered at most
 
 
 class Tallied:
-    """How often one policy gave one verdict."""
+    """How often one policy gave one verdict, with one rcode and over one transport."""
 
-    __slots__ = ("count", "policy", "verdict")
+    __slots__ = ("count", "policy", "rcode", "transport", "verdict")
 
-    def __init__(self, policy: Policy, verdict: Verdict) -> None:
+    def __init__(self, policy: Policy, verdict: Verdict, rcode: int, transport: str) -> None:
         self.policy = policy
         self.verdict = verdict
+        self.rcode = rcode
+        self.transport = transport
         self.count = 0
 
 
@@ -41,7 +43,7 @@ class Recorder:
         self._recent = recent
         self._log = log
         # By the identities of policy and verdict, which hash faster than what they hold.
-        self._tally: dict[tuple[int, int], Tallied] = {}
+        self._tally: dict[tuple[int, int, int, str], Tallied] = {}
         self._window = 0
         self._noted: set[tuple[str, str, str, int, str]] = set()
 
@@ -68,13 +70,11 @@ class Recorder:
         """Note a reply, as far as the profile's privacy mode lets it."""
         if verdict.unwatched:
             return
-        self._counters.queries[asker.transport] += 1
-        self._counters.rcodes[reply[3] & RCODE] += 1
         policy = client.policy
-        key = id(policy), id(verdict)
+        key = id(policy), id(verdict), reply[3] & RCODE, asker.transport
         tallied = self._tally.get(key)
         if tallied is None:
-            tallied = self._tally[key] = Tallied(policy, verdict)
+            tallied = self._tally[key] = Tallied(policy, verdict, key[2], key[3])
         tallied.count += 1
         if verdict.action is not Action.ALLOW or policy.full_log is not None:
             self._keep(client, query, verdict, now)
@@ -125,6 +125,8 @@ class Recorder:
         counters = self._counters
         for each in tally.values():
             policy, verdict, n = each.policy, each.verdict, each.count
+            counters.queries[each.transport] += n
+            counters.rcodes[each.rcode] += n
             key = verdict.action, verdict.reason
             counters.verdicts[key] = counters.verdicts.get(key, 0) + n
             if verdict.blocks and verdict.category:
