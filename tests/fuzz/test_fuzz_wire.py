@@ -151,6 +151,7 @@ TARGET = "safe.example"
 def test_a_rewritten_answer_is_the_alias_and_the_targets_records(
     name: dns.name.Name, records: list[dns.rrset.RRset]
 ) -> None:
+    assume(all(rrset.name != name for rrset in records))  # a second alias of the same name
     reply = dns.message.make_response(dns.message.make_query(f"{TARGET}.", "HTTPS"))
     reply.answer = records
     read = over_tcp(read_query(query(name.to_wire(), 65)))
