@@ -83,10 +83,13 @@ class House:
 
         For waiting: it takes no lock that the program may need, as the commands do.
         """
-        path = self.data / "log.db"
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            (rows,) = connection.execute("select count(*) from lookup").fetchone()
-            (counts,) = connection.execute("select total(n) from lookup_count").fetchone()
+        uri = f"{(self.data / 'log.db').as_uri()}?mode=ro"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
+                (rows,) = connection.execute("select count(*) from lookup").fetchone()
+                (counts,) = connection.execute("select total(n) from lookup_count").fetchone()
+        except sqlite3.OperationalError:  # it is not made yet
+            return 0, 0
         return int(rows), int(counts)
 
     def metrics(self) -> dict[str, float]:
