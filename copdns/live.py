@@ -233,6 +233,7 @@ def share(library: Library, defaults: Defaults, household: Household) -> Shared:
         contacts={slug: contact for slug, (contact, _) in services.items()},
         service_names={slug: names for slug, (_, names) in services.items()},
         local=local,
+        at_home={each.name: records for each, records in _local_records(household.local_names)},
         rewrites=tuple(sorted(household.rewrites, key=_rank)),
         splits=tuple(Matcher(each.name) for each in household.split_upstreams),
         block_ttl=defaults.block_ttl,

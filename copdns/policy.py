@@ -165,7 +165,7 @@ class Shared:
     index: bundled lists, lists from disk, and what the household itself defined.
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     unwatched: protected groups that leave no trace.  not_over_time: those that a bedtime closes.
-    local: list number of a local name, then its records by qtype.
+    local: list number of a local name, then its records by qtype; at_home: by the name itself.
     contacts, service_names: a service's slug to its contact kind and names.  TTLs are seconds.
     """
 
@@ -177,6 +177,7 @@ class Shared:
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     service_names: Mapping[str, tuple[Matcher, ...]] = field(default_factory=dict)
     local: Mapping[int, Mapping[int, tuple[Record, ...]]] = field(default_factory=dict)
+    at_home: Mapping[str, Mapping[int, tuple[Record, ...]]] = field(default_factory=dict)
     rewrites: tuple[NameRewrite, ...] = ()
     splits: tuple[Matcher, ...] = ()
     block_ttl: int = 10
@@ -305,6 +306,7 @@ def _own_names(profile: Profile, shared: Shared) -> OwnNames:
     canaries = _about(shared.kind(ListKind.CANARY), profile.canaries)
     return OwnNames(
         local=shared.local,
+        at_home=shared.at_home,
         canaries=frozenset(info.number for info in canaries),
         rewrites=shared.rewrites,
         splits=shared.splits,

@@ -7,7 +7,7 @@ questions.  It answers with a verdict, or None for "not mine".  Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from copdns.errors import NXDOMAIN
@@ -88,12 +88,14 @@ class NotAClient:
 class OwnNames:
     """Answer what this house itself knows, and the signals that it sends to devices.
 
-    local: list number to a local name's records by qtype.  canaries: numbers of those sent.
+    local: list number to a local name's records by qtype; at_home: the same by the name itself.
+    canaries: numbers of those sent.
     rewrites: as written, the longest name first.  splits: zones with upstreams of their own.
     protected: numbers of the lists whose names a household may not answer itself.
     """
 
     local: Mapping[int, Mapping[int, tuple[Record, ...]]]
+    at_home: Mapping[str, Mapping[int, tuple[Record, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
     splits: tuple[Matcher, ...]
@@ -112,10 +114,14 @@ class OwnNames:
             verdict = self._household(question)
             if verdict is not None:
                 return verdict
-        answer = special(qname, question.qtype)
-        if answer is None or any(split.covers(qname) for split in self.splits):
+        answer = self._special(qname, question.qtype)
+        return None if answer is None else self._local(question, answer)
+
+    def _special(self, name: str, qtype: int) -> LocalAnswer | None:
+        answer = special(name, qtype)
+        if answer is not None and any(split.covers(name) for split in self.splits):
             return None
-        return self._local(question, answer)
+        return answer
 
     def _household(self, question: Question) -> Verdict | None:
         numbers = [entry.list for entry in question.entries]
@@ -129,16 +135,21 @@ class OwnNames:
                 return self._local(question, LocalAnswer(0 if exists else NXDOMAIN, found))
         for rewrite in self.rewrites:
             if rewrite.matcher.covers(question.name):
-                return Verdict(
-                    Action.REWRITE,
-                    Reason.LOCAL,
-                    self.number,
-                    rule=str(rewrite.matcher),
-                    target=rewrite.target,
-                )
+                return self._rewritten(question, rewrite)
         if not self.canaries.isdisjoint(numbers):
             return self._local(question, LocalAnswer(NXDOMAIN), Reason.CANARY)
         return None
+
+    def _rewritten(self, question: Question, rewrite: NameRewrite) -> Verdict:
+        """Give the target's data; what this house knows of it itself is not asked outside."""
+        rule, records = str(rewrite.matcher), self.at_home.get(rewrite.target)
+        if records is not None:
+            answer: LocalAnswer | None = LocalAnswer(0, records.get(question.qtype, ()))
+        else:
+            answer = self._special(rewrite.target, question.qtype)
+        if answer is not None:
+            return replace(self._local(question, answer), rule=rule)
+        return Verdict(Action.REWRITE, Reason.LOCAL, self.number, rule=rule, target=rewrite.target)
 
     def _local(
         self, question: Question, answer: LocalAnswer, reason: Reason = Reason.LOCAL
