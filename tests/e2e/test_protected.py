@@ -1,0 +1,119 @@
+"""What nobody here may block resolves under everything that a household can write.
+
+A child helpline, the school that the household itself protects, and a host of safe search stand
+for all of them; a neighbour of each shows that what was written does work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.house import MIA, POINTS_HOME, House, Reply, eventually, house
+from tests.e2e.upstream import has, upstream
+from tests.running import running
+from tests.upstream_server import ADDRESS, Way, filtered
+
+PROTECTED = (
+    *("childline.org.uk", "www.childline.org.uk"),
+    *("lessons.school.town.example", "forcesafesearch.google.com"),
+)
+NEIGHBOURS = ("neighbour.org.uk", "market.town.example", "mail.google.com")
+PARENTS = ("org.uk", "town.example", "google.com")  # of all of them
+EACH = (*PROTECTED, *NEIGHBOURS)
+ELSEWHERE = "127.0.0.99"
+
+USUAL = {"id": "home", "protected": ["school.town.example"]}
+
+
+def mia(**profile: object) -> dict[str, object]:
+    devices = {"mia-tablet": [MIA]}
+    return {"profiles": {"mia": {"band": "7-9", "devices": devices, **profile}}}
+
+
+def each(names: Sequence[str], address: str) -> dict[str, list[str]]:
+    return {name: [address] for name in names}
+
+
+WRITTEN: dict[str, dict[str, object]] = {
+    "a rule for everyone": {"block": PARENTS},
+    "a rule for everyone, about the name": {"block": EACH},
+    "a rule for the child": mia(block=PARENTS),
+    "a rule for the child, about the name": mia(block=[f"={name}" for name in EACH]),
+    "a rule about what is below": mia(block=[f"*.{name}" for name in PARENTS]),
+    "a service of their own": {
+        "own_services": {"ours": {"names": PARENTS}},
+        **mia(services=["ours"]),
+    },
+    "a list from disk": mia(categories=["ours"]),
+    "allow-list only": mia(default="allowlist"),
+    "a local zone": {"local_names": each(PARENTS, "192.0.2.1")},
+    "a local name": {"local_names": each(EACH, "192.0.2.1")},
+    "a rewrite of the zone": {"rewrites": dict.fromkeys(PARENTS, "elsewhere.invalid")},
+    "a rewrite of the name": {"rewrites": dict.fromkeys(EACH, "elsewhere.invalid")},
+    "an address rule": {"block": ["127.0.0.0/8"]},
+    "a split upstream for the zone": {"split_upstreams": each(PARENTS, "ELSEWHERE")},
+    "a split upstream for the name": {"split_upstreams": each(EACH, "ELSEWHERE")},
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("home")
+    listed = folder / "ours.txt"
+    listed.write_text("\n".join((*PARENTS, *EACH)))
+    ours = {"slug": "ours", "path": str(listed), "category": "ours"}
+    settings = {"lists": [{**ours, "format": "domains", "match": "subtree"}]}
+    with house(folder, settings, {**USUAL, **mia()}) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """Another upstream, which has other addresses; its address."""
+    with upstream({"": has(f"A {ELSEWHERE}")}) as server:
+        yield str(server.address)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_nothing_that_a_household_writes_closes_a_protected_name(
+    home: House, elsewhere: str, tmp_path: Path, written: str
+) -> None:
+    file = tmp_path / "household.yaml"
+    household = {**USUAL, **mia(), **WRITTEN[written]}
+    file.write_text(json.dumps(household).replace("ELSEWHERE", elsewhere))
+    before = home.metrics()["copdns_policy_revision"]
+    home.at_once("household", "import", file)
+    eventually(lambda: home.metrics()["copdns_policy_revision"] > before)
+
+    for name in NEIGHBOURS:
+        assert home.ask(name).data != [ADDRESS], "what was written does nothing"
+    for name in PROTECTED:
+        reply = home.ask(name)
+        assert (reply.data, reply.ede) == ([ADDRESS], None)
+        assert home.check(name, MIA)["reason"] == "protected"
+
+
+def test_a_rule_against_a_protected_name_is_refused_and_says_why(home: House) -> None:
+    done = home.program.command("rule", "add", "block", "www.childline.org.uk")
+    assert done.returncode == 1
+    assert "childline.org.uk is protected" in done.stderr
+
+
+NULL = has("A 0.0.0.0", "AAAA ::")
+
+
+@pytest.mark.parametrize("way", [filtered, NULL], ids=["by saying so", "by 0.0.0.0"])
+def test_an_upstream_that_filters_a_protected_name_is_passed_over(tmp_path: Path, way: Way) -> None:
+    with upstream({"": way}) as filtering, upstream() as open_one:
+        ports = [filtering.address.port, open_one.address.port]
+        known = {"COPDNS_UPSTREAMS__FILTERING": json.dumps([str(filtering.address)])}
+        with running(tmp_path, upstreams=ports, environment=POINTS_HOME | known) as program:
+            for number in range(20):
+                reply = Reply(program.ask(f"n{number}.childline.org.uk"))
+                assert (reply.data, reply.ede) == ([ADDRESS], None)
+        assert filtering.asked  # the test would show nothing else
+        assert {f"n{number}.childline.org.uk" for number in range(20)} == set(open_one.names)
