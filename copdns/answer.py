@@ -252,6 +252,8 @@ class Resolver:
         if waiting is not None:
             if len(waiting) < MAX_WAITING:
                 waiting.append(asked)
+            else:  # an answer all the same: over TCP an open question holds a place
+                self._failed(asked, self._clock())
             return
         self._waiting[missing] = [asked]
         self._upstreams.ask(

@@ -288,7 +288,7 @@ class App:
         missing = []
         if not healths:
             missing.append("no upstream is known: see upstreams.servers")
-        elif all(health.failures for health in healths):
+        elif all(health.is_down for health in healths):
             missing.append("no upstream answers")
         return tuple(missing)
 

@@ -57,7 +57,7 @@ class Cache:
     def __init__(
         self,
         entries: int = 20_000,
-        octets: int = 16 << 20,
+        octets: int = 32 << 20,
         max_ttl: int = 86_400,
         max_negative_ttl: int = 3_600,
     ) -> None:

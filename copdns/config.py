@@ -84,7 +84,14 @@ def _server(text: str) -> UpstreamAddress | Literal["system"]:
 
 
 def _listen(text: str) -> str:
-    return text if text == AUTO else str(address(text))
+    if text == AUTO:
+        return text
+    found = address(text)
+    if found.is_unspecified:
+        raise ValueError(
+            f"{text!r} is no address to answer from; write `auto`, or this machine's own addresses"
+        )
+    return str(found)
 
 
 ListenAddress = Annotated[str, ByText(_listen)]
@@ -214,7 +221,7 @@ class CacheSettings(Section):
     entries: int = Field(
         default=20_000, ge=0, le=10_000_000, description="Answers that are kept; 0: none."
     )
-    megabytes: int = Field(default=16, ge=1, le=65536, description="Memory for them, in MiB.")
+    megabytes: int = Field(default=32, ge=1, le=65536, description="Memory for them, in MiB.")
     max_ttl: int = Field(
         default=86_400, ge=0, le=604_800, description="Seconds that an answer is kept at most."
     )

@@ -319,8 +319,10 @@ def test_no_more_wait_for_one_answer_than_memory_is_for() -> None:
     desk_ = desk()
     for _ in range(MAX_WAITING + 10):
         desk_.ask("mia", "a.example")
+    refused = [reply for reply in desk_.replies["mia"] if reply.rcode() == dns.rcode.SERVFAIL]
+    assert len(refused) == 10
     desk_.home.upstream.deliver()
-    assert len(desk_.replies["mia"]) == MAX_WAITING
+    assert len(desk_.replies["mia"]) == MAX_WAITING + 10
     assert len(desk_.home.upstream.asked) == 1
 
 

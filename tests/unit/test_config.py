@@ -80,6 +80,8 @@ def test_values_arrive_parsed() -> None:
         ("upstreams: {servers: ['192.0.2.1:0']}", "a port is a number from 1 to 65535"),
         ("upstreams: {servers: ['[::1]:99999']}", "a port is a number from 1 to 65535"),
         ("upstreams: {servers: [0.0.0.0]}", "is not the address of one machine"),
+        ("dns: {listen: [0.0.0.0]}", "is no address to answer from"),
+        ('web: {listen: ["::"]}', "is no address to answer from"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
         ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),
