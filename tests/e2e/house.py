@@ -93,7 +93,7 @@ class House:
             with closing(sqlite3.connect(uri, uri=True)) as connection:
                 (rows,) = connection.execute("select count(*) from lookup").fetchone()
                 (counts,) = connection.execute("select total(n) from lookup_count").fetchone()
-        except sqlite3.OperationalError:  # it is not made yet
+        except sqlite3.DatabaseError:  # it is not made yet
             return 0, 0
         return int(rows), int(counts)
 
