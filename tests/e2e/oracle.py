@@ -175,7 +175,7 @@ def _is_text(name: Name) -> bool:
 def upstream_says(name: Name, case: Case) -> Message:
     """Return the upstream's answer to a question as copdns has to put it."""
     how = How(size=1232, do=case.how.do, cd=case.how.cd, ad=True)
-    query = dns.message.from_wire(b"\0\0" + message(name.to_wire(), case.rtype, how))
+    query = dns.message.from_wire(b"\0\0" + message(name.to_wire() or b"", case.rtype, how))
     return dns.message.from_wire(oracle(query).to_wire(max_size=65535))
 
 
@@ -297,11 +297,11 @@ def faults(want: Expected, case: Case, wire: bytes, elapsed: float) -> list[str]
     found += _compared("flags", _flags(want, how), reply.flags & 0x0FFF & ~0xF)
     found += _compared("EDNS", how.size is not None, reply.edns == 0)
     found += _compared("DO", how.do, bool(reply.ednsflags & dns.flags.DO))
-    found += _compared("answer", _sets(want.answer), _sets(reply.answer))
-    found += _compared("authority", _sets(want.authority), _sets(reply.authority))
-    additional = _sets(reply.additional)
+    found += _compared("answer", sets_of(want.answer), sets_of(reply.answer))
+    found += _compared("authority", sets_of(want.authority), sets_of(reply.authority))
+    additional = sets_of(reply.additional)
     if additional or want.size < min(how.takes, UDP_SIZE) - 100:
-        found += _compared("additional", _sets(want.additional), additional)
+        found += _compared("additional", sets_of(want.additional), additional)
     found += _ede_faults(want.ede, ede_of(reply), room)
     return found + _ttl_faults(want, reply, elapsed)
 
@@ -334,7 +334,7 @@ def ede_of(reply: Message) -> tuple[int, str] | None:
     return (int(said[0].code), said[0].text or "") if said else None
 
 
-def _sets(section: list[RRset]) -> list[Set]:
+def sets_of(section: list[RRset]) -> list[Set]:
     """Return a section's sets in their order, with the records of each in any."""
     return [Set(each.name, each.rdtype, each.covers, frozenset(each)) for each in section]
 

@@ -1,0 +1,234 @@
+"""copdns beside unbound: it can stand behind us as the upstream, and before us as a forwarder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from dns.message import Message
+
+from tests.conftest import find_tool
+from tests.e2e.oracle import ede_of, sets_of
+from tests.running import PATIENCE, Program, free_port, running
+
+pytestmark = pytest.mark.tools
+
+MIA, TOM = "127.0.0.1", "127.0.0.2"
+
+FAMILY = {
+    "household": "Example family",
+    "profiles": {
+        "mia": {"name": "Mia", "band": "7-9", "devices": {"tablet": [MIA]}},
+        "tom": {"name": "Tom", "band": "13-15", "block_mode": "nxdomain"}
+        | {"devices": {"phone": [TOM]}},
+    },
+    "block": ["games.example", "casino.example"],
+    "allow": ["chess.games.example"],
+}
+
+ZONE = """
+$ORIGIN example.
+@                    300   SOA   ns hostmaster 1 3600 600 86400 60
+@                    300   NS    ns
+ns                   300   A     127.0.0.53
+school               300   A     127.0.0.1
+school               300   A     127.0.0.2
+school               3600  AAAA  ::1
+school               300   MX    10 mail.school
+school               5     HTTPS 1 . alpn=h2 ipv4hint=127.0.0.1
+mail.school          300   A     127.0.0.25
+alias                300   CNAME other.alias
+other.alias          30    CNAME school
+lost                 300   CNAME nowhere
+cloak                300   CNAME casino
+casino               300   A     127.0.0.3
+games                300   A     127.0.0.4
+chess.games          300   A     127.0.0.5
+"""
+LARGE = "".join(f'large 300 TXT "{number:03} {"long " * 40}"\n' for number in range(20))
+
+
+# --- unbound --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def unbound(folder: Path, server: Sequence[str], *clauses: str) -> Iterator[int]:
+    """Run unbound on a free port of 127.0.0.1, from which it asks nobody but whom it is told."""
+    folder.mkdir()
+    port = free_port()
+    common = [
+        f"interface: 127.0.0.1@{port}",
+        "do-ip6: no",
+        "do-daemonize: no",
+        "do-not-query-localhost: no",
+        "use-syslog: no",
+        'username: ""',
+        'chroot: ""',
+        'pidfile: ""',
+        f'directory: "{folder}"',
+        "num-threads: 1",
+        "ede: yes",
+    ]
+    lines = ["server:", *(f"  {line}" for line in (*common, *server)), *clauses]
+    (folder / "unbound.conf").write_text("\n".join(lines) + "\n")
+    command = [find_tool("unbound"), "-d", "-c", str(folder / "unbound.conf")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            said = next((line for line in process.stderr if "start of service" in line), "")
+            assert said, "unbound did not start"
+            yield port
+        finally:
+            process.kill()
+
+
+def authority(folder: Path) -> tuple[list[str], str]:
+    """Return the configuration of an upstream that knows one zone and nothing else."""
+    zone = folder / "example.zone"
+    zone.write_text(ZONE + LARGE)
+    clause = f'auth-zone:\n  name: "example"\n  zonefile: "{zone}"\n  for-upstream: no'
+    return ['local-zone: "." refuse', 'local-zone: "example" transparent'], clause
+
+
+def forwarder(port: int, modules: str, source: str) -> tuple[list[str], str]:
+    """Return the configuration of one that asks us for everything, as a person of the family."""
+    server = [f'module-config: "{modules}"', f"outgoing-interface: {source}"]
+    server += ["harden-below-nxdomain: yes", "use-caps-for-id: yes", "cache-max-ttl: 0"]
+    clause = f'forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@{port}'
+    return server, clause
+
+
+@dataclass
+class Beside:
+    """upstream: unbound's port.  fronts: ports of those before us, by modules and by who asks."""
+
+    program: Program
+    upstream: int
+    fronts: dict[tuple[str, str], int]
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
+    folder = tmp_path_factory.mktemp("unbound")
+    (folder / "family.yaml").write_text(json.dumps(FAMILY))
+    settings = {"household": "family.yaml", "rebinding": {"allow": ["127.0.0.0/8", "::1/128"]}}
+    with ExitStack() as stack:
+        upstream = stack.enter_context(unbound(folder / "upstream", *authority(folder)))
+        program = stack.enter_context(running(folder, settings, upstreams=[upstream]))
+        fronts = {}
+        for number, (modules, source) in enumerate((m, s) for m in MODULES for s in (MIA, TOM)):
+            clauses = forwarder(program.port, modules, source)
+            front = unbound(folder / f"front-{number}", *clauses)
+            fronts[modules, source] = stack.enter_context(front)
+        yield Beside(program, upstream, fronts)
+
+
+MODULES = ("iterator", "validator iterator")
+
+
+def ask(port: int, name: str, rtype: str, *, source: str = MIA, tcp: bool = False) -> Message:
+    """Ask as a validating resolver does, and once more over TCP where the reply was cut."""
+    query = dns.message.make_query(name, rtype, use_edns=0, payload=1232, want_dnssec=True)
+    if not tcp:
+        reply = dns.query.udp(query, "127.0.0.1", PATIENCE, port, source=source)
+        if not reply.flags & dns.flags.TC:
+            return reply
+    return dns.query.tcp(query, "127.0.0.1", PATIENCE, port, source=source)
+
+
+ALLOWED = [
+    ("school.example", "A"),
+    ("school.example", "AAAA"),
+    ("school.example", "MX"),
+    ("school.example", "HTTPS"),
+    ("School.EXAMPLE", "TXT"),  # NODATA
+    ("alias.example", "A"),
+    ("alias.example", "MX"),
+    ("alias.example", "TXT"),  # a CNAME, then NODATA
+    ("alias.example", "CNAME"),
+    ("lost.example", "A"),  # a CNAME to where there is nothing
+    ("nowhere.example", "A"),
+    ("a.nowhere.example", "AAAA"),
+    ("large.example", "TXT"),  # too large for a datagram
+    ("chess.games.example", "A"),
+    ("example", "SOA"),
+]
+# Where a zone only says where a name leads to, a resolver goes there and finds nothing.
+LEAD_NOWHERE = {"lost.example", "nowhere.example", "a.nowhere.example"}
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize(("name", "rtype"), ALLOWED)
+def test_what_unbound_says_as_our_upstream_is_what_we_say(
+    beside: Beside, name: str, rtype: str, tcp: bool
+) -> None:
+    theirs = ask(beside.upstream, name, rtype, tcp=tcp)
+    for _ in ("asked", "kept"):
+        ours = ask(beside.program.port, name, rtype, tcp=tcp)
+        assert ours.rcode() == theirs.rcode()
+        assert ours.question[0].name.labels == theirs.question[0].name.labels
+        assert set(sets_of(ours.answer)) == set(sets_of(theirs.answer))
+        assert set(sets_of(ours.authority)) == set(sets_of(theirs.authority))
+
+
+@pytest.mark.parametrize("modules", MODULES)
+@pytest.mark.parametrize("source", [MIA, TOM])
+@pytest.mark.parametrize(("name", "rtype"), ALLOWED)
+def test_what_is_allowed_passes_through_an_unbound_before_us(
+    beside: Beside, name: str, rtype: str, source: str, modules: str
+) -> None:
+    truth = ask(beside.upstream, name, rtype)
+    reply = ask(beside.fronts[modules, source], name, rtype)
+    assert reply.rcode() == (dns.rcode.NXDOMAIN if name in LEAD_NOWHERE else truth.rcode())
+    assert set(sets_of(reply.answer)) == set(sets_of(truth.answer))
+
+
+@pytest.mark.parametrize("modules", MODULES)
+@pytest.mark.parametrize(
+    ("name", "source", "rcode"),
+    [
+        ("casino.example", MIA, dns.rcode.NOERROR),
+        ("casino.example", TOM, dns.rcode.NXDOMAIN),
+        ("www.casino.example", TOM, dns.rcode.NXDOMAIN),
+        ("cloak.example", MIA, dns.rcode.NOERROR),
+        ("cloak.example", TOM, dns.rcode.NOERROR),  # not the name asked is blocked, but its target
+        ("games.example", MIA, dns.rcode.NOERROR),
+        ("games.example", TOM, dns.rcode.NOERROR),  # a name below it is allowed
+        ("go.games.example", TOM, dns.rcode.NXDOMAIN),
+    ],
+)
+def test_a_block_passes_through_an_unbound_before_us(
+    beside: Beside, name: str, source: str, rcode: dns.rcode.Rcode, modules: str
+) -> None:
+    front = beside.fronts[modules, source]
+    for tcp in (False, True):
+        reply = ask(front, name, "A", tcp=tcp)
+        assert reply.rcode() == rcode
+        assert not reply.answer
+        assert str(reply.authority[0].name) == f"{name}."  # the SOA says so of this name only
+    first = ask(beside.program.port, name, "A", source=source)
+    rule = "games.example" if "games" in name else "casino.example"
+    assert ede_of(first) == (17, f"rule: {rule}")
+
+
+@pytest.mark.parametrize("modules", MODULES)
+@pytest.mark.parametrize("source", [MIA, TOM])
+def test_a_block_denies_nothing_that_is_allowed_below_it(
+    beside: Beside, source: str, modules: str
+) -> None:
+    """Not even to a resolver that takes NXDOMAIN for all names below (RFC 8020)."""
+    front = beside.fronts[modules, source]
+    for name in ("games.example", "go.games.example", "casino.example"):
+        assert not ask(front, name, "A").answer
+    reply = ask(front, "chess.games.example", "A")
+    assert [str(each) for each in reply.answer[0]] == ["127.0.0.5"]
