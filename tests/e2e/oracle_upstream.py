@@ -94,7 +94,10 @@ def oracle(query: Message) -> Message:
     reply.additional = [*said.additional]
     reply.flags |= cd | (dns.flags.AD if _lot(name).random() < 0.3 else 0)
     if query.edns >= 0:
-        error = [dns.edns.EDEOption(said.ede, "said by the upstream")] if said.ede else []
+        error: list[dns.edns.Option] = []
+        if said.ede:
+            code = dns.edns.EDECode(said.ede)
+            error = [dns.edns.EDEOption(code, "said by the upstream")]
         reply.use_edns(0, query.ednsflags & dns.flags.DO, 1232, options=error)
     return reply
 
@@ -271,7 +274,7 @@ def _signed(section: Sequence[RRset]) -> list[RRset]:
 
 def _signature(rrset: RRset) -> RRset:
     fixed = pack("!HBBIIIH", rrset.rdtype, 13, len(rrset.name) - 1, rrset.ttl, 2**31, 0, 4711)
-    wire = fixed + _name("example.").to_wire() + bytes(64)
+    wire = fixed + b"\x07example\0" + bytes(64)
     rdata = dns.rdata.from_wire(IN, RdataType.RRSIG, wire, 0, len(wire))
     return dns.rrset.from_rdata(rrset.name, rrset.ttl, rdata)
 
@@ -313,10 +316,9 @@ def failing(wire: bytes) -> bytes | None:
         return good
     broken: list[bytes | None] = [
         None,
-        bytes([good[0] ^ 1]) + good[1:],  # another's ID
+        bytes([good[0] ^ 1, *good[1:]]),  # another's ID
         good[:-3],
         good[:2],
-        b"",
         good[:7] + b"\x09" + good[8:],  # more records than there are
         good[:2] + bytes([good[2] | 0x02]) + good[3:],  # truncated, and TCP will not help
         *(good[:3] + bytes([0x80 | rcode]) + good[4:] for rcode in (1, 2, 4, 5)),
@@ -325,16 +327,17 @@ def failing(wire: bytes) -> bytes | None:
 
 
 class OverTcp(socketserver.StreamRequestHandler):
-    """One connection; the class that serves says what is answered."""
+    """One connection.  answer: what says the replies; None: it is closed without one."""
 
     answer: Callable[[Message], Message] | None
 
     def handle(self) -> None:
+        answer = type(self).answer
         while size := int.from_bytes(self.rfile.read(2), "big"):
             query = dns.message.from_wire(self.rfile.read(size))
-            if self.answer is None:
+            if answer is None:
                 return
-            reply = type(self).answer(query).to_wire(max_size=65535)
+            reply = answer(query).to_wire(max_size=65535)
             self.wfile.write(len(reply).to_bytes(2, "big") + reply)
 
 
