@@ -234,19 +234,30 @@ class Next(Enum):
 _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 
-def step_after(answer: Answer, *, edns: bool, protected: bool) -> Next:
+def step_after(answer: Answer, *, edns: bool, protected: bool, filtering: bool = False) -> Next:
     """Return what follows an answer.
 
     edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
-    filters it will not do.
+    filters it will not do.  filtering: the upstream is known to filter.
     """
     if edns and not answer.edns and answer.rcode in (FORMERR, NOTIMP):
         return Next.ASK_PLAIN  # RFC 6891 section 7
     if answer.rcode in _USELESS or answer.rcode > RCODE or answer.truncated:
         return Next.ASK_OTHER
-    if protected and answer.facts.filtered:
+    if protected and _looks_blocked(answer, filtering):
         return Next.ASK_OTHER
     return Next.GIVE
+
+
+def _looks_blocked(answer: Answer, filtering: bool) -> bool:
+    """Tell whether an upstream may have blocked a name.
+
+    Addresses of the home are those of block pages, or null ones.  From an upstream that is known
+    to filter, "nothing" and "no such name" may be blocks too.  Wrong guesses cost a question.
+    """
+    if answer.facts.filtered or answer.facts.home:
+        return True
+    return filtering and not answer.counts[0]
 
 
 def header_rcode(datagram: bytes) -> int:

@@ -262,7 +262,10 @@ class Upstreams:
         if answer.ad and not upstream.health.trusted:
             answer = replace(answer, ad=False)
         self._heard(sent, upstream, now)
-        match step_after(answer, edns=sent.edns, protected=asking.protected):
+        health = upstream.health
+        match step_after(
+            answer, edns=sent.edns, protected=asking.protected, filtering=health.filtering
+        ):
             case Next.GIVE:
                 self._learn(asking, upstream, now)
                 self._finish(asking, answer)

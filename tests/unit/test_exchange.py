@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -272,3 +273,14 @@ def test_an_upstream_that_filters_a_protected_name_will_not_do(code: int, filter
     assert step_after(answer, edns=True, protected=False) is Next.GIVE
     expected = Next.ASK_OTHER if filters else Next.GIVE
     assert step_after(answer, edns=True, protected=True) is expected
+
+
+NOTHING = replace(said(), counts=(0, 1, 0))
+
+
+@pytest.mark.parametrize(("filtering", "expected"), [(True, Next.ASK_OTHER), (False, Next.GIVE)])
+def test_nothing_for_a_protected_name_is_believed_of_who_does_not_filter(
+    filtering: bool, expected: Next
+) -> None:
+    assert step_after(NOTHING, edns=True, protected=True, filtering=filtering) is expected
+    assert step_after(NOTHING, edns=True, protected=False, filtering=filtering) is Next.GIVE
