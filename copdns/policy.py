@@ -69,6 +69,7 @@ class Policy:
     unlisted_steps: of these, those that can about a name that no list entry covers.
     splits: domains that have upstreams of their own.
     max_ttl: seconds; no answer is given for longer (None: as it came).
+    unwatched: numbers of the lists whose names leave no trace.
     address_rules: rules about the addresses in answers.
     """
 
@@ -86,6 +87,7 @@ class Policy:
     privacy: PrivacyMode = PrivacyMode.OFF
     full_log: FullLog | None = None
     is_child: bool = False
+    unwatched: frozenset[int] = frozenset()
 
     def privacy_at(self, now: float) -> PrivacyMode:
         full = self.full_log
@@ -119,6 +121,20 @@ def _decided(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
         if verdict is not None:
             return verdict
     raise AssertionError("the last step always decides")
+
+
+def speaks_of_help(policy: Policy, qname: str) -> bool:
+    """Tell whether a name is a help name with something behind it.
+
+    Devices with a search domain ask for `help.example.home.example` when `help.example` failed,
+    which tells just as much of who looks for help.
+    """
+    front = qname.rpartition(".")[0]
+    while front:
+        if any(entry.list in policy.unwatched for entry in policy.index.find(front)):
+            return True
+        front = front.rpartition(".")[0]
+    return False
 
 
 class Explained(NamedTuple):
@@ -273,6 +289,9 @@ def policy_for(
         privacy=profile.privacy,
         full_log=profile.full_log,
         is_child=is_child,
+        unwatched=frozenset(
+            info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from copdns.keep import ROUNDED, counted, kept
 from copdns.live import Client
 from copdns.metrics import Counters
 from copdns.model import Action, Asker, PrivacyMode, Verdict
-from copdns.policy import Policy
+from copdns.policy import Policy, speaks_of_help
 from copdns.recent import Recent
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
@@ -81,6 +81,8 @@ class Recorder:
 
     def _keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
         policy = client.policy
+        if speaks_of_help(policy, query.qname):
+            return
         if verdict.blocks and policy.is_child and client.device:
             self._recent.add(client.household, client.device, query.qname, verdict, now)
         mode = policy.privacy_at(now)

@@ -192,3 +192,16 @@ def test_policies_of_the_same_profile_before_and_after_a_change_are_counted_toge
         desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, replace(MIA, band=band)))
     desk.recorder.pass_on(NOW)
     assert list(desk.log.counts.values()) == [2]
+
+
+def test_a_help_name_with_a_search_domain_behind_it_is_in_no_row_and_no_ring() -> None:
+    desk = Desk()
+    of = policy(
+        replace(MIA, privacy=PrivacyMode.BLOCKED),
+        protected={"help_lines": ["help.example"]},
+        unwatched=["help_lines"],
+    )
+    desk.tell(BLOCKED, of, query(b"\x03www\x04help\x07example\x04home\x07example\x00"))
+    assert (desk.log.rows, desk.ring()) == ([], [])
+    desk.tell(BLOCKED, of, query(b"\x05other\x07example\x04home\x07example\x00"))
+    assert len(desk.log.rows) == 1
