@@ -101,6 +101,10 @@ def _household_faults(household: Household) -> Iterator[Fault]:
     if not is_timezone(household.timezone):
         what = f"{household.timezone!r} is no time zone; write one such as Europe/Paris"
         yield Fault("timezone", "", "", what)
+    for name in household.protected:
+        if "." not in name:
+            what = f"{name!r} is a whole top-level domain; name a site, such as school.{name}"
+            yield Fault("protected", name, "", what)
     people = [each.id for each in household.profiles]
     if household.guest and household.guest not in people:
         yield Fault("guest", "", "", no_such("profile", household.guest, people))

@@ -53,6 +53,9 @@ _MAPPINGS = frozenset({"safe_search"})
 def parse(text: str, file: str, known: Known) -> Household:
     """Return the household in a file; raise a ConfigError that lists every mistake."""
     document = yaml_text.document(text, file)
+    if not document.value:
+        # It would take everything away, which nobody asks for with an empty file or pipe.
+        raise document.error([((), "no key stands here; write at least household: and its name")])
     reading = _Reading(document, document.shaped(HouseholdShape), known)
     household = reading.household()
     problems = reading.problems or [

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from copdns.config import Settings
-from copdns.errors import ConfigError
+from copdns.errors import ConfigError, HouseholdError
 from copdns.household_file import parse
 from copdns.library import known
 from copdns.lists.catalogue import Library
@@ -22,12 +22,16 @@ async def seeded_household(
     """Make the household where none is stored yet; raise ConfigError for a file in error."""
     if await store.households():
         return
-    if not settings.household:
-        await store.create(Household(HOME, "Home"), "first start", now)
-        return
-    path = Path(settings.household)
-    text = await asyncio.to_thread(_text, path)
-    await store.create(parse(text, str(path), known(library)), "first start", now)
+    first = Household(HOME, "Home")
+    if settings.household:
+        path = Path(settings.household)
+        text = await asyncio.to_thread(_text, path)
+        first = parse(text, str(path), known(library))
+    try:
+        await store.create(first, "first start", now)
+    except HouseholdError:
+        if not await store.households():  # else another process was first, which is as good
+            raise
 
 
 def _text(path: Path) -> str:

@@ -225,6 +225,11 @@ def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str
     assert told in str(caught.value)
 
 
+def test_a_whole_top_level_domain_cannot_be_protected() -> None:
+    with pytest.raises(HouseholdError, match="is a whole top-level domain"):
+        edit.set_household(FAMILY, protected=["com"])
+
+
 @pytest.mark.parametrize("text", ["help.example", "*.help.example", "=call.help.example"])
 def test_a_protected_name_cannot_be_blocked(text: str) -> None:
     with pytest.raises(HouseholdError, match="is protected and stays open"):

@@ -106,8 +106,10 @@ def test_an_exported_household_was_never_stored() -> None:
     assert parse(dump(replace(FAMILY, revision=7)), FILE, KNOWN).revision == 0
 
 
-def test_an_empty_file_is_a_household_without_people() -> None:
-    assert parsed("") == Household("home", "Home")
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]", "{}"])
+def test_an_empty_file_takes_nobody_away(text: str) -> None:
+    with pytest.raises(ConfigError, match="no key stands here"):
+        parsed(text)
 
 
 def test_a_profile_needs_little_more_than_its_age() -> None:
