@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 
 from copdns.config import ListFile
 from copdns.errors import ListError
@@ -35,7 +36,10 @@ def _source(chosen: ListFile) -> ListSource:
     text, error = "", ""
     path = Path(chosen.path)
     try:
-        if path.stat().st_size > MAX_LIST:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # a pipe or a device might never end
+            error = f"{path}: a folder, pipe or device, where a file is needed"
+        elif status.st_size > MAX_LIST:
             error = f"{path}: larger than {MAX_LIST >> 20} MiB"
         else:
             text = path.read_text(encoding="utf-8", errors="replace")

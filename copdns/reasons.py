@@ -52,6 +52,8 @@ def text_of(verdict: Verdict) -> str:
         return f"service: {verdict.service}"
     if reason in (Reason.RULE, Reason.ADDRESS):
         return f"{reason}: {verdict.rule}"
+    if reason is Reason.LOCAL and verdict.target:
+        return "local: rewritten by this household"
     if reason in (Reason.BYPASS, Reason.NO_SAFE_SEARCH):
         return f"{reason}: list {verdict.list}"
     return _PLAIN.get(reason, str(reason))
@@ -60,7 +62,7 @@ def text_of(verdict: Verdict) -> str:
 _PLAIN = {
     Reason.REBINDING: "rebinding: private address",
     Reason.SAFE_SEARCH: "safe_search: the engine's safe mode",
-    Reason.LOCAL: "local: rewritten by this household",
+    Reason.LOCAL: "local: known to this machine or house",
     Reason.UPSTREAM_FILTERED: "upstream_filtered: blocked by the upstream resolver",
     Reason.NOT_A_CLIENT: "not_a_client: not served here",
 }

@@ -58,7 +58,8 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
             35,
             "upstream_filtered: blocked by the upstream resolver",
         ),
-        (verdict(Reason.LOCAL), 4, "local: rewritten by this household"),
+        (verdict(Reason.LOCAL, target="b.example"), 4, "local: rewritten by this household"),
+        (verdict(Reason.LOCAL), 4, "local: known to this machine or house"),
     ],
 )
 def test_a_reason_has_its_error_and_its_words(found: Verdict, code: int, text: str) -> None:
