@@ -51,6 +51,7 @@ FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and res
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
 
@@ -83,6 +84,7 @@ class App:
         self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
+        self._replaced = False
         self._told: set[str] = set()  # addresses whose absence was told
         self._runner: web.AppRunner | None = None
 
@@ -290,6 +292,8 @@ class App:
             missing.append("no upstream is known: see upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no upstream answers")
+        if self._replaced:
+            missing.append(REPLACED)
         return tuple(missing)
 
     # --- following changes ---
@@ -306,6 +310,9 @@ class App:
                 log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
+        if not self._replaced and await asyncio.to_thread(self._watcher.is_replaced):
+            self._replaced = True
+            log.error(REPLACED)
         rebuild_at = self._resolver.live.rebuild_at
         if await asyncio.to_thread(self._watcher.changed):
             self._behind = True  # until it is in force: a busy database is asked again

@@ -24,12 +24,24 @@ class Watcher:
         self._connection = open_database(self.path, HOUSEHOLD)
         self._connection.execute("pragma query_only = on")
         self._seen = self._version()
+        self._file = self._identity()
 
     def changed(self) -> bool:
         """Tell whether anything was committed since the last call."""
         version = self._version()
         seen, self._seen = self._seen, version
         return version != seen
+
+    def is_replaced(self) -> bool:
+        """Tell whether the path leads to another file now, or to none: ours is not seen there."""
+        return self._identity() != self._file
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def revision(self, household_id: str) -> int:
         """Return the household's revision; 0 for one that is not stored."""

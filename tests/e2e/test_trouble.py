@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -152,3 +153,20 @@ def test_a_broken_household_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert f"{data / 'household.db'}: " in said
     assert "restore a backup" in said
     assert "Traceback" not in said
+
+
+def readiness(home: House) -> str:
+    try:
+        return home.program.get("/readyz")
+    except HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
+def test_a_database_that_was_moved_away_is_told_and_answering_goes_on(tmp_path: Path) -> None:
+    with house(tmp_path, HOME) as home:
+        (home.data / "household.db").rename(home.data / "old.db")
+        eventually(lambda: "household.db was moved or replaced" in readiness(home))
+        assert home.ask("games.example").ede == (17, "rule: games.example")
+        _, said = home.program.stop()
+    assert said.count("household.db was moved or replaced") == 1

@@ -83,3 +83,14 @@ def test_a_folder_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     (tmp_path / "household.db").write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"household\.db"):
         Watcher(tmp_path)
+
+
+async def test_a_database_that_was_moved_away_or_replaced_is_noticed(
+    store: HouseholdStore, watcher: Watcher, tmp_path: Path
+) -> None:
+    await store.create(Household("home", "Home"), "ada", NOW)
+    assert not watcher.is_replaced()
+    (tmp_path / "household.db").rename(tmp_path / "old.db")
+    assert watcher.is_replaced()
+    (tmp_path / "household.db").write_bytes(b"another")
+    assert watcher.is_replaced()
