@@ -46,7 +46,7 @@ Send = Callable[[bytes, Any], None]
 LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
-MAX_WAITING = 1000  # for one answer; who asks again later is served from the cache
+MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _NOT_KEPT = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")

@@ -277,9 +277,9 @@ class Closed:
 class Protected:
     """Let through what nobody may block.
 
-    groups: list number to (unwatched, beats time).  A group that does not beat time, such as
-    encyclopaedias, still wins over rules and lists, but not over a bedtime: `closed` are the
-    time steps, which are asked first for it.
+    infos: the protected groups, by list number.  unwatched: those that leave no trace.
+    beats_time: those that win over a bedtime too; for the others, such as encyclopaedias, the
+    time steps (`closed`) are asked first.
     """
 
     infos: Mapping[int, ListInfo]
