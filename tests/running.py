@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -147,16 +148,28 @@ def _written(path: Path, settings: Mapping[str, object]) -> Path:
 
 
 def free_port() -> int:
-    """Return a port that nobody has, neither for UDP nor for TCP."""
+    """Return a port that nobody has on loopback, in neither family and over neither transport.
+
+    From below the range that the kernel takes ports for connections from: one of those could
+    have it by the time that the program wants it.
+    """
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            try:
-                tcp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        port = random.randrange(10_000, 32_000)
+        if all(_is_free(port, family, kind) for family in FAMILIES for kind in TRANSPORTS):
             return port
+
+
+FAMILIES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+TRANSPORTS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+
+
+def _is_free(port: int, family: socket.AddressFamily, kind: socket.SocketKind) -> bool:
+    with socket.socket(family, kind) as sock:
+        try:
+            sock.bind((FAMILIES[family], port))
+        except OSError:
+            return False
+    return True
 
 
 def _ear(path: Path) -> socket.socket:

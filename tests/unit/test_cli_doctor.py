@@ -25,6 +25,7 @@ from copdns.cli.doctor_upstreams import protected_sample
 from copdns.errors import UpstreamError, UpstreamTimeoutError
 from copdns.keep import CountKey
 from copdns.store.querylog import QueryLog
+from tests.running import free_port
 from tests.unit.calling import Home
 
 HELP = protected_sample()[0]
@@ -41,7 +42,7 @@ class Resolver:
         self.asked: list[str] = []
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.tcp = socket.socket()
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp.bind(("127.0.0.1", free_port()))
         self.port = int(self.udp.getsockname()[1])
 
     @property
