@@ -111,12 +111,6 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def set_up(home: Home, *servers: str, **sections: Any) -> None:
     here: dict[str, Any] = {
         "dns": {"listen": ["127.0.0.1"], "port": free_port()},
