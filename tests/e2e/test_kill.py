@@ -57,6 +57,8 @@ def test_a_killed_program_lost_no_setting_and_at_most_a_second_of_the_log(tmp_pa
         for number in range(3):
             home.command("rule", "add", "block", f"film-{number}.example")
             saved.append(f"film-{number}.example")
+        # So that there is a time whose rows must all be there, also on a fast machine.
+        eventually(lambda: bool(load.answered) and monotonic() - load.answered[0] > 2 * LOST)
         home.program.process.kill()
         killed = monotonic()
         load.join()
