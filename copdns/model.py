@@ -298,12 +298,14 @@ class Asker(NamedTuple):
     """All that is known of who asks, before it is looked up.
 
     listener: the local address asked.  address: the peer's, without port or zone.
-    transport: udp or tcp.
+    transport: udp or tcp.  mac: the device's, as a forwarder that we trust said it, such as
+    "02:00:00:00:00:01"; else "".
     """
 
     listener: str
     address: str
     transport: str
+    mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
