@@ -232,7 +232,7 @@ def _starter_lists(file: CatalogueShape, read: Read) -> Iterator[Draft]:
             kind=ListKind.SECURITY if secures else ListKind.CATEGORY,
             subject=each.category,
             title=each.title,
-            pairs=parsed.entries,
+            pairs=tuple(parsed.entries),
             unused=parsed.unused,
             problems=parsed.problems,
             licence=each.licence,
@@ -315,4 +315,6 @@ def _own_list(source: ListSource, kind: ListKind, error: str) -> Draft:
         parsed = parse(source.text, Form(source.format), Match(source.match))
     except ListError as failure:
         return replace(draft, error=str(failure))
-    return replace(draft, pairs=parsed.entries, unused=parsed.unused, problems=parsed.problems)
+    return replace(
+        draft, pairs=tuple(parsed.entries), unused=parsed.unused, problems=parsed.problems
+    )

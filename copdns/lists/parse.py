@@ -66,18 +66,28 @@ class Problem(NamedTuple):
 class ParsedList:
     """What a text gave.
 
-    entries: (matcher, allow), each name once, in the order of the text.
+    blocks, allows: names, each once, in the order of the text, with what they stand for; an
+    allow lifts what the same list blocks, and nothing else.
     unused: how many were left out, by reason; comments and empty lines do not count.
     problems: the first few that somebody may want to mend.
     """
 
-    entries: tuple[tuple[Matcher, bool], ...]
+    blocks: dict[str, Match]
+    allows: dict[str, Match]
     unused: Mapping[Unused, int]
     problems: tuple[Problem, ...] = ()
 
     @property
     def used(self) -> int:
-        return len(self.entries)
+        return len(self.blocks) + len(self.allows)
+
+    @property
+    def entries(self) -> Iterator[tuple[Matcher, bool]]:
+        """Give (matcher, allow) pairs, for lists that are small enough for objects."""
+        for name, match in self.blocks.items():
+            yield Matcher(name, match), False
+        for name, match in self.allows.items():
+            yield Matcher(name, match), True
 
 
 def parse(text: str, form: Form, match: Match | None = None) -> ParsedList:
@@ -153,9 +163,8 @@ class _Reader:
                 f"this is a list of pages ({pages} of {lines} lines have a path); only whole names "
                 "can be blocked, and a page must not take its site with it; use the list's names"
             )
-        entries = tuple((Matcher(name, match), False) for name, match in self.names.items())
         unused = {reason: self.unused[reason] for reason in Unused if self.unused[reason]}
-        return ParsedList(entries, unused, tuple(self.problems))
+        return ParsedList(self.names, {}, unused, tuple(self.problems))
 
     def _outcomes(self, line: str) -> Iterator[Matcher | Unused]:
         if len(line) > MAX_LINE:

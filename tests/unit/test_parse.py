@@ -125,7 +125,7 @@ def test_what_cannot_be_used_is_counted_with_its_reason(
     form: Form, line: str, reason: Unused
 ) -> None:
     parsed = parse(line, form)
-    assert parsed.entries == ()
+    assert parsed.used == 0
     assert parsed.unused == {reason: 1}
 
 
@@ -185,8 +185,8 @@ def test_what_a_failed_download_leaves_is_refused(text: str, words: str) -> None
 
 
 def test_a_list_without_names_is_empty() -> None:
-    assert parse("", Form.DOMAINS) == ParsedList((), {})
-    assert parse("# nothing yet\n", Form.HOSTS) == ParsedList((), {})
+    assert parse("", Form.DOMAINS) == ParsedList({}, {}, {})
+    assert parse("# nothing yet\n", Form.HOSTS) == ParsedList({}, {}, {})
 
 
 LINES = st.lists(
