@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from copdns.addresses import domain, slug
 from copdns.lists.parse import Form
@@ -19,6 +19,10 @@ Slug = Annotated[str, ByText(slug)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[Matcher, ByText(matcher)]
 Domain = Annotated[str, ByText(domain)]
+Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
+Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
+
+UNCLEAR = "unclear"  # as the licence of a source: none was found, or two that differ
 
 
 class Shape(BaseModel):
@@ -43,9 +47,45 @@ class ListShape(Shape):
     report: Text
 
 
+class SourceShape(Shape):
+    """One list that others keep; `copdns.lists.source.Source` says what each key holds."""
+
+    slug: Slug
+    title: Text
+    category: Slug
+    url: Https
+    format: Form
+    match: Literal["exact", "subtree"]
+    member: Text | None = None
+    licence: Text
+    maintainer: Text
+    homepage: Https
+    report: Https
+    names: Annotated[int, Field(gt=0)]
+    default: bool
+    about: Sentence
+
+    @field_validator("default")
+    @classmethod
+    def _is_free_to_use(cls, default: bool, info: ValidationInfo) -> bool:
+        if default and info.data.get("licence") == UNCLEAR:
+            raise ValueError("nobody's list is used unasked where its licence is unclear")
+        return default
+
+    @model_validator(mode="after")
+    def _says_which_file_of_a_tar(self) -> SourceShape:
+        packed = self.url.endswith((".tar.gz", ".tgz"))
+        if packed and not self.member:
+            raise ValueError("member is missing; name the file to take out of the .tar.gz")
+        if self.member and not packed:
+            raise ValueError("member is for a .tar.gz; leave it out")
+        return self
+
+
 class CatalogueShape(Shape):
     categories: dict[Slug, CategoryShape]
     lists: tuple[ListShape, ...]
+    sources: tuple[SourceShape, ...] = ()
 
 
 class ProtectedNameShape(Shape):
