@@ -31,6 +31,10 @@ class NotAQueryError(WireError):
     """A response, or too short for a header: silence, since answering could start a loop."""
 
 
+class ProxyError(CopdnsError):
+    """A PROXY header is malformed, or of a kind that no resolver sends."""
+
+
 class ConfigError(CopdnsError):
     """The settings or the household file are wrong; the text lists every place at once."""
 
@@ -49,6 +53,10 @@ class StoreError(CopdnsError):
 
 class ListError(CopdnsError):
     """A list, or a data file about lists, cannot be used; the text names file and line."""
+
+
+class FetchError(CopdnsError):
+    """A list could not be fetched, or what came is no copy of it that can be used."""
 
 
 class UpstreamError(CopdnsError):

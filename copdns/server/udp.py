@@ -15,6 +15,7 @@ from typing import Any
 
 from copdns.answer import Moment, Resolver
 from copdns.errors import ListenError
+from copdns.forwarded import NOBODY, Forwarders, unwrapped
 from copdns.model import Asker
 
 DRAIN = 64  # datagrams a wake-up: more would starve the answers of upstreams
@@ -33,12 +34,14 @@ class UdpServer:
         clock: Callable[[], Moment],
         address: str,
         port: int,
+        forwarders: Forwarders = NOBODY,
     ) -> None:
         self._loop = loop
         self._resolver = resolver
         self._clock = clock
         self.address = address
-        self._askers: dict[str, Asker] = {}
+        self._forwarders = forwarders
+        self._askers: dict[str, Asker] = {}  # never a forwarder: each of its messages is another's
         self._socket = bound(address, port, socket.SOCK_DGRAM)
         loop.add_reader(self._socket, self._drain)
 
@@ -53,7 +56,9 @@ class UdpServer:
                 return
             except OSError:
                 continue  # an ICMP error about an earlier reply: that client is gone
-            asker = askers.get(peer[0]) or self._asker(peer[0])
+            asker = askers.get(peer[0])
+            if asker is None:
+                message, asker = self._from(peer[0], message)
             reply = answer(message, asker, moment, later, peer)
             if reply is not None:
                 try:
@@ -61,12 +66,21 @@ class UdpServer:
                 except OSError:
                     continue  # the buffer is full or the client is gone; it will ask again
 
-    def _asker(self, host: str) -> Asker:
+    def _from(self, host: str, message: bytes) -> tuple[bytes, Asker]:
+        """Return the message that a peer brings, and who asks: a forwarder says so itself."""
+        peer = Asker(self.address, host.partition("%")[0], "udp")
+        forwarder = self._forwarders.of(peer.address)
+        if forwarder is not None:
+            return unwrapped(message, peer, forwarder)
         if len(self._askers) >= _ASKERS:
             self._askers.clear()
-        asker = Asker(self.address, host.partition("%")[0], "udp")
-        self._askers[host] = asker
-        return asker
+        self._askers[host] = peer
+        return message, peer
+
+    def trust(self, forwarders: Forwarders) -> None:
+        """Believe these forwarders from now on, and no others."""
+        self._forwarders = forwarders
+        self._askers.clear()
 
     def _send(self, reply: bytes, peer: Any) -> None:
         try:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from ipaddress import ip_network
 
 import pytest
 
 from copdns.errors import ListenError
+from copdns.forwarded import NOBODY, Forwarder, Forwarders
 from copdns.model import Device
 from copdns.records import QR, RD
 from copdns.server.udp import DRAIN, UdpServer
+from tests.forwarding import own, proxied
 from tests.home import Home
-from tests.household import MIA, block, family
+from tests.household import BO, MIA, block, family
 from tests.unit.messages import ID, message, parsed, query, question
 from tests.upstream_server import PATIENCE
 
@@ -153,6 +156,73 @@ async def test_closed_it_keeps_no_socket(home: Home) -> None:
     server.close()
     assert len(os.listdir("/proc/self/fd")) == before
     server._send(b"late", ("127.0.0.1", 9))  # an answer that had to wait too long
+
+
+# --- a forwarder before us ------------------------------------------------------------------------
+
+DNSDIST = "127.0.0.9"
+LISTED = Forwarders([Forwarder(ip_network(DNSDIST), proxy=True)])
+
+
+@pytest.fixture
+async def front(home: Home) -> AsyncIterator[UdpServer]:
+    """Give a server that believes a forwarder."""
+    loop = asyncio.get_running_loop()
+    server = UdpServer(loop, home.resolver, home.clock, "127.0.0.1", 0, LISTED)
+    yield server
+    server.close()
+
+
+async def brought(front: UdpServer, wire: bytes, by: str = DNSDIST) -> bytes:
+    """Return what an address gets for a datagram."""
+    with client(by) as sock:
+        sock.sendto(wire, front._socket.getsockname()[:2])
+        reply, _ = await receive(sock)
+    return reply
+
+
+def asked_by(home: Home) -> str:
+    """Return the profile of whoever asked last; "" is a stranger."""
+    assert home.recorder.last is not None
+    return home.recorder.last.client.policy.profile
+
+
+async def test_each_message_of_a_forwarder_is_its_senders(front: UdpServer, home: Home) -> None:
+    for source, profile, rcode in [("127.0.0.1", "mia", 0), (BO, "", 5), ("127.0.0.1", "mia", 0)]:
+        reply = await brought(front, proxied(source) + query(GAMES))
+        assert (asked_by(home), parsed(reply).rcode()) == (profile, rcode)
+
+
+async def test_an_answer_that_had_to_wait_goes_to_the_forwarder(
+    front: UdpServer, home: Home
+) -> None:
+    with client(DNSDIST) as sock:
+        sock.sendto(proxied("127.0.0.1") + query(SLOW), front._socket.getsockname()[:2])
+        await brought(front, query(GAMES))
+        home.upstream.deliver()
+        assert parsed((await receive(sock))[0]).answer
+
+
+@pytest.mark.parametrize("head", [b"", own()])
+async def test_a_forwarder_may_ask_for_itself(front: UdpServer, home: Home, head: bytes) -> None:
+    await brought(front, head + query(GAMES))
+    assert asked_by(home) == "mia"  # whose devices are all of loopback
+
+
+async def test_a_header_from_anybody_else_is_a_malformed_message(
+    front: UdpServer, home: Home
+) -> None:
+    reply = await brought(front, proxied(BO) + query(GAMES), by="127.0.0.8")
+    assert reply[:2] == b"\r\n"
+    assert parsed(reply).rcode() == 4
+    assert home.recorder.last is None
+
+
+async def test_who_is_believed_changes_at_once(front: UdpServer, home: Home) -> None:
+    wire = proxied(BO) + query(GAMES)
+    for listed, rcode in [(LISTED, 5), (NOBODY, 4), (LISTED, 5)]:
+        front.trust(listed)
+        assert parsed(await brought(front, wire)).rcode() == rcode
 
 
 # --- what is in the way ------------------------------------------------------------------------
