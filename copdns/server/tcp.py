@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from copdns.answer import Moment, Resolver
+from copdns.errors import ProxyError
+from copdns.forwarded import NOBODY, Forwarder, Forwarders, read_proxy, sent_by, told_by
 from copdns.model import Asker
 from copdns.server.udp import bound
 
@@ -36,11 +38,13 @@ class TcpServer:
         address: str,
         port: int,
         limits: TcpLimits,
+        forwarders: Forwarders = NOBODY,
     ) -> None:
         self.resolver = resolver
         self.clock = clock
         self.address = address
         self.limits = limits
+        self.forwarders = forwarders
         self.open: dict[Connection, None] = {}  # the longest silent first
         self._port = port
         self._server: asyncio.Server | None = None
@@ -54,6 +58,10 @@ class TcpServer:
         """Drop the connection that was silent for longest, when there are too many."""
         if len(self.open) > self.limits.connections:
             next(iter(self.open)).drop()
+
+    def trust(self, forwarders: Forwarders) -> None:
+        """Believe these forwarders, and no others, in connections that begin from now on."""
+        self.forwarders = forwarders
 
     def close(self) -> None:
         if self._server is not None:
@@ -70,6 +78,8 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._asker = Asker(server.address, "", "tcp")
+        self._forwarder: Forwarder | None = None
+        self._begins = False  # a PROXY header may come first
         self._in_flight = 0
         self._clogged = False  # the client does not take its answers
         self._paused = False
@@ -80,6 +90,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         self._asker = self._asker._replace(address=peer[0].partition("%")[0])
+        self._forwarder = self._server.forwarders.of(self._asker.address)
+        self._begins = self._forwarder is not None and self._forwarder.proxy
         self._heard()
         self._server.make_room()
 
@@ -91,7 +103,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._read()
+        if self._begins:
+            self._read_header()
+        if not self._begins:
+            self._read()
 
     def eof_received(self) -> bool:
         """A client that only stopped sending still gets its answers."""
@@ -109,6 +124,18 @@ class Connection(asyncio.Protocol):
     @property
     def _is_full(self) -> bool:
         return self._clogged or self._in_flight >= self._server.limits.in_flight
+
+    def _read_header(self) -> None:
+        """Take a PROXY header off the front: whoever it names asks everything that follows."""
+        try:
+            proxied = read_proxy(self._buffer)
+        except ProxyError:
+            self.drop()  # where the first message would begin cannot be known
+            return
+        if proxied is not None:
+            self._begins = False
+            self._asker = sent_by(self._asker, proxied)
+            del self._buffer[: proxied.size]
 
     def _read(self) -> None:
         """Take whole messages out of the buffer, as long as there is room for more."""
@@ -128,8 +155,10 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, message: bytes) -> None:
         self._in_flight += 1
-        moment = self._server.clock()
-        reply = self._server.resolver.answer(message, self._asker, moment, self._answered, None)
+        asker, moment = self._asker, self._server.clock()
+        if self._forwarder is not None:
+            asker = told_by(asker, self._forwarder, message)
+        reply = self._server.resolver.answer(message, asker, moment, self._answered, None)
         if reply is not None:
             self._in_flight -= 1
             self._write(reply)

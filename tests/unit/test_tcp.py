@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
 
 import pytest
 
 from copdns.errors import ListenError
+from copdns.forwarded import NOBODY, Forwarder, Forwarders
 from copdns.model import Device
 from copdns.records import QR, RD
 from copdns.server.tcp import Connection, TcpLimits, TcpServer
+from tests.forwarding import STREAM, header, own, proxied
 from tests.home import Home
-from tests.household import MIA, block, family
-from tests.unit.messages import ID, message, parsed, query, question
+from tests.household import BO, MIA, block, family
+from tests.unit.messages import ID, message, opt, option, parsed, query, question
 from tests.upstream_server import PATIENCE
 
 HOST = "127.0.0.1"
@@ -50,14 +53,16 @@ class Client:
 class Desk:
     """A server with the home behind it."""
 
-    def __init__(self, **limits: float) -> None:
+    def __init__(self, forwarders: Forwarders = NOBODY, **limits: float) -> None:
         here = Device("laptop", "Laptop", "mia", (HOST,))
         self.home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
         self.limits = TcpLimits(**limits)  # type: ignore[arg-type]
+        self.forwarders = forwarders
         self.clients: list[Client] = []
 
     async def open(self) -> None:
-        self.server = TcpServer(self.home.resolver, self.home.clock, HOST, 0, self.limits)
+        home = self.home
+        self.server = TcpServer(home.resolver, home.clock, HOST, 0, self.limits, self.forwarders)
         await self.server.start()
         assert self.server._server is not None
         self.port = self.server._server.sockets[0].getsockname()[1]
@@ -100,8 +105,8 @@ Open = Callable[..., Awaitable[Desk]]
 async def desk() -> AsyncIterator[Open]:
     opened: list[Desk] = []
 
-    async def opener(**limits: float) -> Desk:
-        opened.append(Desk(**limits))
+    async def opener(forwarders: Forwarders = NOBODY, **limits: float) -> Desk:
+        opened.append(Desk(forwarders, **limits))
         await opened[-1].open()
         return opened[-1]
 
@@ -177,6 +182,98 @@ async def test_what_is_no_question_gets_silence_and_a_mistake_an_error(desk: Ope
     assert parsed(await client.receive()).rcode() == 1
     client.send(query(GAMES))
     assert (await client.receive())[:2] == ID
+
+
+# --- a forwarder before us ---------------------------------------------------------------------
+
+LISTED = Forwarders([Forwarder(ip_network(HOST), proxy=True)])
+
+
+async def rcode(client: Client) -> int:
+    return int(parsed(await client.receive()).rcode())
+
+
+async def test_a_header_says_who_asks_all_that_follows(desk: Open) -> None:
+    here = await desk(LISTED)
+    stranger, mia = await here.client(), await here.client()
+    stranger.writer.write(proxied(BO, STREAM))
+    mia.writer.write(proxied(HOST, STREAM))
+    for _ in range(2):
+        for client in (stranger, mia):
+            client.send(query(GAMES))
+        assert (await rcode(stranger), await rcode(mia)) == (5, 0)
+
+
+async def test_a_header_in_single_octets_is_read(desk: Open) -> None:
+    client = await (await desk(LISTED)).client()
+    client.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    asked = query(GAMES)
+    for octet in proxied(BO, STREAM) + len(asked).to_bytes(2, "big") + asked:
+        client.writer.write(bytes([octet]))
+        await turn()
+    assert await rcode(client) == 5
+
+
+@pytest.mark.parametrize("head", [b"", own()])
+async def test_a_forwarder_may_ask_for_itself(desk: Open, head: bytes) -> None:
+    client = await (await desk(LISTED)).client()
+    client.writer.write(head)
+    client.send(query(GAMES))
+    assert await rcode(client) == 0
+
+
+async def test_a_header_comes_once(desk: Open) -> None:
+    client = await (await desk(LISTED, idle=0.05)).client()
+    client.writer.write(proxied(BO, STREAM))
+    client.send(query(GAMES))
+    assert await rcode(client) == 5
+    client.writer.write(proxied(HOST, STREAM))  # the length of a message that never comes
+    client.send(query(GAMES))
+    assert await client.end() == b""
+
+
+async def test_a_malformed_header_ends_the_connection(desk: Open) -> None:
+    client = await (await desk(LISTED)).client()
+    client.writer.write(header(0x21, 0x13, bytes(12)))
+    client.send(query(GAMES))
+    assert await client.end() == b""
+
+
+async def test_a_header_that_never_ends_does_not_keep_it_open(desk: Open) -> None:
+    client = await (await desk(LISTED, idle=0.05)).client()
+    client.writer.write(proxied(BO, STREAM)[:-1])
+    assert await client.end() == b""
+
+
+async def test_a_header_from_anybody_else_names_nobody(desk: Open) -> None:
+    here = await desk(idle=0.05)
+    client = await here.client()
+    client.writer.write(proxied(BO, STREAM))
+    client.send(query(GAMES))
+    assert await client.end() == b""
+    assert here.home.recorder.last is None
+
+
+async def test_options_are_read_of_each_message(desk: Open) -> None:
+    by_subnet = Forwarders([Forwarder(ip_network(HOST), subnet=True)])
+    client = await (await desk(by_subnet)).client()
+    strangers = opt(option(8, bytes.fromhex("00012000cb007142")))
+    for said, expected in [(strangers, 5), (b"", 0), (strangers, 5)]:
+        client.send(query(GAMES, opt=said))
+        assert await rcode(client) == expected
+
+
+async def test_who_is_believed_changes_with_the_next_connection(desk: Open) -> None:
+    here = await desk(LISTED, idle=0.05)
+    here.server.trust(NOBODY)
+    client = await here.client()
+    client.writer.write(proxied(BO, STREAM))
+    assert await client.end() == b""
+    here.server.trust(LISTED)
+    client = await here.client()
+    client.writer.write(proxied(BO, STREAM))
+    client.send(query(GAMES))
+    assert await rcode(client) == 5
 
 
 # --- ends ------------------------------------------------------------------------------------
