@@ -10,8 +10,10 @@ from stat import S_ISREG
 from copdns.config import ListFile
 from copdns.errors import ListError
 from copdns.household_check import Known
-from copdns.lists.catalogue import Library, ListSource, library
+from copdns.lists.catalogue import Library
+from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
+from copdns.lists.source import ListSource
 from copdns.model import Band
 from copdns.presets import Preset, preset
 from copdns.resources import folder

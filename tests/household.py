@@ -12,7 +12,7 @@ from typing import Any
 
 from copdns.lists.catalogue import Canary, Category, Engine, Library, ProtectedGroup, Service
 from copdns.lists.index import ListKind
-from copdns.lists.shelf import Draft, shelve
+from copdns.lists.shelf import Draft, names_of, shelve
 from copdns.live import Client, Defaults, Live, build, share
 from copdns.matchers import matcher, target
 from copdns.model import (
@@ -131,8 +131,10 @@ def library(
 
 
 def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
-    pairs = tuple((matcher(line.removeprefix("!")), line.startswith("!")) for line in lines)
-    return Draft(slug, kind, subject, slug, pairs)
+    listed = list(lines)
+    blocks = names_of(matcher(line) for line in listed if not line.startswith("!"))
+    allows = names_of(matcher(line[1:]) for line in listed if line.startswith("!"))
+    return Draft(slug, kind, subject, slug, blocks, allows)
 
 
 def policy(

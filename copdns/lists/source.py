@@ -1,4 +1,4 @@
-"""Lists that others keep: what the catalogue says of each.
+"""Lists that others keep: what the catalogue says of each, and what is to be read from disk.
 
 Only addresses are shipped, never copies.  Fetching a source is left to the shell.  Pure.
 """
@@ -40,6 +40,31 @@ class Source:
     default: bool
     about: str
     member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListSource:
+    """A list on disk, besides those that ship: a user's own file, or a source that was fetched.
+
+    format, match: as in the settings.  text: "" where it is still to be read from `path`.
+    error: why there is no text.  title: "" takes the slug.
+    fetched_at: seconds since the epoch; 0 for a user's own file.
+    catalogued: it stands in the catalogue, whose lists may also be about a service.
+    """
+
+    slug: str
+    category: str
+    format: str
+    match: str
+    text: str = ""
+    error: str = ""
+    title: str = ""
+    path: str = ""
+    licence: str = ""
+    maintainer: str = ""
+    report: str = ""
+    fetched_at: int = 0
+    catalogued: bool = False
 
 
 def sources_of(catalogue: CatalogueShape) -> tuple[Source, ...]:

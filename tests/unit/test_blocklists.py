@@ -17,7 +17,8 @@ import pytest
 import yaml
 from publicsuffixlist import PublicSuffixList
 
-from copdns.lists.catalogue import Library, library
+from copdns.lists.catalogue import Library
+from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.matchers import matcher

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from copdns.errors import ConfigError, ListError
-from copdns.lists.catalogue import Category, Library, ListSource, library
+from copdns.lists.catalogue import Category, Library
+from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.lists.shelf import ListStatus
+from copdns.lists.source import ListSource
 from copdns.model import Contact, Match, Matcher
 
 FILES = {

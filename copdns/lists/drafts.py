@@ -1,0 +1,200 @@
+"""Which lists there are: the bundled ones, and those that a user added or had fetched.
+
+Each is a `Draft`, made when it is asked for, so that the text of a big list is gone before the
+next one is read.  Pure: the caller reads the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from copdns.errors import ListError
+from copdns.lists.catalogue import (
+    BYPASS,
+    SAFE_SEARCH_TARGETS,
+    SECURITY,
+    TARGETS_TITLE,
+    Category,
+    Files,
+    Library,
+    Read,
+    assembled,
+    categories,
+    files,
+)
+from copdns.lists.index import ListKind
+from copdns.lists.parse import Form, parse
+from copdns.lists.shapes import (
+    BypassShape,
+    CatalogueShape,
+    ProtectedShape,
+    SafeSearchShape,
+    ServicesShape,
+)
+from copdns.lists.shelf import Draft, names_of, shelve
+from copdns.lists.source import ListSource
+from copdns.model import Match, Matcher
+
+NO_SAFE_SEARCH = "no-safe-search"
+
+TextOf = Callable[[ListSource], str]
+
+
+def library(
+    read: Read, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
+) -> Library:
+    """Return a library whose index is made at once, in memory: for small lists.
+
+    The arguments are those of `files` and `drafts`.  Raises ConfigError or ListError for a
+    bundled file that is broken; a broken list of the user's is a status with its error.
+    """
+    found = files(read)
+    made = [*bundled(found, read), *added(found, sources, text_of)]
+    return assembled(found, sources, *shelve(made))
+
+
+def bundled(found: Files, read: Read) -> Iterator[Draft]:
+    """Give the lists that ship, the protected ones first; raise ListError for a broken one."""
+    yield from _protected_lists(found.protected, found.safe_search)
+    yield from _canary_lists(found.bypass)
+    yield from _starter_lists(found.catalogue, read)
+    yield from _bypass_and_service_lists(found.bypass, found.services)
+    yield _no_safe_search_list(found.safe_search)
+
+
+def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iterator[Draft]:
+    for slug, group in file.groups.items():
+        names = (each.name for each in group.names)
+        yield _bundled(slug, ListKind.PROTECTED, slug, group.title, names)
+    targets = _exact(name for each in safe_search.engines.values() for name in each.modes.values())
+    slug = SAFE_SEARCH_TARGETS
+    yield _bundled(slug, ListKind.PROTECTED, slug, TARGETS_TITLE, targets)
+
+
+def _canary_lists(file: BypassShape) -> Iterator[Draft]:
+    for slug, each in file.canaries.items():
+        # With all below: a client that is told "no such name" may take it for the whole subtree
+        # (RFC 8020 section 2), so nothing below it may get another answer.
+        names = map(Matcher, each.names)
+        yield _bundled(f"canary-{slug}", ListKind.CANARY, slug, each.title, names)
+
+
+def _starter_lists(file: CatalogueShape, read: Read) -> Iterator[Draft]:
+    for each in file.lists:
+        try:
+            parsed = parse(read(each.file), each.format, Match(each.match))
+        except ListError as error:
+            raise ListError(f"blocklists/{each.file}: {error}") from None
+        secures = file.categories[each.category].layer == SECURITY
+        yield Draft(
+            slug=each.slug,
+            kind=ListKind.SECURITY if secures else ListKind.CATEGORY,
+            subject=each.category,
+            title=each.title,
+            blocks=parsed.blocks,
+            allows=parsed.allows,
+            unused=parsed.unused,
+            problems=parsed.problems,
+            licence=each.licence,
+            maintainer=each.maintainer,
+            report=each.report,
+        )
+
+
+def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> Iterator[Draft]:
+    names = (each.name for each in bypass.names)
+    yield _bundled(BYPASS, ListKind.BYPASS, BYPASS, "Ways round the filter", names)
+    for slug, each in services.services.items():
+        yield _bundled(slug, ListKind.SERVICE, slug, each.title, each.names)
+
+
+def _no_safe_search_list(file: SafeSearchShape) -> Draft:
+    names = (each.name for each in file.no_safe_search)
+    title = "Search sites without a safe mode"
+    return _bundled(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
+
+
+def _exact(names: Iterable[str]) -> Iterator[Matcher]:
+    return (Matcher(name, Match.EXACT) for name in names)
+
+
+def _bundled(
+    slug: str, kind: ListKind, subject: str, title: str, names: Iterable[Matcher]
+) -> Draft:
+    return Draft(
+        slug=slug,
+        kind=kind,
+        subject=subject,
+        title=title,
+        blocks=names_of(names),
+        licence="Apache-2.0",
+        maintainer="copdns",
+        report="the issue tracker of copdns",
+    )
+
+
+def added(
+    found: Files, sources: Iterable[ListSource], text_of: TextOf | None = None
+) -> Iterator[Draft]:
+    """Give the lists that were added to the bundled ones, in their order.
+
+    text_of: reads the text of a source that does not carry it; may raise ListError.
+    """
+    known = categories(found)
+    taken = _slugs(found)
+    for source in sources:
+        draft = Draft(
+            source.slug,
+            _kind(source, found, known),
+            source.category,
+            source.title or source.slug,
+            error=_misplaced(source, found, taken) or source.error,
+            licence=source.licence,
+            maintainer=source.maintainer,
+            report=source.report,
+        )
+        yield draft if draft.error else _filled(draft, source, text_of)
+        taken.add(source.slug)
+
+
+def _slugs(found: Files) -> set[str]:
+    lists = (each.slug for each in found.catalogue.lists)
+    canaries = (f"canary-{slug}" for slug in found.bypass.canaries)
+    groups = found.protected.groups
+    ours = SAFE_SEARCH_TARGETS, BYPASS, NO_SAFE_SEARCH
+    return {*ours, *groups, *canaries, *lists, *found.services.services}
+
+
+def _misplaced(source: ListSource, found: Files, taken: Collection[str]) -> str:
+    """Return why a source has no place among the lists, or ""."""
+    if source.slug in taken:
+        return f"another list is called {source.slug} already; give this one another slug"
+    if source.category in found.services.services and not source.catalogued:
+        return f"{source.category} is a service; give this list a category of another name"
+    return ""
+
+
+def _kind(source: ListSource, found: Files, known: Mapping[str, Category]) -> ListKind:
+    if source.category == BYPASS:
+        return ListKind.BYPASS
+    if source.category in found.services.services and source.catalogued:
+        return ListKind.SERVICE
+    category = known.get(source.category)
+    secures = category is not None and category.layer == SECURITY
+    return ListKind.SECURITY if secures else ListKind.CATEGORY
+
+
+def _filled(draft: Draft, source: ListSource, text_of: TextOf | None) -> Draft:
+    try:
+        text = source.text if text_of is None else text_of(source)
+        parsed = parse(text, Form(source.format), Match(source.match))
+    except ListError as failure:
+        return replace(draft, error=str(failure))
+    return replace(
+        draft,
+        blocks=parsed.blocks,
+        allows=parsed.allows,
+        unused=parsed.unused,
+        problems=parsed.problems,
+    )
