@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from copdns.names import normal
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}", re.ASCII)
 _WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[^:]+))(:(?P<port>[^:]+))?")
 
 
@@ -75,6 +76,29 @@ def device_address(text: str) -> str:
         raise ValueError(f"{text!r}: leave out the zone, from % on")
     found = network(text)
     return str(found.network_address if found.prefixlen == found.max_prefixlen else found)
+
+
+def mac_address(text: str) -> str:
+    """Return the normal text of a device's MAC address: "02:00:00:00:00:01" (IEEE 802, 48 bits).
+
+    Groups may stand apart by : or -, in small or capital letters.
+    """
+    found = text.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(text.strip().lower()):
+        raise ValueError(f"{text!r} is no MAC address; write it as 02:00:00:00:00:01")
+    if found == "00:00:00:00:00:00":
+        raise ValueError(f"{text!r} is no device's MAC address; it stands for none")
+    if int(found[:2], 16) & 1:
+        raise ValueError(f"{text!r} is a group of devices (multicast), not the MAC address of one")
+    return found
+
+
+def is_private_mac(mac: str) -> bool:
+    """Tell whether a device made its MAC address up (the local bit), as phones do per network.
+
+    It may be another one tomorrow.  mac: in normal form.
+    """
+    return bool(int(mac[:2], 16) & 2)
 
 
 def domain(text: str) -> str:

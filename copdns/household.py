@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from copdns.addresses import address, device_address, domain, upstream_address
+from copdns.addresses import address, device_address, domain, mac_address, upstream_address
 from copdns.errors import HouseholdError
 from copdns.household_check import Known, faults, is_protected, no_such, unknown
 from copdns.matchers import matcher, target
@@ -89,17 +89,56 @@ def remove_profile(household: Household, profile_id: str) -> Household:
 
 
 def add_device(
-    household: Household, device_id: str, profile_id: str, addresses: Iterable[str], name: str = ""
+    household: Household,
+    device_id: str,
+    profile_id: str,
+    addresses: Iterable[str] = (),
+    name: str = "",
+    macs: Iterable[str] = (),
 ) -> Household:
-    """Add a device, known by addresses and prefixes; of two prefixes the longer decides."""
+    """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
     _profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
         raise HouseholdError(f"there is a device {device_id!r} already; choose another id")
-    texts = tuple(dict.fromkeys(_read(device_address, text) for text in addresses))
-    if not texts:
-        raise HouseholdError(f"{device_id}: a device needs an address, such as 192.168.1.20")
-    device = Device(device_id, name or device_id, profile_id, texts)
-    return _sound(replace(household, devices=(*household.devices, device)))
+    device = Device(
+        device_id,
+        name or device_id,
+        profile_id,
+        _each(device_address, addresses),
+        _each(mac_address, macs),
+    )
+    return _sound(replace(household, devices=(*household.devices, _reachable(device))))
+
+
+def set_device(household: Household, device_id: str, **values: Any) -> Household:
+    """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
+    _only(values, {"name", "profile", "addresses", "macs"}, "device")
+    if "profile" in values:
+        _profile(household, values["profile"])
+    for key, parse in (("addresses", device_address), ("macs", mac_address)):
+        if key in values:
+            values[key] = _each(parse, values[key])
+    old = next((each for each in household.devices if each.id == device_id), None)
+    if old is None:
+        there = [each.id for each in household.devices]
+        raise HouseholdError(no_such("device", device_id, there))
+    new = _reachable(replace(old, **values))
+    devices = tuple(new if each is old else each for each in household.devices)
+    return _sound(replace(household, devices=devices))
+
+
+def _reachable(device: Device) -> Device:
+    if not device.addresses and not device.macs:
+        raise HouseholdError(
+            f"{device.id}: a device is known by something; give a MAC address, such as "
+            "02:00:00:00:00:01, or an address, such as 192.168.1.20"
+        )
+    return device
+
+
+def _each(parse: Callable[[str], str], texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the normal forms of what a person wrote, each once."""
+    return tuple(dict.fromkeys(_read(parse, text) for text in texts))
 
 
 def remove_device(household: Household, device_id: str) -> Household:

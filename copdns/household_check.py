@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from copdns.addresses import address, device_address, slug, upstream_address
+from copdns.addresses import address, device_address, mac_address, slug, upstream_address
 from copdns.model import Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.presets import Preset
@@ -144,12 +144,16 @@ def _device_faults(household: Household) -> Iterator[Fault]:
         if device.profile not in people:
             what = no_such("profile", device.profile, people)
             yield Fault("devices", device.id, "profile", what)
-        for text in device.addresses:
-            if problem := _wrong(device_address, text):
-                yield Fault("devices", device.id, "addresses", problem)
-            elif (other := owner.setdefault(text, device)) is not device:
-                what = f"{text} is the address of {other.id} already; a device has its own"
-                yield Fault("devices", device.id, "addresses", what)
+        for field_name, parse, texts in (
+            ("addresses", device_address, device.addresses),
+            ("macs", mac_address, device.macs),
+        ):
+            for text in texts:
+                if problem := _wrong(parse, text):
+                    yield Fault("devices", device.id, field_name, problem)
+                elif (other := owner.setdefault(text, device)) is not device:
+                    what = f"{text} is the address of {other.id} already; a device has its own"
+                    yield Fault("devices", device.id, field_name, what)
 
 
 def _rule_faults(household: Household) -> Iterator[Fault]:

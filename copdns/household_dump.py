@@ -75,13 +75,16 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
     order = {each.id: at for at, each in enumerate(household.profiles)}
     last = 0
     for device in household.devices:
-        text: Any = {"name": device.name, "addresses": list(device.addresses)}
+        known_by = {"addresses": list(device.addresses), "macs": list(device.macs)}
+        text = {"name": device.name} | {key: each for key, each in known_by.items() if each}
         if listed or order[device.profile] < last:
             listed[device.id] = {"profile": device.profile, **text}
         else:
             last = order[device.profile]
-            named = device.name != device.id
-            nested.setdefault(device.profile, {})[device.id] = text if named else text["addresses"]
+            plain = device.name == device.id and not device.macs
+            nested.setdefault(device.profile, {})[device.id] = (
+                text["addresses"] if plain and device.addresses else text
+            )
     return nested, listed
 
 

@@ -160,12 +160,12 @@ class _Reading:
             for key, device in profile.devices.items():
                 self.places["devices", key] = ("profiles", profile_id, "devices", key)
                 if isinstance(device, DeviceShape):
-                    yield Device(key, _or(device.name, key), profile_id, device.addresses)
+                    yield _device(key, profile_id, device)
                 else:
                     yield Device(key, key, profile_id, device)
         for key, listed in self.shape.devices.items():
             self.places["devices", key] = ("devices", key)
-            yield Device(key, _or(listed.name, key), listed.profile, listed.addresses)
+            yield _device(key, listed.profile, listed)
 
     def _rules(self) -> Iterator[Rule]:
         """Yield all rules; those without an id take r1, r2 ... in the order of the file."""
@@ -244,6 +244,10 @@ class _Reading:
 
 def _or(name: str | None, key: str) -> str:
     return key if name is None else name
+
+
+def _device(key: str, profile_id: str, shape: DeviceShape) -> Device:
+    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs)
 
 
 def _target(shape: RuleShape) -> Matcher | str:

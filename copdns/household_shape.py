@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from copdns.addresses import address, device_address, domain, upstream_address
+from copdns.addresses import address, device_address, domain, mac_address, upstream_address
 from copdns.matchers import matcher, target
 from copdns.model import Band, Contact, Matcher
 from copdns.presets import ProfileValues, Slug
@@ -39,8 +39,10 @@ Target = Annotated[Matcher | str, ByText(target)]
 Name = Annotated[Matcher, ByText(matcher)]
 Domain = Annotated[str, ByText(domain)]
 DeviceAddress = Annotated[str, ByText(device_address)]
+DeviceMac = Annotated[str, ByText(mac_address)]
 LocalAddress = Annotated[str, ByText(lambda text: str(address(text)))]
 Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
+Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
 Upstream = Annotated[str, ByText(lambda text: str(upstream_address(text)))]
 
 
@@ -62,7 +64,14 @@ class DeviceShape(Shape):
     """A device below its profile; where it has no name of its own, a list of addresses will do."""
 
     name: str | None = None
-    addresses: Addresses
+    addresses: Addresses = ()
+    macs: Macs = ()
+
+    @model_validator(mode="after")
+    def _is_known_by_something(self) -> Self:
+        if not self.addresses and not self.macs:
+            raise ValueError("how it is known is missing; add `addresses` or `macs`")
+        return self
 
 
 def _form(written: Any) -> str:

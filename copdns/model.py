@@ -225,12 +225,17 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Something that asks, known by its addresses or prefixes in CIDR or plain form."""
+    """Something that asks.
+
+    addresses: plain, or prefixes in CIDR form.  macs: such as "02:00:00:00:00:01"; they tell it
+        at any address (docs/devices.md).
+    """
 
     id: str
     name: str
     profile: str
     addresses: tuple[str, ...]
+    macs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from copdns.addresses import address, device_address, domain, slug, upstream_address
+from copdns.addresses import (
+    address,
+    device_address,
+    domain,
+    mac_address,
+    slug,
+    upstream_address,
+)
 from copdns.errors import ConfigError, CopdnsError
 from copdns.matchers import matcher, target
 from copdns.model import Band
@@ -83,6 +90,7 @@ ID = Read("id", slug)
 NAME = Read("name", domain)
 ADDRESS = Read("address", lambda text: str(address(text)))
 DEVICE_ADDRESS = Read("address", device_address)
+MAC = Read("MAC address", mac_address)
 UPSTREAM = Read("address", lambda text: str(upstream_address(text)))
 MATCHER = Read("name", lambda text: str(matcher(text)))
 TARGET = Read("target", lambda text: str(target(text)))

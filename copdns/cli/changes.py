@@ -124,7 +124,7 @@ def described(value: object) -> str:
         case Profile():
             return f"{value.name}, {value.band}"
         case Device():
-            return f"{value.profile}: {', '.join(value.addresses)}"
+            return f"{value.profile}: {', '.join((*value.macs, *value.addresses))}"
         case Rule():
             return rule_text(value)
         case OwnService():

@@ -42,6 +42,7 @@ def device_json(device: Device) -> dict[str, object]:
         "name": device.name,
         "profile": device.profile,
         "addresses": list(device.addresses),
+        "macs": list(device.macs),
     }
 
 

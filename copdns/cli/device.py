@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import click
 
-from copdns.cli.base import DEVICE_ADDRESS, ID, json_option
+from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.describe import device_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
 from copdns.cli.params import complete_profile, profile_option
-from copdns.household import add_device, remove_device
+from copdns.household import add_device, remove_device, set_device
+
+_MACS = click.option(
+    "--mac",
+    "macs",
+    metavar="MAC",
+    type=MAC,
+    multiple=True,
+    help="A MAC address of it, which tells it at any address; may be given more than once.",
+)
 
 
 @click.group()
@@ -21,7 +31,8 @@ def device() -> None:
 
 @device.command()
 @click.argument("device", metavar="ID", type=ID)
-@click.argument("addresses", metavar="ADDRESS...", type=DEVICE_ADDRESS, nargs=-1, required=True)
+@click.argument("addresses", metavar="[ADDRESS]...", type=DEVICE_ADDRESS, nargs=-1)
+@_MACS
 @click.option(
     "--profile",
     metavar="ID",
@@ -31,17 +42,68 @@ def device() -> None:
 )
 @click.option("--name", metavar="TEXT", default="", help="What people call it.")
 @pass_home
-def add(home: Home, device: str, addresses: tuple[str, ...], profile: str, name: str) -> None:
-    """Add a device, known by its addresses.
+def add(
+    home: Home,
+    device: str,
+    addresses: tuple[str, ...],
+    macs: tuple[str, ...],
+    profile: str,
+    name: str,
+) -> None:
+    """Add a device, known by its MAC addresses or its addresses.
 
     An ADDRESS may be a network, such as 192.168.1.0/28.  Of two networks that hold an address the
     smaller one decides.  ID is a short word of your own, in small letters.
 
     \b
-    Example:  copdns device add mia-tablet 192.168.1.20 --profile mia --name "Mia's tablet"
+    Example:  copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
+              copdns device add tv 192.168.1.20 --profile ada --name "The television"
     """
-    edit = partial(add_device, device_id=device, profile_id=profile, addresses=addresses, name=name)
+    if not addresses and not macs:
+        raise click.UsageError("a device is known by something; give --mac or an ADDRESS")
+    edit = partial(
+        add_device,
+        device_id=device,
+        profile_id=profile,
+        addresses=addresses,
+        name=name,
+        macs=macs,
+    )
     home.change(f"device {device} added for {profile}", edit)
+
+
+@device.command("set")
+@click.argument("device", metavar="ID")
+@_MACS
+@click.option(
+    "--address",
+    "addresses",
+    metavar="ADDRESS",
+    type=DEVICE_ADDRESS,
+    multiple=True,
+    help="An address or network of it; may be given more than once.",
+)
+@click.option("--profile", metavar="ID", shell_complete=complete_profile, help="Whose it is.")
+@click.option("--name", metavar="TEXT", help="What people call it.")
+@pass_home
+def set_(
+    home: Home,
+    device: str,
+    macs: tuple[str, ...],
+    addresses: tuple[str, ...],
+    profile: str | None,
+    name: str | None,
+) -> None:
+    """Change what is given of a device; all MAC addresses, or all addresses, at once.
+
+    \b
+    Example:  copdns device set mia-tablet --mac 02:00:00:00:00:01 --mac 02:00:00:00:00:02
+    """
+    given: dict[str, Any] = {"macs": macs, "addresses": addresses, "profile": profile, "name": name}
+    values = {key: value for key, value in given.items() if value}
+    if not values:
+        raise click.UsageError("nothing to set; see --help")
+    home.change(f"device {device} changed", partial(set_device, device_id=device, **values))
 
 
 @device.command()
@@ -70,5 +132,8 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     if as_json:
         print_json([device_json(each) for each in found])
         return
-    rows = [(each.id, each.name, each.profile, ", ".join(each.addresses)) for each in found]
-    table(("device", "name", "profile", "addresses"), rows)
+    rows = [
+        (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses)))
+        for each in found
+    ]
+    table(("device", "name", "profile", "known by"), rows)

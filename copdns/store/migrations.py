@@ -160,6 +160,11 @@ def memory(db: Database) -> None:
         )""")
 
 
+@HOUSEHOLD(name="0008_device_macs")
+def device_macs(db: Database) -> None:
+    db.execute("alter table device add column macs text not null default '[]'")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -176,14 +176,26 @@ DEVICE: Table[Device] = Table(
     name="device",
     field="devices",
     select="""
-        select id, name, profile, addresses
+        select id, name, profile, addresses, macs
           from device where household = ? order by position""",
     write="""
-        insert or replace into device (household, position, id, name, profile, addresses)
-        values (?, ?, ?, ?, ?, ?)""",
+        insert or replace into device (household, position, id, name, profile, addresses, macs)
+        values (?, ?, ?, ?, ?, ?, ?)""",
     delete="delete from device where household = ? and id = ?",
-    cells=lambda device: (device.id, device.name, device.profile, as_json(device.addresses)),
-    value=lambda cells: Device(text(cells[0]), text(cells[1]), text(cells[2]), texts(cells[3])),
+    cells=lambda device: (
+        device.id,
+        device.name,
+        device.profile,
+        as_json(device.addresses),
+        as_json(device.macs),
+    ),
+    value=lambda cells: Device(
+        id=text(cells[0]),
+        name=text(cells[1]),
+        profile=text(cells[2]),
+        addresses=texts(cells[3]),
+        macs=texts(cells[4]),
+    ),
 )
 
 RULE: Table[Rule] = Table(

@@ -185,9 +185,17 @@ def devices(draw: st.DrawFn, people: list[str]) -> tuple[Device, ...]:
     texts = draw(
         st.lists(addresses, min_size=len(device_ids), max_size=len(device_ids), unique=True)
     )
+    numbers = draw(st.lists(st.integers(1, 255), max_size=8, unique=True))
+    cards = [f"02:00:00:00:00:{number:02x}" for number in numbers]
     return tuple(
-        Device(each, draw(st.just(each) | words), draw(st.sampled_from(people)), (text,))
-        for each, text in zip(device_ids, texts, strict=True)
+        Device(
+            each,
+            draw(st.just(each) | words),
+            draw(st.sampled_from(people)),
+            (text,) if draw(st.booleans()) or not cards[place::4] else (),
+            tuple(cards[place::4]),
+        )
+        for place, (each, text) in enumerate(zip(device_ids, texts, strict=True))
     )
 
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from copdns.addresses import UpstreamAddress, device_address, network, upstream_address
+from copdns.addresses import (
+    UpstreamAddress,
+    device_address,
+    is_private_mac,
+    mac_address,
+    network,
+    upstream_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,35 @@ def test_what_is_no_address_of_a_device_is_refused(text: str) -> None:
 
 def test_bits_after_a_prefix_are_forgiven() -> None:
     assert str(network("198.51.100.77/24")) == "198.51.100.0/24"
+
+
+@pytest.mark.parametrize(
+    "text", ["02:00:00:00:00:0a", "02-00-00-00-00-0A", " 02:00:00:00:00:0A\n", "02-00-00-00-00-0a"]
+)
+def test_a_mac_address_is_one_text_however_it_is_written(text: str) -> None:
+    assert mac_address(text) == "02:00:00:00:00:0a"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "is no MAC"),
+        ("02:00:00:00:00", "is no MAC"),
+        ("02:00:00:00:00:0a:00", "is no MAC"),
+        ("02:00-00:00:00:0a", "is no MAC"),
+        ("02:00:00:00:00:0g", "is no MAC"),
+        ("02000000000a", "is no MAC"),
+        ("00:00:00:00:00:00", "stands for none"),
+        ("01:00:5e:00:00:01", "group of devices"),
+        ("ff:ff:ff:ff:ff:ff", "group of devices"),
+    ],
+)
+def test_what_is_no_devices_mac_address_is_told_as_written(text: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what) as caught:
+        mac_address(text)
+    assert str(caught.value).startswith(repr(text))
+
+
+def test_a_mac_address_that_a_device_made_up_is_told_by_one_bit() -> None:
+    assert is_private_mac("da:00:00:00:00:01")
+    assert not is_private_mac("00:00:5e:00:53:01")

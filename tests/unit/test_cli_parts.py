@@ -17,14 +17,16 @@ def home(tmp_path: Path) -> Home:
 def test_a_device_is_added_listed_and_removed(home: Home) -> None:
     home.ok(
         *("device", "add", "laptop", "192.0.2.77", "2001:DB8::/64"),
-        *("--profile", "tom", "--name", "Tom's laptop"),
+        *("--mac", "02-00-00-00-00-0A", "--profile", "tom", "--name", "Tom's laptop"),
     )
     assert home.json("device", "list", "--profile", "tom")[-1] == {
         "id": "laptop",
         "name": "Tom's laptop",
         "profile": "tom",
         "addresses": ["192.0.2.77", "2001:db8::/64"],
+        "macs": ["02:00:00:00:00:0a"],
     }
+    assert "02:00:00:00:00:0a, 192.0.2.77" in home.ok("device", "list")
     assert home.json("check", "a.example", "--client", "2001:db8::9")["device"] == "laptop"
     home.ok("device", "remove", "laptop")
     assert [each["id"] for each in home.json("device", "list")] == ["tablet", "phone"]
@@ -36,6 +38,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
         (["laptop", "--profile", "tom"], 2),
         (["laptop", "192.0.2.77"], 2),
         (["laptop", "192.0.2.777", "--profile", "tom"], 2),
+        (["laptop", "--mac", "01:00:5e:00:00:01", "--profile", "tom"], 2),
         (["laptop", "127.0.0.1", "--profile", "tom"], 1),  # Mia's tablet has it
         (["laptop", "192.0.2.77", "--profile", "bo"], 1),
         (["tablet", "192.0.2.77", "--profile", "tom"], 1),
@@ -43,6 +46,23 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
 )
 def test_a_device_that_cannot_be_is_told(home: Home, words: list[str], code: int) -> None:
     assert home.call("device", "add", *words).exit_code == code
+
+
+def test_what_a_device_is_known_by_can_be_changed(home: Home) -> None:
+    assert home.ok("device", "set", "tablet", "--mac", "02:00:00:00:00:01") == (
+        "device tablet: macs: + 02:00:00:00:00:01\n"
+    )
+    home.ok("device", "set", "tablet", "--profile", "tom", "--name", "Slate")
+    home.ok("device", "set", "tablet", "--address", "192.0.2.78")
+    assert home.json("device", "list", "--profile", "tom")[0] == {
+        "id": "tablet",
+        "name": "Slate",
+        "profile": "tom",
+        "addresses": ["192.0.2.78"],
+        "macs": ["02:00:00:00:00:01"],
+    }
+    assert home.call("device", "set", "tablet").exit_code == 2
+    assert home.call("device", "set", "radio", "--name", "Radio").exit_code == 1
 
 
 def test_a_rule_decides_from_then_on(home: Home) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,31 @@ def test_a_device_is_known_by_addresses_in_their_normal_form() -> None:
         "phone", "phone", "tom", ("2001:db8::2", "192.0.2.0/24", "192.0.2.8")
     )
     assert edit.remove_device(changed, "phone") == FAMILY
+
+
+def test_a_device_is_known_by_macs_in_their_normal_form() -> None:
+    changed = edit.add_device(
+        FAMILY, "phone", "tom", macs=["02-00-00-00-00-0A", "02:00:00:00:00:0a"]
+    )
+    assert changed.devices[-1] == Device("phone", "phone", "tom", (), ("02:00:00:00:00:0a",))
+    assert edit.set_device(changed, "phone", macs=["02:00:00:00:00:02"], addresses=["192.0.2.9"])
+    moved = edit.set_device(changed, "phone", profile="mia", name="Phone")
+    assert moved.devices[-1] == Device("phone", "Phone", "mia", (), ("02:00:00:00:00:0a",))
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({"macs": ()}, "known by something"),
+        ({"macs": ["1"]}, "'1' is no MAC address"),
+        ({"profile": "bo"}, "there is no profile 'bo'"),
+        ({"id": "x"}, "field of a device"),
+    ],
+)
+def test_a_device_stays_one_that_can_be_known(values: dict[str, Any], what: str) -> None:
+    changed = edit.add_device(FAMILY, "phone", "tom", macs=["02:00:00:00:00:0a"])
+    with pytest.raises(HouseholdError, match=what):
+        edit.set_device(changed, "phone", **values)
 
 
 def test_a_prefix_may_hold_the_address_of_another_device() -> None:
@@ -193,7 +219,7 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         (lambda h: edit.set_household(h, id="x"), "no field of a household 'id'"),
         (lambda h: edit.add_device(h, "tablet", "tom", ["192.0.2.3"]), "a device 'tablet' already"),
         (lambda h: edit.add_device(h, "tv", "bo", ["192.0.2.3"]), "there is no profile 'bo'"),
-        (lambda h: edit.add_device(h, "tv", "tom", []), "tv: a device needs an address"),
+        (lambda h: edit.add_device(h, "tv", "tom", []), "tv: a device is known by something"),
         (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is no network"),
         (
             lambda h: edit.add_device(h, "tv", "tom", ["192.0.2.1/32"]),

@@ -175,12 +175,14 @@ def test_devices_stand_below_their_profile_or_by_themselves() -> None:
     household = parsed(
         "profiles: {mia: {band: 7-9, devices: {tablet: [192.0.2.7/32], "
         "desk: {name: The desk, addresses: ['2001:DB8::/64']}}}}\n"
-        "devices: {tv: {profile: mia, addresses: [192.0.2.8]}}\n"
+        "devices: {tv: {profile: mia, addresses: [192.0.2.8]}, "
+        "phone: {profile: mia, macs: [02-00-00-00-00-0A, 02:00:00:00:00:01]}}\n"
     )
     assert household.devices == (
         Device("tablet", "tablet", "mia", ("192.0.2.7",)),
         Device("desk", "The desk", "mia", ("2001:db8::/64",)),
         Device("tv", "tv", "mia", ("192.0.2.8",)),
+        Device("phone", "phone", "mia", (), ("02:00:00:00:00:0a", "02:00:00:00:00:01")),
     )
 
 
@@ -228,7 +230,11 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' would cover"),
         (MIA + "    devices: {a: [tv]}\n", "4:19: profiles.mia.devices.a.1: 'tv' is no network"),
         (MIA + "    devices: {a: []}\n", "4:15: profiles.mia.devices.a: is empty"),
-        (MIA + "    devices: {a: {name: A}}\n", "profiles.mia.devices.a.addresses: is missing"),
+        (MIA + "    devices: {a: {name: A}}\n", "mia.devices.a: how it is known is missing"),
+        (
+            MIA + "    devices: {a: {macs: [01:00:5E:00:00:01]}}\n",
+            "4:26: profiles.mia.devices.a.macs.1: '01:00:5E:00:00:01' is a group of devices",
+        ),
         (MIA + "    band_change: {band: 0-6, at: 22:30}\n", "is no moment; write it as 2026"),
         (MIA + "guest: tom\n", "4:1: guest: there is no profile 'tom'; there are: mia"),
         (MIA + "timezone: Mars\n", "4:1: timezone: 'Mars' is no time zone"),
@@ -251,6 +257,16 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
 def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:
     (problem,) = problems(text)
     assert told in problem
+
+
+def test_one_mac_is_one_device() -> None:
+    text = MIA + (
+        "    devices:\n      a: {macs: [02:00:00:00:00:0a]}\n      b: {macs: [02:00:00:00:00:0A]}\n"
+    )
+    assert problems(text) == [
+        "6:11: profiles.mia.devices.b.macs: 02:00:00:00:00:0a is the address of a already; "
+        "a device has its own"
+    ]
 
 
 def test_one_address_is_one_device() -> None:

@@ -70,7 +70,13 @@ HOME = Household(
     protected=("school.example",),
     profiles=(MIA, TOM, ADA),
     devices=(
-        Device("mias-tablet", "Tablet", "mia", ("192.0.2.1", "2001:db8::/64")),
+        Device(
+            "mias-tablet",
+            "Tablet",
+            "mia",
+            ("192.0.2.1", "2001:db8::/64"),
+            ("02:00:00:00:00:01", "02:00:00:00:00:02"),
+        ),
         Device("tv", "TV", "tom", ()),
     ),
     rules=(
