@@ -249,8 +249,9 @@ class ListFile(Section):
     slug: Slug = Field(description="Its short name, in the log and wherever a block is explained.")
     path: str = Field(min_length=1, description="The file, from the folder of the settings file.")
     category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
-    format: Literal["domains", "hosts", "wildcard"] = Field(
-        description="`domains`: a name a line; `hosts`: an address and names; `wildcard`: *.name."
+    format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
+        description="`domains`: a name a line; `hosts`: an address and names; `wildcard`: *.name; "
+        "`adblock`: rules of ad blockers."
     )
     match: Literal["exact", "subtree"] = Field(
         description="Whether a name stands for itself only or for all below it too."

@@ -1,0 +1,175 @@
+"""Tests of single lines: above all, what a rule for a browser must not do to a whole site."""
+
+import pytest
+
+from copdns.lists.line import Form, Named, Unused, read_line
+from copdns.model import Match
+
+
+def read(line: str, form: Form = Form.ADBLOCK) -> list[Named | Unused]:
+    return list(read_line(line, form, Match.EXACT))
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("||a.example^", Named("a.example", Match.SUBTREE)),
+        ("||A.Example.^", Named("a.example", Match.SUBTREE)),
+        ("  ||a.example^  ", Named("a.example", Match.SUBTREE)),
+        ("||a.example^|", Named("a.example", Match.SUBTREE)),
+        ("||a.example^ # tracks people", Named("a.example", Match.SUBTREE)),
+        ("||a_b.example^", Named("a_b.example", Match.SUBTREE)),
+        ("||bücher.example^", Named("xn--bcher-kva.example", Match.SUBTREE)),
+        ("@@||a.example^", Named("a.example", Match.SUBTREE, allow=True)),
+        ("@@||a.example^|", Named("a.example", Match.SUBTREE, allow=True)),
+        ("a.example", Named("a.example", Match.EXACT)),
+        ("a.example # tracks people", Named("a.example", Match.EXACT)),
+        ("a.example#tracks", Named("a.example", Match.EXACT)),
+        ("127.0.0.1 a.example", Named("a.example", Match.EXACT)),
+        ("::1 a.example", Named("a.example", Match.EXACT)),
+    ],
+)
+def test_a_rule_for_a_whole_name_is_used(line: str, named: Named) -> None:
+    assert read(line) == [named]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "  ",
+        "! a.example",
+        "# a.example",
+        "## Ads ##",
+        "#####",
+        "#",
+        "[Adblock Plus 2.0]",
+        "!##x",
+    ],
+)
+def test_comments_and_headers_say_nothing(line: str) -> None:
+    assert read(line) == []
+
+
+@pytest.mark.parametrize(
+    "modifier",
+    [
+        "third-party",
+        "script",
+        "all",
+        "important",
+        "badfilter",
+        "badfilter  # not a tracker",
+        "removeparam=x",
+        "domain=b.example",
+        "denyallow=b.a.example",
+        "client=192.0.2.1",
+        "ctag=user_child",
+        "dnstype=AAAA",
+        "dnsrewrite=NOERROR;CNAME;b.example",
+        "",
+    ],
+)
+def test_a_rule_with_any_modifier_is_left_out_whole(modifier: str) -> None:
+    assert read(f"||a.example^${modifier}") == [Unused.MODIFIER]
+    assert read(f"@@||a.example^${modifier}") == [Unused.MODIFIER]
+    assert read(f"127.0.0.1 a.example${modifier.split()[0] if modifier else ''}") == [
+        Unused.MODIFIER
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a.example##.ad",
+        "##.ad",
+        "###banner",
+        "a.example,b.example##div #banner",
+        "a.example#@#.ad",
+        "a.example#?#div:has(> .ad)",
+        "a.example#@?#div",
+        "a.example#$#body { overflow: auto }",
+        "a.example#$?#body",
+        "a.example#%#window.ad = 1",
+        "#%#//scriptlet('x')",
+        "a.example$$script[data-ad]",
+        "a.example$@$script",
+    ],
+)
+def test_a_rule_for_what_a_browser_shows_blocks_nothing(line: str) -> None:
+    assert read(line) == [Unused.COSMETIC]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("||a.example/path^", Unused.PAGE),
+        ("||a.example/path$script", Unused.PAGE),
+        ("||a.example^*/path", Unused.PAGE),
+        ("@@||a.example/path", Unused.PAGE),
+        ("|https://a.example/path", Unused.PAGE),
+        ("a.example/path^", Unused.PAGE),
+        ("||a.example/", Unused.URL),
+        ("|https://a.example/", Unused.URL),
+    ],
+)
+def test_a_page_never_takes_its_site_with_it(line: str, reason: Unused) -> None:
+    assert read(line) == [reason]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "||a.example",
+        "||a.example|",
+        "||*.a.example^",
+        "||ads.*^",
+        "@@||ads-*.a.*^",
+        "*.a.example",
+        "*",
+        "|a.example",
+        "|a.example^",
+        "a.example|",
+        "a.example^",
+        ".a.example",
+        "-ad-300x250.",
+        "@@a.example",
+        "@@",
+        "/^ads[0-9]+\\.example$/",
+        "/(/",
+        "/banner/*$script",
+        "&ad_id=",
+    ],
+)
+def test_a_rule_for_a_part_of_a_name_is_left_out(line: str) -> None:
+    assert read(line) == [Unused.PATTERN]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("||com^", Unused.SUFFIX),
+        ("||co.uk^", Unused.SUFFIX),
+        ("@@||com^", Unused.SUFFIX),
+        ("||localhost^", Unused.LOCAL),
+        ("||192.0.2.1^", Unused.ADDRESS),
+        ("||2001:db8::1^", Unused.ADDRESS),
+        ("||a..example^", Unused.NAME),
+        ("||a.example:443^", Unused.NAME),
+        ("||^", Unused.PATTERN),
+        ("a.example b.example", Unused.SYNTAX),
+        ("||a.example^" + "x" * 5000, Unused.LONG),
+    ],
+)
+def test_what_is_too_wide_or_no_name_is_left_out_in_this_form_too(
+    line: str, reason: Unused
+) -> None:
+    assert read(line) == [reason]
+
+
+def test_a_hosts_line_gives_each_of_its_names() -> None:
+    assert read("0.0.0.0 a.example localhost *.b.example", Form.HOSTS) == [
+        Named("a.example", Match.EXACT),
+        Unused.LOCAL,
+        Unused.PATTERN,
+    ]
