@@ -26,6 +26,7 @@ from copdns.cache import Cache
 from copdns.codes import appeal_code
 from copdns.config import AUTO, SYSTEM, Settings
 from copdns.errors import CopdnsError, ListenError
+from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
 from copdns.library import load_library
 from copdns.lists.catalogue import Library
@@ -61,6 +62,10 @@ class Listener:
 
     udp: UdpServer
     tcp: TcpServer
+
+    def trust(self, forwarders: Forwarders) -> None:
+        self.udp.trust(forwarders)
+        self.tcp.trust(forwarders)
 
     def close(self) -> None:
         self.udp.close()
@@ -254,16 +259,21 @@ class App:
                 log.warning("an address is not there yet", error=str(error))
 
     async def _listen_on(self, address: str) -> Listener:
-        dns = self.settings.dns
-        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port)
+        dns, believed = self.settings.dns, _forwarders(self.settings)
+        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, believed)
         limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
-        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits)
+        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, believed)
         try:
             await tcp.start()
         except ListenError:
             udp.close()
             raise
         return Listener(udp, tcp)
+
+    def _believe(self) -> None:
+        """Let all listeners believe the forwarders of the settings, and nobody else."""
+        for listener in self._listeners.values():
+            listener.trust(_forwarders(self.settings))
 
     async def _start_web(self) -> None:
         chosen = self.settings.web
@@ -366,6 +376,7 @@ class App:
             await self._listen()
         except Exception:
             self.settings, self._library = before, old_library
+            self._believe()
             await self._use_upstreams(list(self._resolver.live.households.values()))
             raise
         self._upstreams.deadline = settings.upstreams.deadline
@@ -373,6 +384,7 @@ class App:
         self._resolver.live = live
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()
+        self._believe()
         log.info("reloaded")
         if _bound(before) != _bound(settings):
             log.warning("ports, TCP limits, web and data are taken over at the next start")
@@ -383,6 +395,13 @@ def _bound(settings: Settings) -> object:
     dns = settings.dns
     limits = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
     return dns.port, limits, settings.web, settings.data
+
+
+def _forwarders(settings: Settings) -> Forwarders:
+    return Forwarders(
+        Forwarder(each.network, each.proxy, each.mac, each.subnet)
+        for each in settings.dns.forwarders
+    )
 
 
 def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:

@@ -107,6 +107,49 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class TrustedForwarder(Section):
+    """A resolver before us that says who asks."""
+
+    network: Network = Field(
+        description="Its address, or the network that it asks from; nobody else should be able "
+        "to use that."
+    )
+    proxy: bool = Field(
+        default=False,
+        description="Whether it sends a PROXY header (version 2) with the address of who asks, "
+        "as dnsdist does.",
+    )
+    mac: bool = Field(
+        default=False,
+        description="Whether it adds the device's MAC as an EDNS option, as `add-mac` of "
+        "dnsmasq does.",
+    )
+    subnet: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether it adds the device's whole address as an EDNS client subnet, as "
+        "`add-subnet=32,128` of dnsmasq does.",
+    )
+
+    @field_validator("network")
+    @classmethod
+    def _not_everybody(cls, network: Network) -> Network:
+        if not network.prefixlen:
+            raise ValueError(f"{network} is everybody, and anybody could then ask as any child")
+        return network
+
+    @field_validator("subnet")
+    @classmethod
+    def _says_something(cls, subnet: bool, info: ValidationInfo) -> bool:
+        others = (info.data.get(key, True) for key in ("proxy", "mac"))  # wrong ones are told
+        if not subnet and not any(others):
+            raise ValueError(
+                "this forwarder says nothing of who asks; write proxy: true, mac: true or "
+                "subnet: true, or leave it out"
+            )
+        return subnet
+
+
 class DnsSettings(Section):
     """Who is answered, where, and for how long answers may be kept."""
 
@@ -119,6 +162,11 @@ class DnsSettings(Section):
     port: Port = Field(default=53, description="Port for UDP and TCP.")
     allow: tuple[Network, ...] = Field(
         default=HOME, description="Networks that are answered; everyone else is refused."
+    )
+    forwarders: tuple[TrustedForwarder, ...] = Field(
+        default=(),
+        description="Resolvers before this one that are believed when they say who asks; nobody "
+        "else is.",
     )
     block_ttl: int = Field(
         default=10,

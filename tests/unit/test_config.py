@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from copdns.addresses import UpstreamAddress
-from copdns.config import ListFile, Section, Settings, load, schema
+from copdns.config import ListFile, Section, Settings, TrustedForwarder, load, schema
 from copdns.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,19 @@ def test_a_list_file_is_named_once_and_completely() -> None:
     assert problems(one.replace("{slug", "lists: [{slug").replace("hosts", "rpz") + "]")
 
 
+def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
+    found = loaded("dns: {forwarders: [{network: 192.0.2.1, mac: true, subnet: true}]}")
+    (router,) = found.dns.forwarders
+    assert (router.network, router.proxy) == (ip_network("192.0.2.1"), False)
+    assert (router.mac, router.subnet) == (True, True)
+    told = problems('dns: {forwarders: [{network: 192.0.2.1}, {network: "::/0", proxy: true}]}')
+    assert "says nothing of who asks" in told[0]
+    assert "is everybody" in told[1]
+    assert problems("dns: {forwarders: [{network: 192.0.2.1, proxy: yes}]}") == [
+        '1:41: dns.forwarders.1.proxy: is "yes"; write true or false'
+    ]
+
+
 def test_the_environment_wins_over_the_file() -> None:
     found = loaded(
         "dns: {port: 5300, block_ttl: 20}",
@@ -172,7 +185,7 @@ def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
     page = (ROOT / "docs/settings.md").read_text()
     lacking = [
         key
-        for key, field in (*settings(), *settings(ListFile))
+        for key, field in (*settings(), *settings(ListFile), *settings(TrustedForwarder))
         if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
     ]
     assert lacking == []
