@@ -1,0 +1,243 @@
+"""What is asked for, what an answer means, and when a list is looked at again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.errors import FetchError
+from copdns.lists.download import (
+    HOUR,
+    Copy,
+    State,
+    bad_url,
+    conditions,
+    failed,
+    fetched,
+    judge,
+    looks_wrong,
+    next_look,
+    read_state,
+    redirected,
+    unchanged,
+    validator,
+    written,
+)
+
+NOW = 1_800_000_000.0
+URL = "https://lists.example/toys.txt"
+COPY = Copy(octets=100, sha256="ab", names=5000, lines=5100)
+HEADERS = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 18:00:00 GMT"}
+STATE = fetched(URL, HEADERS, COPY, NOW)
+DAY = 24 * HOUR
+
+
+# --- what is known -------------------------------------------------------------------------------
+
+
+def test_a_state_is_read_as_it_was_written() -> None:
+    for state in (State(), STATE, failed(STATE, "gone", NOW)):
+        assert read_state(written(state)) == state
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "1", '{"url": 1}', '{"failures": "2"}', '{"octets": true}', "[" * 100_000],
+)
+def test_a_broken_state_is_as_good_as_none(text: str) -> None:
+    assert read_state(text) == State()
+
+
+def test_a_key_of_another_version_passes_by() -> None:
+    text = json.dumps({**json.loads(written(STATE)), "mirror": "x"})
+    assert read_state(text) == STATE
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading(text: str) -> None:
+    assert isinstance(read_state(text), State)
+
+
+def test_a_failure_keeps_what_is_known_of_the_copy() -> None:
+    after = failed(failed(STATE, "gone", NOW + 1), "still gone", NOW + 2)
+    assert after == replace(STATE, error="still gone", failures=2, tried_at=NOW + 2)
+    assert unchanged(after, NOW + 3) == replace(STATE, checked_at=NOW + 3, tried_at=NOW + 3)
+
+
+def test_the_age_counts_from_when_the_server_last_vouched_for_it() -> None:
+    assert State().age(NOW) is None
+    assert STATE.age(NOW + 60) == 60
+    assert unchanged(STATE, NOW + 60).age(NOW + 60) == 0
+    assert failed(STATE, "gone", NOW + 60).age(NOW + 60) == 60
+    assert STATE.age(NOW - 60) == 0  # the clock was set back
+
+
+def test_without_its_copy_only_the_tries_are_left() -> None:
+    left = failed(STATE, "gone", NOW).without_copy()
+    assert left == State(tried_at=NOW, error="gone", failures=1)
+    assert not left.has_copy
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+def test_only_news_of_the_copy_are_asked_for() -> None:
+    both = {"If-None-Match": '"1"', "If-Modified-Since": HEADERS["Last-Modified"]}
+    assert conditions(STATE, URL) == both
+    assert conditions(STATE, "https://elsewhere.example/toys.txt") == {}
+    assert conditions(STATE.without_copy(), URL) == {}
+    assert conditions(State(), "") == {}
+
+
+@pytest.mark.parametrize("text", [None, "", "\u00e9", "a\r\nHost: evil.example", "x" * 1025])
+def test_a_validator_that_cannot_be_sent_back_is_forgotten(text: str | None) -> None:
+    assert validator(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        (URL, "/b.txt", "https://lists.example/b.txt"),
+        (URL, "https://cdn.example/b.txt", "https://cdn.example/b.txt"),
+        ("http://a.example/", "https://b.example/", "https://b.example/"),  # up is fine
+        ("http://a.example/", "//b.example/c", "http://b.example/c"),
+    ],
+)
+def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
+    assert redirected(url, location) == target
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        (None, "without saying where to"),
+        ("", "without saying where to"),
+        ("http://lists.example/toys.txt", "from https to lists.example without encryption"),
+        ("file:///etc/passwd", "file: is not fetched"),
+        ("ftp://lists.example/", "ftp: is not fetched"),
+        ("https://ada:pw@lists.example/", "a name or password"),
+        ("https://:80/", "no address"),
+    ],
+)
+def test_no_redirect_leads_to_where_it_could_harm(location: str | None, told: str) -> None:
+    with pytest.raises(FetchError, match=told):
+        redirected(URL, location)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "lists.example/a.txt",
+        "https://",
+        "https://a.example:x/",
+        "https://[::1/",
+        "https://a b/",
+    ],
+)
+def test_what_is_no_address_is_told(url: str) -> None:
+    assert bad_url(url)
+
+
+@pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/a", "https://[2001:db8::1]/a?b=c"])
+def test_an_address_of_the_web_is_fine(url: str) -> None:
+    assert bad_url(url) == ""
+
+
+# --- judging -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"",
+        b"# a list\n",
+        b"a.example\n",
+        b"||a.example^\n",
+        b"0.0.0.0 a.example",
+        b"\x1f\x8b\x08\0",
+    ],
+)
+def test_a_list_does_not_look_wrong(first: bytes) -> None:
+    assert looks_wrong(first) == ""
+
+
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [
+        (b"\xef\xbb\xbf <!doctype HTML>", "a web page"),
+        (b"<?xml version='1.0'?>", "a web page"),
+        (b"\xff\xd8\xff\xe0", "a picture"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (bytes(257) + b"ustar", "a tar archive"),
+        (b"a\0b", "no text"),
+    ],
+)
+def test_what_is_no_list_says_what_it_is(first: bytes, what: str) -> None:
+    assert what in looks_wrong(first)
+
+
+@pytest.mark.parametrize("names", [1500, 5000, 1_000_000])
+def test_a_list_may_grow_and_shrink_somewhat(names: int) -> None:
+    judge(replace(COPY, names=names, lines=names), STATE)
+
+
+def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
+    small = replace(COPY, names=1499, lines=1499)
+    with pytest.raises(FetchError, match="only 1499 names where it had 5000"):
+        judge(small, STATE)
+    judge(small, STATE, smaller=True)
+    judge(small, State())
+    judge(replace(small, names=1, lines=1), replace(STATE, names=999))  # a small list may change much
+
+
+def test_a_list_without_names_is_never_taken() -> None:
+    for lines in (0, 1000):
+        with pytest.raises(FetchError, match="no name"):
+            judge(replace(COPY, names=0, lines=lines), State(), smaller=True)
+
+
+def test_a_list_in_another_format_is_never_taken() -> None:
+    with pytest.raises(FetchError, match="only 9 of 1000 lines"):
+        judge(replace(COPY, names=9, lines=1000), State(), smaller=True)
+
+
+# --- when ----------------------------------------------------------------------------------------
+
+
+def look(state: State, now: float = NOW) -> float:
+    return next_look("toys", state, DAY, now)
+
+
+def test_what_was_never_tried_is_due_at_once() -> None:
+    assert look(State()) == NOW
+
+
+def test_a_good_copy_is_looked_at_again_after_the_set_time_or_a_bit_earlier() -> None:
+    assert NOW + 0.9 * DAY <= look(STATE) <= NOW + DAY
+
+
+def test_not_everybody_asks_at_the_same_second() -> None:
+    looks = {round(look(unchanged(STATE, NOW + n), NOW + 100) - n) for n in range(100)}
+    assert len(looks) > 90
+    assert max(looks) - min(looks) > 0.05 * DAY
+
+
+def test_pauses_after_failures_grow_up_to_the_set_time() -> None:
+    state, pauses = STATE, []
+    for _ in range(12):
+        state = failed(state, "gone", NOW)
+        pauses.append(look(state) - NOW)
+    assert 54 <= pauses[0] <= 60
+    assert all(earlier < later for earlier, later in pairwise(pauses[:7]))
+    assert all(0.9 * DAY <= pause <= DAY for pause in pauses[8:])
+
+
+def test_a_clock_that_was_ahead_does_not_keep_a_list_old() -> None:
+    assert look(STATE, NOW - 30 * DAY) == NOW - 30 * DAY

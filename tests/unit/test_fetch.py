@@ -1,0 +1,331 @@
+"""Fetching over real connections: what is new comes, and what is broken changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copdns import __version__
+from copdns.copies import Copies
+from copdns.fetch import News, Outcome, fetching
+from copdns.lists.download import Limits
+from copdns.lists.parse import Form
+from copdns.lists.source import Source
+from copdns.model import Match
+from tests.list_server import End, ListServer, list_server, packed, tar
+from tests.running import free_port
+
+NOW = 1_800_000_000.0
+SHORT = Limits(wire=200_000, text=400_000, connect=5, idle=0.3, total=5, check=30)
+TOYS = "chess.example\ngames.example\n"
+
+
+def source(url: str, **fields: Any) -> Source:
+    made = Source(
+        slug="toys",
+        title="Toys",
+        category="games",
+        url=url,
+        format=Form.DOMAINS,
+        match=Match.SUBTREE,
+        licence="CC0-1.0",
+        maintainer="Ada",
+        homepage="",
+        report="",
+        names=2,
+        default=True,
+        about="",
+    )
+    return replace(made, **fields)
+
+
+@dataclass
+class Shelf:
+    """A folder of copies, a clock, and a server.  now: moves when a test says so."""
+
+    copies: Copies
+    server: ListServer
+    now: float = NOW
+    limits: Limits = SHORT
+
+    async def fetch(self, wanted: Source, *, smaller: bool = False) -> Outcome:
+        async with fetching(self.copies, lambda: self.now, self.limits) as fetcher:
+            return await fetcher.fetch(wanted, smaller=smaller)
+
+    @property
+    def text(self) -> bytes:
+        return self.copies.text("toys").read_bytes()
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(each.name for each in self.copies.folder.iterdir())
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    copies = Copies(tmp_path)
+    copies.folder.mkdir()
+    with list_server() as server:
+        yield Shelf(copies, server)
+
+
+# --- what comes ----------------------------------------------------------------------------------
+
+
+async def test_a_list_comes_whole_and_what_is_known_of_it_stands_beside(shelf: Shelf) -> None:
+    headers = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 18:00:00 GMT"}
+    url = shelf.server.put("/toys.txt", TOYS, headers=headers)
+    outcome = await shelf.fetch(source(url))
+    assert outcome.news is News.NEW
+    assert shelf.text == TOYS.encode()
+    assert shelf.files == ["toys.json", "toys.txt"]
+    state = shelf.copies.state("toys")
+    assert state == outcome.state
+    assert (state.url, state.etag, state.names, state.octets) == (url, '"1"', 2, len(TOYS))
+    assert state.fetched_at == state.checked_at == NOW
+    assert (state.error, state.failures) == ("", 0)
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+async def test_what_did_not_change_is_not_sent_again(shelf: Shelf, name: str) -> None:
+    url = shelf.server.put("/toys.txt", TOYS, headers={name: '"1"'})
+    await shelf.fetch(source(url))
+    shelf.now += 3600
+    outcome = await shelf.fetch(source(url))
+    assert outcome.news is News.UNCHANGED
+    assert (outcome.state.fetched_at, outcome.state.checked_at) == (NOW, NOW + 3600)
+    shelf.server.put("/toys.txt", "go.example\n", headers={name: '"2"'})
+    assert (await shelf.fetch(source(url))).news is News.NEW
+    assert shelf.text == b"go.example\n"
+
+
+async def test_the_same_text_without_an_etag_is_no_news(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys.txt", TOYS)
+    assert (await shelf.fetch(source(url))).news is News.NEW
+    assert (await shelf.fetch(source(url))).news is News.UNCHANGED
+
+
+async def test_a_copy_that_is_gone_or_was_touched_is_fetched_whole(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys.txt", TOYS, headers={"ETag": '"1"'})
+    await shelf.fetch(source(url))
+    shelf.copies.text("toys").write_text("cut")
+    assert (await shelf.fetch(source(url))).news is News.NEW
+    shelf.copies.text("toys").unlink()
+    assert (await shelf.fetch(source(url))).news is News.NEW
+    assert shelf.text == TOYS.encode()
+
+
+async def test_another_address_is_asked_without_the_old_etag(shelf: Shelf) -> None:
+    first = shelf.server.put("/a.txt", TOYS, headers={"ETag": '"1"'})
+    second = shelf.server.put("/b.txt", "go.example\n", headers={"ETag": '"1"'})
+    await shelf.fetch(source(first))
+    assert (await shelf.fetch(source(second))).news is News.NEW
+
+
+async def test_a_304_that_nobody_asked_for_is_an_error(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys.txt", status=304)
+    outcome = await shelf.fetch(source(url))
+    assert outcome.news is News.MISSING
+    assert "304" in outcome.state.error
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "member"),
+    [
+        (packed(TOYS), {}, ""),
+        (packed(TOYS), {"Content-Encoding": "gzip"}, ""),
+        (gzip.compress(packed(TOYS)), {"Content-Encoding": "gzip"}, ""),
+        (packed(TOYS[:10]) + packed(TOYS[10:]), {}, ""),  # two members are one text
+        (tar({"games/urls": "a.example/b", "games/domains": TOYS}), {}, "games/domains"),
+        (tar({"./games/domains": TOYS, "games/domains": "x"}), {}, "games/domains"),
+        (gzip.decompress(tar({"games/domains": TOYS})), {}, "games/domains"),
+    ],
+)
+async def test_what_is_packed_is_unpacked(
+    shelf: Shelf, body: bytes, headers: dict[str, str], member: str
+) -> None:
+    url = shelf.server.put("/toys", body, headers=headers)
+    assert (await shelf.fetch(source(url, member=member))).news is News.NEW
+    assert shelf.text == TOYS.encode()
+    assert shelf.files == ["toys.json", "toys.txt"]
+
+
+async def test_nothing_of_an_archive_is_written_but_the_one_text(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    link = tarfile.TarInfo("domains-link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    files = {"../../evil": "e", "/tmp/copdns-evil": "e", "l": link, "games/domains": TOYS}
+    url = shelf.server.put("/toys.tar.gz", tar(files))
+    assert (await shelf.fetch(source(url, member="games/domains"))).news is News.NEW
+    written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")}
+    assert written == {"lists", "lists/toys.json", "lists/toys.txt"}
+    assert not Path("/tmp/copdns-evil").exists()
+
+
+async def test_redirects_are_followed_and_the_address_of_the_source_is_kept(shelf: Shelf) -> None:
+    shelf.server.put("/new/toys.txt", TOYS)
+    url = shelf.server.put("/toys.txt", status=302, headers={"Location": "/new/toys.txt"})
+    assert (await shelf.fetch(source(url))).state.url == url
+    assert shelf.text == TOYS.encode()
+
+
+async def test_nothing_is_told_but_the_version(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys.txt", TOYS, headers={"Set-Cookie": "id=mia"})
+    await shelf.fetch(source(url))
+    await shelf.fetch(source(url))
+    for asked in shelf.server.asked:
+        assert asked.headers == {
+            "Host": url.split("/")[2],
+            "User-Agent": f"copdns/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip",
+        }
+
+
+# --- what is broken ------------------------------------------------------------------------------
+
+HTML = b"\n<!DOCTYPE html><title>Log in</title>"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+PAGES = "".join(f"site{n}.example/page\n" for n in range(10))
+BOMB = gzip.compress(b"a.example\n" * 100_000)
+MANY = "".join(f"n{n}.example\n" for n in range(2000))
+
+
+def link(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return info
+
+
+@pytest.mark.parametrize(
+    ("page", "member", "told"),
+    [
+        ({"status": 404}, "", "no such file any more (404)"),
+        ({"status": 403}, "", "does not give it to us (403)"),
+        ({"status": 429}, "", "too often (429)"),
+        ({"status": 500}, "", "trouble of its own (500)"),
+        ({"status": 206, "body": TOYS.encode()}, "", "status 206"),
+        ({"body": b""}, "", "no name that can be used"),
+        ({"body": b"# nothing yet\n"}, "", "no name that can be used"),
+        ({"body": HTML}, "", "a web page"),
+        ({"body": gzip.compress(HTML)}, "", "a web page"),
+        ({"body": PNG}, "", "a picture (PNG)"),
+        ({"body": gzip.compress(PNG)}, "", "a picture (PNG)"),
+        ({"body": b"a.example\n\0"}, "", "no text"),
+        ({"body": TOYS.encode(), "end": End.CUT}, "", "cut off on the way"),
+        ({"body": packed(TOYS)[:-9]}, "", "gzip ends too early"),
+        ({"body": packed(TOYS)[:-5] + b"\xff" * 5}, "", "broken gzip"),
+        ({"body": packed(TOYS), "headers": {"Content-Encoding": "br"}}, "", "'br'"),
+        ({"body": TOYS.encode(), "end": End.SILENT}, "", "silent for too long (0.3 s)"),
+        ({"body": b"x", "end": End.SLOW}, "", "not here after 1 s"),
+        ({"body": TOYS.encode() * 100, "end": End.ENDLESS}, "", "larger than 0.190735 MiB"),
+        ({"body": b"x" * 200_001}, "", "larger than 0.190735 MiB"),
+        ({"body": BOMB}, "", "unpacked it is larger than 0.38147 MiB"),
+        ({"body": gzip.compress(BOMB)}, "", "unpacked it is larger than 0.38147 MiB"),
+        ({"body": tar({"a": "x" * 900_000, "games/domains": TOYS})}, "games/domains", "unpacked"),
+        ({"body": PAGES.encode()}, "", "a list of pages"),
+        ({"body": b"a.example\n" + b"^nothing^\n" * 200}, "", "only 1 of 201 lines"),
+        ({"body": b"a.example\n"}, "", "only 1 names where it had 2000"),
+        ({"body": tar({"games/urls": "x"})}, "games/domains", "no games/domains (it holds games/"),
+        ({"body": tar({})}, "games/domains", "it holds nothing"),
+        ({"body": tar({"d": link("games/domains")})}, "games/domains", "no plain file"),
+        ({"body": tar({"games/domains": TOYS})}, "", "a tar archive; name the file"),
+        ({"body": packed(TOYS)}, "games/domains", "no tar archive"),
+        ({"body": tar({"games/domains": MANY})[:-4000]}, "games/domains", "too early"),
+        ({"status": 302, "headers": {"Location": "/toys"}}, "", "more than 5 times"),
+        ({"status": 302}, "", "without saying where to"),
+        ({"status": 302, "headers": {"Location": "file:///etc/passwd"}}, "", "file: is not"),
+        ({"status": 301, "headers": {"Location": "ftp://127.0.0.1/"}}, "", "ftp: is not"),
+    ],
+)
+async def test_the_old_copy_stays_byte_for_byte_and_the_reason_is_known(
+    shelf: Shelf, page: dict[str, Any], member: str, told: str
+) -> None:
+    shelf.limits = replace(SHORT, total=1.0)
+    await shelf.fetch(source(shelf.server.put("/old.txt", MANY, headers={"ETag": '"1"'})))
+    before = shelf.copies.state("toys")
+    shelf.now += 60
+    outcome = await shelf.fetch(source(shelf.server.put("/toys", **page), member=member))
+    assert outcome.news is News.KEPT
+    assert told in outcome.state.error
+    assert shelf.text == MANY.encode()
+    assert shelf.files == ["toys.json", "toys.txt"]
+    expected = replace(before, tried_at=NOW + 60, error=outcome.state.error, failures=1)
+    assert shelf.copies.state("toys") == expected
+
+
+async def test_a_server_that_is_gone_is_told(shelf: Shelf) -> None:
+    outcome = await shelf.fetch(source(f"http://127.0.0.1:{free_port()}/toys.txt"))
+    assert outcome.news is News.MISSING
+    assert "127.0.0.1 cannot be reached (" in outcome.state.error
+    assert shelf.files == ["toys.json"]
+
+
+async def test_a_server_that_speaks_no_http_is_told(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys", TOYS, headers={"Content-Length": "x"})
+    outcome = await shelf.fetch(source(url))
+    assert "does not speak HTTP as it should" in outcome.state.error
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys", TOYS).replace("http:", "https:")
+    outcome = await shelf.fetch(source(url))
+    assert outcome.news is News.MISSING
+    assert "127.0.0.1" in outcome.state.error
+
+
+async def test_failures_count_until_one_try_succeeds(shelf: Shelf) -> None:
+    url = shelf.server.put("/toys", status=500)
+    await shelf.fetch(source(url))
+    assert (await shelf.fetch(source(url))).state.failures == 2
+    shelf.server.put("/toys", TOYS)
+    assert (await shelf.fetch(source(url))).state.failures == 0
+
+
+async def test_who_looked_may_take_a_list_that_shrank(shelf: Shelf) -> None:
+    await shelf.fetch(source(shelf.server.put("/toys", MANY)))
+    url = shelf.server.put("/toys", TOYS)
+    assert (await shelf.fetch(source(url))).news is News.KEPT
+    assert (await shelf.fetch(source(url), smaller=True)).news is News.NEW
+
+
+async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.fetch(source(shelf.server.put("/toys", TOYS)))
+    full = Copies(shelf.copies.folder.parent)
+    monkeypatch.setattr(full, "scratch", lambda _slug, _suffix: FullPath("/dev/full"))
+    shelf.copies = full
+    outcome = await shelf.fetch(source(shelf.server.put("/toys", "go.example\n" * 1000)))
+    assert "No space left on device" in outcome.state.error
+    assert f"make room on the disk of {full.folder}" in outcome.state.error
+    assert shelf.text == TOYS.encode()
+
+
+class FullPath(type(Path())):  # type: ignore[misc]
+    """A file on a disk without room: writing to /dev/full fails as such a disk does."""
+
+    def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return super().open(mode.replace("x", "w"), *args, **kwargs)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Stays, as a device."""
+
+
+async def test_a_folder_that_is_closed_to_us_is_told(shelf: Shelf) -> None:
+    if os.geteuid() == 0:
+        shelf.copies.folder.rmdir()
+        shelf.copies.folder.write_text("in the way, which even root cannot pass")
+    else:
+        shelf.copies.folder.chmod(0o500)
+    outcome = await shelf.fetch(source(shelf.server.put("/toys", TOYS)))
+    assert "could not be written" in outcome.state.error
+    assert outcome.news is News.MISSING
