@@ -7,9 +7,10 @@ change or nothing.  What a change does not touch stays the same object.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
@@ -29,17 +30,55 @@ from copdns.policy import Network, Policy, Shared, policy_for, scoped, strangers
 from copdns.records import AAAA, PTR, A
 
 GUEST = "guest"
-_REMEMBERED = 4096  # addresses whose device was looked up
+_REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
+_NOTICED = 1024  # addresses of devices that nobody named, until somebody asks for them
 
 LOCAL_TTL = 60  # seconds: devices move
 
 
 class Client(NamedTuple):
-    """Who asks: the device's id is "" for one that nobody named."""
+    """Who asks: the device's id is "" for one that nobody named.
+
+    sure: nothing that the kernel may know of the address could make it somebody else.
+    """
 
     household: str
     device: str
     policy: Policy
+    sure: bool = True
+
+
+class Notice(NamedTuple):
+    """Somebody who asked and whom a guardian may want to name.
+
+    device: "" for one that nobody named; else the one that is known by this address, and whose
+        MAC address nobody wrote down.  mac: "" where none was seen.
+    """
+
+    household: str
+    device: str
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """Which MAC address was seen behind an address.
+
+    neighbours: in the kernel's table of neighbours; None where that cannot be read.
+    leases: as DHCP servers on this machine handed the addresses out; older, so it counts less.
+    """
+
+    neighbours: Mapping[str, str] | None = None
+    leases: Mapping[str, str] = field(default_factory=dict)
+
+    def mac_at(self, address: str) -> str:
+        """Return the MAC address that is behind an address, "" when nothing tells."""
+        near = self.neighbours.get(address) if self.neighbours else None
+        return near or self.leases.get(address, "")
+
+
+NOTHING_SEEN = Sightings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +112,27 @@ class Layered:
 
 
 class Live:
-    """All that a query needs to know.  rebuild_at: when an announced change is due, or None."""
+    """All that a query needs to know.  rebuild_at: when an announced change is due, or None.
+
+    What `who` said holds as long as this object is the one in force.
+    """
 
     __slots__ = (
         "_by_address",
+        "_by_mac",
         "_by_network",
         "_guest",
+        "_noticed",
         "_remembered",
         "_strangers",
+        "_with_macs",
         "defaults",
         "households",
         "library",
         "policies",
         "rebuild_at",
         "shared",
+        "sightings",
     )
 
     def __init__(
@@ -97,16 +143,21 @@ class Live:
         shared: Mapping[str, Shared],
         policies: Mapping[tuple[str, str], tuple[object, Policy]],
         now: float,
+        sightings: Sightings = NOTHING_SEEN,
     ) -> None:
         self.library = library
         self.defaults = defaults
         self.households = {each.id: each for each in households}
         self.shared = shared
         self.policies = policies
+        self.sightings = sightings
         self._strangers = Client("", "", strangers())
         self._remembered: dict[str, Client] = {}
+        self._noticed: dict[str, Notice] = {}
+        self._by_mac: dict[str, Client] = {}
         self._by_address: dict[str, Client] = {}
         self._by_network: list[tuple[Network, Client]] = []
+        self._with_macs: set[Client] = set()
         self._place(households)
         changes = (p.band_change for each in households for p in each.profiles)
         self.rebuild_at = min((c.at for c in changes if c is not None and c.at > now), default=None)
@@ -119,6 +170,9 @@ class Live:
             for device in household.devices:
                 policy = self.policy(household.id, device.profile)
                 client = Client(household.id, device.id, policy)
+                self._by_mac.update(dict.fromkeys(device.macs, client))
+                if device.macs:
+                    self._with_macs.add(client)
                 for text in device.addresses:
                     network = ip_network(text)
                     if network.prefixlen == network.max_prefixlen:
@@ -133,22 +187,70 @@ class Live:
 
     def who(self, asker: Asker) -> Client:
         """Return who asks; strangers get a client whose policy refuses everything."""
-        address = asker.address
-        client = self._by_address.get(address) or self._remembered.get(address)
+        key = f"{asker.mac} {asker.address}" if asker.mac else asker.address
+        client = self._remembered.get(key)
         if client is None:
-            client = self._find(address)
-            if len(self._remembered) >= _REMEMBERED:
+            client = self._find(asker)
+            named = len(self._by_address) + len(self._by_mac)
+            if len(self._remembered) >= _REMEMBERED + 2 * named:
                 self._remembered.clear()
-            self._remembered[address] = client
+            self._remembered[key] = client
         return client
 
-    def _find(self, text: str) -> Client:
+    def _find(self, asker: Asker) -> Client:
+        """Return who asks, by the strongest evidence that there is (docs/devices.md).
+
+        A MAC address that a forwarder tells, then the neighbours', then a lease's; then the
+        address itself, then the network that it is in.
+        """
+        mac = asker.mac or self.sightings.mac_at(asker.address)
+        client = self._by_mac.get(mac)
+        if client is not None:
+            return client
+        client = self._by_address.get(asker.address)
+        if client is not None and not self._contradicts(mac, client):
+            if mac and not asker.mac:
+                self._notice(Notice(client.household, client.device, asker.address, mac))
+            return client
+        client = self._by_its_network(asker.address, mac)
+        if not client.device and client.household:
+            self._notice(Notice(client.household, "", asker.address, mac))
+        if mac or not self._by_mac or self.sightings.neighbours is None:
+            return client
+        return client._replace(sure=ip_address(asker.address).is_loopback)
+
+    def _contradicts(self, mac: str, client: Client) -> bool:
+        """Tell whether a MAC address that is nobody's shows that it is not this device.
+
+        A device whose MAC addresses are known would have been told by them.
+        """
+        return bool(mac) and client in self._with_macs
+
+    def _by_its_network(self, text: str, mac: str) -> Client:
         address = ip_address(text)
         for network, client in self._by_network:
-            if address in network:
+            if address in network and not self._contradicts(mac, client):
                 return client
         served = any(address in network for network in self.defaults.allow)
         return self._guest if served else self._strangers
+
+    def _notice(self, notice: Notice) -> None:
+        if len(self._noticed) < _NOTICED:
+            self._noticed[notice.mac or notice.address] = notice
+
+    def noticed(self) -> tuple[Notice, ...]:
+        """Return who asked since the last call and might be given a name; may be called late."""
+        found = tuple(self._noticed.values())
+        self._noticed.clear()
+        return found
+
+    def with_sightings(self, sightings: Sightings) -> Self:
+        """Return the snapshot for what is seen of the network now; all policies stay."""
+        live = copy(self)
+        live.sightings = sightings
+        live._remembered = {}
+        live._noticed = {}
+        return live
 
 
 def build(
@@ -176,7 +278,8 @@ def build(
                 own = scoped(profile, household.rules)
                 known = made_from, policy_for(profile, own, shared[household.id], now)
             policies[key] = known
-    return Live(library, defaults, households, shared, policies, now)
+    sightings = before.sightings if before else NOTHING_SEEN
+    return Live(library, defaults, households, shared, policies, now, sightings)
 
 
 def _profiles(household: Household) -> tuple[Profile, ...]:
