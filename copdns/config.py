@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from copdns import yaml_text
 from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
 from copdns.errors import ConfigError
+from copdns.lists.download import bad_url
 from copdns.yaml_text import ByText
 
 AUTO = "auto"
@@ -306,6 +307,80 @@ class ListFile(Section):
     )
 
 
+class OwnSource(Section):
+    """A list that others keep and that the catalogue does not have."""
+
+    slug: Slug = Field(description="Its short name; no other list may have it.")
+    url: str = Field(description="Where it is fetched from: https, or http inside your network.")
+    category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
+    format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
+        description="How it is written, as for `lists`."
+    )
+    match: Literal["exact", "subtree"] = Field(
+        description="Whether a name stands for itself only or for all below it too."
+    )
+    member: str = Field(default="", description="The one file to take out of a .tar.gz.")
+    title: str = Field(default="", description="What people call it.")
+    licence: str = Field(default="", description="Under which licence it is given.")
+    maintainer: str = Field(default="", description="Who keeps it.")
+    homepage: str = Field(default="", description="Where it is explained.")
+    report: str = Field(default="", description="Where its mistakes are told.")
+    names: int = Field(default=0, ge=0, description="About how many names it holds.")
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_fetched(cls, url: str) -> str:
+        if trouble := bad_url(url):
+            raise ValueError(trouble)
+        return url
+
+
+class SourceSettings(Section):
+    """Which lists of other people are fetched, and when."""
+
+    use: Literal["auto", "none"] | tuple[Slug, ...] = Field(
+        default="auto",
+        description="Which lists of the catalogue are fetched: `auto` is those that the household "
+        "needs, `none` is none, or a list of their names, `auto` among them or not.",
+    )
+    own: tuple[OwnSource, ...] = Field(
+        default=(), description="Lists that the catalogue does not have; all of them are fetched."
+    )
+    every: int = Field(
+        default=24, ge=1, le=720, description="Hours between two looks for a newer copy."
+    )
+    max_names: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description="How many names all lists together may have; the largest stay out first. 0 "
+        "is what the memory of this machine can carry: 2,000 for each MiB.",
+    )
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The names of `use`; AUTO among them stands for those that the household needs."""
+        if isinstance(self.use, str):
+            return (AUTO,) if self.use == AUTO else ()
+        return self.use
+
+    @field_validator("own")
+    @classmethod
+    def _slugs_differ(cls, own: tuple[OwnSource, ...]) -> tuple[OwnSource, ...]:
+        return _with_slugs_of_their_own(own)
+
+
+ASlugged = TypeVar("ASlugged", ListFile, OwnSource)
+
+
+def _with_slugs_of_their_own(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...]:
+    slugs = [each.slug for each in lists]
+    twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
+    if twice:
+        raise ValueError(f"two lists are called {', '.join(twice)}; rename one")
+    return lists
+
+
 class LogSettings(Section):
     """How long what happened is kept; what is kept at all is each profile's privacy mode."""
 
@@ -349,6 +424,7 @@ class Settings(Section):
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of names on this machine's disk."
     )
+    sources: SourceSettings = SourceSettings()
     log: LogSettings = LogSettings()
     household: str = Field(
         default="",
@@ -362,8 +438,4 @@ class Settings(Section):
     @field_validator("lists")
     @classmethod
     def _slugs_differ(cls, lists: tuple[ListFile, ...]) -> tuple[ListFile, ...]:
-        slugs = [each.slug for each in lists]
-        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
-        if twice:
-            raise ValueError(f"two lists are called {', '.join(twice)}; rename one")
-        return lists
+        return _with_slugs_of_their_own(lists)

@@ -121,6 +121,7 @@ def running(
             **os.environ,
             "COPDNS_DNS__PORT": str(port),
             "COPDNS_WEB__PORT": str(web_port),
+            "COPDNS_SOURCES__USE": "none",
             "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{each}" for each in ports]),
             **(environment or {}),
         }

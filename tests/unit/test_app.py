@@ -12,7 +12,7 @@ import pytest
 
 from copdns.addresses import UpstreamAddress
 from copdns.app import App
-from copdns.config import DnsSettings, Settings, UpstreamSettings, WebSettings
+from copdns.config import DnsSettings, Settings, SourceSettings, UpstreamSettings, WebSettings
 from copdns.errors import StoreError
 from copdns.household import add_rule
 from copdns.household_check import Known
@@ -52,6 +52,7 @@ def settings(folder: Path) -> Settings:
         dns=DnsSettings(listen=("127.0.0.1",), port=free_port()),
         web=WebSettings(listen=("127.0.0.1",), port=free_port()),
         upstreams=UpstreamSettings(servers=(UpstreamAddress("127.0.0.1", free_port()),)),
+        sources=SourceSettings(use="none"),
         data=str(folder),
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from copdns.addresses import UpstreamAddress
-from copdns.config import ListFile, Section, Settings, TrustedForwarder, load, schema
+from copdns.config import ListFile, OwnSource, Section, Settings, TrustedForwarder, load, schema
 from copdns.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,25 @@ def test_a_list_file_is_named_once_and_completely() -> None:
     assert problems(one.replace("{slug", "lists: [{slug").replace("hosts", "rpz") + "]")
 
 
+def test_lists_are_fetched_as_needed_unless_a_word_or_list_says_otherwise() -> None:
+    assert loaded("").sources.wanted == ("auto",)
+    assert loaded("sources: {use: none}").sources.wanted == ()
+    assert loaded("sources: {use: [auto, bo-games]}").sources.wanted == ("auto", "bo-games")
+    assert loaded("", COPDNS_SOURCES__USE="none").sources.wanted == ()
+    (told,) = problems("sources: {use: all}")
+    assert "write one of: 'auto' or 'none' or" in told
+    assert "write a list: [one, two]" in told
+
+
+def test_a_list_of_ones_own_is_fetched_from_an_address_of_the_web() -> None:
+    one = "{slug: mine, category: games, format: hosts, match: exact, url: 'https://a.example/'}"
+    assert loaded(f"sources: {{own: [{one}]}}").sources.own[0].url == "https://a.example/"
+    (told,) = problems(f"sources: {{own: [{one}, {one}]}}")
+    assert "two lists are called mine" in told
+    (told,) = problems(f"sources: {{own: [{one}]}}".replace("https:", "file:"))
+    assert "file: is not fetched" in told
+
+
 def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
     found = loaded("dns: {forwarders: [{network: 192.0.2.1, mac: true, subnet: true}]}")
     (router,) = found.dns.forwarders
@@ -179,13 +198,19 @@ def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
     assert (found.dns.port, found.web.port) == (5300, 8053)
     assert Path(found.household) == ROOT / "config/household-example.yaml"
     assert found.rebinding.allow == ()
+    assert found.sources.wanted == ()
 
 
 def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
     page = (ROOT / "docs/settings.md").read_text()
     lacking = [
         key
-        for key, field in (*settings(), *settings(ListFile), *settings(TrustedForwarder))
+        for key, field in (
+            *settings(),
+            *settings(ListFile),
+            *settings(OwnSource),
+            *settings(TrustedForwarder),
+        )
         if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
     ]
     assert lacking == []
