@@ -75,7 +75,7 @@ class Index(Protocol):
         ...
 
 
-_OPENING = (ListKind.PROTECTED, ListKind.LOCAL)
+OPENING = (ListKind.PROTECTED, ListKind.LOCAL)
 
 
 class DictIndex:
@@ -93,7 +93,7 @@ class DictIndex:
             for matcher, allow in pairs:
                 entry = Entry(info.number, matcher.name, matcher.match, allow)
                 entries[matcher.name] = (*entries.get(matcher.name, ()), entry)
-                if allow or info.kind in _OPENING:
+                if allow or info.kind in OPENING:
                     openings.update(suffixes(matcher.name))
         self.infos = tuple(infos)
         self.openings = frozenset(openings)

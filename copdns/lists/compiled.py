@@ -1,0 +1,165 @@
+"""The form of a compiled index, as it stands in one file.
+
+    header    magic, format, checksum of all that follows, lengths of the sections
+    keys      the names of all lists, as `trie.py` makes them
+    numbers   for each id of a key the number of its set of entries, in 1, 2 or 4 octets
+    head      JSON: what the index was made from, its lists, sets of entries and openings
+
+Sections begin at multiples of 8 octets.  Integers are as the machine has them: a file from
+another kind of machine is refused and made anew.  Pure: the caller reads and writes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from copdns.errors import ListError
+from copdns.lists import trie
+from copdns.lists.index import ListInfo, ListKind
+from copdns.lists.merge import Merged, Part
+from copdns.lists.parse import Problem, Unused
+from copdns.lists.shelf import ListStatus
+from copdns.lists.trie import MappedIndex
+from copdns.model import Match
+
+FORMAT = 1  # raised whenever what is written changes
+_MAGIC = b"copdns index\n\0\0\0"
+_HEADER = struct.Struct("=16sIIQQQ16x")
+HEADER_SIZE = _HEADER.size
+
+
+class Header(NamedTuple):
+    """checksum: CRC-32 of all behind the header.  The others: octets of the sections."""
+
+    checksum: int
+    keys: int
+    numbers: int
+    head: int
+
+    @property
+    def size(self) -> int:
+        """Octets of the whole file."""
+        return HEADER_SIZE + sum(map(padded, self[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a file holds.
+
+    key: what the index was made from (`shelving.py`).  made_at: seconds since the epoch.
+    """
+
+    key: str
+    made_at: int
+    index: MappedIndex
+    statuses: tuple[ListStatus, ...]
+
+
+def padded(size: int) -> int:
+    """Return the size of a section with what makes it a multiple of 8."""
+    return -(-size // 8) * 8
+
+
+def pack(merged: Merged, key: str, made_at: int) -> Iterator[bytes]:
+    """Give the content of a file, part by part."""
+    keys = trie.build(merged.keys)
+    numbers = _numbers(merged, keys)
+    head = json.dumps(
+        {
+            "key": key,
+            "made_at": made_at,
+            "form": trie.form(),
+            "code": numbers.typecode,
+            "lists": [asdict(each) for each in merged.statuses],
+            "sets": merged.sets,
+            "openings": sorted(merged.openings),
+        }
+    )
+    sections = keys, numbers.tobytes(), head.encode()
+    body = [each.ljust(padded(len(each)), b"\0") for each in sections]
+    yield _HEADER.pack(_MAGIC, FORMAT, checksum(body), *map(len, sections))
+    yield from body
+
+
+def checksum(parts: Iterable[bytes]) -> int:
+    """Return the checksum of all that stands behind the header."""
+    found = 0
+    for each in parts:
+        found = crc32(each, found)
+    return found
+
+
+def _numbers(merged: Merged, keys: bytes) -> array[int]:
+    count = len(merged.sets)
+    code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
+    found = trie.mapped(keys)
+    numbers = array(code, bytes(len(found) * array(code).itemsize))
+    for key, number in found.iteritems():
+        numbers[number] = merged.keys[key]
+    return numbers
+
+
+def read_header(octets: bytes, size: int) -> Header:
+    """Return the header of a file; raise ListError where the file is not a whole one of ours.
+
+    size: octets of the file.
+    """
+    if len(octets) < HEADER_SIZE or octets[:16] != _MAGIC:
+        raise ListError("is no index of lists")
+    _, form, *rest = _HEADER.unpack(octets[:HEADER_SIZE])
+    if form != FORMAT:
+        raise ListError(f"is an index of form {form}; this program reads form {FORMAT}")
+    header = Header(*rest)
+    if header.size != size:
+        raise ListError(f"is an index of {header.size} octets, of which {size} are there")
+    return header
+
+
+def unpack(buffer: memoryview) -> Compiled:
+    """Return what a file holds, without looking at its names; raise ListError.
+
+    buffer: the whole file, whose checksum was found right.
+    """
+    header = read_header(bytes(buffer[:HEADER_SIZE]), len(buffer))
+    sections, begin = [], HEADER_SIZE
+    for size in header[1:]:
+        sections.append(buffer[begin : begin + size])
+        begin += padded(size)
+    keys, numbers, head = sections
+    try:
+        return _read(json.loads(bytes(head)), keys, numbers)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ListError(f"is an index that this program cannot read: {error!r}") from error
+
+
+def _read(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> Compiled:
+    if head["form"] != trie.form():
+        raise ListError(f"is an index with a {head['form']} of names, not a {trie.form()}")
+    statuses = tuple(map(_status, head["lists"]))
+    index = MappedIndex(
+        [each.info for each in statuses],
+        frozenset(head["openings"]),
+        [
+            tuple(Part(number, Match(match), allow) for number, match, allow in each)
+            for each in head["sets"]
+        ],
+        keys,
+        numbers.cast(head["code"]),
+    )
+    return Compiled(head["key"], head["made_at"], index, statuses)
+
+
+def _status(found: Mapping[str, Any]) -> ListStatus:
+    info = found["info"]
+    return ListStatus(
+        ListInfo(**{**info, "kind": ListKind(info["kind"])}),
+        {Unused(reason): count for reason, count in found["unused"].items()},
+        tuple(Problem(line, Unused(reason), text) for line, reason, text in found["problems"]),
+        found["error"],
+    )

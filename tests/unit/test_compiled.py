@@ -1,0 +1,121 @@
+"""Tests of the file of a compiled index: what is written is read back, what is torn is refused."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.errors import ListError
+from copdns.lists import compiled, trie
+from copdns.lists.compiled import FORMAT, HEADER_SIZE, pack, read_header, unpack
+from copdns.lists.index import ListInfo, ListKind
+from copdns.lists.merge import merge
+from copdns.lists.parse import Problem, Unused
+from copdns.lists.shelf import Draft, ListStatus
+from copdns.model import Match
+
+HELP = Draft("helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": Match.SUBTREE})
+GAMES = Draft(
+    "boards",
+    ListKind.CATEGORY,
+    "games",
+    "Board games",
+    {"games.example": Match.SUBTREE, "help.example": Match.EXACT},
+    {"chess.games.example": Match.EXACT},
+    unused={Unused.SUFFIX: 2},
+    problems=(Problem(3, Unused.SUFFIX, "com"),),
+    licence="CC0-1.0",
+    maintainer="Ada",
+    report="https://ada.example/",
+)
+LOST = Draft("lost", ListKind.CATEGORY, "games", "Lost", error="lost.txt: no such file")
+
+FILE = b"".join(pack(merge([HELP, GAMES, LOST]), "made from this", 1_774_800_000))
+
+
+def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
+    found = unpack(memoryview(FILE))
+    assert (found.key, found.made_at) == ("made from this", 1_774_800_000)
+    _, boards, lost = found.statuses
+    assert boards == ListStatus(
+        ListInfo(
+            1,
+            "boards",
+            ListKind.CATEGORY,
+            "games",
+            boards.info.version,
+            "Board games",
+            "CC0-1.0",
+            "Ada",
+            "https://ada.example/",
+            size=2,
+        ),
+        {Unused.SUFFIX: 2, Unused.PROTECTED: 1},
+        (Problem(3, Unused.SUFFIX, "com"),),
+    )
+    assert isinstance(boards.info.kind, ListKind)
+    assert lost.error == "lost.txt: no such file"
+    assert found.index.openings == {
+        *("help.example", "example"),
+        *("chess.games.example", "games.example"),
+    }
+
+
+def test_what_a_number_counts_from_is_the_same_in_the_file() -> None:
+    found = unpack(memoryview(FILE)).index
+    (entry,) = found.find("www.games.example")
+    assert found.infos[entry.list].slug == "boards"
+
+
+@given(st.integers(0, len(FILE) - 1))
+def test_a_torn_file_is_refused(size: int) -> None:
+    with pytest.raises(ListError, match=r"is no index|of which"):
+        read_header(FILE[:size], size)
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (b"", "no index of lists"),
+        (b"games.example\n" * 100, "no index of lists"),
+        (FILE[:16] + struct.pack("=I", FORMAT + 1) + FILE[20:], f"reads form {FORMAT}"),
+        (FILE[:16] + struct.pack("=I", FORMAT)[::-1] + FILE[20:], "is an index of form"),
+        (FILE + b"\0", "of which"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(octets: bytes, words: str) -> None:
+    with pytest.raises(ListError, match=words):
+        unpack(memoryview(octets))
+
+
+@given(st.integers(HEADER_SIZE, len(FILE) - 1), st.integers(1, 255))
+def test_an_octet_that_changed_on_disk_is_told_by_the_checksum(place: int, change: int) -> None:
+    octets = bytearray(FILE)
+    octets[place] ^= change
+    checksum = read_header(FILE, len(FILE)).checksum
+    assert compiled.checksum([bytes(octets[HEADER_SIZE:])]) != checksum
+    assert compiled.checksum([FILE[HEADER_SIZE:500], FILE[500:]]) == checksum
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"lists": [{}]}, {"sets": [[[0, "nearly", False]]]}, {"code": "Z"}, {"lists": None}],
+)
+def test_a_head_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
+    header = read_header(FILE, len(FILE))
+    head = json.loads(FILE[-compiled.padded(header.head) :].rstrip(b"\0"))
+    text = json.dumps({**head, **change}).encode()
+    whole = FILE[: -compiled.padded(header.head)] + text.ljust(compiled.padded(len(text)), b"\0")
+    whole = whole[:40] + struct.pack("=Q", len(text)) + whole[48:]
+    with pytest.raises(ListError, match="cannot read"):
+        unpack(memoryview(whole))
+
+
+def test_an_index_of_a_machine_with_other_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trie, "marisa_trie", None)
+    with pytest.raises(ListError, match="with a trie of names, not a table"):
+        unpack(memoryview(FILE))
