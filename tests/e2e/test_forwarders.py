@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,20 +31,21 @@ DNSDIST, DNSMASQ, CARELESS = "127.0.0.91", "127.0.0.92", "127.0.0.93"
 # Everybody is known by how this name is blocked for them.
 NAME = "games.example"
 MODES = {"mia": "nodata", "tom": "nxdomain", "ada": "null"}
+MACS = {each: f"02:00:00:00:00:{number:02}" for number, each in enumerate(MODES, 1)}
 HOMES = {"mia": MIA, "tom": TOM, "ada": ADA}
 PEOPLE = {**{at: each for each, at in HOMES.items()}, GUEST: "guest"}
 FAMILY = {
     "household": "Example family",
     "profiles": {
-        each: {"name": each, "band": "7-9", "devices": {each: [at]}}
-        | {"block": [NAME], "block_mode": MODES[each]}
+        each: {"name": each, "band": "7-9", "block": [NAME], "block_mode": MODES[each]}
+        | {"devices": {each: {"name": each, "addresses": [at], "macs": [MACS[each]]}}}
         for each, at in HOMES.items()
     },
 }
 FORWARDERS = [
     {"network": DNSDIST, "proxy": True},
     {"network": DNSMASQ, "mac": True, "subnet": True},
-    {"network": CARELESS, "subnet": True},
+    {"network": CARELESS, "mac": True, "subnet": True},
 ]
 
 
@@ -171,10 +173,36 @@ def test_a_forwarder_that_takes_options_away_is_not_fooled(fronts: Fronts) -> No
 def test_one_that_leaves_them_is_as_the_page_warns(fronts: Fronts) -> None:
     assert who(ask(fronts.careless, TOM)) == "guest"
     assert who(ask(fronts.careless, TOM, ECSOption(ADA, 32))) == "ada"
+    assert who(ask(fronts.careless, TOM, mac_option(MACS["ada"]))) == "ada"
+
+
+def of_mac(mac: str) -> list[Option]:
+    """Return the three forms in which dnsmasq gives a MAC."""
+    in_base64 = b64encode(bytes.fromhex(mac.replace(":", ""))).decode()
+    return [mac_option(mac), text_option(mac), text_option(in_base64)]
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize("person", MACS)
+def test_a_device_is_told_by_its_mac_in_every_form(fronts: Fronts, person: str, tcp: bool) -> None:
+    for option in of_mac(MACS[person]):
+        assert who(ask(fronts.port, DNSMASQ, option, tcp=tcp)) == person
+        assert who(ask(fronts.port, DNSMASQ, option, ECSOption(GUEST, 32), tcp=tcp)) == person
+    assert who(ask(fronts.port, DNSMASQ, mac_option("02:00:00:00:00:99"), tcp=tcp)) == "guest"
+
+
+@pytest.mark.tools
+def test_kdig_speaks_as_dnsmasq_does(fronts: Fronts) -> None:
+    option = f"+ednsopt=65001:{MACS['tom'].replace(':', '')}"
+    for source, status in ((DNSMASQ, "NXDOMAIN"), (GUEST, "NOERROR")):
+        where = ["@127.0.0.1", "-p", str(fronts.port), "-b", source]
+        command = [find_tool("kdig"), *where, NAME, option]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert f"status: {status}" in done.stdout
 
 
 def test_what_devices_add_goes_no_further(fronts: Fronts) -> None:
-    told = [ECSOption(ADA, 32), mac_option("02:00:00:00:00:08"), text_option("AgAAAAAI")]
+    told = [ECSOption(ADA, 32), mac_option(MACS["ada"]), text_option(MACS["ada"])]
     asked = fronts.home.upstream.asked
     for number, source in enumerate((MIA, DNSMASQ, CARELESS, GUEST)):
         ask(fronts.port, source, *told, name=f"{number}.options.example")
@@ -197,9 +225,8 @@ def exchanged(port: int, source: str, wire: bytes) -> bytes:
 
 FORGED: list[list[Option]] = [
     [ECSOption(ADA, 32)],
-    [mac_option("02:00:00:00:00:03")],
-    [text_option("02:00:00:00:00:03")],
-    [text_option("AgAAAAAD"), ECSOption(ADA, 32)],
+    *([option] for option in of_mac(MACS["ada"])),
+    [mac_option(MACS["ada"]), ECSOption(ADA, 32)],
 ]
 
 
