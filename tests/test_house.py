@@ -23,7 +23,7 @@ ROOMS = (
     ("app",),
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
-        *("notify", "unpack", "updates"),
+        *("notify", "unpack", "updates", "neighbours"),
     ),
     ("store",),
     ("metrics", "recent", "library", "resources", "codes", "copies"),
