@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from copdns.exchange import Done
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.model import Device
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
-from copdns.upstream import Done
 from copdns.wire import Key
 from tests.fakes import FakeUpstream
 from tests.forwarding import SIGNATURE, header, own, proxied
@@ -41,9 +41,10 @@ several = settings(
 )
 
 octet = st.integers(0, 255)
+families = st.sampled_from([0x00, 0x11, 0x12, 0x21, 0x22])
 headers = st.one_of(
-    st.builds(header, octet, octet, st.binary(max_size=60)),
-    st.builds(header, st.sampled_from([0x20, 0x21]), octet, st.binary(max_size=60)),
+    st.builds(header, st.just(0x21), families, st.binary(max_size=40)),
+    st.builds(header, octet, octet, st.binary(max_size=40)),
     st.builds(proxied, st.ip_addresses().map(str), tlvs=st.binary(max_size=40)),
     st.binary(max_size=20).map(SIGNATURE.__add__),
     st.just(own()),
@@ -58,6 +59,7 @@ def framed(message: bytes) -> bytes:
 datagrams = st.one_of(
     spoiled(st.builds(bytes.__add__, headers, messages)),
     st.builds(bytes.__add__, headers, messages),
+    headers,
     messages,
 )
 

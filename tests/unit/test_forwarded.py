@@ -113,7 +113,13 @@ def test_a_malformed_header_is_told(wrong: bytes) -> None:
         read_proxy(wrong)
 
 
-@given(st.one_of(st.binary(max_size=80), st.binary(max_size=80).map(SIGNATURE.__add__)))
+any_octets = st.binary(max_size=80)
+any_headers = st.builds(
+    header, st.integers(0x1F, 0x23), st.sampled_from([0, 0x11, 0x12, 0x21, 0x22, 0x31]), any_octets
+)
+
+
+@given(st.one_of(any_octets, any_octets.map(SIGNATURE.__add__), any_headers))
 def test_no_octets_raise_anything_but_the_one_error(octets: bytes) -> None:
     try:
         found = read_proxy(octets)
