@@ -51,9 +51,15 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     lists = tuple(
         each.model_copy(update={"path": str(folder / each.path)}) for each in settings.lists
     )
+    leases = tuple(
+        each.model_copy(update={"path": str(folder / each.path)})
+        for each in settings.identity.leases
+    )
+    identity = settings.identity.model_copy(update={"leases": leases})
     household = str(folder / settings.household) if settings.household else ""
     data = str(folder / settings.data)
-    return settings.model_copy(update={"lists": lists, "household": household, "data": data})
+    changed = {"lists": lists, "identity": identity, "household": household, "data": data}
+    return settings.model_copy(update=changed)
 
 
 def _changes(environ: Mapping[str, str]) -> dict[str, object]:
@@ -381,6 +387,31 @@ def _with_slugs_of_their_own(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...
     return lists
 
 
+class LeaseFile(Section):
+    """A file in which a DHCP server on this machine keeps what it handed out."""
+
+    path: str = Field(min_length=1, description="The file, from the folder of the settings file.")
+    format: Literal["auto", "dnsmasq", "odhcpd", "kea"] = Field(
+        default="auto", description="Whose file it is; `auto` sees that by what stands in it."
+    )
+
+
+class IdentitySettings(Section):
+    """How devices are told apart, beside their addresses."""
+
+    neighbours: Literal["auto", "off"] = Field(
+        default="auto",
+        description="Whether devices are known by MAC address at any address: `auto` reads them "
+        "from the kernel, where it lets us; `off` does not.",
+    )
+    leases: tuple[LeaseFile, ...] = Field(
+        default=(),
+        max_length=16,
+        description="Files of DHCP servers on this machine, for the names that devices give "
+        "themselves, and for MAC addresses that the kernel does not tell.",
+    )
+
+
 class LogSettings(Section):
     """How long what happened is kept; what is kept at all is each profile's privacy mode."""
 
@@ -425,6 +456,7 @@ class Settings(Section):
         default=(), description="Lists of names on this machine's disk."
     )
     sources: SourceSettings = SourceSettings()
+    identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     household: str = Field(
         default="",

@@ -11,7 +11,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from copdns.addresses import UpstreamAddress
-from copdns.config import ListFile, OwnSource, Section, Settings, TrustedForwarder, load, schema
+from copdns.config import (
+    LeaseFile,
+    ListFile,
+    OwnSource,
+    Section,
+    Settings,
+    TrustedForwarder,
+    load,
+    schema,
+)
 from copdns.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -183,6 +192,18 @@ def test_paths_are_taken_from_the_folder_of_the_file() -> None:
     assert [each.path for each in found.lists] == ["/etc/copdns/a.txt", "/srv/b.txt"]
 
 
+def test_lease_files_are_taken_from_the_folder_of_the_file_too() -> None:
+    found = loaded(
+        "identity:\n  neighbours: off\n  leases:\n"
+        "  - {path: dhcp.leases}\n  - {path: /srv/leases.csv, format: kea}\n"
+    )
+    assert found.identity.neighbours == "off"
+    assert [(each.path, each.format) for each in found.identity.leases] == [
+        ("/etc/copdns/dhcp.leases", "auto"),
+        ("/srv/leases.csv", "kea"),
+    ]
+
+
 def test_the_reference_file_shows_every_setting_at_its_default() -> None:
     file = ROOT / "config/reference.yaml"
     text = file.read_text()
@@ -210,6 +231,7 @@ def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
             *settings(ListFile),
             *settings(OwnSource),
             *settings(TrustedForwarder),
+            *settings(LeaseFile),
         )
         if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
     ]
