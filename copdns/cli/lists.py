@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import click
 
+from copdns.cli.audit import audit_command
 from copdns.cli.base import NAME, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
@@ -32,6 +33,9 @@ _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 @click.group()
 def lists() -> None:
     """See which lists there are, and what they hold."""
+
+
+lists.add_command(audit_command)
 
 
 @lists.command()
