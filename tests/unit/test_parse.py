@@ -1,19 +1,12 @@
 """Tests of reading lists: what is used, what is left out, and what is refused whole."""
 
-import json
-import re
 import sys
 import time
 import tracemalloc
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from copdns.errors import ListError
-from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.lists.parse import MAX_LINE, MAX_PROBLEMS, Form, ParsedList, Problem, Unused, parse
 from copdns.model import Match, Matcher
 
@@ -220,93 +213,6 @@ def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
     assert [each.line for each in parsed.problems] == [100_001, 200_002]
 
 
-PIECES = (
-    ["", "*.", "||", "@@||", "||*.", "0.0.0.0 ", "@@", "|", "."],
-    [
-        "a.example",
-        "B.example.",
-        "bücher.example",
-        "192.0.2.1",
-        "co.uk",
-        "localhost.localdomain",
-        "a.example/path",
-    ],
-)
-LINES = st.lists(
-    st.one_of(
-        st.text(),
-        st.text(alphabet="ab.*/:#0 \t%-_é\r!@|^$["),
-        st.tuples(
-            *map(st.sampled_from, PIECES), st.sampled_from(["", "^", "^$all", " # x", "##x", "\r"])
-        ).map("".join),
-    )
-).map("\n".join)
-MATCHES = st.sampled_from([None, Match.EXACT, Match.SUBTREE])
-
-
-@given(LINES, st.sampled_from(Form), MATCHES)
-def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
-    text: str, form: Form, match: Match | None
-) -> None:
-    try:
-        parsed = parse(text, form, match)
-    except ListError:
-        return
-    for found in (parsed.blocks, parsed.allows):
-        assert parse("\n".join(found), Form.DOMAINS, Match.EXACT).blocks.keys() == found.keys()
-    assert parsed.used <= text.count(".") + text.count("\u3002")
-    assert all("." in each.name for each, _ in parsed.entries)
-
-
-@given(LINES, st.sampled_from([Form.DOMAINS, Form.WILDCARD]), MATCHES)
-def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
-    text: str, form: Form, match: Match | None
-) -> None:
-    try:
-        parsed = parse(text, form, match)
-    except ListError:
-        return
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    telling = [line for line in lines if line.strip() and line.strip()[0] not in "#!;"]
-    assert parsed.used + sum(parsed.unused.values()) == len(telling)
-
-
-@given(LINES, st.sampled_from(Form), MATCHES)
-def test_the_quick_way_and_the_way_line_by_line_agree(
-    text: str, form: Form, match: Match | None
-) -> None:
-    # A blank before each line keeps it from the quick way, and means nothing.
-    slowly = "\n ".join(["", *text.replace("\r", "\n").split("\n")])
-    try:
-        quick = parse(text, form, match)
-    except ListError:
-        with pytest.raises(ListError):
-            parse(slowly, form, match)
-        return
-    slow = parse(slowly, form, match)
-    assert (quick.blocks, quick.allows) == (slow.blocks, slow.allows)
-    assert quick.unused == slow.unused
-
-
-NAMES = st.sets(st.from_regex(r"(w[a-z0-9_-]{0,8}\.){1,3}[a-z]{4,9}", fullmatch=True))
-
-
-@given(NAMES, NAMES)
-def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
-    blocked: set[str], allowed: set[str]
-) -> None:
-    rules = [f"||{name}^" for name in blocked] + [f"@@||{name}^" for name in allowed]
-    parsed = parse("\n".join(rules), Form.ADBLOCK)
-    assert parsed.blocks == dict.fromkeys(blocked, Match.SUBTREE)
-    assert parsed.allows == dict.fromkeys(allowed, Match.SUBTREE)
-
-
-@given(st.binary(), st.sampled_from(Form))
-def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: Form) -> None:
-    with suppress(ListError):
-        parse(raw.decode("utf-8", "replace"), form)
-
-
 @pytest.mark.parametrize(
     ("form", "line"),
     [
@@ -333,78 +239,3 @@ def test_reading_a_list_takes_the_memory_of_its_names_and_little_more() -> None:
         tracemalloc.stop()
     names = sys.getsizeof(parsed.blocks) + sum(map(sys.getsizeof, parsed.blocks))
     assert most < names + 4_000_000  # one part of the text, and a dict that just grew
-
-
-USED_ADBLOCK = {*range(1, 6), *range(9, 12), *range(19, 31), *range(75, 79)}
-
-
-@pytest.mark.shared_data
-def test_every_vector_for_these_forms_is_read_as_expected(shared_data: Path) -> None:
-    wrong, left_out = [], []
-    for line in (shared_data / "list-syntax-vectors.jsonl").read_text().splitlines():
-        vector = json.loads(line)
-        form, _, number = vector["id"].partition("-")
-        if form not in set(Form):
-            continue
-        if form == Form.ADBLOCK and int(number) not in USED_ADBLOCK:
-            left_out.append(vector)
-            continue
-        outcome = _outcome(Form(form), vector["list"], vector["qname"])
-        if not any(word in vector["expected"] for word in outcome):
-            wrong.append((vector["id"], vector["expected"], outcome))
-    assert wrong == []
-    assert [each["id"] for each in left_out if not _leaves_the_rest_out(each["list"])] == []
-
-
-def _leaves_the_rest_out(text: str) -> bool:
-    """Tell whether every line is unused, but those that are plain rules by themselves."""
-    plain = [line for line in text.split("\n") if re.fullmatch(r"(@@)?\|\|[\w.]+\^", line)]
-    plain += [line for line in text.split("\n") if re.fullmatch(r"127\.0\.0\.1 [\w.]+", line)]
-    parsed = parse(text, Form.ADBLOCK)
-    return parsed.used == len(plain) and sum(parsed.unused.values()) == len(text.split("\n")) - len(
-        plain
-    )
-
-
-def _outcome(form: Form, text: str, qname: str) -> tuple[str, ...]:
-    """Return the words of the vectors that fit what a list does to a name."""
-    try:
-        parsed = parse(text, form)
-    except ListError:
-        return ("LOAD-REFUSED", "SKIP-RULE", "pass")  # a refused list uses none of its lines
-    index = DictIndex([(ListInfo(0, "v", ListKind.CATEGORY, "v", "1"), parsed.entries)])
-    found = index.find(qname.lower())
-    if found:
-        return ("allow",) if any(entry.allow for entry in found) else ("block",)
-    return ("pass", "SKIP-RULE") if parsed.unused else ("pass",)
-
-
-@pytest.mark.shared_data
-@pytest.mark.parametrize("stem", ["doh-vpn-proxy-bypass", "nosafesearch"])
-def test_one_list_in_four_forms_gives_the_verdicts_of_other_resolvers(
-    shared_data: Path, stem: str
-) -> None:
-    folder = shared_data / "block" / "hagezi-2022"
-
-    def index(file: str, form: Form, match: Match) -> DictIndex:
-        parsed = parse((folder / f"{stem}.{file}").read_text(), form, match)
-        assert parsed.unused == {}
-        info = ListInfo(0, stem, ListKind.CATEGORY, stem, "1")
-        return DictIndex([(info, parsed.entries)])
-
-    subtree = [
-        index("wildcard.txt", Form.WILDCARD, Match.SUBTREE),
-        index("domains.txt", Form.DOMAINS, Match.SUBTREE),
-        index("hosts.txt", Form.HOSTS, Match.SUBTREE),
-        index("adblock.txt", Form.ADBLOCK, Match.EXACT),
-    ]
-    exact = [
-        index("domains.txt", Form.DOMAINS, Match.EXACT),
-        index("hosts.txt", Form.HOSTS, Match.EXACT),
-    ]
-    rows = [line.split("\t") for line in (folder / "EXPECTED.tsv").read_text().splitlines()]
-    probes = [(row[2].lower(), *row[3:]) for row in rows if row[0] == stem]
-    assert len(probes) > 100
-    for name, as_subtree, as_exact in probes:
-        assert {bool(each.find(name)) for each in subtree} == {as_subtree == "block"}, name
-        assert {bool(each.find(name)) for each in exact} == {as_exact == "block"}, name
