@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from copdns.errors import FetchError
+from copdns.lists.chosen import Chosen
 from copdns.lists.download import State, read_state, written
+from copdns.lists.source import ListSource
 
 LOCK = "lock"
 RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it comes, unpacked, state
@@ -45,6 +47,9 @@ class Copies:
         mark = self.mark(slug)
         whole = mark is not None and mark.octets == found.octets
         return found if whole else found.without_copy()
+
+    def states(self, slugs: Iterable[str]) -> dict[str, State]:
+        return {slug: self.state(slug) for slug in slugs}
 
     def mark(self, slug: str) -> Mark | None:
         """Return what tells a copy from the next; None without one."""
@@ -135,3 +140,24 @@ class Copies:
         except OSError:
             return ()
         return tuple(each for each in found if each not in slugs)
+
+
+def on_disk(chosen: Chosen, copies: Copies, states: Mapping[str, State]) -> tuple[ListSource, ...]:
+    """Return the chosen lists that are here, to be read and compiled."""
+    return tuple(
+        ListSource(
+            slug=each.slug,
+            category=each.category,
+            format=each.format,
+            match=each.match,
+            title=each.title,
+            path=str(copies.text(each.slug)),
+            licence=each.licence,
+            maintainer=each.maintainer,
+            report=each.report,
+            fetched_at=int(states[each.slug].fetched_at or 0),
+            catalogued=each.slug not in chosen.own,
+        )
+        for each in chosen.sources
+        if each.slug in states and states[each.slug].has_copy
+    )

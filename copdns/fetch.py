@@ -73,6 +73,7 @@ class Fetcher:
     """Fetches lists into a folder.
 
     progress: called with a slug, the octets that came, and how many there will be (None: unknown).
+    reading: held while a list is read, which takes the memory of a small machine.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Fetcher:
         clock: Clock,
         limits: Limits,
         progress: Progress,
+        reading: asyncio.Lock,
     ) -> None:
         self._copies = copies
         self._session = session
         self._clock = clock
         self._limits = limits
         self._progress = progress
+        self._reading = reading
 
     async def fetch(self, source: Source, *, smaller: bool = False) -> Outcome:
         """Ask for a list; whatever happens is an outcome, and noted beside the copy.
@@ -184,7 +187,9 @@ class Fetcher:
             match=source.match,
             limit=self._limits.text,
         )
-        outcome = json.loads(await _asked_process(json.dumps(asdict(job)), self._limits.check))
+        async with self._reading:
+            said = await _asked_process(json.dumps(asdict(job)), self._limits.check)
+        outcome = json.loads(said)
         if "error" in outcome:
             raise FetchError(outcome["error"])
         return Copy(**outcome)
@@ -270,6 +275,7 @@ async def fetching(
     clock: Clock,
     limits: Limits | None = None,
     progress: Progress = lambda _slug, _octets, _total: None,
+    reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
     """Give what fetches lists; connections end with it."""
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
@@ -283,4 +289,4 @@ async def fetching(
         auto_decompress=False,  # what it unpacks to is bounded elsewhere
         trust_env=False,  # no ~/.netrc: nobody's password goes out
     ) as session:
-        yield Fetcher(copies, session, clock, limits, progress)
+        yield Fetcher(copies, session, clock, limits, progress, reading or asyncio.Lock())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -42,11 +43,21 @@ class UpstreamCounters:
         self.total += seconds
 
 
+class ListNumbers(NamedTuple):
+    """What is told of one fetched list.  age: seconds; None without a copy.  octets: of it."""
+
+    slug: str
+    age: float | None
+    octets: int
+    failing: bool
+
+
 class Counters:
     """All counters of the process.  Look-ups of help names touch none of them.
 
     verdicts, categories, rcodes: how many by their key.
     gauges: read when asked: how many answers are kept, rows dropped ...
+    lists: the same for lists that are fetched.
     """
 
     __slots__ = (
@@ -54,6 +65,7 @@ class Counters:
         "cache_misses",
         "categories",
         "gauges",
+        "lists",
         "malformed",
         "queries",
         "rcodes",
@@ -71,6 +83,7 @@ class Counters:
         self.cache_misses = 0
         self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
         self.gauges: dict[str, Callable[[], float]] = {}
+        self.lists: Callable[[], Sequence[ListNumbers]] = tuple
 
 
 # name: (type, help).  The one list of what is told outside.
@@ -94,6 +107,12 @@ METRICS = {
     "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
     "copdns_policy_revision": ("gauge", "Revision of the household in force."),
     "copdns_list_entries": ("gauge", "Entries of all lists in force."),
+    "copdns_list_age_seconds": ("gauge", "Time since a list was known to be the newest, by list."),
+    "copdns_list_octets": ("gauge", "Size of the copy of a list, by list."),
+    "copdns_lists_chosen": ("gauge", "Lists that are fetched."),
+    "copdns_lists_absent": ("gauge", "Those that no copy is here of."),
+    "copdns_lists_failing": ("gauge", "Those that could not be fetched at the last try."),
+    "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
 }
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
@@ -110,6 +129,7 @@ class Collector:
         self._before()
         yield from self._queries()
         yield from self._upstreams()
+        yield from self._lists()
         for name, read in sorted(self._counters.gauges.items()):
             yield _family(name, [], [([], read())])
 
@@ -141,6 +161,19 @@ class Collector:
         for health, counters in each:
             histogram.add_metric([health.label], _buckets(counters), counters.total)
         yield histogram
+
+    def _lists(self) -> Iterator[Metric]:
+        lists = self._counters.lists()
+        ages = [([each.slug], each.age) for each in lists if each.age is not None]
+        sizes = [([each.slug], each.octets) for each in lists if each.age is not None]
+        yield _family("copdns_list_age_seconds", ["list"], ages)
+        yield _family("copdns_list_octets", ["list"], sizes)
+        yield _family("copdns_lists_chosen", [], [([], len(lists))])
+        yield _family("copdns_lists_absent", [], [([], len(lists) - len(ages))])
+        failing = sum(each.failing for each in lists)
+        yield _family("copdns_lists_failing", [], [([], failing)])
+        oldest = max((age for _, age in ages), default=0)
+        yield _family("copdns_lists_oldest_seconds", [], [([], oldest)])
 
 
 def _family(

@@ -1,7 +1,9 @@
-"""What this machine knows of its network: its own addresses, and the resolvers it was given."""
+"""What this machine knows of its network, and of itself: its own addresses, the resolvers it was
+given, and its memory."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.errors import ListenError
 
+CGROUPS = Path("/sys/fs/cgroup")
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -77,3 +80,21 @@ def identity(path: Path = RESOLV_CONF) -> object:
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
+    """Return how much memory we may use, in octets: the machine's, or a container's limit."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    try:
+        path = own.read_text().rpartition("::/")[2].strip()  # cgroup v2: 0::/system.slice/...
+    except OSError:
+        path = ""
+    folder = cgroups / path
+    for each in (folder, *folder.parents):
+        try:
+            limit = (each / "memory.max").read_text().strip()
+        except OSError:
+            continue
+        if limit.isdigit():  # otherwise "max"
+            found.append(int(limit))
+    return min(found)

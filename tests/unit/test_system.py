@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copdns.addresses import UpstreamAddress
-from copdns.system import identity, private_addresses, system_resolvers
+from copdns.system import identity, memory, private_addresses, system_resolvers
 
 OWN = ("127.0.0.1", "192.0.2.1", "::1")
 
@@ -81,3 +81,26 @@ def test_the_own_addresses_are_loopback_and_private_ones_alone() -> None:
     assert list(found) == sorted(found)
     assert all(ip_address(each).is_private for each in found)
     assert not any(ip_address(each).is_link_local for each in found)
+
+
+@pytest.mark.parametrize(
+    ("own", "limits", "expected"),
+    [
+        ("0::/\n", {"": "max\n"}, None),
+        ("0::/\n", {"": "268435456\n"}, 256 << 20),  # a container sees its own limit so
+        ("0::/system.slice/copdns.service\n", {"system.slice": "1048576"}, 1 << 20),
+        ("0::/a/b\n", {"a": "2097152", "a/b": "1048576"}, 1 << 20),
+        ("0::/a/b\n", {"a": "max", "a/b": "max"}, None),
+        ("12:memory:/old\n", {}, None),
+    ],
+)
+def test_memory_is_the_machines_or_what_a_container_may_take(
+    tmp_path: Path, own: str, limits: dict[str, str], expected: int | None
+) -> None:
+    (tmp_path / "own").write_text(own)
+    for folder, limit in limits.items():
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "memory.max").write_text(limit)
+    everything = memory(tmp_path, tmp_path / "nowhere")
+    assert everything > 16 << 20
+    assert memory(tmp_path, tmp_path / "own") == (expected or everything)

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns.exchange import Health
-from copdns.metrics import METRICS, Counters, UpstreamCounters, registry
+from copdns.metrics import METRICS, Counters, ListNumbers, UpstreamCounters, registry
 from copdns.model import Action, Reason
 from copdns.web.routes import application
 from tests.home import Home
@@ -134,6 +134,8 @@ async def test_every_metric_of_the_list_is_given_and_no_other(client: Client, si
     site.counters.upstreams = ((Health("1"), UpstreamCounters()),)
     names = [name for name, (kind, _) in METRICS.items() if kind == "gauge"]
     gauges = set(names) - {"copdns_build_info", "copdns_upstream_up"}
+    gauges -= {name for name in names if name.startswith(("copdns_list_", "copdns_lists_"))}
+    gauges |= {"copdns_list_entries"}
     site.counters.gauges = dict.fromkeys(gauges | {"copdns_log_dropped"}, lambda: 1.0)
     site.counters.gauges["copdns_log_failures"] = lambda: 2.0
     text = await (await client.get("/metrics")).text()
@@ -187,6 +189,22 @@ async def test_upstreams_are_called_by_their_place(client: Client, site: Site) -
     }
     assert (below["0.001"], below["0.002"], below["0.005"], below["2.0"]) == (1, 1, 3, 3)
     assert below["+Inf"] == 4
+
+
+async def test_lists_tell_their_age_their_size_and_what_fails(client: Client, site: Site) -> None:
+    site.counters.lists = lambda: [
+        ListNumbers("toys", 7200.0, 4096, failing=True),
+        ListNumbers("films", 60.0, 10, failing=False),
+        ListNumbers("cards", None, 0, failing=True),  # never came
+    ]
+    read = await numbers(client)
+    assert read["copdns_list_age_seconds", (("list", "toys"),)] == 7200
+    assert read["copdns_list_octets", (("list", "films"),)] == 10
+    assert ("copdns_list_octets", (("list", "cards"),)) not in read
+    assert read["copdns_lists_chosen", ()] == 3
+    assert read["copdns_lists_absent", ()] == 1
+    assert read["copdns_lists_failing", ()] == 2
+    assert read["copdns_lists_oldest_seconds", ()] == 7200
 
 
 async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(

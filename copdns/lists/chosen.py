@@ -1,0 +1,142 @@
+"""Choose which lists of other people are used: what the household needs, and the machine can
+carry.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from copdns.config import AUTO, OwnSource, SourceSettings
+from copdns.lists.catalogue import BYPASS, SECURITY, Library
+from copdns.lists.download import MIB
+from copdns.lists.parse import Form
+from copdns.lists.source import Source
+from copdns.live import guest_profile
+from copdns.model import Household, Match, Profile
+
+NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled beside the answering
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is used.
+
+    sources: those to fetch.  own: which of them the settings brought, by slug.
+    too_large: those that would be fetched if memory were larger.
+    unknown: names in the settings that no list has.  max_names: the bound that held.
+    """
+
+    sources: tuple[Source, ...] = ()
+    own: frozenset[str] = frozenset()
+    too_large: tuple[Source, ...] = ()
+    unknown: tuple[str, ...] = ()
+    max_names: int = 0
+
+
+def choose(
+    catalogue: Iterable[Source],
+    own: Sequence[Source],
+    wanted: Collection[str],
+    needed: Collection[str],
+    max_names: int,
+    known: Mapping[str, int],
+) -> Chosen:
+    """Return which lists are used.
+
+    own: always wanted; one takes the place of the catalogue's of the same name.
+    wanted: slugs, AUTO among them for those of what is needed.  needed: categories and services.
+    known: how many names a list has for sure, by slug; else its source's word counts.
+    """
+    offered = {each.slug: each for each in catalogue}
+    used = {slug: each for slug, each in offered.items() if _is_wanted(each, wanted, needed)}
+    used |= {each.slug: each for each in own}
+    sizes = {slug: known.get(slug) or each.names for slug, each in used.items()}
+    fitting = _fitting(sizes, max_names)
+    return Chosen(
+        sources=tuple(each for slug, each in used.items() if slug in fitting),
+        own=frozenset(each.slug for each in own),
+        too_large=tuple(each for slug, each in used.items() if slug not in fitting),
+        unknown=tuple(sorted({*wanted} - {*offered, *used, AUTO})),
+        max_names=max_names,
+    )
+
+
+def _is_wanted(source: Source, wanted: Collection[str], needed: Collection[str]) -> bool:
+    by_itself = AUTO in wanted and source.default and source.category in needed
+    return by_itself or source.slug in wanted
+
+
+def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
+    """Return what fits, the smallest first, so that many subjects have a list."""
+    fitting = set()
+    for slug, size in sorted(sizes.items(), key=lambda pair: pair[1]):
+        if size <= room:
+            fitting.add(slug)
+            room -= size
+    return fitting
+
+
+def _source(own: OwnSource) -> Source:
+    return Source(
+        slug=own.slug,
+        title=own.title or own.slug,
+        category=own.category,
+        url=own.url,
+        format=Form(own.format),
+        match=Match(own.match),
+        licence=own.licence,
+        maintainer=own.maintainer,
+        homepage=own.homepage,
+        report=own.report,
+        names=own.names,
+        default=True,
+        about="",
+        member=own.member,
+    )
+
+
+def chosen_for(
+    settings: SourceSettings,
+    library: Library,
+    households: Iterable[Household],
+    memory: int,
+    known: Mapping[str, int],
+) -> Chosen:
+    """Return what a machine uses.  memory: of the machine, octets.  known: as for `choose`."""
+    return choose(
+        library.sources,
+        tuple(map(_source, settings.own)),
+        settings.wanted,
+        needed_by(households, library),
+        settings.max_names or memory // MIB * NAMES_PER_MIB,
+        known,
+    )
+
+
+def needed_by(households: Iterable[Household], library: Library) -> frozenset[str]:
+    """Return the categories and services, and BYPASS, that some profile has blocked."""
+    profiles = [profile for each in households for profile in _profiles(each)]
+    security = {slug for slug, each in library.categories.items() if each.layer == SECURITY}
+    contacts = {slug: each.contact for slug, each in library.services.items()}
+    needed: set[str] = set()
+    for profile in profiles:
+        needed |= profile.categories | profile.services
+        needed |= {slug for slug, contact in contacts.items() if contact in profile.contacts}
+        needed |= security if profile.security else set()
+        needed |= {BYPASS} if profile.bypass else set()
+    return frozenset(needed)
+
+
+def _profiles(household: Household) -> Iterator[Profile]:
+    yield from household.profiles
+    if not household.guest:
+        yield guest_profile()
+
+
+def not_yet(missing: Sequence[str], of: int) -> str:
+    """Return how plainly we say that lists are missing; "" when none is."""
+    if not missing:
+        return ""
+    few = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+    verb = "is" if len(missing) == 1 else "are"
+    return f"not protecting fully yet: {len(missing)} of {of} lists {verb} not here yet ({few})"

@@ -1,0 +1,176 @@
+"""Keep the chosen lists fresh: fetch what is due, and put in force what came, whoever fetched it.
+
+`look` and `fetch` are called again and again beside the answering (`app`); each does what is to
+be done now, and returns at once when that is nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from copdns.config import Settings
+from copdns.copies import Copies, on_disk
+from copdns.fetch import Clock, Fetcher, News, Outcome, fetching
+from copdns.lists.chosen import Chosen, chosen_for, not_yet
+from copdns.lists.download import HOUR, Limits, State, next_look
+from copdns.lists.source import ListSource, Source
+from copdns.live import Live
+from copdns.metrics import ListNumbers
+from copdns.system import memory
+
+log = structlog.get_logger("copdns")
+
+AT_ONCE = 2  # downloads: the line is the family's, and a server may be small
+PATIENCE = 15  # looks after which what came is put in force though more is coming
+
+Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
+
+
+class Updates:
+    """The lists of other people, as one running copdns uses them.
+
+    settings, live: give what is in force now.  swap: compiles lists and puts them in force.
+    """
+
+    def __init__(
+        self,
+        copies: Copies,
+        settings: Callable[[], Settings],
+        live: Callable[[], Live],
+        clock: Clock,
+        swap: Swap,
+        limits: Limits | None = None,
+    ) -> None:
+        self._copies = copies
+        self._settings = settings
+        self._live = live
+        self._clock = clock
+        self._swap = swap
+        self._limits = limits
+        self._chosen = Chosen()
+        self._made_from: tuple[object, ...] = ()
+        self._states: dict[str, State] = {}
+        self._tried: object = None  # what was compiled last, with or without success
+        self._seen: object = None
+        self._looks = 0  # since what is here began to differ from what was compiled
+        self._told: tuple[str, str] = ("", "")
+        self._heavy = asyncio.Lock()  # reading a list and compiling all: one takes memory enough
+
+    # --- what is known ------------------------------------------------------------------------
+
+    @property
+    def missing(self) -> str:
+        """Say which chosen lists are not in force yet, for people; "" when all are."""
+        statuses = self._live().library.statuses
+        in_force = {each.info.slug for each in statuses if not each.error}
+        slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
+        return not_yet(slugs, len(self._chosen.sources))
+
+    def numbers(self) -> list[ListNumbers]:
+        """Return what monitoring is told of each chosen list."""
+        now, states = self._clock(), self._states
+        return [
+            ListNumbers(each.slug, state.age(now), state.octets, bool(state.error))
+            for each in self._chosen.sources
+            for state in (states.get(each.slug, State()),)
+        ]
+
+    def _choose(self) -> Chosen:
+        settings, live = self._settings(), self._live()
+        known = {slug: state.names for slug, state in self._states.items()}
+        made_from = (settings.sources, live, known)
+        if self._made_from[:2] != made_from[:2] or self._made_from[2] != known:
+            self._chosen = chosen_for(
+                settings.sources, live.library, live.households.values(), memory(), known
+            )
+            self._made_from = made_from
+        return self._chosen
+
+    # --- putting in force ---------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Note what is here, and put it in force when it is not, and nothing more seems to come."""
+        copies, sources = self._copies, self._choose().sources
+        self._states = await asyncio.to_thread(copies.states, [each.slug for each in sources])
+        chosen = self._choose()  # again, as the number of names is known now
+        here = on_disk(chosen, copies, self._states)
+        marks = await asyncio.to_thread(lambda: [copies.mark(each.slug) for each in here])
+        await self._put_in_force(here, (here, marks))
+        self._tell(chosen)
+
+    async def _put_in_force(self, here: Sequence[ListSource], what: object) -> None:
+        if what == self._tried:
+            self._looks = 0
+            return
+        self._looks += 1
+        quiet, self._seen = what == self._seen, what
+        if quiet or self._looks >= PATIENCE:
+            self._looks = 0
+            self._tried = what  # and not again before something is different
+            async with self._heavy:
+                await self._swap(here)
+
+    def _tell(self, chosen: Chosen) -> None:
+        slugs = ", ".join(each.slug for each in chosen.too_large)
+        told = self.missing, slugs
+        if told == self._told:
+            return
+        before, self._told = self._told, told
+        if told[0]:
+            log.warning(told[0])
+        elif before[0]:
+            log.info("all lists are here", lists=len(chosen.sources))
+        if slugs and slugs != before[1]:
+            log.warning(
+                "lists are left out that are too large for this machine; see sources.max_names",
+                lists=slugs,
+                max_names=chosen.max_names,
+            )
+
+    # --- fetching -----------------------------------------------------------------------------
+
+    async def fetch(self) -> None:
+        """Fetch what is due; another process that fetches now has the right of way."""
+        every, now = self._settings().sources.every * HOUR, self._clock()
+        due = [
+            each
+            for each in self._choose().sources
+            if next_look(each.slug, self._states.get(each.slug, State()), every, now) <= now
+        ]
+        if not due:
+            return
+        with self._copies.changing(wait=False) as ours:
+            if ours:
+                fetcher = fetching(self._copies, self._clock, self._limits, reading=self._heavy)
+                await fetch_all(due, fetcher, self._note)
+
+    def _note(self, outcome: Outcome) -> None:
+        before = self._states.get(outcome.slug, State())
+        self._states[outcome.slug] = state = outcome.state
+        if outcome.news is News.NEW:
+            log.info("a list was fetched", list=outcome.slug, names=state.names)
+        elif state.error and state.error != before.error:
+            log.warning("a list could not be fetched", list=outcome.slug, error=state.error)
+
+
+async def fetch_all(
+    sources: Iterable[Source],
+    fetcher: AbstractAsyncContextManager[Fetcher],
+    note: Callable[[Outcome], None],
+    *,
+    smaller: bool = False,
+) -> None:
+    """Fetch lists, a few at once, and note each outcome; whoever calls holds `copies.changing`."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with fetcher as fetches, asyncio.TaskGroup() as tasks:
+
+        async def one(source: Source) -> None:
+            async with gate:
+                note(await fetches.fetch(source, smaller=smaller))
+
+        for source in sources:
+            tasks.create_task(one(source))

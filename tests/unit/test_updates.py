@@ -1,0 +1,235 @@
+"""Lists beside the answering: fetched when due, in force once they are here, told while not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copdns.config import Settings, SourceSettings
+from copdns.copies import Copies
+from copdns.errors import ListError
+from copdns.lists.download import HOUR
+from copdns.lists.index import ListKind
+from copdns.lists.shelf import Draft, shelve
+from copdns.lists.source import ListSource, Source
+from copdns.live import Live
+from copdns.model import Match
+from copdns.updates import PATIENCE, Updates
+from tests.household import MIA, family, library, live
+from tests.list_server import ListServer, list_server
+from tests.unit.test_chosen import source
+from tests.unit.test_fetch import NOW, SHORT, TOYS
+
+DAY = 24 * HOUR
+
+
+class House:
+    """A household that blocks games, and what an App does for its lists."""
+
+    def __init__(self, data: Path, sources: Sequence[Source]) -> None:
+        self.now = NOW
+        self.settings = Settings(sources=SourceSettings(max_names=1000))
+        mia = replace(MIA, categories=frozenset({"games"}), security=False)
+        self.family = family(mia, guest="mia")
+        self.lists = replace(library(categories={"games": ()}), sources=tuple(sources))
+        self.compiled: list[list[str]] = []
+        self.trouble = False
+        self.copies = Copies(data)
+        self.updates = Updates(
+            self.copies,
+            lambda: self.settings,
+            lambda: self.live,
+            lambda: self.now,
+            self.swap,
+            SHORT,
+        )
+
+    @property
+    def live(self) -> Live:
+        return live(self.family, {}, self.now, None, self.lists)
+
+    async def swap(self, here: Sequence[ListSource]) -> None:
+        self.compiled.append([each.slug for each in here])
+        if self.trouble:
+            raise ListError("out of memory")
+        texts = [(each, Path(each.path).read_text().split()) for each in here]
+        drafts = [
+            Draft(each.slug, ListKind.CATEGORY, "games", "", dict.fromkeys(names, Match.SUBTREE))
+            for each, names in texts
+        ]
+        index, statuses = shelve(drafts)
+        self.lists = replace(self.lists, index=index, statuses=statuses)
+
+    async def look_twice(self) -> None:
+        """What came is put in force when a second look finds nothing new."""
+        await self.updates.look()
+        await self.updates.look()
+
+
+@pytest.fixture
+def server() -> Iterator[ListServer]:
+    with list_server() as made:
+        yield made
+
+
+def paths(server: ListServer) -> list[str]:
+    return [each.path for each in server.asked]
+
+
+def house(tmp_path: Path, server: ListServer, *slugs: str, **fields: Any) -> House:
+    return House(tmp_path, [source(slug, url=server.url(f"/{slug}"), **fields) for slug in slugs])
+
+
+async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_force(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys", "cards")
+    server.put("/toys", TOYS)
+    await home.look_twice()
+    assert "2 of 2 lists are not here yet (toys, cards)" in home.updates.missing
+    await home.updates.fetch()
+    assert "2 of 2" in home.updates.missing  # fetched, but not in force
+    await home.look_twice()
+    assert "1 of 2 lists is not here yet (cards)" in home.updates.missing
+    server.put("/cards", "solitaire.example\n")
+    home.now += 60
+    await home.updates.fetch()
+    await home.look_twice()
+    assert home.updates.missing == ""
+    assert home.compiled == [[], ["toys"], ["toys", "cards"]]
+
+
+async def test_nothing_is_asked_before_it_is_due(tmp_path: Path, server: ListServer) -> None:
+    home = house(tmp_path, server, "toys")
+    server.put("/toys", TOYS, headers={"ETag": '"1"'})
+    for wait, asked in ((0.0, 1), (0.8 * DAY, 1), (0.2 * DAY, 2), (1.0, 2)):
+        home.now += wait
+        await home.updates.fetch()
+        assert len(server.asked) == asked
+    assert server.asked[-1].headers["If-None-Match"] == '"1"'
+
+
+async def test_what_is_not_used_is_neither_fetched_nor_missed(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys", category="piracy")
+    await home.updates.fetch()
+    await home.look_twice()
+    assert (paths(server), home.updates.missing) == ([], "")
+
+
+async def test_a_change_of_the_household_is_followed(tmp_path: Path, server: ListServer) -> None:
+    home = house(tmp_path, server, "films", category="piracy")
+    server.put("/films", TOYS)
+    await home.updates.look()
+    mia = replace(MIA, categories=frozenset({"piracy"}), security=False)
+    home.family = family(mia, guest="mia")
+    await home.updates.fetch()
+    assert paths(server) == ["/films"]
+
+
+async def test_a_copy_that_another_process_fetched_is_put_in_force(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home, other = (house(tmp_path, server, "toys") for _ in range(2))
+    server.put("/toys", TOYS)
+    await home.look_twice()
+    await other.updates.fetch()
+    await home.look_twice()
+    assert home.compiled[-1] == ["toys"]
+    await home.updates.fetch()  # and is not asked for once more
+    assert paths(server) == ["/toys"]
+
+
+async def test_a_process_that_fetches_has_the_right_of_way(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys")
+    server.put("/toys", TOYS)
+    with Copies(tmp_path).changing(wait=False):
+        await home.updates.fetch()
+        assert paths(server) == []
+    await home.updates.fetch()
+    assert paths(server) == ["/toys"]
+
+
+async def test_nothing_is_compiled_again_while_nothing_changes(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys")
+    server.put("/toys", TOYS, headers={"ETag": '"1"'})
+    await home.updates.fetch()
+    await home.look_twice()
+    home.now += DAY
+    await home.updates.fetch()  # not changed
+    await home.look_twice()
+    assert home.compiled == [["toys"]]
+
+
+async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys")
+    for count in range(PATIENCE + 1):
+        server.put("/toys", f"n{count}.example\n")
+        home.now += DAY
+        await home.updates.fetch()
+        await home.updates.look()
+    assert len(home.compiled) == 1
+
+
+async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys")
+    server.put("/toys", TOYS)
+    await home.updates.fetch()
+    home.trouble = True
+    await home.updates.look()
+    with pytest.raises(ListError):
+        await home.updates.look()
+    await home.look_twice()
+    assert home.compiled == [["toys"]]
+    assert "1 of 1" in home.updates.missing
+    home.trouble = False
+    server.put("/toys", "go.example\n")
+    home.now += DAY
+    await home.updates.fetch()
+    await home.look_twice()
+    assert home.updates.missing == ""
+
+
+async def test_monitoring_hears_of_age_size_and_failures(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = house(tmp_path, server, "toys", "cards")
+    server.put("/toys", TOYS)
+    await home.updates.fetch()
+    home.now += 5
+    assert home.updates.numbers() == [("toys", 5.0, len(TOYS), False), ("cards", None, 0, True)]
+    home.now += 5
+    server.put("/toys", status=500)
+    home.now += DAY
+    await home.updates.fetch()
+    assert home.updates.numbers()[0] == ("toys", DAY + 10, len(TOYS), True)
+
+
+async def test_each_thing_is_told_once(
+    tmp_path: Path, server: ListServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toys, huge = source("toys", url=server.url("/toys")), source("huge", names=1001)
+    home = House(tmp_path, [toys, huge])
+    server.put("/toys", TOYS)
+    for _ in range(3):
+        await home.updates.look()
+        await home.updates.fetch()
+    await home.look_twice()
+    said = capsys.readouterr().out
+    assert said.count("not protecting fully yet") == 1
+    assert said.count("too large for this machine") == 1
+    assert said.count("a list was fetched") == 1
+    assert said.count("all lists are here") == 1
