@@ -3,19 +3,23 @@
 #   make test PYTHON=/usr/bin/python3.11 VENV=.venv-3.11
 PYTHON ?=
 VENV ?= .venv
-# For pytest: make test ARGS="tests/unit -x"
+# For pytest: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
 ARGS ?=
 # For make install.
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test lint lock install clean
+.PHONY: run test bench lint lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
 test: $(VENV)/.installed
 	$(VENV)/bin/pytest $(ARGS)
+
+# Beside other servers, as far as they are installed; docs/performance.md tells of it.
+bench: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.bench $(ARGS)
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -43,7 +47,7 @@ install:
 	    >$(DESTDIR)/etc/copdns/copdns.yaml
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache build dist
 
 $(VENV)/.installed: pyproject.toml requirements.lock
 	@scripts/make-venv $(VENV) "$(PYTHON)" requirements.lock -e .

@@ -1,0 +1,129 @@
+"""`make bench`: copdns beside unbound, dnsmasq, dnsdist and a bare echo, in one interleaved run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tests.bench import machine
+from tests.bench.aims import CHAIN, LANE, verdicts
+from tests.bench.build import BenchError, Programs, compiled
+from tests.bench.machine import Machine
+from tests.bench.ours import Copdns
+from tests.bench.peers import PEERS, Echo, Server
+from tests.bench.run import Run, say
+from tests.bench.stage import Stage
+from tests.bench.table import tables
+from tests.bench.workloads import WORKLOADS
+
+BUILD = Path(__file__).parents[2] / "build" / "bench"
+QUICK = {"names": 100_000, "rounds": 2, "seconds": 1.0}
+
+
+def _chosen(choice: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    """Return what was chosen, in the order in which it is known."""
+    if unknown := [each for each in choice if each not in known]:
+        raise click.BadParameter(
+            f"{', '.join(unknown)}: known are {', '.join(known)}", None, None, option
+        )
+    return [each for each in known if each in choice]
+
+
+def _words(_context: click.Context, _option: click.Parameter, text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="A first look: 100,000 names, 2 rounds of a second.")
+@click.option("--names", "count", type=click.IntRange(1_000, 50_000_000), help="1,000,000.")
+@click.option("--rounds", type=click.IntRange(1), help="Rounds of each workload: 5.")
+@click.option("--seconds", type=click.FloatRange(0.05), help="Of load in each round: 2.")
+@click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads.")
+@click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
+@click.option("--real-time/--ordinary", default=True, help="SCHED_FIFO, where root runs this.")
+@click.option("--folder", type=click.Path(path_type=Path), default=BUILD, help="To work in.")
+def main(
+    quick: bool,
+    count: int | None,
+    rounds: int | None,
+    seconds: float | None,
+    only: list[str],
+    peers: list[str],
+    real_time: bool,
+    folder: Path,
+) -> None:
+    """Measure copdns beside other servers; exit with 1 when any of them answered wrongly."""
+    workloads = _chosen(only, list(WORKLOADS), "--only")
+    peers = _chosen(peers, list(PEERS), "--peers")
+    usual = QUICK if quick else {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
+    here = machine.this_machine(real_time)
+    say(here.told())
+    try:
+        programs = compiled(folder)
+        with closing(
+            Stage(here, programs, _fresh(folder / "run"), int(count or usual["names"]))
+        ) as stage:
+            run = Run(stage, int(rounds or usual["rounds"]), seconds or usual["seconds"])
+            run.measure(_servers(programs, peers), workloads)
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(_report(run, here, peers))
+    say(f"numbers of each round: {_keep(run, here, folder / 'results')}")
+    sys.exit(1 if run.wrong else 0)
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _servers(programs: Programs, peers: Sequence[str]) -> list[Server]:
+    lane, chain = Copdns(LANE, lane=True), Copdns(CHAIN, lane=False)
+    if chain.missing():  # a version that knows no lane is a chain
+        chain = Copdns(CHAIN)
+    return [lane, chain, *(PEERS[each] for each in peers), Echo(programs.echo)]
+
+
+def _report(run: Run, here: Machine, peers: Sequence[str]) -> str:
+    count = run.stage.count
+    facts = ", ".join(f"{key} {value}" for key, value in machine.facts().items())
+    parts = [
+        f"{count:,} names in every list; {here.told()}\n{facts}",
+        tables(run.samples, [*peers, "echo"]),
+        verdicts(run.samples, count),
+        "\n".join(f"{name}: log rows dropped: {rows:.0f}" for name, rows in run.dropped.items()),
+        "\n".join(f"{name}: missing: {why}" for name, why in run.missing.items()),
+        "\n".join(f"WRONG: {line}" for line in run.wrong),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _keep(run: Run, here: Machine, folder: Path) -> Path:
+    """Write what each round gave, for whoever wants to look closer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC)
+    path = folder / f"{now:%Y%m%d-%H%M%S}.json"
+    content = {
+        "at": now.isoformat(),
+        "arguments": sys.argv[1:],
+        "names": run.stage.count,
+        "machine": {**machine.facts(), **asdict(here)},
+        "samples": [asdict(each) for each in run.samples],
+        "log_rows_dropped": run.dropped,
+        "missing": run.missing,
+        "wrong": run.wrong,
+    }
+    path.write_text(json.dumps(content, indent=1))
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The machine: on which core a program runs, how urgently, and how much memory it takes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+URGENT = 10  # SCHED_FIFO priority of the server and the load generator
+MORE_URGENT = 11  # of the stub upstream, which shares the load generator's core
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """server, load: the cores.  real_time: whether SCHED_FIFO may be used."""
+
+    server: int
+    load: int
+    real_time: bool
+
+    def told(self) -> str:
+        """Tell how far the numbers can be trusted."""
+        words = [f"server on core {self.server}, load and upstream on core {self.load}"]
+        if self.server == self.load:
+            words.append("ONE CORE FOR BOTH: ratios mean little")
+        if self.real_time:
+            words.append("real-time priority (SCHED_FIFO)")
+        else:
+            words.append("ordinary priority, as only root may have more: other work shows")
+        return "; ".join(words)
+
+
+def this_machine(real_time: bool) -> Machine:
+    cores = sorted(os.sched_getaffinity(0))
+    return Machine(cores[0], cores[-1], real_time and _may_be_urgent())
+
+
+def facts() -> dict[str, str | int]:
+    """Return what a reader of the numbers wants to know of the machine."""
+    info = Path("/proc/cpuinfo").read_text()
+    models = [line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line]
+    return {
+        "cores": os.cpu_count() or 0,
+        "processor": models[0] if models else platform.machine(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
+    }
+
+
+def _may_be_urgent() -> bool:
+    usual = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(URGENT))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, *usual)
+    return True
+
+
+def start(
+    command: Sequence[str | Path],
+    core: int,
+    urgency: int = 0,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    output: IO[str] | int = subprocess.DEVNULL,
+) -> subprocess.Popen[str]:
+    """Start a program on a core; its children and threads stay there.
+
+    urgency: its SCHED_FIFO priority; 0 is ordinary.
+    """
+
+    def settle() -> None:
+        os.sched_setaffinity(0, {core})
+        if urgency:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(urgency))
+
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=output,
+        stderr=subprocess.DEVNULL if output == subprocess.PIPE else subprocess.STDOUT,
+        text=True,
+        preexec_fn=settle,  # nothing of ours runs threads, so this is safe
+    )
+
+
+@contextmanager
+def urgent(threads: Iterable[int], urgency: int = URGENT) -> Iterator[None]:
+    """Give threads real-time priority for a while.  Those that end meanwhile are forgotten."""
+    mine = list(threads)
+    _schedule(mine, os.SCHED_FIFO, urgency)
+    try:
+        yield
+    finally:
+        _schedule(mine, os.SCHED_OTHER, 0)
+
+
+def _schedule(threads: Iterable[int], policy: int, priority: int) -> None:
+    for thread in threads:
+        with suppress(ProcessLookupError):
+            os.sched_setscheduler(thread, policy, os.sched_param(priority))
+
+
+def threads(process: int) -> list[int]:
+    return [int(each.name) for each in Path(f"/proc/{process}/task").iterdir()]
+
+
+def family(process: int) -> list[int]:
+    """Return a process and all that it started."""
+    found = [process]
+    for thread in threads(process):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            children = Path(f"/proc/{process}/task/{thread}/children").read_text().split()
+            found += [each for child in children for each in family(int(child))]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of a process and its children, in MiB.  pss: shared pages are counted by share."""
+
+    rss: float
+    pss: float
+
+
+def memory(process: int) -> Memory:
+    rss = pss = 0
+    for each in family(process):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            numbers = _kibibytes(Path(f"/proc/{each}/smaps_rollup").read_text())
+            rss, pss = rss + numbers["Rss"], pss + numbers["Pss"]
+    return Memory(rss / 1024, pss / 1024)
+
+
+def _kibibytes(rollup: str) -> dict[str, int]:
+    lines = (line.split() for line in rollup.splitlines()[1:])
+    return {words[0].rstrip(":"): int(words[1]) for words in lines}

@@ -1,0 +1,110 @@
+"""copdns as it is measured: a household with everything on, beside the same names as the peers.
+
+Five people of different ages with two devices each, told apart by address; presets, security,
+safe search and the log in the mode `blocked` for all of them.  The bench's list is a category that
+all of them block, so that an answer's kind depends on its name alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from copdns.config import DnsSettings
+from tests.bench.peers import Place, replace
+
+CATEGORY = "bench"
+LANE = "fast_lane"  # the setting of `dns` that switches the lane
+_CHILD = ("adult", "violence", "gambling", "drugs", "dating", "self_harm", "piracy")
+_TEENAGER = ("adult", "violence", "gambling", "self_harm")
+# Of each: preset, and what it blocks beside the bench's list.
+PEOPLE: Mapping[str, tuple[str, Sequence[str]]] = {
+    "mia": ("7-9", (*_CHILD, "social", "chat")),
+    "cousin": ("10-12", (*_CHILD, "chat")),
+    "tom": ("13-15", _TEENAGER),
+    "sister": ("16-17", _TEENAGER),
+    "ada": ("adult", ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Copdns:
+    """This checkout, run by this Python.  lane: whether the fast lane is on; None: by default."""
+
+    name: str
+    lane: bool | None = None
+    extra: Mapping[str, object] | None = None  # sections of settings, in place of ours
+    filters: bool = True
+    main_only: bool = True  # its log is written by a thread that must not hold it up
+
+    def missing(self) -> str:
+        known = LANE in DnsSettings.model_fields
+        return "" if self.lane is None or known else f"this version has no setting dns.{LANE}"
+
+    def write_list(self, place: Place, names: Iterable[str]) -> None:
+        replace(place.folder / "names.txt", (f"{name}\n" for name in names))
+
+    def write_settings(self, place: Place) -> None:
+        (place.folder / "home.yaml").write_text(json.dumps(household()))  # JSON is YAML
+        (place.folder / "copdns.yaml").write_text(json.dumps(self._settings(place)))
+
+    def _settings(self, place: Place) -> dict[str, object]:
+        dns: dict[str, object] = {"listen": ["127.0.0.1"], "port": place.port}
+        if self.lane is not None:
+            dns[LANE] = self.lane
+        names = {"slug": "bench", "path": "names.txt", "category": CATEGORY}
+        return {
+            "dns": dns,
+            "web": {"listen": ["127.0.0.1"], "port": place.control},
+            "upstreams": {"servers": [f"127.0.0.1:{place.upstream}"]},
+            "rebinding": {"allow": ["127.0.0.0/8"]},
+            "lists": [{**names, "format": "domains", "match": "subtree"}],
+            "household": "home.yaml",
+            "data": "data",
+            **(self.extra or {}),
+        }
+
+    def command(self, place: Place) -> Sequence[str | Path]:
+        return [sys.executable, "-m", "copdns", "-c", place.folder / "copdns.yaml", "run"]
+
+    def reload(self, place: Place, process: int) -> None:
+        os.kill(process, signal.SIGHUP)
+
+
+def household() -> dict[str, Any]:
+    """Return the household file's content; devices are the prefixes that load.c asks from."""
+    return {
+        "household": "Bench",
+        "guest": "mia",
+        "profiles": {
+            person: {
+                "preset": preset,
+                "categories": [*categories, CATEGORY],
+                "privacy": "blocked",
+                "devices": {
+                    f"{person}-{which}": [f"127.{2 * number + which}.0.0/16"] for which in (1, 2)
+                },
+            }
+            for number, (person, (preset, categories)) in enumerate(PEOPLE.items())
+        },
+    }
+
+
+def environment() -> dict[str, str]:
+    """Return our environment without settings of a copdns."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COPDNS_")}
+
+
+def metric(place: Place, name: str) -> float:
+    """Return a number of a running copdns; raise OSError when its pages do not answer."""
+    with urlopen(f"http://127.0.0.1:{place.control}/metrics", timeout=10) as reply:
+        lines = reply.read().decode().splitlines()
+    found = [float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")]
+    return sum(found)

@@ -1,0 +1,241 @@
+"""The other servers: Debian's unbound, dnsmasq and dnsdist, and a bare echo as the limit.
+
+Each gets the same names in the form that its manual recommends for blocking, a cache, the stub
+upstream, and one thread; all else stays as it comes, but for validation of DNSSEC, which is off
+everywhere since copdns leaves it to its upstream.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where servers are, which not everyone has on PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server stands.  folder: its own.  port: of DNS; control: of anything else it has."""
+
+    folder: Path
+    port: int
+    control: int
+    upstream: int
+
+
+class Server(Protocol):
+    """What the bench needs to know of a server.
+
+    filters: False for one that only echoes: its answers are not judged.
+    main_only: its main thread alone answers, and alone may become urgent.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def filters(self) -> bool: ...
+    @property
+    def main_only(self) -> bool: ...
+
+    def missing(self) -> str:
+        """Say why it cannot run here, "" when it can."""
+
+    def write_list(self, place: Place, names: Iterable[str]) -> None:
+        """Write the list of what it blocks, or replace it."""
+
+    def write_settings(self, place: Place) -> None: ...
+
+    def command(self, place: Place) -> Sequence[str | Path]:
+        """Return what starts it, in the foreground, in its folder."""
+
+    def reload(self, place: Place, process: int) -> None:
+        """Let it take over a changed list, as its manual says."""
+
+
+def replace(path: Path, lines: Iterable[str]) -> None:
+    """Write a file beside the old one and swap them, so that nobody reads half of it."""
+    new = path.with_suffix(".new")
+    with new.open("w") as file:
+        file.writelines(lines)
+    new.replace(path)
+
+
+def program(name: str) -> str:
+    """Return a program's path, "" when it is not installed."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM}") or ""
+
+
+def _hang_up(place: Place, process: int) -> None:
+    os.kill(process, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that somebody else wrote.  line: the entry of one name in its list."""
+
+    name: str
+    line: str
+    list_file: str
+    settings_file: str
+    settings: Callable[[Place], str]
+    arguments: Sequence[str]
+    how_to_reload: Callable[[Place, int], None] = _hang_up
+    filters: bool = True
+    main_only: bool = False
+
+    def missing(self) -> str:
+        return "" if program(self.name) else f"not installed (Debian: apt install {self.name})"
+
+    def write_list(self, place: Place, names: Iterable[str]) -> None:
+        replace(place.folder / self.list_file, (self.line.format(name) for name in names))
+
+    def write_settings(self, place: Place) -> None:
+        (place.folder / self.settings_file).write_text(self.settings(place))
+
+    def command(self, place: Place) -> Sequence[str | Path]:
+        return [program(self.name), *self.arguments]
+
+    def reload(self, place: Place, process: int) -> None:
+        self.how_to_reload(place, process)
+
+
+def _unbound(place: Place) -> str:
+    return f"""
+server:
+    interface: 127.0.0.1@{place.port}
+    access-control: 127.0.0.0/8 allow
+    do-daemonize: no
+    use-syslog: no
+    username: ""
+    chroot: ""
+    pidfile: ""
+    directory: "{place.folder}"
+    num-threads: 1
+    do-not-query-localhost: no
+    module-config: "iterator"
+    msg-cache-size: 64m
+    rrset-cache-size: 128m
+    outgoing-range: 4096
+    num-queries-per-thread: 2048
+    include: "{place.folder}/zones.conf"
+forward-zone:
+    name: "."
+    forward-addr: 127.0.0.1@{place.upstream}
+remote-control:
+    control-enable: no
+"""
+
+
+def _dnsmasq(place: Place) -> str:
+    return f"""
+port={place.port}
+listen-address=127.0.0.1
+bind-interfaces
+no-resolv
+no-hosts
+user={pwd.getpwuid(os.getuid()).pw_name}
+pid-file={place.folder}/dnsmasq.pid
+server=127.0.0.1#{place.upstream}
+cache-size=10000
+dns-forward-max=4096
+servers-file={place.folder}/servers.conf
+"""
+
+
+_KEY = "setKey('MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=')"  # of a console on loopback
+
+
+def _dnsdist(place: Place) -> str:
+    """The list is read by a function, which its console calls again for a changed list.
+
+    The new rule is there before the old one goes, so that nothing slips through between them.
+    """
+    (place.folder / "console.conf").write_text(
+        f"controlSocket('127.0.0.1:{place.control}')\n{_KEY}\n"
+    )
+    return f"""
+controlSocket('127.0.0.1:{place.control}')
+{_KEY}
+setSecurityPollSuffix('')
+setACL({{'127.0.0.0/8'}})
+setLocal('127.0.0.1:{place.port}')
+newServer({{address='127.0.0.1:{place.upstream}', sockets=4}})
+getPool(''):setCache(newPacketCache(1000000))
+function readList()
+    local names = newSuffixMatchNode()
+    for line in io.lines('{place.folder}/names.txt') do names:add(newDNSName(line)) end
+    addAction(SuffixMatchNodeRule(names), RCodeAction(DNSRCode.NXDOMAIN))
+end
+readList()
+"""
+
+
+def _call_console(place: Place, process: int) -> None:
+    """Ask for it and do not wait: the console answers only when the list is read."""
+    console: list[str | Path] = [program("dnsdist"), "-C", place.folder / "console.conf"]
+    with (place.folder / "console.txt").open("w") as said:
+        asking = subprocess.Popen(
+            [*console, "-e", "readList() rmRule(0)"], stdout=said, stderr=said
+        )
+    threading.Thread(target=asking.wait).start()
+
+
+UNBOUND = Peer(
+    name="unbound",
+    line='local-zone: "{}." always_nxdomain\n',
+    list_file="zones.conf",
+    settings_file="unbound.conf",
+    settings=_unbound,
+    arguments=["-d", "-c", "unbound.conf"],
+)
+DNSMASQ = Peer(
+    name="dnsmasq",
+    line="server=/{}/\n",
+    list_file="servers.conf",
+    settings_file="dnsmasq.conf",
+    settings=_dnsmasq,
+    arguments=["--keep-in-foreground", "-C", "dnsmasq.conf"],
+)
+DNSDIST = Peer(
+    name="dnsdist",
+    line="{}\n",
+    list_file="names.txt",
+    settings_file="dnsdist.conf",
+    settings=_dnsdist,
+    arguments=["-C", "dnsdist.conf", "--supervised", "--disable-syslog"],
+    how_to_reload=_call_console,
+)
+PEERS = {peer.name: peer for peer in (UNBOUND, DNSMASQ, DNSDIST)}
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Sends back what it gets: the limit that the kernel sets."""
+
+    path: Path
+    name: str = "echo"
+    filters: bool = False
+    main_only: bool = True
+
+    def missing(self) -> str:
+        return ""
+
+    def write_list(self, place: Place, names: Iterable[str]) -> None:
+        """It has none."""
+
+    def write_settings(self, place: Place) -> None:
+        """It has none."""
+
+    def command(self, place: Place) -> Sequence[str | Path]:
+        return [self.path, str(place.port)]
+
+    def reload(self, place: Place, process: int) -> None:
+        """There is nothing to take over."""

@@ -1,0 +1,132 @@
+"""Servers that run side by side for one bench, and the stub upstream behind them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import names
+from tests.bench.build import BenchError, Programs
+from tests.bench.load import Generator, Load, kind, wait_until
+from tests.bench.machine import MORE_URGENT, Machine, start, threads, urgent
+from tests.bench.names import Workload
+from tests.bench.ours import environment
+from tests.bench.peers import Place, Server
+from tests.running import free_port
+
+LOADED = 300.0  # seconds for a server to read its list
+ENDED = 20.0  # seconds for a server to stop
+
+
+@dataclass
+class Running:
+    """A server that answers.  first_start: seconds from its exec to its first block."""
+
+    server: Server
+    place: Place
+    process: subprocess.Popen[str]
+    first_start: float
+    unseen: int = 0  # how many never-seen names it was asked
+
+
+class Stage:
+    """Starts servers on one core, questions on the other; all of it ends with `close`."""
+
+    def __init__(self, machine: Machine, programs: Programs, folder: Path, count: int) -> None:
+        """count: of names in every server's list."""
+        self.machine = machine
+        self.generator = Generator(programs.load, machine)
+        self.count = count
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self._programs = programs
+        self._stack = ExitStack()
+        self.workload: Workload = names.write_workload(folder, count)
+        self.upstream = free_port()
+        command: list[str | Path] = [programs.upstream, str(self.upstream)]
+        self._upstream = self._own(start(command, machine.load))
+        self.running: dict[str, Running] = {}
+        self._listed: list[str] = []
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def listed(self) -> list[str]:
+        """Return the names of the list; they are made once."""
+        if not self._listed:
+            self._listed = list(names.listed(self.count))
+        return self._listed
+
+    def start(self, server: Server) -> Running:
+        """Start a server for the first time, with a folder of its own."""
+        folder = self.folder / server.name
+        folder.mkdir(parents=True)
+        place = Place(folder, free_port(), free_port(), self.upstream)
+        server.write_list(place, self.listed())
+        server.write_settings(place)
+        process, seconds = self._begin(server, place)
+        self.running[server.name] = Running(server, place, process, seconds)
+        return self.running[server.name]
+
+    def start_again(self, running: Running) -> float:
+        """Stop a server and start it; return the seconds from its exec to its first block."""
+        end(running.process)
+        running.process, seconds = self._begin(running.server, running.place)
+        running.unseen = 0
+        return seconds
+
+    def _begin(self, server: Server, place: Place) -> tuple[subprocess.Popen[str], float]:
+        command = server.command(place)
+        with (place.folder / "said.txt").open("a") as said:
+            process = self._own(
+                start(command, self.machine.server, 0, place.folder, environment(), said)
+            )
+        seconds = wait_until(lambda: self._answers(server, place), LOADED, process)
+        if seconds is None:
+            said_last = (place.folder / "said.txt").read_text()[-500:]
+            raise BenchError(f"{server.name} did not start; it said:\n{said_last}")
+        return process, seconds
+
+    def _answers(self, server: Server, place: Place) -> bool:
+        return kind(place.port, self.workload.blocked) == "blocked"
+
+    def _own(self, process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+        self._stack.callback(end, process)
+        return process
+
+    def ask(self, running: Running, *options: str | Path) -> Load:
+        """Put load on a server, with real-time priority for all who take part."""
+        with self._urgent(running):
+            return self.generator.run(running.place.port, *self.judged(running), *options)
+
+    def judged(self, running: Running) -> list[str]:
+        return [] if running.server.filters else ["-a"]
+
+    @contextmanager
+    def _urgent(self, running: Running) -> Iterator[None]:
+        if not self.machine.real_time:
+            yield
+            return
+        process = running.process.pid
+        chosen: Iterable[int] = [process]
+        if not running.server.main_only:
+            chosen = threads(process)
+        with (
+            urgent([self._upstream.pid], MORE_URGENT),
+            urgent(chosen),
+        ):
+            yield
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Stop a process in good order, or else without."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(ENDED)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
