@@ -21,7 +21,7 @@ from aiohttp import web
 
 from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
-from copdns.answer import Moment, Resolver
+from copdns.answer import Moment
 from copdns.cache import Cache
 from copdns.codes import appeal_code
 from copdns.config import AUTO, SYSTEM, Settings
@@ -35,6 +35,7 @@ from copdns.metrics import Counters, registry
 from copdns.model import Household
 from copdns.notify import ServiceManager, service_manager
 from copdns.recent import Recent
+from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.seed import seeded_household
 from copdns.server.tcp import TcpLimits, TcpServer
@@ -109,7 +110,7 @@ class App:
             attempt=self.settings.upstreams.attempt,
         )
         self._recorder = Recorder(self._counters, self._recent, self._log)
-        self._resolver = Resolver(
+        self._resolver = AttentiveResolver(
             await self._build(None),
             self._upstreams,
             self._new_cache(),
@@ -117,6 +118,8 @@ class App:
             self._clock,
             self._rebinding(),
         )
+        self._recognition = Recognition(self._loop, self._resolver)
+        self._recognise()
         self._gauges()
         self._log.start()
         try:
@@ -157,6 +160,7 @@ class App:
             listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        self._recognition.close()
         self._upstreams.close()
         self._recorder.pass_on(time.time())
         await asyncio.to_thread(self._log.stop)
@@ -181,6 +185,9 @@ class App:
         gc.freeze()
         await self._use_upstreams(households)
         return live
+
+    def _recognise(self) -> None:
+        self._recognition.start(neighbours=self.settings.identity.neighbours == AUTO)
 
     async def _households(self) -> Sequence[Household]:
         ids = await self._store.households()
@@ -328,7 +335,7 @@ class App:
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
             async with self._changing:
-                self._resolver.live = await self._build(self._resolver.live)
+                self._recognition.take_over(await self._build(self._resolver.live))
                 self._behind = False
 
     async def _follow_machine(self) -> None:
@@ -381,7 +388,8 @@ class App:
             raise
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
-        self._resolver.live = live
+        self._recognition.take_over(live)
+        self._recognise()
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()
         self._believe()

@@ -37,6 +37,8 @@ _BUFFER = 1 << 20  # octets the kernel holds for us while the loop is busy
 _DRAIN = 256  # datagrams a wake-up
 _TRIES = 3  # to read the table between two floods of changes
 
+Connect = Callable[[int], socket.socket]
+
 REMEDY = (
     "devices are known by their addresses alone; let copdns use AF_NETLINK sockets and the "
     "network of the host, or set identity.neighbours to off"
@@ -104,7 +106,7 @@ class Neighbours:
         self,
         loop: asyncio.AbstractEventLoop,
         changed: Callable[[], None],
-        connect: Callable[[int], socket.socket] = netlink,
+        connect: Connect = netlink,
     ) -> None:
         """changed: is called after each change of the table.
 

@@ -92,6 +92,8 @@ class Reply(NamedTuple):
 class Home:
     """One household behind a Resolver.  structured: its devices send option 26."""
 
+    resolver_type = Resolver
+
     def __init__(
         self,
         house: Household | None = None,
@@ -114,7 +116,7 @@ class Home:
         self.timing = dict(timing or {})
         self._lists = lists or library()
         self.recorder = Listening(self.counters, self.recent, self.log)  # type: ignore[arg-type]
-        self.resolver = Resolver(
+        self.resolver = self.resolver_type(
             self._live(None),
             self.upstream,  # type: ignore[arg-type]
             Cache(),

@@ -182,9 +182,12 @@ def _ear(path: Path) -> socket.socket:
 
 
 @contextmanager
-def upstream() -> Iterator[int]:
-    """Answer every question for an A record with 192.0.2.1, all else with nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+def upstream(made: socket.socket | None = None) -> Iterator[int]:
+    """Answer every question for an A record with 192.0.2.1, all else with nothing.
+
+    made: the socket to answer at, such as one of another network.
+    """
+    with made or socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=_answer, args=[sock])
         thread.start()

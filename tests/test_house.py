@@ -23,7 +23,7 @@ ROOMS = (
     ("app",),
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
-        *("notify", "unpack", "updates", "neighbours"),
+        *("notify", "unpack", "updates", "neighbours", "recognition"),
     ),
     ("store",),
     ("metrics", "recent", "library", "resources", "codes", "copies"),

@@ -1,0 +1,118 @@
+"""Recognise devices: keep what is seen of the network at hand, and look again when in doubt.
+
+A query from an address that nobody named may come from a device that is known by its MAC address
+and just gave itself a new IPv6 address.  So the kernel is asked before the answer, once for each
+such address and some seconds.  When the kernel has not spoken with that address either, the
+client is told to ask by TCP (a truncated answer, RFC 2181 section 9): sending that makes the
+kernel find out who is there (RFC 4861 section 7.2), and the question comes back at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from copdns.answer import Moment, Resolver, Send
+from copdns.errors import WireError
+from copdns.live import Live, Sightings
+from copdns.model import Asker
+from copdns.neighbours import Connect, Look, Neighbours, netlink
+from copdns.wire import plain_reply, read_query
+
+LOOKS = 200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses
+_ADDRESSES = 4096  # that were looked for
+_TRUNCATED = 0x02  # in the third octet of a message
+
+# Seconds until an address is looked for again, by what was found.
+_SILENT = 10.0  # it was told to come by TCP
+_NEVER_SEEN = 600.0  # it came by TCP, and has no MAC address all the same (a tunnel)
+_BEYOND = 60.0
+
+
+class AttentiveResolver(Resolver):
+    """A Resolver that answers only when it is known who asks, or sure that nobody knows."""
+
+    # Tells whether a client may be answered as what it seems to be; set by `Recognition`.
+    meets: Callable[[Asker, Moment], bool] = staticmethod(lambda _asker, _moment: True)
+
+    def answer(
+        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
+    ) -> bytes | None:
+        if not self._live.who(asker).sure and not self.meets(asker, moment):
+            reply = by_tcp(message)
+            if reply is not None:
+                return reply
+        return super().answer(message, asker, moment, send, to)
+
+
+def by_tcp(message: bytes) -> bytes | None:
+    """Return the answer that says "ask by TCP"; None for what is no plain query."""
+    try:
+        reply = bytearray(plain_reply(message[:2], read_query(message), 0))
+    except WireError:
+        return None
+    reply[2] |= _TRUNCATED
+    return bytes(reply)
+
+
+class Recognition:
+    """What is seen of the network, and the live state that is dressed with it."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolver: AttentiveResolver,
+        connect: Connect = netlink,
+    ) -> None:
+        self._resolver = resolver
+        self._neighbours = Neighbours(loop, self._see, connect)
+        self._sightings = Sightings()
+        # Until when an address need not be looked for, when it asks by UDP, or by another way.
+        self._looked: dict[tuple[str, bool], float] = {}
+        self._second, self._looks = 0, 0
+        resolver.meets = self.meets
+
+    def start(self, *, neighbours: bool) -> None:
+        """Begin to look, or look in another way."""
+        self._neighbours.close()
+        if neighbours:
+            self._neighbours.open()
+        self._see()
+
+    def close(self) -> None:
+        self._neighbours.close()
+
+    def take_over(self, live: Live) -> None:
+        """Put a new live state in force, with what is seen now."""
+        self._resolver.live = live.with_sightings(self._sightings)
+
+    def _see(self) -> None:
+        seen = Sightings(self._neighbours.table, self._sightings.leases)
+        if seen != self._sightings:
+            self._sightings = seen
+            self.take_over(self._resolver.live)
+
+    def meets(self, asker: Asker, moment: Moment) -> bool:
+        """Look for a client that nobody named; False: it should come again by TCP."""
+        address, now = asker.address, moment.mono
+        by_udp = asker.transport == "udp"
+        if now < self._looked.get((address, by_udp), 0.0) or not self._may_look(now):
+            return True
+        look = self._neighbours.look(address)
+        if look is Look.KNOWN:
+            return True
+        if len(self._looked) >= _ADDRESSES:
+            self._looked.clear()
+        if look is Look.SILENT and by_udp:
+            self._looked[address, True] = now + _SILENT
+            return False
+        until = now + (_NEVER_SEEN if look is Look.SILENT else _BEYOND)
+        self._looked[address, True] = self._looked[address, False] = until
+        return True
+
+    def _may_look(self, now: float) -> bool:
+        if int(now) != self._second:
+            self._second, self._looks = int(now), 0
+        self._looks += 1
+        return self._looks <= LOOKS

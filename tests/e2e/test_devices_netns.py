@@ -1,0 +1,85 @@
+"""One tablet in a network of its own: whatever address it has, it is Mia's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.network import BOX4, BOX6, Network, network
+from tests.running import Program, running, upstream
+
+TABLET, STRANGE = "02:00:00:00:00:08", "02:00:00:00:00:99"
+HOUSEHOLD = f"""
+household: Example family
+profiles:
+  mia: {{name: Mia, band: 7-9, block: [games.example], devices: {{tablet: {{macs: [{TABLET}]}}}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The program on the box, and the tablet that asks."""
+
+    network: Network
+    program: Program
+
+    def is_mia(self, server: str, *options: str) -> bool:
+        """Ask for a name that is blocked for Mia and open for guests; tell whose rules held."""
+        said = self.network.dig("games.example", server, self.program.port, *options)
+        assert "status: NOERROR" in said, said
+        blocked, open_ = "EDE: 17" in said, "192.0.2.1" in said
+        assert blocked != open_, said
+        return blocked
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    household = tmp_path / "family.yaml"
+    household.write_text(HOUSEHOLD)
+    with ExitStack() as stack:
+        made = stack.enter_context(network(TABLET))
+        port = stack.enter_context(upstream(made.datagrams()))
+        made.give("192.168.77.20/24")
+        made.give("fd00:77::20/64")
+        settings = {
+            "dns": {"listen": ["127.0.0.1", BOX4, BOX6]},
+            "web": {"listen": ["127.0.0.1"]},
+            "sources": {"use": "none"},
+            "household": str(household),
+        }
+        program = stack.enter_context(
+            running(tmp_path, settings, under=made.prefix(made.box), upstreams=[port])
+        )
+        yield Home(made, program)
+
+
+def test_a_tablet_is_mias_at_every_address(home: Home) -> None:
+    assert home.is_mia(BOX4)
+    assert home.is_mia(BOX6)
+    home.network.give("192.168.77.51/24", instead_of="192.168.77.20/24")  # DHCP gives another one
+    assert home.is_mia(BOX4)
+    for day in range(3):  # a new privacy address (RFC 8981), and the old one goes
+        before = f"fd00:77::{day + 0x20:x}/64"
+        home.network.give(f"fd00:77::{day + 0x21:x}/64", instead_of=before)
+        assert home.is_mia(BOX6)
+
+
+def test_the_first_question_from_a_new_address_is_the_tablets(home: Home) -> None:
+    """The tablet knows the box already, so that no neighbour discovery goes before."""
+    assert home.is_mia(BOX6)
+    home.network.give("fd00:77::99/64", instead_of="fd00:77::20/64")
+    answer = home.network.dig("games.example", BOX6, home.program.port, "+ignore")
+    assert "192.0.2.1" not in answer
+    assert " tc" in answer  # it is asked to come by TCP, and then it is known
+    assert home.is_mia(BOX6, "+notcp")
+
+
+def test_another_card_is_a_guest(home: Home) -> None:
+    assert home.is_mia(BOX4)
+    home.network.card(STRANGE, "192.168.77.20/24", "fd00:77::20/64")  # at the very same addresses
+    assert not home.is_mia(BOX4)
+    assert not home.is_mia(BOX6)
