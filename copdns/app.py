@@ -335,7 +335,7 @@ class App:
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
             async with self._changing:
-                self._recognition.take_over(await self._build(self._resolver.live))
+                self._resolver.live = await self._build(self._resolver.live)
                 self._behind = False
 
     async def _follow_machine(self) -> None:
@@ -388,7 +388,7 @@ class App:
             raise
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
-        self._recognition.take_over(live)
+        self._resolver.live = live
         self._recognise()
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()

@@ -30,11 +30,24 @@ _NEVER_SEEN = 600.0  # it came by TCP, and has no MAC address all the same (a tu
 _BEYOND = 60.0
 
 
+_IN_FORCE: property = vars(Resolver)["live"]
+
+
 class AttentiveResolver(Resolver):
     """A Resolver that answers only when it is known who asks, or sure that nobody knows."""
 
-    # Tells whether a client may be answered as what it seems to be; set by `Recognition`.
+    # Both are set by `Recognition`.  meets: tells whether a client may be answered as what it
+    # seems to be.  dressed: gives a live state together with what is seen of the network now.
     meets: Callable[[Asker, Moment], bool] = staticmethod(lambda _asker, _moment: True)
+    dressed: Callable[[Live], Live] = staticmethod(lambda live: live)
+
+    @property
+    def live(self) -> Live:
+        return self._live
+
+    @live.setter
+    def live(self, live: Live) -> None:
+        _IN_FORCE.__set__(self, self.dressed(live))
 
     def answer(
         self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
@@ -71,7 +84,7 @@ class Recognition:
         # Until when an address need not be looked for, when it asks by UDP, or by another way.
         self._looked: dict[tuple[str, bool], float] = {}
         self._second, self._looks = 0, 0
-        resolver.meets = self.meets
+        resolver.meets, resolver.dressed = self.meets, self.dressed
 
     def start(self, *, neighbours: bool) -> None:
         """Begin to look, or look in another way."""
@@ -83,15 +96,15 @@ class Recognition:
     def close(self) -> None:
         self._neighbours.close()
 
-    def take_over(self, live: Live) -> None:
-        """Put a new live state in force, with what is seen now."""
-        self._resolver.live = live.with_sightings(self._sightings)
+    def dressed(self, live: Live) -> Live:
+        """Return a live state, whoever built it and when, together with what is seen now."""
+        return live.with_sightings(self._sightings)
 
     def _see(self) -> None:
         seen = Sightings(self._neighbours.table, self._sightings.leases)
         if seen != self._sightings:
             self._sightings = seen
-            self.take_over(self._resolver.live)
+            self._resolver.live = self._resolver.live  # dressed anew
 
     def meets(self, asker: Asker, moment: Moment) -> bool:
         """Look for a client that nobody named; False: it should come again by TCP."""

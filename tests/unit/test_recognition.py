@@ -35,10 +35,6 @@ class Recognising(Home):
         self.recognition = Recognition(loop, self.resolver, kernel.connect)
         self.recognition.start(neighbours=True)
 
-    def change(self, house: Household | None = None, **_timing: object) -> None:
-        self.house = house or self.house
-        self.recognition.take_over(self._live(self.resolver.live))
-
     def whose(self, address: str, transport: str = "udp") -> str:
         """Ask for what is blocked for Mia: "mia", "guest", or "tcp" for "ask by TCP"."""
         wire = dns.message.make_query("games.example", "A", use_edns=0).to_wire()
