@@ -28,8 +28,9 @@ from copdns.config import AUTO, SYSTEM, Settings
 from copdns.errors import CopdnsError, ListenError
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
-from copdns.library import load_library
+from copdns.library import own_files
 from copdns.lists.catalogue import Library
+from copdns.lists.source import ListSource
 from copdns.live import Defaults, Live, build
 from copdns.metrics import Counters, registry
 from copdns.model import Household
@@ -40,6 +41,7 @@ from copdns.record import Recorder
 from copdns.seed import seeded_household
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
+from copdns.shelving import Shelf, Shelved
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from copdns.store.watch import Watcher
@@ -53,6 +55,7 @@ FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and res
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
 REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
@@ -87,6 +90,8 @@ class App:
         # Who builds a snapshot of what is stored also swaps it in, before another one is built.
         self._changing = asyncio.Lock()
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
+        self._shelf = Shelf(self._folder)
+        self._fetched: tuple[ListSource, ...] = ()  # lists of other people that are here
         self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
@@ -98,7 +103,7 @@ class App:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
-        self._library = await asyncio.to_thread(load_library, self.settings.lists)
+        self._shelved = await self._lists_at_hand()
         await seeded_household(self._store, self.settings, self._library, int(time.time()))
         self._counters = Counters()
         self._log = QueryLog(self._folder)
@@ -138,6 +143,7 @@ class App:
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
+                tasks.create_task(self._catch_up()),
                 tasks.create_task(self._feed_watchdog()),
             ]
             self._loop.add_signal_handler(
@@ -172,6 +178,22 @@ class App:
         return Moment(time.time(), self._loop.time())
 
     # --- what is in force ---
+
+    @property
+    def _library(self) -> Library:
+        return self._shelved.library
+
+    def _sources(self, settings: Settings) -> tuple[ListSource, ...]:
+        """Return the lists that are to be in force, besides those that ship."""
+        return (*own_files(settings.lists), *self._fetched)
+
+    async def _lists_at_hand(self) -> Shelved:
+        shelved = await asyncio.to_thread(self._shelf.at_hand, self._sources(self.settings))
+        for each in shelved.trouble:
+            log.warning("an index of lists is not used", error=each)
+        if not shelved.current:
+            log.warning(STILL_COMPILING)
+        return shelved
 
     async def _build(self, before: Live | None) -> Live:
         """Return the snapshot for what is stored now."""
@@ -286,7 +308,7 @@ class App:
         chosen = self.settings.web
         hosts = OWN_HOSTS | frozenset(chosen.hosts)
         numbers = registry(self._counters, lambda: self._recorder.pass_on(time.time()))
-        app = application(numbers, self._missing, hosts)
+        app = application(numbers, self._missing, hosts, self._warnings)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         for address in await asyncio.to_thread(listen_addresses, chosen.listen):
@@ -313,18 +335,26 @@ class App:
             missing.append(REPLACED)
         return tuple(missing)
 
+    def _warnings(self) -> tuple[str, ...]:
+        """Return what is not as it should be, though queries are answered."""
+        return () if self._shelved.current else (STILL_COMPILING,)
+
     # --- following changes ---
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-        """Do something again and again; trouble is told, and answering goes on."""
+        """Do something again and again."""
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await work()
-            except CopdnsError as error:
-                log.warning("a change could not be followed", error=str(error))
-            except Exception:  # noqa: BLE001 - a bug in here must not end the answering
-                log.error("a bug beside the answering", traceback=traceback.format_exc())
+            await self._beside(work)
+
+    async def _beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something beside the answering; trouble is told, and answering goes on."""
+        try:
+            await work()
+        except CopdnsError as error:
+            log.warning("a change could not be followed", error=str(error))
+        except Exception:  # noqa: BLE001 - a bug in here must not end the answering
+            log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
         if not self._replaced and await asyncio.to_thread(self._watcher.is_replaced):
@@ -360,29 +390,61 @@ class App:
             self._manager.alive()
             await asyncio.sleep(self._manager.watchdog / 3)
 
+    async def _catch_up(self) -> None:
+        """Compile lists that were not at the start, and try again when that fails."""
+        while not self._shelved.current:
+            await self._beside(lambda: self.relist(self._fetched))
+            if not self._shelved.current:
+                await asyncio.sleep(HOUSEKEEPING)
+
+    async def relist(self, fetched: Sequence[ListSource]) -> None:
+        """Put the lists in force as they are on disk now; raise ListError, changing nothing.
+
+        fetched: those of other people.
+        """
+        async with self._reloading:
+            self._fetched = tuple(fetched)
+            shelved = await self._shelf.compiled(self._sources(self.settings), self._shelved)
+            if shelved is self._shelved:
+                return
+            async with self._changing:
+                before, self._shelved = self._shelved, shelved
+                try:
+                    self._resolver.live = await self._build(self._resolver.live)
+                except Exception:
+                    self._shelved = before
+                    raise
+            await self._tell_lists()
+
+    async def _tell_lists(self) -> None:
+        await asyncio.to_thread(self._shelf.clear, self._shelved.key)
+        infos = self._library.index.infos
+        log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
+
     async def _reload(self) -> None:
         """Take over changed settings and lists; a mistake in them changes nothing."""
         async with self._reloading:
             self._manager.reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                library = await asyncio.to_thread(load_library, settings.lists)
+                shelved = await self._shelf.compiled(self._sources(settings), self._shelved)
                 async with self._changing:
-                    await self._take_over(settings, library)
+                    await self._take_over(settings, shelved)
+                await self._tell_lists()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 log.error("the settings were not reloaded", traceback=traceback.format_exc())
             self._manager.ready(f"answering on {', '.join(self._listeners)}")
 
-    async def _take_over(self, settings: Settings, library: Library) -> None:
-        before, old_library = self.settings, self._library
-        self.settings, self._library = settings, library
+    async def _take_over(self, settings: Settings, shelved: Shelved) -> None:
+        before, old = self.settings, self._shelved
+        self.settings, self._shelved = settings, shelved
         try:
             live = await self._build(self._resolver.live)
             await self._listen()
         except Exception:
-            self.settings, self._library = before, old_library
+            self.settings, self._shelved = before, old
             self._believe()
             await self._use_upstreams(list(self._resolver.live.households.values()))
             raise

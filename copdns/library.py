@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from stat import S_ISREG
@@ -21,12 +21,16 @@ from copdns.resources import folder
 MAX_LIST = 256 << 20  # octets of a list file: more is a mistake, or an attack on memory
 
 
-def load_library(lists: Sequence[ListFile]) -> Library:
-    """Return all that names are judged by; a user's list that cannot be read says so in it."""
-    return library(_bundled, [_source(each) for each in lists])
+def load_library(sources: Sequence[ListSource]) -> Library:
+    """Return all that names are judged by, with its index in memory: for small lists.
+
+    A list that cannot be read says so in its status.
+    """
+    return library(bundled_text, sources, text_of)
 
 
-def _bundled(file: str) -> str:
+def bundled_text(file: str) -> str:
+    """Return a file below `blocklists/`; raise ListError."""
     path = folder("blocklists") / file
     try:
         return path.read_text(encoding="utf-8")
@@ -34,27 +38,26 @@ def _bundled(file: str) -> str:
         raise ListError(f"{path}: {error.strerror}; install copdns again") from error
 
 
-def _source(chosen: ListFile) -> ListSource:
-    text, error = "", ""
-    path = Path(chosen.path)
+def own_files(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
+    """Return the user's own lists, unread."""
+    return tuple(
+        ListSource(each.slug, each.category, each.format, each.match, path=each.path)
+        for each in lists
+    )
+
+
+def text_of(source: ListSource) -> str:
+    """Return the text of a list on disk; raise ListError."""
+    path = Path(source.path)
     try:
         status = path.stat()
         if not S_ISREG(status.st_mode):  # a pipe or a device might never end
-            error = f"{path}: a folder, pipe or device, where a file is needed"
-        elif status.st_size > MAX_LIST:
-            error = f"{path}: larger than {MAX_LIST >> 20} MiB"
-        else:
-            text = path.read_text(encoding="utf-8", errors="replace")
+            raise ListError(f"{path}: a folder, pipe or device, where a file is needed")
+        if status.st_size > MAX_LIST:
+            raise ListError(f"{path}: larger than {MAX_LIST >> 20} MiB")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError as failure:
-        error = f"{path}: {failure.strerror}"
-    return ListSource(
-        slug=chosen.slug,
-        category=chosen.category,
-        format=chosen.format,
-        match=chosen.match,
-        text=text,
-        error=error,
-    )
+        raise ListError(f"{path}: {failure.strerror}") from failure
 
 
 @cache

@@ -24,14 +24,16 @@ ROOMS = (
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
         *("notify", "unpack", "updates", "neighbours", "recognition"),
+        *("compiling", "shelving"),
     ),
     ("store",),
-    ("metrics", "recent", "library", "resources", "codes", "copies"),
+    ("metrics", "recent", "library", "resources", "codes", "copies", "indexfile"),
 )
 PURE = len(ROOMS)
 
 WAITS_OR_ASKS_THE_MACHINE = {
-    *("aiohttp", "asyncio", "concurrent", "http", "selectors", "socket", "urllib.request", "uvloop"),
+    *("aiohttp", "asyncio", "concurrent", "http", "selectors", "socket"),
+    *("urllib.request", "uvloop"),
     *("fcntl", "glob", "os", "pyroute2", "select", "shutil", "signal", "sys", "tempfile"),
     *("multiprocessing", "subprocess", "threading"),
     *("logging", "structlog", "sqlite3", "sqlite_utils"),

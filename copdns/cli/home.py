@@ -21,11 +21,12 @@ from copdns.config import Settings
 from copdns.errors import HouseholdError
 from copdns.household_check import Known, no_such
 from copdns.household_file import parse
-from copdns.library import known, load_library
+from copdns.library import known, own_files
 from copdns.lists.catalogue import Library
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
+from copdns.shelving import Shelf
 from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
 
@@ -49,7 +50,7 @@ class Home:
 
     @cached_property
     def library(self) -> Library:
-        return load_library(self.settings.lists)
+        return Shelf(self.folder).read(own_files(self.settings.lists))
 
     @cached_property
     def known(self) -> Known:

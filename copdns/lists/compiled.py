@@ -50,13 +50,9 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a file holds.
-
-    key: what the index was made from (`shelving.py`).  made_at: seconds since the epoch.
-    """
+    """What a file holds.  key: what the index was made from (`shelving.py`)."""
 
     key: str
-    made_at: int
     index: MappedIndex
     statuses: tuple[ListStatus, ...]
 
@@ -66,14 +62,13 @@ def padded(size: int) -> int:
     return -(-size // 8) * 8
 
 
-def pack(merged: Merged, key: str, made_at: int) -> Iterator[bytes]:
+def pack(merged: Merged, key: str) -> Iterator[bytes]:
     """Give the content of a file, part by part."""
     keys = trie.build(merged.keys)
     numbers = _numbers(merged, keys)
     head = json.dumps(
         {
             "key": key,
-            "made_at": made_at,
             "form": trie.form(),
             "code": numbers.typecode,
             "lists": [asdict(each) for each in merged.statuses],
@@ -152,7 +147,7 @@ def _read(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> Com
         keys,
         numbers.cast(head["code"]),
     )
-    return Compiled(head["key"], head["made_at"], index, statuses)
+    return Compiled(head["key"], index, statuses)
 
 
 def _status(found: Mapping[str, Any]) -> ListStatus:

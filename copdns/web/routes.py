@@ -19,6 +19,7 @@ class Parts(NamedTuple):
 
     registry: CollectorRegistry
     readiness: Readiness
+    warnings: Readiness
     hosts: frozenset[str]
 
 
@@ -26,15 +27,19 @@ _PARTS = web.AppKey("parts", Parts)
 
 
 def application(
-    registry: CollectorRegistry, readiness: Readiness, hosts: frozenset[str]
+    registry: CollectorRegistry,
+    readiness: Readiness,
+    hosts: frozenset[str],
+    warnings: Readiness = tuple,
 ) -> web.Application:
     """Return the web application.
 
     readiness: tells what is missing; nothing: ready.  hosts: names, besides addresses, under
-    which it may be reached.
+    which it may be reached.  warnings: tells what is not as it should be, though queries are
+    answered.
     """
     app = web.Application(middlewares=[_safe_headers, _known_host])
-    app[_PARTS] = Parts(registry, readiness, hosts)
+    app[_PARTS] = Parts(registry, readiness, warnings, hosts)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
@@ -47,11 +52,14 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Queries are answered under the household's policy; otherwise what is missing."""
-    missing = request.app[_PARTS].readiness()
-    if missing:
-        return web.Response(status=503, text="".join(f"{each}\n" for each in missing))
-    return web.Response(text="ready\n")
+    """Queries are answered under the household's policy; otherwise what is missing.
+
+    What is not as it should be stands below, in either case.
+    """
+    parts = request.app[_PARTS]
+    missing, warnings = parts.readiness(), parts.warnings()
+    text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
+    return web.Response(status=503 if missing else 200, text=text)
 
 
 async def metrics(request: web.Request) -> web.Response:

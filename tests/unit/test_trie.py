@@ -42,7 +42,7 @@ def draft(number: int, lines: Iterable[str], kind: ListKind = ListKind.CATEGORY)
 
 
 def through_a_file(drafts: list[Draft]) -> Index:
-    return unpack(memoryview(b"".join(pack(merge(drafts), "key", 0)))).index
+    return unpack(memoryview(b"".join(pack(merge(drafts), "key")))).index
 
 
 def index(*lists: list[str]) -> Index:
@@ -124,7 +124,7 @@ def test_what_is_compiled_is_what_was_shelved(
     shelved, statuses = shelve([*groups, *drafts])
     assert isinstance(shelved, DictIndex)
     merged = merge(groups, drafts)
-    compiled = unpack(memoryview(b"".join(pack(merged, "key", 0))))
+    compiled = unpack(memoryview(b"".join(pack(merged, "key"))))
     assert compiled.statuses == statuses
     assert compiled.index.infos == shelved.infos
     assert compiled.index.openings == shelved.openings

@@ -1,0 +1,251 @@
+"""Have the lists at hand: compiled in `<data>/lists/index`, or small enough to read at once.
+
+An index has a key over all that it was made from, so what was compiled once is only mapped at the
+next start.  There is one compile at a time, and one process that writes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import json
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from copdns import __version__, indexfile
+from copdns.compiling import Job, memory_for
+from copdns.errors import ListError
+from copdns.library import bundled_text, load_library, text_of
+from copdns.lists import trie
+from copdns.lists.catalogue import Library, assembled, files
+from copdns.lists.compiled import FORMAT, Compiled, pack, unpack
+from copdns.lists.drafts import added, bundled
+from copdns.lists.index import ListKind
+from copdns.lists.merge import merge
+from copdns.lists.source import ListSource
+from copdns.resources import folder
+
+SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
+PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A library at hand.
+
+    key: of the lists that were asked for.  current: it holds them; otherwise those of before, or
+    only those that ship.  trouble: files that could not be used, and why.
+    """
+
+    library: Library
+    key: str
+    current: bool = True
+    trouble: tuple[str, ...] = ()
+
+
+class Shelf:
+    """The compiled indexes of one installation.  data: its folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / "lists" / "index"
+
+    def at_hand(self, sources: Sequence[ListSource]) -> Shelved:
+        """Return what there is, at once; raise ConfigError or ListError for a bundled file."""
+        key = key_of(sources)
+        trouble: list[str] = []
+        library = self._ready(key, sources, trouble)
+        if library is not None:
+            return Shelved(library, key, trouble=tuple(trouble))
+        older = self._older(sources, trouble)
+        return Shelved(older or load_library(()), key, current=False, trouble=tuple(trouble))
+
+    async def compiled(
+        self, sources: Sequence[ListSource], before: Shelved | None = None
+    ) -> Shelved:
+        """Return the library of these lists, compiled by another process where that takes long.
+
+        before: what is in force, returned itself when nothing changed.  Raises ListError when it
+        cannot be done; what was there stays.
+        """
+        trouble: list[str] = []
+        key = await asyncio.to_thread(key_of, sources)
+        if before is not None and before.current and before.key == key:
+            return before
+        library = await asyncio.to_thread(self._ready, key, sources, trouble)
+        if library is None:
+            await asyncio.to_thread(self._make_folder)
+            await _compile(Job(str(self._path(key)), key, tuple(sources), _memory(sources)))
+            found = await asyncio.to_thread(indexfile.read, self._path(key))
+            library = await asyncio.to_thread(_library, found, sources)
+        return Shelved(library, key, trouble=tuple(trouble))
+
+    def read(self, sources: Sequence[ListSource]) -> Library:
+        """Return the library of these lists for a command: nothing is written, however long it
+        takes."""
+        key = key_of(sources)
+        return self._ready(key, sources, []) or _read_here(key, sources)
+
+    def clear(self, key: str) -> None:
+        """Remove every index but one; those that are mapped stay readable until they are not."""
+        with suppress(OSError):  # what cannot be removed now is at the next time
+            for path in (*self._paths(), *self.folder.glob(f"*{indexfile.UNFINISHED}")):
+                if path != self._path(key):
+                    path.unlink(missing_ok=True)
+
+    def _ready(self, key: str, sources: Sequence[ListSource], trouble: list[str]) -> Library | None:
+        """Return the library of these lists if that takes no time, or None."""
+        path = self._path(key)
+        if path.exists():
+            try:
+                return _library(indexfile.read(path), sources)
+            except ListError as error:
+                trouble.append(str(error))
+        return load_library(sources) if _octets(sources) <= SMALL else None
+
+    def _older(self, sources: Sequence[ListSource], trouble: list[str]) -> Library | None:
+        """Return the library of the newest index of other lists that can be used, or None."""
+        for path in self._paths():
+            try:
+                library = _library(indexfile.read(path), sources)
+            except ListError as error:
+                trouble.append(str(error))
+                continue
+            if _has_all_groups(library):
+                return library
+        return None
+
+    def _paths(self) -> list[Path]:
+        """Return the files that are there, the newest first."""
+        try:
+            found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob(_ANY)]
+        except OSError:
+            return []
+        return [path for _, path in sorted(found, reverse=True)]
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}{indexfile.SUFFIX}"
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ListError(f"{self.folder}: {error.strerror}") from error
+
+
+_ANY = f"*{indexfile.SUFFIX}"
+
+
+def _library(found: Compiled, sources: Iterable[ListSource]) -> Library:
+    return assembled(files(bundled_text), sources, found.index, found.statuses)
+
+
+def _has_all_groups(library: Library) -> bool:
+    """Tell whether nothing is protected today that an older index does not know, or otherwise."""
+    infos = library.index.infos
+    groups = {info.subject for info in infos if info.kind is ListKind.PROTECTED}
+    return groups == library.protected.keys()
+
+
+def _read_here(key: str, sources: Sequence[ListSource]) -> Library:
+    found = files(bundled_text)
+    with _without_collector():
+        merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
+        octets = b"".join(pack(merged, key))
+    return _library(unpack(memoryview(octets)), sources)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let nothing be looked for among millions of names, which go in no circles."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+# --- what an index is made from ---
+
+
+def key_of(sources: Iterable[ListSource]) -> str:
+    """Return a text that differs once anything does that an index is made from."""
+    parts = [
+        *(FORMAT, __version__, trie.form()),
+        *_marks(Path(__file__).with_name("lists"), "*.py"),
+        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(folder("blocklists"))),
+        *((asdict(replace(each, fetched_at=0)), _mark(Path(each.path))) for each in sources),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _files(where: Path) -> list[Path]:
+    return sorted(path for path in where.rglob("*") if path.is_file())
+
+
+def _marks(where: Path, pattern: str) -> list[object]:
+    return [_mark(path) for path in sorted(where.glob(pattern))]
+
+
+def _mark(path: Path) -> object:
+    """Return what changes when a file does, without reading it."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return error.strerror
+    return found.st_size, found.st_mtime_ns
+
+
+def _octets(sources: Iterable[ListSource]) -> int:
+    octets = 0
+    for each in sources:
+        with suppress(OSError):  # told by the list's status
+            octets += len(each.text) or os.stat(each.path).st_size
+    return octets
+
+
+def _memory(sources: Iterable[ListSource]) -> int:
+    return memory_for(_octets(sources))
+
+
+# --- the other process ---
+
+
+async def _compile(job: Job) -> None:
+    """Have a job done; raise ListError with what went wrong."""
+    # -P: nothing is imported from the folder that we happen to be in.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "copdns.compiling"), stdin=PIPE, stdout=DEVNULL, stderr=PIPE
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said = await _told(process, job)
+            code = await process.wait()
+    except TimeoutError:
+        raise ListError(f"the lists were not compiled within {PATIENCE:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if code:
+        why = f"the process ended with {code}, maybe for want of memory"
+        if code == 1 and said.strip():
+            why = said.strip().splitlines()[-1]
+        raise ListError(f"the lists were not compiled: {why}")
+
+
+async def _told(process: Process, job: Job) -> str:
+    """Tell a process its job and return what it says; it ends when its stdin does."""
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(job.line())
+    with suppress(
+        BrokenPipeError, ConnectionResetError
+    ):  # it is gone: it said why, or its code does
+        await process.stdin.drain()
+    return (await process.stderr.read()).decode(errors="replace")

@@ -1,0 +1,207 @@
+"""Tests of having lists at hand: what is compiled once is mapped, what is not is compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copdns import shelving
+from copdns.errors import ListError
+from copdns.lists import catalogue
+from copdns.lists.catalogue import Library
+from copdns.lists.index import DictIndex, ListKind
+from copdns.lists.source import ListSource
+from copdns.lists.trie import MappedIndex
+from copdns.shelving import Shelf, key_of
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelving, "SMALL", 0)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path)
+
+
+@pytest.fixture
+def games(tmp_path: Path) -> ListSource:
+    path = tmp_path / "games.txt"
+    path.write_text("toys.example\n")
+    return ListSource("mine", "games", "domains", "subtree", path=str(path))
+
+
+def blocks(library: Library, qname: str) -> bool:
+    infos = library.index.infos
+    return any(infos[entry.list].slug == "mine" for entry in library.index.find(qname))
+
+
+def files(shelf: Shelf) -> list[str]:
+    return sorted(path.name for path in shelf.folder.iterdir())
+
+
+async def test_what_is_compiled_is_at_hand_at_the_next_start(
+    shelf: Shelf, games: ListSource
+) -> None:
+    first = shelf.at_hand([games])
+    assert not first.current
+    assert not blocks(first.library, "toys.example")
+    compiled = await shelf.compiled([games])
+    assert compiled.current
+    assert compiled.key == first.key
+    again = shelf.at_hand([games])
+    assert again.current
+    assert isinstance(again.library.index, MappedIndex)
+    assert blocks(again.library, "www.toys.example")
+    assert again.library.statuses[-1].used == 1
+
+
+async def test_the_lists_that_ship_are_in_an_index_too(shelf: Shelf, games: ListSource) -> None:
+    library = (await shelf.compiled([games])).library
+    read = shelf.read([])
+    for info in read.index.infos:
+        assert library.index.infos[info.number] == info
+    assert library.index.openings == read.index.openings
+    assert library.services == read.services
+
+
+async def test_until_a_changed_list_is_compiled_the_one_before_counts(
+    shelf: Shelf, games: ListSource
+) -> None:
+    await shelf.compiled([games])
+    Path(games.path).write_text("cards.example\n")
+    between = shelf.at_hand([games])
+    assert not between.current
+    assert blocks(between.library, "toys.example")
+    after = await shelf.compiled([games])
+    assert blocks(after.library, "cards.example")
+    assert not blocks(after.library, "toys.example")
+
+
+async def test_other_protected_groups_make_an_older_index_useless(
+    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.compiled([games])
+    Path(games.path).write_text("cards.example\n")
+
+    def with_one_group_more(*arguments: object) -> Library:
+        library = catalogue.assembled(*arguments)  # type: ignore[arg-type]
+        group = replace(next(iter(library.protected.values())), slug="new")
+        return replace(library, protected={**library.protected, "new": group})
+
+    monkeypatch.setattr(shelving, "assembled", with_one_group_more)
+    assert not blocks(shelf.at_hand([games]).library, "toys.example")
+
+
+async def test_a_torn_index_is_told_of_and_made_anew(shelf: Shelf, games: ListSource) -> None:
+    await shelf.compiled([games])
+    (path,) = shelf.folder.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    found = shelf.at_hand([games])
+    assert not found.current
+    assert str(path) in found.trouble[0]
+    assert blocks((await shelf.compiled([games])).library, "toys.example")
+    assert path.read_bytes() == whole
+
+
+async def test_a_broken_list_does_not_keep_the_others_out(
+    shelf: Shelf, games: ListSource, tmp_path: Path
+) -> None:
+    gone = replace(games, slug="gone", path=str(tmp_path / "gone.txt"))
+    library = (await shelf.compiled([gone, games])).library
+    assert blocks(library, "toys.example")
+    assert "No such file" in library.statuses[-2].error
+
+
+def test_a_small_list_is_read_at_once(
+    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelving, "SMALL", 100)
+    found = shelf.at_hand([games])
+    assert found.current
+    assert isinstance(found.library.index, DictIndex)
+    assert blocks(found.library, "toys.example")
+    assert not shelf.folder.exists()
+
+
+def test_a_command_reads_any_list_and_writes_nothing(shelf: Shelf, games: ListSource) -> None:
+    assert blocks(shelf.read([games]), "toys.example")
+    assert not shelf.folder.exists()
+
+
+async def test_a_command_uses_what_is_compiled(shelf: Shelf, games: ListSource) -> None:
+    await shelf.compiled([games])
+    os.truncate(games.path, 0)
+    os.utime(games.path, ns=(0, 0))
+    kept = key_of([games])
+    (path,) = shelf.folder.iterdir()
+    path.rename(path.with_stem(kept))
+    assert blocks(shelf.read([games]), "toys.example")
+
+
+async def test_old_indexes_go_and_the_one_in_use_stays(shelf: Shelf, games: ListSource) -> None:
+    await shelf.compiled([games])
+    Path(games.path).write_text("cards.example\n")
+    after = await shelf.compiled([games])
+    (shelf.folder / "left.part").touch()
+    assert len(files(shelf)) == 3
+    shelf.clear(after.key)
+    assert files(shelf) == [f"{after.key}.index"]
+
+
+async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
+    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.compiled([games])
+    before = files(shelf)
+    monkeypatch.setattr(shelving, "memory_for", lambda _octets: 64 << 20)
+    Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
+    with pytest.raises(ListError, match="the lists need more than 64 MiB"):
+        await shelf.compiled([games])
+    assert files(shelf) == before
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, games: ListSource) -> None:
+    (tmp_path / "lists").write_text("a file in the way")
+    with pytest.raises(ListError, match="lists/index: "):
+        await Shelf(tmp_path).compiled([games])
+
+
+def changes(source: ListSource) -> Iterator[ListSource]:
+    path = Path(source.path)
+    yield replace(source, category="adult")
+    yield replace(source, match="exact")
+    yield replace(source, title="Toys")
+    yield replace(source, error="never fetched")
+    yield replace(source, path=str(path.with_name("gone.txt")))
+    path.write_text("toys.example\ncards.example\n")
+    yield source
+    path.write_text("toys.example\nbooks.example\n")
+    os.utime(path, ns=(5, 5))
+    yield source
+
+
+def test_the_key_changes_with_whatever_an_index_is_made_from(
+    games: ListSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [key_of([]), key_of([games]), key_of([games, games])]
+    keys += [key_of([changed]) for changed in changes(games)]
+    for name, value in (("FORMAT", 0), ("__version__", "0.0")):
+        monkeypatch.setattr(shelving, name, value)
+        keys.append(key_of([games]))
+    assert len({*keys}) == len(keys)
+
+
+def test_the_key_changes_with_nothing_else(games: ListSource) -> None:
+    assert key_of([games]) == key_of([replace(games, fetched_at=1_774_800_000)])
+
+
+def test_every_kind_of_list_that_ships_is_compiled(shelf: Shelf) -> None:
+    kinds = {info.kind for info in shelf.read([]).index.infos}
+    assert kinds == {*ListKind} - {ListKind.LOCAL, ListKind.LEGAL}
