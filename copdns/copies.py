@@ -51,6 +51,9 @@ class Copies:
     def states(self, slugs: Iterable[str]) -> dict[str, State]:
         return {slug: self.state(slug) for slug in slugs}
 
+    def marks(self, slugs: Iterable[str]) -> tuple[Mark | None, ...]:
+        return tuple(map(self.mark, slugs))
+
     def mark(self, slug: str) -> Mark | None:
         """Return what tells a copy from the next; None without one."""
         try:

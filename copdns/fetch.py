@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -118,9 +118,12 @@ class Fetcher:
         copy = await self._checked(source)
         judge(copy, before, smaller=smaller)
         state = fetched(source.url, headers, copy, self._clock())
+        if before.has_copy and before.sha256 == copy.sha256:
+            state = replace(state, fetched_at=before.fetched_at)
+            await asyncio.to_thread(self._copies.note, source.slug, state)
+            return Outcome(source.slug, News.UNCHANGED, state)
         await asyncio.to_thread(self._copies.put, source.slug, state)
-        same = before.has_copy and before.sha256 == copy.sha256
-        return Outcome(source.slug, News.UNCHANGED if same else News.NEW, state)
+        return Outcome(source.slug, News.NEW, state)
 
     # --- the way here -------------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ import structlog
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.fetch import Clock, Fetcher, News, Outcome, fetching
-from copdns.lists.chosen import Chosen, chosen_for, not_yet
+from copdns.lists.catalogue import Library
+from copdns.lists.chosen import Chosen, Offer, chosen_for, not_yet
 from copdns.lists.download import HOUR, Limits, State, next_look
 from copdns.lists.source import ListSource, Source
-from copdns.live import Live
 from copdns.metrics import ListNumbers
+from copdns.model import Household
 from copdns.system import memory
 
 log = structlog.get_logger("copdns")
@@ -33,26 +34,30 @@ Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
 class Updates:
     """The lists of other people, as one running copdns uses them.
 
-    settings, live: give what is in force now.  swap: compiles lists and puts them in force.
+    settings, households, library: give what is in force now.  offered: what ships.
+    swap: compiles lists and puts them in force.
     """
 
     def __init__(
         self,
         copies: Copies,
+        offered: Offer,
         settings: Callable[[], Settings],
-        live: Callable[[], Live],
+        households: Callable[[], Iterable[Household]],
+        library: Callable[[], Library],
         clock: Clock,
         swap: Swap,
         limits: Limits | None = None,
     ) -> None:
         self._copies = copies
+        self._offered = offered
         self._settings = settings
-        self._live = live
+        self._households = households
+        self._library = library
         self._clock = clock
         self._swap = swap
         self._limits = limits
         self._chosen = Chosen()
-        self._made_from: tuple[object, ...] = ()
         self._states: dict[str, State] = {}
         self._tried: object = None  # what was compiled last, with or without success
         self._seen: object = None
@@ -60,12 +65,17 @@ class Updates:
         self._told: tuple[str, str] = ("", "")
         self._heavy = asyncio.Lock()  # reading a list and compiling all: one takes memory enough
 
+    async def begin(self, households: Iterable[Household]) -> tuple[ListSource, ...]:
+        """Return what is here at the start, for whoever puts that in force."""
+        here, self._tried = await self._here(households)
+        return here
+
     # --- what is known ------------------------------------------------------------------------
 
     @property
     def missing(self) -> str:
         """Say which chosen lists are not in force yet, for people; "" when all are."""
-        statuses = self._live().library.statuses
+        statuses = self._library().statuses
         in_force = {each.info.slug for each in statuses if not each.error}
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
         return not_yet(slugs, len(self._chosen.sources))
@@ -79,28 +89,23 @@ class Updates:
             for state in (states.get(each.slug, State()),)
         ]
 
-    def _choose(self) -> Chosen:
-        settings, live = self._settings(), self._live()
+    async def _here(self, households: Iterable[Household]) -> tuple[tuple[ListSource, ...], object]:
+        """Choose, and return those of the chosen that are here, with what tells a change."""
+        settings = self._settings().sources
+        slugs = {each.slug for each in self._offered.sources} | {each.slug for each in settings.own}
+        self._states = await asyncio.to_thread(self._copies.states, slugs)
         known = {slug: state.names for slug, state in self._states.items()}
-        made_from = (settings.sources, live, known)
-        if self._made_from[:2] != made_from[:2] or self._made_from[2] != known:
-            self._chosen = chosen_for(
-                settings.sources, live.library, live.households.values(), memory(), known
-            )
-            self._made_from = made_from
-        return self._chosen
+        self._chosen = chosen_for(settings, self._offered, households, memory(), known)
+        here = on_disk(self._chosen, self._copies, self._states)
+        return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
 
     # --- putting in force ---------------------------------------------------------------------
 
     async def look(self) -> None:
         """Note what is here, and put it in force when it is not, and nothing more seems to come."""
-        copies, sources = self._copies, self._choose().sources
-        self._states = await asyncio.to_thread(copies.states, [each.slug for each in sources])
-        chosen = self._choose()  # again, as the number of names is known now
-        here = on_disk(chosen, copies, self._states)
-        marks = await asyncio.to_thread(lambda: [copies.mark(each.slug) for each in here])
-        await self._put_in_force(here, (here, marks))
-        self._tell(chosen)
+        here, what = await self._here(self._households())
+        await self._put_in_force(here, what)
+        self._tell()
 
     async def _put_in_force(self, here: Sequence[ListSource], what: object) -> None:
         if what == self._tried:
@@ -114,7 +119,8 @@ class Updates:
             async with self._heavy:
                 await self._swap(here)
 
-    def _tell(self, chosen: Chosen) -> None:
+    def _tell(self) -> None:
+        chosen = self._chosen
         slugs = ", ".join(each.slug for each in chosen.too_large)
         told = self.missing, slugs
         if told == self._told:
@@ -134,11 +140,14 @@ class Updates:
     # --- fetching -----------------------------------------------------------------------------
 
     async def fetch(self) -> None:
-        """Fetch what is due; another process that fetches now has the right of way."""
+        """Fetch what is due; another process that fetches now has the right of way.
+
+        What is chosen, and how old it is, is what the last look saw.
+        """
         every, now = self._settings().sources.every * HOUR, self._clock()
         due = [
             each
-            for each in self._choose().sources
+            for each in self._chosen.sources
             if next_look(each.slug, self._states.get(each.slug, State()), every, now) <= now
         ]
         if not due:

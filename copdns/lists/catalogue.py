@@ -22,7 +22,7 @@ from copdns.lists.shapes import (
     Shape,
 )
 from copdns.lists.shelf import ListStatus
-from copdns.lists.source import ListSource, Source, sources_of
+from copdns.lists.source import ListSource
 from copdns.model import Contact, Matcher
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
@@ -96,10 +96,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Everything that names are judged by.  statuses: one for each list, by its number.
-
-    sources: the catalogue's lists of other people, fetched or not.
-    """
+    """Everything that names are judged by.  statuses: one for each list, by its number."""
 
     index: Index
     categories: Mapping[str, Category]
@@ -108,7 +105,6 @@ class Library:
     engines: Mapping[str, Engine]
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
-    sources: tuple[Source, ...] = ()
 
 
 class Files(NamedTuple):
@@ -150,7 +146,6 @@ def assembled(
         engines=_engines(found.safe_search),
         canaries=_canaries(found.bypass),
         statuses=statuses,
-        sources=sources_of(found.catalogue),
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from copdns.config import AUTO, OwnSource, SourceSettings
-from copdns.lists.catalogue import BYPASS, SECURITY, Library
+from copdns.lists.catalogue import BYPASS, SECURITY, Files
 from copdns.lists.download import MIB
 from copdns.lists.parse import Form
-from copdns.lists.source import Source
+from copdns.lists.source import Source, sources_of
 from copdns.live import guest_profile
-from copdns.model import Household, Match, Profile
+from copdns.model import Contact, Household, Match, Profile
 
 NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled beside the answering
 
@@ -95,34 +95,52 @@ def _source(own: OwnSource) -> Source:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What ships that lists can be chosen from and for.
+
+    security: the categories that `security` of a profile stands for.  contacts: of each service.
+    """
+
+    sources: tuple[Source, ...]
+    security: frozenset[str]
+    contacts: Mapping[str, Contact]
+
+
+def offer(found: Files) -> Offer:
+    shipped = found.catalogue.categories.items()
+    return Offer(
+        sources_of(found.catalogue),
+        frozenset(slug for slug, each in shipped if each.layer == SECURITY),
+        {slug: each.contact for slug, each in found.services.services.items()},
+    )
+
+
 def chosen_for(
     settings: SourceSettings,
-    library: Library,
+    offered: Offer,
     households: Iterable[Household],
     memory: int,
     known: Mapping[str, int],
 ) -> Chosen:
     """Return what a machine uses.  memory: of the machine, octets.  known: as for `choose`."""
     return choose(
-        library.sources,
+        offered.sources,
         tuple(map(_source, settings.own)),
         settings.wanted,
-        needed_by(households, library),
+        needed_by(households, offered),
         settings.max_names or memory // MIB * NAMES_PER_MIB,
         known,
     )
 
 
-def needed_by(households: Iterable[Household], library: Library) -> frozenset[str]:
+def needed_by(households: Iterable[Household], offered: Offer) -> frozenset[str]:
     """Return the categories and services, and BYPASS, that some profile has blocked."""
-    profiles = [profile for each in households for profile in _profiles(each)]
-    security = {slug for slug, each in library.categories.items() if each.layer == SECURITY}
-    contacts = {slug: each.contact for slug, each in library.services.items()}
     needed: set[str] = set()
-    for profile in profiles:
+    for profile in (profile for each in households for profile in _profiles(each)):
         needed |= profile.categories | profile.services
-        needed |= {slug for slug, contact in contacts.items() if contact in profile.contacts}
-        needed |= security if profile.security else set()
+        needed |= {slug for slug, kind in offered.contacts.items() if kind in profile.contacts}
+        needed |= offered.security if profile.security else set()
         needed |= {BYPASS} if profile.bypass else set()
     return frozenset(needed)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from copdns.config import OwnSource, SourceSettings
-from copdns.lists.chosen import Chosen, choose, chosen_for, needed_by, not_yet
+from copdns.library import bundled_text
+from copdns.lists.catalogue import files
+from copdns.lists.chosen import Chosen, Offer, choose, chosen_for, needed_by, not_yet, offer
 from copdns.lists.parse import Form
 from copdns.lists.source import Source
 from copdns.model import Contact, Household, Match
-from tests.household import ADA, MIA, family, library
+from tests.household import ADA, MIA, family
 
 PLAIN = Source(
     slug="",
@@ -103,16 +105,15 @@ def test_what_a_copy_holds_counts_and_not_what_was_said_of_it() -> None:
 
 # --- what is needed ------------------------------------------------------------------------------
 
-LISTS = library(
-    categories={"games": ["a.example"], "adult": ["b.example"]},
-    security={"malware": ["c.example"]},
-    services={"clubchat": ["d.example"], "paint": ["e.example"]},
-    contacts={"clubchat": Contact.STRANGERS},
+OFFER = Offer(
+    sources=CATALOGUE,
+    security=frozenset({"malware"}),
+    contacts={"clubchat": Contact.STRANGERS, "paint": Contact.NONE},
 )
 
 
 def needed(*households: Household) -> frozenset[str]:
-    return needed_by(households, LISTS)
+    return needed_by(households, OFFER)
 
 
 def house(**fields: Any) -> Household:
@@ -145,6 +146,14 @@ def test_all_households_count() -> None:
     assert needed(one, two) == {"games", "bypass"}
 
 
+def test_what_ships_can_be_chosen_from() -> None:
+    shipped = offer(files(bundled_text))
+    assert {"malware", "phishing"} <= shipped.security
+    assert "games" not in shipped.security
+    assert shipped.contacts["roblox"] is Contact.STRANGERS
+    assert all(each.url.startswith("https://") for each in shipped.sources)
+
+
 def test_settings_household_and_memory_decide_together() -> None:
     own = OwnSource(
         slug="mine",
@@ -154,12 +163,11 @@ def test_settings_household_and_memory_decide_together() -> None:
         match="exact",
         names=5000,
     )
-    lists = replace(LISTS, sources=CATALOGUE)
     house_of_games = [house(categories=frozenset({"games"}))]
-    by_memory = chosen_for(SourceSettings(own=(own,)), lists, house_of_games, 2 << 20, {})
+    by_memory = chosen_for(SourceSettings(own=(own,)), OFFER, house_of_games, 2 << 20, {})
     assert (slugs(by_memory), by_memory.max_names) == (["toys"], 4000)
     settings = SourceSettings(own=(own,), max_names=10_000)
-    as_set = chosen_for(settings, lists, house_of_games, 2 << 20, {})
+    as_set = chosen_for(settings, OFFER, house_of_games, 2 << 20, {})
     assert slugs(as_set) == ["toys", "mine"]
     mine = as_set.sources[1]
     assert (mine.format, mine.match, mine.title) == (Form.HOSTS, Match.EXACT, "mine")

@@ -12,14 +12,14 @@ import pytest
 from copdns.config import Settings, SourceSettings
 from copdns.copies import Copies
 from copdns.errors import ListError
+from copdns.lists.chosen import Offer
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.shelf import Draft, shelve
 from copdns.lists.source import ListSource, Source
-from copdns.live import Live
 from copdns.model import Match
 from copdns.updates import PATIENCE, Updates
-from tests.household import MIA, family, library, live
+from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.test_chosen import source
 from tests.unit.test_fetch import NOW, SHORT, TOYS
@@ -35,22 +35,20 @@ class House:
         self.settings = Settings(sources=SourceSettings(max_names=1000))
         mia = replace(MIA, categories=frozenset({"games"}), security=False)
         self.family = family(mia, guest="mia")
-        self.lists = replace(library(categories={"games": ()}), sources=tuple(sources))
+        self.lists = library(categories={"games": ()})
         self.compiled: list[list[str]] = []
         self.trouble = False
         self.copies = Copies(data)
         self.updates = Updates(
             self.copies,
+            Offer(tuple(sources), frozenset(), {}),
             lambda: self.settings,
-            lambda: self.live,
+            lambda: [self.family],
+            lambda: self.lists,
             lambda: self.now,
             self.swap,
             SHORT,
         )
-
-    @property
-    def live(self) -> Live:
-        return live(self.family, {}, self.now, None, self.lists)
 
     async def swap(self, here: Sequence[ListSource]) -> None:
         self.compiled.append([each.slug for each in here])
@@ -80,14 +78,21 @@ def paths(server: ListServer) -> list[str]:
     return [each.path for each in server.asked]
 
 
-def house(tmp_path: Path, server: ListServer, *slugs: str, **fields: Any) -> House:
-    return House(tmp_path, [source(slug, url=server.url(f"/{slug}"), **fields) for slug in slugs])
+async def house(tmp_path: Path, server: ListServer, *slugs: str, **fields: Any) -> House:
+    """Return a house that began with these lists in its catalogue."""
+    sources = [source(slug, url=server.url(f"/{slug}"), **fields) for slug in slugs]
+    return await begun(House(tmp_path, sources))
+
+
+async def begun(home: House) -> House:
+    await home.updates.begin([home.family])
+    return home
 
 
 async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_force(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys", "cards")
+    home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.look_twice()
     assert "2 of 2 lists are not here yet (toys, cards)" in home.updates.missing
@@ -100,11 +105,11 @@ async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_
     await home.updates.fetch()
     await home.look_twice()
     assert home.updates.missing == ""
-    assert home.compiled == [[], ["toys"], ["toys", "cards"]]
+    assert home.compiled == [["toys"], ["toys", "cards"]]
 
 
 async def test_nothing_is_asked_before_it_is_due(tmp_path: Path, server: ListServer) -> None:
-    home = house(tmp_path, server, "toys")
+    home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS, headers={"ETag": '"1"'})
     for wait, asked in ((0.0, 1), (0.8 * DAY, 1), (0.2 * DAY, 2), (1.0, 2)):
         home.now += wait
@@ -116,18 +121,19 @@ async def test_nothing_is_asked_before_it_is_due(tmp_path: Path, server: ListSer
 async def test_what_is_not_used_is_neither_fetched_nor_missed(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys", category="piracy")
+    home = await house(tmp_path, server, "toys", category="piracy")
     await home.updates.fetch()
     await home.look_twice()
     assert (paths(server), home.updates.missing) == ([], "")
 
 
 async def test_a_change_of_the_household_is_followed(tmp_path: Path, server: ListServer) -> None:
-    home = house(tmp_path, server, "films", category="piracy")
+    home = await house(tmp_path, server, "films", category="piracy")
     server.put("/films", TOYS)
     await home.updates.look()
     mia = replace(MIA, categories=frozenset({"piracy"}), security=False)
     home.family = family(mia, guest="mia")
+    await home.updates.look()
     await home.updates.fetch()
     assert paths(server) == ["/films"]
 
@@ -135,7 +141,8 @@ async def test_a_change_of_the_household_is_followed(tmp_path: Path, server: Lis
 async def test_a_copy_that_another_process_fetched_is_put_in_force(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home, other = (house(tmp_path, server, "toys") for _ in range(2))
+    home = await house(tmp_path, server, "toys")
+    other = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
     await home.look_twice()
     await other.updates.fetch()
@@ -148,7 +155,7 @@ async def test_a_copy_that_another_process_fetched_is_put_in_force(
 async def test_a_process_that_fetches_has_the_right_of_way(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys")
+    home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
     with Copies(tmp_path).changing(wait=False):
         await home.updates.fetch()
@@ -160,7 +167,7 @@ async def test_a_process_that_fetches_has_the_right_of_way(
 async def test_nothing_is_compiled_again_while_nothing_changes(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys")
+    home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS, headers={"ETag": '"1"'})
     await home.updates.fetch()
     await home.look_twice()
@@ -173,7 +180,7 @@ async def test_nothing_is_compiled_again_while_nothing_changes(
 async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys")
+    home = await house(tmp_path, server, "toys")
     for count in range(PATIENCE + 1):
         server.put("/toys", f"n{count}.example\n")
         home.now += DAY
@@ -185,7 +192,7 @@ async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
 async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys")
+    home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
     await home.updates.fetch()
     home.trouble = True
@@ -206,9 +213,10 @@ async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
 async def test_monitoring_hears_of_age_size_and_failures(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = house(tmp_path, server, "toys", "cards")
+    home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.updates.fetch()
+    assert [each.failing for each in home.updates.numbers()] == [False, True]
     home.now += 5
     assert home.updates.numbers() == [("toys", 5.0, len(TOYS), False), ("cards", None, 0, True)]
     home.now += 5
@@ -222,7 +230,7 @@ async def test_each_thing_is_told_once(
     tmp_path: Path, server: ListServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     toys, huge = source("toys", url=server.url("/toys")), source("huge", names=1001)
-    home = House(tmp_path, [toys, huge])
+    home = await begun(House(tmp_path, [toys, huge]))
     server.put("/toys", TOYS)
     for _ in range(3):
         await home.updates.look()
