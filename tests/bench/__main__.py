@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import machine
+from tests.bench import machine, small
 from tests.bench.aims import CHAIN, LANE, verdicts
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.machine import Machine
@@ -25,6 +25,7 @@ from tests.bench.table import tables
 from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
+SMALL = "small"
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 1.0}
 
 
@@ -46,9 +47,10 @@ def _words(_context: click.Context, _option: click.Parameter, text: str) -> list
 @click.option("--names", "count", type=click.IntRange(1_000, 50_000_000), help="1,000,000.")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of each workload: 5.")
 @click.option("--seconds", type=click.FloatRange(0.05), help="Of load in each round: 2.")
-@click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads.")
+@click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small.")
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option("--real-time/--ordinary", default=True, help="SCHED_FIFO, where root runs this.")
+@click.option("--cgroup", type=click.Path(path_type=Path), help="To make small boxes in (v2).")
 @click.option("--folder", type=click.Path(path_type=Path), default=BUILD, help="To work in.")
 def main(
     quick: bool,
@@ -58,16 +60,23 @@ def main(
     only: list[str],
     peers: list[str],
     real_time: bool,
+    cgroup: Path | None,
     folder: Path,
 ) -> None:
-    """Measure copdns beside other servers; exit with 1 when any of them answered wrongly."""
-    workloads = _chosen(only, list(WORKLOADS), "--only")
+    """Measure copdns beside other servers; exit with 1 when any of them answered wrongly.
+
+    --only small is a measurement of its own: copdns alone, with little memory.
+    """
+    workloads = _chosen(only, [*WORKLOADS, SMALL], "--only")
     peers = _chosen(peers, list(PEERS), "--peers")
     usual = QUICK if quick else {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
     here = machine.this_machine(real_time)
     say(here.told())
     try:
         programs = compiled(folder)
+        if SMALL in workloads:
+            _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)
+            return
         with closing(
             Stage(here, programs, _fresh(folder / "run"), int(count or usual["names"]))
         ) as stage:
@@ -76,8 +85,25 @@ def main(
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     click.echo(_report(run, here, peers))
-    say(f"numbers of each round: {_keep(run, here, folder / 'results')}")
+    content = {
+        "names": run.stage.count,
+        "samples": [asdict(each) for each in run.samples],
+        "log_rows_dropped": run.dropped,
+        "missing": run.missing,
+        "wrong": run.wrong,
+    }
+    say(f"numbers of each round: {_keep(content, here, folder / 'results')}")
     sys.exit(1 if run.wrong else 0)
+
+
+def _small_boxes(
+    here: Machine, programs: Programs, folder: Path, lengths: Sequence[int], cgroup: Path | None
+) -> None:
+    trials, update = small.measure(here, programs, _fresh(folder / SMALL), lengths, cgroup)
+    click.echo(small.report(trials, update, small.box(small.LIMITS[0], cgroup).way))
+    content = {"trials": [asdict(each) for each in trials], "update": update}
+    say(f"numbers: {_keep(content, here, folder / 'results')}")
+    sys.exit(1 if update.get("wrong") or update.get("lost") else 0)
 
 
 def _fresh(folder: Path) -> Path:
@@ -106,22 +132,14 @@ def _report(run: Run, here: Machine, peers: Sequence[str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _keep(run: Run, here: Machine, folder: Path) -> Path:
-    """Write what each round gave, for whoever wants to look closer."""
+def _keep(content: Mapping[str, object], here: Machine, folder: Path) -> Path:
+    """Write the numbers themselves, for whoever wants to look closer."""
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     path = folder / f"{now:%Y%m%d-%H%M%S}.json"
-    content = {
-        "at": now.isoformat(),
-        "arguments": sys.argv[1:],
-        "names": run.stage.count,
-        "machine": {**machine.facts(), **asdict(here)},
-        "samples": [asdict(each) for each in run.samples],
-        "log_rows_dropped": run.dropped,
-        "missing": run.missing,
-        "wrong": run.wrong,
-    }
-    path.write_text(json.dumps(content, indent=1))
+    about = {"at": now.isoformat(), "arguments": sys.argv[1:]}
+    facts = {**machine.facts(), **asdict(here)}
+    path.write_text(json.dumps({**about, "machine": facts, **content}, indent=1))
     return path
 
 

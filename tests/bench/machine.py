@@ -73,22 +73,16 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start a program on a core; its children and threads stay there.
 
-    urgency: its SCHED_FIFO priority; 0 is ordinary.
+    urgency: its SCHED_FIFO priority; 0 is ordinary.  taskset and chrt become the program itself.
     """
-
-    def settle() -> None:
-        os.sched_setaffinity(0, {core})
-        if urgency:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(urgency))
-
+    hurry = ["chrt", "--fifo", str(urgency)] if urgency else []
     return subprocess.Popen(
-        command,
+        ["taskset", "--cpu-list", str(core), *hurry, *command],
         cwd=folder,
         env=environment,
         stdout=output,
         stderr=subprocess.DEVNULL if output == subprocess.PIPE else subprocess.STDOUT,
         text=True,
-        preexec_fn=settle,  # nothing of ours runs threads, so this is safe
     )
 
 

@@ -18,6 +18,7 @@ OPEN = 1 << 29  # numbers from here on are in no list
 HOT_BLOCKED, HOT_OPEN = 3_000, 7_000
 BLOCKED_SHARE = 0.3  # of the questions
 QUESTIONS = 200_000  # in the file of the hot set; it is asked over and over
+RULED = "ruled.example"  # what the household itself blocks, whatever its lists say
 SPARE = 100  # one name in so many is taken out of the changed list
 
 _CONSONANTS, _VOWELS = "bcdfghklmnprstvz", "aeio"
@@ -81,6 +82,7 @@ def write_workload(folder: Path, count: int) -> Workload:
     chance = random.Random(SEED)
     steady = count - count // SPARE  # in the list before and after an update
     blocked = [name(each) for each in chance.sample(range(steady), min(HOT_BLOCKED, steady))]
+    blocked = blocked or [RULED]
     free = [name(OPEN + each) for each in range(HOT_OPEN)]
     each, hot = folder / f"each-{count}.txt", folder / f"hot-{count}.txt"
     lines = [f"{one} blocked" for one in blocked] + [f"{one} address" for one in free]

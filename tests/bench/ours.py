@@ -18,6 +18,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from copdns.config import DnsSettings
+from tests.bench.names import RULED
 from tests.bench.peers import Place, replace
 
 CATEGORY = "bench"
@@ -36,11 +37,16 @@ PEOPLE: Mapping[str, tuple[str, Sequence[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Copdns:
-    """This checkout, run by this Python.  lane: whether the fast lane is on; None: by default."""
+    """This checkout, run by this Python.
+
+    lane: whether the fast lane is on; None: by default.  extra: sections of settings, in place of
+    ours.  under: a command to start it by.
+    """
 
     name: str
     lane: bool | None = None
-    extra: Mapping[str, object] | None = None  # sections of settings, in place of ours
+    extra: Mapping[str, object] | None = None
+    under: Sequence[str] = ()
     filters: bool = True
     main_only: bool = True  # its log is written by a thread that must not hold it up
 
@@ -72,7 +78,8 @@ class Copdns:
         }
 
     def command(self, place: Place) -> Sequence[str | Path]:
-        return [sys.executable, "-m", "copdns", "-c", place.folder / "copdns.yaml", "run"]
+        program = [*self.under, sys.executable, "-m", "copdns"]
+        return [*program, "-c", place.folder / "copdns.yaml", "run"]
 
     def reload(self, place: Place, process: int) -> None:
         os.kill(process, signal.SIGHUP)
@@ -83,6 +90,7 @@ def household() -> dict[str, Any]:
     return {
         "household": "Bench",
         "guest": "mia",
+        "block": [f"={RULED}"],
         "profiles": {
             person: {
                 "preset": preset,

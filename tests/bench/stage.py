@@ -19,6 +19,7 @@ from tests.running import free_port
 
 LOADED = 300.0  # seconds for a server to read its list
 ENDED = 20.0  # seconds for a server to stop
+SAID = "said.txt"  # what a server wrote, in its folder
 
 
 @dataclass
@@ -62,11 +63,7 @@ class Stage:
 
     def start(self, server: Server) -> Running:
         """Start a server for the first time, with a folder of its own."""
-        folder = self.folder / server.name
-        folder.mkdir(parents=True)
-        place = Place(folder, free_port(), free_port(), self.upstream)
-        server.write_list(place, self.listed())
-        server.write_settings(place)
+        place = self.settle(server)
         process, seconds = self._begin(server, place)
         self.running[server.name] = Running(server, place, process, seconds)
         return self.running[server.name]
@@ -78,20 +75,30 @@ class Stage:
         running.unseen = 0
         return seconds
 
-    def _begin(self, server: Server, place: Place) -> tuple[subprocess.Popen[str], float]:
+    def settle(self, server: Server) -> Place:
+        """Give a server a folder with its settings and its list."""
+        folder = self.folder / server.name
+        folder.mkdir(parents=True)
+        place = Place(folder, free_port(), free_port(), self.upstream)
+        server.write_list(place, self.listed())
+        server.write_settings(place)
+        return place
+
+    def launch(self, server: Server, place: Place) -> subprocess.Popen[str]:
+        """Start a server, and wait for nothing."""
         command = server.command(place)
-        with (place.folder / "said.txt").open("a") as said:
-            process = self._own(
+        with (place.folder / SAID).open("a") as said:
+            return self._own(
                 start(command, self.machine.server, 0, place.folder, environment(), said)
             )
-        seconds = wait_until(lambda: self._answers(server, place), LOADED, process)
-        if seconds is None:
-            said_last = (place.folder / "said.txt").read_text()[-500:]
-            raise BenchError(f"{server.name} did not start; it said:\n{said_last}")
-        return process, seconds
 
-    def _answers(self, server: Server, place: Place) -> bool:
-        return kind(place.port, self.workload.blocked) == "blocked"
+    def _begin(self, server: Server, place: Place) -> tuple[subprocess.Popen[str], float]:
+        process = self.launch(server, place)
+        blocked = self.workload.blocked
+        seconds = wait_until(lambda: kind(place.port, blocked) == "blocked", LOADED, process)
+        if seconds is None:
+            raise BenchError(f"{server.name} did not start; it said:\n{said(place)}")
+        return process, seconds
 
     def _own(self, process: subprocess.Popen[str]) -> subprocess.Popen[str]:
         self._stack.callback(end, process)
@@ -119,6 +126,11 @@ class Stage:
             urgent(chosen),
         ):
             yield
+
+
+def said(place: Place) -> str:
+    """Return the last words of a server."""
+    return (place.folder / SAID).read_text(errors="replace")[-500:]
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 
 from tests.bench.aims import CHAIN
 from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
-from tests.bench.machine import this_machine
 from tests.bench.ours import Copdns, household
 from tests.bench.peers import UNBOUND, Place
 from tests.bench.run import Run
@@ -24,7 +22,7 @@ from tests.bench.workloads import WORKLOADS
 
 
 def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    small = ["--names", "1000", "--rounds", "2", "--seconds", "0.1", "--peers", ""]
+    small = ["--names", "1000", "--rounds", "1", "--seconds", "0.1", "--peers", ""]
     return subprocess.run(
         [sys.executable, "-m", "tests.bench", *small, "--ordinary", "--folder", folder, *options],
         cwd=Path(__file__).parents[2],
@@ -62,12 +60,6 @@ def test_an_unknown_workload_or_peer_is_a_mistake_of_usage(tmp_path: Path) -> No
     done = bench(tmp_path, "--only", "hot,warm")
     assert done.returncode == 2
     assert "warm: known are" in done.stderr
-
-
-@pytest.fixture
-def stage(tmp_path: Path, programs: Programs) -> Iterator[Stage]:
-    with closing(Stage(this_machine(real_time=False), programs, tmp_path / "run", 1000)) as it:
-        yield it
 
 
 @dataclass(frozen=True)
