@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from copdns.keep import CountKey, Row
 from copdns.store.db import transaction
 
 DAY = 86_400
+_AT_ONCE = (100, 10, 1)  # rows of one statement: few different ones, which are prepared once
 
 
 class Logged(NamedTuple):
@@ -33,35 +35,50 @@ def write(
     rows: Sequence[Row],
     counts: Mapping[CountKey, int],
     seen: int,
-) -> int:
-    """Write a batch and return the number of the newest erasure.
+) -> None:
+    """Write a batch.
 
-    seen: what the last call returned.  A profile that was erased since, maybe by another
-        process, loses its part of the batch: it was asked before, or moments after.
+    seen: the newest erasure when the oldest of it was asked, or before.  A profile that was
+        erased since, maybe by another process, loses its part: it was asked before the
+        erasure, or moments after.
     """
     with transaction(connection):
-        newest = last_erasure(connection)
-        if newest != seen:
+        if last_erasure(connection) != seen:
             erased = _erased_since(connection, seen)
             rows = [row for row in rows if (row.household, row.profile) not in erased]
             counts = {key: n for key, n in counts.items() if key[:2] not in erased}
-        connection.executemany(
-            """
-            insert into lookup (at, household, profile, device, qname, qtype, action, reason,
-                                category, service, list, rule, via)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            rows,
-        )
-        connection.executemany(
-            """
-            insert into lookup_count (household, profile, hour, action, reason, category, n)
-            values (?, ?, ?, ?, ?, ?, ?)
-                on conflict do update set n = n + excluded.n
-            """,
-            [(*key, n) for key, n in counts.items()],
-        )
-    return newest
+        _insert(connection, _LOOKUP, rows)
+        _insert(connection, _COUNT, [(*key, n) for key, n in counts.items()])
+
+
+_LOOKUP = """
+    insert into lookup (at, household, profile, device, qname, qtype, action, reason,
+                        category, service, list, rule, via)
+    values {rows}
+    """
+_COUNT = """
+    insert into lookup_count (household, profile, hour, action, reason, category, n)
+    values {rows}
+        on conflict do update set n = n + excluded.n
+    """
+
+
+def _insert(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert rows, many in one statement.
+
+    Python's lock is let go and taken again with every statement; a row each, and the event loop
+    would wait for it at its every system call, for as long as the batch takes.
+    """
+    at = 0
+    for size in _AT_ONCE:
+        while len(rows) - at >= size:
+            some = rows[at : at + size]
+            row = f"({', '.join('?' * len(some[0]))})"
+            sql = statement.format(rows=", ".join([row] * size))
+            connection.execute(sql, tuple(chain.from_iterable(some)))
+            at += size
 
 
 def _erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -47,32 +48,39 @@ class QueryLog:
 
     capacity: how many rows, and how many different counts, wait at most.
     interval: seconds between two batches.
-    dropped: rows and counts lost since the start.  failures: batches that could not be
-    written; last_error: why the last one could not, "" when it could.
+    failures: batches that could not be written; last_error: why the last one could not, "" when
+        it could.
+    erasures: another number as soon as somebody erased a profile: whoever remembers what is in
+        the log has to forget it then.
     """
 
     def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.25) -> None:
         self.path = folder / FILE
-        self.dropped = 0
         self.failures = 0
         self.last_error = ""
+        self.erasures = 0
         self._capacity = capacity
         self._interval = interval
-        self._rows: list[Row] = []
+        self._rows: deque[Row] = deque()  # added to and taken from without a lock
+        self._refused = 0  # by `add` alone
         self._counts: dict[CountKey, int] = {}
-        self._buffers = threading.Lock()  # held for moments: the event loop waits for it
+        self._lost = 0
+        self._buffers = threading.Lock()  # of counts; held for moments: the event loop waits for it
         self._writing = threading.Lock()  # held for a whole batch
         self._connection: sqlite3.Connection | None = None
-        self._seen = 0  # the newest erasure that was heeded
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="query-log", daemon=True)
 
+    @property
+    def dropped(self) -> int:
+        """Rows and counts lost since the start."""
+        return self._refused + self._lost
+
     def add(self, row: Row) -> None:
-        with self._buffers:
-            if len(self._rows) < self._capacity:
-                self._rows.append(row)
-            else:
-                self.dropped += 1
+        if len(self._rows) < self._capacity:
+            self._rows.append(row)
+        else:
+            self._refused += 1
 
     def count(self, key: CountKey, n: int = 1) -> None:
         with self._buffers:
@@ -81,7 +89,7 @@ class QueryLog:
             elif len(self._counts) < self._capacity:
                 self._counts[key] = n
             else:
-                self.dropped += n
+                self._lost += n
 
     def start(self) -> None:
         """Begin to write; a database that cannot be opened is tried again with every batch."""
@@ -102,23 +110,17 @@ class QueryLog:
     def flush(self) -> None:
         """Write what waits, now and in this thread; trouble with the disk is counted only."""
         with self._writing:
-            rows, counts = self._take()
-            # Until it is written or put back.  A batch that is itself at fault (a bug) is never
-            # tried again: it would stop the log for good.
-            lost = len(rows) + sum(counts.values())
             try:
-                self._seen = logdb.write(self._opened(), rows, counts, self._seen)
+                connection = self._opened()
+                # Before taking: what is added from now on may be older than the next erasure.
+                newest = logdb.last_erasure(connection)
+                self._write(connection)
+                self.erasures = newest
                 self._worked()
-                lost = 0
             except _MISTAKES:
                 raise
             except (sqlite3.DatabaseError, OSError, StoreError) as error:
-                self._put_back(rows, counts)
                 self._failed(error)
-                lost = 0
-            finally:
-                with self._buffers:
-                    self.dropped += lost
 
     def rows(
         self,
@@ -187,29 +189,53 @@ class QueryLog:
             trace = traceback.format_exc()
             _log.error("log_batch_lost", error=type(error).__name__, traceback=trace)
 
+    def _write(self, connection: sqlite3.Connection) -> None:
+        """Write a batch, or put it back where the disk is at fault.
+
+        A batch that is itself at fault (a bug) is never tried again: it would stop the log for
+        good.  An empty one is none: its transaction would hold up others for nothing.
+        """
+        rows, counts = self._take()
+        lost = len(rows) + sum(counts.values())
+        if not lost:
+            return
+        try:
+            logdb.write(connection, rows, counts, self.erasures)
+            lost = 0
+        except _MISTAKES:
+            raise
+        except (sqlite3.DatabaseError, OSError):
+            self._put_back(rows, counts)
+            lost = 0
+            raise
+        finally:
+            with self._buffers:
+                self._lost += lost
+
     def _take(self) -> tuple[list[Row], dict[CountKey, int]]:
+        rows = [self._rows.popleft() for _ in range(len(self._rows))]
         with self._buffers:
-            rows, self._rows = self._rows, []
             counts, self._counts = self._counts, {}
         return rows, counts
 
     def _put_back(self, rows: list[Row], counts: dict[CountKey, int]) -> None:
         """Keep a batch for the next try, before what came meanwhile, which is what overflows."""
+        self._rows.extendleft(reversed(rows))
         with self._buffers:
-            rows.extend(self._rows)
-            self.dropped += max(0, len(rows) - self._capacity)
-            self._rows = rows[: self._capacity]
+            while len(self._rows) > self._capacity:
+                self._rows.pop()
+                self._lost += 1
             for key, n in self._counts.items():
                 if key in counts or len(counts) < self._capacity:
                     counts[key] = counts.get(key, 0) + n
                 else:
-                    self.dropped += n
+                    self._lost += n
             self._counts = counts
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = open_database(self.path, LOG, busy=WRITER_BUSY)
-            self._seen = logdb.last_erasure(self._connection)
+            self.erasures = logdb.last_erasure(self._connection)
         return self._connection
 
     def _close(self) -> None:

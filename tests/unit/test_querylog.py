@@ -112,6 +112,21 @@ def test_a_reader_follows_by_id_and_misses_nothing(log: QueryLog) -> None:
     assert qnames(log, after=last) == ["c.example"]
 
 
+@pytest.mark.parametrize("number", [9, 10, 99, 100, 357])
+def test_a_batch_of_any_size_is_written_whole_and_in_its_order(tmp_path: Path, number: int) -> None:
+    log = QueryLog(tmp_path)
+    names = [f"n{n}.games.example" for n in range(number)]
+    keys = [key(at=NOW + n * HOUR) for n in range(number)]
+    for _ in ("once", "again"):
+        for name, each in zip(names, keys, strict=True):
+            log.add(row(name))
+            log.count(each, 2)
+        log.flush()
+    assert qnames(log) == names * 2
+    assert log.counts("home") == tuple((each, 4) for each in keys)
+    log.stop()
+
+
 def test_counts_add_up_within_a_batch_and_over_batches(log: QueryLog) -> None:
     for _ in range(2):
         for _ in range(3):
@@ -298,6 +313,14 @@ def test_a_locked_database_is_tried_again_and_nothing_is_lost(
     assert log.counts("home") == ((key(), 2),)
     assert (log.failures, log.last_error, log.dropped) == (2, "", 0)
     assert [each["event"] for each in events] == ["log_write_failed", "log_write_recovered"]
+
+
+def test_with_nothing_to_write_nobody_is_kept_from_writing(log: QueryLog) -> None:
+    log.flush()
+    with closing(open_database(log.path, LOG)) as other:
+        other.execute("begin immediate")
+        log.flush()
+        assert (log.failures, log.last_error) == (0, "")
 
 
 def test_what_waits_for_the_disk_is_bounded_and_the_oldest_stays(log: QueryLog) -> None:
@@ -519,6 +542,49 @@ def test_after_an_erasure_the_log_goes_on(log: QueryLog) -> None:
     log.add(row("after.example"))
     log.flush()
     assert qnames(log) == ["after.example"]
+
+
+class Overtaken(QueryLog):
+    """While a batch is taken, somebody asks, and is erased at once by another process."""
+
+    asked = False
+
+    def _take(self) -> tuple[list[Row], dict[CountKey, int]]:
+        taken = super()._take()
+        if not self.asked:
+            self.asked = True
+            self.add(row("secret.example", "mia"))
+            self.add(row("toms.example", "tom"))
+            QueryLog(self.path.parent).erase("home", "mia", NOW)
+        return taken
+
+
+def test_what_was_asked_just_before_an_erasure_is_never_written(tmp_path: Path) -> None:
+    log = Overtaken(tmp_path)
+    for _ in range(3):
+        log.flush()
+    assert b"secret" not in on_disk(tmp_path)
+    assert qnames(log) == ["toms.example"]
+    log.add(row("later.example", "mia"))
+    log.flush()
+    assert qnames(log, "mia") == ["later.example"]
+    log.stop()
+
+
+def test_an_erasure_by_another_process_shows_though_nothing_waits(
+    tmp_path: Path, log: QueryLog
+) -> None:
+    log.add(row("a.example"))
+    log.flush()
+    before = log.erasures
+    log.flush()
+    assert log.erasures == before
+    QueryLog(tmp_path).erase("home", "mia", NOW)
+    log.flush()
+    assert log.erasures != before
+    log.add(row("a.example"))
+    log.flush()
+    assert qnames(log) == ["a.example"]
 
 
 def test_an_erasure_that_a_reader_holds_up_says_so(log: QueryLog) -> None:
