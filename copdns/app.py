@@ -25,11 +25,13 @@ from copdns.answer import Moment
 from copdns.cache import Cache
 from copdns.codes import appeal_code
 from copdns.config import AUTO, SYSTEM, Settings
+from copdns.copies import Copies
 from copdns.errors import CopdnsError, ListenError
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
-from copdns.library import own_files
-from copdns.lists.catalogue import Library
+from copdns.library import bundled_text, own_files
+from copdns.lists.catalogue import Library, files
+from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
 from copdns.live import Defaults, Live, build
 from copdns.metrics import Counters, registry
@@ -45,6 +47,7 @@ from copdns.shelving import Shelf, Shelved
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from copdns.store.watch import Watcher
+from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.web.routes import application
 
@@ -52,6 +55,7 @@ log = structlog.get_logger("copdns")
 
 FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
+FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -91,7 +95,16 @@ class App:
         self._changing = asyncio.Lock()
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
         self._shelf = Shelf(self._folder)
-        self._fetched: tuple[ListSource, ...] = ()  # lists of other people that are here
+        self._fetched: tuple[ListSource, ...] = ()  # lists of other people
+        self._updates = Updates(
+            Copies(self._folder),
+            offer(files(bundled_text)),
+            lambda: self.settings,
+            lambda: self._resolver.live.households.values(),
+            lambda: self._library,
+            time.time,
+            self.relist,
+        )
         self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
@@ -103,6 +116,7 @@ class App:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
+        self._fetched = await self._updates.begin(await self._households())
         self._shelved = await self._lists_at_hand()
         await seeded_household(self._store, self.settings, self._library, int(time.time()))
         self._counters = Counters()
@@ -144,6 +158,8 @@ class App:
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
                 tasks.create_task(self._catch_up()),
+                tasks.create_task(self._repeat(self._updates.look, FOLLOW_LISTS)),
+                tasks.create_task(self._repeat(self._updates.fetch, FOLLOW_LISTS)),
                 tasks.create_task(self._feed_watchdog()),
             ]
             self._loop.add_signal_handler(
@@ -242,6 +258,7 @@ class App:
         return Rebinding(chosen.enabled, chosen.allow, chosen.names)
 
     def _gauges(self) -> None:
+        self._counters.lists = self._updates.numbers
         self._counters.gauges = {
             "copdns_cache_entries": lambda: len(self._resolver.cache),
             "copdns_cache_octets": lambda: self._resolver.cache.octets,
@@ -337,7 +354,8 @@ class App:
 
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        return () if self._shelved.current else (STILL_COMPILING,)
+        compiling = "" if self._shelved.current else STILL_COMPILING
+        return tuple(filter(None, (compiling, self._updates.missing)))
 
     # --- following changes ---
 

@@ -18,6 +18,7 @@ from copdns.lists.download import State, read_state, written
 from copdns.lists.source import ListSource
 
 LOCK = "lock"
+NOT_HERE = "it is not here yet"
 RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it comes, unpacked, state
 
 
@@ -146,7 +147,10 @@ class Copies:
 
 
 def on_disk(chosen: Chosen, copies: Copies, states: Mapping[str, State]) -> tuple[ListSource, ...]:
-    """Return the chosen lists that are here, to be read and compiled."""
+    """Return the chosen lists, to be read and compiled; one that is not here says so.
+
+    That way a category that only such a list is about is known from the start.
+    """
     return tuple(
         ListSource(
             slug=each.slug,
@@ -154,13 +158,14 @@ def on_disk(chosen: Chosen, copies: Copies, states: Mapping[str, State]) -> tupl
             format=each.format,
             match=each.match,
             title=each.title,
-            path=str(copies.text(each.slug)),
+            path=str(copies.text(each.slug)) if state.has_copy else "",
             licence=each.licence,
             maintainer=each.maintainer,
             report=each.report,
-            fetched_at=int(states[each.slug].fetched_at or 0),
+            fetched_at=int(state.fetched_at or 0),
             catalogued=each.slug not in chosen.own,
+            error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources
-        if each.slug in states and states[each.slug].has_copy
+        for state in (states.get(each.slug, State()),)
     )

@@ -11,6 +11,7 @@ from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.home import Home
 from copdns.cli.output import plain, print_json
 from copdns.config import schema as settings_schema
+from copdns.copies import NOT_HERE
 
 
 @click.group()
@@ -34,7 +35,8 @@ def check(options: Options, as_json: bool) -> None:
     home = Home(options.settings())
     if not home.has_database:
         _ = home.household  # later changes to its file do nothing, so nor do mistakes in it
-    broken = [(each.info.slug, each.error) for each in home.library.statuses if each.error]
+    errors = [(each.info.slug, each.error) for each in home.library.statuses if each.error]
+    broken = [(slug, error) for slug, error in errors if error != NOT_HERE]  # no mistake of anyone
     if as_json:
         file = str(options.path) if options.path.exists() else None
         settings = as_written(home.settings)

@@ -18,17 +18,20 @@ from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
 from copdns.config import Settings
+from copdns.copies import Copies, on_disk
 from copdns.errors import HouseholdError
 from copdns.household_check import Known, no_such
 from copdns.household_file import parse
-from copdns.library import known, own_files
-from copdns.lists.catalogue import Library
+from copdns.library import bundled_text, known, own_files
+from copdns.lists.catalogue import Library, files
+from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf
 from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
+from copdns.system import memory
 
 AUTHOR = "command line"
 
@@ -50,11 +53,36 @@ class Home:
 
     @cached_property
     def library(self) -> Library:
-        return Shelf(self.folder).read(own_files(self.settings.lists))
+        return self._library_of(self.chosen)
 
     @cached_property
     def known(self) -> Known:
         return known(self.library)
+
+    @cached_property
+    def copies(self) -> Copies:
+        return Copies(self.folder)
+
+    @cached_property
+    def offered(self) -> Offer:
+        """What ships that lists can be chosen from."""
+        return offer(files(bundled_text))
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """The lists of other people that this household uses."""
+        return self._chosen_for(self.household)
+
+    def _chosen_for(self, *households: Household) -> Chosen:
+        slugs = {each.slug for each in self.offered.sources}
+        slugs |= {each.slug for each in self.settings.sources.own}
+        known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
+        return chosen_for(self.settings.sources, self.offered, households, memory(), known)
+
+    def _library_of(self, chosen: Chosen) -> Library:
+        states = self.copies.states(each.slug for each in chosen.sources)
+        fetched = on_disk(chosen, self.copies, states)
+        return Shelf(self.folder).read((*own_files(self.settings.lists), *fetched))
 
     @cached_property
     def household(self) -> Household:
@@ -104,7 +132,9 @@ class Home:
         if not self.settings.household:
             return Household(HOME, "Home")
         path = Path(self.settings.household)
-        return parse(read_text(path, "see the setting household"), str(path), self.known)
+        # What is chosen depends on the household, so it is read by what is there in any case.
+        first = known(self._library_of(self._chosen_for()))
+        return parse(read_text(path, "see the setting household"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
         """Store an edited household, and say what is different now; raise HouseholdError.
@@ -117,8 +147,10 @@ class Home:
             seen.append(before)
             return edit(before)
 
+        library = self.library  # before: it reads the database by itself
+
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, self.library, self.now)
+            await seeded_household(store, self.settings, library, self.now)
             household_id = await _only(store)
             assert household_id is not None
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)

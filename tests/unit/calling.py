@@ -53,7 +53,8 @@ class Home:
         """Write the settings file, with sections besides the household and a list; JSON is YAML."""
         boards = {"slug": "boards", "path": "boards.txt", "category": "games"}
         lists = [boards | {"format": "domains", "match": "subtree"}]
-        sections = {"household": "family.yaml", "lists": lists, **sections}
+        sections = {"sources": {"use": "none"}, "lists": lists, **sections}
+        sections = {"household": "family.yaml", **sections}
         self.settings.write_text(json.dumps(sections))
 
     @property

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from copdns.copies import Copies
+from copdns.copies import NOT_HERE, Copies, on_disk
 from copdns.errors import FetchError
+from copdns.lists.chosen import Chosen
 from copdns.lists.download import Copy, State, failed, fetched
+from tests.unit.test_chosen import source
 
 NOW = 1_800_000_000.0
 
@@ -79,6 +81,15 @@ def test_copies_of_what_is_not_chosen_any_more_are_known(copies: Copies) -> None
     put(copies, "a.example\n")
     put(copies, "b.example\n", "ads")
     assert copies.others({"ads"}) == ("toys",)
+
+
+def test_chosen_lists_are_to_be_read_and_one_that_is_absent_says_so(copies: Copies) -> None:
+    put(copies, "a.example\n")
+    chosen = Chosen((source("toys"), source("films", "piracy")), own=frozenset({"films"}))
+    toys, films = on_disk(chosen, copies, copies.states(["toys"]))
+    assert (toys.path, toys.error) == (str(copies.text("toys")), "")
+    assert (toys.fetched_at, toys.catalogued) == (int(NOW), True)
+    assert (films.path, films.error, films.catalogued) == ("", NOT_HERE, False)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class House:
         )
 
     async def swap(self, here: Sequence[ListSource]) -> None:
+        here = [each for each in here if not each.error]
         self.compiled.append([each.slug for each in here])
         if self.trouble:
             raise ListError("out of memory")
