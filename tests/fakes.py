@@ -50,6 +50,7 @@ class FakeLog:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.counts: Counter[CountKey] = Counter()
+        self.erasures = 0  # raise it when something is erased
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
