@@ -149,6 +149,7 @@ class App:
     async def _serve(self) -> None:
         await self._listen()
         await self._start_web()
+        await self._beside(self._updates.look)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from copdns.cli.fetched import NOTHING, Fetched
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
+from copdns.copies import NOT_HERE
 from copdns.household_check import check
 from copdns.store.querylog import QueryLog
 
@@ -22,6 +24,8 @@ def lists(home: Home) -> Iterator[Finding]:
     statuses = home.library.statuses
     for each in statuses:
         lost = sum(each.unused.values())
+        if each.error == NOT_HERE:
+            continue  # told below
         if each.error:
             todo = "mend the file or the setting lists, then `kill -HUP` or restart copdns"
             yield fail("lists", f"{each.info.slug} is not in force: {each.error}", todo)
@@ -30,6 +34,22 @@ def lists(home: Home) -> Iterator[Finding]:
             yield warn("lists", f"{each.info.slug}: {lost} lines of it were not used", todo)
     entries = sum(each.used for each in statuses)
     yield ok("lists", f"{len(statuses)} lists with {entries} entries are read")
+    yield from _fetched(Fetched.of(home))
+
+
+def _fetched(fetched: Fetched) -> Iterator[Finding]:
+    """Say what keeps lists of other people from being here, and new."""
+    todo = "see `copdns lists status`; `copdns lists update` tries it now"
+    for error in fetched.errors():
+        yield warn("lists", error, todo)
+    if missing := fetched.missing:
+        yield warn("lists", missing, todo)
+    if left_out := fetched.left_out:
+        yield warn("lists", left_out, "name in sources.use the lists that matter most to you")
+    if unknown := fetched.unknown:
+        yield warn("lists", unknown, "mend sources.use; docs/lists.md has the names")
+    if not fetched.chosen.sources and not fetched.chosen.too_large:
+        yield warn("lists", NOTHING, "leave out sources.use, and full lists are fetched")
 
 
 def references(home: Home) -> Iterator[Finding]:

@@ -8,8 +8,11 @@ import click
 
 from copdns.cli.audit import audit_command
 from copdns.cli.base import NAME, json_option
+from copdns.cli.fetched import Fetched
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
+from copdns.cli.update import update
+from copdns.copies import NOT_HERE
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.model import Matcher
@@ -36,6 +39,7 @@ def lists() -> None:
 
 
 lists.add_command(audit_command)
+lists.add_command(update)
 
 
 @lists.command()
@@ -45,36 +49,46 @@ lists.add_command(audit_command)
 def status(home: Home, every: bool, as_json: bool) -> None:
     """Show every list, and whether it is in force.
 
-    Shown are what it is about, its size, licence and version.  Lines that were not used are counted
-    by reason; docs/lists.md explains the reasons.  With --json all lists are shown.
+    Shown are what it is about, its size, licence and keeper, and how long ago its server last said
+    that the copy here is the newest.  Lines that were not used are counted by reason; docs/lists.md
+    explains the reasons.  With --json all lists are shown.
 
     \b
     Example:  copdns lists status
     """
     statuses = home.library.statuses
+    fetched = Fetched.of(home)
     if as_json:
-        print_json([_status_json(each) for each in statuses])
+        print_json([_status_json(each) | fetched.as_json(each.info.slug) for each in statuses])
         return
     found = [each for each in statuses if every or each.info.kind in _SHOWN]
-    headers = ("list", "kind", "about", "used", "unused", "licence", "version")
-    table(headers, [_status_row(each) for each in found])
+    headers = ("list", "kind", "about", "used", "unused", "age", "licence", "maintainer", "version")
+    rows = [_status_row(each, fetched) for each in found]
+    if every:
+        headers = (*headers, "source")
+        rows = [(*row, fetched.url(each.info.slug)) for row, each in zip(rows, found, strict=True)]
+    table(headers, rows)
     if len(found) < len(statuses):
         click.echo(
             f"and {len(statuses) - len(found)} of services, protected groups and signals: see --all"
         )
-    for line in (line for each in statuses for line in _troubles(each)):
+    for line in (*(line for each in statuses for line in _troubles(each)), *fetched.lines()):
         click.echo(safe(line))
 
 
-def _status_row(status: ListStatus) -> tuple[str, ...]:
+def _status_row(status: ListStatus, fetched: Fetched) -> tuple[str, ...]:
     info = status.info
     unused = ", ".join(f"{count} {reason}" for reason, count in sorted(status.unused.items()))
-    size = "broken" if status.error else str(status.used)
-    return (info.slug, info.kind, info.subject, size, unused, info.licence, info.version)
+    size = str(status.used)
+    if status.error:
+        size = "not here" if status.error == NOT_HERE else "broken"
+    age = fetched.age(info.slug)
+    about = (info.slug, info.kind, info.subject)
+    return (*about, size, unused, age, info.licence, info.maintainer, info.version)
 
 
 def _troubles(status: ListStatus) -> Iterable[str]:
-    if status.error:
+    if status.error and status.error != NOT_HERE:
         yield f"{status.info.slug} is not in force: {status.error}"
     for problem in status.problems:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"

@@ -341,9 +341,10 @@ def test_a_list_that_is_not_in_force_is_a_failure(home: Home) -> None:
     (home.folder / "boards.txt").unlink()
     with resolver() as upstream:
         set_up(home, upstream.address)
-        (broken, whole) = found(home, "lists")
+        (broken, whole, nothing) = found(home, "lists")
     assert (broken[0], "boards is not in force" in broken[1]) == ("fail", True)
     assert whole[0] == "ok"
+    assert nothing[0] == "warn"
 
 
 def test_a_list_in_another_format_is_told(home: Home) -> None:
