@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from ssl import create_default_context
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -281,11 +282,14 @@ async def fetching(
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
     """Give what fetches lists; connections end with it."""
-    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
+    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
     limits = limits or Limits()
+    # aiohttp's own context has no certificates (`lean`); reading them takes a while.
+    certificates = await asyncio.to_thread(create_default_context)
     patience = ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle)
     async with ClientSession(
+        connector=TCPConnector(ssl=certificates),
         headers=_HEADERS,
         timeout=patience,
         cookie_jar=DummyCookieJar(),

@@ -15,7 +15,7 @@ from copdns.errors import ListError
 from copdns.lists.compiled import HEADER_SIZE, Compiled, checksum, read_header, unpack
 
 SUFFIX, UNFINISHED = ".index", ".part"
-_CHUNK = 1 << 20
+_CHUNK = 64 << 10
 
 
 def write(path: Path, parts: Iterable[bytes]) -> None:

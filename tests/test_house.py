@@ -23,11 +23,11 @@ ROOMS = (
     ("app",),
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
-        *("notify", "unpack", "updates", "neighbours", "recognition"),
-        *("compiling", "shelving"),
+        *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
+        *("compiling", "shelving", "lean"),
     ),
     ("store",),
-    ("metrics", "recent", "library", "resources", "codes", "copies", "indexfile"),
+    ("metrics", "recent", "library", "resources", "codes", "copies", "indexfile", "events"),
 )
 PURE = len(ROOMS)
 

@@ -1,0 +1,35 @@
+"""Tests of what a server leaves out of memory, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BEGIN = "from copdns.lean import import_little; import_little(); import os, sys\n"
+
+
+def said(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_what_only_colours_tracebacks_is_not_there_and_can_still_be_imported() -> None:
+    assert said("print('rich' in sys.modules)") == "False"
+    assert said("import rich; print(rich.__name__)") == "rich"
+
+
+def test_a_client_without_certificates_of_its_own_trusts_nobody() -> None:
+    code = "from aiohttp import connector; print(connector._SSL_CONTEXT_VERIFIED.get_ca_certs())"
+    assert said(code) == "[]"
+
+
+@pytest.mark.parametrize("value", [None, "/etc/ssl/ours.pem"])
+def test_the_environment_is_as_it_was(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is None:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", value)
+    assert said("print(os.environ.get('SSL_CERT_FILE'))") == str(value)
