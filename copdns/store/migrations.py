@@ -204,3 +204,20 @@ def log(db: Database) -> None:
             profile text not null,
             at integer not null
         )""")
+
+
+@LOG(name="0002_visitor")
+def visitor(db: Database) -> None:
+    """Unknown devices, and unknown MAC addresses of known ones."""
+    db.execute("""
+        create table visitor (
+            household text not null,
+            id text not null,
+            device text not null,
+            mac text not null,
+            address text not null,
+            name text not null,
+            first integer not null,
+            last integer not null,
+            primary key (household, id)
+        ) without rowid""")

@@ -34,3 +34,15 @@ CREATE TABLE erasure (
     profile text not null,
     at integer not null
 );
+
+CREATE TABLE visitor (
+    household text not null,
+    id text not null,
+    device text not null,
+    mac text not null,
+    address text not null,
+    name text not null,
+    first integer not null,
+    last integer not null,
+    primary key (household, id)
+) without rowid;

@@ -1,0 +1,53 @@
+"""The unknown devices of `log.db`, which are forgotten like all that is in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import astuple
+from pathlib import Path
+
+from copdns.store.db import open_database, store_error, transaction
+from copdns.store.migrations import LOG
+from copdns.store.querylog import FILE
+from copdns.visitors import Visitor
+
+
+def load_visitors(folder: Path) -> tuple[Visitor, ...]:
+    """Return those of a data folder, who was seen first before the others; raise StoreError.
+
+    Asking makes no file: the first to ask may be root, whose files the server cannot write.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return ()
+    try:
+        with closing(open_database(path, LOG)) as connection:
+            rows = connection.execute(
+                """
+                select household, id, device, mac, address, name, first, last
+                  from visitor order by first, id
+                """
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    return tuple(Visitor(*row) for row in rows)
+
+
+def save_visitors(folder: Path, visitors: Iterable[Visitor]) -> None:
+    """Put these in the place of those that were kept; raise StoreError."""
+    path = folder / FILE
+    rows = [astuple(each) for each in visitors]
+    try:
+        with closing(open_database(path, LOG)) as connection, transaction(connection):
+            connection.execute("delete from visitor")
+            connection.executemany(
+                """
+                insert into visitor (household, id, device, mac, address, name, first, last)
+                values (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                rows,
+            )
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error

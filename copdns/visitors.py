@@ -1,0 +1,124 @@
+"""Unknown devices that asked: what a guardian needs to give one a name, and no more.
+
+Kept for 30 days after the last day on which one asked; at most 200 of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from copdns.addresses import is_private_mac
+from copdns.live import Notice
+
+KEPT = 30 * 86_400  # seconds after the day of the last question
+VISITORS = 200
+NEWCOMERS = 10  # at once; more wait for their next turn, so that a flood of them fills no log
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """An unknown device, or an unknown MAC address at the address of a known device.
+
+    id: "u1", "u2" ..., unique in its household.  device: the known one, "" for an unknown device.
+    mac: "" when none was seen.  address: where it was last seen.  name: what the device calls
+    itself, "" when no lease says.  first, last: seconds since the epoch; last is the beginning
+    of a day.
+    """
+
+    household: str
+    id: str
+    device: str
+    mac: str
+    address: str
+    name: str
+    first: int
+    last: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.household, self.mac or self.address
+
+    @property
+    def is_private(self) -> bool:
+        """Its MAC address is made up, and may be another one tomorrow."""
+        return bool(self.mac) and is_private_mac(self.mac)
+
+
+class Greeted(NamedTuple):
+    """visitors: all, the oldest first.  newcomers: those of them that were not there before."""
+
+    visitors: tuple[Visitor, ...]
+    newcomers: tuple[Visitor, ...]
+
+
+def greeted(
+    visitors: Iterable[Visitor],
+    notices: Iterable[Notice],
+    name_of: Callable[[Notice], str],
+    now: float,
+) -> Greeted:
+    """Return the visitors after some were noticed; name_of: what a notice's lease says."""
+    known = {each.key: each for each in visitors if each.last + KEPT > now}
+    newcomers: list[tuple[str, str]] = []
+    today = int(now) // _DAY * _DAY
+    for notice in filter(_can_be_named, notices):
+        key = notice.household, notice.mac or notice.address
+        # One that was seen without its MAC address before is no other.
+        old = known.pop(key, None) or known.pop((notice.household, notice.address), None)
+        if old is None:
+            if len(newcomers) >= NEWCOMERS:
+                continue
+            newcomers.append(key)
+            old = _newcomer(notice, known.values(), int(now))
+        known[key] = replace(
+            old,
+            device=notice.device,
+            mac=notice.mac,
+            address=notice.address,
+            name=name_of(notice) or old.name,
+            last=today,
+        )
+    kept = tuple(known.values())[-VISITORS:]
+    return Greeted(kept, tuple(each for each in kept if each.key in newcomers))
+
+
+def _can_be_named(notice: Notice) -> bool:
+    """Without a MAC address only an IPv4 address is worth a note: those of IPv6 go by the day."""
+    address = ip_address(notice.address)
+    return bool(notice.mac) or (address.version == 4 and not address.is_loopback)
+
+
+def _newcomer(notice: Notice, visitors: Iterable[Visitor], now: int) -> Visitor:
+    return Visitor(
+        household=notice.household,
+        id=_free_id(each.id for each in visitors if each.household == notice.household),
+        device="",
+        mac=notice.mac,
+        address="",
+        name="",
+        first=now,
+        last=0,
+    )
+
+
+def _free_id(taken: Iterable[str]) -> str:
+    numbers = [int(each[1:]) for each in taken if each[1:].isdecimal()]
+    return f"u{max(numbers, default=0) + 1}"
+
+
+def claimed(
+    visitors: Iterable[Visitor], owner: Callable[[Visitor], str]
+) -> Iterator[tuple[Visitor, str]]:
+    """Yield those that are no visitors any more, each with the device that it is now.
+
+    owner: the id of the device that has a visitor's MAC address, or its address; "" when none has.
+    """
+    for each in visitors:
+        device = owner(each)
+        if device:
+            yield each, device
