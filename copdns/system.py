@@ -14,6 +14,7 @@ from copdns.errors import ListenError
 CGROUPS = Path("/sys/fs/cgroup")
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
+_CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def private_addresses() -> tuple[str, ...]:
@@ -71,6 +72,11 @@ def _nameservers(lines: Iterable[str]) -> Iterable[UpstreamAddress]:
                 yield upstream_address(words[1])
             except ValueError:
                 continue  # another program's file: what it cannot mean is not ours to judge
+
+
+def in_container() -> bool:
+    """Tell whether this is a container of Docker or Podman, which may have a network of its own."""
+    return any(each.exists() for each in _CONTAINERS)
 
 
 def identity(path: Path = RESOLV_CONF) -> object:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from copdns.cli.fetched import NOTHING, Fetched
 from copdns.cli.finding import Finding, fail, ok, warn
@@ -12,11 +11,10 @@ from copdns.cli.home import Home
 from copdns.copies import NOT_HERE
 from copdns.household_check import check
 from copdns.store.querylog import QueryLog
+from copdns.system import in_container
 
 DAY = 86_400
 ENOUGH = 200  # look-ups of a day that tell something
-
-_CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 def lists(home: Home) -> Iterator[Finding]:
@@ -72,7 +70,7 @@ def told_apart(home: Home) -> Iterator[Finding]:
         yield warn("devices", "none is named, so everyone gets the rules of unknown devices", todo)
     elif len(named) > 1:
         yield _seen(home, named)
-    if any(each.exists() for each in _CONTAINERS):
+    if in_container():
         todo = "give the container the network of the host, or all devices look like one"
         yield warn("devices", "copdns runs in a container, which can hide their addresses", todo)
 

@@ -378,7 +378,7 @@ def test_a_household_without_devices_is_told_what_that_means(home: Home) -> None
 
 
 def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_household, "_CONTAINERS", ())
+    monkeypatch.setattr(doctor_household, "in_container", lambda: False)
     home.ok("household", "set", "--name", "Ours")
     log = QueryLog(home.data)
     for _ in range(300):
@@ -392,7 +392,7 @@ def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_container_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_household, "_CONTAINERS", (home.folder,))
+    monkeypatch.setattr(doctor_household, "in_container", lambda: True)
     with resolver() as upstream:
         set_up(home, upstream.address)
         assert "in a container" in found(home, "devices")[-1][1]
