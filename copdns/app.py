@@ -27,6 +27,7 @@ from copdns.codes import appeal_code
 from copdns.config import AUTO, SYSTEM, Settings
 from copdns.copies import Copies
 from copdns.errors import CopdnsError, ListenError
+from copdns.events import Events
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
 from copdns.library import bundled_text, own_files
@@ -38,6 +39,7 @@ from copdns.metrics import Counters, registry
 from copdns.model import Household
 from copdns.notify import ServiceManager, service_manager
 from copdns.recent import Recent
+from copdns.reception import Reception
 from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.seed import seeded_household
@@ -57,6 +59,7 @@ FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well with
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
+LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
@@ -138,7 +141,14 @@ class App:
             self._rebinding(),
         )
         self._recognition = Recognition(self._loop, self._resolver)
-        self._recognise()
+        self._reception = Reception(
+            self._folder,
+            self._recognition,
+            self._clock,
+            lambda: sum(self._counters.queries.values()),
+            Events(),
+        )
+        await self._reception.use(self.settings.identity)
         self._gauges()
         self._log.start()
         try:
@@ -158,6 +168,7 @@ class App:
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
+                tasks.create_task(self._repeat(self._reception.look_round, LOOK_ROUND)),
                 tasks.create_task(self._catch_up()),
                 tasks.create_task(self._repeat(self._updates.look, FOLLOW_LISTS)),
                 tasks.create_task(self._repeat(self._updates.fetch, FOLLOW_LISTS)),
@@ -224,9 +235,6 @@ class App:
         gc.freeze()
         await self._use_upstreams(households)
         return live
-
-    def _recognise(self) -> None:
-        self._recognition.start(neighbours=self.settings.identity.neighbours == AUTO)
 
     async def _households(self) -> Sequence[Household]:
         ids = await self._store.households()
@@ -356,7 +364,7 @@ class App:
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
         compiling = "" if self._shelved.current else STILL_COMPILING
-        return tuple(filter(None, (compiling, self._updates.missing)))
+        return tuple(filter(None, (compiling, self._updates.missing, self._reception.warning)))
 
     # --- following changes ---
 
@@ -470,7 +478,7 @@ class App:
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
         self._resolver.live = live
-        self._recognise()
+        await self._reception.use(settings.identity)
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()
         self._believe()

@@ -6,10 +6,11 @@ change or nothing.  What a change does not touch stays the same object.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import islice
 from typing import NamedTuple, Self
 
 from copdns.lists.catalogue import Library
@@ -143,17 +144,18 @@ class Live:
         shared: Mapping[str, Shared],
         policies: Mapping[tuple[str, str], tuple[object, Policy]],
         now: float,
-        sightings: Sightings = NOTHING_SEEN,
+        before: Live | None = None,
     ) -> None:
         self.library = library
         self.defaults = defaults
         self.households = {each.id: each for each in households}
         self.shared = shared
         self.policies = policies
-        self.sightings = sightings
+        self.sightings: Sightings = before.sightings if before else NOTHING_SEEN
         self._strangers = Client("", "", strangers())
         self._remembered: dict[str, Client] = {}
-        self._noticed: dict[str, Notice] = {}
+        # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
+        self._noticed: dict[str, Notice] = before._noticed if before else {}
         self._by_mac: dict[str, Client] = {}
         self._by_address: dict[str, Client] = {}
         self._by_network: list[tuple[Network, Client]] = []
@@ -239,17 +241,34 @@ class Live:
             self._noticed[notice.mac or notice.address] = notice
 
     def noticed(self) -> tuple[Notice, ...]:
-        """Return who asked since the last call and might be given a name; may be called late."""
+        """Return who asked since the last call and might be given a name; some may be known now."""
         found = tuple(self._noticed.values())
         self._noticed.clear()
         return found
+
+    def asked(self, most: int) -> Iterator[tuple[str, str]]:
+        """Yield addresses from which somebody of a household asked, with the MACs that were told.
+
+        Those of a while only: a new snapshot begins anew.
+        """
+        for key, client in islice(self._remembered.items(), most):
+            if client.household:
+                mac, _, address = key.rpartition(" ")
+                yield address, mac
+
+    def owner(self, mac: str) -> Client | None:
+        """Return the device that has a MAC address."""
+        return self._by_mac.get(mac)
+
+    def at_its_own(self, address: str) -> Client | None:
+        """Return the device that is known by an address, not by a network around it."""
+        return self._by_address.get(address)
 
     def with_sightings(self, sightings: Sightings) -> Self:
         """Return the snapshot for what is seen of the network now; all policies stay."""
         live = copy(self)
         live.sightings = sightings
         live._remembered = {}
-        live._noticed = {}
         return live
 
 
@@ -278,8 +297,7 @@ def build(
                 own = scoped(profile, household.rules)
                 known = made_from, policy_for(profile, own, shared[household.id], now)
             policies[key] = known
-    sightings = before.sightings if before else NOTHING_SEEN
-    return Live(library, defaults, households, shared, policies, now, sightings)
+    return Live(library, defaults, households, shared, policies, now, before)
 
 
 def _profiles(household: Household) -> tuple[Profile, ...]:

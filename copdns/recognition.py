@@ -10,7 +10,7 @@ kernel find out who is there (RFC 4861 section 7.2), and the question comes back
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from copdns.answer import Moment, Resolver, Send
@@ -79,19 +79,31 @@ class Recognition:
         connect: Connect = netlink,
     ) -> None:
         self._resolver = resolver
-        self._neighbours = Neighbours(loop, self._see, connect)
+        self._neighbours = Neighbours(loop, self._see_neighbours, connect)
         self._sightings = Sightings()
         # Until when an address need not be looked for, when it asks by UDP, or by another way.
         self._looked: dict[tuple[str, bool], float] = {}
         self._second, self._looks = 0, 0
         resolver.meets, resolver.dressed = self.meets, self.dressed
 
+    @property
+    def live(self) -> Live:
+        return self._resolver.live
+
+    def lease(self, macs: Mapping[str, str]) -> None:
+        """Take over which MAC addresses DHCP servers gave addresses to."""
+        self._see(Sightings(self._neighbours.table, macs))
+
+    def forget(self) -> None:
+        """Look anew at who asks, from now on."""
+        self._resolver.live = self._resolver.live
+
     def start(self, *, neighbours: bool) -> None:
         """Begin to look, or look in another way."""
         self._neighbours.close()
         if neighbours:
             self._neighbours.open()
-        self._see()
+        self._see_neighbours()
 
     def close(self) -> None:
         self._neighbours.close()
@@ -100,8 +112,10 @@ class Recognition:
         """Return a live state, whoever built it and when, together with what is seen now."""
         return live.with_sightings(self._sightings)
 
-    def _see(self) -> None:
-        seen = Sightings(self._neighbours.table, self._sightings.leases)
+    def _see_neighbours(self) -> None:
+        self._see(Sightings(self._neighbours.table, self._sightings.leases))
+
+    def _see(self, seen: Sightings) -> None:
         if seen != self._sightings:
             self._sightings = seen
             self._resolver.live = self._resolver.live  # dressed anew

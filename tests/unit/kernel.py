@@ -81,7 +81,7 @@ class Kernel:
     def tell(self, *datagrams: bytes | OSError) -> None:
         """Tell whoever listens of changes, or of an error."""
         for each in self.sockets:
-            if each.groups:
+            if each.groups and each.fileno() >= 0:  # -1: closed
                 each.waiting.extend(datagrams)
                 each.wake()
 

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
-import dns.message
 import pytest
 
-from copdns.model import Device, Household
-from copdns.recognition import LOOKS, AttentiveResolver, Recognition
-from tests.home import Home
-from tests.household import MIA, asker, block, family
+from copdns.recognition import LOOKS
+from tests.household import asker
 from tests.unit.kernel import GONE, Kernel, entry
+from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
 
-CARD, STRANGE = "02:00:00:00:00:08", "02:00:00:00:00:99"
 NEW = "2001:db8::99"
-
-HOUSE = family(
-    MIA, rules=(block("games.example", "mia"),), devices=(Device("tablet", "", "mia", (), (CARD,)),)
-)
-
-
-class Recognising(Home):
-    """A home that sees the neighbours of a kernel."""
-
-    resolver_type = AttentiveResolver
-
-    def __init__(self, kernel: Kernel, house: Household = HOUSE) -> None:
-        super().__init__(house)
-        self.kernel = kernel
-        assert isinstance(self.resolver, AttentiveResolver)
-        loop = asyncio.get_running_loop()
-        self.recognition = Recognition(loop, self.resolver, kernel.connect)
-        self.recognition.start(neighbours=True)
-
-    def whose(self, address: str, transport: str = "udp") -> str:
-        """Ask for what is blocked for Mia: "mia", "guest", or "tcp" for "ask by TCP"."""
-        wire = dns.message.make_query("games.example", "A", use_edns=0).to_wire()
-        reply = self.send(wire, asker(address, transport))
-        assert reply is not None
-        assert reply[:2] == wire[:2]
-        if reply[2] & 2:
-            assert not dns.message.from_wire(reply).answer
-            return "tcp"
-        return "guest" if dns.message.from_wire(reply).answer else "mia"
 
 
 @pytest.fixture
 async def home() -> AsyncIterator[Recognising]:
     made = Recognising(Kernel({"192.0.2.8": CARD}))
     yield made
-    made.recognition.close()
-    for each in made.kernel.sockets:
-        each.close()
+    made.close()
 
 
 async def test_a_device_is_recognised_from_the_first_question(home: Recognising) -> None:
