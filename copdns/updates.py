@@ -62,6 +62,7 @@ class Updates:
         self._tried: object = None  # what was compiled last, with or without success
         self._seen: object = None
         self._looks = 0  # since what is here began to differ from what was compiled
+        self._came = False  # all that was due was fetched, so nothing more is to be waited for
         self._told: tuple[str, str] = ("", "")
         self._heavy = asyncio.Lock()  # reading a list and compiling all: one takes memory enough
 
@@ -109,10 +110,10 @@ class Updates:
 
     async def _put_in_force(self, here: Sequence[ListSource], what: object) -> None:
         if what == self._tried:
-            self._looks = 0
+            self._looks, self._came = 0, False
             return
         self._looks += 1
-        quiet, self._seen = what == self._seen, what
+        quiet, self._seen, self._came = self._came or what == self._seen, what, False
         if quiet or self._looks >= PATIENCE:
             self._looks = 0
             self._tried = what  # and not again before something is different
@@ -156,6 +157,7 @@ class Updates:
             if ours:
                 fetcher = fetching(self._copies, self._clock, self._limits, reading=self._heavy)
                 await fetch_all(due, fetcher, self._note)
+                self._came = True
 
     def _note(self, outcome: Outcome) -> None:
         before = self._states.get(outcome.slug, State())

@@ -64,7 +64,7 @@ class House:
         self.lists = replace(self.lists, index=index, statuses=statuses)
 
     async def look_twice(self) -> None:
-        """What came is put in force when a second look finds nothing new."""
+        """What another process fetched is in force when a second look finds nothing new."""
         await self.updates.look()
         await self.updates.look()
 
@@ -181,13 +181,23 @@ async def test_nothing_is_compiled_again_while_nothing_changes(
 async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
     tmp_path: Path, server: ListServer
 ) -> None:
-    home = await house(tmp_path, server, "toys")
+    home, other = await house(tmp_path, server, "toys"), await house(tmp_path, server, "toys")
     for count in range(PATIENCE + 1):
         server.put("/toys", f"n{count}.example\n")
-        home.now += DAY
-        await home.updates.fetch()
+        other.now += DAY
+        await other.updates.fetch()
         await home.updates.look()
     assert len(home.compiled) == 1
+
+
+async def test_what_was_fetched_here_is_in_force_at_once(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = await house(tmp_path, server, "toys")
+    server.put("/toys", TOYS)
+    await home.updates.fetch()
+    await home.updates.look()
+    assert home.compiled == [["toys"]]
 
 
 async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
@@ -197,7 +207,6 @@ async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
     server.put("/toys", TOYS)
     await home.updates.fetch()
     home.trouble = True
-    await home.updates.look()
     with pytest.raises(ListError):
         await home.updates.look()
     await home.look_twice()

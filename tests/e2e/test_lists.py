@@ -1,0 +1,127 @@
+"""Lists of other people in the running program: they come, and broken ones stay out."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copdns.copies import Copies
+from tests.e2e.house import House, eventually, house
+from tests.list_server import End, ListServer, list_server
+
+CHESS, CARDS = "www.chess.example", "www.solitaire.example"
+NOT_YET = "not protecting fully yet"
+FAMILY = {
+    "household": "Example family",
+    "profiles": {
+        "mia": {"name": "Mia", "band": "7-9", "categories": ["games"], "devices": {"t": ["::1"]}},
+        "tom": {"name": "Tom", "band": "13-15", "devices": {"p": ["127.0.0.1"]}},
+    },
+}
+
+
+@pytest.fixture
+def server() -> Iterator[ListServer]:
+    with list_server() as made:
+        yield made
+
+
+@contextmanager
+def home(folder: Path, server: ListServer, *slugs: str) -> Iterator[House]:
+    """Start the family, for whom lists of games are to be fetched; Tom asks from 127.0.0.1."""
+    form = {"category": "games", "format": "domains", "match": "subtree"}
+    own: list[dict[str, Any]] = [
+        {"slug": slug, "url": server.url(f"/{slug}"), **form} for slug in slugs
+    ]
+    people = {**FAMILY["profiles"], "tom": {**FAMILY["profiles"]["tom"], "categories": ["games"]}}
+    with house(folder, {"sources": {"own": own}}, {**FAMILY, "profiles": people}) as made:
+        yield made
+
+
+def is_blocked(house: House, name: str) -> bool:
+    return house.ask(name).data == []
+
+
+def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server, "toys", "cards") as made:
+        assert f"{NOT_YET}: 2 of 2" in made.program.get("/readyz")
+        assert not is_blocked(made, CHESS)
+        eventually(lambda: is_blocked(made, CHESS), within=30)
+        assert f"{NOT_YET}: 1 of 2 lists is not here yet (cards)" in made.program.get("/readyz")
+        assert made.metrics()["copdns_lists_absent"] == 1
+        server.put("/cards", "solitaire.example\n")
+        made.command("lists", "update", "cards")
+        eventually(lambda: is_blocked(made, CARDS), within=30)
+        assert made.program.get("/readyz") == "ready\n"
+        assert made.metrics()["copdns_lists_absent"] == 0
+        code, said = made.program.stop()
+    assert (code, "Traceback" in said) == (0, False)
+    assert said.count(f"{NOT_YET}: 1 of 2") == 1
+    assert '"all lists are here"' in said
+
+
+def test_a_second_start_blocks_from_the_first_answer_on_without_any_server(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server, "toys") as made:
+        eventually(lambda: is_blocked(made, CHESS), within=30)
+    server.pages.clear()
+    with home(tmp_path, server, "toys") as made:
+        assert is_blocked(made, CHESS)
+        assert made.program.get("/readyz") == "ready\n"
+
+
+def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server, "toys") as made:
+        eventually(lambda: is_blocked(made, CHESS), within=30)
+        server.put("/toys", "<!doctype html>")
+        done = made.program.command("lists", "update")
+        assert done.returncode == 1
+        assert "a web page" in done.stdout
+        assert is_blocked(made, CHESS)
+        eventually(lambda: made.metrics()["copdns_lists_failing"] == 1)
+        assert "ago stays: this is a web page" in made.command("lists", "status")
+
+
+def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_copy(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server, "toys") as made:
+        eventually(lambda: is_blocked(made, CHESS), within=30)
+    copies = Copies(tmp_path / "data")
+    server.put("/cards", "solitaire.example\n" * 1000, end=End.SILENT)
+    with home(tmp_path, server, "toys", "cards") as made:
+        assert server.begun.wait(30)
+        os.kill(made.program.process.pid, signal.SIGKILL)
+        made.program.process.wait()
+    assert copies.text("toys").read_text() == "chess.example\n"
+    assert not copies.state("cards").has_copy
+    server.put("/cards", "solitaire.example\n")
+    with home(tmp_path, server, "toys", "cards") as made:
+        assert is_blocked(made, CHESS)
+        eventually(lambda: is_blocked(made, CARDS), within=30)
+
+
+def test_a_list_that_the_settings_name_now_is_fetched_after_a_reload(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server) as made:
+        text = (tmp_path / "copdns.yaml").read_text()
+        one = f'{{"slug": "toys", "url": "{server.url("/toys")}", "category": "games", '
+        one += '"format": "domains", "match": "subtree"}'
+        (tmp_path / "copdns.yaml").write_text(text.replace('"own": []', f'"own": [{one}]'))
+        made.program.reload()
+        eventually(lambda: is_blocked(made, CHESS), within=30)
