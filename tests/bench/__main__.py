@@ -21,7 +21,7 @@ from tests.bench.ours import Copdns
 from tests.bench.peers import PEERS, Echo, Server
 from tests.bench.run import Run, say
 from tests.bench.stage import Stage
-from tests.bench.table import tables
+from tests.bench.table import held_up, tables
 from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
@@ -125,6 +125,7 @@ def _report(run: Run, here: Machine, peers: Sequence[str]) -> str:
         f"{count:,} names in every list; {here.told()}\n{facts}",
         tables(run.samples, [*peers, "echo"]),
         verdicts(run.samples, count),
+        held_up(run.samples),
         "\n".join(f"{name}: log rows dropped: {rows:.0f}" for name, rows in run.dropped.items()),
         "\n".join(f"{name}: missing: {why}" for name, why in run.missing.items()),
         "\n".join(f"WRONG: {line}" for line in run.wrong),

@@ -88,9 +88,12 @@ def start(
 
 @contextmanager
 def urgent(threads: Iterable[int], urgency: int = URGENT) -> Iterator[None]:
-    """Give threads real-time priority for a while.  Those that end meanwhile are forgotten."""
+    """Give threads real-time priority for a while.  Those that end meanwhile are forgotten.
+
+    What they start has ordinary priority: it would not let them in again before it is done.
+    """
     mine = list(threads)
-    _schedule(mine, os.SCHED_FIFO, urgency)
+    _schedule(mine, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, urgency)
     try:
         yield
     finally:

@@ -79,9 +79,10 @@ def _hang_up(place: Place, process: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server that somebody else wrote.  line: the entry of one name in its list."""
+    """A server that somebody else wrote.  package: Debian's.  line: of one name in its list."""
 
     name: str
+    package: str
     line: str
     list_file: str
     settings_file: str
@@ -92,7 +93,7 @@ class Peer:
     main_only: bool = False
 
     def missing(self) -> str:
-        return "" if program(self.name) else f"not installed (Debian: apt install {self.name})"
+        return "" if program(self.name) else f"not installed (Debian: apt install {self.package})"
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:
         replace(place.folder / self.list_file, (self.line.format(name) for name in names))
@@ -190,6 +191,7 @@ def _call_console(place: Place, process: int) -> None:
 
 UNBOUND = Peer(
     name="unbound",
+    package="unbound",
     line='local-zone: "{}." always_nxdomain\n',
     list_file="zones.conf",
     settings_file="unbound.conf",
@@ -198,6 +200,7 @@ UNBOUND = Peer(
 )
 DNSMASQ = Peer(
     name="dnsmasq",
+    package="dnsmasq-base",
     line="server=/{}/\n",
     list_file="servers.conf",
     settings_file="dnsmasq.conf",
@@ -206,6 +209,7 @@ DNSMASQ = Peer(
 )
 DNSDIST = Peer(
     name="dnsdist",
+    package="dnsdist",
     line="{}\n",
     list_file="names.txt",
     settings_file="dnsdist.conf",

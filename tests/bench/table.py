@@ -119,6 +119,22 @@ def ratio(samples: Sequence[Sample], workload: str, key: str, server: str, to: s
     return median(ratios) if ratios else None
 
 
+HELD_UP = 10_000  # microseconds: in a quiet machine sending is never so late
+
+
+def held_up(samples: Sequence[Sample]) -> str:
+    """Say so when the load generator itself could not run in time; "" when it could."""
+    late = [each for each in samples if each.values.get("behind", 0) > HELD_UP]
+    if not late:
+        return ""
+    worst = max(each.values["behind"] for each in late) / 1000
+    where = ", ".join(dict.fromkeys(each.workload for each in late))
+    return (
+        f"in {_rounds(len(late))} ({where}) the load generator was held up, by {worst:.0f} ms "
+        "at worst: other work runs on this machine, and late and lost may be its doing"
+    )
+
+
 def tables(samples: Sequence[Sample], peers: Sequence[str]) -> str:
     """Return what was measured, in the order of `VIEWS`; peers: whom the ratios are to."""
     parts = [_table(view, samples, peers) for view in VIEWS]
@@ -143,8 +159,12 @@ def _table(view: View, samples: Sequence[Sample], peers: Sequence[str]) -> str:
         ]
         for server in servers
     ]
-    rounds = 1 + max(each.round for each in mine)
-    return f"{view.title} ({rounds} round{'s' * (rounds > 1)})\n{aligned([head, *rows])}"
+    rounds = _rounds(1 + max(each.round for each in mine))
+    return f"{view.title} ({rounds})\n{aligned([head, *rows])}"
+
+
+def _rounds(count: int) -> str:
+    return f"{count} round{'s' * (count > 1)}"
 
 
 def _order(sample: Sample) -> tuple[bool, str]:

@@ -101,7 +101,7 @@ def test_wrong_answers_in_a_reload_are_counted_and_told(stage: Stage) -> None:
 def test_a_server_that_is_not_installed_is_named(stage: Stage) -> None:
     run = Run(stage, rounds=1, seconds=0.1)
     run.measure([replace(UNBOUND, name="unheard-of")], ["hot"])
-    assert run.missing == {"unheard-of": "not installed (Debian: apt install unheard-of)"}
+    assert run.missing == {"unheard-of": "not installed (Debian: apt install unbound)"}
     assert run.samples == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.aims import LANE, verdicts
-from tests.bench.table import ratio, tables
+from tests.bench.table import held_up, ratio, tables
 from tests.bench.workloads import Sample, Values
 
 
@@ -45,6 +45,13 @@ def test_a_table_has_a_line_for_each_server_and_nothing_that_was_not_measured() 
 def test_what_was_lost_in_any_round_is_counted() -> None:
     samples = rounds("latency", "copdns", {"p99": 100, "lost": 2}, {"p99": 90, "lost": 1})
     assert tables(samples, []).splitlines()[2].split()[-3] == "3"
+
+
+def test_a_load_generator_that_was_held_up_says_so() -> None:
+    assert held_up(rounds("latency", "copdns", {"behind": 900.0})) == ""
+    text = held_up(rounds("latency", "copdns", {"behind": 900.0}, {"behind": 25_000.0}))
+    assert text.startswith("in 1 round (latency)")
+    assert "25 ms" in text
 
 
 def line(text: str, about: str) -> str:
