@@ -118,7 +118,9 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
     length, into memory, and it knows how to write files.
     """
     seen: list[str] = []
-    while (header := _header(stream, first=not seen)) is not None:
+    first = True
+    while (header := _header(stream, first=first)) is not None:
+        first = False
         name = header.name.removeprefix("./")
         if name == wanted and not header.isreg():
             raise FetchError(f"{wanted} is no plain file in the archive; see what it holds now")
@@ -128,7 +130,8 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
             return
         for _ in pieces:
             pass  # of what is not wanted nothing is kept
-        seen.append(ascii(name)[1:-1][:60])
+        if header.isreg():
+            seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
     raise FetchError(f"the archive has no {wanted} (it holds {holds or 'nothing'}); see `member`")
 
@@ -142,9 +145,8 @@ def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None
         return tarfile.TarInfo.frombuf(block, "utf-8", "replace")
     except tarfile.HeaderError:
         if first:
-            raise FetchError(
-                looks_wrong(block) or "this is no tar archive; leave out `member`"
-            ) from None
+            trouble = looks_wrong(block.replace(b"\0", b" "))  # it need not be text
+            raise FetchError(trouble or "this is no tar archive; leave out `member`") from None
         raise FetchError("the archive is damaged, or was cut off on the way") from None
 
 
