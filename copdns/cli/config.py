@@ -8,8 +8,9 @@ import click
 from pydantic import BaseModel
 
 from copdns.cli.base import Options, json_option, pass_options
+from copdns.cli.fetched import Fetched
 from copdns.cli.home import Home
-from copdns.cli.output import plain, print_json
+from copdns.cli.output import plain, print_json, safe
 from copdns.config import schema as settings_schema
 from copdns.copies import NOT_HERE
 
@@ -44,6 +45,8 @@ def check(options: Options, as_json: bool) -> None:
         return
     for slug, error in broken:
         click.echo(f"list {slug} is not in force: {error}", err=True)
+    if unknown := Fetched.of(home).unknown:
+        click.echo(safe(unknown), err=True)
     click.echo(_said(options.path))
 
 

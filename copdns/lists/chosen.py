@@ -136,12 +136,15 @@ def chosen_for(
 
 def needed_by(households: Iterable[Household], offered: Offer) -> frozenset[str]:
     """Return the categories and services, and BYPASS, that some profile has blocked."""
+    profiles = [profile for each in households for profile in _profiles(each)]
     needed: set[str] = set()
-    for profile in (profile for each in households for profile in _profiles(each)):
-        needed |= profile.categories | profile.services
-        needed |= {slug for slug, kind in offered.contacts.items() if kind in profile.contacts}
-        needed |= offered.security if profile.security else set()
-        needed |= {BYPASS} if profile.bypass else set()
+    contacts: set[Contact] = set()
+    for each in profiles:
+        needed |= each.categories | each.services
+        contacts |= each.contacts
+    needed |= {slug for slug, kind in offered.contacts.items() if kind in contacts}
+    needed |= offered.security if any(each.security for each in profiles) else set()
+    needed |= {BYPASS} if any(each.bypass for each in profiles) else set()
     return frozenset(needed)
 
 

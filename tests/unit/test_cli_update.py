@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -107,6 +108,25 @@ def test_who_looked_may_take_a_list_that_shrank(home: Fetching) -> None:
     assert home.update("toys", "--smaller")["toys"]["result"] == "new"
 
 
+def test_on_a_terminal_a_bar_shows_how_far_it_is(home: Fetching) -> None:
+    home.server.put("/toys", TOYS)
+    home.server.put("/cards", TOYS)
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "copdns", *home.start, "lists", "update"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        check=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "100%" in shown
+    assert "toys" in shown
+    assert "100%" not in done.stdout
+
+
 def test_only_changes_of_a_list_change_what_is_judged(home: Fetching) -> None:
     home.server.put("/toys", TOYS)
     home.update("toys")
@@ -163,6 +183,7 @@ def test_what_is_left_out_or_called_wrongly_is_told(home: Fetching) -> None:
     text = home.ok("lists", "status")
     assert "may have 4,000 names (sources.max_names): toys" in text
     assert "what no list is called: toyz" in text
+    assert "what no list is called: toyz" in home.call("config", "check").stderr
     told = [each["what"] for each in home.json("doctor")["findings"] if each["about"] == "lists"]
     assert any("may have 4,000 names" in each for each in told)
     assert any("what no list is called: toyz" in each for each in told)
