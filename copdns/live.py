@@ -27,8 +27,9 @@ from copdns.model import (
     Profile,
     Record,
 )
-from copdns.policy import Network, Policy, Shared, policy_for, scoped, strangers
+from copdns.policy import Network, Policy, Shared, policy_for, strangers
 from copdns.records import AAAA, PTR, A
+from copdns.sharing import ByScope, Models
 
 GUEST = "guest"
 _REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
@@ -289,13 +290,18 @@ def build(
             shared[household.id] = before.shared[household.id]
         else:
             shared[household.id] = share(library, defaults, household)
+        rules, models = ByScope(household.rules), Models()
         for profile in _profiles(household):
-            key = (household.id, profile.id)
-            made_from = _made_from(profile, household, shared[household.id], now)
+            key, settled, own = (
+                (household.id, profile.id),
+                _settled(profile, now),
+                rules.of(profile),
+            )
+            made_from = settled, own, id(shared[household.id])
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
-                own = scoped(profile, household.rules)
-                known = made_from, policy_for(profile, own, shared[household.id], now)
+                policy = policy_for(profile, own, shared[household.id], now)
+                known = made_from, models.shared(settled, policy)
             policies[key] = known
     return Live(library, defaults, households, shared, policies, now, before)
 
@@ -318,9 +324,9 @@ def _shares(household: Household) -> tuple[object, ...]:
     )
 
 
-def _made_from(profile: Profile, household: Household, shared: Shared, now: float) -> object:
-    settled = replace(profile, band=profile.band_at(now), name="", band_change=None)
-    return settled, scoped(profile, household.rules), id(shared)
+def _settled(profile: Profile, now: float) -> Profile:
+    """Return what of a profile its policy depends on."""
+    return replace(profile, band=profile.band_at(now), name="", band_change=None)
 
 
 def guest_profile() -> Profile:

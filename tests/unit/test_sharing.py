@@ -1,0 +1,80 @@
+"""Tests of profiles that share their steps: they decide as if they did not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.live import share
+from copdns.model import Action, Band, BlockMode, Profile, Rule
+from copdns.policy import decide, policy_for, scoped
+from copdns.records import A
+from copdns.sharing import ByScope, Models
+from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library
+
+CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
+LISTS = library(
+    categories={"games": ["games.example"]},
+    security={"malware": ["bad.example"]},
+    engines={"seek": (["seek.example"], {"strict": "safe.seek.example"})},
+)
+SHARED = share(LISTS, DEFAULTS, family())
+NAMES = ["games.example", "a.games.example", "bad.example", "seek.example", "b.example", "x.test"]
+RULES = st.lists(
+    st.builds(
+        lambda make, name, scope: make(name, scope),
+        st.sampled_from([allow, block]),
+        st.sampled_from(NAMES),
+        st.sampled_from(["", "mia", "tom", "#children", "#other"]),
+    )
+)
+
+
+@given(RULES)
+def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) -> None:
+    for profile in (MIA, replace(MIA, id="tom", tags=frozenset({"other", "children"}))):
+        assert ByScope(rules).of(profile) == scoped(profile, rules)
+
+
+@pytest.mark.parametrize("mode", BlockMode)
+@given(RULES, RULES)
+def test_who_shares_steps_is_decided_for_as_if_alone(
+    mode: BlockMode, first: list[Rule], second: list[Rule]
+) -> None:
+    models = Models()
+    for number, rules in enumerate((first, second)):
+        profile = replace(CHILD, id=f"child-{number}", block_mode=mode)
+        alone = policy_for(profile, tuple(rules), SHARED, NOW)
+        shared = models.shared(profile, policy_for(profile, tuple(rules), SHARED, NOW))
+        assert shared.profile == profile.id
+        for name in NAMES:
+            assert decide(shared, name, A, NOW) == decide(alone, name, A, NOW)
+
+
+def test_profiles_that_are_set_alike_share_all_but_their_rules() -> None:
+    models = Models()
+    mia, tom = (
+        models.shared(profile, policy_for(profile, rules, SHARED, NOW))
+        for profile, rules in (
+            (CHILD, (block("a.example"),)),
+            (replace(CHILD, id="tom"), (allow("games.example"),)),
+        )
+    )
+    apart = [
+        step.number for step, other in zip(mia.order, tom.order, strict=True) if step is not other
+    ]
+    assert apart == [5, 10, 15]  # the two that ask for rules, and one that holds next to nothing
+    assert decide(tom, "games.example", A, NOW).action is Action.ALLOW
+    assert decide(mia, "games.example", A, NOW).action is Action.BLOCK
+
+
+def test_profiles_that_are_set_otherwise_share_nothing_that_differs() -> None:
+    models = Models()
+    adult = Profile("ada", "Ada", Band.ADULT)
+    for profile in (CHILD, adult):
+        policy = models.shared(profile, policy_for(profile, (), SHARED, NOW))
+        blocked = decide(policy, "games.example", A, NOW).action is Action.BLOCK
+        assert blocked is (profile is CHILD)
