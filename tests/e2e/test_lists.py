@@ -125,3 +125,15 @@ def test_a_list_that_the_settings_name_now_is_fetched_after_a_reload(
         (tmp_path / "copdns.yaml").write_text(text.replace('"own": []', f'"own": [{one}]'))
         made.program.reload()
         eventually(lambda: is_blocked(made, CHESS), within=30)
+
+
+def test_a_stop_while_a_list_comes_is_a_stop_in_good_order(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n" * 1000, end=End.SILENT)
+    with home(tmp_path, server, "toys") as made:
+        assert server.begun.wait(30)
+        code, said = made.program.stop()
+    assert (code, "Traceback" in said) == (0, False)
+    assert '"stopped"' in said
+    assert sorted(each.name for each in (tmp_path / "data" / "lists").iterdir()) == ["lock"]
