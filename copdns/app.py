@@ -12,7 +12,7 @@ import gc
 import signal
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,11 +228,11 @@ class App:
         households = await self._households()
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
-        live = build(before, self._library, defaults, households, time.time())
-        # Lists and policies stay: the collector need not look through them again and again,
-        # which would hold up queries for as long as it takes.
-        gc.collect()
-        gc.freeze()
+        with _kept_from_the_collector(serving=before is not None):
+            # In a thread: a thousand profiles take a second, and questions come meanwhile.
+            live = await asyncio.to_thread(
+                build, before, self._library, defaults, households, time.time()
+            )
         await self._use_upstreams(households)
         return live
 
@@ -485,6 +485,22 @@ class App:
         log.info("reloaded")
         if _bound(before) != _bound(settings):
             log.warning("ports, TCP limits, web and data are taken over at the next start")
+
+
+@contextlib.contextmanager
+def _kept_from_the_collector(*, serving: bool) -> Iterator[None]:
+    """Let the collector never look through what is made meanwhile: lists and policies stay.
+
+    To look through them would hold up questions for as long as it takes, and so would a look
+    through all answers that are kept: while serving, only what is young is looked at.
+    """
+    gc.collect(1 if serving else 2)  # what is dead by now should not stay for good
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _bound(settings: Settings) -> object:

@@ -292,11 +292,8 @@ def build(
             shared[household.id] = share(library, defaults, household)
         rules, models = ByScope(household.rules), Models()
         for profile in _profiles(household):
-            key, settled, own = (
-                (household.id, profile.id),
-                _settled(profile, now),
-                rules.of(profile),
-            )
+            key, own = (household.id, profile.id), rules.of(profile)
+            settled = _settled(profile, now)
             made_from = settled, own, id(shared[household.id])
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
