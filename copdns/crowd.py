@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
+ALIKE = "all questions come from"
 WATCHED = 300.0  # seconds; before that, one device may just have been first
 ENOUGH = 500  # questions that tell something
 
@@ -47,14 +48,14 @@ def alike(
         return ""
     if in_container:
         return (
-            "all questions come from one address, as in a container whose network hides the "
+            f"{ALIKE} one address, as in a container whose network hides the "
             "devices: give the container the network of the host (--network host)"
         )
     if len({each.address for each in seen}) > 1:
         return (
-            "all questions come from one network card, as behind a repeater or router: its MAC "
+            f"{ALIKE} one network card, as behind a repeater or router: its MAC "
             "address tells no devices apart, so name them by their addresses; or " + _OTHERS
         )
     if ip_address(next(iter(seen)).address).is_loopback:
-        return f"all questions come from this machine itself: {_OTHERS}"
-    return f"all questions come from one address: if there are more devices, {_OTHERS}"
+        return f"{ALIKE} this machine itself: {_OTHERS}"
+    return f"{ALIKE} one address: if there are more devices, {_OTHERS}"

@@ -12,6 +12,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from enum import Enum
 from types import MappingProxyType
 
@@ -201,26 +202,13 @@ class Neighbours:
         self._give_up(error)
 
     def _read_all(self) -> None:
-        entries = Entries()
-        for message in self._answers(dump_request(self._next())):
-            if isinstance(message, Neighbour):
-                entries.take(message)
-            elif isinstance(message, Ended) and message.errno:
-                raise OSError(message.errno, "the table of neighbours is not given")
-        self._entries = entries
+        assert self._questions is not None
+        self._entries = _all(self._questions, self._next())
         self._publish()
 
     def _answer(self, question: bytes) -> Message:
-        return next(self._answers(question), Ended(0))
-
-    def _answers(self, question: bytes) -> Iterator[Message]:
-        """Yield what the kernel says to a question; all of it is there as soon as it is asked."""
         assert self._questions is not None
-        self._questions.send(question)
-        for datagram in _waiting(self._questions):
-            for sequence, message in read(datagram):
-                if sequence == self._sequence:
-                    yield message
+        return next(_answers(self._questions, question, self._sequence), Ended(0))
 
     def _next(self) -> int:
         self._sequence = self._sequence % 0xFFFF_FFFF + 1
@@ -235,6 +223,31 @@ class Neighbours:
         self.close()
         self._changed()
         log.warning("neighbours cannot be read", error=error.strerror, todo=REMEDY)
+
+
+def read_once(connect: Connect = netlink) -> Mapping[str, str]:
+    """Return the table as it is now; raise OSError where it cannot be read."""
+    with closing(connect(0)) as questions:
+        return _all(questions, 1).table()
+
+
+def _all(questions: socket.socket, sequence: int) -> Entries:
+    entries = Entries()
+    for message in _answers(questions, dump_request(sequence), sequence):
+        if isinstance(message, Neighbour):
+            entries.take(message)
+        elif isinstance(message, Ended) and message.errno:
+            raise OSError(message.errno, "the table of neighbours is not given")
+    return entries
+
+
+def _answers(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
+    """Yield what the kernel says to a question; all of it is there as soon as it is asked."""
+    questions.send(question)
+    for datagram in _waiting(questions):
+        for number, message in read(datagram):
+            if number == sequence:
+                yield message
 
 
 def _waiting(source: socket.socket) -> Iterator[bytes]:

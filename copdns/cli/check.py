@@ -20,8 +20,10 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
 from copdns.cli.params import profile_option
 from copdns.cli.qtypes import qtype_number
-from copdns.live import Client, Live
+from copdns.config import AUTO
+from copdns.live import NOTHING_SEEN, Client, Live, Sightings
 from copdns.model import Action, Asker
+from copdns.neighbours import read_once
 from copdns.policy import decide, explain
 
 EXIT = {
@@ -88,6 +90,8 @@ def check(
         raise click.UsageError("--profile and --client exclude each other; give one")
     now = _moment(at, home.household.timezone) if at else time.time()
     live = home.live(now)
+    if client and home.settings.identity.neighbours == AUTO:
+        live = live.with_sightings(_near())
     asked_as = "" if profile else client or THIS_MACHINE
     who = live.who(Asker("", asked_as, "udp")) if asked_as else _by_profile(home, live, profile)
     case = Case(
@@ -105,6 +109,14 @@ def check(
     else:
         print_case(case, home, named=bool(profile or client))
     click.get_current_context().exit(EXIT[case.verdict.action])
+
+
+def _near() -> Sightings:
+    """Return what the running copdns sees of this network too."""
+    try:
+        return Sightings(read_once())
+    except OSError:
+        return NOTHING_SEEN  # the running one sees nothing either; `copdns doctor` says so
 
 
 def _moment(text: str, timezone: str) -> float:

@@ -10,9 +10,11 @@ import click
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.describe import device_json
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import local, print_json, table, utc
 from copdns.cli.params import complete_profile, profile_option
 from copdns.household import add_device, remove_device, set_device
+from copdns.store.visitors import load_visitors
+from copdns.visitors import Visitor
 
 _MACS = click.option(
     "--mac",
@@ -137,3 +139,61 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
         for each in found
     ]
     table(("device", "name", "profile", "known by"), rows)
+
+
+@device.command()
+@json_option
+@pass_home
+def unknown(home: Home, as_json: bool) -> None:
+    """List the devices that asked and that nobody named.
+
+    They get the rules of guests until one is named, by its MAC address where there is one.  Each is
+    forgotten 30 days after it asked last.  PRIVATE: the device made its MAC address up and may
+    change it; for this network that can be switched off in its Wi-Fi settings.
+
+    \b
+    Example:  copdns device unknown
+              copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
+    """
+    found = _unknown(home)
+    if as_json:
+        print_json([_visitor_json(each) for each in found])
+        return
+    zone = home.household.timezone
+    rows = [
+        (
+            each.id,
+            each.mac,
+            "yes" if each.is_private else "",
+            each.address,
+            each.name,
+            local(each.first, zone),
+            each.device,
+        )
+        for each in found
+    ]
+    table(("id", "mac", "private", "address", "says it is", "since", "at the address of"), rows)
+
+
+def _unknown(home: Home) -> list[Visitor]:
+    """Return the unknown devices of the household that nobody named since."""
+    devices = home.household.devices
+    named = {text for each in devices for text in (*each.macs, *each.addresses)}
+    return [
+        each
+        for each in load_visitors(home.folder)
+        if each.household == home.household.id and (each.mac or each.address) not in named
+    ]
+
+
+def _visitor_json(visitor: Visitor) -> dict[str, object]:
+    return {
+        "id": visitor.id,
+        "mac": visitor.mac,
+        "private": visitor.is_private,
+        "address": visitor.address,
+        "name": visitor.name,
+        "first": utc(visitor.first),
+        "last": utc(visitor.last),
+        "device": visitor.device,
+    }

@@ -51,7 +51,7 @@ def examined(home: Home) -> list[Finding]:
 
 def _checks() -> tuple[tuple[str, Check], ...]:
     # Here, because they import the server, and the help of copdns need not wait for that.
-    from copdns.cli import doctor_household, doctor_machine, doctor_upstreams
+    from copdns.cli import doctor_devices, doctor_household, doctor_machine, doctor_upstreams
 
     return (
         ("ports", doctor_machine.ports),
@@ -61,4 +61,5 @@ def _checks() -> tuple[tuple[str, Check], ...]:
         ("lists", doctor_household.lists),
         ("household", doctor_household.references),
         ("devices", doctor_household.told_apart),
+        ("neighbours", doctor_devices.recognised),
     )
