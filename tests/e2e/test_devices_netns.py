@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from copdns.store.visitors import load_visitors
+from copdns.visitors import Visitor
+from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
 from tests.running import Program, running, upstream
 
@@ -26,6 +30,7 @@ class Home:
 
     network: Network
     program: Program
+    data: Path
 
     def is_mia(self, server: str, *options: str) -> bool:
         """Ask for a name that is blocked for Mia and open for guests; tell whose rules held."""
@@ -34,6 +39,9 @@ class Home:
         blocked, open_ = "EDE: 17" in said, "192.0.2.1" in said
         assert blocked != open_, said
         return blocked
+
+    def unknown(self) -> tuple[Visitor, ...]:
+        return load_visitors(self.data)
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
         program = stack.enter_context(
             running(tmp_path, settings, under=made.prefix(made.box), upstreams=[port])
         )
-        yield Home(made, program)
+        yield Home(made, program, tmp_path / "data")
 
 
 def test_a_tablet_is_mias_at_every_address(home: Home) -> None:
@@ -78,8 +86,20 @@ def test_the_first_question_from_a_new_address_is_the_tablets(home: Home) -> Non
     assert home.is_mia(BOX6, "+notcp")
 
 
-def test_another_card_is_a_guest(home: Home) -> None:
+def test_another_card_is_a_guest_and_is_told_once(home: Home) -> None:
     assert home.is_mia(BOX4)
     home.network.card(STRANGE, "192.168.77.20/24", "fd00:77::20/64")  # at the very same addresses
-    assert not home.is_mia(BOX4)
+    for server in (BOX4, BOX6, BOX4):
+        assert not home.is_mia(server)
+    eventually(home.unknown)
+    (visitor,) = home.unknown()
+    assert (visitor.id, visitor.mac, visitor.is_private) == ("u1", STRANGE, True)
+    home.network.give("fd00:77::51/64", instead_of="fd00:77::20/64")
     assert not home.is_mia(BOX6)
+    home.program.command("device", "add", "phone", "--mac", STRANGE, "--profile", "mia")
+    eventually(lambda: home.is_mia(BOX4))
+    eventually(lambda: not home.unknown())
+    _, said = home.program.stop()
+    events = [line for line in said.splitlines() if '"visitor"' in line]
+    assert [json.loads(each)["event"] for each in events] == ["unknown device", "device recognised"]
+    assert not any(trace in line for line in events for trace in (STRANGE, "fd00:77", "192.168.77"))

@@ -70,7 +70,7 @@ def test_unknown_devices_are_listed_with_what_helps_to_tell_them(home: Home) -> 
     }
     lines = home.ok("device", "unknown").splitlines()
     assert len(lines) == 4
-    assert lines[1].split() == ["u1", STRANGE, "yes", "192.0.2.99", "phone", "2026-03-29", "02:00"]
+    assert lines[1].split() == ["u1", STRANGE, "yes", "192.0.2.99", "phone", "2026-03-29", "01:00"]
     assert lines[3].split()[-1] == "tablet"
 
 
