@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from enum import Enum
 from types import MappingProxyType
 
 import structlog
 
+from copdns.kernel import Connect, answers, listed, netlink, waiting
 from copdns.netlink import (
     NEIGHBOUR_EVENTS,
     Ended,
@@ -33,32 +34,12 @@ from copdns.netlink import (
 log = structlog.get_logger("copdns")
 
 ENTRIES = 65_536  # that are kept at most; the kernel keeps 1024 unless it was told otherwise
-_RECEIVE = 32_768  # octets of a datagram; the kernel cuts its list into such pieces
-_BUFFER = 1 << 20  # octets the kernel holds for us while the loop is busy
-_DRAIN = 256  # datagrams a wake-up
 _TRIES = 3  # to read the table between two floods of changes
-
-Connect = Callable[[int], socket.socket]
 
 REMEDY = (
     "devices are known by their addresses alone; let copdns use AF_NETLINK sockets and the "
     "network of the host, or set identity.neighbours to off"
 )
-
-
-def netlink(groups: int) -> socket.socket:
-    """Return a socket to the kernel that hears of these groups; raise OSError."""
-    if not hasattr(socket, "AF_NETLINK"):
-        raise OSError(errno.EAFNOSUPPORT, "this system has no netlink")
-    kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-    found = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        found.bind((0, groups))
-    except OSError:
-        found.close()
-        raise
-    return found
 
 
 class Look(Enum):
@@ -177,7 +158,7 @@ class Neighbours:
         try:
             changes = [
                 self._entries.take(each)
-                for datagram in _waiting(self._events)
+                for datagram in waiting(self._events)
                 for _, each in read(datagram)
                 if isinstance(each, Neighbour)
             ]
@@ -192,7 +173,7 @@ class Neighbours:
             if error.errno != errno.ENOBUFS or self._events is None:
                 break
             try:
-                for _ in _waiting(self._events):
+                for _ in waiting(self._events):
                     pass  # older than what is read now
                 self._read_all()
             except OSError as again:
@@ -208,7 +189,7 @@ class Neighbours:
 
     def _answer(self, question: bytes) -> Message:
         assert self._questions is not None
-        return next(_answers(self._questions, question, self._sequence), Ended(0))
+        return next(answers(self._questions, question, self._sequence), Ended(0))
 
     def _next(self) -> int:
         self._sequence = self._sequence % 0xFFFF_FFFF + 1
@@ -233,27 +214,7 @@ def read_once(connect: Connect = netlink) -> Mapping[str, str]:
 
 def _all(questions: socket.socket, sequence: int) -> Entries:
     entries = Entries()
-    for message in _answers(questions, dump_request(sequence), sequence):
+    for message in listed(questions, dump_request(sequence), sequence):
         if isinstance(message, Neighbour):
             entries.take(message)
-        elif isinstance(message, Ended) and message.errno:
-            raise OSError(message.errno, "the table of neighbours is not given")
     return entries
-
-
-def _answers(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
-    """Yield what the kernel says to a question; all of it is there as soon as it is asked."""
-    questions.send(question)
-    for datagram in _waiting(questions):
-        for number, message in read(datagram):
-            if number == sequence:
-                yield message
-
-
-def _waiting(source: socket.socket) -> Iterator[bytes]:
-    """Yield the datagrams that wait, up to a bound that lets queries have their turn."""
-    for _ in range(_DRAIN):
-        try:
-            yield source.recv(_RECEIVE)
-        except BlockingIOError:
-            return

@@ -1,4 +1,4 @@
-"""The few messages of rtnetlink that tell who is a neighbour (rtnetlink(7), RFC 3549).
+"""The few messages of rtnetlink that tell who is here and near (rtnetlink(7), RFC 3549).
 
 Bytes to values and back.  Written out here because a library for all of netlink takes 8 MB of
 memory, and five times as long to ask for one neighbour, which is done while a query waits.
@@ -17,11 +17,13 @@ NEIGHBOUR_EVENTS = 0x4  # RTMGRP_NEIGH, a group to listen to
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _RTM_NEWNEIGH, _RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
+_RTM_NEWADDR, _RTM_GETADDR = 20, 22
 _REQUEST, _DUMP = 0x1, 0x300
 _INET, _INET6 = 2, 10
 
 _NDA_DST, _NDA_LLADDR = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA = 1, 4, 5, 18
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTN_UNICAST = 1
 _PROXY = 0x8  # an address that this machine answers for, and which is not there itself
 _NUD_VALID = 0x2 | 0x4 | 0x8 | 0x10 | 0x80  # reachable, stale, delay, probe, permanent
@@ -30,6 +32,7 @@ _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, interface, state, flags, type
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, lengths, tos, table, protocol, scope, type, flags
+_IFADDRMSG = struct.Struct("=BBBBi")  # family, length, flags, scope, interface
 _NUMBER = struct.Struct("=i")
 
 
@@ -51,13 +54,20 @@ class Route(NamedTuple):
     direct: bool
 
 
+class Own(NamedTuple):
+    """An address of this machine.  interface: its index."""
+
+    interface: int
+    address: str
+
+
 class Ended(NamedTuple):
     """The end of what was asked for.  errno: 0, or why there is nothing."""
 
     errno: int
 
 
-Message = Neighbour | Route | Ended
+Message = Neighbour | Route | Own | Ended
 
 
 def dump_request(sequence: int) -> bytes:
@@ -77,6 +87,11 @@ def route_request(address: str, sequence: int) -> bytes:
     family, packed = _packed(address)
     body = _RTMSG.pack(family, len(packed) * 8, 0, 0, 0, 0, 0, 0, 0)
     return _message(_RTM_GETROUTE, _REQUEST, sequence, body + _attribute(_RTA_DST, packed))
+
+
+def own_request(sequence: int) -> bytes:
+    """Return the question for all addresses of this machine."""
+    return _message(_RTM_GETADDR, _REQUEST | _DUMP, sequence, _IFADDRMSG.pack(0, 0, 0, 0, 0))
 
 
 def _packed(address: str) -> tuple[int, bytes]:
@@ -115,6 +130,8 @@ def _read(kind: int, body: bytes) -> Message | None:
             return _neighbour(body, gone=kind == _RTM_DELNEIGH)
         if kind == _RTM_NEWROUTE:
             return _route(body)
+        if kind == _RTM_NEWADDR:
+            return _own(body)
         if kind == _NLMSG_DONE:
             return Ended(0)
         if kind == _NLMSG_ERROR:
@@ -142,6 +159,14 @@ def _route(body: bytes) -> Route:
     (interface,) = _NUMBER.unpack(values.get(_RTA_OIF, bytes(4)))
     behind = _RTA_GATEWAY in values or _RTA_VIA in values
     return Route(interface, direct=kind == _RTN_UNICAST and not behind)
+
+
+def _own(body: bytes) -> Own:
+    interface = _IFADDRMSG.unpack_from(body)[4]
+    values = dict(_attributes(body[_IFADDRMSG.size :]))
+    # On a link between two machines, IFA_ADDRESS is the other one's.
+    packed = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS, b"")
+    return Own(interface, str(ip_address(packed)))
 
 
 def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:

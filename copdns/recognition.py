@@ -15,9 +15,10 @@ from typing import Any
 
 from copdns.answer import Moment, Resolver, Send
 from copdns.errors import WireError
+from copdns.kernel import Connect, netlink
 from copdns.live import Live, Sightings
 from copdns.model import Asker
-from copdns.neighbours import Connect, Look, Neighbours, netlink
+from copdns.neighbours import Look, Neighbours
 from copdns.wire import plain_reply, read_query
 
 LOOKS = 200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.errors import ListenError
+from copdns.kernel import Connect, listed, netlink
+from copdns.netlink import Own, own_request
 
 CGROUPS = Path("/sys/fs/cgroup")
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -17,22 +20,22 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
-def private_addresses() -> tuple[str, ...]:
+def private_addresses(connect: Connect = netlink) -> tuple[str, ...]:
     """Return loopback and every private address of this machine, sorted.
 
     Public addresses are left out: whoever wants to serve the world has to say so.
     """
     try:
-        from pyroute2 import IPRoute
-    except ImportError:
+        with closing(connect(0)) as questions:
+            found = {
+                each.address
+                for each in listed(questions, own_request(1), 1)
+                if isinstance(each, Own)
+            }
+    except OSError as error:
         raise ListenError(
-            "'auto' needs the package pyroute2: install copdns again, or name the addresses"
-        ) from None
-    with IPRoute() as route:
-        found = {
-            dict(message["attrs"]).get("IFA_LOCAL") or dict(message["attrs"])["IFA_ADDRESS"]
-            for message in route.get_addr()
-        }
+            f"'auto' cannot be told by the kernel ({error.strerror}): name the addresses"
+        ) from error
     # A link-local address needs its interface's name to be bound to; nobody is handed one.
     private = [each for each in found if _is_private(each)]
     return tuple(sorted({*_LOOPBACK, *private}))

@@ -24,7 +24,7 @@ ROOMS = (
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
-        *("compiling", "shelving", "lean"),
+        *("kernel", "compiling", "shelving", "lean"),
     ),
     ("store",),
     ("metrics", "recent", "library", "resources", "codes", "copies", "indexfile", "events"),

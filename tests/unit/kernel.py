@@ -58,16 +58,33 @@ def route(interface: int, gateway: str = "", kind: int = 1, sequence: int = 0) -
     return message(24, body, sequence)
 
 
+def own(address: str, other: str = "", sequence: int = 0) -> bytes:
+    """Return the message about an address of the machine.  other: of a link between two."""
+    packed = ip_address(address).packed
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    body = struct.pack("=BBBBi", family, 24, 0, 0, LAN)
+    body += attribute(1, ip_address(other or address).packed)
+    if family == socket.AF_INET:
+        body += attribute(2, packed)
+    return message(20, body, sequence)
+
+
 def ended(number: int = 0, sequence: int = 0) -> bytes:
     """Return the end of a list, or an error."""
     return message(2 if number else 3, struct.pack("=i", -number) + bytes(16), sequence)
 
 
 class Kernel:
-    """Answers what its sockets ask.  neighbours: MAC by address; networks: those on the link."""
+    """Answers what its sockets ask.
 
-    def __init__(self, neighbours: dict[str, str], *networks: str) -> None:
+    neighbours: MAC by address.  own: its addresses.  networks: those on the link.
+    """
+
+    def __init__(
+        self, neighbours: dict[str, str], *networks: str, own: tuple[str, ...] = ()
+    ) -> None:
         self.neighbours = neighbours
+        self.own = own
         self.networks = [ip_network(each) for each in networks or ("192.0.2.0/24", "2001:db8::/64")]
         self.error = 0  # that every question is answered with
         self.sockets: list[Socket] = []
@@ -90,6 +107,9 @@ class Kernel:
         _, kind, flags, sequence, _ = struct.unpack_from("=IHHII", question)
         if self.error:
             yield ended(self.error, sequence)
+        elif kind == 22:
+            yield b"".join(own(each, sequence=sequence) for each in self.own)
+            yield ended(sequence=sequence)
         elif kind == 30 and flags & 0x300:
             for address, mac in self.neighbours.items():
                 yield entry(address, mac, sequence=sequence)

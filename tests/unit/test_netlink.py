@@ -13,13 +13,15 @@ from copdns.netlink import (
     Ended,
     Message,
     Neighbour,
+    Own,
     Route,
     dump_request,
     neighbour_request,
+    own_request,
     read,
     route_request,
 )
-from tests.unit.kernel import FAILED, GONE, LAN, STALE, ended, entry, message, route
+from tests.unit.kernel import FAILED, GONE, LAN, STALE, ended, entry, message, own, route
 
 CARD = "02:00:00:00:00:08"
 
@@ -81,7 +83,13 @@ def test_a_route_says_whether_a_router_stands_between(datagram: bytes, expected:
     assert one(datagram) == expected
 
 
+def test_an_address_of_this_machine_is_not_the_one_at_the_other_end() -> None:
+    assert one(own("2001:db8::1")) == Own(LAN, "2001:db8::1")
+    assert one(own("192.0.2.1", other="192.0.2.2")) == Own(LAN, "192.0.2.1")
+
+
 def test_questions_are_as_the_kernel_wants_them() -> None:
+    assert own_request(7) == struct.pack("=IHHII8x", 24, 22, 0x301, 7, 0)
     assert dump_request(7) == struct.pack("=IHHII12x", 28, 30, 0x301, 7, 0)
     assert neighbour_request("192.0.2.8", 3, 7) == (
         struct.pack("=IHHIIBxxxiHBB", 36, 30, 1, 7, 0, 2, 3, 0, 0, 0)
@@ -98,6 +106,6 @@ def test_any_bytes_are_read_without_an_error(datagram: bytes) -> None:
     list(read(datagram))
 
 
-@given(st.binary(max_size=80), st.sampled_from([2, 3, 24, 28, 29]))
+@given(st.binary(max_size=80), st.sampled_from([2, 3, 20, 24, 28, 29]))
 def test_any_body_is_read_without_an_error(body: bytes, kind: int) -> None:
     list(read(message(kind, body)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from copdns.addresses import UpstreamAddress
+from copdns.errors import ListenError
 from copdns.system import identity, memory, private_addresses, system_resolvers
+from tests.unit.kernel import Kernel
 
 OWN = ("127.0.0.1", "192.0.2.1", "::1")
 
@@ -81,6 +84,23 @@ def test_the_own_addresses_are_loopback_and_private_ones_alone() -> None:
     assert list(found) == sorted(found)
     assert all(ip_address(each).is_private for each in found)
     assert not any(ip_address(each).is_link_local for each in found)
+
+
+def test_addresses_that_the_world_or_one_link_reaches_are_not_among_them() -> None:
+    own = ("192.168.1.2", "11.0.0.1", "fd00::2", "fe80::2", "2001:4860::2")
+    assert private_addresses(Kernel({}, own=own).connect) == (
+        "127.0.0.1",
+        "192.168.1.2",
+        "::1",
+        "fd00::2",
+    )
+
+
+def test_a_kernel_that_tells_no_addresses_is_told_with_the_remedy() -> None:
+    kernel = Kernel({})
+    kernel.error = errno.EPERM
+    with pytest.raises(ListenError, match="name the addresses"):
+        private_addresses(kernel.connect)
 
 
 @pytest.mark.parametrize(
