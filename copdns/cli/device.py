@@ -96,7 +96,9 @@ def set_(
     profile: str | None,
     name: str | None,
 ) -> None:
-    """Change what is given of a device; all MAC addresses, or all addresses, at once.
+    """Change what a device is known by, its name, or whose it is.
+
+    The MAC addresses that are given take the place of all that it had, and so do the addresses.
 
     \b
     Example:  copdns device set mia-tablet --mac 02:00:00:00:00:01 --mac 02:00:00:00:00:02
