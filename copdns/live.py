@@ -289,7 +289,8 @@ def build(
         if old is not None and before and _shares(old) == _shares(household):
             shared[household.id] = before.shared[household.id]
         else:
-            shared[household.id] = share(library, defaults, household)
+            other = next(iter(shared.values()), None)
+            shared[household.id] = share(library, defaults, household, other)
         rules, models = ByScope(household.rules), Models()
         for profile in _profiles(household):
             key, own = (household.id, profile.id), rules.of(profile)
@@ -337,8 +338,13 @@ def guest_profile() -> Profile:
     )
 
 
-def share(library: Library, defaults: Defaults, household: Household) -> Shared:
-    """Return what the policies of one household have in common."""
+def share(
+    library: Library, defaults: Defaults, household: Household, other: Shared | None = None
+) -> Shared:
+    """Return what the policies of one household have in common.
+
+    other: of another household, made from the same library.
+    """
     index, local = _layered(library.index, household)
     services = {each.slug: (each.contact, each.matchers) for each in library.services.values()}
     services |= {each.slug: (each.contact, each.names) for each in household.services}
@@ -346,12 +352,7 @@ def share(library: Library, defaults: Defaults, household: Household) -> Shared:
     return Shared(
         household=household.id,
         index=index,
-        engines={
-            engine.id: {
-                mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
-            }
-            for engine in library.engines.values()
-        },
+        engines=_engines(library) if other is None else other.engines,
         unwatched=frozenset(group.slug for group in groups if group.help),
         not_over_time=frozenset(group.slug for group in groups if not group.beats_time),
         contacts={slug: contact for slug, (contact, _) in services.items()},
@@ -364,6 +365,15 @@ def share(library: Library, defaults: Defaults, household: Household) -> Shared:
         security_ttl=defaults.security_ttl,
         child_max_ttl=defaults.child_max_ttl,
     )
+
+
+def _engines(library: Library) -> dict[str, dict[str, dict[str, str]]]:
+    return {
+        engine.id: {
+            mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
+        }
+        for engine in library.engines.values()
+    }
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
