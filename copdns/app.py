@@ -133,7 +133,7 @@ class App:
         )
         self._recorder = Recorder(self._counters, self._recent, self._log)
         self._resolver = AttentiveResolver(
-            await self._build(None),
+            await self._build(None, self._library),
             self._upstreams,
             self._new_cache(),
             self._recorder,
@@ -223,15 +223,15 @@ class App:
             log.warning(STILL_COMPILING)
         return shelved
 
-    async def _build(self, before: Live | None) -> Live:
-        """Return the snapshot for what is stored now."""
+    async def _build(self, before: Live | None, library: Library) -> Live:
+        """Return the snapshot for what is stored now and these lists."""
         households = await self._households()
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         with _kept_from_the_collector(serving=before is not None):
             # In a thread: a thousand profiles take a second, and questions come meanwhile.
             live = await asyncio.to_thread(
-                build, before, self._library, defaults, households, time.time()
+                build, before, library, defaults, households, time.time()
             )
         await self._use_upstreams(households)
         return live
@@ -392,7 +392,7 @@ class App:
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
             async with self._changing:
-                self._resolver.live = await self._build(self._resolver.live)
+                self._resolver.live = await self._build(self._resolver.live, self._library)
                 self._behind = False
 
     async def _follow_machine(self) -> None:
@@ -435,12 +435,8 @@ class App:
             if shelved is self._shelved:
                 return
             async with self._changing:
-                before, self._shelved = self._shelved, shelved
-                try:
-                    self._resolver.live = await self._build(self._resolver.live)
-                except Exception:
-                    self._shelved = before
-                    raise
+                self._resolver.live = await self._build(self._resolver.live, shelved.library)
+                self._shelved = shelved
             await self._tell_lists()
 
     async def _tell_lists(self) -> None:
@@ -465,19 +461,18 @@ class App:
             self._manager.ready(f"answering on {', '.join(self._listeners)}")
 
     async def _take_over(self, settings: Settings, shelved: Shelved) -> None:
-        before, old = self.settings, self._shelved
-        self.settings, self._shelved = settings, shelved
+        before, self.settings = self.settings, settings
         try:
-            live = await self._build(self._resolver.live)
+            live = await self._build(self._resolver.live, shelved.library)
             await self._listen()
         except Exception:
-            self.settings, self._shelved = before, old
+            self.settings = before
             self._believe()
             await self._use_upstreams(list(self._resolver.live.households.values()))
             raise
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
-        self._resolver.live = live
+        self._resolver.live, self._shelved = live, shelved
         await self._reception.use(settings.identity)
         self._resolver.rebinding = self._rebinding()
         self._resolver.cache = self._new_cache()
