@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tests.bench import machine, small
-from tests.bench.aims import CHAIN, LANE, verdicts
+from tests.bench.aims import CHAIN, LANE, MANY, verdicts
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.machine import Machine
 from tests.bench.ours import Copdns
@@ -26,6 +26,7 @@ from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
 SMALL = "small"
+SOURCES_OF_MANY = 2_000
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 1.0}
 
 
@@ -49,6 +50,7 @@ def _words(_context: click.Context, _option: click.Parameter, text: str) -> list
 @click.option("--seconds", type=click.FloatRange(0.05), help="Of load in each round: 2.")
 @click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small.")
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
+@click.option("--many", is_flag=True, help="copdns for 1,000 profiles and 10,000 devices too.")
 @click.option("--real-time/--ordinary", default=True, help="SCHED_FIFO, where root runs this.")
 @click.option("--cgroup", type=click.Path(path_type=Path), help="To make small boxes in (v2).")
 @click.option("--folder", type=click.Path(path_type=Path), default=BUILD, help="To work in.")
@@ -59,6 +61,7 @@ def main(
     seconds: float | None,
     only: list[str],
     peers: list[str],
+    many: bool,
     real_time: bool,
     cgroup: Path | None,
     folder: Path,
@@ -81,7 +84,8 @@ def main(
             Stage(here, programs, _fresh(folder / "run"), int(count or usual["names"]))
         ) as stage:
             run = Run(stage, int(rounds or usual["rounds"]), seconds or usual["seconds"])
-            run.measure(_servers(programs, peers), workloads)
+            stage.sources = SOURCES_OF_MANY if many else stage.sources
+            run.measure(_servers(programs, peers, many), workloads)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     click.echo(_report(run, here, peers))
@@ -111,11 +115,9 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _servers(programs: Programs, peers: Sequence[str]) -> list[Server]:
-    lane, chain = Copdns(LANE, lane=True), Copdns(CHAIN, lane=False)
-    if chain.missing():  # a version that knows no lane is a chain
-        chain = Copdns(CHAIN)
-    return [lane, chain, *(PEERS[each] for each in peers), Echo(programs.echo)]
+def _servers(programs: Programs, peers: Sequence[str], many: bool) -> list[Server]:
+    ours = [Copdns(LANE, lane=True), Copdns(CHAIN, lane=False), Copdns(MANY, lane=False, many=True)]
+    return [*ours[: 3 if many else 2], *(PEERS[each] for each in peers), Echo(programs.echo)]
 
 
 def _report(run: Run, here: Machine, peers: Sequence[str]) -> str:

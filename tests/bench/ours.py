@@ -30,31 +30,34 @@ PEOPLE = {"mia": "7-9", "cousin": "10-12", "tom": "13-15", "sister": "16-17", "a
 class Copdns:
     """This checkout, run by this Python.
 
-    lane: whether the fast lane is on; None: by default.  extra: sections of settings, in place of
-    ours.  under: a command to start it by.
+    lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
+    extra: sections of settings, in place of ours.  under: a command to start it by.
     """
 
     name: str
     lane: bool | None = None
+    many: bool = False
     extra: Mapping[str, object] | None = None
     under: Sequence[str] = ()
     filters: bool = True
     main_only: bool = True  # its log is written by a thread that must not hold it up
 
     def missing(self) -> str:
-        known = LANE in DnsSettings.model_fields
-        return "" if self.lane is None or known else f"this version has no setting dns.{LANE}"
+        return f"this version has no setting dns.{LANE}" if self.lane and not _has_lane() else ""
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:
         replace(place.folder / "names.txt", (f"{name}\n" for name in names))
 
     def write_settings(self, place: Place) -> None:
-        (place.folder / "home.yaml").write_text(json.dumps(household()))  # JSON is YAML
+        (place.folder / "home.yaml").write_text(json.dumps(self._household()))  # is YAML
         (place.folder / "copdns.yaml").write_text(json.dumps(self._settings(place)))
+
+    def _household(self) -> dict[str, Any]:
+        return town() if self.many else household()
 
     def _settings(self, place: Place) -> dict[str, object]:
         dns: dict[str, object] = {"listen": ["127.0.0.1"], "port": place.port}
-        if self.lane is not None:
+        if self.lane is not None and _has_lane():
             dns[LANE] = self.lane
         names = {"slug": "bench", "path": "names.txt", "category": CATEGORY}
         return {
@@ -79,24 +82,58 @@ class Copdns:
         os.kill(process, signal.SIGHUP)
 
 
+def _has_lane() -> bool:
+    """Tell whether this version knows the fast lane; one that does not is a chain."""
+    return LANE in DnsSettings.model_fields
+
+
 def household() -> dict[str, Any]:
     """Return the household file's content; devices are the prefixes that load.c asks from."""
-    return {
-        "household": "Bench",
-        "guest": "mia",
-        "block": [f"={RULED}"],
-        "profiles": {
-            person: {
-                "preset": preset,
-                **({"categories": [CATEGORY]} if preset == "adult" else {}),
-                "privacy": "blocked",
-                "devices": {
-                    f"{person}-{which}": [f"127.{2 * number + which}.0.0/16"] for which in (1, 2)
-                },
-            }
-            for number, (person, preset) in enumerate(PEOPLE.items())
-        },
+    people = {
+        person: {
+            **_profile(preset),
+            "devices": {
+                f"{person}-{which}": [f"127.{2 * number + which}.0.0/16"] for which in (1, 2)
+            },
+        }
+        for number, (person, preset) in enumerate(PEOPLE.items())
     }
+    return {"household": "Bench", "guest": "mia", "block": [f"={RULED}"], "profiles": people}
+
+
+MANY_PROFILES, MANY_DEVICES, MANY_RULES = 1_000, 10_000, 20
+_PRESETS = ("0-6", *PEOPLE.values())
+
+
+def town() -> dict[str, Any]:
+    """Return a household of 1,000 profiles on six presets, 20 own rules each, 10,000 devices.
+
+    One device in five has an address that load.c asks from when it has 2,000 sources.
+    """
+    places = [
+        f"127.{device}.{turn}.{host}"
+        for host in range(1, 6)
+        for turn in range(MANY_DEVICES // 50)
+        for device in range(1, 11)
+    ]
+    people = {
+        f"p{number}": {
+            **_profile(_PRESETS[number % len(_PRESETS)]),
+            "allow": [f"good{rule}.p{number}.example" for rule in range(MANY_RULES // 2)],
+            "block": [f"bad{rule}.p{number}.example" for rule in range(MANY_RULES // 2)],
+            "devices": {
+                f"d{at}": [places[at]] for at in range(number, MANY_DEVICES, MANY_PROFILES)
+            },
+        }
+        for number in range(MANY_PROFILES)
+    }
+    return {"household": "Town", "guest": "p1", "block": [f"={RULED}"], "profiles": people}
+
+
+def _profile(preset: str) -> dict[str, Any]:
+    """Return a profile that lets through what is in no list, and blocks the bench's list."""
+    adult = {"categories": [CATEGORY]} if preset == "adult" else {}
+    return {"preset": preset, "default": "allow", "privacy": "blocked", **adult}
 
 
 def environment() -> dict[str, str]:

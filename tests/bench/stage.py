@@ -41,6 +41,7 @@ class Stage:
         self.machine = machine
         self.generator = Generator(programs.load, machine)
         self.count = count
+        self.sources = 60  # addresses that questions come from
         self.folder = folder
         folder.mkdir(parents=True)
         self._programs = programs
@@ -107,10 +108,11 @@ class Stage:
     def ask(self, running: Running, *options: str | Path) -> Load:
         """Put load on a server, with real-time priority for all who take part."""
         with self._urgent(running):
-            return self.generator.run(running.place.port, *self.judged(running), *options)
+            return self.generator.run(running.place.port, *self.options(running), *options)
 
-    def judged(self, running: Running) -> list[str]:
-        return [] if running.server.filters else ["-a"]
+    def options(self, running: Running) -> list[str]:
+        any_answer = [] if running.server.filters else ["-a"]
+        return [*any_answer, "-s", str(self.sources)]
 
     @contextmanager
     def _urgent(self, running: Running) -> Iterator[None]:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.__main__ import SOURCES_OF_MANY
 from tests.bench.aims import CHAIN
 from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
-from tests.bench.ours import Copdns, household
+from tests.bench.ours import Copdns, household, town
 from tests.bench.peers import UNBOUND, Place
 from tests.bench.run import Run
 from tests.bench.stage import Stage
@@ -131,3 +132,13 @@ def test_our_devices_are_where_the_questions_come_from() -> None:
         for place in device
     ]
     assert places == [ip_network(f"127.{number}.0.0/16") for number in range(1, 11)]
+
+
+def test_a_town_has_its_devices_where_more_questions_come_from() -> None:
+    profiles = town()["profiles"]
+    places = [place for each in profiles.values() for (place,) in each["devices"].values()]
+    assert len(profiles) == 1_000
+    assert len(set(places)) == len(places) == 10_000
+    asking = {f"127.{n % 10 + 1}.{n // 10}.1" for n in range(SOURCES_OF_MANY)}  # as load.c has it
+    assert asking < set(places)
+    assert {len(each["allow"]) + len(each["block"]) for each in profiles.values()} == {20}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.aims import LANE, verdicts
+from tests.bench.aims import CHAIN, LANE, MANY, verdicts
 from tests.bench.table import held_up, ratio, tables
 from tests.bench.workloads import Sample, Values
 
@@ -80,3 +80,10 @@ def test_an_aim_about_a_million_names_is_not_judged_by_fewer() -> None:
 
 def test_an_aim_without_numbers_is_not_judged() -> None:
     assert line(verdicts([], 1000), "hot set").endswith("not measured")
+
+
+def test_what_a_town_takes_more_than_a_family_is_a_difference() -> None:
+    samples = rounds("memory", MANY, {"rss": 95.0}) + rounds("memory", CHAIN, {"rss": 70.0})
+    text = verdicts(samples, 1000)
+    found = next(each for each in text.splitlines() if "more than" in each)
+    assert found.split()[-2:] == ["25.00", "reached"]

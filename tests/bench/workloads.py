@@ -72,7 +72,7 @@ def reload(stage: Stage, running: Running, seconds: float) -> Values:
     marker = f"marker-{time.monotonic_ns()}.com.example"
     server.write_list(place, names.changed(stage.count, marker))
     options: Options = ["-f", stage.workload.hot, "-q", RATE, "-l", str(BEFORE + IN_FORCE + AFTER)]
-    load = stage.generator.begin(place.port, *stage.judged(running), *options)
+    load = stage.generator.begin(place.port, *stage.options(running), *options)
     try:
         time.sleep(BEFORE)
         server.reload(place, running.process.pid)
