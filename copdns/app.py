@@ -10,6 +10,7 @@ import contextlib
 import errno
 import gc
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -228,7 +229,7 @@ class App:
         households = await self._households()
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
-        with _kept_from_the_collector(serving=before is not None):
+        with _kept_from_the_collector(serving=before is not None), _giving_way():
             # In a thread: a thousand profiles take a second, and questions come meanwhile.
             live = await asyncio.to_thread(
                 build, before, library, defaults, households, time.time()
@@ -496,6 +497,17 @@ def _kept_from_the_collector(*, serving: bool) -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextlib.contextmanager
+def _giving_way() -> Iterator[None]:
+    """Let a thread that works in Python give way to the one that answers ten times as soon."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 10)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _bound(settings: Settings) -> object:
