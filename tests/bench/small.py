@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,20 +112,26 @@ def trial(stage: Stage, chosen: Box) -> tuple[Trial, Running | None]:
     process = stage.launch(server, place)
     with Peak(process.pid) as peak:
         answers = wait_until(lambda: kind(place.port, RULED) == "blocked", READY, process)
-        listed = stage.workload.blocked
-        compiled = wait_until(lambda: kind(place.port, listed) == "blocked", COMPILED, process)
+        after = wait_until(_settled(stage, place), COMPILED, process)
+        compiles = kind(place.port, stage.workload.blocked) == "blocked"
     end(process)
-    if compiled is not None and answers is not None:
-        compiled += answers
-    else:
+    compiled = (answers or 0) + (after or 0) if compiles else None
+    if not compiles:
         _compile_outside(stage, server, place)
     running, again = _again(stage, server, place)
     taken = machine.memory(running.process.pid) if running else machine.Memory(0, 0)
-    done = Trial(
-        *(chosen.limit, stage.count, answers, compiled, again),
-        *(taken.rss, taken.pss, peak.pss),
-    )
-    return done, running
+    times = answers, compiled, again
+    return Trial(chosen.limit, stage.count, *times, taken.rss, taken.pss, peak.pss), running
+
+
+def _settled(stage: Stage, place: Place) -> Callable[[], bool]:
+    """Tell whether the list is in force, or the log says that something went wrong."""
+
+    def settled() -> bool:
+        blocks = kind(place.port, stage.workload.blocked) == "blocked"
+        return blocks or '"error":' in said(place)
+
+    return settled
 
 
 def _compile_outside(stage: Stage, server: Copdns, place: Place) -> None:
