@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from copdns.library import bundled_text, own_files
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
-from copdns.live import Defaults, Live, build
+from copdns.live import Defaults, Live, building
 from copdns.metrics import Counters, registry
 from copdns.model import Household
 from copdns.notify import ServiceManager, service_manager
@@ -61,6 +61,8 @@ FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and res
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
+SLICE = 0.001  # seconds of work beside the answering at a time
+GIVE_WAY = 0.0001  # seconds that a thread may go on working while another waits to
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
@@ -134,7 +136,7 @@ class App:
         )
         self._recorder = Recorder(self._counters, self._recent, self._log)
         self._resolver = AttentiveResolver(
-            await self._build(None, self._library),
+            await self._build(None, self._library, await self._households()),
             self._upstreams,
             self._new_cache(),
             self._recorder,
@@ -224,18 +226,33 @@ class App:
             log.warning(STILL_COMPILING)
         return shelved
 
-    async def _build(self, before: Live | None, library: Library) -> Live:
-        """Return the snapshot for what is stored now and these lists."""
-        households = await self._households()
+    async def _build(
+        self, before: Live | None, library: Library, households: Sequence[Household]
+    ) -> Live:
+        """Return the snapshot for these lists and households."""
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
-        with _kept_from_the_collector(serving=before is not None), _giving_way():
-            # In a thread: a thousand profiles take a second, and questions come meanwhile.
-            live = await asyncio.to_thread(
-                build, before, library, defaults, households, time.time()
+        with _kept_from_the_collector(serving=before is not None):
+            live = await self._in_slices(
+                building(before, library, defaults, households, time.time())
             )
         await self._use_upstreams(households)
         return live
+
+    async def _in_slices(self, steps: Generator[None, None, Live]) -> Live:
+        """Build while questions are answered: a thousand profiles take half a second.
+
+        Not in a thread: each packet that is answered would hand it the interpreter, and wait.
+        """
+        while True:
+            until = self._loop.time() + SLICE
+            try:
+                while self._loop.time() < until:
+                    next(steps)
+            except StopIteration as done:
+                live: Live = done.value
+                return live
+            await asyncio.sleep(0)
 
     async def _households(self) -> Sequence[Household]:
         ids = await self._store.households()
@@ -393,7 +410,9 @@ class App:
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
             async with self._changing:
-                self._resolver.live = await self._build(self._resolver.live, self._library)
+                households = await self._households()
+                live = await self._build(self._resolver.live, self._library, households)
+                self._resolver.live = live
                 self._behind = False
 
     async def _follow_machine(self) -> None:
@@ -436,9 +455,14 @@ class App:
             if shelved is self._shelved:
                 return
             async with self._changing:
-                self._resolver.live = await self._build(self._resolver.live, shelved.library)
+                self._resolver.live = await self._relisted(shelved)
                 self._shelved = shelved
             await self._tell_lists()
+
+    async def _relisted(self, shelved: Shelved) -> Live:
+        """Return the snapshot for other lists; whoever follows the household sees to the rest."""
+        live = self._resolver.live
+        return await self._build(live, shelved.library, list(live.households.values()))
 
     async def _tell_lists(self) -> None:
         await asyncio.to_thread(self._shelf.clear, self._shelved.key)
@@ -464,7 +488,7 @@ class App:
     async def _take_over(self, settings: Settings, shelved: Shelved) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._build(self._resolver.live, shelved.library)
+            live = await self._relisted(shelved)
             await self._listen()
         except Exception:
             self.settings = before
@@ -499,17 +523,6 @@ def _kept_from_the_collector(*, serving: bool) -> Iterator[None]:
         gc.enable()
 
 
-@contextlib.contextmanager
-def _giving_way() -> Iterator[None]:
-    """Let a thread that works in Python give way to the one that answers ten times as soon."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(usual / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
-
-
 def _bound(settings: Settings) -> object:
     """Return the settings that hold as long as the process runs."""
     dns = settings.dns
@@ -533,5 +546,8 @@ def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
+    # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
+    # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
+    sys.setswitchinterval(GIVE_WAY)
     with contextlib.suppress(asyncio.CancelledError):
         await App(settings, reread).run()

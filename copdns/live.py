@@ -6,7 +6,7 @@ change or nothing.  What a change does not touch stays the same object.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -176,12 +176,11 @@ class Live:
                 self._by_mac.update(dict.fromkeys(device.macs, client))
                 if device.macs:
                     self._with_macs.add(client)
-                for text in device.addresses:
-                    network = ip_network(text)
-                    if network.prefixlen == network.max_prefixlen:
-                        self._by_address[str(network.network_address)] = client
+                for text in device.addresses:  # in normal form: plain for a single address
+                    if "/" in text:
+                        self._by_network.append((ip_network(text), client))
                     else:
-                        self._by_network.append((network, client))
+                        self._by_address[text] = client
         self._by_network.sort(key=lambda each: -each[0].prefixlen)
 
     def policy(self, household: str, profile: str) -> Policy:
@@ -281,6 +280,23 @@ def build(
     now: float,
 ) -> Live:
     """Return the snapshot for these households; unchanged policies are taken over as they are."""
+    steps = building(before, library, defaults, households, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            live: Live = done.value
+            return live
+
+
+def building(
+    before: Live | None,
+    library: Library,
+    defaults: Defaults,
+    households: Sequence[Household],
+    now: float,
+) -> Generator[None, None, Live]:
+    """Build as `build` does, in steps between which other things can be done."""
     same_base = before is not None and before.library is library and before.defaults == defaults
     shared: dict[str, Shared] = {}
     policies: dict[tuple[str, str], tuple[object, Policy]] = {}
@@ -301,6 +317,7 @@ def build(
                 policy = policy_for(profile, own, shared[household.id], now)
                 known = made_from, models.shared(settled, policy)
             policies[key] = known
+            yield
     return Live(library, defaults, households, shared, policies, now, before)
 
 

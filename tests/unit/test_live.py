@@ -9,9 +9,10 @@ from ipaddress import ip_network
 import pytest
 
 from copdns.lists.index import ListKind
-from copdns.live import GUEST, Live, build
+from copdns.live import GUEST, Live, build, building
 from copdns.matchers import matcher
 from copdns.model import (
+    Action,
     Band,
     BandChange,
     Contact,
@@ -292,3 +293,21 @@ def test_networks_that_are_served_come_from_the_settings() -> None:
     live = build(None, LISTS, narrow, [family()], NOW)
     assert who(live, VISITOR)[1] == GUEST
     assert who(live, "192.0.2.201")[1] == ""
+
+
+def test_a_build_can_be_left_after_each_profile_and_changes_nothing_until_its_end() -> None:
+    before = snapshot(HOUSE)
+    steps = building(before, LISTS, DEFAULTS, [replace(HOUSE, rules=())], NOW)
+    for _ in (*HOUSE.profiles, GUEST):
+        next(steps)
+    assert decide(own(before), "a.example", A, NOW).action is Action.BLOCK
+    with pytest.raises(StopIteration) as done:
+        next(steps)
+    assert decide(own(done.value.value), "a.example", A, NOW).action is Action.ALLOW
+
+
+def test_households_share_what_they_do_not_define_themselves() -> None:
+    bo = replace(family(), id="bo")
+    live = build(None, LISTS, DEFAULTS, [family(), bo], NOW)
+    assert live.shared["bo"].engines is live.shared["home"].engines
+    assert live.shared["bo"].household == "bo"
