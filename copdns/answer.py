@@ -12,22 +12,25 @@ same way once more when the answer is there, under the policy of that moment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from copdns.cache import Cache, Kept
 from copdns.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.exchange import lowered
+from copdns.fastlane import Lane
 from copdns.judge import Rebinding, judge
-from copdns.live import Live
+from copdns.live import Client, Live
 from copdns.message import Answer
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
-from copdns.policy import Policy, decide, forget_verdicts
+from copdns.moment import Moment
+from copdns.policy import NO_TIMING, Policy, decide
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
 from copdns.record import Recorder
 from copdns.records import ANY, RD
 from copdns.upstream import Upstreams
 from copdns.wire import (
+    PLAIN_UDP_SIZE,
     Key,
     Query,
     answer_reply,
@@ -37,7 +40,7 @@ from copdns.wire import (
     local_reply,
     over_tcp,
     plain_reply,
-    read_query,
+    read_body,
     rewritten,
 )
 
@@ -46,6 +49,7 @@ Send = Callable[[bytes, Any], None]
 LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
+KNOWN = 8192  # questions and their verdicts that are remembered
 MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
@@ -53,21 +57,27 @@ _NOT_KEPT = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
 _NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 
-class Moment(NamedTuple):
-    """One look at the clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
-
-    wall: float
-    mono: float
-
-
 class Asked(NamedTuple):
-    """One question, who asked it, and how its reply gets back when it has to wait."""
+    """One question, who asked it, and how its reply gets back when it has to wait.
 
-    message_id: bytes
+    live, client, verdict: what was decided, and under which policies.
+    """
+
+    message: bytes
     query: Query
     asker: Asker
     send: Send
     to: Any
+    live: Live
+    client: Client
+    verdict: Verdict
+
+
+class Known(NamedTuple):
+    """A question that was asked before, and a verdict that no clock can change."""
+
+    query: Query
+    verdict: Verdict
 
 
 class Missing(NamedTuple):
@@ -89,7 +99,7 @@ class Arrived(NamedTuple):
 
 
 class Resolver:
-    """Answers queries under the live policies; `live` and `rebinding` are swapped whole."""
+    """Answers queries under the live policies; `live` is swapped whole."""
 
     def __init__(
         self,
@@ -99,15 +109,19 @@ class Resolver:
         recorder: Recorder,
         clock: Callable[[], Moment],
         rebinding: Rebinding,
+        lane: Lane | None = None,
     ) -> None:
+        """lane: where replies are remembered, so that the server can give them again."""
         self._live = live
-        self.rebinding = rebinding
+        self._rebinding = rebinding
         self.cache = cache
+        self.lane = lane
         # Answers for help names are kept apart, so that not even a number of entries tells.
         self._unwatched_cache = Cache(entries=256, octets=1 << 18)
         self._upstreams = upstreams
-        self._recorder = recorder
+        self.recorder = recorder
         self._clock = clock
+        self._known: dict[tuple[Policy, bytes], Known] = {}
         self._waiting: dict[Missing, list[Asked]] = {}
 
     def answer(
@@ -117,20 +131,36 @@ class Resolver:
 
         A question that has to wait for an upstream is answered later by `send(reply, to)`.
         """
-        try:
-            query = read_query(message)
-        except NotAQueryError:
-            return None
-        except WireError as error:
-            self._recorder.malformed()
-            return error_reply(message, error)
+        live = self._live
+        client = live.who(asker)
+        policy, body = client.policy, message[2:]
+        known = self._known.get((policy, body))
+        if known is not None:
+            query, verdict = known
+        else:
+            try:
+                query = read_body(body)
+            except NotAQueryError:
+                return None
+            except WireError as error:
+                self.recorder.malformed()
+                return error_reply(message, error)
+            verdict = decide(policy, query.qname, query.qtype, moment.wall)
         if asker.transport == "tcp":
             query = over_tcp(query)
-        reply = self._reply(message[:2], query, asker, moment)
+        reply = self._reply(message, query, asker, client, verdict, moment)
         if isinstance(reply, Missing):
-            self._ask(reply, Asked(message[:2], query, asker, send, to))
+            self._ask(reply, Asked(message, query, asker, send, to, live, client, verdict))
             return None
+        if known is None and policy.timing is NO_TIMING and len(message) <= PLAIN_UDP_SIZE:
+            self._know(policy, body, Known(query, verdict))
         return reply
+
+    def _know(self, policy: Policy, body: bytes, known: Known) -> None:
+        """Remember a question that was answered at once: it may be asked again and again."""
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        self._known[policy, body] = known
 
     @property
     def live(self) -> Live:
@@ -138,14 +168,26 @@ class Resolver:
 
     @live.setter
     def live(self, live: Live) -> None:
+        same = live.policies is self._live.policies  # but, say, another address of a device
         self._live = live
-        forget_verdicts()
+        if same:
+            return
+        self._known.clear()
+        self.recorder.forget()
+        if self.lane is not None:
+            self.lane.follow(live)
+
+    def renew(self, rebinding: Rebinding, cache: Cache, lane: Lane | None) -> None:
+        """Take over what the settings say anew, and begin with an empty cache and lane."""
+        self._rebinding, self.cache, self.lane = rebinding, cache, lane
 
     def _reply(
         self,
-        message_id: bytes,
+        message: bytes,
         query: Query,
         asker: Asker,
+        client: Client,
+        verdict: Verdict,
         moment: Moment,
         arrived: Arrived | None = None,
     ) -> bytes | Missing:
@@ -153,10 +195,10 @@ class Resolver:
 
         arrived: what was missing, when the question was put aside for it.
         """
-        client = self._live.who(asker)
+        message_id = message[:2]
         policy = client.policy
-        verdict = decide(policy, query.qname, query.qtype, moment.wall)
         action = verdict.action
+        kept: Kept | Missing | None = None
         if query.is_odd and action is not Action.REFUSE:
             reply = _odd_reply(message_id, query)
         elif action is Action.ALLOW or action is Action.REWRITE:
@@ -177,7 +219,10 @@ class Resolver:
             reply = _local_reply(message_id, query, asker, policy, verdict, moment)
         else:
             reply = plain_reply(message_id, query, REFUSED, ede_of(verdict))
-        self._recorder.told(client, asker, query, verdict, reply, moment.wall)
+        tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
+        # Kept for when it is asked again: a name that was just fetched may never be.
+        if self.lane is not None and arrived is None and not isinstance(kept, Missing):
+            self.lane.keep(message, query, asker, policy, verdict, reply, tally, kept, moment)
         return reply
 
     def _kept(
@@ -207,9 +252,9 @@ class Resolver:
             if kept is not None and protected and kept.answer.facts.filtered:
                 kept = None  # asked for somebody whom it was not protected for
             if kept is not None:
-                self._recorder.found()
+                self.recorder.found()
             else:
-                self._recorder.missed()
+                self.recorder.missed()
         return kept or Missing(key, protected, verdict.unwatched)
 
     def _given(
@@ -228,14 +273,19 @@ class Resolver:
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
-                answer = rewritten(query, verdict.target, replace(answer, body=body), ttl)
+                answer = rewritten(query, verdict.target, answer._replace(body=body), ttl)
             except WireError:
                 return plain_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
             body, ede = answer.body, ede_of(verdict)
-        if answer.facts.is_plain and not policy.address_rules:
+        passed = kept.passed
+        if (passed[0] is policy and passed[1] is verdict) or (
+            answer.facts.is_plain and not policy.address_rules
+        ):
             return answer_reply(message_id, query, answer, body, ede), verdict
-        inside = judge(policy, self.rebinding, query.qname, verdict, answer.facts, moment.wall)
+        inside = judge(policy, self._rebinding, query.qname, verdict, answer.facts, moment.wall)
         if inside is None:
+            if policy.timing is NO_TIMING and verdict.action is Action.ALLOW:
+                kept.passed = policy, verdict  # no clock can change it
             return answer_reply(message_id, query, answer, body, ede), verdict
         if inside.reason is Reason.UPSTREAM_FILTERED:
             return answer_reply(message_id, query, answer, body, ede_of(inside)), inside
@@ -248,17 +298,19 @@ class Resolver:
 
     def _ask(self, missing: Missing, asked: Asked) -> None:
         """Ask an upstream, or wait with those that asked the same already."""
-        waiting = self._waiting.get(missing)
-        if waiting is not None:
+        first = [asked]
+        waiting = self._waiting.setdefault(missing, first)
+        if waiting is not first:
             if len(waiting) < MAX_WAITING:
                 waiting.append(asked)
             else:  # an answer all the same: over TCP an open question holds a place
                 self._failed(asked, self._clock())
             return
-        self._waiting[missing] = [asked]
+        query = asked.query
         self._upstreams.ask(
             missing.key,
             partial(self._arrived, missing),
+            question=lowered(query.question) if missing.key.qname == query.qname else b"",
             protected=missing.protected,
             quiet=missing.unwatched,
         )
@@ -274,19 +326,35 @@ class Resolver:
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
         arrived = Arrived(missing.key, kept)
         for asked in waiting:
-            reply = self._reply(asked.message_id, asked.query, asked.asker, moment, arrived)
+            asked = self._decided_now(asked, moment)
+            reply = self._reply(
+                asked.message,
+                asked.query,
+                asked.asker,
+                asked.client,
+                asked.verdict,
+                moment,
+                arrived,
+            )
             if isinstance(reply, Missing):  # the policy changed, and now asks for something else
                 self._ask(reply, asked)
             else:
                 asked.send(reply, asked.to)
 
-    def _failed(self, asked: Asked, moment: Moment) -> None:
+    def _decided_now(self, asked: Asked, moment: Moment) -> Asked:
+        """Return the same question under the policy of this moment."""
+        until = asked.verdict.until
+        if asked.live is self._live and (until is None or moment.wall < until):
+            return asked
         client = self._live.who(asked.asker)
-        query = asked.query
-        verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
-        reply = plain_reply(asked.message_id, query, SERVFAIL, _NO_UPSTREAM)
-        self._recorder.told(client, asked.asker, query, verdict, reply, moment.wall)
-        asked.send(reply, asked.to)
+        verdict = decide(client.policy, asked.query.qname, asked.query.qtype, moment.wall)
+        return asked._replace(live=self._live, client=client, verdict=verdict)
+
+    def _failed(self, asked: Asked, moment: Moment) -> None:
+        _, query, asker, send, to, _, client, verdict = self._decided_now(asked, moment)
+        reply = plain_reply(asked.message[:2], query, SERVFAIL, _NO_UPSTREAM)
+        self.recorder.told(client, asker, query, verdict, reply, moment.wall)
+        send(reply, to)
 
 
 def _key(key: Key, policy: Policy, verdict: Verdict) -> Key:

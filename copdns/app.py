@@ -22,13 +22,13 @@ from aiohttp import web
 
 from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
-from copdns.answer import Moment
 from copdns.cache import Cache
 from copdns.codes import appeal_code
 from copdns.config import AUTO, SYSTEM, Settings
 from copdns.copies import Copies
 from copdns.errors import CopdnsError, ListenError
 from copdns.events import Events
+from copdns.fastlane import Lane
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
 from copdns.library import bundled_text, own_files
@@ -38,6 +38,7 @@ from copdns.lists.source import ListSource
 from copdns.live import Defaults, Live, building
 from copdns.metrics import Counters, registry
 from copdns.model import Household
+from copdns.moment import Moment
 from copdns.notify import ServiceManager, service_manager
 from copdns.recent import Recent
 from copdns.reception import Reception
@@ -64,6 +65,10 @@ LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease fi
 SLICE = 0.001  # seconds of work beside the answering at a time
 GIVE_WAY = 0.0001  # seconds that a thread may go on working while another waits to
 HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
+# Answers and questions hold no cycles, so looking through them for some finds nothing, and with
+# thousands of questions on their way it took half of all time.  What is new is looked through
+# once; the rest when the housekeeping asks.
+GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
 REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
@@ -120,6 +125,7 @@ class App:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
+        gc.set_threshold(*GC_THRESHOLDS)
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
         self._fetched = await self._updates.begin(await self._households())
@@ -142,6 +148,7 @@ class App:
             self._recorder,
             self._clock,
             self._rebinding(),
+            self._lane(),
         )
         self._recognition = Recognition(self._loop, self._resolver)
         self._reception = Reception(
@@ -283,6 +290,9 @@ class App:
     def _rebinding(self) -> Rebinding:
         chosen = self.settings.rebinding
         return Rebinding(chosen.enabled, chosen.allow, chosen.names)
+
+    def _lane(self) -> Lane | None:
+        return Lane() if self.settings.dns.fast_lane else None
 
     def _gauges(self) -> None:
         self._counters.lists = self._updates.numbers
@@ -429,6 +439,7 @@ class App:
         now, kept = time.time(), self.settings.log
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)
+        gc.collect(1)
 
     async def _feed_watchdog(self) -> None:
         if self._manager.watchdog is None:
@@ -499,8 +510,7 @@ class App:
         self._upstreams.attempt = settings.upstreams.attempt
         self._resolver.live, self._shelved = live, shelved
         await self._reception.use(settings.identity)
-        self._resolver.rebinding = self._rebinding()
-        self._resolver.cache = self._new_cache()
+        self._resolver.renew(self._rebinding(), self._new_cache(), self._lane())
         self._believe()
         log.info("reloaded")
         if _bound(before) != _bound(settings):

@@ -14,37 +14,42 @@ from copdns.message import Answer
 from copdns.wire import Key
 
 _OVERHEAD = 1_400  # octets of memory that an entry costs besides its records, measured
-_AGED = 3  # copies of the records with different TTLs, an entry
 _LOOKS = 32  # at entries, before one is dropped that is in use
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
 class Kept:
-    """An answer in the cache.  used: asked for since eviction last looked at it."""
+    """An answer in the cache.  used: asked for since eviction last looked at it.
 
-    __slots__ = ("_aged", "answer", "expires", "stored", "used")
+    passed: the policy and the verdict under which what is inside was found harmless last.
+    """
+
+    __slots__ = ("_body", "_made", "answer", "expires", "passed", "stored", "used")
 
     def __init__(self, answer: Answer, stored: float, ttl: float) -> None:
         self.answer = answer
         self.stored = stored
         self.expires = stored + ttl
         self.used = False
-        self._aged: dict[int | None, tuple[int, bytes]] = {}
+        self.passed: tuple[object, object] = (None, None)
+        self._made: tuple[int, int | None] = (0, None)  # at what age, with what cap ...
+        self._body = answer.body  # ... this was made last
+
+    def next_age(self, now: float) -> float:
+        """Return when the TTLs will be others than now, or nothing is left of them."""
+        return min(self.stored + int(now - self.stored) + 1, self.expires)
 
     def body(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""
         age = int(now - self.stored)
-        made = self._aged.get(cap)
-        if made is not None and made[0] == age:
-            return made[1]
+        if self._made == (age, cap):
+            return self._body
         body = bytearray(self.answer.body)
         for at, ttl in self.answer.ttls:
             left = max(ttl - age, 0)
             pack_into("!I", body, at, left if cap is None else min(left, cap))
-        if len(self._aged) >= _AGED:  # caps near the end of a grant differ each second
-            self._aged.clear()
-        self._aged[cap] = age, bytes(body)
-        return self._aged[cap][1]
+        self._made, self._body = (age, cap), bytes(body)
+        return self._body
 
 
 class Cache:
@@ -63,6 +68,8 @@ class Cache:
     ) -> None:
         self.octets = 0
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        # Names that do not exist, with how many entries say so: a look here is cheap.
+        self._missing: dict[str, int] = {}
         self._max_entries = entries
         self._max_octets = octets
         self._max_ttl = max_ttl
@@ -73,10 +80,9 @@ class Cache:
 
     def get(self, key: Key, now: float) -> Kept | None:
         """Return what is kept for a key and has not expired."""
-        return self._fresh(key, now) or self._fresh(_any_type(key), now)
-
-    def _fresh(self, key: Key, now: float) -> Kept | None:
         kept = self._kept.get(key)
+        if (kept is None or now >= kept.expires) and key.qname in self._missing:
+            kept = self._kept.get(_any_type(key))
         if kept is None or now >= kept.expires:
             return None
         kept.used = True
@@ -98,14 +104,17 @@ class Cache:
 
     def clear(self) -> None:
         self._kept.clear()
+        self._missing.clear()
         self.octets = 0
 
     def _keep(self, key: Key, kept: Kept) -> None:
         before = self._kept.pop(key, None)
         if before is not None:
-            self.octets -= _size(before)
+            self._dropped(key, before)
         self._kept[key] = kept
         self.octets += _size(kept)
+        if key.qtype == _ANY_TYPE:
+            self._missing[key.qname] = self._missing.get(key.qname, 0) + 1
         while len(self._kept) > self._max_entries or self.octets > self._max_octets:
             self._evict()
 
@@ -122,8 +131,15 @@ class Cache:
             kept.used = False
             self._kept[key] = kept
         else:
-            _, kept = self._kept.popitem(last=False)
+            key, kept = self._kept.popitem(last=False)
+        self._dropped(key, kept)
+
+    def _dropped(self, key: Key, kept: Kept) -> None:
         self.octets -= _size(kept)
+        if key.qtype == _ANY_TYPE:
+            self._missing[key.qname] -= 1
+            if not self._missing[key.qname]:
+                del self._missing[key.qname]
 
 
 def _any_type(key: Key) -> Key:
@@ -131,4 +147,4 @@ def _any_type(key: Key) -> Key:
 
 
 def _size(kept: Kept) -> int:
-    return (1 + _AGED) * len(kept.answer.body) + _OVERHEAD
+    return 2 * len(kept.answer.body) + _OVERHEAD  # as it came, and as it was given last

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
-from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
+from copdns.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.message import Answer
 from copdns.names import to_wire
 from copdns.records import AD, CD, COUNTS, DO, HEADER, OPT, QR, RCODE, RD, TC
@@ -23,8 +23,6 @@ TROUBLE = 3  # failures in a row: no single slow name any more, but the upstream
 Done = Callable[[Answer | None], None]
 
 _LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
-_COUNTS_PLAIN = b"\x00\x01\x00\x00\x00\x00\x00\x00"
-_COUNTS_EDNS = b"\x00\x01\x00\x00\x00\x00\x00\x01"
 
 
 class Health:
@@ -97,6 +95,7 @@ def by_preference(upstreams: Iterable[Health], now: float) -> list[Health]:
 class Asking:
     """One question on its way.
 
+    question: as it stands in a message, in lower case.
     done: is told the answer, or None, once; None after that.  deadline: when it is given up.
     protected: a name that nobody may filter.  quiet: it leaves no trace, not even in counters
         or in an upstream's health.
@@ -124,10 +123,17 @@ class Asking:
     )
 
     def __init__(
-        self, key: Key, done: Done, deadline: float, *, protected: bool = False, quiet: bool = False
+        self,
+        key: Key,
+        done: Done,
+        deadline: float,
+        *,
+        question: bytes = b"",
+        protected: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.key = key
-        self.question = question_of(to_wire(key.qname), key.qtype)
+        self.question = question or question_of(to_wire(key.qname), key.qtype)
         self.done: Done | None = done
         self.deadline = deadline
         self.protected = protected
@@ -163,6 +169,14 @@ def choose(asking: Asking, upstreams: Collection[Health], now: float) -> Health 
     return best
 
 
+def lowered(question: bytes) -> bytes:
+    """Return a question, as it stands in a message, with its name in lower case.
+
+    A label's length is at most 63, so that none looks like a letter.
+    """
+    return question[:-4].lower() + question[-4:]
+
+
 def question_of(qname_wire: bytes, qtype: int) -> bytes:
     """Return a question as it stands in a message, class IN."""
     return qname_wire + qtype.to_bytes(2, "big") + b"\x00\x01"
@@ -186,10 +200,8 @@ def message_for(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
 
     AD asks the upstream to say whether data is authenticated (RFC 6840 section 5.7).
     """
-    flags = (RD | AD | (CD if cd else 0)).to_bytes(2, "big")
-    if not edns:
-        return flags + _COUNTS_PLAIN + question
-    return flags + _COUNTS_EDNS + question + (_OPT_DO if do else _OPT_PLAIN)
+    head = _HEADS[cd, edns] + question
+    return head + (_OPT_DO if do else _OPT_PLAIN) if edns else head
 
 
 def _opt(ttl: int) -> bytes:
@@ -199,6 +211,11 @@ def _opt(ttl: int) -> bytes:
 
 
 _OPT_PLAIN, _OPT_DO = _opt(0), _opt(DO)
+_HEADS = {
+    (cd, edns): COUNTS.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
+    for cd in (False, True)
+    for edns in (False, True)
+}
 
 
 class Match(Enum):
@@ -216,11 +233,10 @@ def match(datagram: bytes, sent: bytes) -> Match:
     """
     if len(datagram) < HEADER + len(sent) or not datagram[2] & (QR >> 8):
         return Match.NO
-    got = datagram[HEADER : HEADER + len(sent)]
-    if got == sent:
+    if datagram.startswith(sent, HEADER):
         return Match.YES
-    lowered = got[:-4].lower() == sent[:-4].lower() and got[-4:] == sent[-4:]
-    return Match.LOWERED if lowered else Match.NO
+    got = datagram[HEADER : HEADER + len(sent)]
+    return Match.LOWERED if lowered(got) == lowered(sent) else Match.NO
 
 
 class Next(Enum):
@@ -231,6 +247,7 @@ class Next(Enum):
     ASK_OTHER = "ask another upstream"
 
 
+_GOOD = frozenset({0, NXDOMAIN})
 _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 
@@ -240,6 +257,8 @@ def step_after(answer: Answer, *, edns: bool, protected: bool, filtering: bool =
     edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
     filters it will not do.  filtering: the upstream is known to filter.
     """
+    if answer.rcode in _GOOD and not (protected or answer.truncated):
+        return Next.GIVE
     if edns and not answer.edns and answer.rcode in (FORMERR, NOTIMP):
         return Next.ASK_PLAIN  # RFC 6891 section 7
     if answer.rcode in _USELESS or answer.rcode > RCODE or answer.truncated:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from copdns.lists.index import ListKind
 from copdns.model import Action, Matcher, Reason, Rule, RuleAction, Verdict
@@ -22,6 +23,7 @@ ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
 STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
 # A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
 _VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
+_REMEMBERED = 4096  # addresses
 _ASKED_AGAIN = frozenset({3, 5, 10, 11, 12, 13})
 
 # Where an outside name has no business pointing to (RFC 1918, 3927, 4193, 4291, 6598, 6890).
@@ -43,8 +45,7 @@ HOME_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What an answer holds, besides its bytes.
 
     targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
@@ -58,11 +59,10 @@ class Facts:
     addresses: tuple[bytes, ...] = ()
     home: tuple[bytes, ...] = ()
     filtered: bool = False
-    is_plain: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        is_plain = not (self.targets or self.home or self.filtered)
-        object.__setattr__(self, "is_plain", is_plain)
+    @property
+    def is_plain(self) -> bool:
+        return not (self.targets or self.home or self.filtered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,41 +75,51 @@ class Rebinding:
     enabled: bool = True
     allow: tuple[Network, ...] = ()
     names: tuple[str, ...] = ()
+    # Few addresses lie in the home, and the same ones come again and again.
+    _exempt: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def offends(self, qname: str, home: Iterable[bytes]) -> bool:
         """Tell whether a name may not have addresses of `HOME_NETWORKS` that it has."""
         if not self.enabled or any(Matcher(name).covers(qname) for name in self.names):
             return False
-        return not all(
-            any(address in network for network in self.allow) for address in map(_address, home)
-        )
+        return not all(map(self._is_exempt, home))
+
+    def _is_exempt(self, packed: bytes) -> bool:
+        exempt = self._exempt.get(packed)
+        if exempt is None:
+            if len(self._exempt) >= _REMEMBERED:
+                self._exempt.clear()
+            address = _address(packed)
+            exempt = any(address in network for network in self.allow)
+            self._exempt[packed] = exempt
+        return exempt
 
 
 def in_home(packed: bytes) -> bool:
     """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
-    networks = _BY_FIRST_OCTET.get(packed[0])
-    if networks is None:  # as for most: a cheap look before the exact one
+    if len(packed) == 16 and packed.startswith(_MAPPED):
+        packed = packed[12:]
+    networks = (_V4 if len(packed) == 4 else _V6)[packed[0]]
+    if not networks:  # as for most: a cheap look before the exact one
         return False
-    address = _address(packed)
-    return any(address in network for network in networks)
+    number = int.from_bytes(packed, "big")
+    return any(number & mask == network for mask, network in networks)
 
 
-def _by_first_octet() -> dict[int, tuple[Network, ...]]:
-    """Return the networks that an address can lie in, by its first octet.
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
 
-    An IPv4-mapped address begins with 0, and can lie in any of IPv4.
-    """
-    found: dict[int, tuple[Network, ...]] = {}
+
+def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:
+    """Return, by its first octet, the masks and networks that an address of a size can match."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(256)]
     for network in HOME_NETWORKS:
-        first = network.network_address.packed[0]
-        last = network.broadcast_address.packed[0]
-        for octet in range(first, last + 1):
-            found[octet] = (*found.get(octet, ()), network)
-    found[0] = HOME_NETWORKS
+        first, last = network.network_address.packed, network.broadcast_address.packed
+        for octet in range(first[0], last[0] + 1) if len(first) == size else ():
+            found[octet].append((int(network.netmask), int(network.network_address)))
     return found
 
 
-_BY_FIRST_OCTET = _by_first_octet()
+_V4, _V6 = _by_first_octet(4), _by_first_octet(16)
 
 
 def _address(packed: bytes) -> Address:

@@ -48,6 +48,14 @@ class CountKey(NamedTuple):
     category: str
 
 
+def is_kept(verdict: Verdict, everything: bool) -> bool:
+    """Tell whether a name may be kept at all, besides being counted.
+
+    everything: the profile has a full log, now or soon.
+    """
+    return everything or verdict.action is not Action.ALLOW
+
+
 def kept(
     mode: PrivacyMode,
     household: str,

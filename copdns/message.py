@@ -7,8 +7,8 @@ that unknown types and signatures pass (RFC 3597, RFC 5625 section 3).  Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import unpack_from
+from typing import NamedTuple
 
 from copdns.errors import WireError
 from copdns.judge import Facts, in_home
@@ -41,11 +41,13 @@ NOERROR, NXDOMAIN = 0, 3
 MAX_TARGETS = 64  # of an answer: each is judged, every time; honest answers have a handful
 MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
 
+_POINTING = frozenset({CNAME, DNAME})
+_SERVING = frozenset({SVCB, HTTPS})
+_ADDRESS_SIZE = {A: 4, AAAA: 16}
 _FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An upstream's answer, without header, question and OPT record.
 
     body: the records; `counts` of them in answer, authority and additional section.
@@ -69,57 +71,67 @@ class Answer:
     facts: Facts
 
 
-def read_answer(message: bytes, *, filtering: bool = False) -> Answer:
+def read_answer(message: bytes, *, filtering: bool = False, question: int = 0) -> Answer:
     """Return the answer in an upstream's message; raise WireError where it is malformed.
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
+    question: octets of the question, where it was compared with the one sent already.
     """
     if len(message) < HEADER:
         raise WireError("an answer is too short for a header")
     flags, questions, *counts = COUNTS.unpack_from(message, 2)
     if questions != 1:
         raise WireError("an answer repeats the one question")
-    start = end_of_name(message, HEADER) + QUESTION_TAIL
+    start = HEADER + (question or end_of_name(message, HEADER) - HEADER + QUESTION_TAIL)
     if start > len(message):
         raise WireError("the question is cut short")
-    sections = _sections(message, start, counts)
-    answers, authorities, additionals = sections
-    opt = next((rr for rr in additionals if rr.rtype == OPT), None)
-    # What follows OPT would move when it is taken out, and names may point there: left out, as
-    # any additional record may be.  Servers write OPT last.
-    kept = [rr for rr in additionals if opt is None or rr.start < opt.start]
-    every = [*answers, *authorities, *kept]
+    every = records(message, start, sum(counts))
+    rcode = flags & RCODE
+    edes: tuple[int, ...] = ()
+    opt = _taken_out(every, counts[0] + counts[1])
+    if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
+        extended, edes = _read_opt(message, opt)
+        rcode |= extended << 4
+    answers, authorities, kept = every, _NONE, _NONE
+    if len(every) > counts[0]:
+        additional = counts[0] + counts[1]
+        answers, authorities = every[: counts[0]], every[counts[0] : additional]
+        kept = every[additional:]
     end = every[-1].end if every else start
-    extended, edes = _read_opt(message, opt)
-    rcode = flags & RCODE | extended << 4
     return Answer(
-        body=message[start:end],
-        counts=(len(answers), len(authorities), len(kept)),
-        additional_at=(kept[0].start if kept else end) - start,
-        ttls=tuple((rr.ttl_at - start, min(rr.ttl, MAX_TTL)) for rr in every),
-        rcode=rcode,
-        ad=bool(flags & AD),
-        truncated=bool(flags & TC),
-        ttl=0 if flags & TC else _kept_for(message, rcode, answers, authorities),
-        edns=opt is not None,
-        edes=edes,
-        facts=_facts(message, answers, kept, edes, filtering),
+        message[start:end],
+        (counts[0], counts[1], len(kept)),
+        (kept[0].start if kept else end) - start,
+        tuple([(rr.ttl_at - start, min(rr.ttl, MAX_TTL)) for rr in every]),
+        rcode,
+        bool(flags & AD),
+        bool(flags & TC),
+        0 if flags & TC else _kept_for(message, rcode, answers, authorities),
+        opt is not None,
+        edes,
+        _facts(message, answers, kept, edes, filtering),
     )
 
 
-def _sections(message: bytes, at: int, counts: list[int]) -> tuple[list[Rr], list[Rr], list[Rr]]:
-    sections = []
-    for count in counts:
-        section = list(records(message, at, count))
-        sections.append(section)
-        at = section[-1].end if section else at
-    return sections[0], sections[1], sections[2]
+_NONE: list[Rr] = []
 
 
-def _read_opt(message: bytes, opt: Rr | None) -> tuple[int, tuple[int, ...]]:
+def _taken_out(every: list[Rr], at: int) -> Rr | None:
+    """Take the OPT record out of the additional ones, which begin at a place, and return it.
+
+    What follows it would move too, and names may point there: taken out as well, as any
+    additional record may be.  Servers write OPT last.
+    """
+    for place in range(at, len(every)):
+        if every[place].rtype == OPT:
+            opt = every[place]
+            del every[place:]
+            return opt
+    return None
+
+
+def _read_opt(message: bytes, opt: Rr) -> tuple[int, tuple[int, ...]]:
     """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
-    if opt is None:
-        return 0, ()
     ede = options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
     codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
     return opt.ttl >> 24, codes
@@ -129,7 +141,9 @@ def _kept_for(message: bytes, rcode: int, answers: list[Rr], authorities: list[R
     """Return for how many seconds an answer may be kept (RFC 2308 sections 3 and 5)."""
     if rcode not in (NOERROR, NXDOMAIN):
         return 0
-    lowest = min((rr.ttl for rr in answers), default=MAX_TTL)
+    lowest = min([rr.ttl for rr in answers], default=MAX_TTL)
+    if rcode == NOERROR and answers and not authorities:
+        return min(lowest, MAX_TTL)
     soa = next((rr for rr in authorities if rr.rtype == SOA), None)
     last = next((rr.rtype for rr in reversed(answers) if rr.rtype != RRSIG), None)
     if rcode == NOERROR and answers and (soa is None or last != CNAME):
@@ -146,28 +160,28 @@ def _facts(
     targets: list[str] = []
     addresses: list[bytes] = []
     for rr in answers:
-        if rr.rtype in (CNAME, DNAME):
+        size = _ADDRESS_SIZE.get(rr.rtype)
+        if size is not None:
+            if rr.end - rr.data_at == size:
+                addresses.append(message[rr.data_at : rr.end])
+        elif rr.rtype in _POINTING:
             targets.append(from_wire(name_at(message, rr.data_at)))
-        elif rr.rtype in (SVCB, HTTPS):
+        elif rr.rtype in _SERVING:
             _read_service(message, rr, targets, addresses)
-    addresses += (
-        message[rr.data_at : rr.end] for rr in (*answers, *additionals) if _is_address(rr)
-    )
+    addresses += [
+        message[rr.data_at : rr.end]
+        for rr in additionals
+        if rr.end - rr.data_at == _ADDRESS_SIZE.get(rr.rtype)
+    ]
     if len(targets) > MAX_TARGETS:
         raise WireError("an answer points to more names than can be judged")
-    # From an upstream that blocks so, 0.0.0.0 is no way into the home.
-    nulls = {packed for packed in addresses if filtering and not any(packed)}
-    return Facts(
-        targets=tuple(dict.fromkeys(target for target in targets if target)),
-        addresses=tuple(addresses),
-        home=tuple(packed for packed in addresses if packed not in nulls and in_home(packed)),
-        filtered=bool(nulls) or not _FILTER_CODES.isdisjoint(edes),
-    )
-
-
-def _is_address(rr: Rr) -> bool:
-    size = rr.end - rr.data_at
-    return (rr.rtype == A and size == 4) or (rr.rtype == AAAA and size == 16)
+    home = [packed for packed in addresses if in_home(packed)]
+    filtered = bool(edes) and not _FILTER_CODES.isdisjoint(edes)
+    if filtering and home:  # from an upstream that blocks so, 0.0.0.0 is no way into the home
+        outside = [packed for packed in home if any(packed)]
+        filtered, home = filtered or len(outside) < len(home), outside
+    pointed = tuple(dict.fromkeys(filter(None, targets))) if targets else ()
+    return Facts(pointed, tuple(addresses), tuple(home), filtered)
 
 
 def _read_service(message: bytes, rr: Rr, targets: list[str], addresses: list[bytes]) -> None:

@@ -8,45 +8,46 @@ label can neither dodge a rule nor trigger one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
-
 import idna
 
-from copdns.errors import NameTextError
+from copdns.errors import NameTextError, WireError
 
 MAX_LABEL = 63
 MAX_WIRE = 255
 
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
-_DOT = ord(".")
+_DOT = b"."
 _PLAIN_OR_DOT = _PLAIN + b"."
 
 
-@lru_cache(maxsize=16384)
-def from_wire(labels: bytes) -> str:
-    """Return the normal form of an uncompressed name in wire form, root label included.
+def name_from(message: bytes, at: int) -> tuple[str, int]:
+    """Return the normal form of an uncompressed name in a message, and the place after it.
 
-    Kept for the last 16,384 names, because a household asks for the same names again and again.
+    Raise WireError for any other name.
     """
-    text = bytearray(labels)
-    at = count = 0
-    while size := labels[at]:
-        text[at] = _DOT
-        at += size + 1
-        count += 1
+    start = at
+    labels = []
+    try:
+        while size := message[at]:
+            if size > MAX_LABEL:
+                raise WireError("the name of the question is compressed or malformed")
+            at += size + 1
+            labels.append(message[at - size : at])
+    except IndexError:
+        raise WireError("the name of the question is cut short") from None
+    at += 1
+    if at - start > MAX_WIRE:
+        raise WireError("the name of the question is longer than 255 octets")
     # Nearly every name has nothing to escape, and no dot but those just put in.
-    plain = text[1:-1].lower()
-    if plain.count(_DOT) == count - 1 and not plain.translate(None, _PLAIN_OR_DOT):
-        return plain.decode("ascii")
-    return ".".join(map(_label_text, _labels(labels)))
+    plain = b".".join(labels).lower()
+    if plain.count(_DOT) < len(labels) and not plain.translate(None, _PLAIN_OR_DOT):
+        return plain.decode("ascii"), at
+    return ".".join(map(_label_text, labels)), at
 
 
-def _labels(wire: bytes) -> Iterator[bytes]:
-    at = 0
-    while size := wire[at]:
-        at += size + 1
-        yield wire[at - size : at]
+def from_wire(labels: bytes) -> str:
+    """Return the normal form of an uncompressed name in wire form, root label included."""
+    return name_from(labels, 0)[0]
 
 
 def _label_text(label: bytes) -> str:
@@ -119,12 +120,8 @@ def display(name: str) -> str:
         return name  # a made-up A-label: the letters themselves are the honest thing to show
 
 
-@lru_cache(maxsize=4096)
 def suffixes(name: str) -> tuple[str, ...]:
-    """Return the name itself, then every parent, the longest first; never the root.
-
-    Kept for the last 4,096 names: rules and lists are both looked up by them.
-    """
+    """Return the name itself, then every parent, the longest first; never the root."""
     found = []
     while name:
         found.append(name)

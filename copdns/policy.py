@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
@@ -99,19 +98,8 @@ class Policy:
 def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict for a question, with the moment until which it surely holds."""
     if policy.timing is NO_TIMING:
-        return _settled(policy, qname, qtype)
+        return _decided(policy, qname, qtype, now)
     return _held(policy, qname, _decided(policy, qname, qtype, now), now)
-
-
-@lru_cache(maxsize=16384)
-def _settled(policy: Policy, qname: str, qtype: int) -> Verdict:
-    """Return a verdict that no clock can change: asked again, it need not be worked out again."""
-    return _decided(policy, qname, qtype, 0.0)
-
-
-def forget_verdicts() -> None:
-    """Let go of policies that are no longer in force, and of the lists that they hold."""
-    _settled.cache_clear()
 
 
 def _decided(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:

@@ -1,26 +1,29 @@
 """The sockets to one upstream, and who waits for an answer on each.
 
 Many sockets with ports of the system's choosing, each for a short time: a forger has to guess
-the port besides the ID and the case of the letters (RFC 5452 section 9.2).
+the port besides the ID and the case of the letters (RFC 5452 section 9.2).  What is asked in one
+turn of the loop leaves over one socket, drawn by lot, with one system call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 from copdns.addresses import UpstreamAddress
+from copdns.batch import Outbox
 from copdns.exchange import Asking
 
 SOCKETS = 64  # an upstream
 QUERIES = 256  # a socket
 AGE = 30.0  # seconds; a retired socket may wait as long again for its last answers
-DRAIN = 64  # datagrams a wake-up
-RECEIVE = 4096  # octets; upstreams are told to send 1232 at most
+CHANCE = 3  # octets of chance that a message takes
+SEND = 512  # octets; a question with its OPT record is shorter
 
 
 class Chance:
@@ -61,13 +64,43 @@ class Socket:
         self.queries = 0
         self.pending: dict[bytes, Sent] = {}
 
-    def is_spent(self, now: float) -> bool:
-        return self.queries >= QUERIES or now - self.born > AGE
-
     def is_waited_on(self, now: float) -> bool:
         if now - self.born > 2 * AGE:
             return False
         return any(not sent.asking.is_over for sent in self.pending.values())
+
+
+class Poll:
+    """All sockets to upstreams behind one file descriptor of the loop's.
+
+    With 64 sockets an upstream nearly every answer comes over another one; the loop would make a
+    callback of each, which costs more than reading it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._reads: dict[int, Callable[[], None]] = {}
+        loop.add_reader(self._epoll, self._ready)
+
+    def add(self, sock: socket.socket, read: Callable[[], None]) -> None:
+        self._reads[sock.fileno()] = read
+        self._epoll.register(sock, select.EPOLLIN)
+
+    def remove(self, sock: socket.socket) -> None:
+        del self._reads[sock.fileno()]
+        self._epoll.unregister(sock)
+
+    def _ready(self) -> None:
+        for fd, _ in self._epoll.poll(0):
+            read = self._reads.get(fd)
+            if read is not None:  # one read before may have closed it
+                read()
+
+    def close(self) -> None:
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll)
+            self._epoll.close()
 
 
 class Pool:
@@ -79,14 +112,21 @@ class Pool:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        poll: Poll,
         address: UpstreamAddress,
         chance: Chance,
         read: Callable[[Socket], None],
+        lost: Callable[[Sent], None],
     ) -> None:
         self._loop = loop
+        self._poll = poll
         self._address = address
         self._chance = chance
         self._read = read
+        self._lost = lost
+        self._out: Socket | None = None  # of this turn
+        self._outbox = Outbox(SEND)
+        self._leaving: list[Sent] = []
         self._sockets: list[Socket | None] = [None] * SOCKETS
         self._retired: list[Socket] = []
 
@@ -94,26 +134,43 @@ class Pool:
     def open(self) -> tuple[Socket, ...]:
         return (*(each for each in self._sockets if each is not None), *self._retired)
 
-    def send(self, message: bytes, sent: Sent) -> None:
-        """Send a message that lacks its ID; raise OSError when it cannot leave."""
-        out = self._socket(sent.at)
-        message_id = self._chance.take(2)
+    def send(self, message: bytes, sent: Sent, chance: bytes) -> None:
+        """Send a message that lacks its ID; raise OSError when it cannot leave.
+
+        chance: CHANCE octets, for the socket and the ID.
+        """
+        out = self._out
+        if out is None or out.queries >= QUERIES or self._outbox.is_full:
+            out = self._drawn(chance[0] % SOCKETS, sent.at)
+        out.queries += 1
+        message_id = chance[1:]
         while message_id in out.pending:
             message_id = self._chance.take(2)
-        out.sock.send(message_id + message)
+        self._outbox.add(message_id + message)
+        self._leaving.append(sent)
         out.pending[message_id] = sent
 
-    def _socket(self, now: float) -> Socket:
-        """Return one of the sockets by lot, a new one where it has served its time."""
-        slot = self._chance.take(1)[0] % SOCKETS
+    def _drawn(self, slot: int, now: float) -> Socket:
+        """Return the socket for what is sent next, a new one where it has served its time."""
+        if self._out is None:
+            self._loop.call_soon(self._flush)
+        self._flush()
         found = self._sockets[slot]
-        if found is not None and found.is_spent(now):
+        if found is not None and (found.queries >= QUERIES or now - found.born > AGE):
             self._retired.append(found)
             self._sockets[slot] = found = None
         if found is None:
             self._sockets[slot] = found = self._open(now)
-        found.queries += 1
+        self._out = found
         return found
+
+    def _flush(self) -> None:
+        out, self._out = self._out, None
+        if out is None:
+            return
+        leaving, self._leaving = self._leaving, []
+        for place in self._outbox.flush(out.sock.fileno()):
+            self._lost(leaving[place])
 
     def _open(self, now: float) -> Socket:
         host, port = self._address.host, self._address.port
@@ -125,11 +182,12 @@ class Pool:
             sock.close()
             raise
         opened = Socket(sock, now)
-        self._loop.add_reader(sock, partial(self._read, opened))
+        self._poll.add(sock, partial(self._read, opened))
         return opened
 
     def retire(self) -> None:
         """Open no more of these sockets' kind; they close when nobody waits on them."""
+        self._flush()
         self._retired += [each for each in self._sockets if each is not None]
         self._sockets = [None] * SOCKETS
 
@@ -146,7 +204,8 @@ class Pool:
         for each in self.open:
             self._close(each)
         self._sockets, self._retired = [None] * SOCKETS, []
+        self._out = None
 
     def _close(self, each: Socket) -> None:
-        self._loop.remove_reader(each.sock)
+        self._poll.remove(each.sock)
         each.sock.close()

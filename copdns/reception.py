@@ -11,7 +11,6 @@ from pathlib import Path
 
 import structlog
 
-from copdns.answer import Moment
 from copdns.config import AUTO, IdentitySettings
 from copdns.crowd import Asking, alike
 from copdns.errors import StoreError
@@ -19,6 +18,7 @@ from copdns.events import Event, Events, Kind
 from copdns.leasefiles import LeaseFiles
 from copdns.leases import Lease
 from copdns.live import Live, Notice
+from copdns.moment import Moment
 from copdns.recognition import Recognition
 from copdns.store.visitors import load_visitors, save_visitors
 from copdns.system import in_container

@@ -13,11 +13,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from copdns.answer import Moment, Resolver, Send
+from copdns.answer import Resolver, Send
 from copdns.errors import WireError
 from copdns.kernel import Connect, netlink
 from copdns.live import Live, Sightings
 from copdns.model import Asker
+from copdns.moment import Moment
 from copdns.neighbours import Look, Neighbours
 from copdns.wire import plain_reply, read_query
 

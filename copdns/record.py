@@ -5,30 +5,20 @@ A look-up of a help name passes through here and changes nothing at all.
 
 from __future__ import annotations
 
-from copdns.keep import ROUNDED, counted, kept
+from copdns.keep import ROUNDED, counted, is_kept, kept
 from copdns.live import Client
 from copdns.metrics import Counters
-from copdns.model import Action, Asker, PrivacyMode, Verdict
+from copdns.model import Asker, PrivacyMode, Verdict
 from copdns.policy import Policy, speaks_of_help
 from copdns.recent import Recent
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
+from copdns.tally import Tally
 from copdns.wire import Query
 
 NOTED = 20_000  # rows of the last five minutes that are remembered at most
-
-
-class Tallied:
-    """How often one policy gave one verdict, with one rcode and over one transport."""
-
-    __slots__ = ("count", "policy", "rcode", "transport", "verdict")
-
-    def __init__(self, policy: Policy, verdict: Verdict, rcode: int, transport: str) -> None:
-        self.policy = policy
-        self.verdict = verdict
-        self.rcode = rcode
-        self.transport = transport
-        self.count = 0
+NAMES = 8192  # of which it is remembered whether they speak of help
+TALLIES = 4096  # pairs of policy and verdict, each with its count
 
 
 class Recorder:
@@ -43,16 +33,19 @@ class Recorder:
         self._recent = recent
         self._log = log
         # By the identities of policy and verdict, which hash faster than what they hold.
-        self._tally: dict[tuple[int, int, int, str], Tallied] = {}
+        self._tallies: dict[tuple[int, int, int, str], Tally] = {}
+        self._running: list[Tally] = []
+        self._help: dict[tuple[int, str], bool] = {}  # by policy and name: does it speak of help?
         self._window = 0
         self._noted: set[tuple[str, str, str, int, str]] = set()
+        self._erasures = log.erasures
 
     def malformed(self) -> None:
         self._counters.malformed += 1
 
-    def found(self) -> None:
-        """Count an answer that was in the cache."""
-        self._counters.cache_hits += 1
+    def found(self, count: int = 1) -> None:
+        """Count answers that were in the cache."""
+        self._counters.cache_hits += count
 
     def missed(self) -> None:
         """Count a question that an upstream has to be asked for."""
@@ -66,23 +59,40 @@ class Recorder:
         verdict: Verdict,
         reply: bytes,
         now: float,
-    ) -> None:
-        """Note a reply, as far as the profile's privacy mode lets it."""
+    ) -> Tally | None:
+        """Note a reply, as far as the profile's privacy mode lets it.
+
+        Return what it was counted in; None where nothing is noted at all.
+        """
         if verdict.unwatched:
-            return
+            return None
         policy = client.policy
         key = id(policy), id(verdict), reply[3] & RCODE, asker.transport
-        tallied = self._tally.get(key)
-        if tallied is None:
-            tallied = self._tally[key] = Tallied(policy, verdict, key[2], key[3])
-        tallied.count += 1
-        if verdict.action is not Action.ALLOW or policy.full_log is not None:
-            self._keep(client, query, verdict, now)
+        tally = self._tallies.get(key) or self._tally(key, policy, verdict)
+        tally.add()
+        everything = policy.full_log is not None
+        if is_kept(verdict, everything) and not self._speaks_of_help(policy, query.qname):
+            self.keep(client, query, verdict, now)
+        return tally
 
-    def _keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
+    def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
+        key = id(policy), qname
+        speaks = self._help.get(key)
+        if speaks is None:
+            if len(self._help) >= NAMES:
+                self._help.clear()
+            speaks = self._help[key] = speaks_of_help(policy, qname)
+        return speaks
+
+    def _tally(self, key: tuple[int, int, int, str], policy: Policy, verdict: Verdict) -> Tally:
+        if len(self._tallies) >= TALLIES:
+            self._tallies.clear()  # those that run are passed on all the same
+        tally = self._tallies[key] = Tally(self._running, policy, verdict, key[2], key[3])
+        return tally
+
+    def keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
+        """Note the name in the child's ring and in the log, as far as the privacy mode lets it."""
         policy = client.policy
-        if speaks_of_help(policy, query.qname):
-            return
         if verdict.blocks and policy.is_child and client.device:
             self._recent.add(client.household, client.device, query.qname, verdict, now)
         mode = policy.privacy_at(now)
@@ -102,6 +112,11 @@ class Recorder:
         )
         if row is not None:
             self._log.add(row)
+
+    def forget(self) -> None:
+        """Let go of policies that are no longer in force."""
+        self._tallies.clear()
+        self._help.clear()
 
     def _is_news(self, policy: Policy, query: Query, verdict: Verdict, now: float) -> bool:
         """Tell whether a row would say more than one that these five minutes have already.
@@ -123,10 +138,13 @@ class Recorder:
 
         Called a few times a second, and before the counters are read.
         """
-        tally, self._tally = self._tally, {}
+        if self._log.erasures != self._erasures:  # what was noted is gone from the log
+            self._erasures, self._noted = self._log.erasures, set()
+        running = self._running[:]
+        self._running.clear()
         counters = self._counters
-        for each in tally.values():
-            policy, verdict, n = each.policy, each.verdict, each.count
+        for each in running:
+            policy, verdict, n = each.policy, each.verdict, each.take()
             counters.queries[each.transport] += n
             counters.rcodes[each.rcode] += n
             key = verdict.action, verdict.reason

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from heapq import heappop, heappush
 from ipaddress import ip_address
 from typing import NamedTuple
 
 import structlog
 
 from copdns.addresses import UpstreamAddress
+from copdns.batch import Inbox
 from copdns.errors import WireError
 from copdns.exchange import (
     PLAIN_FOR,
@@ -35,7 +35,7 @@ from copdns.exchange import (
 )
 from copdns.message import Answer, read_answer
 from copdns.metrics import Counters, UpstreamCounters
-from copdns.pool import DRAIN, RECEIVE, Chance, Pool, Sent, Socket
+from copdns.pool import CHANCE, Chance, Poll, Pool, Sent, Socket
 from copdns.records import HEADER
 from copdns.wire import Key
 
@@ -56,10 +56,9 @@ class Upstream:
 
 
 class Attempt(NamedTuple):
-    """A question that waits for its answer.  until: when it is sent again; number: breaks ties."""
+    """A question that waits for its answer.  until: when it is sent again, if none came."""
 
     until: float
-    number: int
     asking: Asking
     upstream: Upstream
 
@@ -83,7 +82,10 @@ class Upstreams:
         self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
         self._gone: list[Upstream] = []  # not asked any more, but their answers are waited for
         self._chance = Chance()
-        self._attempts: list[Attempt] = []  # a heap
+        self._poll = Poll(loop)
+        self._inbox = Inbox()
+        # By number, and only while they wait: they are few, and what is gone needs no memory.
+        self._attempts: dict[int, Attempt] = {}
         self._sent = 0
         self._pending = 0
         self._sweeping: asyncio.TimerHandle | None = None
@@ -119,7 +121,14 @@ class Upstreams:
 
     def _upstream(self, address: UpstreamAddress) -> Upstream:
         made = Upstream(address, Health(), UpstreamCounters())
-        made.pool = Pool(self._loop, address, self._chance, partial(self._read, made))
+        made.pool = Pool(
+            self._loop,
+            self._poll,
+            address,
+            self._chance,
+            partial(self._read, made),
+            partial(self._lost, made),
+        )
         return made
 
     def _upstreams(self) -> list[Upstream]:
@@ -133,17 +142,26 @@ class Upstreams:
 
     # --- asking ---
 
-    def ask(self, key: Key, done: Done, *, protected: bool = False, quiet: bool = False) -> None:
+    def ask(
+        self,
+        key: Key,
+        done: Done,
+        *,
+        question: bytes = b"",
+        protected: bool = False,
+        quiet: bool = False,
+    ) -> None:
         """Ask for what a key names; `done` is called once, with None when nobody answered.
 
-        It is never called before this returns.
+        It is never called before this returns.  question: the key's on the wire, in lower case,
+        where it is at hand.
         """
         if self._pending >= MAX_PENDING:
             self._loop.call_soon(done, None)
             return
         now = self._loop.time()
         deadline = now + self.deadline
-        asking = Asking(key, done, deadline, protected=protected, quiet=quiet)
+        asking = Asking(key, done, deadline, question=question, protected=protected, quiet=quiet)
         self._pending += 1
         if not self._send(asking, now):
             self._loop.call_soon(self._finish, asking, None)
@@ -169,13 +187,14 @@ class Upstreams:
         """Send a question; tell whether it could leave."""
         key, health, question = asking.key, upstream.health, asking.question
         edns = asking.plain is not health and now >= health.plain_until
+        chance = self._chance.take(CHANCE + len(question))
         if health.mixes_case and asking.lowers is not health:
-            question = mixed_case(question, self._chance.take(len(question)))
+            question = mixed_case(question, chance)
         message = message_for(question, do=key.do, cd=key.cd, edns=edns)
         asking.attempts += 1
         asking.sent_at = now
         try:
-            upstream.pool.send(message, Sent(asking, question, edns, now))
+            upstream.pool.send(message, Sent(asking, question, edns, now), chance[-CHANCE:])
         except OSError:
             self._failed(asking, upstream, now)
             return False
@@ -185,10 +204,11 @@ class Upstreams:
         return True
 
     def _wait(self, asking: Asking, upstream: Upstream, now: float) -> None:
+        self._attempts.pop(asking.number, None)
         self._sent += 1
         asking.number, asking.upstream = self._sent, upstream.health
         until = min(now + self.attempt, asking.deadline)
-        heappush(self._attempts, Attempt(until, self._sent, asking, upstream))
+        self._attempts[self._sent] = Attempt(until, asking, upstream)
 
     def _again(self, asking: Asking, upstream: Upstream, now: float) -> None:
         """Ask the same upstream in a way that it may understand better."""
@@ -210,16 +230,21 @@ class Upstreams:
 
     def _read(self, upstream: Upstream, source: Socket) -> None:
         now = self._loop.time()
-        for _ in range(DRAIN):
-            try:
-                datagram = source.sock.recv(RECEIVE)
-            except BlockingIOError:
-                return
-            except OSError:  # the port is closed: everything on this socket is lost
-                self._unreachable(upstream, source, now)
-                return
+        try:
+            count = self._inbox.receive(source.sock.fileno())
+        except OSError:  # the port is closed: everything on this socket is lost
+            self._unreachable(upstream, source, now)
+            return
+        for datagram in self._inbox.messages(count):
             if len(datagram) >= HEADER:
                 self._received(upstream, source, datagram, now)
+
+    def _lost(self, upstream: Upstream, sent: Sent) -> None:
+        """Ask elsewhere what could not leave."""
+        asking, now = sent.asking, self._loop.time()
+        if not asking.is_over and asking.upstream is upstream.health:
+            self._failed(asking, upstream, now)
+            self._go_on(asking, now)
 
     def _unreachable(self, upstream: Upstream, source: Socket, now: float) -> None:
         lost = [each.asking for each in source.pending.values()]
@@ -254,13 +279,15 @@ class Upstreams:
         """Use a message that surely belongs to a question."""
         asking = sent.asking
         try:
-            answer = read_answer(message, filtering=upstream.health.filtering)
+            answer = read_answer(
+                message, filtering=upstream.health.filtering, question=len(asking.question)
+            )
         except WireError:
             self._failed(asking, upstream, now)
             self._elsewhere(asking, upstream, now)
             return
         if answer.ad and not upstream.health.trusted:
-            answer = replace(answer, ad=False)
+            answer = answer._replace(ad=False)
         self._heard(sent, upstream, now)
         health = upstream.health
         match step_after(
@@ -295,7 +322,7 @@ class Upstreams:
     def _learn(self, asking: Asking, upstream: Upstream, now: float) -> None:
         """Remember what an upstream cannot do, once it has answered without it."""
         health = upstream.health
-        if asking.quiet:
+        if asking.quiet or (asking.plain is None and asking.lowers is None):
             return
         if asking.plain is health:
             health.plain_until = now + PLAIN_FOR
@@ -315,6 +342,7 @@ class Upstreams:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
     def _finish(self, asking: Asking, answer: Answer | None) -> None:
+        self._attempts.pop(asking.number, None)
         done, asking.done = asking.done, None
         if done is not None:
             self._pending -= 1
@@ -364,11 +392,10 @@ class Upstreams:
             self._keep_sweeping()
 
     def _send_again(self, now: float) -> None:
-        attempts = self._attempts
-        while attempts and attempts[0].until <= now:
-            _, number, asking, upstream = heappop(attempts)
-            if asking.is_over or asking.number != number:
-                continue
+        for attempt in [each for each in self._attempts.values() if each.until <= now]:
+            _, asking, upstream = attempt
+            if self._attempts.pop(asking.number, None) is not attempt:
+                continue  # answered, or sent again, while the others were told
             self._failed(asking, upstream, now)
             if all(each in asking.refused_by for each in self._group(asking)):
                 asking.refused_by.clear()  # everybody was asked once; the best may have slept
@@ -388,9 +415,9 @@ class Upstreams:
         for upstream in self._upstreams():
             upstream.pool.close()
         self._groups, self._gone = {"": {}}, []
-        for each in self._attempts:
+        self._poll.close()
+        for each in list(self._attempts.values()):
             self._finish(each.asking, None)
-        self._attempts = []
 
 
 async def _exchange(address: UpstreamAddress, sent: Sent, message_id: bytes) -> bytes:

@@ -7,10 +7,9 @@ section 11).  What upstreams say is read in `message.py`.  Pure.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
-from struct import pack, unpack_from
+from struct import Struct, pack
 from typing import NamedTuple
 
 import dnslib
@@ -18,7 +17,7 @@ import dnslib
 from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.message import Answer, read_answer
 from copdns.model import BlockMode, LocalAnswer, Record, Verdict
-from copdns.names import from_wire, to_wire
+from copdns.names import name_from, to_wire
 from copdns.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.records import (
     AA,
@@ -56,6 +55,9 @@ PLAIN_UDP_SIZE = 512  # RFC 1035 section 2.3.4
 TCP_SIZE = 65535
 
 _NOT_SERVED = frozenset({IXFR, AXFR})
+
+_TYPE_AND_CLASS = Struct("!HH").unpack_from
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
 
 _OWNER = b"\xc0\x0c"  # a pointer to the question's name
 _BODY = 2  # a message without its ID begins two octets later
@@ -122,9 +124,7 @@ def read_query(message: bytes) -> Query:
     Raise NotAQueryError for what must not be answered at all, and WireError for what is no
     plain question; `error_reply` answers it.
     """
-    if len(message) <= PLAIN_UDP_SIZE:
-        return _read_again(message[_BODY:])
-    return _read(message[_BODY:])
+    return read_body(message[_BODY:])
 
 
 def over_tcp(query: Query) -> Query:
@@ -132,7 +132,8 @@ def over_tcp(query: Query) -> Query:
     return query._replace(size=TCP_SIZE)
 
 
-def _read(body: bytes) -> Query:
+def read_body(body: bytes) -> Query:
+    """Return the query in a message without its ID; raises as `read_query`."""
     if len(body) < HEADER - _BODY or body[0] & (QR >> 8):
         raise NotAQueryError("a response, or too short for a header")
     flags, questions, answers, authorities, additionals = COUNTS.unpack_from(body)
@@ -141,22 +142,19 @@ def _read(body: bytes) -> Query:
     if questions != 1:
         raise WireError("a query has one question")  # RFC 9619 section 4
     start = HEADER - _BODY
-    end = end_of_name(body, start) + QUESTION_TAIL
+    qname, end = name_from(body, start)
+    end += QUESTION_TAIL
     if end > len(body):
         raise WireError("the question is cut short")
-    qtype, qclass = unpack_from("!HH", body, end - QUESTION_TAIL)
+    qtype, qclass = _TYPE_AND_CLASS(body, end - QUESTION_TAIL)
     edns = None
     if additionals or answers or authorities:
         edns = _read_edns(body, end, answers + authorities, additionals)
-    qname = from_wire(body[start : end - QUESTION_TAIL])
     do, size = (edns.do, min(edns.size, UDP_SIZE)) if edns else (False, PLAIN_UDP_SIZE)
-    key = Key(qname, qtype, do, bool(flags & CD))
+    key = _new(Key, (qname, qtype, do, bool(flags & CD), ""))
     is_odd = qclass != IN or qtype in _NOT_SERVED or bool(edns and edns.version)
-    return Query(flags, qname, qtype, qclass, body[start:end], edns, key, size, is_odd)
-
-
-# Devices ask the same few questions again and again, bit for bit but for the ID.
-_read_again = lru_cache(maxsize=8192)(_read)
+    question = body[start:end]
+    return _new(Query, (flags, qname, qtype, qclass, question, edns, key, size, is_odd))
 
 
 def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | None:
@@ -334,8 +332,8 @@ def rewritten(query: Query, target: str, answer: Answer, max_ttl: int) -> Answer
     except Exception as error:  # dnslib lets UnicodeError and others pass
         raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
     again = read_answer(message)
-    facts = replace(again.facts, filtered=answer.facts.filtered)  # what no record shows
-    return replace(again, rcode=answer.rcode, ad=False, ttl=0, facts=facts)
+    facts = again.facts._replace(filtered=answer.facts.filtered)  # what no record shows
+    return again._replace(rcode=answer.rcode, ad=False, ttl=0, facts=facts)
 
 
 def _message(qname: str, query: Query, answer: Answer) -> bytes:

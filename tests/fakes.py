@@ -14,9 +14,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from copdns.answer import Moment
 from copdns.keep import CountKey, Row
 from copdns.message import Answer, read_answer
+from copdns.moment import Moment
 from copdns.upstream import Done
 from copdns.wire import Key
 
@@ -89,7 +89,15 @@ class FakeUpstream:
         self._filtering = filtering
         self._waiting: list[tuple[Key, Done, bool]] = []
 
-    def ask(self, key: Key, done: Done, *, protected: bool = False, quiet: bool = False) -> None:
+    def ask(
+        self,
+        key: Key,
+        done: Done,
+        *,
+        question: bytes = b"",
+        protected: bool = False,
+        quiet: bool = False,
+    ) -> None:
         self.asked.append(key)
         self._waiting.append((key, done, protected))
 

@@ -27,7 +27,17 @@ ROOMS = (
         *("kernel", "compiling", "shelving", "lean"),
     ),
     ("store",),
-    ("metrics", "recent", "library", "resources", "codes", "copies", "indexfile", "events"),
+    (
+        "metrics",
+        "recent",
+        "library",
+        "resources",
+        "codes",
+        "copies",
+        "indexfile",
+        "events",
+        "batch",
+    ),
 )
 PURE = len(ROOMS)
 

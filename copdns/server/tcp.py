@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from copdns.answer import Moment, Resolver
+from copdns.answer import Resolver
 from copdns.errors import ProxyError
 from copdns.forwarded import NOBODY, Forwarder, Forwarders, read_proxy, sent_by, told_by
 from copdns.model import Asker
+from copdns.moment import Moment
 from copdns.server.udp import bound
 
 

@@ -13,15 +13,31 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from copdns.answer import Moment, Resolver
+from copdns.answer import Resolver
+from copdns.batch import Inbox, Outbox, address_of, address_size, host_of
 from copdns.errors import ListenError
+from copdns.fastlane import Entries
 from copdns.forwarded import NOBODY, Forwarders, unwrapped
+from copdns.live import Client, Live
 from copdns.model import Asker
+from copdns.moment import Moment
+from copdns.wire import UDP_SIZE
 
-DRAIN = 64  # datagrams a wake-up: more would starve the answers of upstreams
-_RECEIVE = 4096  # octets; a query is never longer than one datagram of 4096
-_ASKERS = 4096  # clients whose address was read before; a home has few
+SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
+_SEATS = 4096  # clients whose address was read before; a home has few
 _BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
+
+
+class Seat:
+    """A peer as it was known a moment ago: who it is under these policies, and its replies."""
+
+    __slots__ = ("asker", "client", "entries", "live")
+
+    def __init__(self, asker: Asker, live: Live, client: Client, entries: Entries) -> None:
+        self.asker = asker
+        self.live = live
+        self.client = client
+        self.entries = entries
 
 
 class UdpServer:
@@ -41,54 +57,106 @@ class UdpServer:
         self._clock = clock
         self.address = address
         self._forwarders = forwarders
-        self._askers: dict[str, Asker] = {}  # never a forwarder: each of its messages is another's
         self._socket = bound(address, port, socket.SOCK_DGRAM)
+        self._fd = self._socket.fileno()
+        self._address = address_size(self._socket.family)
+        self._inbox = Inbox(self._address)
+        self._outbox = Outbox(UDP_SIZE, self._address)
+        self._flushing = False
+        self._closed = False
+        self._seats: dict[bytes, Seat] = {}  # by packed address; never a forwarder
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
-        receive, send = self._socket.recvfrom, self._socket.sendto
-        answer, later, askers = self._resolver.answer, self._send, self._askers
+        """Answer what came: from the fast lane where the reply is known, else the whole way."""
+        inbox, outbox, seats = self._inbox, self._outbox, self._seats
+        raws, sizes, step = inbox.raw, inbox.sizes, inbox.step
+        peer_at, peer_end = (4, 8) if self._socket.family == socket.AF_INET else (8, 24)
+        message_at = self._address + 2  # the same from question to question, but for the ID before
+        resolver = self._resolver
+        live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
+        try:
+            count = inbox.receive(self._fd)
+        except OSError:
+            return  # word of an earlier reply that could not be delivered: that client is gone
         moment = self._clock()
-        for _ in range(DRAIN):
-            try:
-                message, peer = receive(_RECEIVE)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # an ICMP error about an earlier reply: that client is gone
-            asker = askers.get(peer[0])
-            if asker is None:
-                message, asker = self._from(peer[0], message)
-            reply = answer(message, asker, moment, later, peer)
-            if reply is not None:
-                try:
-                    send(reply, peer)
-                except OSError:
-                    continue  # the buffer is full or the client is gone; it will ask again
+        mono = moment.mono
+        found = 0
+        if outbox.count:  # of replies that had to wait: now there is room for one to each question
+            outbox.flush(self._fd)
+        if lane is not None:
+            lane.look(moment)
+        for place in range(count):
+            at = place * step
+            size = sizes[place * SIZE_STEP + SIZE_AT]
+            raw = raws[at : at + self._address + size].tobytes()
+            seat = seats.get(raw[peer_at:peer_end])
+            if seat is not None and seat.live is live:
+                entry = seat.entries.get(raw[message_at:])
+                if entry is not None and mono < entry.until:
+                    tally = entry.tally
+                    if tally.count:
+                        tally.count += 1
+                    else:
+                        tally.add()
+                    found += entry.found
+                    if entry.is_kept:
+                        recorder.keep(seat.client, entry.query, entry.verdict, moment.wall)
+                    outbox.add(raw[:message_at] + entry.tail)
+                    continue
+            self._answer(raw, seat, live, moment)
+        if found:
+            recorder.found(found)
+        outbox.flush(self._fd)
 
-    def _from(self, host: str, message: bytes) -> tuple[bytes, Asker]:
+    def _answer(self, raw: bytes, seat: Seat | None, live: Live, moment: Moment) -> None:
+        """Answer one datagram the whole way."""
+        address, message = raw[: self._address], raw[self._address :]
+        if seat is None or seat.live is not live:
+            message, asker = self._from(raw, message, live)
+        else:
+            asker = seat.asker
+        reply = self._resolver.answer(message, asker, moment, self._later, address)
+        if reply is not None:
+            self._outbox.add(address + reply)
+
+    def _from(self, raw: bytes, message: bytes, live: Live) -> tuple[bytes, Asker]:
         """Return the message that a peer brings, and who asks: a forwarder says so itself."""
-        peer = Asker(self.address, host.partition("%")[0], "udp")
+        peer = Asker(self.address, host_of(raw, self._socket.family), "udp")
         forwarder = self._forwarders.of(peer.address)
         if forwarder is not None:
             return unwrapped(message, peer, forwarder)
-        if len(self._askers) >= _ASKERS:
-            self._askers.clear()
-        self._askers[host] = peer
+        if len(self._seats) >= _SEATS:
+            self._seats.clear()
+        client = live.who(peer)
+        lane = self._resolver.lane
+        # Who may be somebody else is looked at each time anew.
+        entries = lane.entries(client.policy) if lane is not None and client.sure else {}
+        self._seats[address_of(raw, self._socket.family)] = Seat(peer, live, client, entries)
         return message, peer
 
     def trust(self, forwarders: Forwarders) -> None:
         """Believe these forwarders from now on, and no others."""
         self._forwarders = forwarders
-        self._askers.clear()
+        self._seats.clear()
 
-    def _send(self, reply: bytes, peer: Any) -> None:
-        try:
-            self._socket.sendto(reply, peer)
-        except OSError:
-            return  # the buffer is full or the client is gone; it will ask again
+    def _later(self, reply: bytes, address: Any) -> None:
+        """Send a reply that had to wait, together with others of this turn of the loop."""
+        if self._outbox.is_full:
+            self._outbox.flush(self._fd)
+        self._outbox.add(address + reply)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if not self._closed:
+            self._outbox.flush(self._fd)  # who cannot be reached any more asks again
 
     def close(self) -> None:
+        self._flush()
+        self._closed = True
         self._loop.remove_reader(self._socket)
         self._socket.close()
 

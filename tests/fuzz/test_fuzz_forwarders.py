@@ -67,8 +67,8 @@ datagrams = st.one_of(
 class SoonUpstream(FakeUpstream):
     """Answers with the loop's next turn."""
 
-    def ask(self, key: Key, done: Done, *, protected: bool = False, quiet: bool = False) -> None:
-        super().ask(key, done, protected=protected, quiet=quiet)
+    def ask(self, key: Key, done: Done, **how: Any) -> None:
+        super().ask(key, done, **how)
         asyncio.get_running_loop().call_soon(self.deliver)
 
 

@@ -9,7 +9,6 @@ import dns.name
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +17,6 @@ from copdns.message import read_answer
 from copdns.names import from_wire, to_wire
 from copdns.records import QR
 from copdns.wire import (
-    _read_again,
     answer_reply,
     error_reply,
     over_tcp,
@@ -173,25 +171,3 @@ def _records(rrsets: list[dns.rrset.RRset]) -> list[tuple[str, int, str]]:
         for rrset in rrsets
         for rdata in rrset
     ]
-
-
-# --- memory ------------------------------------------------------------------------------------
-
-
-def test_what_is_remembered_of_queries_has_a_bound() -> None:
-    for number in range(20_000):
-        read_query(query(f"{number}.example"))
-    for memory in (_read_again, from_wire):
-        info = memory.cache_info()
-        assert info.maxsize is not None
-        assert info.currsize <= info.maxsize <= 16_384
-
-
-def test_a_mistake_is_not_remembered() -> None:
-    before = _read_again.cache_info().misses
-    size = _read_again.cache_info().currsize
-    for number in range(100):
-        with pytest.raises(WireError):
-            read_query(query(f"{number}.cut.example")[:-1])
-    assert _read_again.cache_info().misses == before + 100
-    assert _read_again.cache_info().currsize == size

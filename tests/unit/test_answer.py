@@ -11,7 +11,7 @@ import dns.name
 import dns.rcode
 import pytest
 
-from copdns.answer import MAX_WAITING
+from copdns.answer import KNOWN, MAX_WAITING
 from copdns.model import (
     Closure,
     LocalName,
@@ -22,7 +22,6 @@ from copdns.model import (
     SplitUpstream,
     Timing,
 )
-from copdns.policy import _settled
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, asker, block, family, library
@@ -144,9 +143,27 @@ def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
 def test_rules_that_are_gone_are_let_go() -> None:
     home = Home()
     home.ask("mia", "a.example")
-    assert _settled.cache_info().currsize
+    home.ask("mia", "a.example")
+    assert home.resolver._known
+    assert home.recorder._tallies
     home.change(family(rules=(block("a.example"),)))
-    assert not _settled.cache_info().currsize
+    assert not home.resolver._known
+    assert not home.recorder._tallies
+
+
+def test_what_is_remembered_of_questions_has_a_bound() -> None:
+    home = Home(family(rules=(block("games.example"),)))
+    for number in range(KNOWN + 10):
+        home.ask("mia", f"{number}.games.example")
+    assert len(home.resolver._known) <= KNOWN
+
+
+def test_a_question_that_had_to_wait_is_not_remembered() -> None:
+    home = Home()
+    home.ask("mia", "a.example")
+    assert not home.resolver._known
+    home.ask("mia", "a.example")
+    assert len(home.resolver._known) == 1
 
 
 # --- the cache ------------------------------------------------------------------------------------

@@ -194,7 +194,9 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
         judge(small, STATE)
     judge(small, STATE, smaller=True)
     judge(small, State())
-    judge(replace(small, names=1, lines=1), replace(STATE, names=999))  # a small list may change much
+    judge(
+        replace(small, names=1, lines=1), replace(STATE, names=999)
+    )  # a small list may change much
 
 
 def test_a_list_without_names_is_never_taken() -> None:

@@ -83,7 +83,7 @@ def test_the_first_target_that_is_blocked_says_why() -> None:
 
 
 def test_an_answer_with_innocent_names_and_addresses_passes() -> None:
-    facts = replace(addresses("198.51.100.1"), targets=("cdn.example",))
+    facts = addresses("198.51.100.1")._replace(targets=("cdn.example",))
     assert judged(closed(), facts) is None
 
 
@@ -243,14 +243,14 @@ def test_what_is_withheld_of_a_help_name_leaves_no_trace_either(facts: Facts) ->
 
 def test_names_speak_before_addresses_and_our_own_reasons_before_the_upstreams() -> None:
     made = closed("198.51.100.0/24")
-    everything = replace(
-        addresses("198.51.100.1", "192.168.1.1"), targets=("games.example",), filtered=True
+    everything = addresses("198.51.100.1", "192.168.1.1")._replace(
+        targets=("games.example",), filtered=True
     )
     order: list[tuple[str, Callable[[Facts], Facts]]] = [
-        ("category", lambda facts: replace(facts, targets=())),
-        ("address", lambda facts: replace(facts, addresses=())),
-        ("rebinding", lambda facts: replace(facts, home=())),
-        ("upstream_filtered", lambda facts: replace(facts, filtered=False)),
+        ("category", lambda facts: facts._replace(targets=())),
+        ("address", lambda facts: facts._replace(addresses=())),
+        ("rebinding", lambda facts: facts._replace(home=())),
+        ("upstream_filtered", lambda facts: facts._replace(filtered=False)),
     ]
     for reason, less in order:
         found = judged(made, everything)

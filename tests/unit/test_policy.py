@@ -28,7 +28,7 @@ from copdns.model import (
     Timing,
     Verdict,
 )
-from copdns.policy import Policy, decide, explain, forget_verdicts, scoped, strangers
+from copdns.policy import Policy, decide, explain, scoped, strangers
 from copdns.records import AAAA, NS, A
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
@@ -259,14 +259,6 @@ def test_a_grant_for_time_lifts_what_was_closed_when_it_was_given(
     grant = Grant(matcher("a.example"), NOW - 5, NOW + 60, NOW + given, content=False, time=True)
     made = policy(timing=Timing((closure,), (grant,)))
     assert reason(made, "a.example") == expected
-
-
-def test_a_settled_verdict_is_not_worked_out_again_and_can_be_let_go() -> None:
-    made = policy()
-    first = verdict(made, "a.example")
-    assert verdict(made, "a.example", now=NOW + 1) is first
-    forget_verdicts()
-    assert verdict(made, "a.example") == first
 
 
 # --- explaining -----------------------------------------------------------------------------------

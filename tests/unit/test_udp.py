@@ -11,11 +11,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from copdns.batch import SLOTS
 from copdns.errors import ListenError
 from copdns.forwarded import NOBODY, Forwarder, Forwarders
 from copdns.model import Device
 from copdns.records import QR, RD
-from copdns.server.udp import DRAIN, UdpServer
+from copdns.server.udp import UdpServer
 from tests.forwarding import own, proxied
 from tests.home import Home
 from tests.household import BO, MIA, block, family
@@ -99,10 +100,10 @@ async def test_the_asker_is_known_by_the_address_it_asks_from(listen: Listen, ho
 async def test_more_datagrams_than_one_look_takes_are_all_answered(listen: Listen) -> None:
     where = listen("127.0.0.1")
     with client() as sock:
-        for number in range(2 * DRAIN + 5):
+        for number in range(2 * SLOTS + 5):
             sock.sendto(number.to_bytes(2, "big") + query(GAMES)[2:], where)
-        ids = {(await receive(sock))[0][:2] for _ in range(2 * DRAIN + 5)}
-    assert len(ids) == 2 * DRAIN + 5
+        ids = {(await receive(sock))[0][:2] for _ in range(2 * SLOTS + 5)}
+    assert len(ids) == 2 * SLOTS + 5
 
 
 async def test_clients_that_went_away_are_no_trouble(listen: Listen, home: Home) -> None:
@@ -155,7 +156,10 @@ async def test_closed_it_keeps_no_socket(home: Home) -> None:
     server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
     server.close()
     assert len(os.listdir("/proc/self/fd")) == before
-    server._send(b"late", ("127.0.0.1", 9))  # an answer that had to wait too long
+    server._later(b"late", bytes(16))  # an answer that had to wait too long
+    turn = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turn.set)
+    await turn.wait()
 
 
 # --- a forwarder before us ------------------------------------------------------------------------

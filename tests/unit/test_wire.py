@@ -229,7 +229,3 @@ def test_dnspython_reads_our_queries_alike() -> None:
 
 def test_what_stands_after_the_last_record_is_passed_over() -> None:
     assert read_query(query() + b"\0" * 9) == read_query(query())
-
-
-def test_reading_twice_gives_the_same_value() -> None:
-    assert read_query(query(opt=opt())) is read_query(query(opt=opt()))

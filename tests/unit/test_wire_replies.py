@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import dns.flags
 import dns.rcode
 import dns.rdatatype
@@ -434,13 +432,13 @@ def test_a_name_of_any_octets_can_be_rewritten(name: bytes) -> None:
 def test_what_was_rewritten_a_moment_ago_is_not_made_again() -> None:
     read = read_query(query())
     target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
-    made = rewritten(read, SAFE, replace(target), 300)
-    assert rewritten(read, SAFE, replace(target), 300) is made
-    assert rewritten(read, SAFE, replace(target), 10) is not made
+    made = rewritten(read, SAFE, target._replace(), 300)
+    assert rewritten(read, SAFE, target._replace(), 300) is made
+    assert rewritten(read, SAFE, target._replace(), 10) is not made
     assert rewritten.cache_info().maxsize == 256
 
 
 def test_what_cannot_be_read_cannot_be_taken_over() -> None:
     target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
     with pytest.raises(WireError):
-        rewritten(read_query(query()), SAFE, replace(target, body=target.body[:-1]), 300)
+        rewritten(read_query(query()), SAFE, target._replace(body=target.body[:-1]), 300)

@@ -1,0 +1,141 @@
+"""The fast lane: questions whose reply is known are answered without looking at them again.
+
+Never a second policy: every reply here was made by `answer.py` a moment ago, for the same policy
+object and for the same octets of a question, and is forgotten when it might be another now.
+Taking the lane away (setting `dns.fast_lane`) changes nothing but speed.
+
+What a reply depends on, and how each is kept true:
+
+    the question, flags and EDNS of the client  the key: the whole message but for its ID
+    the policy and who is behind the address    the entries belong to a policy object
+    the verdict's own end                       `until`, on the monotonic clock
+    the answer's age                            `until`: the next whole second of it
+    a wall clock that jumps                     everything is forgotten
+    what is counted, noted and logged           done here just the same, from the entry
+
+Pure: the server (`server/udp.py`) gives it moments, and looks up and counts in its own loop.
+"""
+
+from __future__ import annotations
+
+from copdns.cache import Kept
+from copdns.keep import is_kept
+from copdns.live import Live
+from copdns.model import Action, Asker, BlockMode, Verdict
+from copdns.moment import Moment
+from copdns.policy import Policy, speaks_of_help
+from copdns.tally import Tally
+from copdns.wire import Query
+
+ENTRIES = 16_384  # replies that are remembered at most
+MESSAGE = 512  # octets; a longer question is odd
+JUMP = 1.0  # seconds that the wall clock may drift from the other before it is a jump
+_FOREVER = float("inf")
+
+
+class Entry:
+    """A reply that can be given again.
+
+    tail: the reply without its ID.  until: monotonic seconds.  found: how often the cache is used
+    for it: 1, or 0 for a reply that needs none.  is_kept: the recorder has more to do than to
+    count it.
+    """
+
+    __slots__ = ("found", "is_kept", "query", "tail", "tally", "until", "verdict")
+
+    def __init__(
+        self, tail: bytes, until: float, tally: Tally, query: Query, verdict: Verdict, found: int
+    ) -> None:
+        self.tail = tail
+        self.until = until
+        self.tally = tally
+        self.query = query
+        self.verdict = verdict
+        self.found = found
+        policy = tally.policy
+        may = is_kept(verdict, policy.full_log is not None)
+        self.is_kept = may and not speaks_of_help(policy, query.qname)
+
+
+Entries = dict[bytes, Entry]
+
+
+class Lane:
+    """Replies by policy and question."""
+
+    def __init__(self) -> None:
+        self._by_policy: dict[Policy, Entries] = {}
+        self._count = 0
+        self._drift: float | None = None
+
+    def entries(self, policy: Policy) -> Entries:
+        """Return a policy's replies, by the question's message without its ID."""
+        entries = self._by_policy.get(policy)
+        if entries is None:
+            entries = self._by_policy[policy] = {}
+        return entries
+
+    def keep(
+        self,
+        message: bytes,
+        query: Query,
+        asker: Asker,
+        policy: Policy,
+        verdict: Verdict,
+        reply: bytes,
+        tally: Tally | None,
+        kept: Kept | None,
+        moment: Moment,
+    ) -> None:
+        """Remember a reply, unless it is one that only the whole way can give.
+
+        tally: None for a name that leaves no trace.  kept: the answer of an upstream that it was
+        made of.
+        """
+        if (
+            tally is None
+            or asker.transport != "udp"
+            or not _is_plain(message, query, policy, verdict)
+        ):
+            return
+        until = _FOREVER
+        if verdict.until is not None:
+            until = moment.mono + verdict.until - moment.wall
+        if kept is not None:
+            until = min(until, kept.next_age(moment.mono))
+        if until <= moment.mono:
+            return
+        if self._count >= ENTRIES:
+            self.clear()
+        found = 0 if kept is None else 1
+        entries = self.entries(policy)
+        before = len(entries)
+        entries[message[2:]] = Entry(reply[2:], until, tally, query, verdict, found)
+        self._count += len(entries) - before
+
+    def look(self, moment: Moment) -> None:
+        """Forget everything when the wall clock has jumped since the last look."""
+        drift = moment.wall - moment.mono
+        if self._drift is None or abs(drift - self._drift) > JUMP:
+            self.clear()
+            self._drift = drift
+
+    def follow(self, live: Live) -> None:
+        """Forget the replies of policies that are no longer in force."""
+        in_force = {policy for _, policy in live.policies.values()}
+        for policy in [each for each in self._by_policy if each not in in_force]:
+            self._count -= len(self._by_policy.pop(policy))
+
+    def clear(self) -> None:
+        for entries in self._by_policy.values():
+            entries.clear()
+        self._count = 0
+
+
+def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:
+    """Tell whether a reply depends on nothing but the question and the policy."""
+    if query.is_odd or len(message) > MESSAGE:
+        return False
+    if verdict.action is Action.BLOCK:
+        return policy.block_mode is not BlockMode.PAGE  # which has the address that was asked
+    return verdict.action is Action.ALLOW or verdict.action is Action.REWRITE

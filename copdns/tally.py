@@ -1,0 +1,37 @@
+"""Count replies for a moment, before they are told to the metrics and to the log.
+
+Counting is on the way of every query, so it is one addition; who reads the counts takes only
+those that ran.  Pure.
+"""
+
+from __future__ import annotations
+
+from copdns.model import Verdict
+from copdns.policy import Policy
+
+
+class Tally:
+    """How often one policy gave one verdict, with one rcode and over one transport."""
+
+    __slots__ = ("_running", "count", "policy", "rcode", "transport", "verdict")
+
+    def __init__(
+        self, running: list[Tally], policy: Policy, verdict: Verdict, rcode: int, transport: str
+    ) -> None:
+        """running: where it shows itself when it begins to count."""
+        self._running = running
+        self.policy = policy
+        self.verdict = verdict
+        self.rcode = rcode
+        self.transport = transport
+        self.count = 0
+
+    def add(self) -> None:
+        if not self.count:
+            self._running.append(self)
+        self.count += 1
+
+    def take(self) -> int:
+        """Return the count, and begin anew."""
+        count, self.count = self.count, 0
+        return count
