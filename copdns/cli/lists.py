@@ -62,7 +62,10 @@ def status(home: Home, every: bool, as_json: bool) -> None:
         print_json([_status_json(each) | fetched.as_json(each.info.slug) for each in statuses])
         return
     found = [each for each in statuses if every or each.info.kind in _SHOWN]
-    headers = ("list", "kind", "about", "used", "unused", "age", "licence", "maintainer", "version")
+    headers: tuple[str, ...] = (
+        *("list", "kind", "about", "used", "unused", "age"),
+        *("licence", "maintainer", "version"),
+    )
     rows = [_status_row(each, fetched) for each in found]
     if every:
         headers = (*headers, "source")
