@@ -66,9 +66,9 @@ AIMS = (
     Aim("lost at 5,000/s", LANE, "latency", "lost", at_most=0, worst=True),
     Aim("lost in a reload", LANE, "reload", "lost", at_most=0, worst=True),
     Aim("late in a reload", LANE, "reload", "late", at_most=0, worst=True),
-    Aim("RSS in MiB", LANE, "memory", "rss", at_most=80, only_names=MILLION),
+    Aim("RSS in MB", LANE, "memory", "rss", at_most=80, only_names=MILLION),
     Aim("hot set", MANY, "hot", "rate", at_least=0.9, peer=CHAIN),
-    Aim("RSS in MiB", MANY, "memory", "rss", at_most=30, less=CHAIN),
+    Aim("RSS in MB", MANY, "memory", "rss", at_most=30, less=CHAIN),
     Aim("start in seconds", LANE, "start", "again", at_most=1, only_names=MILLION),
 )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+KIB, MB = 1 << 10, 1_000_000  # octets: in what the kernel counts memory, and in what we do
 URGENT = 10  # SCHED_FIFO priority of the server and the load generator
 MORE_URGENT = 11  # of the stub upstream, which shares the load generator's core
 
@@ -122,7 +123,10 @@ def family(process: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of a process and its children, in MiB.  pss: shared pages are counted by share."""
+    """Of a process and its children, in MB of a million octets.
+
+    rss: resident.  pss: the same, but of a page that others have too only the share.
+    """
 
     rss: float
     pss: float
@@ -134,7 +138,7 @@ def memory(process: int) -> Memory:
         with suppress(FileNotFoundError, ProcessLookupError):
             numbers = _kibibytes(Path(f"/proc/{each}/smaps_rollup").read_text())
             rss, pss = rss + numbers["Rss"], pss + numbers["Pss"]
-    return Memory(rss / 1024, pss / 1024)
+    return Memory(rss * KIB / MB, pss * KIB / MB)
 
 
 def _kibibytes(rollup: str) -> dict[str, int]:

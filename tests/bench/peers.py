@@ -184,7 +184,7 @@ def _call_console(place: Place, process: int) -> None:
     console: list[str | Path] = [program("dnsdist"), "-C", place.folder / "console.conf"]
     with (place.folder / "console.txt").open("w") as said:
         asking = subprocess.Popen(
-            [*console, "-e", "readList() rmRule(0)"], stdout=said, stderr=said
+            [*console, "-e", "readList() rmRule(0) collectgarbage()"], stdout=said, stderr=said
         )
     threading.Thread(target=asking.wait).start()
 

@@ -64,7 +64,7 @@ def _in_cgroup(parent: Path, limit: int) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How it went in one box.  Times in seconds from exec, memory in MiB (see machine.Memory).
+    """How it went in one box.  Times in seconds from exec, memory in MB (see machine.Memory).
 
     answers: until it answered anything at all; None: it never did.
     compiled: until the first start blocked by the list; None: the list did not compile in the box,
@@ -150,7 +150,7 @@ def _again(stage: Stage, server: Copdns, place: Place) -> tuple[Running | None, 
     if again is None:
         end(process)
         return None, None
-    running = Running(server, place, process, again)
+    running = Running(server, place, process, again, machine.memory(process.pid))
     check(stage, running)  # every hot name, twice: memory is that of a warm cache
     return running, again
 
@@ -186,7 +186,7 @@ def report(trials: Sequence[Trial], update: Values, way: str) -> str:
         ]
         for each in trials
     ]
-    parts = [f"small boxes, by {way}; memory in MiB\n{aligned([head, *rows])}"]
+    parts = [f"small boxes, by {way}; memory in MB\n{aligned([head, *rows])}"]
     if update:
         limit, names = UPDATE
         counts = ", ".join(f"{key} {update[key]:.0f}" for key in ("sent", "lost", "late", "wrong"))

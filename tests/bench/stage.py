@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench import names
 from tests.bench.build import BenchError, Programs
 from tests.bench.load import Generator, Load, kind, wait_until
-from tests.bench.machine import MORE_URGENT, Machine, start, threads, urgent
+from tests.bench.machine import MORE_URGENT, Machine, Memory, memory, start, threads, urgent
 from tests.bench.names import Workload
 from tests.bench.ours import environment
 from tests.bench.peers import Place, Server
@@ -24,12 +24,16 @@ SAID = "said.txt"  # what a server wrote, in its folder
 
 @dataclass
 class Running:
-    """A server that answers.  first_start: seconds from its exec to its first block."""
+    """A server that answers.
+
+    first_start: seconds from its exec to its first block.  ready: its memory at that moment.
+    """
 
     server: Server
     place: Place
     process: subprocess.Popen[str]
     first_start: float
+    ready: Memory
     unseen: int = 0  # how many never-seen names it was asked
 
 
@@ -66,7 +70,7 @@ class Stage:
         """Start a server for the first time, with a folder of its own."""
         place = self.settle(server)
         process, seconds = self._begin(server, place)
-        self.running[server.name] = Running(server, place, process, seconds)
+        self.running[server.name] = Running(server, place, process, seconds, memory(process.pid))
         return self.running[server.name]
 
     def start_again(self, running: Running) -> float:

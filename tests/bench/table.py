@@ -80,13 +80,17 @@ VIEWS = (
     ),
     View(
         "memory",
-        "memory in MiB, list loaded and hot set asked twice; of ...: RSS",
-        (Column("RSS", "rss", digits=1), Column("PSS", "pss", digits=1)),
+        "memory in MB, list loaded and hot set asked twice; of ...: RSS",
+        (
+            Column("when ready", "ready", digits=1),
+            Column("RSS", "rss", digits=1),
+            Column("PSS", "pss", digits=1),
+        ),
         "rss",
     ),
     View(
         "memory_after",
-        "memory in MiB after all of the above; of ...: RSS",
+        "memory in MB after all of the above; of ...: RSS",
         (Column("RSS", "rss", digits=1), Column("PSS", "pss", digits=1)),
         "rss",
     ),
