@@ -180,6 +180,8 @@ class Resolver:
     def renew(self, rebinding: Rebinding, cache: Cache, lane: Lane | None) -> None:
         """Take over what the settings say anew, and begin with an empty cache and lane."""
         self._rebinding, self.cache, self.lane = rebinding, cache, lane
+        # Another object, so that nobody goes on with what was known of an asker before.
+        self.live = self._live.with_sightings(self._live.sightings)
 
     def _reply(
         self,

@@ -8,7 +8,8 @@ What a reply depends on, and how each is kept true:
 
     the question, flags and EDNS of the client  the key: the whole message but for its ID
     the policy and who is behind the address    the entries belong to a policy object
-    the verdict's own end                       `until`, on the monotonic clock
+    the verdict's own end                       `until`, on the monotonic clock, before a TTL would
+                                                reach past it
     the answer's age                            `until`: the next whole second of it
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry
@@ -98,9 +99,7 @@ class Lane:
             or not _is_plain(message, query, policy, verdict)
         ):
             return
-        until = _FOREVER
-        if verdict.until is not None:
-            until = moment.mono + verdict.until - moment.wall
+        until = moment.mono + _lasts(policy, verdict, moment.wall)
         if kept is not None:
             until = min(until, kept.next_age(moment.mono))
         if until <= moment.mono:
@@ -130,6 +129,20 @@ class Lane:
         for entries in self._by_policy.values():
             entries.clear()
         self._count = 0
+
+
+def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:
+    """Return for how many seconds a verdict's reply stays as it is.
+
+    Its TTLs must not reach past the verdict's end, so near that they go down with each second.
+    """
+    if verdict.until is None:
+        return _FOREVER
+    left = verdict.until - now
+    ttl = verdict.ttl if verdict.action is Action.BLOCK else policy.max_ttl
+    if ttl is None or left <= ttl + 1:
+        return left % 1.0
+    return left - ttl - 1
 
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:
