@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.live import share
@@ -40,6 +40,7 @@ def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) ->
 
 
 @pytest.mark.parametrize("mode", BlockMode)
+@settings(deadline=None, max_examples=30)
 @given(RULES, RULES)
 def test_who_shares_steps_is_decided_for_as_if_alone(
     mode: BlockMode, first: list[Rule], second: list[Rule]

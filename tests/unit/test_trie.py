@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.lists import trie
@@ -117,6 +117,7 @@ GROUPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(GROUPS, DRAFTS, st.lists(QNAMES, max_size=20))
 def test_what_is_compiled_is_what_was_shelved(
     groups: list[Draft], drafts: list[Draft], qnames: list[str]
