@@ -32,8 +32,8 @@ class Kept:
         self.expires = stored + ttl
         self.used = False
         self.passed: tuple[object, object] = (None, None)
-        self._made: tuple[int, int | None] = (0, None)  # at what age, with what cap ...
-        self._body = answer.body  # ... this was made last
+        self._made: tuple[int, int | None] = (-1, None)  # at what age, with what cap ...
+        self._body = b""  # ... this was made last
 
     def next_age(self, now: float) -> float:
         """Return when the TTLs will be others than now, or nothing is left of them."""

@@ -32,6 +32,7 @@ from copdns.lists.source import ListSource
 from copdns.resources import folder
 
 SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
+PENDING = "it is being compiled"
 PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
 
 
@@ -62,8 +63,10 @@ class Shelf:
         library = self._ready(key, sources, trouble)
         if library is not None:
             return Shelved(library, key, trouble=tuple(trouble))
-        older = self._older(sources, trouble)
-        return Shelved(older or load_library(()), key, current=False, trouble=tuple(trouble))
+        # A household may block by the category of a list that has yet to be compiled.
+        named = [replace(each, error=each.error or PENDING) for each in sources]
+        library = self._older(sources, trouble) or load_library(named)
+        return Shelved(library, key, current=False, trouble=tuple(trouble))
 
     async def compiled(
         self, sources: Sequence[ListSource], before: Shelved | None = None

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from copdns.cache import Cache, Kept
-from copdns.message import Answer, read_answer
+from copdns.message import MAX_TTL, Answer, read_answer
 from copdns.records import AAAA, DO, A
 from copdns.wire import Key, answer_reply, read_query
 from tests.unit.messages import parsed, query, reply_to
@@ -75,6 +75,11 @@ def test_a_cap_shortens_what_a_client_sees_and_not_what_is_kept() -> None:
     assert ttls(kept, 0.0, cap=0) == [0]
     assert ttls(kept, 0.0) == [300]
     assert ttls(kept, 290.0, cap=60) == [10]
+
+
+def test_no_ttl_is_given_that_a_cache_would_not_believe() -> None:
+    kept = Cache().put(WWW, address(2**31 - 1), now=0.0)
+    assert ttls(kept, 0.0) == [MAX_TTL]
 
 
 def test_the_same_answer_is_given_with_other_ttls() -> None:

@@ -45,6 +45,14 @@ def files(shelf: Shelf) -> list[str]:
     return sorted(path.name for path in shelf.folder.iterdir())
 
 
+async def test_the_category_of_a_list_that_is_not_compiled_yet_is_known(
+    shelf: Shelf, games: ListSource
+) -> None:
+    first = shelf.at_hand([replace(games, category="toys")])
+    assert not first.current
+    assert "toys" in first.library.categories
+
+
 async def test_what_is_compiled_is_at_hand_at_the_next_start(
     shelf: Shelf, games: ListSource
 ) -> None:
