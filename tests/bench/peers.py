@@ -169,7 +169,7 @@ setSecurityPollSuffix('')
 setACL({{'127.0.0.0/8'}})
 setLocal('127.0.0.1:{place.port}')
 newServer({{address='127.0.0.1:{place.upstream}', sockets=4}})
-getPool(''):setCache(newPacketCache(1000000))
+getPool(''):setCache(newPacketCache(100000))
 function readList()
     local names = newSuffixMatchNode()
     for line in io.lines('{place.folder}/names.txt') do names:add(newDNSName(line)) end

@@ -12,7 +12,7 @@ from tests.bench.build import BenchError
 from tests.bench.ours import Copdns, metric
 from tests.bench.peers import Server
 from tests.bench.stage import Stage
-from tests.bench.workloads import FOR_ALL, MOST_ROUNDS, WORKLOADS, Sample, check
+from tests.bench.workloads import FOR_ALL, MOST_ROUNDS, WORKLOADS, Sample, check, warm
 
 
 @dataclass
@@ -46,7 +46,9 @@ class Run:
     def _start(self, server: Server) -> None:
         say(f"{server.name}: starting with {self.stage.count:,} names")
         try:
-            check(self.stage, self.stage.start(server))
+            running = self.stage.start(server)
+            check(self.stage, running)
+            warm(self.stage, running)
         except BenchError as error:
             self._leave_out(server.name, "check", error)
 

@@ -80,7 +80,7 @@ VIEWS = (
     ),
     View(
         "memory",
-        "memory in MB, list loaded and hot set asked twice; of ...: RSS",
+        "memory in MB, list loaded and caches warm; of ...: RSS",
         (
             Column("when ready", "ready", digits=1),
             Column("RSS", "rss", digits=1),

@@ -124,9 +124,19 @@ def check(stage: Stage, running: Running) -> None:
     everything: Options = ["-f", stage.workload.each, "-n", str(stage.workload.size), "-w", "32"]
     for _ in range(2):
         load = stage.ask(running, *everything)
-        if load.wrong:
-            raise BenchError(
-                f"{load.wrong} of {load.answered} answers are wrong, such as {load.first_wrong}"
-            )
+        _must_be_right(load)
     if load.lost:
         raise BenchError(f"{load.lost} of {load.sent} questions were not answered")
+
+
+def warm(stage: Stage, running: Running) -> None:
+    """Ask the hot set as it will be asked, so that whatever a server keeps is there."""
+    options: Options = ["-f", stage.workload.hot, "-n", str(names.QUESTIONS), "-w", OUTSTANDING]
+    _must_be_right(stage.ask(running, *options))
+
+
+def _must_be_right(load: Load) -> None:
+    if load.wrong:
+        raise BenchError(
+            f"{load.wrong} of {load.answered} answers are wrong, such as {load.first_wrong}"
+        )
