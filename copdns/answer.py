@@ -133,6 +133,12 @@ class Resolver:
         """
         live = self._live
         client = live.who(asker)
+        if not client.sure:
+            put_off = self.put_off(message, asker, moment)
+            if put_off is not None:
+                return put_off
+            live = self._live
+            client = live.who(asker)
         policy, body = client.policy, message[2:]
         known = self._known.get((policy, body))
         if known is not None:
@@ -155,6 +161,10 @@ class Resolver:
         if known is None and policy.timing is NO_TIMING and len(message) <= PLAIN_UDP_SIZE:
             self._know(policy, body, Known(query, verdict))
         return reply
+
+    def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
+        """Return the reply to somebody who may be another than it seems, or None to go on."""
+        return None
 
     def _know(self, policy: Policy, body: bytes, known: Known) -> None:
         """Remember a question that was answered at once: it may be asked again and again."""
@@ -325,10 +335,13 @@ class Resolver:
             for asked in waiting:
                 self._failed(asked, moment)
             return
+        if missing.protected and self.lane is not None and self.cache.get(missing.key, moment.mono):
+            self.lane.clear()  # this takes the place of what an upstream filtered
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
         arrived = Arrived(missing.key, kept)
         for asked in waiting:
-            asked = self._decided_now(asked, moment)
+            if asked.live is not self._live or asked.verdict.until is not None:
+                asked = self._decided_now(asked, moment)
             reply = self._reply(
                 asked.message,
                 asked.query,
@@ -345,9 +358,6 @@ class Resolver:
 
     def _decided_now(self, asked: Asked, moment: Moment) -> Asked:
         """Return the same question under the policy of this moment."""
-        until = asked.verdict.until
-        if asked.live is self._live and (until is None or moment.wall < until):
-            return asked
         client = self._live.who(asked.asker)
         verdict = decide(client.policy, asked.query.qname, asked.query.qtype, moment.wall)
         return asked._replace(live=self._live, client=client, verdict=verdict)

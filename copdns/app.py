@@ -213,7 +213,7 @@ class App:
         log.info("stopped")
 
     def _clock(self) -> Moment:
-        return Moment(time.time(), self._loop.time())
+        return Moment(time.time(), time.monotonic())  # which is the loop's clock too
 
     # --- what is in force ---
 

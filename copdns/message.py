@@ -88,7 +88,7 @@ def read_answer(message: bytes, *, filtering: bool = False, question: int = 0) -
     every = records(message, start, sum(counts))
     rcode = flags & RCODE
     edes: tuple[int, ...] = ()
-    opt = _taken_out(every, counts[0] + counts[1])
+    opt = _taken_out(every, counts[0] + counts[1]) if counts[2] else None
     if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
         extended, edes = _read_opt(message, opt)
         rcode |= extended << 4

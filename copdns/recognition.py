@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from copdns.answer import Resolver, Send
+from copdns.answer import Resolver
 from copdns.errors import WireError
 from copdns.kernel import Connect, netlink
 from copdns.live import Live, Sightings
@@ -51,14 +50,8 @@ class AttentiveResolver(Resolver):
     def live(self, live: Live) -> None:
         _IN_FORCE.__set__(self, self.dressed(live))
 
-    def answer(
-        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
-    ) -> bytes | None:
-        if not self._live.who(asker).sure and not self.meets(asker, moment):
-            reply = by_tcp(message)
-            if reply is not None:
-                return reply
-        return super().answer(message, asker, moment, send, to)
+    def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
+        return None if self.meets(asker, moment) else by_tcp(message)
 
 
 def by_tcp(message: bytes) -> bytes | None:
