@@ -19,7 +19,6 @@ from copdns.fetch import News, Outcome, Progress, fetching
 from copdns.household_check import no_such
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
-from copdns.updates import fetch_all
 
 Note = Callable[[Outcome], None]
 
@@ -66,6 +65,8 @@ def _updated(
     copies: Copies, sources: Sequence[Source], *, smaller: bool, quiet: bool
 ) -> list[Outcome]:
     """Fetch, and return the outcomes in the order of the sources."""
+    from copdns.updates import fetch_all  # here: it imports what counts, and help need not wait
+
     found: dict[str, Outcome] = {}
     with _sole(copies), _shown(len(sources), quiet=quiet) as (progress, seen):
 
