@@ -178,13 +178,16 @@ static enum kind answered(const uint8_t *wire, size_t length, uint64_t number, b
 /* --- how long it took --- */
 
 /* Buckets of 1/128 of a power of two: exact below 256 ns, within 0.8 % above. */
-static uint64_t buckets[64 * 128], measured, slowest;
+static uint64_t buckets[64 * 128], measured, slowest, slowest_at;
 
-static void measure(uint64_t took) {
+static void measure(uint64_t took, uint64_t moment) {
     int power = took < 256 ? 0 : 56 - __builtin_clzll(took);
     buckets[power * 128 + (took >> power)]++;
     measured++;
-    if (took > slowest) slowest = took;
+    if (took > slowest) {
+        slowest = took;
+        slowest_at = moment;
+    }
 }
 
 /* Return the time, in microseconds, within which a share of the answers came. */
@@ -326,7 +329,7 @@ static void take(struct talk *talk, const uint8_t *wire, size_t length, uint64_t
     talk->outstanding--;
     received++;
     last_answer = moment;
-    measure(took);
+    measure(took, moment);
     if (took > late_after) late++;
     enum kind got = answered(wire, length, waiting->number, any_answer);
     if (got != expected(waiting->number)) note(waiting->number, got);
@@ -369,14 +372,14 @@ static void rest(struct pollfd *polled, uint64_t until) {
     ppoll(polled, (nfds_t)sockets, &pause, NULL);
 }
 
-static void report(double seconds, uint64_t behind) {
+static void report(uint64_t began, double seconds, uint64_t behind) {
     printf("{\"sent\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"late\": %" PRIu64
            ", \"wrong\": %" PRIu64 ", \"strays\": %" PRIu64 ", \"unsent\": %" PRIu64
            ", \"seconds\": %.6f, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f"
-           ", \"max\": %.1f, \"behind\": %.1f, \"first_wrong\": \"%s\", \"confused\": {",
+           ", \"max\": %.1f, \"max_at\": %.3f, \"behind\": %.1f, \"first_wrong\": \"%s\", \"confused\": {",
            sent, received, lost, late, wrong, strays, unsent, seconds, (double)in_time / seconds,
-           within(0.5), within(0.99), within(0.999), (double)slowest / 1000.0, (double)behind / 1000.0,
-           first_wrong);
+           within(0.5), within(0.99), within(0.999), (double)slowest / 1000.0,
+           slowest ? (double)(slowest_at - began) / 1e9 : 0, (double)behind / 1000.0, first_wrong);
     const char *comma = "";
     for (int want = 0; want < KINDS; want++)
         for (int got = 0; got < KINDS; got++)
@@ -458,6 +461,6 @@ int main(int argc, char **argv) {
         in_time = received;
         stopped = last_answer > began ? last_answer : stopped;
     }
-    report((double)(stopped - began) / 1e9, behind);
+    report(began, (double)(stopped - began) / 1e9, behind);
     return 0;
 }

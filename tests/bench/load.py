@@ -32,6 +32,7 @@ class Load:
     lost: never answered.  late: answered after more than 50 ms.  wrong: the answer is of another
     kind than it must be, or belongs to another question; first_wrong, confused: which, how many.
     strays: answers that nobody waited for (any more).  unsent: the kernel would not take them.
+    max_at: seconds from the beginning to the slowest answer.
     behind: by how much sending itself was late at worst.
     """
 
@@ -48,6 +49,7 @@ class Load:
     p99: float
     p999: float
     max: float
+    max_at: float
     behind: float
     first_wrong: str
     confused: Mapping[str, int]

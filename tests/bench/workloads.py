@@ -34,7 +34,20 @@ class Sample:
     values: Values
 
 
-SHOWN = ("rate", "p50", "p99", "p999", "max", "lost", "late", "wrong", "strays", "behind", "sent")
+SHOWN = (
+    "rate",
+    "p50",
+    "p99",
+    "p999",
+    "max",
+    "max_at",
+    "lost",
+    "late",
+    "wrong",
+    "strays",
+    "behind",
+    "sent",
+)
 
 
 def _counts(load: Load) -> dict[str, float]:
