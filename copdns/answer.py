@@ -338,23 +338,26 @@ class Resolver:
         if missing.protected and self.lane is not None and self.cache.get(missing.key, moment.mono):
             self.lane.clear()  # this takes the place of what an upstream filtered
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
-        arrived = Arrived(missing.key, kept)
         for asked in waiting:
             if asked.live is not self._live or asked.verdict.until is not None:
-                asked = self._decided_now(asked, moment)
-            reply = self._reply(
-                asked.message,
-                asked.query,
-                asked.asker,
-                asked.client,
-                asked.verdict,
-                moment,
-                arrived,
+                self._once_more(asked, Arrived(missing.key, kept), moment)
+                continue
+            message, query, asker, send, to, _, client, verdict = asked
+            reply, verdict = self._given(
+                message[:2], query, asker, client.policy, verdict, moment, kept
             )
-            if isinstance(reply, Missing):  # the policy changed, and now asks for something else
-                self._ask(reply, asked)
-            else:
-                asked.send(reply, asked.to)
+            self.recorder.told(client, asker, query, verdict, reply, moment.wall)
+            send(reply, to)
+
+    def _once_more(self, asked: Asked, arrived: Arrived, moment: Moment) -> None:
+        """Answer a question under the policies of now, which are others than when it was asked."""
+        asked = self._decided_now(asked, moment)
+        message, query, asker, send, to, _, client, verdict = asked
+        reply = self._reply(message, query, asker, client, verdict, moment, arrived)
+        if isinstance(reply, Missing):  # something else is asked for now
+            self._ask(reply, asked)
+        else:
+            send(reply, to)
 
     def _decided_now(self, asked: Asked, moment: Moment) -> Asked:
         """Return the same question under the policy of this moment."""

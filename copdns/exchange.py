@@ -100,7 +100,8 @@ class Asking:
     protected: a name that nobody may filter.  quiet: it leaves no trace, not even in counters
         or in an upstream's health.
     attempts: how often it was sent.  sent_at, upstream: when and to whom the last time; number:
-        of that attempt, among all that were made.  refused_by: those that will not be asked again.
+        of that attempt, among all that were made; until: when it is sent again, if nothing came.
+    refused_by: those that will not be asked again.
     plain, lowers: the one that seems not to speak EDNS, or not to keep the case of letters.
     fallback: an answer that will do when no better one comes.
     """
@@ -119,6 +120,7 @@ class Asking:
         "quiet",
         "refused_by",
         "sent_at",
+        "until",
         "upstream",
     )
 
@@ -141,6 +143,7 @@ class Asking:
         self.attempts = 0
         self.number = 0
         self.sent_at = 0.0
+        self.until = 0.0
         self.upstream: Health | None = None
         self.refused_by: list[Health] = []
         self.plain: Health | None = None

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
-from typing import NamedTuple
 
 import structlog
 
@@ -55,14 +54,6 @@ class Upstream:
     pool: Pool = field(init=False)
 
 
-class Attempt(NamedTuple):
-    """A question that waits for its answer.  until: when it is sent again, if none came."""
-
-    until: float
-    asking: Asking
-    upstream: Upstream
-
-
 class Upstreams:
     """All resolvers, in groups: "" is the usual one, the others belong to split domains."""
 
@@ -85,7 +76,7 @@ class Upstreams:
         self._poll = Poll(loop)
         self._inbox = Inbox()
         # By number, and only while they wait: they are few, and what is gone needs no memory.
-        self._attempts: dict[int, Attempt] = {}
+        self._attempts: dict[int, Asking] = {}
         self._sent = 0
         self._pending = 0
         self._sweeping: asyncio.TimerHandle | None = None
@@ -204,11 +195,12 @@ class Upstreams:
         return True
 
     def _wait(self, asking: Asking, upstream: Upstream, now: float) -> None:
-        self._attempts.pop(asking.number, None)
-        self._sent += 1
-        asking.number, asking.upstream = self._sent, upstream.health
-        until = min(now + self.attempt, asking.deadline)
-        self._attempts[self._sent] = Attempt(until, asking, upstream)
+        if asking.number:
+            self._attempts.pop(asking.number, None)
+        self._sent = asking.number = self._sent + 1
+        asking.upstream = upstream.health
+        asking.until = min(now + self.attempt, asking.deadline)
+        self._attempts[asking.number] = asking
 
     def _again(self, asking: Asking, upstream: Upstream, now: float) -> None:
         """Ask the same upstream in a way that it may understand better."""
@@ -392,11 +384,13 @@ class Upstreams:
             self._keep_sweeping()
 
     def _send_again(self, now: float) -> None:
-        for attempt in [each for each in self._attempts.values() if each.until <= now]:
-            _, asking, upstream = attempt
-            if self._attempts.pop(asking.number, None) is not attempt:
+        by_health = {each.health: each for each in self._upstreams()}
+        for number, asking in [each for each in self._attempts.items() if each[1].until <= now]:
+            if self._attempts.pop(number, None) is None or asking.upstream is None:
                 continue  # answered, or sent again, while the others were told
-            self._failed(asking, upstream, now)
+            upstream = by_health.get(asking.upstream)
+            if upstream is not None:  # else it is not one of ours any more
+                self._failed(asking, upstream, now)
             if all(each in asking.refused_by for each in self._group(asking)):
                 asking.refused_by.clear()  # everybody was asked once; the best may have slept
             self._go_on(asking, now)
@@ -417,7 +411,7 @@ class Upstreams:
         self._groups, self._gone = {"": {}}, []
         self._poll.close()
         for each in list(self._attempts.values()):
-            self._finish(each.asking, None)
+            self._finish(each, None)
 
 
 async def _exchange(address: UpstreamAddress, sent: Sent, message_id: bytes) -> bytes:
