@@ -42,6 +42,8 @@ class Asked(NamedTuple):
 class ListServer(ThreadingHTTPServer):
     """pages: what stands where.  asked: every request, in the order it came.
 
+    open: while it is not set, whoever asks waits.
+
     A page with an ETag or Last-Modified is given once, and 304 to who names it.
     """
 
@@ -54,6 +56,8 @@ class ListServer(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.closing = threading.Event()
         self.begun = threading.Event()  # half of a body is sent
+        self.open = threading.Event()
+        self.open.set()
 
     def put(self, path: str, body: bytes | str = b"", **fields: object) -> str:
         """Let something stand at a path, and return its address."""
@@ -74,6 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(Asked(self.path, dict(self.headers)))
+        self.server.open.wait()
         page = self.server.pages.get(self.path, Page(b"not here\n", 404))
         if self._is_known(page):
             page = Page(status=304)
@@ -125,6 +130,7 @@ def list_server() -> Iterator[ListServer]:
         yield server
     finally:
         server.closing.set()
+        server.open.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -152,7 +152,7 @@ def house(
         yield House(program, answering, folder / "data")
 
 
-def eventually(holds: Callable[[], object], within: float = 10.0) -> float:
+def eventually(holds: Callable[[], object], within: float = PATIENCE) -> float:
     """Return after how many seconds something holds; fail when it takes too long."""
     began = monotonic()
     while not holds():

@@ -52,9 +52,11 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
     tmp_path: Path, server: ListServer
 ) -> None:
     server.put("/toys", "chess.example\n")
+    server.open.clear()
     with home(tmp_path, server, "toys", "cards") as made:
         assert f"{NOT_YET}: 2 of 2" in made.program.get("/readyz")
         assert not is_blocked(made, CHESS)
+        server.open.set()
         eventually(lambda: is_blocked(made, CHESS), within=30)
         assert f"{NOT_YET}: 1 of 2 lists is not here yet (cards)" in made.program.get("/readyz")
         assert made.metrics()["copdns_lists_absent"] == 1

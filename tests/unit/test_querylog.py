@@ -181,7 +181,7 @@ def test_a_file_that_is_no_log_is_an_error_for_readers_and_left_alone(tmp_path: 
 # The writer's thread
 
 
-def eventually(true: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Wait for another thread or process, which does its work in its own time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

@@ -73,7 +73,7 @@ async def test_the_revision_is_read_without_the_household(
 
 
 async def test_wait_returns_after_the_next_change(store: HouseholdStore, watcher: Watcher) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         waiting = asyncio.create_task(watcher.wait(interval=0.001))
         await store.create(Household("home", "Home"), "ada", NOW)
         await waiting

@@ -22,7 +22,7 @@ from copdns.updates import PATIENCE, Updates
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.test_chosen import source
-from tests.unit.test_fetch import NOW, SHORT, TOYS
+from tests.unit.test_fetch import NOW, SMALL, TOYS
 
 DAY = 24 * HOUR
 
@@ -47,7 +47,7 @@ class House:
             lambda: self.lists,
             lambda: self.now,
             self.swap,
-            SHORT,
+            SMALL,
         )
 
     async def swap(self, here: Sequence[ListSource]) -> None:
