@@ -96,8 +96,14 @@ static void read_questions(const char *path) {
     char name[256], word[16];
     size_t room = 0, space = 0;
     while (fscanf(file, "%255s %15s", name, word) == 2) {
-        if (count == room) questions = need(realloc(questions, (room = room * 2 + 4096) * sizeof *questions));
-        if (used + 300 > space) octets = need(realloc(octets, space = space * 2 + (1 << 20)));
+        if (count == room) {
+            room = room * 2 + 4096;
+            questions = need(realloc(questions, room * sizeof *questions));
+        }
+        if (used + 300 > space) {
+            space = space * 2 + (1 << 20);
+            octets = need(realloc(octets, space));
+        }
         uint16_t length = to_wire(name, octets + used);
         if (!length) {
             fprintf(stderr, "%s: no name\n", name);
@@ -192,10 +198,10 @@ static void measure(uint64_t took, uint64_t moment) {
 
 /* Return the time, in microseconds, within which a share of the answers came. */
 static double within(double share) {
-    uint64_t wanted = (uint64_t)(share * (double)measured), seen = 0;
+    uint64_t below = (uint64_t)(share * (double)measured), seen = 0;
     for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
         seen += buckets[i];
-        if (seen <= wanted) continue;
+        if (seen <= below) continue;
         size_t power = i < 256 ? 0 : i / 128 - 1;
         return (double)((i - power * 128) << power) / 1000.0;
     }
@@ -221,6 +227,10 @@ static struct talk *talks;
 static int sockets = 4, sources = 60;
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static uint64_t timeout = 2000000000u, late_after = 50000000u;
+static int window = 100;
+static double rate, seconds = 3; /* rate 0: a closed loop */
+static uint64_t first, wanted = UINT64_MAX; /* the number of the first question; how many */
+static uint64_t behind;
 static uint64_t sent, received, in_time, lost, late, wrong, strays, unsent, last_answer;
 static uint64_t confused[KINDS][KINDS];
 static char first_wrong[400];
@@ -282,10 +292,10 @@ static void give_up(struct talk *talk, uint16_t id) {
     lost++;
 }
 
-/* Send `wanted` questions, at most BATCH, from question `number` on; return how many left. */
-static int ask(struct talk *talk, uint64_t number, int wanted) {
+/* Send so `many` questions, at most BATCH, from question `number` on; return how many left. */
+static int ask(struct talk *talk, uint64_t number, int many) {
     uint64_t moment = now();
-    for (int i = 0; i < wanted; i++) {
+    for (int i = 0; i < many; i++) {
         uint16_t id = (uint16_t)(talk->next + i);
         if (talk->waiting[id].since) give_up(talk, id);
         memcpy(out_wire[i], "\0\0\1\0\0\1\0\0\0\0\0\0", HEADER);
@@ -295,10 +305,10 @@ static int ask(struct talk *talk, uint64_t number, int wanted) {
         leave_from(i, (number + (uint64_t)i) % (uint64_t)sources);
         talk->waiting[id] = (struct waiting){moment, number + (uint64_t)i};
     }
-    int done = sendmmsg(talk->fd, out, (unsigned)wanted, 0);
+    int done = sendmmsg(talk->fd, out, (unsigned)many, 0);
     if (done < 0) done = 0;
-    for (int i = done; i < wanted; i++) talk->waiting[(uint16_t)(talk->next + i)].since = 0;
-    unsent += (uint64_t)(wanted - done);
+    for (int i = done; i < many; i++) talk->waiting[(uint16_t)(talk->next + i)].since = 0;
+    unsent += (uint64_t)(many - done);
     talk->next = (uint16_t)(talk->next + done);
     talk->outstanding += done;
     sent += (uint64_t)done;
@@ -372,12 +382,12 @@ static void rest(struct pollfd *polled, uint64_t until) {
     ppoll(polled, (nfds_t)sockets, &pause, NULL);
 }
 
-static void report(uint64_t began, double seconds, uint64_t behind) {
+static void report(uint64_t began, double took) {
     printf("{\"sent\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"late\": %" PRIu64
            ", \"wrong\": %" PRIu64 ", \"strays\": %" PRIu64 ", \"unsent\": %" PRIu64
            ", \"seconds\": %.6f, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f"
            ", \"max\": %.1f, \"max_at\": %.3f, \"behind\": %.1f, \"first_wrong\": \"%s\", \"confused\": {",
-           sent, received, lost, late, wrong, strays, unsent, seconds, (double)in_time / seconds,
+           sent, received, lost, late, wrong, strays, unsent, took, (double)in_time / took,
            within(0.5), within(0.99), within(0.999), (double)slowest / 1000.0,
            slowest ? (double)(slowest_at - began) / 1e9 : 0, (double)behind / 1000.0, first_wrong);
     const char *comma = "";
@@ -390,11 +400,61 @@ static void report(uint64_t began, double seconds, uint64_t behind) {
     puts("}}");
 }
 
-int main(int argc, char **argv) {
-    int option, window = 100, port = 0;
-    double rate = 0, seconds = 3;
-    uint64_t first = 0, wanted = UINT64_MAX;
+/* Ask what is due by now at the rate; return how much that was. */
+static int keep_rate(uint64_t moment, double *due) {
+    static int turn;
+    if (*due > (double)moment) return 0;
+    double gap = 1e9 / rate;
+    uint64_t late_by = moment - (uint64_t)*due, ready = (uint64_t)((double)late_by / gap) + 1;
+    if (ready > BATCH) ready = BATCH;
+    if (ready > wanted - sent) ready = wanted - sent;
+    if (late_by > behind) behind = late_by;
+    *due += gap * (double)ready;
+    return ask(&talks[turn++ % sockets], first + sent, (int)ready);
+}
+
+/* Ask as much on a socket as may be outstanding there; return how much that was. */
+static int keep_window(struct talk *talk) {
+    int each = window / sockets > 0 ? window / sockets : 1, room = each - talk->outstanding;
+    if (room > BATCH) room = BATCH;
+    if (room > 0 && (uint64_t)room > wanted - sent) room = (int)(wanted - sent);
+    return room > 0 ? ask(talk, first + sent, room) : 0;
+}
+
+/* Ask until it is enough, and wait for what is still on its way. */
+static void run(void) {
+    struct pollfd polled[MAX_SOCKETS];
+    for (int i = 0; i < sockets; i++)
+        polled[i] = (struct pollfd){talks[i].fd = open_socket(), POLLIN, 0};
+    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9), stopped = 0;
+    double due = (double)began;
+    for (;;) {
+        uint64_t moment = now();
+        int outstanding = 0, moved = 0;
+        if (!stopped && (moment >= end || sent >= wanted || told_to_stop)) {
+            stopped = moment;
+            in_time = received;
+        }
+        if (!stopped && rate > 0) moved += keep_rate(moment, &due);
+        for (int i = 0; i < sockets; i++) {
+            moved += hear(&talks[i]);
+            forget_the_old(&talks[i], moment);
+            if (!stopped && rate <= 0) moved += keep_window(&talks[i]);
+            outstanding += talks[i].outstanding;
+        }
+        if (stopped && !outstanding) break;
+        if (!moved) rest(polled, !stopped && rate > 0 ? (uint64_t)due : 0);
+    }
+    if (wanted != UINT64_MAX) { /* a pass, not a stretch of time: all of it counts */
+        in_time = received;
+        stopped = last_answer > began ? last_answer : stopped;
+    }
+    report(began, (double)(stopped - began) / 1e9);
+}
+
+static bool read_options(int argc, char **argv) {
     const char *file = NULL;
+    int option, port = 0;
     while ((option = getopt(argc, argv, "p:f:u:w:q:l:n:o:c:s:t:L:a")) > 0) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'f': file = optarg; break;
@@ -409,58 +469,25 @@ int main(int argc, char **argv) {
         case 't': timeout = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'L': late_after = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'a': any_answer = true; break;
-        default: return 2;
+        default: return false;
         }
-    if (!port || (!file && !unseen) || sockets < 1 || sockets > MAX_SOCKETS || sources < 1 || window < 1) {
-        fputs("load -p PORT (-f FILE | -u FIRST) ...: see the head of load.c\n", stderr);
-        return 2;
-    }
+    if (!port || (!file && !unseen)) return false;
+    if (sockets < 1 || sockets > MAX_SOCKETS || sources < 1 || window < 1) return false;
     if (file) read_questions(file);
     server.sin_port = htons((uint16_t)port);
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return true;
+}
+
+int main(int argc, char **argv) {
+    if (!read_options(argc, argv)) {
+        fputs("load -p PORT (-f FILE | -u FIRST) ...: see the head of load.c\n", stderr);
+        return 2;
+    }
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
     lay_out();
-    struct pollfd polled[MAX_SOCKETS];
     talks = need(calloc((size_t)sockets, sizeof *talks));
-    for (int i = 0; i < sockets; i++) polled[i] = (struct pollfd){talks[i].fd = open_socket(), POLLIN, 0};
-
-    int each = window / sockets > 0 ? window / sockets : 1, turn = 0;
-    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9), behind = 0, stopped = 0;
-    double gap = rate > 0 ? 1e9 / rate : 0, due = (double)began;
-    for (;;) {
-        uint64_t moment = now();
-        if (!stopped && (moment >= end || sent >= wanted || told_to_stop)) {
-            stopped = moment;
-            in_time = received;
-        }
-        int outstanding = 0, moved = 0;
-        if (!stopped && rate > 0 && due <= (double)moment) {
-            uint64_t left = wanted - sent;
-            int ready = (int)(((double)moment - due) / gap) + 1;
-            if (ready > BATCH) ready = BATCH;
-            if ((uint64_t)ready > left) ready = (int)left;
-            if ((double)moment - due > (double)behind) behind = moment - (uint64_t)due;
-            moved += ask(&talks[turn++ % sockets], first + sent, ready);
-            due += gap * ready;
-        }
-        for (int i = 0; i < sockets; i++) {
-            struct talk *talk = &talks[i];
-            moved += hear(talk);
-            forget_the_old(talk, moment);
-            int room = each - talk->outstanding;
-            if ((uint64_t)room > wanted - sent && room > 0) room = (int)(wanted - sent);
-            if (!stopped && rate <= 0 && room > 0)
-                moved += ask(talk, first + sent, room < BATCH ? room : BATCH);
-            outstanding += talk->outstanding;
-        }
-        if (stopped && !outstanding) break;
-        if (!moved) rest(polled, !stopped && rate > 0 ? (uint64_t)due : 0);
-    }
-    if (wanted != UINT64_MAX) { /* a pass, not a stretch of time: all of it counts */
-        in_time = received;
-        stopped = last_answer > began ? last_answer : stopped;
-    }
-    report(began, (double)(stopped - began) / 1e9, behind);
+    run();
     return 0;
 }
