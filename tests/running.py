@@ -152,14 +152,16 @@ def free_port() -> int:
     """Return a port that nobody has on loopback, in neither family and over neither transport.
 
     From below the range that the kernel takes ports for connections from: one of those could
-    have it by the time that the program wants it.
+    have it by the time that the program wants it.  No port is given twice: drawn anew each time,
+    DNS and the web got the same one in the end.
     """
-    while True:
-        port = random.randrange(10_000, 32_000)
+    for port in _PORTS:
         if all(_is_free(port, family, kind) for family in FAMILIES for kind in TRANSPORTS):
             return port
+    raise AssertionError("no port is free")
 
 
+_PORTS = iter(random.sample(range(10_000, 32_000), 22_000))
 FAMILIES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 TRANSPORTS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 
