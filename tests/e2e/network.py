@@ -57,7 +57,16 @@ class Network:
         """Ask from the tablet."""
         dig = find_tool("dig")
         return self.at(
-            self.tablet, dig, f"@{server}", "-p", str(port), name, "A", "+tries=1", *options
+            self.tablet,
+            dig,
+            f"@{server}",
+            "-p",
+            str(port),
+            name,
+            "A",
+            "+tries=1",
+            "+time=20",
+            *options,
         )
 
     def datagrams(self) -> socket.socket:
