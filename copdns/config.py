@@ -321,7 +321,9 @@ class ListFile(Section):
 class OwnSource(Section):
     """A list that others keep and that the catalogue does not have."""
 
-    slug: Slug = Field(description="Its short name; no other list may have it.")
+    slug: Slug = Field(
+        description="Its short name; that of a list of the catalogue takes the place of that list."
+    )
     url: str = Field(description="Where it is fetched from: https, or http inside your network.")
     category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
     format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
