@@ -49,7 +49,8 @@ Send = Callable[[bytes, Any], None]
 LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
-KNOWN = 8192  # questions and their verdicts that are remembered
+KNOWN = 16_384  # questions that are remembered, where there is no lane
+VERDICTS = 64  # of one question: so many profiles ask it and are remembered
 MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
@@ -74,10 +75,10 @@ class Asked(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A question that was asked before, and a verdict that no clock can change."""
+    """A question that was asked before, with its verdicts that no clock can change."""
 
     query: Query
-    verdict: Verdict
+    verdicts: dict[Policy, Verdict]
 
 
 class Missing(NamedTuple):
@@ -121,7 +122,7 @@ class Resolver:
         self._upstreams = upstreams
         self.recorder = recorder
         self._clock = clock
-        self._known: dict[tuple[Policy, bytes], Known] = {}
+        self._known: dict[bytes, Known] = {}
         self._waiting: dict[Missing, list[Asked]] = {}
 
     def answer(
@@ -140,9 +141,10 @@ class Resolver:
             live = self._live
             client = live.who(asker)
         policy, body = client.policy, message[2:]
-        known = self._known.get((policy, body))
+        known = self._known.get(body)
         if known is not None:
-            query, verdict = known
+            query = known.query
+            verdict = known.verdicts.get(policy) or self._decided(known, policy, moment)
         else:
             try:
                 query = read_body(body)
@@ -158,19 +160,30 @@ class Resolver:
         if isinstance(reply, Missing):
             self._ask(reply, Asked(message, query, asker, send, to, live, client, verdict))
             return None
-        if known is None and policy.timing is NO_TIMING and len(message) <= PLAIN_UDP_SIZE:
-            self._know(policy, body, Known(query, verdict))
+        if known is None and self.lane is None and len(message) <= PLAIN_UDP_SIZE:
+            self._know(body, query, policy, verdict)
         return reply
 
     def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
         """Return the reply to somebody who may be another than it seems, or None to go on."""
         return None
 
-    def _know(self, policy: Policy, body: bytes, known: Known) -> None:
+    def _know(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
         """Remember a question that was answered at once: it may be asked again and again."""
         if len(self._known) >= KNOWN:
             self._known.clear()
-        self._known[policy, body] = known
+        known = self._known[body] = Known(query, {})
+        if policy.timing is NO_TIMING:
+            known.verdicts[policy] = verdict
+
+    def _decided(self, known: Known, policy: Policy, moment: Moment) -> Verdict:
+        query = known.query
+        verdict = decide(policy, query.qname, query.qtype, moment.wall)
+        if policy.timing is NO_TIMING:
+            if len(known.verdicts) >= VERDICTS:
+                known.verdicts.clear()
+            known.verdicts[policy] = verdict
+        return verdict
 
     @property
     def live(self) -> Live:
@@ -190,6 +203,7 @@ class Resolver:
     def renew(self, rebinding: Rebinding, cache: Cache, lane: Lane | None) -> None:
         """Take over what the settings say anew, and begin with an empty cache and lane."""
         self._rebinding, self.cache, self.lane = rebinding, cache, lane
+        self._known.clear()
         # Another object, so that nobody goes on with what was known of an asker before.
         self.live = self._live.with_sightings(self._live.sightings)
 

@@ -13,7 +13,7 @@ from copdns.errors import NXDOMAIN
 from copdns.message import Answer
 from copdns.wire import Key
 
-_OVERHEAD = 1_400  # octets of memory that an entry costs besides its records, measured
+_OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _LOOKS = 32  # at entries, before one is dropped that is in use
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
@@ -35,9 +35,13 @@ class Kept:
         self._made: tuple[int, int | None] = (-1, None)  # at what age, with what cap ...
         self._body = b""  # ... this was made last
 
-    def next_age(self, now: float) -> float:
-        """Return when the TTLs will be others than now, or nothing is left of them."""
-        return min(self.stored + int(now - self.stored) + 1, self.expires)
+    def same_until(self, now: float, cap: int | None) -> float:
+        """Return until when `body` will be what it is now; seconds on the monotonic clock."""
+        seconds = int(now - self.stored) + 1
+        if cap is not None and self.answer.ttls:
+            # Above the cap nobody sees them age.
+            seconds = max(seconds, min([ttl for _, ttl in self.answer.ttls]) - cap + 1)
+        return min(self.stored + seconds, self.expires)
 
     def body(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""

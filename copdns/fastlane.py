@@ -10,7 +10,7 @@ What a reply depends on, and how each is kept true:
     the policy and who is behind the address    the entries belong to a policy object
     the verdict's own end                       `until`, on the monotonic clock, before a TTL would
                                                 reach past it
-    the answer's age                            `until`: the next whole second of it
+    the answer's age                            `until`: when its TTLs show the next second
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry
 
@@ -28,7 +28,7 @@ from copdns.policy import Policy, speaks_of_help
 from copdns.tally import Tally
 from copdns.wire import Query
 
-ENTRIES = 16_384  # replies that are remembered at most
+ENTRIES = 32_768  # replies that are remembered at most
 MESSAGE = 512  # octets; a longer question is odd
 JUMP = 1.0  # seconds that the wall clock may drift from the other before it is a jump
 _FOREVER = float("inf")
@@ -37,25 +37,25 @@ _FOREVER = float("inf")
 class Entry:
     """A reply that can be given again.
 
-    tail: the reply without its ID.  until: monotonic seconds.  found: how often the cache is used
-    for it: 1, or 0 for a reply that needs none.  is_kept: the recorder has more to do than to
-    count it.
+    tail: the reply without its ID.  until: monotonic seconds.  kept: the answer in the cache that
+    it was made of.  noted: what the recorder has to be told each time, besides the count.
     """
 
-    __slots__ = ("found", "is_kept", "query", "tail", "tally", "until", "verdict")
+    __slots__ = ("kept", "noted", "tail", "tally", "until")
 
     def __init__(
-        self, tail: bytes, until: float, tally: Tally, query: Query, verdict: Verdict, found: int
+        self,
+        tail: bytes,
+        until: float,
+        tally: Tally,
+        kept: Kept | None,
+        noted: tuple[Query, Verdict] | None,
     ) -> None:
         self.tail = tail
         self.until = until
         self.tally = tally
-        self.query = query
-        self.verdict = verdict
-        self.found = found
-        policy = tally.policy
-        may = is_kept(verdict, policy.full_log is not None)
-        self.is_kept = may and not speaks_of_help(policy, query.qname)
+        self.kept = kept
+        self.noted = noted
 
 
 Entries = dict[bytes, Entry]
@@ -101,16 +101,25 @@ class Lane:
             return
         until = moment.mono + _lasts(policy, verdict, moment.wall)
         if kept is not None:
-            until = min(until, kept.next_age(moment.mono))
+            until = min(until, kept.same_until(moment.mono, policy.max_ttl))
         if until <= moment.mono:
             return
         if self._count >= ENTRIES:
-            self.clear()
-        found = 0 if kept is None else 1
+            self._make_room(moment.mono)
+        noted = (query, verdict) if _is_noted(query, policy, verdict) else None
         entries = self.entries(policy)
         before = len(entries)
-        entries[message[2:]] = Entry(reply[2:], until, tally, query, verdict, found)
+        entries[message[2:]] = Entry(reply[2:], until, tally, kept, noted)
         self._count += len(entries) - before
+
+    def _make_room(self, now: float) -> None:
+        """Forget what is over, and everything when that is less than a quarter."""
+        for entries in self._by_policy.values():
+            for body in [body for body, each in entries.items() if each.until <= now]:
+                del entries[body]
+        self._count = sum(map(len, self._by_policy.values()))
+        if self._count > ENTRIES * 3 // 4:
+            self.clear()
 
     def look(self, moment: Moment) -> None:
         """Forget everything when the wall clock has jumped since the last look."""
@@ -129,6 +138,12 @@ class Lane:
         for entries in self._by_policy.values():
             entries.clear()
         self._count = 0
+
+
+def _is_noted(query: Query, policy: Policy, verdict: Verdict) -> bool:
+    """Tell whether the recorder keeps more of it than a count."""
+    may = is_kept(verdict, policy.full_log is not None)
+    return may and not speaks_of_help(policy, query.qname)
 
 
 def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:

@@ -99,9 +99,11 @@ class UdpServer:
                         tally.count += 1
                     else:
                         tally.add()
-                    found += entry.found
-                    if entry.is_kept:
-                        recorder.keep(seat.client, entry.query, entry.verdict, moment.wall)
+                    if entry.kept is not None:
+                        entry.kept.used = True
+                        found += 1
+                    if entry.noted is not None:
+                        recorder.keep(seat.client, *entry.noted, moment.wall)
                     outbox.add(raw[:message_at] + entry.tail)
                     continue
             self._answer(raw, seat, live, moment)
