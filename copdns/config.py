@@ -8,7 +8,7 @@ household (`household_file.py`, `store/`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -455,7 +455,7 @@ class Settings(Section):
     """Everything that can be set for one machine."""
 
     dns: DnsSettings = DnsSettings()
-    web: WebSettings = WebSettings()
+    web: WebSettings = Field(default=WebSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
     cache: CacheSettings = CacheSettings()
     rebinding: RebindingSettings = RebindingSettings()
@@ -474,7 +474,31 @@ class Settings(Section):
         default="/var/lib/copdns", min_length=1, description="The folder of the databases."
     )
 
+    @field_validator("web")
+    @classmethod
+    def _has_a_port_of_its_own(cls, web: WebSettings, info: ValidationInfo) -> WebSettings:
+        dns = info.data.get("dns")  # a wrong one is told
+        if dns and dns.port == web.port and (where := _on_both(dns.listen, web.listen)):
+            raise ValueError(
+                f"web.port and dns.port are both {web.port} on {where}, and DNS over TCP needs its "
+                "own; choose another one"
+            )
+        return web
+
     @field_validator("lists")
     @classmethod
     def _slugs_differ(cls, lists: tuple[ListFile, ...]) -> tuple[ListFile, ...]:
         return _with_slugs_of_their_own(lists)
+
+
+def _on_both(first: tuple[str, ...], second: tuple[str, ...]) -> str:
+    """Return an address that is among both, where `auto` holds those of homes; "" without one."""
+    for some, others in ((first, second), (second, first)):
+        for each in some:
+            if each in others or (AUTO in others and _is_of_a_home(each)):
+                return each
+    return ""
+
+
+def _is_of_a_home(address: str) -> bool:
+    return any(ip_address(address) in each for each in HOME)

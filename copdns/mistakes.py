@@ -34,7 +34,7 @@ def in_words(
 
 def seen(value: object) -> str:
     """Return a value as the person wrote it, as far as that can be told, and not too long."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | BaseModel):  # a model: what was left out, and so has a default
         return "a group of keys"
     if isinstance(value, list):
         return "a list"

@@ -105,6 +105,29 @@ def test_a_wrong_value_is_told_with_its_place(text: str, told: str) -> None:
     assert told in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("dns: {port: 80}", "auto"),
+        ("dns: {port: 80, listen: [192.168.1.2]}", "192.168.1.2"),
+        ("dns: {port: 80}\nweb: {listen: ['::1']}", "::1"),
+        ("dns: {port: 8053, listen: [192.0.2.1]}\nweb: {port: 8053, listen: [192.0.2.1]}", "192."),
+    ],
+)
+def test_dns_and_the_pages_do_not_share_a_port(text: str, where: str) -> None:
+    (problem,) = problems(text)
+    assert "web.port and dns.port are both" in problem
+    assert f" on {where}" in problem
+
+
+def test_dns_and_the_pages_may_have_one_port_at_different_addresses() -> None:
+    web = "web: {port: 5300, listen: [192.0.2.2]}"
+    for listen in ("[192.0.2.1]", "[auto]"):
+        assert loaded(f"dns: {{port: 5300, listen: {listen}}}\n{web}").web.port == 5300
+    (problem,) = problems("dns: {port: 0}\nweb: {port: 53}")
+    assert "dns.port: is 0" in problem
+
+
 @pytest.mark.parametrize("kept", ["rows_days: 8", "counts_days: 31", "rows_days: 8, reason: ' '"])
 def test_keeping_more_than_usual_needs_a_reason(kept: str) -> None:
     (problem,) = problems(f"log: {{{kept}}}")
