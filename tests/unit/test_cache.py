@@ -254,10 +254,10 @@ def test_when_all_is_asked_for_something_goes_all_the_same() -> None:
 
 
 def test_it_holds_so_many_octets() -> None:
-    cache = Cache(octets=10_000)
+    cache = Cache(octets=8_000)
     for number in range(100):
         cache.put(key(number), address(300), now=0.0)
-        assert cache.octets <= 10_000
+        assert cache.octets <= 8_000
     assert 1 < len(cache) < 10
     assert cache.get(key(99), 0.0) is not None
 
