@@ -50,6 +50,7 @@ from copdns.server.udp import UdpServer
 from copdns.shelving import Shelf, Shelved
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
+from copdns.store.sole import sole_server
 from copdns.store.watch import Watcher
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
@@ -559,5 +560,5 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
     # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
     sys.setswitchinterval(GIVE_WAY)
-    with contextlib.suppress(asyncio.CancelledError):
+    with contextlib.suppress(asyncio.CancelledError), sole_server(Path(settings.data)):
         await App(settings, reread).run()

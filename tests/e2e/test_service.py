@@ -65,3 +65,12 @@ def test_a_taken_port_is_told_with_its_address_and_may_be_tried_again(tmp_path: 
         )
     assert second.returncode == 1
     assert f"127.0.0.1 port {program.port}" in second.stderr
+
+
+def test_a_folder_that_is_served_is_not_served_twice_but_can_be_read(tmp_path: Path) -> None:
+    with running(tmp_path) as program:
+        second = program.command("run")
+        assert program.command("profile", "list").returncode == 0
+        assert program.ask("chess.example").answer
+    assert second.returncode == 1
+    assert f"another copdns (process {program.process.pid}) serves this folder" in second.stderr
