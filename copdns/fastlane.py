@@ -22,7 +22,7 @@ from __future__ import annotations
 from copdns.cache import Kept
 from copdns.keep import is_kept
 from copdns.live import Live
-from copdns.model import Action, Asker, BlockMode, Verdict
+from copdns.model import Action, Asker, BlockMode, Reason, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy, speaks_of_help
 from copdns.tally import Tally
@@ -154,7 +154,8 @@ def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:
     if verdict.until is None:
         return _FOREVER
     left = verdict.until - now
-    ttl = verdict.ttl if verdict.action is Action.BLOCK else policy.max_ttl
+    withheld = verdict.action is Action.BLOCK and verdict.reason is not Reason.UPSTREAM_FILTERED
+    ttl = verdict.ttl if withheld else policy.max_ttl
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
