@@ -154,11 +154,10 @@ class Resolver:
                 self.recorder.malformed()
                 return error_reply(message, error)
             verdict = decide(policy, query.qname, query.qtype, moment.wall)
-        if asker.transport == "tcp":
-            query = over_tcp(query)
-        reply = self._reply(message, query, asker, client, verdict, moment)
+        sized = over_tcp(query) if asker.transport == "tcp" else query
+        reply = self._reply(message, sized, asker, client, verdict, moment)
         if isinstance(reply, Missing):
-            self._ask(reply, Asked(message, query, asker, send, to, live, client, verdict))
+            self._ask(reply, Asked(message, sized, asker, send, to, live, client, verdict))
             return None
         if known is None and self.lane is None and len(message) <= PLAIN_UDP_SIZE:
             self._know(body, query, policy, verdict)

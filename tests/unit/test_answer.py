@@ -138,6 +138,8 @@ def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
     assert sorted(whole.data) == sorted(addresses)
     home.recorder.pass_on(home.clock.wall)
     assert home.counters.queries == {"udp": 1, "tcp": 1}
+    again = home.ask("mia", "a.example", edns=False)
+    assert again.message.to_wire()[2:] == cut.message.to_wire()[2:]
 
 
 def test_rules_that_are_gone_are_let_go() -> None:
