@@ -1,0 +1,321 @@
+"""Two homes that are told and asked the same; one has a fast lane, and the other goes the chain.
+
+Sockets, messages and everything of copdns is real; upstream, log and clocks are not, and both
+homes look at the same clock, so that whatever differs between them is the lane's doing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from select import select
+from typing import Any, NamedTuple
+
+from copdns.answer import Resolver, Send
+from copdns.batch import Inbox, Outbox
+from copdns.cache import Cache
+from copdns.fastlane import Lane
+from copdns.forwarded import Forwarders
+from copdns.judge import Rebinding
+from copdns.lists.catalogue import Library
+from copdns.live import Defaults, Sightings
+from copdns.message import Answer
+from copdns.metrics import Counters
+from copdns.model import Asker, Household, Timing
+from copdns.moment import Moment
+from copdns.recent import Recent
+from copdns.record import Recorder
+from copdns.server.udp import UdpServer
+from copdns.wire import UDP_SIZE, Key
+from tests.fakes import FakeClock, FakeLog, FakeUpstream
+from tests.household import live
+from tests.upstream_server import PATIENCE
+
+DEFAULTS = Defaults(allow=(ip_network("127.0.0.0/24"), ip_network("::1/128")))
+LISTENER = {4: "127.0.0.1", 6: "::1"}
+
+Says = Callable[[Key, bool], Answer | None]
+
+
+class Sent(NamedTuple):
+    """A message, and the address that it comes from."""
+
+    source: str
+    message: bytes
+    transport: str = "udp"
+
+
+class Hand:
+    """An event loop that is turned by hand."""
+
+    def __init__(self) -> None:
+        self._readers: dict[socket.socket, Callable[[], None]] = {}
+        self._soon: list[Callable[[], None]] = []
+
+    def add_reader(self, sock: socket.socket, callback: Callable[[], None]) -> None:
+        self._readers[sock] = callback
+
+    def remove_reader(self, sock: socket.socket) -> None:
+        del self._readers[sock]
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self._soon.append(callback)
+
+    def turn(self) -> None:
+        """Wait until something came, and have it read."""
+        ready, _, _ = select([*self._readers], [], [], PATIENCE)
+        assert ready, "what was sent did not come"
+        for sock in ready:
+            self._readers[sock]()
+
+    def settle(self) -> None:
+        soon, self._soon = self._soon, []
+        for each in soon:
+            each()
+
+
+class CountingInbox(Inbox):
+    came = 0
+
+    def receive(self, fd: int) -> int:
+        count = super().receive(fd)
+        self.came += count
+        return count
+
+
+class CountingOutbox(Outbox):
+    left = 0
+
+    def flush(self, fd: int) -> tuple[int, ...]:
+        count = self.count
+        lost = super().flush(fd)
+        self.left += count - len(lost)
+        return lost
+
+
+class CountingServer(UdpServer):
+    """A server that tells how many datagrams came, and how many left."""
+
+    _inbox: CountingInbox
+    _outbox: CountingOutbox
+
+    def __init__(self, loop: Hand, resolver: Resolver, clock: FakeClock, address: str) -> None:
+        super().__init__(loop, resolver, clock, address, 0)  # type: ignore[arg-type]
+        self._inbox = CountingInbox(self._address)
+        self._outbox = CountingOutbox(UDP_SIZE, self._address)
+        self.at = self._socket.getsockname()
+
+    @property
+    def came(self) -> int:
+        return self._inbox.came
+
+    @property
+    def left(self) -> int:
+        return self._outbox.left
+
+
+class CountingResolver(Resolver):
+    """A resolver that counts what is asked of it by each transport."""
+
+    def __init__(self, *fields: Any) -> None:
+        super().__init__(*fields)
+        self.asked = Counter[str]()
+
+    def answer(
+        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
+    ) -> bytes | None:
+        self.asked[asker.transport] += 1
+        return super().answer(message, asker, moment, send, to)
+
+
+class ToldUpstream(FakeUpstream):
+    """An upstream that says what it is told to say, when it is told to."""
+
+    def __init__(self, says: Says) -> None:
+        super().__init__()
+        self._says = says
+
+    def _answer(self, key: Key, protected: bool) -> Answer | None:
+        return self._says(key, protected)
+
+
+@dataclass
+class State:
+    """What both homes are told: who lives there, and what the settings say."""
+
+    house: Household
+    lists: Library
+    timing: dict[str, Timing] = field(default_factory=dict)
+    sightings: Sightings = field(default_factory=Sightings)
+    forwarders: Forwarders = field(default_factory=Forwarders)
+    rebinding: Rebinding = field(default_factory=Rebinding)
+
+
+class Twin:
+    """One of the two homes."""
+
+    def __init__(self, state: State, clock: FakeClock, says: Says, *, fast: bool) -> None:
+        self.state = state
+        self._clock = clock
+        self._fast = fast
+        self._hand = Hand()
+        self.upstream = ToldUpstream(says)
+        self.log = FakeLog()
+        self.counters = Counters()
+        self.recent = Recent("CODE".__str__)
+        self.recorder = Recorder(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+        self.resolver = CountingResolver(
+            live(state.house, state.timing, clock.wall, None, state.lists, DEFAULTS),
+            self.upstream,
+            Cache(),
+            self.recorder,
+            clock,
+            state.rebinding,
+            self._lane(),
+        )
+        self._servers = {
+            family: CountingServer(self._hand, self.resolver, clock, address)
+            for family, address in LISTENER.items()
+        }
+        self._clients: dict[str, socket.socket] = {}
+        self.sent = 0
+
+    def _lane(self) -> Lane | None:
+        return Lane() if self._fast else None
+
+    # --- what changes -----------------------------------------------------------------------------
+
+    def change(self) -> None:
+        """Put in force what is to be so now."""
+        state, before = self.state, self.resolver.live
+        self.resolver.live = live(
+            state.house, state.timing, self._clock.wall, before, state.lists, DEFAULTS
+        )
+
+    def look_round(self) -> None:
+        self.resolver.live = self.resolver.live.with_sightings(self.state.sightings)
+
+    def renew(self) -> None:
+        """Begin with nothing remembered, as after other settings."""
+        self.resolver.renew(self.state.rebinding, Cache(), self._lane())
+        self.trust()
+
+    def trust(self) -> None:
+        for server in self._servers.values():
+            server.trust(self.state.forwarders)
+
+    def pass_on(self) -> None:
+        self.recorder.pass_on(self._clock.wall)
+
+    def erased(self) -> None:
+        self.log.erasures += 1
+
+    def keep_house(self) -> None:
+        self.recent.forget(self._clock.wall)
+
+    # --- what is asked ----------------------------------------------------------------------------
+
+    def ask(self, sent: Sequence[Sent], *, deliver: bool = True) -> Mapping[str, list[bytes]]:
+        """Send messages at once, and return the replies that come by then, by who gets them.
+
+        deliver: the upstream answers all that it was asked.
+        """
+        replies: dict[str, list[bytes]] = {}
+        left = self._left
+        self._send([each for each in sent if each.transport == "udp"])
+        for each in sent:
+            if each.transport == "tcp":
+                self._over_tcp(each, replies.setdefault(f"{each.source} by TCP", []))
+        if deliver:
+            self.upstream.deliver()
+        self._hand.settle()
+        self._receive(self._left - left, replies)
+        return replies
+
+    @property
+    def _left(self) -> int:
+        return sum(each.left for each in self._servers.values())
+
+    @property
+    def _came(self) -> int:
+        return sum(each.came for each in self._servers.values())
+
+    def _send(self, sent: Iterable[Sent]) -> None:
+        for source, message, _ in sent:
+            self._client(source).send(message)
+            self.sent += 1
+        while self._came < self.sent:
+            self._hand.turn()
+
+    def _client(self, source: str) -> socket.socket:
+        sock = self._clients.get(source)
+        if sock is None:
+            family = 6 if ":" in source else 4
+            kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+            sock = self._clients[source] = socket.socket(kind, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.bind((source, 0))
+            sock.connect(self._servers[family].at)
+        return sock
+
+    def _over_tcp(self, sent: Sent, replies: list[bytes]) -> None:
+        asker = Asker(LISTENER[6 if ":" in sent.source else 4], sent.source, "tcp")
+
+        def send(reply: bytes, to: list[bytes]) -> None:
+            to.append(reply)
+
+        reply = self.resolver.answer(sent.message, asker, self._clock(), send, replies)
+        if reply is not None:
+            replies.append(reply)
+
+    def _receive(self, count: int, replies: dict[str, list[bytes]]) -> None:
+        while count:
+            ready, _, _ = select([*self._clients.values()], [], [], PATIENCE)
+            assert ready, f"{count} replies did not come"
+            for source, sock in self._clients.items():
+                count -= _taken(sock, replies.setdefault(source, [])) if sock in ready else 0
+
+    # --- what is left of it -----------------------------------------------------------------------
+
+    @property
+    def fast(self) -> int:
+        """How many datagrams the resolver never saw."""
+        return self.sent - self.resolver.asked["udp"]
+
+    def traces(self) -> dict[str, object]:
+        """Return everything that is kept of what was asked."""
+        self.pass_on()
+        cache = self.resolver.cache
+        numbers = {name: copy(getattr(self.counters, name)) for name in Counters.__slots__}
+        rings = {
+            key: [(each.name, each.verdict, each.at) for each in ring.values()]
+            for key, ring in self.recent._rings.items()
+        }
+        return {
+            **numbers,
+            "rows": list(self.log.rows),
+            "counts": dict(self.log.counts),
+            "rings": rings,
+            "cache": {key: (each.stored, each.expires) for key, each in cache._kept.items()},
+            "asked": list(self.upstream.asked),
+        }
+
+    def close(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        for sock in self._clients.values():
+            sock.close()
+
+
+def _taken(sock: socket.socket, replies: list[bytes]) -> int:
+    """Take what there is, and return how many that was."""
+    before = len(replies)
+    while True:
+        try:
+            replies.append(sock.recv(65535))
+        except BlockingIOError:
+            return len(replies) - before

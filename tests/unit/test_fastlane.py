@@ -1,0 +1,518 @@
+"""When a reply is given again without looking at its question, and when never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import dns.message
+import pytest
+
+from copdns.cache import Cache
+from copdns.fastlane import ENTRIES, JUMP, MESSAGE, Lane
+from copdns.forwarded import Forwarder, Forwarders
+from copdns.judge import Rebinding
+from copdns.live import Client, Live
+from copdns.model import (
+    Action,
+    Asker,
+    BlockMode,
+    Closure,
+    Device,
+    FullLog,
+    LocalName,
+    PrivacyMode,
+    Profile,
+    Reason,
+    Timing,
+    Verdict,
+)
+from copdns.moment import Moment
+from copdns.records import AAAA, AD, AXFR, CD, RD
+from copdns.tally import Tally
+from copdns.wire import read_query
+from tests.fakes import FILTERED, FakeClock, Script, answer_of
+from tests.forwarding import proxied
+from tests.household import MIA, NOW, TOM, asker, block, family, library, policy
+from tests.lane.twins import DEFAULTS, Sent, State, Twin
+from tests.unit.messages import message, opt, option, parsed, query, question
+
+PHONE, TABLET, TOMS, STRANGER, FORWARDER = (
+    *("127.0.0.2", "127.0.0.6", "127.0.0.3", "127.0.1.9", "127.0.0.9"),
+)
+WWW, GAMES, HELP = "www.example", "games.example", "help.example"
+DEVICES = (
+    Device("phone", "Phone", "mia", (PHONE,)),
+    Device("tablet", "Tablet", "mia", (TABLET,)),
+    Device("toms", "Tom's phone", "tom", (TOMS,)),
+)
+
+Make = Callable[..., Twin]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def make(clock: FakeClock) -> Iterator[Make]:
+    """Make a home with a fast lane; its upstream answers at once."""
+    with ExitStack() as stack:
+
+        def maker(
+            mia: Profile = MIA,
+            script: Script | None = None,
+            timing: Timing | None = None,
+            **fields: Any,
+        ) -> Twin:
+            fields.setdefault("rules", (block(GAMES, "mia"),))
+            house = family(mia, TOM, devices=DEVICES, **fields)
+            lists = library(
+                protected={"child_helpline": [HELP], "targets": ["safe.example"]},
+                engines={"search": (["search.example"], {"strict": "safe.example"})},
+            )
+            state = State(house, lists, {"mia": timing} if timing else {})
+            said = script or {}
+
+            def says(key: Any, protected: bool) -> Any:
+                return answer_of({} if protected else said, key.qname, key.qtype)
+
+            return stack.enter_context(closing(Twin(state, clock, says, fast=True)))
+
+        yield maker
+
+
+def ask(home: Twin, wire: bytes, source: str = PHONE) -> tuple[bytes, bool]:
+    """Return the reply to a message, without its ID, and whether it came by the lane."""
+    before = home.fast
+    (reply,) = home.ask([Sent(source, wire)])[source]
+    assert reply[:2] == wire[:2]
+    return reply[2:], home.fast > before
+
+
+def is_fast(home: Twin, wire: bytes, source: str = PHONE) -> bool:
+    return ask(home, wire, source)[1]
+
+
+def warm(home: Twin, wire: bytes, source: str = PHONE) -> None:
+    """Ask until the lane knows the reply."""
+    assert [is_fast(home, wire, source) for _ in range(3)][-1]
+
+
+def read(reply: bytes) -> dns.message.Message:
+    return parsed(b"\0\0" + reply)
+
+
+def ttls(reply: bytes) -> list[int]:
+    message = read(reply)
+    return [rrset.ttl for rrset in (*message.answer, *message.authority)]
+
+
+# --- what is remembered -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "by_lane"), [(WWW, [False, False, True, True]), (GAMES, [False, True, True, True])]
+)
+def test_a_reply_that_needed_nobody_is_given_again(
+    make: Make, name: str, by_lane: list[bool]
+) -> None:
+    home = make()
+    replies = [ask(home, query(name)) for _ in range(4)]
+    assert [fast for _, fast in replies] == by_lane
+    assert len({reply for reply, _ in replies}) == 1
+
+
+def test_each_question_gets_its_own_id_back(make: Make) -> None:
+    home, body = make(), query(GAMES)[2:]
+    warm(home, query(GAMES))
+    asked = [number.to_bytes(2, "big") + body for number in (0, 1, 0xFFFF)]
+    replies = home.ask([Sent(PHONE, each) for each in asked])[PHONE]
+    assert [each[:2] for each in replies] == [each[:2] for each in asked]
+
+
+def test_devices_under_one_policy_share_the_replies_and_others_have_their_own(make: Make) -> None:
+    home = make()
+    ask(home, query(WWW), TABLET), ask(home, query(WWW), TOMS)  # who they are is known then
+    warm(home, query(GAMES))
+    assert is_fast(home, query(GAMES), TABLET)
+    reply, fast = ask(home, query(GAMES), TOMS)
+    assert read(reply).answer
+    assert not fast
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        query(GAMES, AAAA),
+        query("Games.example"),
+        query(f"a.{GAMES}"),
+        query(GAMES, flags=RD | AD),
+        query(GAMES, flags=RD | CD),
+        query(GAMES, flags=0),
+        query(GAMES, opt=opt()),
+        query(GAMES, opt=opt(size=512)),
+        query(GAMES, opt=opt(option(10, b"cookies!"))),
+        query(GAMES, opt=opt(option(26))),
+    ],
+)
+def test_a_question_that_differs_in_anything_is_another(make: Make, other: bytes) -> None:
+    home = make()
+    warm(home, query(GAMES))
+    assert not is_fast(home, other)
+    assert is_fast(home, other)
+    assert is_fast(home, query(GAMES))
+
+
+# --- what never is ------------------------------------------------------------------------------
+
+
+def long(octets: int) -> bytes:
+    """Return a question of that many octets."""
+    short = query(GAMES, opt=opt(option(12)))
+    return query(GAMES, opt=opt(option(12, bytes(octets - len(short)))))
+
+
+PAGE = replace(MIA, block_mode=BlockMode.PAGE)
+
+
+@pytest.mark.parametrize(
+    ("wire", "source", "mia"),
+    [
+        pytest.param(query(HELP), PHONE, MIA, id="a help name"),
+        pytest.param(query(f"www.{HELP}"), PHONE, MIA, id="a name below one"),
+        pytest.param(query(GAMES), PHONE, PAGE, id="a block page"),
+        pytest.param(query("copdns.home.arpa"), PHONE, MIA, id="a name of this machine"),
+        pytest.param(query("printer.example"), PHONE, MIA, id="a name of this house"),
+        pytest.param(query("localhost"), PHONE, MIA, id="a special name"),
+        pytest.param(query(WWW), STRANGER, MIA, id="a stranger"),
+        pytest.param(message(question(GAMES, qclass=3)), PHONE, MIA, id="another class"),
+        pytest.param(query(GAMES, AXFR), PHONE, MIA, id="a transfer"),
+        pytest.param(query(GAMES, opt=opt(ttl=1 << 16)), PHONE, MIA, id="another EDNS version"),
+        pytest.param(long(MESSAGE + 1), PHONE, MIA, id="a long message"),
+        pytest.param(query(GAMES)[:-3], PHONE, MIA, id="a malformed message"),
+        pytest.param(query("new.example", flags=0), PHONE, MIA, id="what nobody may be asked"),
+    ],
+)
+def test_what_depends_on_more_or_leaves_no_trace_goes_the_whole_way(
+    make: Make, wire: bytes, source: str, mia: Profile
+) -> None:
+    home = make(mia, local_names=(LocalName("printer.example", ("127.0.0.20",)),))
+    replies = [ask(home, wire, source) for _ in range(4)]
+    assert not any(fast for _, fast in replies)
+    assert len({reply for reply, _ in replies}) == 1
+
+
+def test_the_longest_message_that_is_remembered(make: Make) -> None:
+    assert len(long(MESSAGE)) == MESSAGE
+    warm(make(), long(MESSAGE))
+
+
+def test_what_was_asked_over_tcp_is_no_reply_for_udp(make: Make) -> None:
+    texts = {WWW: {"TXT": [f"{each}{'x' * 100}" for each in range(8)]}}
+    home, wire = make(script=texts), query(WWW, 16)
+    ask(home, query(GAMES))  # so that it is known who this is
+    for _ in range(3):
+        (whole,) = home.ask([Sent(PHONE, wire, "tcp")])[f"{PHONE} by TCP"]
+        assert len(whole) > 512
+    for _ in range(3):
+        reply, _ = ask(home, wire)
+        assert (len(reply) < 512, bool(reply[0] & 0x02)) == (True, True)
+    (again,) = home.ask([Sent(PHONE, wire, "tcp")])[f"{PHONE} by TCP"]
+    assert again == whole
+
+
+class Doubting(Live):
+    """A live state that takes nobody for sure."""
+
+    __slots__ = ("nobody",)
+
+    def who(self, asker: Asker) -> Client:
+        client = super().who(asker)
+        return client._replace(sure=asker.address == TABLET)
+
+
+def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -> None:
+    home = make()
+    now = home.resolver.live
+    households = list(now.households.values())
+    home.resolver.live = Doubting(
+        now.library, now.defaults, households, now.shared, now.policies, NOW
+    )
+    warm(home, query(GAMES), TABLET)
+    assert [is_fast(home, query(GAMES)) for _ in range(3)] == [False] * 3
+    assert is_fast(home, query(GAMES), TABLET)
+
+
+def test_a_forwarder_may_bring_anybodys_question(make: Make) -> None:
+    home = make()
+    wire = query(GAMES)
+    warm(home, wire)
+    warm(home, wire, FORWARDER)  # a guest, until it is listed
+    home.state.forwarders = Forwarders([Forwarder(ip_network(FORWARDER), proxy=True)])
+    home.trust()
+    for _ in range(3):
+        (reply,) = home.ask([Sent(FORWARDER, proxied(PHONE) + wire)])[FORWARDER]
+        assert not parsed(reply).answer
+        assert not is_fast(home, wire, FORWARDER)
+
+
+# --- for how long -------------------------------------------------------------------------------
+
+
+def test_a_reply_is_forgotten_with_its_policy(make: Make) -> None:
+    home = make()
+    warm(home, query(WWW))
+    warm(home, query(WWW), TOMS)
+    home.state.house = replace(home.state.house, rules=(block(WWW, "mia"),))
+    home.change()
+    reply, fast = ask(home, query(WWW))
+    assert (read(reply).answer, fast) == ([], False)
+    ask(home, query(GAMES), TOMS)  # who this is has to be looked up anew ...
+    assert is_fast(home, query(WWW), TOMS)  # ... and the policy is the same
+
+
+def test_other_settings_begin_with_nothing(make: Make) -> None:
+    home = make(script={WWW: "192.168.1.1"})
+    warm(home, query(WWW))
+    home.state.rebinding = Rebinding(enabled=False)
+    home.renew()
+    reply, fast = ask(home, query(WWW))
+    assert ([str(each) for each in read(reply).answer[0]], fast) == (["192.168.1.1"], False)
+
+
+def test_a_reply_lasts_until_its_ttls_change(make: Make, clock: FakeClock) -> None:
+    home = make(replace(MIA, max_ttl=3600))
+    warm(home, query(WWW))
+    clock.wait(1 - 1 / 1024)
+    assert is_fast(home, query(WWW))
+    clock.wait(1 / 1024)
+    reply, fast = ask(home, query(WWW))
+    assert (ttls(reply), fast) == ([299], False)
+    assert is_fast(home, query(WWW))
+
+
+def test_above_a_cap_nobody_sees_an_answer_age(make: Make, clock: FakeClock) -> None:
+    home = make(replace(MIA, max_ttl=60))
+    warm(home, query(WWW))
+    for seconds, ttl, by_lane in [(240.75, 60, True), (0.25, 59, False), (0.75, 59, True)]:
+        clock.wait(seconds)
+        reply, fast = ask(home, query(WWW))
+        assert (ttls(reply), fast) == ([ttl], by_lane)
+
+
+def test_an_answer_that_ends_is_asked_for_again(make: Make, clock: FakeClock) -> None:
+    home = make(script={WWW: {"A": "198.51.100.7", "ttl": 1}})
+    warm(home, query(WWW))
+    asked = len(home.upstream.asked)
+    clock.wait(1)
+    assert not is_fast(home, query(WWW))
+    assert len(home.upstream.asked) == asked + 1
+
+
+def test_a_block_lasts_as_long_as_its_policy(make: Make, clock: FakeClock) -> None:
+    home = make()
+    warm(home, query(GAMES))
+    clock.wait(100_000)
+    assert is_fast(home, query(GAMES))
+
+
+def pause(start: float, end: float) -> Timing:
+    return Timing((Closure(Reason.PAUSED, NOW + start, NOW + end),))
+
+
+@pytest.mark.parametrize(("timing", "blocked"), [(pause(-9, 60), True), (pause(60, 90), False)])
+def test_a_reply_ends_when_the_verdict_does(
+    make: Make, clock: FakeClock, timing: Timing, blocked: bool
+) -> None:
+    home = make(timing=timing)
+    clock.wait(59 + 1 / 1024)
+    warm(home, query(WWW))
+    clock.wait(1 - 2 / 1024)
+    assert bool(read(ask(home, query(WWW))[0]).answer) is not blocked
+    clock.wait(1 / 1024)
+    reply, fast = ask(home, query(WWW))
+    assert (bool(read(reply).answer), fast) == (blocked, False)
+
+
+FILTERED_THERE = {"filtered.example": FILTERED}
+
+
+@pytest.mark.parametrize("max_ttl", [None, 4, 60])
+@pytest.mark.parametrize("name", [WWW, "search.example", "filtered.example"])
+def test_no_ttl_reaches_past_the_end_of_a_verdict(
+    make: Make, clock: FakeClock, name: str, max_ttl: int | None
+) -> None:
+    mia = replace(MIA, max_ttl=max_ttl, safe_search=(("search", "strict"),))
+    for timing in (pause(-9, 20.25), pause(20.25, 90)):
+        home = make(mia, FILTERED_THERE, timing)
+        began = clock.wall
+        while clock.wall < NOW + 20:
+            assert max(ttls(ask(home, query(name))[0])) <= NOW + 20.25 - clock.wall
+            clock.wait(1 / 8)
+        clock.wall = began
+        assert home.fast
+
+
+# --- the wall clock -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [3600, JUMP + 1 / 1024, -JUMP - 1 / 1024, -3600])
+def test_a_wall_clock_that_jumps_empties_the_lane(
+    make: Make, clock: FakeClock, seconds: float
+) -> None:
+    home = make()
+    warm(home, query(WWW))
+    warm(home, query(GAMES))
+    clock.wall += seconds
+    assert [is_fast(home, query(name)) for name in (WWW, GAMES)] == [False, False]
+    assert [is_fast(home, query(name)) for name in (WWW, GAMES)] == [True, True]
+
+
+@pytest.mark.parametrize("seconds", [JUMP / 2, -JUMP / 2])
+def test_a_wall_clock_that_is_set_right_does_not(
+    make: Make, clock: FakeClock, seconds: float
+) -> None:
+    home = make()
+    warm(home, query(GAMES))
+    clock.wall += seconds
+    assert is_fast(home, query(GAMES))
+    clock.wall += 2 * seconds  # but many small steps are a jump too
+    assert not is_fast(home, query(GAMES))
+
+
+# --- another word of the upstream ---------------------------------------------------------------
+
+
+def test_a_better_answer_for_a_protected_name_is_given_at_once(make: Make) -> None:
+    """Safe search leads to a name that an upstream filters; asked for itself nobody may."""
+    home = make(replace(MIA, safe_search=(("search", "strict"),)), {"safe.example": FILTERED})
+    warm(home, query("search.example"))
+    ask(home, query("safe.example"))
+    reply, fast = ask(home, query("search.example"))
+    assert ([len(rrset) for rrset in read(reply).answer], fast) == ([1, 1], False)
+
+
+def test_what_is_given_from_the_lane_stays_in_the_cache(make: Make) -> None:
+    home = make()
+    home.resolver.cache = Cache(entries=4)
+    warm(home, query(WWW))
+    for number in range(20):
+        assert is_fast(home, query(WWW))
+        ask(home, query(f"n{number}.example"))
+    assert WWW in {key.qname for key in home.resolver.cache._kept}
+
+
+# --- what is counted and kept -------------------------------------------------------------------
+
+
+def test_each_reply_is_counted(make: Make) -> None:
+    home = make()
+    warm(home, query(WWW))
+    warm(home, query(GAMES))
+    home.pass_on()
+    ask(home, query(WWW)), ask(home, query(GAMES))
+    home.pass_on()
+    counters = home.counters
+    assert counters.queries == {"udp": 8, "tcp": 0}
+    assert (counters.rcodes[0], counters.cache_hits, counters.cache_misses) == (8, 3, 1)
+    assert counters.verdicts == {
+        (Action.ALLOW, Reason.DEFAULT): 4,
+        (Action.BLOCK, Reason.RULE): 4,
+    }
+    assert sum(home.log.counts.values()) == 8
+
+
+def test_a_full_log_has_a_row_for_each_reply(make: Make, clock: FakeClock) -> None:
+    home = make(replace(MIA, full_log=FullLog(int(NOW) + 10, int(NOW) + 20)))
+    for _ in range(30):
+        ask(home, query(GAMES), TABLET)
+        clock.wait(1)
+    assert home.fast == 29
+    rows = [(row.at - int(NOW), row.device, row.qname) for row in home.log.rows]
+    assert rows == [(second, "tablet", GAMES) for second in range(10, 20)]
+
+
+def test_a_blocked_name_is_noted_once_in_five_minutes(make: Make, clock: FakeClock) -> None:
+    home = make(replace(MIA, privacy=PrivacyMode.BLOCKED))
+    for _ in range(10):
+        ask(home, query(GAMES))
+        clock.wait(60)
+    assert [row.at for row in home.log.rows] == [int(NOW), int(NOW) + 300]
+
+
+def test_a_block_is_the_newest_in_the_childs_ring_each_time(make: Make, clock: FakeClock) -> None:
+    home = make(rules=(block(GAMES), block(WWW)))
+    for name in (GAMES, WWW, GAMES, WWW, GAMES):
+        ask(home, query(name))
+        clock.wait(1)
+    assert home.fast == 3
+    blocks = home.recent.blocks("home", "phone", clock.wall)
+    assert [(each.name, each.at) for each in blocks] == [(GAMES, NOW + 4), (WWW, NOW + 3)]
+
+
+def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) -> None:
+    whole = FullLog(int(NOW), int(NOW) + 60)
+    home, wire = make(replace(MIA, full_log=whole)), query(f"{HELP}.home.example")
+    warm(home, wire)
+    home.pass_on()
+    assert (home.log.rows, home.counters.queries["udp"]) == ([], 3)
+
+
+# --- the bound ----------------------------------------------------------------------------------
+
+
+def kept(lane: Lane, number: int, of: Any, verdict: Verdict, now: float = 0.0) -> None:
+    wire = query(f"n{number}.example")
+    tally = Tally([], of, verdict, 0, "udp")
+    lane.keep(
+        wire, read_query(wire), asker("mia"), of, verdict, wire, tally, None, Moment(NOW, now)
+    )
+
+
+def size(lane: Lane, *policies: Any) -> int:
+    return sum(len(lane.entries(each)) for each in policies)
+
+
+def test_the_lane_never_holds_more_than_so_many_replies() -> None:
+    lane, verdict = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10)
+    one, other = policy(), policy()
+    for number in range(ENTRIES // 2):
+        kept(lane, 0, one, verdict)  # again: it takes no more room
+        kept(lane, number, one, verdict)
+        kept(lane, number, other, verdict)
+    assert size(lane, one, other) == ENTRIES
+    kept(lane, ENTRIES, one, verdict)
+    assert (size(lane, one), size(lane, other)) == (1, 0)
+
+
+def test_what_is_forgotten_makes_room() -> None:
+    lane, verdict = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10)
+    house = family(MIA)
+    old, fresh = policy(house=house), policy(house=house)
+    for number in range(ENTRIES - 1):
+        kept(lane, number, old, verdict)
+    lane.follow(_in_force(fresh))
+    for number in range(ENTRIES):
+        kept(lane, number, fresh, verdict)
+    assert (size(lane, old), size(lane, fresh)) == (0, ENTRIES)
+
+
+def _in_force(*policies: Any) -> Live:
+    made: Mapping[tuple[str, str], tuple[object, Any]] = {
+        ("home", name): (None, each)
+        for name, each in zip(("mia", "guest"), 2 * policies, strict=False)
+    }
+    house = replace(family(MIA), devices=())
+    lists = library()
+    return Live(lists, DEFAULTS, [house], {}, made, NOW)
+
+
+def test_a_verdict_that_has_just_ended_is_not_kept() -> None:
+    lane, of = Lane(), policy()
+    kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, until=NOW))
+    assert not size(lane, of)
