@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -24,14 +22,14 @@ from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.cache import Cache
 from copdns.codes import appeal_code
-from copdns.config import AUTO, SYSTEM, Settings
+from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
 from copdns.errors import CopdnsError, ListenError
 from copdns.events import Events
 from copdns.fastlane import Lane
-from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
 from copdns.library import bundled_text, own_files
+from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
@@ -45,8 +43,6 @@ from copdns.reception import Reception
 from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.seed import seeded_household
-from copdns.server.tcp import TcpLimits, TcpServer
-from copdns.server.udp import UdpServer
 from copdns.shelving import Shelf, Shelved
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
@@ -70,26 +66,9 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 # thousands of questions on their way it took half of all time.  What is new is looked through
 # once; the rest when the housekeeping asks.
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
-NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
 REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
-
-
-@dataclass(slots=True)
-class Listener:
-    """Both transports of one address."""
-
-    udp: UdpServer
-    tcp: TcpServer
-
-    def trust(self, forwarders: Forwarders) -> None:
-        self.udp.trust(forwarders)
-        self.tcp.trust(forwarders)
-
-    def close(self) -> None:
-        self.udp.close()
-        self.tcp.close()
 
 
 class App:
@@ -117,11 +96,9 @@ class App:
             time.time,
             self.relist,
         )
-        self._listeners: dict[str, Listener] = {}
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
         self._replaced = False
-        self._told: set[str] = set()  # addresses whose absence was told
         self._runner: web.AppRunner | None = None
 
     async def run(self) -> None:
@@ -160,6 +137,7 @@ class App:
             Events(),
         )
         await self._reception.use(self.settings.identity)
+        self._listeners = Listeners(self._resolver, self._clock)
         self._gauges()
         self._log.start()
         try:
@@ -188,10 +166,10 @@ class App:
             self._loop.add_signal_handler(
                 signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
             )
-            self._manager.ready(f"answering on {', '.join(self._listeners)}")
+            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
-                addresses=sorted(self._listeners),
+                addresses=sorted(self._listeners.addresses),
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port, *_ in self._runner_addresses()],
             )
@@ -201,8 +179,7 @@ class App:
                 task.cancel()
 
     async def _close(self) -> None:
-        for listener in self._listeners.values():
-            listener.close()
+        self._listeners.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._recognition.close()
@@ -310,54 +287,13 @@ class App:
             ),
         }
 
-    # --- listening ---
+    # --- what listens ---
+
+    async def _listen(self) -> None:
+        await self._listeners.use(self.settings.dns)
 
     def _addresses(self) -> tuple[str, ...]:
         return listen_addresses(self.settings.dns.listen)
-
-    async def _listen(self) -> None:
-        """Open what is not open yet, and close what this machine no longer has."""
-        wanted = await asyncio.to_thread(self._addresses)
-        for address in [each for each in self._listeners if each not in wanted]:
-            self._listeners.pop(address).close()
-        for address in wanted:
-            if address not in self._listeners:
-                await self._try_to_listen_on(address)
-        if not self._listeners:
-            raise ListenError(f"none of {', '.join(wanted)} is an address of this machine")
-
-    async def _try_to_listen_on(self, address: str) -> None:
-        """Listen on an address, or leave it for later when the machine does not have it (yet).
-
-        At boot IPv6 addresses come late, and a machine may have no IPv6 at all; the others
-        should not wait for them.
-        """
-        try:
-            self._listeners[address] = await self._listen_on(address)
-        except ListenError as error:
-            cause = error.__cause__
-            if not isinstance(cause, OSError) or cause.errno not in NOT_HERE:
-                raise
-            if address not in self._told:
-                self._told.add(address)
-                log.warning("an address is not there yet", error=str(error))
-
-    async def _listen_on(self, address: str) -> Listener:
-        dns, believed = self.settings.dns, _forwarders(self.settings)
-        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, believed)
-        limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
-        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, believed)
-        try:
-            await tcp.start()
-        except ListenError:
-            udp.close()
-            raise
-        return Listener(udp, tcp)
-
-    def _believe(self) -> None:
-        """Let all listeners believe the forwarders of the settings, and nobody else."""
-        for listener in self._listeners.values():
-            listener.trust(_forwarders(self.settings))
 
     async def _start_web(self) -> None:
         chosen = self.settings.web
@@ -428,7 +364,7 @@ class App:
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(self._addresses)
-        if set(own) != set(self._listeners):
+        if set(own) != set(self._listeners.addresses):
             await self._listen()
         if self._machine != (own, system.identity()):
             await self._use_upstreams(list(self._resolver.live.households.values()))
@@ -495,7 +431,7 @@ class App:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 log.error("the settings were not reloaded", traceback=traceback.format_exc())
-            self._manager.ready(f"answering on {', '.join(self._listeners)}")
+            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
 
     async def _take_over(self, settings: Settings, shelved: Shelved) -> None:
         before, self.settings = self.settings, settings
@@ -504,7 +440,7 @@ class App:
             await self._listen()
         except Exception:
             self.settings = before
-            self._believe()
+            self._listeners.believe(before.dns)
             await self._use_upstreams(list(self._resolver.live.households.values()))
             raise
         self._upstreams.deadline = settings.upstreams.deadline
@@ -512,7 +448,7 @@ class App:
         self._resolver.live, self._shelved = live, shelved
         await self._reception.use(settings.identity)
         self._resolver.renew(self._rebinding(), self._new_cache(), self._lane())
-        self._believe()
+        self._listeners.believe(settings.dns)
         log.info("reloaded")
         if _bound(before) != _bound(settings):
             log.warning("ports, TCP limits, web and data are taken over at the next start")
@@ -539,21 +475,6 @@ def _bound(settings: Settings) -> object:
     dns = settings.dns
     limits = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
     return dns.port, limits, settings.web, settings.data
-
-
-def _forwarders(settings: Settings) -> Forwarders:
-    return Forwarders(
-        Forwarder(each.network, each.proxy, each.mac, each.subnet)
-        for each in settings.dns.forwarders
-    )
-
-
-def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses that are meant: "auto" is what this machine has right now."""
-    found: dict[str, None] = {}
-    for each in chosen:
-        found |= dict.fromkeys(system.private_addresses() if each == AUTO else (each,))
-    return tuple(found)
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 
-from copdns.app import listen_addresses
 from copdns.cli.finding import Finding, ok, warn
 from copdns.cli.home import Home
 from copdns.config import AUTO
 from copdns.crowd import ALIKE
+from copdns.listening import listen_addresses
 from copdns.neighbours import REMEDY, read_once
 from copdns.store.visitors import load_visitors
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import copdns
 from copdns.addresses import UpstreamAddress
-from copdns.app import NOT_HERE, listen_addresses
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import local
 from copdns.cli.probe import ask
 from copdns.config import AUTO
 from copdns.errors import UpstreamError, WireError
+from copdns.listening import NOT_HERE, listen_addresses
 from copdns.message import read_answer
 from copdns.records import AAAA, A
 from copdns.store import household as household_db

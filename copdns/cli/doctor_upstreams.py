@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from copdns import yaml_text
 from copdns.addresses import UpstreamAddress, upstream_address
-from copdns.app import listen_addresses
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.probe import ask
 from copdns.config import SYSTEM
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
+from copdns.listening import listen_addresses
 from copdns.lists.shapes import ProtectedShape
 from copdns.message import read_answer
 from copdns.records import NS, A
