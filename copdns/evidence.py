@@ -16,7 +16,7 @@ from copdns.names import suffixes
 class RuleSet:
     """Rules by name.  `find` returns the one that counts, `openings` where one allows."""
 
-    __slots__ = ("_rules", "openings")
+    __slots__ = ("_ends", "_rules", "openings")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """rules: those of one profile, of its tags and of its household, about names."""
@@ -28,6 +28,11 @@ class RuleSet:
             if rule.action is RuleAction.ALLOW:
                 openings.update(suffixes(rule.target.name))
         self._rules = {name: tuple(sorted(same, key=_rank)) for name, same in by_name.items()}
+        # The last two labels of each: a cheap look, by which most names are no rule's.  A rule
+        # for all of a top-level domain has one, and then every name is looked at in full.
+        self._ends = frozenset(map(_end, self._rules))
+        if any("." not in end for end in self._ends):
+            self._ends = frozenset()
         self.openings = frozenset(openings)
 
     def __bool__(self) -> bool:
@@ -35,6 +40,8 @@ class RuleSet:
 
     def find(self, qname: str) -> Rule | None:
         """Return the rule with the longest name that covers a name, the first by rank of those."""
+        if self._ends and _end(qname) not in self._ends:
+            return None
         get = self._rules.get
         for suffix in suffixes(qname):
             for rule in get(suffix) or ():
@@ -42,6 +49,11 @@ class RuleSet:
                 if rule.target.covers(qname):
                     return rule
         return None
+
+
+def _end(name: str) -> str:
+    """Return the last two labels of a name, or the one there is."""
+    return name[name.rfind(".", 0, name.rfind(".")) + 1 :]
 
 
 def _rank(rule: Rule) -> tuple[int, int, int]:

@@ -40,7 +40,7 @@ class Question(NamedTuple):
 
     @property
     def content_granted(self) -> bool:
-        return any(grant.content for grant in self.grants)
+        return bool(self.grants) and any(grant.content for grant in self.grants)
 
 
 class Step(Protocol):

@@ -10,6 +10,8 @@ import dns.flags
 import dns.message
 import dns.rrset
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from copdns.errors import WireError
 from copdns.message import MAX_TARGETS, MAX_TTL, read_answer
@@ -251,3 +253,40 @@ def test_64_kib_of_pointers_take_no_time() -> None:
 def _refused(wire: bytes) -> None:
     with pytest.raises(WireError):
         read_answer(wire)
+
+
+@st.composite
+def addresses_alone(draw: st.DrawFn) -> bytes:
+    """An answer of addresses, now and then with one octet changed or its end missing."""
+    question = b"\x01a\x07example\x00\x00\x01\x00\x01"
+    addresses = draw(
+        st.lists(st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16))
+    )
+    body = b"".join(
+        pack("!HHHIH", 0xC00C, 1 if len(each) == 4 else 28, 1, draw(TTLS), len(each)) + each
+        for each in addresses
+    )
+    opt = draw(st.sampled_from([b"", b"\0\0\x29\x04\xd0" + bytes(6)]))
+    message = bytearray(
+        pack("!HHHHHH", 1, 0x8180, 1, len(addresses), 0, bool(opt)) + question + body + opt
+    )
+    if draw(st.booleans()):
+        message[draw(st.integers(0, len(message) - 1))] = draw(st.integers(0, 255))
+    return bytes(message[: len(message) - draw(st.sampled_from([0, 0, 0, 1, 5]))])
+
+
+TTLS = st.integers(0, 700_000) | st.integers(0, 0xFFFF_FFFF)
+
+
+@given(addresses_alone(), st.booleans())
+def test_addresses_alone_are_read_as_record_by_record(message: bytes, filtering: bool) -> None:
+    def read() -> object:
+        try:
+            return read_answer(message, filtering=filtering)
+        except WireError as error:
+            return str(error)
+
+    with pytest.MonkeyPatch.context() as patch:
+        quick = read()
+        patch.setattr("copdns.message._addresses_alone", lambda *_: None)
+        assert read() == quick
