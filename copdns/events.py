@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import structlog
 
-from copdns.model import Word
+from copdns.words import Word
 
 log = structlog.get_logger("copdns")
 

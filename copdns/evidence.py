@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import Entry, ListInfo
-from copdns.model import Action, Match, Matcher, Reason, Rule, RuleAction, Verdict
+from copdns.matchers import Match, Matcher
+from copdns.model import Action, Reason, Rule, RuleAction, Verdict
 from copdns.names import suffixes
 
 

@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
 from copdns.errors import HouseholdError
 from copdns.household_check import Known, faults, is_protected, no_such, unknown
-from copdns.matchers import matcher, target
+from copdns.matchers import Matcher, matcher, target
 from copdns.model import (
     Contact,
     Device,
     Household,
     LocalName,
-    Matcher,
     NameRewrite,
     OwnService,
     Profile,

@@ -25,7 +25,7 @@ from copdns.household_shape import (
     ProfileShape,
     RuleShape,
 )
-from copdns.matchers import matcher
+from copdns.matchers import Matcher, matcher
 from copdns.mistakes import Path, in_words
 from copdns.model import (
     Band,
@@ -34,7 +34,6 @@ from copdns.model import (
     FullLog,
     Household,
     LocalName,
-    Matcher,
     NameRewrite,
     OwnService,
     Profile,

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
-from copdns.matchers import matcher, target
-from copdns.model import Band, Contact, Matcher
+from copdns.matchers import Matcher, matcher, target
+from copdns.model import Band, Contact
 from copdns.presets import ProfileValues, Slug
 from copdns.yaml_text import ByText
 

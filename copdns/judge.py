@@ -13,7 +13,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from copdns.lists.index import ListKind
-from copdns.model import Action, Matcher, Reason, Rule, RuleAction, Verdict
+from copdns.matchers import Matcher
+from copdns.model import Action, Reason, Rule, RuleAction, Verdict
 from copdns.policy import AddressRule, Network, Policy
 from copdns.steps import Question, Step
 

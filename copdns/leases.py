@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from copdns.addresses import mac_address
-from copdns.model import Word
+from copdns.words import Word
 
 LEASES = 10_000  # that are taken from a file at most
 _LONG = 1000  # characters of a line

@@ -15,13 +15,12 @@ from typing import NamedTuple, Self
 
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Asker,
     Band,
     Household,
     LocalName,
-    Match,
-    Matcher,
     NameRewrite,
     PrivacyMode,
     Profile,

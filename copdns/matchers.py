@@ -1,13 +1,39 @@
-"""What people write in a rule, read once: `games.example`, `*.games.example`, `=games.example`
-or a network such as `198.51.100.0/24`."""
+"""Names with what they stand for, and what people write in a rule, read once: `games.example`,
+`*.games.example`, `=games.example`, or a network such as `198.51.100.0/24`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from copdns.errors import NameTextError
-from copdns.model import Match, Matcher
 from copdns.names import normal
+from copdns.words import Word
+
+
+class Match(Word):
+    """Which names a name in a rule or list stands for."""
+
+    EXACT = "exact"  # the name itself:           =games.example
+    BELOW = "below"  # every name under it:       *.games.example
+    SUBTREE = "subtree"  # both:                  games.example
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A name with what it stands for.  name: normal form, never the root."""
+
+    name: str
+    match: Match = Match.SUBTREE
+
+    def covers(self, qname: str) -> bool:
+        if qname == self.name:
+            return self.match is not Match.BELOW
+        return self.match is not Match.EXACT and qname.endswith(f".{self.name}")
+
+    def __str__(self) -> str:
+        prefix = {Match.EXACT: "=", Match.BELOW: "*.", Match.SUBTREE: ""}[self.match]
+        return prefix + self.name
 
 
 def matcher(text: str) -> Matcher:

@@ -8,15 +8,23 @@ slugs are lower-case text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class Word(StrEnum):
-    """A closed list of words.  Hashed as the text it is: Enum's own hash is a Python function,
-    and these are looked up on every query."""
-
-    __hash__ = str.__hash__
+from copdns.matchers import Matcher
+from copdns.times import (
+    USUAL_FAILURES,
+    USUAL_WEEK,
+    Bonus,
+    Budget,
+    Calendar,
+    Failures,
+    Grant,
+    Pause,
+    Schedule,
+    Subject,
+    Ticket,
+)
+from copdns.words import Word
 
 
 class Action(Word):
@@ -112,31 +120,6 @@ class Default(Word):
     ALLOWLIST = "allowlist"
 
 
-class Match(Word):
-    """Which names a name in a rule or list stands for."""
-
-    EXACT = "exact"  # the name itself:           =games.example
-    BELOW = "below"  # every name under it:       *.games.example
-    SUBTREE = "subtree"  # both:                  games.example
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """A name with what it stands for.  name: normal form, never the root."""
-
-    name: str
-    match: Match = Match.SUBTREE
-
-    def covers(self, qname: str) -> bool:
-        if qname == self.name:
-            return self.match is not Match.BELOW
-        return self.match is not Match.EXACT and qname.endswith(f".{self.name}")
-
-    def __str__(self) -> str:
-        prefix = {Match.EXACT: "=", Match.BELOW: "*.", Match.SUBTREE: ""}[self.match]
-        return prefix + self.name
-
-
 class RuleAction(Word):
     ALLOW = "allow"
     BLOCK = "block"
@@ -191,6 +174,7 @@ class Profile:
     bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
     sent (docs/bypass.md).
     max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
+    always: open through every pause, schedule and budget.  homework: open in homework mode too.
     """
 
     id: str
@@ -211,6 +195,8 @@ class Profile:
     full_log: FullLog | None = None
     band_change: BandChange | None = None
     max_ttl: int | None = None
+    always: tuple[Subject, ...] = ()
+    homework: tuple[Subject, ...] = ()
 
     def band_at(self, now: float) -> Band:
         change = self.band_change
@@ -278,6 +264,8 @@ class Household:
 
     guest: the profile of unknown devices; "" is the built-in guest policy.
     protected: names of this deployment, such as the school's, that nothing here may block.
+    day_starts: minute of the day, 0 to 719, at which budgets begin anew.
+    pauses, grants, bonuses, tickets: what ends by itself; no file of a household holds them.
     revision: raised by every change; 0 is a household that was never stored.
     """
 
@@ -293,6 +281,15 @@ class Household:
     local_names: tuple[LocalName, ...] = ()
     rewrites: tuple[NameRewrite, ...] = ()
     split_upstreams: tuple[SplitUpstream, ...] = ()
+    calendar: Calendar = USUAL_WEEK
+    day_starts: int = 0
+    schedules: tuple[Schedule, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    failures: Failures = USUAL_FAILURES
+    pauses: tuple[Pause, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    bonuses: tuple[Bonus, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
     revision: int = 0
 
     def profile(self, profile_id: str) -> Profile | None:
@@ -333,26 +330,6 @@ class LocalAnswer:
     rcode: int = 0
     records: tuple[Record, ...] = ()
     own: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A permission that ends: it lifts what was appealed for the names it covers.
-
-    content: lifts rules, lists, services and allow-list only.  time: lifts schedules and
-    budgets, and a pause that began before the grant was given.  start, end: epoch seconds,
-    end exclusive; given: when it was decided.
-    """
-
-    matcher: Matcher
-    start: float
-    end: float
-    given: float
-    content: bool = True
-    time: bool = False
-
-    def holds(self, qname: str, now: float) -> bool:
-        return self.start <= now < self.end and self.matcher.covers(qname)
 
 
 @dataclass(frozen=True, slots=True)

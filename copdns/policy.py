@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from copdns.evidence import Blocker, Lists, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
+from copdns.matchers import Matcher
 from copdns.model import (
     BlockMode,
     Contact,
     FullLog,
-    Matcher,
     NameRewrite,
     PrivacyMode,
     Profile,
@@ -47,6 +47,7 @@ from copdns.steps import (
     Services,
     Step,
 )
+from copdns.times import Grant
 
 Network = IPv4Network | IPv6Network
 
@@ -149,15 +150,23 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
     entries = policy.index.find(qname)
     if not policy.timing.grants:
         return Question(qname, qtype, entries)
-    grants = tuple(grant for grant in policy.timing.grants if grant.holds(qname, now))
+    grants = tuple(
+        each
+        for each in policy.timing.grants
+        if each.start <= now < each.end and _is_about(each, qname)
+    )
     return Question(qname, qtype, entries, grants)
+
+
+def _is_about(grant: Grant, qname: str) -> bool:
+    return isinstance(grant.about, Matcher) and grant.about.covers(qname)
 
 
 def _held(policy: Policy, qname: str, verdict: Verdict, now: float) -> Verdict:
     """Add `until`: the next edge of a grant for this name, or of any closure."""
     edges = [edge for each in policy.timing.closures for edge in (each.start, each.end)]
     for grant in policy.timing.grants:
-        if grant.matcher.covers(qname):
+        if _is_about(grant, qname):
             edges += (grant.start, grant.end)
     return replace(verdict, until=min((edge for edge in edges if edge > now), default=None))
 
@@ -303,7 +312,10 @@ def _about(infos: Iterable[ListInfo], subjects: Iterable[str]) -> tuple[ListInfo
 def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -> Blocker:
     openings: tuple[frozenset[str], ...] | None = None
     if profile.block_mode is BlockMode.NXDOMAIN:
-        timed = [*timing.always, *(grant.matcher for grant in timing.grants)]
+        timed = [
+            *timing.always,
+            *(each.about for each in timing.grants if isinstance(each.about, Matcher)),
+        ]
         open_in_time = frozenset(name for each in timed for name in suffixes(each.name))
         openings = (shared.index.openings, shared.openings, rules.openings, open_in_time)
     return Blocker(shared.block_ttl, shared.security_ttl, openings)

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from copdns import yaml_text
 from copdns.addresses import slug
-from copdns.matchers import matcher
+from copdns.matchers import Matcher, matcher
 from copdns.mistakes import Path
-from copdns.model import Band, BlockMode, Contact, Default, Matcher, PrivacyMode, Profile
+from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode, Profile
 from copdns.yaml_text import ByText
 
 Slug = Annotated[str, ByText(slug)]

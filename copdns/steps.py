@@ -13,13 +13,12 @@ from typing import NamedTuple, Protocol
 from copdns.errors import NXDOMAIN
 from copdns.evidence import Blocker, Lists, RuleSet
 from copdns.lists.index import Entry, ListInfo
+from copdns.matchers import Matcher
 from copdns.model import (
     Action,
     Closure,
     Default,
-    Grant,
     LocalAnswer,
-    Matcher,
     NameRewrite,
     Reason,
     Record,
@@ -28,6 +27,7 @@ from copdns.model import (
     Verdict,
 )
 from copdns.special import OWN_NAMES, special
+from copdns.times import Grant
 
 
 class Question(NamedTuple):

@@ -25,7 +25,7 @@ from typing import IO
 from copdns.errors import CopdnsError, FetchError
 from copdns.lists.download import GZIP, MIB, Copy, looks_wrong
 from copdns.lists.parse import Form, parse
-from copdns.model import Match
+from copdns.matchers import Match
 
 CHUNK = 256 << 10
 LAYERS = 2  # a .gz file may be packed once more for the way

@@ -15,7 +15,7 @@ from copdns.cli.update import update
 from copdns.copies import NOT_HERE
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
-from copdns.model import Matcher
+from copdns.matchers import Matcher
 from copdns.names import display
 
 _KINDS = {

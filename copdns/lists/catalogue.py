@@ -23,7 +23,8 @@ from copdns.lists.shapes import (
 )
 from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
-from copdns.model import Contact, Matcher
+from copdns.matchers import Matcher
+from copdns.model import Contact
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
 TARGETS_TITLE = "Hosts that safe search leads to"

@@ -12,7 +12,8 @@ from copdns.lists.download import MIB
 from copdns.lists.parse import Form
 from copdns.lists.source import Source, sources_of
 from copdns.live import guest_profile
-from copdns.model import Contact, Household, Match, Profile
+from copdns.matchers import Match
+from copdns.model import Contact, Household, Profile
 
 NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled beside the answering
 

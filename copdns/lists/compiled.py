@@ -26,7 +26,7 @@ from copdns.lists.merge import Merged, Part
 from copdns.lists.parse import Problem, Unused
 from copdns.lists.shelf import ListStatus
 from copdns.lists.trie import MappedIndex
-from copdns.model import Match
+from copdns.matchers import Match
 
 FORMAT = 1  # raised whenever what is written changes
 _MAGIC = b"copdns index\n\0\0\0"

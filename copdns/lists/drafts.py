@@ -34,7 +34,7 @@ from copdns.lists.shapes import (
 )
 from copdns.lists.shelf import Draft, names_of, shelve
 from copdns.lists.source import ListSource
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher
 
 NO_SAFE_SEARCH = "no-safe-search"
 

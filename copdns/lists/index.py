@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher
 from copdns.names import suffixes
 
 

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from copdns.errors import NameTextError
-from copdns.model import Match
+from copdns.matchers import Match
 from copdns.names import normal
 
 MAX_LINE = 4096

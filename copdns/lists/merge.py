@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from copdns.lists.index import OPENING
 from copdns.lists.shelf import Draft, Guard, ListStatus, Names, status_of
-from copdns.model import Match
+from copdns.matchers import Match
 from copdns.names import suffixes
 
 

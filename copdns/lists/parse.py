@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from copdns.errors import ListError
 from copdns.lists.line import MAX_LINE, Form, Named, Unused, read_line, ready_line
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher
 
 __all__ = ["MAX_LINE", "MAX_PROBLEMS", "Form", "ParsedList", "Problem", "Unused", "parse"]
 

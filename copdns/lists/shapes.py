@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from copdns.addresses import domain, slug
 from copdns.lists.parse import Form
-from copdns.matchers import matcher
-from copdns.model import Contact, Matcher
+from copdns.matchers import Matcher, matcher
+from copdns.model import Contact
 from copdns.yaml_text import ByText
 
 Slug = Annotated[str, ByText(slug)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import Problem, Unused
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher
 
 Names = Mapping[str, Match]
 

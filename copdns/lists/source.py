@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from copdns.lists.parse import Form
 from copdns.lists.shapes import CatalogueShape, SourceShape
-from copdns.model import Match
+from copdns.matchers import Match
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -20,8 +21,6 @@ from copdns.model import (
     Device,
     FullLog,
     LocalName,
-    Match,
-    Matcher,
     NameRewrite,
     OwnService,
     PrivacyMode,

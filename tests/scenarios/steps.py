@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from copdns.matchers import matcher
-from copdns.model import Action, Closure, Grant, Reason
+from copdns.model import Action, Closure, Reason
 from copdns.names import normal
 from copdns.policy import NO_TIMING, explain
 from copdns.records import AAAA, CNAME, HTTPS, PTR, A
+from copdns.times import Grant
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits

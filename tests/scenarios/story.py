@@ -28,7 +28,8 @@ from copdns.judge import Rebinding
 from copdns.library import known, load_library
 from copdns.lists.catalogue import Library
 from copdns.matchers import matcher
-from copdns.model import Closure, Contact, Grant, Household, Reason, Timing
+from copdns.model import Closure, Contact, Household, Reason, Timing
+from copdns.times import Grant
 from tests.fakes import FakeUpstream
 from tests.home import Home
 from tests.household import ADDRESSES, PEOPLE, library

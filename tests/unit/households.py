@@ -10,6 +10,7 @@ import yaml
 from hypothesis import strategies as st
 
 from copdns.household_check import Known
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -20,8 +21,6 @@ from copdns.model import (
     FullLog,
     Household,
     LocalName,
-    Match,
-    Matcher,
     NameRewrite,
     OwnService,
     PrivacyMode,

@@ -12,16 +12,8 @@ import dns.rcode
 import pytest
 
 from copdns.answer import KNOWN, MAX_WAITING
-from copdns.model import (
-    Closure,
-    LocalName,
-    Matcher,
-    NameRewrite,
-    Profile,
-    Reason,
-    SplitUpstream,
-    Timing,
-)
+from copdns.matchers import Matcher
+from copdns.model import Closure, LocalName, NameRewrite, Profile, Reason, SplitUpstream, Timing
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, asker, block, family, library

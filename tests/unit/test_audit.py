@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from copdns.errors import ListError
 from copdns.lists.audit import Labelled, Share, audit, lists_of, read_table
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.model import Band, Contact, Match, Matcher, Profile, Rule, RuleAction
+from copdns.matchers import Match, Matcher
+from copdns.model import Band, Contact, Profile, Rule, RuleAction
 from copdns.policy import Shared, policy_for
 
 CITIZENS = "#list\tcategory_code\thost\turl\nbr\tNEWS\tnews.example\thttp://elsewhere.example/\n"

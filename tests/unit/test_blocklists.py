@@ -21,8 +21,8 @@ from copdns.lists.catalogue import Library
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
-from copdns.matchers import matcher
-from copdns.model import Contact, Match, Matcher
+from copdns.matchers import Match, Matcher, matcher
+from copdns.model import Contact
 from copdns.names import suffixes
 from copdns.resources import folder
 

@@ -11,7 +11,8 @@ from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
-from copdns.model import Contact, Match, Matcher
+from copdns.matchers import Match, Matcher
+from copdns.model import Contact
 
 FILES = {
     "catalogue.yaml": """

@@ -13,7 +13,8 @@ from copdns.lists.catalogue import files
 from copdns.lists.chosen import Chosen, Offer, choose, chosen_for, needed_by, not_yet, offer
 from copdns.lists.parse import Form
 from copdns.lists.source import Source
-from copdns.model import Contact, Household, Match
+from copdns.matchers import Match
+from copdns.model import Contact, Household
 from tests.household import ADA, MIA, family
 
 PLAIN = Source(

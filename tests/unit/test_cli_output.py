@@ -11,7 +11,8 @@ from copdns.addresses import UpstreamAddress
 from copdns.cli import output
 from copdns.cli.changes import differences
 from copdns.cli.qtypes import qtype_name, qtype_number
-from copdns.model import Band, BandChange, FullLog, Household, Matcher, OwnService
+from copdns.matchers import Matcher
+from copdns.model import Band, BandChange, FullLog, Household, OwnService
 from tests.unit.households import FAMILY, households
 
 

@@ -16,7 +16,7 @@ from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.parse import Problem, Unused
 from copdns.lists.shelf import Draft, ListStatus
-from copdns.model import Match
+from copdns.matchers import Match
 
 HELP = Draft("helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": Match.SUBTREE})
 GAMES = Draft(

@@ -18,7 +18,7 @@ from copdns.fetch import News, Outcome, fetching
 from copdns.lists.download import Limits
 from copdns.lists.parse import Form
 from copdns.lists.source import Source
-from copdns.model import Match
+from copdns.matchers import Match
 from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 

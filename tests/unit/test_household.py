@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from copdns import household as edit
 from copdns.errors import HouseholdError, NameTextError
 from copdns.household_check import Known, check
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     Contact,
     Device,
     Household,
     LocalName,
-    Match,
-    Matcher,
     PrivacyMode,
     Profile,
     Rule,

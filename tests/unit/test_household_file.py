@@ -21,6 +21,7 @@ from copdns.household_shape import (
     RuleShape,
     ServiceShape,
 )
+from copdns.matchers import Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -28,7 +29,6 @@ from copdns.model import (
     Device,
     FullLog,
     Household,
-    Matcher,
     PrivacyMode,
     Profile,
     Rule,

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.matchers import matcher
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher, matcher
 from copdns.names import from_wire
 
 

@@ -13,7 +13,7 @@ from copdns.lists.compiled import HEADER_SIZE, pack
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.shelf import Draft
-from copdns.model import Match
+from copdns.matchers import Match
 
 
 def games(*names: str) -> list[bytes]:

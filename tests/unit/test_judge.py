@@ -9,9 +9,11 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from copdns.judge import Facts, Rebinding, in_home, judge
-from copdns.model import Action, Closure, Grant, Match, Matcher, Profile, Reason, Timing, Verdict
+from copdns.matchers import Match, Matcher
+from copdns.model import Action, Closure, Profile, Reason, Timing, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
+from copdns.times import Grant
 from tests.household import MIA, NOW, allow, block, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)

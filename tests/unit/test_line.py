@@ -3,7 +3,7 @@
 import pytest
 
 from copdns.lists.line import Form, Named, Unused, read_line
-from copdns.model import Match
+from copdns.matchers import Match
 
 
 def read(line: str, form: Form = Form.ADBLOCK) -> list[Named | Unused]:

@@ -11,7 +11,7 @@ import pytest
 from copdns.errors import ListError
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.lists.parse import Form, parse
-from copdns.model import Match
+from copdns.matchers import Match
 
 USED_ADBLOCK = {*range(1, 6), *range(9, 12), *range(19, 31), *range(75, 79)}
 

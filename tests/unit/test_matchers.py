@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import NameTextError
-from copdns.matchers import matcher, target
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher, matcher, target
 
 
 @pytest.mark.parametrize(

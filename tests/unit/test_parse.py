@@ -8,7 +8,7 @@ import pytest
 
 from copdns.errors import ListError
 from copdns.lists.parse import MAX_LINE, MAX_PROBLEMS, Form, ParsedList, Problem, Unused, parse
-from copdns.model import Match, Matcher
+from copdns.matchers import Match, Matcher
 
 
 def names(parsed: ParsedList) -> list[str]:

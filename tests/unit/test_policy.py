@@ -18,7 +18,6 @@ from copdns.model import (
     Closure,
     Default,
     FullLog,
-    Grant,
     LocalName,
     NameRewrite,
     PrivacyMode,
@@ -30,6 +29,7 @@ from copdns.model import (
 )
 from copdns.policy import Policy, decide, explain, scoped, strangers
 from copdns.records import AAAA, NS, A
+from copdns.times import Grant
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
 DECISION = Path(__file__).parents[2] / "docs" / "decision.md"

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from copdns.errors import ConfigError
-from copdns.model import Band, Contact, Default, Matcher, PrivacyMode, Profile
+from copdns.matchers import Matcher
+from copdns.model import Band, Contact, Default, PrivacyMode, Profile
 from copdns.presets import apply, preset
 from copdns.privacy import default_mode
 from tests.unit.households import data, shipped

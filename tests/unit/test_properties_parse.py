@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from copdns.errors import ListError
 from copdns.lists.parse import Form, parse
-from copdns.model import Match
+from copdns.matchers import Match
 
 PIECES = (
     ["", "*.", "||", "@@||", "||*.", "0.0.0.0 ", "@@", "|", "."],

@@ -17,16 +17,14 @@ from copdns.errors import NXDOMAIN
 from copdns.evidence import Lists, RuleSet
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
 from copdns.live import Layered
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Action,
     BlockMode,
     Closure,
     Contact,
     Default,
-    Grant,
     LocalName,
-    Match,
-    Matcher,
     NameRewrite,
     OwnService,
     Reason,
@@ -39,6 +37,7 @@ from copdns.model import (
 from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
+from copdns.times import Grant
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")

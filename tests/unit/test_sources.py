@@ -19,7 +19,8 @@ from copdns.errors import ConfigError
 from copdns.lists.parse import Form, parse
 from copdns.lists.shapes import CatalogueShape, ProtectedShape, ServicesShape, Shape
 from copdns.lists.source import Source, sources_of
-from copdns.model import Band, Match, Profile
+from copdns.matchers import Match
+from copdns.model import Band, Profile
 from copdns.names import suffixes
 from copdns.presets import apply
 from copdns.resources import folder

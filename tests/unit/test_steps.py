@@ -8,13 +8,12 @@ import pytest
 
 from copdns.evidence import Lists, RuleSet
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.matchers import matcher
+from copdns.matchers import Matcher, matcher
 from copdns.model import (
     Action,
     Contact,
     Default,
     LocalName,
-    Matcher,
     NameRewrite,
     OwnService,
     Reason,

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from copdns.errors import HouseholdError, PrivacyError, StoreError
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -28,8 +29,6 @@ from copdns.model import (
     FullLog,
     Household,
     LocalName,
-    Match,
-    Matcher,
     NameRewrite,
     OwnService,
     PrivacyMode,

@@ -13,8 +13,7 @@ from copdns.lists.compiled import pack, unpack
 from copdns.lists.index import DictIndex, Entry, Index, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.shelf import Draft, names_of, shelve
-from copdns.matchers import matcher
-from copdns.model import Match
+from copdns.matchers import Match, matcher
 from copdns.names import from_wire
 
 

@@ -17,7 +17,7 @@ from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.shelf import Draft, shelve
 from copdns.lists.source import ListSource, Source
-from copdns.model import Match
+from copdns.matchers import Match
 from copdns.updates import PATIENCE, Updates
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from copdns import yaml_text
 from copdns.errors import ConfigError
-from copdns.matchers import matcher
-from copdns.model import Band, Matcher
+from copdns.matchers import Matcher, matcher
+from copdns.model import Band
 
 
 class Frozen(BaseModel):
