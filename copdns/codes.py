@@ -10,5 +10,17 @@ _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def appeal_code() -> str:
     """Return a handle to a recent block, such as "K7QF-2M9D": 40 bits of chance."""
+    return _code()
+
+
+def ticket_code() -> str:
+    """Return what a child redeems for minutes, such as "7K3M-PQ9T": 40 bits of chance.
+
+    It is told once; `tickets.ticket_digest` is what can be kept of it.
+    """
+    return _code()
+
+
+def _code() -> str:
     letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"

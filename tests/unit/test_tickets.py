@@ -1,0 +1,36 @@
+"""A ticket's code is found again as people type it, and cannot be read off what is kept."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copdns.codes import ticket_code
+from copdns.tickets import ticket_digest
+
+CODE = "7K3M-0Q1T"
+
+
+@pytest.mark.parametrize(
+    "typed", ["7k3m-0q1t", " 7K3M 0Q1T ", "7K3M0Q1T", "7K3M–OQIT", "7k3m-oqlt", "7 K 3 M - 0 Q 1 T"]
+)
+def test_a_code_is_known_however_it_is_typed(typed: str) -> None:
+    assert ticket_digest(typed) == ticket_digest(CODE)
+
+
+@pytest.mark.parametrize("typed", ["7K3M-0Q1S", "7K3M-0Q1", "", "K73M-0Q1T"])
+def test_another_code_is_another_ticket(typed: str) -> None:
+    assert ticket_digest(typed) != ticket_digest(CODE)
+
+
+def test_what_is_kept_does_not_hold_the_code() -> None:
+    code = ticket_code()
+    assert len(ticket_digest(code)) == 64
+    assert code.replace("-", "") not in ticket_digest(code).upper()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(max_size=20))
+def test_any_text_can_be_tried(typed: str) -> None:
+    assert len(ticket_digest(typed)) == 64
