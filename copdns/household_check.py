@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from copdns.addresses import address, device_address, mac_address, slug, upstream_address
+from copdns.faults import Fault as Fault
+from copdns.faults import no_such as no_such
+from copdns.faults import wrong
 from copdns.model import Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.presets import Preset
+from copdns.time_faults import time_faults
+from copdns.times import Subject, Topic, TopicKind
 
-_HAVE_IDS = frozenset({"profiles", "devices", "rules", "services"})
+_HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", "budgets"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Known:
     """What a household may refer to.
 
     engines: a safe-search engine's id, and its modes.
+    lists: gives the slugs of all lists that are here or could be fetched; asked only when a
+        household names one.
     protected: tells whether a name is one that nothing may block.
     presets: where `preset: 7-9` in a household file is looked up.
     """
@@ -35,25 +40,9 @@ class Known:
     services: frozenset[str] = frozenset()
     engines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     canaries: frozenset[str] = frozenset()
+    lists: Callable[[], frozenset[str]] = frozenset
     protected: Callable[[str], bool] = lambda _name: False
     presets: Mapping[Band, Preset] = field(default_factory=dict)
-
-
-class Fault(NamedTuple):
-    """Something that must not be.
-
-    part: "profiles", "devices" ..., as the fields of Household; key: the id or name in it;
-    field: of that, "" for the whole.
-    """
-
-    part: str
-    key: str
-    field: str
-    what: str
-
-    def __str__(self) -> str:
-        where = ".".join(part for part in self[:3] if part)
-        return f"{where}: {self.what}"
 
 
 def check(household: Household, known: Known) -> list[str]:
@@ -62,7 +51,10 @@ def check(household: Household, known: Known) -> list[str]:
 
 
 def unknown(household: Household, known: Known) -> Iterator[Fault]:
-    """Yield references to categories, services, engines and canaries that are not there."""
+    """Yield references to categories, services, lists, engines and signals that are not there.
+
+    Permissions are left out: they end by themselves, and were looked at when they were given.
+    """
     services = known.services | {each.slug for each in household.services}
     for profile in household.profiles:
         references = (
@@ -75,6 +67,39 @@ def unknown(household: Household, known: Known) -> Iterator[Fault]:
             for missing in sorted(set(wanted) - set(there)):
                 yield Fault("profiles", profile.id, where, no_such(noun, missing, there))
         yield from _unknown_modes(profile, known)
+    yield from _unknown_subjects(household, known)
+
+
+def _unknown_subjects(household: Household, known: Known) -> Iterator[Fault]:
+    places: list[tuple[str, str, str, tuple[Subject, ...]]] = [
+        *(("schedules", each.id, "about", each.about) for each in household.schedules),
+        *(("budgets", each.id, "about", each.about) for each in household.budgets),
+    ]
+    for profile in household.profiles:
+        places.append(("profiles", profile.id, "always", profile.always))
+        places.append(("profiles", profile.id, "homework", profile.homework))
+    for part, key, name, about in places:
+        for what in unknown_topics(about, household, known):
+            yield Fault(part, key, name, what)
+
+
+def unknown_topics(about: Iterable[Subject], household: Household, known: Known) -> Iterator[str]:
+    """Yield what is wrong with subjects that name a category, a service or a list."""
+    for each in about:
+        if isinstance(each, Topic) and each.slug not in (
+            there := _there(each.kind, household, known)
+        ):
+            yield no_such(each.kind, each.slug, there)
+
+
+def _there(kind: TopicKind, household: Household, known: Known) -> frozenset[str]:
+    match kind:
+        case TopicKind.CATEGORY:
+            return known.categories
+        case TopicKind.SERVICE:
+            return known.services | {each.slug for each in household.services}
+        case TopicKind.LIST:
+            return known.lists()
 
 
 def _unknown_modes(profile: Profile, known: Known) -> Iterator[Fault]:
@@ -93,10 +118,11 @@ def faults(household: Household) -> Iterator[Fault]:
     yield from _device_faults(household)
     yield from _rule_faults(household)
     yield from _own_faults(household)
+    yield from time_faults(household)
 
 
 def _household_faults(household: Household) -> Iterator[Fault]:
-    if problem := _wrong(slug, household.id):
+    if problem := wrong(slug, household.id):
         yield Fault("id", "", "", problem)
     if not is_timezone(household.timezone):
         what = f"{household.timezone!r} is no time zone; write one such as Europe/Paris"
@@ -113,6 +139,12 @@ def _household_faults(household: Household) -> Iterator[Fault]:
         "devices": [each.id for each in household.devices],
         "rules": [each.id for each in household.rules],
         "services": [each.slug for each in household.services],
+        "schedules": [each.id for each in household.schedules],
+        "budgets": [each.id for each in household.budgets],
+        "pauses": [each.profile for each in household.pauses],
+        "grants": [each.id for each in household.grants],
+        "bonuses": [each.id for each in household.bonuses],
+        "tickets": [each.id for each in household.tickets],
         "local_names": [each.name for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
         "split_upstreams": [each.name for each in household.split_upstreams],
@@ -121,7 +153,7 @@ def _household_faults(household: Household) -> Iterator[Fault]:
         for key, times in Counter(ids).items():
             if times > 1:
                 yield Fault(part, key, "", "stands twice; rename or remove one")
-            if part in _HAVE_IDS and (problem := _wrong(slug, key)):
+            if part in _HAVE_IDS and (problem := wrong(slug, key)):
                 yield Fault(part, key, "", problem)
 
 
@@ -133,7 +165,7 @@ def _profile_faults(profile: Profile) -> Iterator[Fault]:
     if full is not None and full.end <= full.start:
         yield Fault("profiles", profile.id, "full_log", "ends before it starts")
     for tag in sorted(profile.tags):
-        if problem := _wrong(slug, tag):
+        if problem := wrong(slug, tag):
             yield Fault("profiles", profile.id, "tags", problem)
 
 
@@ -149,7 +181,7 @@ def _device_faults(household: Household) -> Iterator[Fault]:
             ("macs", mac_address, device.macs),
         ):
             for text in texts:
-                if problem := _wrong(parse, text):
+                if problem := wrong(parse, text):
                     yield Fault("devices", device.id, field_name, problem)
                 elif (other := owner.setdefault(text, device)) is not device:
                     what = f"{text} is the address of {other.id} already; a device has its own"
@@ -174,7 +206,7 @@ def _own_faults(household: Household) -> Iterator[Fault]:
             yield Fault("services", service.slug, "names", "is empty; name at least one")
     for local in household.local_names:
         for text in local.addresses:
-            if problem := _wrong(address, text):
+            if problem := wrong(address, text):
                 yield Fault("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
@@ -184,17 +216,8 @@ def _own_faults(household: Household) -> Iterator[Fault]:
         if not split.upstreams:
             yield Fault("split_upstreams", split.name, "", "is empty; name an upstream")
         for text in split.upstreams:
-            if problem := _wrong(upstream_address, text):
+            if problem := wrong(upstream_address, text):
                 yield Fault("split_upstreams", split.name, "upstreams", problem)
-
-
-def _wrong(parse: Callable[[str], object], text: str) -> str:
-    """Return what `parse` says against a text, "" when it takes it."""
-    try:
-        parse(text)
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def is_timezone(name: str) -> bool:
@@ -208,13 +231,3 @@ def is_timezone(name: str) -> bool:
 def is_protected(household: Household, known: Known, name: str) -> bool:
     """Tell whether nothing here may block a name: by copdns's data or the household's own."""
     return known.protected(name) or any(each in household.protected for each in suffixes(name))
-
-
-def no_such(noun: str, wanted: str, there: Iterable[str]) -> str:
-    """Return "there is no profile mai; did you mean mia?", or the list of those there are."""
-    known = sorted(there)
-    if not known:
-        return f"there is no {noun} {wanted!r}; there is none yet"
-    if close := get_close_matches(wanted, known, n=1):
-        return f"there is no {noun} {wanted!r}; did you mean {close[0]}?"
-    return f"there is no {noun} {wanted!r}; there are: {', '.join(known)}"

@@ -5,32 +5,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from copdns.household_shape import moment_text
+from copdns.matchers import Matcher
 from copdns.model import BandChange, FullLog, Household, OwnService, Profile, Rule
+from copdns.time_dump import (
+    budget_text,
+    calendar_text,
+    clock_text,
+    failures_text,
+    schedule_text,
+)
+from copdns.times import Budget, Schedule, Topic
+
+Timed = TypeVar("Timed", Schedule, Budget)
 
 
 def dump(household: Household) -> str:
     """Return the household as the text of a file, with what is not as by default."""
     nested, listed = _devices_apart(household)
     short, long = _rules_apart(household)
+    schedules, all_schedules = _timed_apart(household, household.schedules, schedule_text)
+    budgets, all_budgets = _timed_apart(household, household.budgets, budget_text)
     written: dict[str, Any] = {
         "household": household.name,
         "id": household.id,
         "timezone": household.timezone,
         "guest": household.guest,
         "protected": list(household.protected),
+        "calendar": calendar_text(household.calendar),
+        "day_starts": clock_text(household.day_starts) if household.day_starts else "",
+        "failures": failures_text(household.failures),
         "profiles": {
-            each.id: _profile_text(each, nested.get(each.id, {})) | short.get(each.id, {})
+            each.id: _profile_text(each, nested.get(each.id, {}))
+            | short.get(each.id, {})
+            | _some("schedules", schedules.get(each.id))
+            | _some("budgets", budgets.get(each.id))
             for each in household.profiles
         },
         "devices": listed,
         **short.get("", {}),
         "rules": [_rule_text(each) for each in long],
+        "schedules": all_schedules,
+        "budgets": all_budgets,
         "own_services": {each.slug: _service_text(each) for each in household.services},
         "local_names": {each.name: list(each.addresses) for each in household.local_names},
         "rewrites": {str(each.matcher): each.target for each in household.rewrites},
@@ -46,7 +68,11 @@ def _profile_text(profile: Profile, devices: dict[str, Any]) -> dict[str, Any]:
         value = getattr(profile, each.name)
         if value != each.default or each.name == "privacy":
             written[each.name] = _plain(value)
-    return written | ({"devices": devices} if devices else {})
+    return written | _some("devices", devices)
+
+
+def _some(key: str, value: Any) -> dict[str, Any]:
+    return {key: value} if value else {}
 
 
 def _plain(value: Any) -> Any:
@@ -60,6 +86,8 @@ def _plain(value: Any) -> Any:
             return {"band": str(value.band), "at": moment_text(value.at)}
         case frozenset():
             return sorted(map(str, value))
+        case (Topic() | Matcher(), *_):  # a topic is a tuple as well
+            return [str(each) for each in value]
         case tuple():
             return dict(value)
     return str(value)
@@ -105,6 +133,26 @@ def _rules_apart(household: Household) -> tuple[dict[str, dict[str, list[str]]],
         last = here
         short.setdefault(rule.scope, {}).setdefault(str(rule.action), []).append(str(rule.target))
     return short, []
+
+
+def _timed_apart(
+    household: Household, values: Iterable[Timed], text: Callable[[Timed, str], Any]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return the schedules or budgets that can stand below their profiles, and the rest.
+
+    As with devices, only those that come in the order of the profiles keep it.
+    """
+    nested: dict[str, dict[str, Any]] = {}
+    listed: dict[str, Any] = {}
+    order = {each.id: at for at, each in enumerate(household.profiles)}
+    last = 0
+    for each in values:
+        if listed or order.get(each.scope, -1) < last:
+            listed[each.id] = text(each, "")
+        else:
+            last = order[each.scope]
+            nested.setdefault(each.scope, {})[each.id] = text(each, each.scope)
+    return nested, listed
 
 
 def _rule_text(rule: Rule) -> dict[str, Any]:

@@ -1,22 +1,24 @@
 """The household as a YAML file that a parent can read and write: `parse`, and back with `dump`.
 
-What is dumped parses to the same household, field by field; only `revision` is left out, since
-it counts the changes of one database.  docs/household.md shows every key.
+What is dumped parses to the same household, field by field.  Left out are `revision`, since it
+counts the changes of one database, and what ends by itself: pauses, grants, bonuses and tickets
+(`household.replaced` keeps them).  docs/household.md shows every key.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from copdns import yaml_text
 from copdns.addresses import domain
 from copdns.errors import ConfigError, CopdnsError, HouseholdError
-from copdns.household_check import Fault, Known, faults, no_such, unknown
+from copdns.faults import Fault, no_such
+from copdns.household_check import Known, faults, unknown
 from copdns.household_dump import dump as dump
 from copdns.household_shape import (
     DeviceShape,
@@ -41,11 +43,15 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.presets import Preset, apply
+from copdns.presets import Preset, Times, apply
 from copdns.privacy import default_mode
+from copdns.time_shape import budget, schedule
+from copdns.times import Budget, Schedule
 from copdns.yaml_text import Document, dotted
 
-_LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries"})
+Timed = TypeVar("Timed", Schedule, Budget)
+
+_LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries", "always", "homework"})
 _MAPPINGS = frozenset({"safe_search"})
 
 
@@ -130,6 +136,11 @@ class _Reading:
                 SplitUpstream(self._domain("split_upstreams", key), upstreams)
                 for key, upstreams in shape.split_upstreams.items()
             ),
+            calendar=shape.calendar.calendar(),
+            day_starts=shape.day_starts,
+            schedules=tuple(self._schedules()),
+            budgets=tuple(self._budgets()),
+            failures=shape.failures.failures(),
         )
 
     def _profile(self, profile_id: str, shape: ProfileShape) -> Profile:
@@ -212,6 +223,44 @@ class _Reading:
                 created=shape.created,
             )
             yield rule, ("rules", number)
+
+    def _schedules(self) -> Iterator[Schedule]:
+        """Yield those below the profiles, then those by themselves, then those of presets."""
+        for key, scope, written in self._timed("schedules"):
+            yield schedule(key, scope, written)
+        for profile_id, times in self._preset_times():
+            yield from self._not_written("schedules", profile_id, times.schedules)
+
+    def _budgets(self) -> Iterator[Budget]:
+        for key, scope, written in self._timed("budgets"):
+            yield budget(key, scope, written)
+        for profile_id, times in self._preset_times():
+            yield from self._not_written("budgets", profile_id, times.budgets)
+
+    def _timed(self, part: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield (id, scope, what is written): profile by profile, then what stands by itself."""
+        everyone, *profiles = self._scopes()
+        for scope, path, shape in (*profiles, everyone):
+            for key, written in getattr(shape, part).items():
+                self.places[part, key] = (*path, part, key)
+                yield key, scope, written
+
+    def _preset_times(self) -> Iterator[tuple[str, Times]]:
+        for profile_id, profile in self.shape.profiles.items():
+            preset = self.known.presets.get(profile.preset) if profile.preset else None
+            if preset is not None and profile.preset_times:
+                yield profile_id, preset.times(profile_id)
+
+    def _not_written(
+        self, part: str, profile_id: str, suggested: Iterable[Timed]
+    ) -> Iterator[Timed]:
+        """Yield what the file does not say itself, under the same name."""
+        below: Iterable[str] = getattr(self.shape.profiles[profile_id], part)
+        written = {*getattr(self.shape, part), *below, *(f"{profile_id}-{key}" for key in below)}
+        for each in suggested:
+            if each.id not in written:
+                self.places[part, each.id] = ("profiles", profile_id, "preset_times")
+                yield each
 
     def _services(self) -> Iterator[OwnService]:
         for key, shape in self.shape.own_services.items():

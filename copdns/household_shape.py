@@ -8,13 +8,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
 from copdns.matchers import Matcher, matcher, target
 from copdns.model import Band, Contact
 from copdns.presets import ProfileValues, Slug
-from copdns.yaml_text import ByText
+from copdns.time_shape import (
+    BudgetShape,
+    CalendarShape,
+    ClockTime,
+    FailuresShape,
+    ListedBudgetShape,
+    ListedSchedule,
+    NestedSchedule,
+    SubjectText,
+)
+from copdns.yaml_text import ByText, Written
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,21 +56,17 @@ Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
 Upstream = Annotated[str, ByText(lambda text: str(upstream_address(text)))]
 
 
-class Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FullLogShape(Shape):
+class FullLogShape(Written):
     start: Moment
     end: Moment
 
 
-class BandChangeShape(Shape):
+class BandChangeShape(Written):
     band: Band
     at: Moment
 
 
-class DeviceShape(Shape):
+class DeviceShape(Written):
     """A device below its profile; where it has no name of its own, a list of addresses will do."""
 
     name: str | None = None
@@ -95,32 +101,44 @@ class ProfileFields(ProfileValues):
     name: str | None = None
     band: Band | None = None
     tags: tuple[Slug, ...] | None = None
+    always: tuple[SubjectText, ...] | None = None
+    homework: tuple[SubjectText, ...] | None = None
 
     def for_profile(self) -> dict[str, Any]:
         own: dict[str, Any] = {"name": self.name, "band": self.band}
         if self.tags is not None:
             own["tags"] = frozenset(self.tags)
+        for key in ("always", "homework"):
+            subjects = getattr(self, key)
+            own[key] = None if subjects is None else tuple(dict.fromkeys(subjects))
         return super().for_profile() | {key: each for key, each in own.items() if each is not None}
 
 
 class ProfileShape(ProfileFields):
-    """preset: a band whose preset fills what is not written here."""
+    """preset: a band whose preset fills what is not written here.  preset_times: its schedules
+    and budgets are taken over too.
+    """
 
     preset: Band | None = None
+    preset_times: bool = False
     full_log: FullLogShape | None = None
     band_change: BandChangeShape | None = None
     devices: dict[Slug, NestedDevice] = Field(default_factory=dict)
     allow: tuple[Target, ...] = ()
     block: tuple[Target, ...] = ()
+    schedules: dict[Slug, NestedSchedule] = Field(default_factory=dict)
+    budgets: dict[Slug, BudgetShape] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_a_band(self) -> Self:
         if self.band is None and self.preset is None:
             raise ValueError("its age is missing; add `preset: 7-9`, or `band: 7-9` for no preset")
+        if self.preset_times and self.preset is None:
+            raise ValueError("preset_times takes the times of a preset; add `preset: 7-9`")
         return self
 
 
-class RuleShape(Shape):
+class RuleShape(Written):
     """A rule in full.  scope: written `for`."""
 
     id: Slug | None = None
@@ -141,13 +159,13 @@ class RuleShape(Shape):
         return self
 
 
-class ServiceShape(Shape):
+class ServiceShape(Written):
     title: str | None = None
     names: tuple[Name, ...] = Field(min_length=1)
     contact: Contact = Contact.NONE
 
 
-class HouseholdShape(Shape):
+class HouseholdShape(Written):
     """household: its name for people."""
 
     household: str = "Home"
@@ -155,11 +173,16 @@ class HouseholdShape(Shape):
     timezone: str = "UTC"
     guest: str = ""
     protected: tuple[Domain, ...] = ()
+    calendar: CalendarShape = CalendarShape()
+    day_starts: ClockTime = 0
+    failures: FailuresShape = FailuresShape()
     profiles: dict[Slug, ProfileShape] = Field(default_factory=dict)
     devices: dict[Slug, ListedDeviceShape] = Field(default_factory=dict)
     allow: tuple[Target, ...] = ()
     block: tuple[Target, ...] = ()
     rules: tuple[RuleShape, ...] = ()
+    schedules: dict[Slug, ListedSchedule] = Field(default_factory=dict)
+    budgets: dict[Slug, ListedBudgetShape] = Field(default_factory=dict)
     own_services: dict[Slug, ServiceShape] = Field(default_factory=dict)
     local_names: dict[str, tuple[LocalAddress, ...]] = Field(default_factory=dict)
     rewrites: dict[str, Domain] = Field(default_factory=dict)

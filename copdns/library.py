@@ -10,7 +10,7 @@ from stat import S_ISREG
 from copdns.config import ListFile
 from copdns.errors import ListError
 from copdns.household_check import Known
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Library, files
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.source import ListSource
@@ -18,6 +18,8 @@ from copdns.model import Band
 from copdns.presets import Preset, preset
 from copdns.resources import folder
 
+# The kinds of lists that a schedule, a budget or a permission can be about.
+NAMED = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
 MAX_LIST = 256 << 20  # octets of a list file: more is a mistake, or an attack on memory
 
 
@@ -69,6 +71,12 @@ def bundled_presets() -> dict[Band, Preset]:
     return presets
 
 
+@cache
+def _catalogued() -> frozenset[str]:
+    """Return the slugs of the lists that are here or could be fetched."""
+    return frozenset(each.slug for each in files(bundled_text).catalogue.sources)
+
+
 def known(found: Library) -> Known:
     """Return what a household may refer to."""
     infos = found.index.infos
@@ -78,6 +86,7 @@ def known(found: Library) -> Known:
         services=frozenset(found.services),
         engines={each.id: frozenset(each.modes) for each in found.engines.values()},
         canaries=frozenset(found.canaries),
+        lists=lambda: _catalogued() | {each.slug for each in infos if each.kind in NAMED},
         protected=lambda name: any(e.list in protected for e in found.index.find(name)),
         presets=bundled_presets(),
     )

@@ -2,32 +2,33 @@
 
 A preset is a YAML file of lines; a line sets something and says why, in words for the child it
 is about.  Applied, it leaves no trace but the values: a household changes them as it likes.
-Pure; `config/presets/` holds the six files.
+Schedules and budgets are suggestions, which `apply` leaves out: when a child sleeps is for its
+family to say.  Pure; `config/presets/` holds the six files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from copdns import yaml_text
 from copdns.addresses import slug
 from copdns.matchers import Matcher, matcher
 from copdns.mistakes import Path
 from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode, Profile
-from copdns.yaml_text import ByText
+from copdns.time_shape import BudgetShape, NestedSchedule, budget, schedule
+from copdns.times import Budget, Schedule
+from copdns.yaml_text import ByText, Written
 
 Slug = Annotated[str, ByText(slug)]
 Name = Annotated[Matcher, ByText(matcher)]
 
 
-class ProfileValues(BaseModel):
+class ProfileValues(Written):
     """What can be set of a profile, as it is written; None is what nobody wrote."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     security: bool | None = None
     categories: tuple[Slug, ...] | None = None
@@ -69,25 +70,33 @@ def _for_profile(value: Any) -> Any:
     return frozenset(value) if isinstance(value, tuple) else value
 
 
+class Times(NamedTuple):
+    """Schedules and budgets that a preset suggests for one profile."""
+
+    schedules: tuple[Schedule, ...]
+    budgets: tuple[Budget, ...]
+
+
 class LineValues(ProfileValues):
-    """What a line of a preset can set.  allow: names that become rules of the profile."""
+    """What a line of a preset can set.  allow: names that become rules of the profile.
+
+    schedules, budgets: by name, and only for those who ask for them.
+    """
 
     allow: tuple[Name, ...] = ()
+    schedules: dict[Slug, NestedSchedule] | None = None
+    budgets: dict[Slug, BudgetShape] | None = None
 
 
-class Line(BaseModel):
+class Line(Written):
     """Something that is set, and why, in words for the child."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     set: LineValues
     why: str = Field(min_length=1, max_length=300)
 
 
-class Preset(BaseModel):
+class Preset(Written):
     """A start for one age band.  summary: for the grown-up who chooses."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     band: Band
     summary: str = Field(min_length=1)
@@ -106,6 +115,21 @@ class Preset(BaseModel):
         """The names that become rules, each with its reason."""
         return tuple((name, line.why) for line in self.lines for name in line.set.allow)
 
+    def times(self, profile_id: str) -> Times:
+        """Return what is suggested for a profile, "mia-bedtime" and such, each with its reason."""
+        return Times(
+            tuple(
+                schedule(f"{profile_id}-{key}", profile_id, written, line.why)
+                for line in self.lines
+                for key, written in (line.set.schedules or {}).items()
+            ),
+            tuple(
+                budget(f"{profile_id}-{key}", profile_id, written, line.why)
+                for line in self.lines
+                for key, written in (line.set.budgets or {}).items()
+            ),
+        )
+
 
 def preset(text: str, file: str) -> Preset:
     """Return the preset in a text; raise ConfigError."""
@@ -121,7 +145,8 @@ def _contradictions(preset: Preset) -> Iterator[tuple[Path, str]]:
     """Yield the lines that set again what an earlier one set; lists and safe search add up."""
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(preset.lines):
-        for name, value in line.set.written():
+        times = (("schedules", line.set.schedules or {}), ("budgets", line.set.budgets or {}))
+        for name, value in (*line.set.written(), *times):
             if isinstance(value, tuple):
                 continue
             for key in value if isinstance(value, dict) else ("",):

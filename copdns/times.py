@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from copdns.matchers import Matcher
+from copdns.addresses import slug
+from copdns.matchers import Matcher, matcher
 from copdns.words import Word
 
 DAY_MINUTES = 1440
@@ -36,6 +37,22 @@ class Topic(NamedTuple):
 
 # What a schedule, a budget or a permission is about.
 Subject = Topic | Matcher
+
+
+def subject(text: str) -> Subject:
+    """Read `category:games`, `service:youtube`, `list:some-list`, or a name as in a rule.
+
+    Raises ValueError, or NameTextError for what was meant as a name.
+    """
+    kind, colon, rest = text.strip().partition(":")
+    if not colon:
+        return matcher(text)
+    if kind not in set(TopicKind):
+        raise ValueError(
+            f"{text!r} is about nothing that is known; write category:games, service:youtube, "
+            "list:some-list, or a name such as games.example"
+        )
+    return Topic(TopicKind(kind), slug(rest.strip()))
 
 
 class DayType(Word):
@@ -89,7 +106,7 @@ class Schedule:
     id: unique in its household.  scope: as of a rule: a profile's id, "#tag", "" for everyone.
     about: what is closed; empty: every name.
     opens: the slots are when it is open, and all other time is closed.
-    grace: minutes for which names that were in use when a slot began still resolve.
+    grace: 0 to 60 minutes for which names that were in use when a slot began still resolve.
     note: the reason in the writer's words, shown to the child.
     """
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import yaml
-from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 from yaml.events import (
     AliasEvent,
@@ -261,6 +261,12 @@ def _typed(text: str) -> object:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
+
+
+class Written(BaseModel):
+    """What a person wrote below a key; a key that is not known is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ByText:

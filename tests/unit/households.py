@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +32,24 @@ from copdns.model import (
     SplitUpstream,
 )
 from copdns.presets import Preset, preset
+from copdns.times import (
+    DAY_WORDS,
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Failures,
+    Grant,
+    OnFailure,
+    Origin,
+    Pause,
+    Schedule,
+    Slot,
+    Ticket,
+    Topic,
+    TopicKind,
+)
 
 Value = TypeVar("Value")
 
@@ -38,6 +58,7 @@ KNOWN = Known(
     services=frozenset({"videos", "chats"}),
     engines={"finder": frozenset({"strict"}), "films": frozenset({"strict", "moderate"})},
     canaries=frozenset({"firefox_doh", "private_relay"}),
+    lists=lambda: frozenset({"some-list", "another-list"}),
     protected=lambda name: f".{name}".endswith(".help.example"),
 )
 
@@ -82,8 +103,14 @@ def shipped_known() -> Known:
         services=frozenset(data("services.yaml")["services"]),
         engines={name: frozenset(engine["modes"]) for name, engine in engines.items()},
         canaries=frozenset(data("bypass.yaml")["canaries"]),
+        lists=_catalogued,
         presets={band: shipped(band) for band in Band},
     )
+
+
+def _catalogued() -> frozenset[str]:
+    sources: Any = data("catalogue.yaml")["sources"]
+    return frozenset(each["slug"] for each in sources)
 
 
 ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
@@ -96,6 +123,35 @@ matchers = st.builds(Matcher, names, st.sampled_from(Match))
 networks = st.ip_addresses().map(lambda each: f"{each}/{each.max_prefixlen}")
 addresses = st.ip_addresses().map(str).filter(lambda text: "%" not in text)
 upstreams = st.sampled_from(["192.0.2.53:53", "[2001:db8::53]:5353", "127.0.0.1:5300"])
+topics = st.sampled_from(
+    [
+        *(Topic(TopicKind.CATEGORY, each) for each in sorted(KNOWN.categories)),
+        *(Topic(TopicKind.SERVICE, each) for each in sorted(KNOWN.services)),
+        *(Topic(TopicKind.LIST, each) for each in sorted(KNOWN.lists())),
+    ]
+)
+subjects = topics | matchers
+abouts = st.lists(subjects, max_size=2, unique_by=str).map(tuple)
+day_words = st.sampled_from(DAY_WORDS)
+slots = st.builds(
+    Slot,
+    st.frozensets(day_words, min_size=1, max_size=4),
+    st.integers(0, 1439),
+    st.integers(1, 1440),
+)
+calendars = st.builds(
+    lambda weekend, days: Calendar(weekend, tuple(sorted(days.items()))),
+    st.frozensets(st.integers(0, 6)),
+    st.dictionaries(
+        st.dates() | st.dates(date(2026, 12, 20), date(2026, 12, 31)),
+        st.sampled_from(DayType),
+        max_size=8,
+    ),
+)
+failures = st.builds(Failures, *[st.sampled_from(OnFailure)] * 3)
+spans = st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)).map(
+    lambda each: (each[0], each[0] + each[1])
+)
 
 
 def some(of: frozenset[str] | type[Contact]) -> st.SearchStrategy[frozenset[str]]:
@@ -121,6 +177,7 @@ def households(draw: st.DrawFn) -> Household:
     slugs = KNOWN.services | {each.slug for each in services}
     people = draw(few(profiles(slugs), "id", size=3))
     their_ids = [each.id for each in people]
+    scopes = st.sampled_from(["", "#kids", *their_ids])
     return Household(
         id=draw(ids),
         name=draw(words),
@@ -136,6 +193,11 @@ def households(draw: st.DrawFn) -> Household:
         ),
         rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
         split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.name))),
+        calendar=draw(calendars),
+        day_starts=draw(st.sampled_from([0, 240, 719])),
+        schedules=draw(few(schedules(scopes), "id", size=3)),
+        budgets=draw(few(budgets(scopes), "id", size=3)),
+        failures=draw(failures),
     )
 
 
@@ -174,6 +236,101 @@ def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
         full_log=st.none() | full_logs,
         band_change=st.none() | st.builds(BandChange, st.sampled_from(Band), moments),
         max_ttl=st.none() | st.integers(1, 86_400),
+        always=abouts,
+        homework=abouts,
+    )
+
+
+def schedules(scopes: st.SearchStrategy[str]) -> st.SearchStrategy[Schedule]:
+    """Some have no more to say than their times, as hand-written ones do."""
+    times = st.lists(slots, min_size=1, max_size=2).map(tuple)
+    return st.builds(Schedule, ids, scopes, times) | st.builds(
+        Schedule, ids, scopes, times, abouts, st.booleans(), st.integers(0, 60), words
+    )
+
+
+def budgets(scopes: st.SearchStrategy[str]) -> st.SearchStrategy[Budget]:
+    pairs = st.tuples(day_words, st.integers(0, 1440))
+    return st.builds(
+        Budget,
+        ids,
+        scopes,
+        st.lists(pairs, min_size=1, max_size=3, unique_by=lambda pair: pair[0]).map(tuple),
+        abouts,
+        st.booleans(),
+        st.integers(0, 60),
+        words,
+    )
+
+
+@st.composite
+def running(draw: st.DrawFn, household: Household) -> Household:
+    """Draw what ends by itself for a household: no file of it holds that."""
+    people = st.sampled_from([each.id for each in household.profiles] or [""])
+    their_budgets = st.sampled_from([each.id for each in household.budgets] or [""])
+    most = 2 if household.profiles else 0
+    return replace(
+        household,
+        pauses=draw(few(pauses(people), "profile", most)),
+        grants=draw(few(grants(people), "id", most)),
+        bonuses=draw(few(bonuses(people, their_budgets), "id", most if household.budgets else 0)),
+        tickets=draw(few(tickets(people), "id", most)),
+    )
+
+
+@st.composite
+def pauses(draw: st.DrawFn, people: st.SearchStrategy[str]) -> Pause:
+    start, end = draw(spans)
+    ends = draw(st.booleans())
+    return Pause(draw(people), start, end if ends else None, draw(st.booleans()), draw(words))
+
+
+@st.composite
+def grants(draw: st.DrawFn, people: st.SearchStrategy[str]) -> Grant:
+    start, end = draw(spans)
+    content, time = draw(st.sampled_from([(True, False), (False, True), (True, True)]))
+    return Grant(
+        draw(st.none() | subjects),
+        start,
+        end + draw(st.sampled_from([0, 0.5])),
+        draw(moments),
+        content,
+        time,
+        draw(ids),
+        draw(people),
+        draw(st.sampled_from(Origin)),
+        draw(words),
+        draw(words),
+    )
+
+
+def bonuses(
+    people: st.SearchStrategy[str], of_budgets: st.SearchStrategy[str]
+) -> st.SearchStrategy[Bonus]:
+    day_minutes = st.integers(1, 1440)
+    return st.builds(
+        *(Bonus, ids, people, of_budgets, st.dates(), day_minutes),
+        *(st.sampled_from(Extra), words, moments),
+    )
+
+
+@st.composite
+def tickets(draw: st.DrawFn, people: st.SearchStrategy[str]) -> Ticket:
+    made, expires = draw(spans)
+    used = draw(st.booleans())
+    ticket_id = draw(ids)
+    return Ticket(
+        ticket_id,
+        f"digest of {ticket_id}",
+        draw(st.integers(1, 1440)),
+        made,
+        expires,
+        draw(st.just("") | people),
+        draw(st.none() | subjects),
+        draw(words),
+        draw(words),
+        made if used else None,
+        draw(people) if used else "",
     )
 
 

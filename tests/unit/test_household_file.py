@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from copdns.household_shape import (
     RuleShape,
     ServiceShape,
 )
-from copdns.matchers import Matcher
+from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -35,6 +36,26 @@ from copdns.model import (
     RuleAction,
 )
 from copdns.presets import preset
+from copdns.time_shape import (
+    CalendarShape,
+    FailuresShape,
+    ListedBudgetShape,
+    ListedScheduleShape,
+)
+from copdns.times import (
+    Budget,
+    Calendar,
+    DayType,
+    Failures,
+    Grant,
+    OnFailure,
+    Pause,
+    Schedule,
+    Slot,
+    Ticket,
+    Topic,
+    TopicKind,
+)
 from tests.unit.households import FAMILY, KNOWN, households, shipped_known
 
 FILE = "family.yaml"
@@ -44,7 +65,9 @@ PRESETS = {
         "band: 7-9\nsummary: for a test\nlines:\n"
         "- {set: {categories: [adult, games], bypass: true}, why: to test}\n"
         "- {set: {allow: [fun.example]}, why: It is made for you.}\n"
-        "- {set: {privacy: blocked, safe_search: {films: strict}}, why: to test}\n",
+        "- {set: {privacy: blocked, safe_search: {films: strict}}, why: to test}\n"
+        "- {set: {schedules: {bedtime: 'school_night 20:00-06:30'}}, why: Sleep well.}\n"
+        "- {set: {budgets: {games: {about: ['category:games'], minutes: 30}}}, why: Play.}\n",
         "preset.yaml",
     )
 }
@@ -210,6 +233,134 @@ def test_a_household_has_services_and_names_of_its_own() -> None:
     assert household.split_upstreams[0].upstreams == ("192.0.2.53:53", "[2001:db8::53]:5353")
 
 
+GAMES = Topic(TopicKind.CATEGORY, "games")
+NIGHT = Slot(frozenset({"school_night"}), 1260, 600)
+
+
+def test_a_schedule_is_its_times_or_says_more() -> None:
+    household = parsed(
+        "profiles:\n  mia:\n    band: 7-9\n    schedules:\n"
+        "      bedtime: school_night 21:00-07:00\n"
+        "      quiet: [13:00-15:00, 'sat 08:00-09:00, sun 08:00-10:00']\n"
+        "      play: {open: mon-fri 16:00-18:00, about: ['category:games', =a.example], grace: 5}\n"
+        "schedules:\n"
+        "  night: {closed: [23:00-24:00], for: '#kids', note: Sleep well}\n"
+        "  lunch: 12:00-12:30\n"
+    )
+    assert household.schedules == (
+        Schedule("bedtime", "mia", (NIGHT,)),
+        Schedule(
+            "quiet",
+            "mia",
+            (
+                Slot(frozenset({"daily"}), 780, 120),
+                Slot(frozenset({"sat"}), 480, 60),
+                Slot(frozenset({"sun"}), 480, 120),
+            ),
+        ),
+        Schedule(
+            "play",
+            "mia",
+            (Slot(frozenset({"mon", "tue", "wed", "thu", "fri"}), 960, 120),),
+            (GAMES, Matcher("a.example", Match.EXACT)),
+            opens=True,
+            grace=5,
+        ),
+        Schedule("night", "#kids", (Slot(frozenset({"daily"}), 1380, 60),), note="Sleep well"),
+        Schedule("lunch", "", (Slot(frozenset({"daily"}), 720, 30),)),
+    )
+
+
+def test_a_budget_is_of_every_day_or_by_words_for_days() -> None:
+    household = parsed(
+        "profiles: {mia: {band: 7-9, budgets: {games: {about: [category:games], minutes: 60}}}}\n"
+        "budgets: {all: {minutes: {school: 90, weekend: 0}, carry_over: true, for: mia}}\n"
+    )
+    assert household.budgets == (
+        Budget("games", "mia", (("daily", 60),), (GAMES,)),
+        Budget("all", "mia", (("school", 90), ("weekend", 0)), carry_over=True),
+    )
+
+
+def test_a_calendar_has_dates_and_ranges_of_which_the_shorter_counts() -> None:
+    household = parsed(
+        "calendar:\n  weekend: [fri, sat]\n  days:\n"
+        "    2026-12-23: school\n"
+        "    2026-12-22..2026-12-25: holiday\n"
+        "    2026-12-25..2026-12-26: weekend\n"
+    )
+    kinds = [DayType.HOLIDAY, DayType.SCHOOL, DayType.HOLIDAY, DayType.WEEKEND, DayType.WEEKEND]
+    days = [date(2026, 12, 22) + timedelta(days=n) for n in range(5)]
+    assert household.calendar == Calendar(frozenset({4, 5}), tuple(zip(days, kinds, strict=True)))
+
+
+def test_days_of_a_calendar_are_written_as_ranges() -> None:
+    text = dump(parsed("calendar: {days: {2026-12-24: holiday, 2026-12-25..2027-01-06: holiday}}"))
+    assert text == (
+        "household: Home\nid: home\ntimezone: UTC\n"
+        "calendar:\n  days:\n    2026-12-24..2027-01-06: holiday\n"
+    )
+
+
+def test_a_day_may_start_later_and_failures_are_settled() -> None:
+    household = parsed('day_starts: "04:00"\nfailures: {clock: essential, devices: open}')
+    assert household.day_starts == 240
+    assert household.failures == Failures(OnFailure.ESSENTIAL, devices=OnFailure.OPEN)
+    assert "day_starts: 04:00" in dump(household).replace("'", "")
+
+
+def test_times_of_a_preset_are_taken_over_only_when_asked_for() -> None:
+    (unasked, asked) = (
+        parsed(f"profiles: {{mia: {{preset: 7-9{extra}}}}}")
+        for extra in ("", ", preset_times: true")
+    )
+    assert (unasked.schedules, unasked.budgets) == ((), ())
+    assert asked.schedules == (
+        Schedule(
+            "mia-bedtime",
+            "mia",
+            (Slot(frozenset({"school_night"}), 1200, 630),),
+            note="Sleep well.",
+        ),
+    )
+    assert asked.budgets == (Budget("mia-games", "mia", (("daily", 30),), (GAMES,), note="Play."),)
+    assert parse(dump(asked), FILE, WITH_PRESETS) == asked
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "profiles: {mia: {preset: 7-9, preset_times: true, schedules: {bedtime: 22:00-06:00}}}",
+        "profiles: {mia: {preset: 7-9, preset_times: true, schedules: {mia-bedtime: 22:00-06:00}}}",
+        "profiles: {mia: {preset: 7-9, preset_times: true}}\nschedules: {mia-bedtime: 22:00-06:00}",
+    ],
+)
+def test_a_time_of_the_file_goes_before_that_of_the_preset(own: str) -> None:
+    household = parsed(own)
+    assert [each.slots[0].start for each in household.schedules] == [1320]
+    assert [each.id for each in household.budgets] == ["mia-games"]
+
+
+def test_what_ends_by_itself_is_in_no_file() -> None:
+    running = replace(
+        FAMILY,
+        pauses=(Pause("mia", 0),),
+        grants=(Grant(None, 0, 1, 0, id="g1", profile="mia"),),
+        tickets=(Ticket("t1", "5ecret", 5, 0, 9),),
+    )
+    assert dump(running) == dump(FAMILY)
+
+
+def test_the_family_on_the_page_can_be_read() -> None:
+    page = (ROOT / "docs/household.md").read_text()
+    families = [each.partition("```")[0] for each in page.split("```yaml\n")[1:]]
+    known = shipped_known()
+    for family in families:
+        household = parse(family, "household.md", known)
+        assert parse(dump(household), FILE, known) == household
+    assert len(families) == 2
+
+
 MIA = "profiles:\n  mia:\n    band: 7-9\n"
 
 
@@ -252,6 +403,71 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: leads to itself"),
         ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; name an"),
         ("own_services: {club: {names: []}}", "1:23: own_services.club.names: is empty"),
+        (
+            MIA + "    schedules:\n      bedtime: school_night 2100-07:00\n",
+            '5:7: profiles.mia.schedules.bedtime: "2100" is no time of day',
+        ),
+        (
+            MIA + "    schedules: {bedtime: {closed: [daily 21:00-22:00, school 8]}}\n",
+            '4:55: profiles.mia.schedules.bedtime.closed.2: "8" ',
+        ),
+        (MIA + "    schedules: {a: {note: x}}\n", "a schedule has either `closed` or `open`"),
+        (MIA + "    schedules: {a: []}\n", "4:17: profiles.mia.schedules.a: is empty"),
+        (MIA + "    schedules: {a: 5}\n", "4:17: profiles.mia.schedules.a: 5 stands where text"),
+        (MIA + "    schedules: {a: {closed: 21:00-22:00, for: mia}}\n", "is no key that is known"),
+        (
+            MIA + "    schedules: {a: {closed: 21:00-22:00, about: [categorie:games]}}\n",
+            "4:50: profiles.mia.schedules.a.about.1: 'categorie:games' is about nothing that",
+        ),
+        (
+            MIA + "    schedules: {a: {closed: 21:00-22:00, about: [service:vidoes]}}\n",
+            "4:42: profiles.mia.schedules.a.about: there is no service 'vidoes'; did you mean vid",
+        ),
+        (
+            MIA + "    schedules: {a: {closed: 21:00-22:00, grace: 61}}\n",
+            "4:42: profiles.mia.schedules.a.grace: 61 minutes are not from 0 to 60",
+        ),
+        (
+            MIA + "schedules: {a: {closed: 21:00-22:00, for: mai}}\n",
+            "4:38: schedules.a.for: there is no profile 'mai'; did you mean mia?",
+        ),
+        (
+            MIA + "    schedules: {a: 21:00-22:00}\nschedules: {a: 22:00-23:00}\n",
+            "5:13: schedules.a: stands twice; rename or remove one",
+        ),
+        (
+            MIA + "    budgets: {a: {minutes: 1441}}\n",
+            "4:19: profiles.mia.budgets.a.minutes: is 1441; write at most 1440",
+        ),
+        (
+            MIA + "    budgets: {a: {minutes: {scool: 60}}}\n",
+            "4:29: profiles.mia.budgets.a.minutes.scool: there is no day 'scool'; did you mean sch",
+        ),
+        (MIA + "    budgets: {a: {minutes: {}}}\n", "budgets.a.minutes: is empty"),
+        (MIA + "    budgets: {a: {minutes: [1]}}\n", "minutes: is a list; write a whole number"),
+        (MIA + "    budgets: {a: {}}\n", "4:15: profiles.mia.budgets.a.minutes: is missing"),
+        (
+            MIA + "budgets: {a: {minutes: 1, about: [list:some-lst]}}\n",
+            "4:27: budgets.a.about: there is no list 'some-lst'; did you mean some-list?",
+        ),
+        (
+            MIA + "    always: [category:gmaes]\n",
+            "4:5: profiles.mia.always: there is no category 'gmaes'; did you mean games?",
+        ),
+        (MIA + "    homework: ['']\n", "4:16: profiles.mia.homework.1: a rule needs a name"),
+        (MIA + "    preset_times: true\n", "preset_times takes the times of a preset; add `pre"),
+        ("calendar: {weekend: [son]}", "1:22: calendar.weekend.1: there is no day of the week"),
+        ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is no date"),
+        ("calendar: {days: {20261224: school}}", "'20261224' is no date; write it as 2026-12-24"),
+        ("calendar: {days: {2026-12-24: feast}}", "1:19: calendar.days.2026-12-24: is"),
+        ("calendar: {days: {2026-12-24..2026-12-23: school}}", "the second day is after the first"),
+        ("calendar: {days: {2026-01-01..2027-01-02: school}}", "within a year"),
+        ('day_starts: "4:60"', "1:1: day_starts: '4:60' is no time of day; write it as 04:00"),
+        (
+            'day_starts: "12:00"',
+            "1:1: day_starts: a day begins in the morning; write 00:00",
+        ),
+        ("failures: {clock: closed}", 'failures.clock: is "closed"; write one of: '),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, told: str) -> None:
@@ -285,6 +501,7 @@ def test_a_command_sets_fields_as_a_file_would() -> None:
             "tags": "[children]",
             "services": "",
             "safe_search": "films: moderate",
+            "always": "school.example, category:games",
             "bypass": "true",
             "privacy": "off",
             "max_ttl": "30",
@@ -294,6 +511,7 @@ def test_a_command_sets_fields_as_a_file_would() -> None:
     assert (mia.name, mia.band, mia.max_ttl, mia.bypass) == ("22", Band.TO_12, 30, True)
     assert (sorted(mia.categories), mia.services) == (["adult", "games"], frozenset())
     assert mia.safe_search == (("films", "moderate"),)
+    assert mia.always == (Matcher("school.example"), GAMES)
     assert (mia.privacy, mia.tags) == (PrivacyMode.OFF, frozenset({"children"}))
 
 
@@ -344,6 +562,10 @@ def test_every_key_of_the_file_stands_on_its_page() -> None:
         ServiceShape,
         FullLogShape,
         BandChangeShape,
+        CalendarShape,
+        FailuresShape,
+        ListedScheduleShape,
+        ListedBudgetShape,
     )
     keys = {field.alias or key for each in shapes for key, field in each.model_fields.items()}
     assert sorted(key for key in keys if f"`{key}`" not in page) == []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from copdns.errors import ConfigError
+from copdns.household_check import check
 from copdns.matchers import Matcher
-from copdns.model import Band, Contact, Default, PrivacyMode, Profile
+from copdns.model import Band, Contact, Default, Household, PrivacyMode, Profile
 from copdns.presets import apply, preset
 from copdns.privacy import default_mode
-from tests.unit.households import data, shipped
+from copdns.times import Slot
+from tests.unit.households import data, shipped, shipped_known
 
 MIA = Profile("mia", "Mia", Band.ADULT)
 CHILDREN = [band for band in Band if band.is_child]
@@ -70,6 +73,15 @@ def test_a_preset_starts_anew_but_leaves_what_the_household_chose_besides() -> N
         (SMALL.replace("games]", "games], default: allow"), "lines.2.set.default: is set by an"),
         (SMALL.replace("finder:", "films:"), "lines.3.set.safe_search: is set by an earlier"),
         (SMALL.replace("default: allow", "privacy: full"), "full is no lasting mode"),
+        (
+            SMALL.replace("games]", "games], schedules: {night: sat 2300-08:00}"),
+            'lines.2.set.schedules.night: "2300" is no time of day',
+        ),
+        (
+            SMALL + "  - {set: {budgets: {x: {minutes: 1}}}, why: A.}\n"
+            "  - {set: {budgets: {x: {minutes: 2}}}, why: B.}\n",
+            "lines.5.set.budgets: is set by an earlier line",
+        ),
     ],
 )
 def test_a_mistake_in_a_preset_is_told_with_its_place(text: str, told: str) -> None:
@@ -155,3 +167,50 @@ def test_adults_have_security_lists_and_nothing_else() -> None:
     assert applied(Band.ADULT) == Profile(
         "mia", "Mia", Band.ADULT, canaries=frozenset({"firefox_doh"}), privacy=PrivacyMode.COUNTS
     )
+
+
+# Times, which are suggestions
+
+
+def bedtime(band: Band) -> Slot | None:
+    """Return when the preset of a band suggests to sleep."""
+    slots = [slot for each in shipped(band).times("mia").schedules for slot in each.slots]
+    assert len(slots) < 2
+    return slots[0] if slots else None
+
+
+def games(band: Band, day: str) -> int:
+    """Return the minutes of games that the preset of a band suggests; a whole day for no budget."""
+    budgets = shipped(band).times("mia").budgets
+    return min((dict(each.minutes).get(day, 1440) for each in budgets), default=1440)
+
+
+@pytest.mark.parametrize("band", Band)
+def test_times_are_suggested_below_16_each_with_its_reason(band: Band) -> None:
+    times = shipped(band).times("mia")
+    assert bool(times.schedules) is (band.age < 16)
+    for each in (*times.schedules, *times.budgets):
+        assert each.id.startswith("mia-")
+        assert each.scope == "mia"
+        assert each.note in {line.why for line in shipped(band).lines}
+    assert shipped(band).why("schedules", "bedtime") == (
+        times.schedules[0].note if times.schedules else ""
+    )
+
+
+@pytest.mark.parametrize("band", Band)
+def test_suggested_times_are_sound_and_about_what_there_is(band: Band) -> None:
+    times = shipped(band).times("mia")
+    home = Household("home", "Home", profiles=(MIA,))
+    home = replace(home, schedules=times.schedules, budgets=times.budgets)
+    assert check(home, shipped_known()) == []
+
+
+@pytest.mark.parametrize(("younger", "older"), list(pairwise(Band)))
+def test_suggested_times_become_wider_with_age(younger: Band, older: Band) -> None:
+    before, after = bedtime(younger), bedtime(older)
+    if before is not None and after is not None:
+        assert after.start > before.start
+        assert after.length < before.length
+    if younger.age >= 7:  # the youngest live on an allowlist instead
+        assert all(games(younger, day) <= games(older, day) for day in ("school", "weekend"))

@@ -1,0 +1,145 @@
+"""What must hold of everything that a household says about time, whatever data copdns has.
+
+`household_check.faults` asks here too; there stands as well which topics exist.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from copdns.faults import Fault, no_such
+from copdns.model import Household
+from copdns.times import DAY_MINUTES, DAY_WORDS, Budget, Calendar, Grant, Schedule, Slot, Ticket
+
+LATEST_START = DAY_MINUTES // 2 - 1  # of a day of budgets: noon belongs to its own date
+MOST_DAYS = 3660  # single dates of a calendar: ten years of them
+MOST_GRACE = 60  # minutes
+
+
+def time_faults(household: Household) -> Iterator[Fault]:
+    """Yield what is wrong with calendar, schedules, budgets, pauses and permissions."""
+    yield from _calendar_faults(household.calendar)
+    if not 0 <= household.day_starts <= LATEST_START:
+        what = "a day begins in the morning; write 00:00 to 11:59"
+        yield Fault("day_starts", "", "", what)
+    people = [each.id for each in household.profiles]
+    for schedule in household.schedules:
+        yield from _scope_faults("schedules", schedule, people)
+        yield from _schedule_faults(schedule)
+    for budget in household.budgets:
+        yield from _scope_faults("budgets", budget, people)
+        yield from _budget_faults(budget)
+    yield from _owner_faults(household, people)
+    yield from _ending_faults(household)
+
+
+def _calendar_faults(calendar: Calendar) -> Iterator[Fault]:
+    if not calendar.weekend <= set(range(7)):
+        yield Fault("calendar", "", "weekend", "has a day that no week has")
+    if any(early >= late for (early, _), (late, _) in pairwise(calendar.days)):
+        yield Fault("calendar", "", "days", "are not in order, or one stands twice")
+    if len(calendar.days) > MOST_DAYS:
+        what = f"{len(calendar.days)} dates are too many; keep {MOST_DAYS}, and leave out old ones"
+        yield Fault("calendar", "", "days", what)
+
+
+def _scope_faults(part: str, value: Schedule | Budget, people: Iterable[str]) -> Iterator[Fault]:
+    if value.scope and not value.scope.startswith("#") and value.scope not in people:
+        yield Fault(part, value.id, "scope", no_such("profile", value.scope, people))
+    for about, times in Counter(map(str, value.about)).items():
+        if times > 1:
+            yield Fault(part, value.id, "about", f"{about} stands twice; keep one")
+    if not 0 <= value.grace <= MOST_GRACE:
+        what = f"{value.grace} minutes are not from 0 to {MOST_GRACE}"
+        yield Fault(part, value.id, "grace", what)
+
+
+def _schedule_faults(schedule: Schedule) -> Iterator[Fault]:
+    if not schedule.slots:
+        what = "has no times; write some, such as school_night 21:00-07:00"
+        yield Fault("schedules", schedule.id, "", what)
+    for slot in schedule.slots:
+        for what in _slot_faults(slot):
+            yield Fault("schedules", schedule.id, "", what)
+
+
+def _slot_faults(slot: Slot) -> Iterator[str]:
+    if not slot.days:
+        yield "a time has no days; write daily for every day"
+    for word in sorted(slot.days - set(DAY_WORDS)):
+        yield no_such("day", word, DAY_WORDS)
+    if not 0 <= slot.start < DAY_MINUTES:
+        yield f"a time begins at minute {slot.start} of a day, which has 0 to {DAY_MINUTES - 1}"
+    if not 1 <= slot.length <= DAY_MINUTES:
+        yield f"a time of {slot.length} minutes is not from 1 minute to 24 hours long"
+
+
+def _budget_faults(budget: Budget) -> Iterator[Fault]:
+    if not budget.minutes:
+        what = "has no minutes; write how many a day, such as 60"
+        yield Fault("budgets", budget.id, "minutes", what)
+    for word, times in Counter(word for word, _ in budget.minutes).items():
+        if word not in DAY_WORDS:
+            yield Fault("budgets", budget.id, "minutes", no_such("day", word, DAY_WORDS))
+        if times > 1:
+            yield Fault("budgets", budget.id, "minutes", f"{word} stands twice; keep one")
+    for _, minutes in budget.minutes:
+        if not 0 <= minutes <= DAY_MINUTES:
+            what = f"{minutes} minutes are not from 0 to {DAY_MINUTES}, a whole day"
+            yield Fault("budgets", budget.id, "minutes", what)
+
+
+def _owner_faults(household: Household, people: list[str]) -> Iterator[Fault]:
+    owners = [
+        *(("pauses", each.profile, each.profile) for each in household.pauses),
+        *(("grants", each.id, each.profile) for each in household.grants),
+        *(("bonuses", each.id, each.profile) for each in household.bonuses),
+        *(("tickets", each.id, each.profile) for each in household.tickets if each.profile),
+    ]
+    for part, key, profile_id in owners:
+        if profile_id not in people:
+            yield Fault(part, key, "profile", no_such("profile", profile_id, people))
+    budgets = [each.id for each in household.budgets]
+    for bonus in household.bonuses:
+        if bonus.budget not in budgets:
+            yield Fault("bonuses", bonus.id, "budget", no_such("budget", bonus.budget, budgets))
+
+
+def _ending_faults(household: Household) -> Iterator[Fault]:
+    for pause in household.pauses:
+        if pause.end is not None and pause.end <= pause.start:
+            yield Fault("pauses", pause.profile, "end", "is not after its start")
+    for grant in household.grants:
+        yield from _grant_faults(grant)
+    for bonus in household.bonuses:
+        if what := _minutes_fault(bonus.minutes):
+            yield Fault("bonuses", bonus.id, "minutes", what)
+    for ticket in household.tickets:
+        yield from _ticket_faults(ticket)
+    for digest, times in Counter(each.digest for each in household.tickets).items():
+        if times > 1:
+            twice = [each.id for each in household.tickets if each.digest == digest]
+            yield Fault("tickets", twice[-1], "", f"has the code of {twice[0]}; make another")
+
+
+def _grant_faults(grant: Grant) -> Iterator[Fault]:
+    if grant.end <= grant.start:
+        yield Fault("grants", grant.id, "end", "is not after its start")
+    if not (grant.content or grant.time):
+        yield Fault("grants", grant.id, "", "lifts nothing; say content, time, or both")
+
+
+def _ticket_faults(ticket: Ticket) -> Iterator[Fault]:
+    if what := _minutes_fault(ticket.minutes):
+        yield Fault("tickets", ticket.id, "minutes", what)
+    if ticket.expires <= ticket.made:
+        yield Fault("tickets", ticket.id, "expires", "is not after it was made")
+
+
+def _minutes_fault(minutes: int) -> str:
+    """Return what is wrong with minutes that somebody gives, "" for 1 to 1440."""
+    if 1 <= minutes <= DAY_MINUTES:
+        return ""
+    return f"{minutes} minutes are not from 1 to {DAY_MINUTES}, a whole day"

@@ -1,0 +1,56 @@
+"""What a schedule, a budget or a permission is about, as people write it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.errors import CopdnsError
+from copdns.matchers import Match, Matcher
+from copdns.times import Subject, Topic, TopicKind, subject
+from tests.unit.households import subjects
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("category:games", Topic(TopicKind.CATEGORY, "games")),
+        (" service: youtube ", Topic(TopicKind.SERVICE, "youtube")),
+        ("list:some-list", Topic(TopicKind.LIST, "some-list")),
+        ("Games.Example", Matcher("games.example")),
+        ("*.games.example", Matcher("games.example", Match.BELOW)),
+        ("=games.example", Matcher("games.example", Match.EXACT)),
+    ],
+)
+def test_a_subject_is_a_topic_or_a_name(text: str, about: Subject) -> None:
+    assert subject(text) == about
+
+
+@given(subjects)
+def test_a_subject_is_read_as_it_is_written(about: Subject) -> None:
+    assert subject(str(about)) == about
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("categorie:games", "write category:games, service:youtube"),
+        ("category:", "'' cannot be an id"),
+        ("service:You Tube", "'You Tube' cannot be an id"),
+        ("games", "would cover a whole top-level domain"),
+        ("", "needs a name"),
+    ],
+)
+def test_what_is_neither_is_told_with_what_could_be(text: str, told: str) -> None:
+    with pytest.raises((ValueError, CopdnsError), match=told):
+        subject(text)
+
+
+@given(st.text(max_size=30))
+def test_any_other_text_is_refused_in_words(text: str) -> None:
+    try:
+        about = subject(text)
+    except (ValueError, CopdnsError):
+        return
+    assert subject(str(about)) == about
