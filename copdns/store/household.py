@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -23,6 +24,9 @@ from copdns.store.migrations import HOUSEHOLD
 from copdns.store.tables import load, odd_row, write
 
 FILE = "household.db"
+
+DAY = 86_400
+REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
 
 T = TypeVar("T")
 
@@ -116,6 +120,19 @@ class HouseholdStore:
 
         return await self._run(work)
 
+    async def tidy(self, now: int) -> int:
+        """Delete what ended more than 30 days ago, of all households; return how many rows.
+
+        No revision is raised, since nothing that is in force changes.  now: of a clock that is
+        right: one that runs ahead would delete too early.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            with transaction(connection):
+                return _delete_ended(connection, now - REMEMBERED)
+
+        return await self._run(work)
+
     async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
         """Return the newest lines of the audit, the newest last."""
         return await self._run(lambda connection: _changes(connection, household_id, limit))
@@ -200,6 +217,18 @@ def _remember(
             if after.profile(profile.id) is None
         ],
     )
+
+
+def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
+    """Delete what was over before a moment.  A bonus is over with its day, wherever that is."""
+    day = datetime.fromtimestamp(before - DAY, UTC).date()
+    statements = (
+        ("delete from pause where ends < ?", before),
+        ("delete from grant where ends < ?", before),
+        ("delete from bonus where day < ?", str(day)),
+        ("delete from ticket where coalesce(redeemed, expires) < ?", before),
+    )
+    return sum(connection.execute(sql, (cell,)).rowcount for sql, cell in statements)
 
 
 def _history(

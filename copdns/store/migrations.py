@@ -165,6 +165,124 @@ def device_macs(db: Database) -> None:
     db.execute("alter table device add column macs text not null default '[]'")
 
 
+@HOUSEHOLD(name="0009_calendar")
+def calendar(db: Database) -> None:
+    """days: JSON, from a date to what it is."""
+    for column in (
+        'weekend text not null default \'["sat", "sun"]\'',
+        "days text not null default '{}'",
+        "day_starts integer not null default 0",
+        "failure_clock text not null default 'last_known'",
+        "failure_lists text not null default 'last_known'",
+        "failure_devices text not null default 'last_known'",
+    ):
+        db.execute(f"alter table household add column {column}")
+
+
+@HOUSEHOLD(name="0010_always")
+def always(db: Database) -> None:
+    for column in ("always", "homework"):
+        db.execute(f"alter table profile add column {column} text not null default '[]'")
+
+
+@HOUSEHOLD(name="0011_schedule_and_budget")
+def schedule_and_budget(db: Database) -> None:
+    """slots: JSON, [[days, start, length], ...].  minutes: JSON, [[day, minutes], ...]."""
+    db.execute("""
+        create table schedule (
+            household text not null references household on delete cascade,
+            id text not null,
+            position integer not null,
+            scope text not null,
+            slots text not null,
+            about text not null,
+            opens integer not null,
+            grace integer not null,
+            note text not null,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create table budget (
+            household text not null references household on delete cascade,
+            id text not null,
+            position integer not null,
+            scope text not null,
+            minutes text not null,
+            about text not null,
+            carry_over integer not null,
+            grace integer not null,
+            note text not null,
+            primary key (household, id)
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0012_what_ends_by_itself")
+def what_ends_by_itself(db: Database) -> None:
+    """`HouseholdStore.tidy` deletes it some time after it ended."""
+    db.execute("""
+        create table pause (
+            household text not null references household on delete cascade,
+            profile text not null,
+            position integer not null,
+            starts integer not null,
+            ends integer,
+            homework integer not null,
+            author text not null,
+            primary key (household, profile),
+            foreign key (household, profile) references profile deferrable initially deferred
+        ) without rowid""")
+    db.execute("""
+        create table grant (
+            household text not null references household on delete cascade,
+            id text not null,
+            position integer not null,
+            profile text not null,
+            about text,
+            starts real not null,
+            ends real not null,
+            given real not null,
+            content integer not null,
+            time integer not null,
+            origin text not null,
+            author text not null,
+            note text not null,
+            primary key (household, id),
+            foreign key (household, profile) references profile deferrable initially deferred
+        ) without rowid""")
+    db.execute("""
+        create table bonus (
+            household text not null references household on delete cascade,
+            id text not null,
+            position integer not null,
+            profile text not null,
+            budget text not null,
+            day text not null,
+            minutes integer not null,
+            kind text not null,
+            author text not null,
+            at integer not null,
+            primary key (household, id),
+            foreign key (household, profile) references profile deferrable initially deferred
+        ) without rowid""")
+    db.execute("""
+        create table ticket (
+            household text not null references household on delete cascade,
+            id text not null,
+            position integer not null,
+            digest text not null,
+            minutes integer not null,
+            made integer not null,
+            expires integer not null,
+            profile text not null,
+            about text,
+            label text not null,
+            author text not null,
+            redeemed integer,
+            redeemed_by text not null,
+            primary key (household, id)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

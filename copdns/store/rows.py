@@ -1,17 +1,9 @@
-"""Each table of `household.db`: its SQL, and how its rows are values of `model`.
-
-Text is checked on the way in: a database may have been edited by hand, or come from a disk that
-fails.
-"""
+"""The tables of people, devices, rules and names: their SQL, and how rows are values of `model`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
-from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
     BandChange,
@@ -29,74 +21,19 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-
-Cell = str | int | None
-Cells = tuple[Cell, ...]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Table(Generic[T]):
-    """One table, whose rows are the values of one field of `Household`, in their order.
-
-    cells: a value's columns, the key first.  value: the reverse; ValueError for odd cells.
-    select, write, delete: take (household), (household, position, *cells), (household, key).
-    """
-
-    name: str
-    field: str
-    select: str
-    write: str
-    delete: str
-    cells: Callable[[T], Cells]
-    value: Callable[[Cells], T]
-
-
-def text(cell: object) -> str:
-    """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
-    if not isinstance(cell, str):
-        raise ValueError(f"{cell!r} is no text")
-    cell.encode()
-    return cell
-
-
-def number(cell: object) -> int:
-    if not isinstance(cell, int):
-        raise ValueError(f"{cell!r} is no whole number")
-    return cell
-
-
-def texts(cell: object) -> tuple[str, ...]:
-    items = json.loads(text(cell))
-    if not isinstance(items, list):
-        raise ValueError(f"{cell!r} is no list")
-    return tuple(text(item) for item in items)
-
-
-def _pairs(cell: object) -> tuple[tuple[str, str], ...]:
-    pairs = json.loads(text(cell))
-    if not isinstance(pairs, dict):
-        raise ValueError(f"{cell!r} is no mapping")
-    return tuple((key, text(value)) for key, value in pairs.items())
-
-
-def as_json(items: Iterable[str]) -> str:
-    return json.dumps(list(items), ensure_ascii=False)
-
-
-def _matcher(cell: object) -> Matcher:
-    """Undo `str(Matcher)`; a normal form holds neither "=" nor "*"."""
-    written = text(cell)
-    if written.startswith("="):
-        return Matcher(written[1:], Match.EXACT)
-    if written.startswith("*."):
-        return Matcher(written[2:], Match.BELOW)
-    return Matcher(written)
-
-
-def _target(cell: object) -> Matcher | str:
-    written = text(cell)
-    return written if "/" in written else _matcher(written)  # a normal form holds no "/"
+from copdns.store.cells import (
+    Cells,
+    Table,
+    as_json,
+    matcher,
+    number,
+    pairs,
+    subjects,
+    subjects_json,
+    target,
+    text,
+    texts,
+)
 
 
 def _profile_cells(profile: Profile) -> Cells:
@@ -122,11 +59,13 @@ def _profile_cells(profile: Profile) -> Cells:
         change.band if change else None,
         change.at if change else None,
         profile.max_ttl,
+        subjects_json(profile.always),
+        subjects_json(profile.homework),
     )
 
 
 def _profile(cells: Cells) -> Profile:
-    full_start, full_end, change_to, change_at, max_ttl = cells[15:]
+    full_start, full_end, change_to, change_at, max_ttl, always, homework = cells[15:]
     return Profile(
         id=text(cells[0]),
         name=text(cells[1]),
@@ -136,7 +75,7 @@ def _profile(cells: Cells) -> Profile:
         categories=frozenset(texts(cells[5])),
         services=frozenset(texts(cells[6])),
         contacts=frozenset(Contact(each) for each in texts(cells[7])),
-        safe_search=_pairs(cells[8]),
+        safe_search=pairs(cells[8]),
         no_safe_search=bool(number(cells[9])),
         bypass=bool(number(cells[10])),
         canaries=frozenset(texts(cells[11])),
@@ -148,6 +87,8 @@ def _profile(cells: Cells) -> Profile:
         if change_to is None
         else BandChange(Band(text(change_to)), number(change_at)),
         max_ttl=None if max_ttl is None else number(max_ttl),
+        always=subjects(always),
+        homework=subjects(homework),
     )
 
 
@@ -157,15 +98,15 @@ PROFILE: Table[Profile] = Table(
     select="""
         select id, name, band, tags, security, categories, services, contacts, safe_search,
                no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
-               full_log_end, band_change_to, band_change_at, max_ttl
+               full_log_end, band_change_to, band_change_at, max_ttl, always, homework
           from profile where household = ? order by position""",
     write="""
         insert or replace into profile (
                household, position,
                id, name, band, tags, security, categories, services, contacts, safe_search,
                no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
-               full_log_end, band_change_to, band_change_at, max_ttl)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               full_log_end, band_change_to, band_change_at, max_ttl, always, homework)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     delete="delete from profile where household = ? and id = ?",
     cells=_profile_cells,
     value=_profile,
@@ -222,7 +163,7 @@ RULE: Table[Rule] = Table(
     value=lambda cells: Rule(
         id=text(cells[0]),
         action=RuleAction(text(cells[1])),
-        target=_target(cells[2]),
+        target=target(cells[2]),
         scope=text(cells[3]),
         over_security=bool(number(cells[4])),
         unsafe_search=bool(number(cells[5])),
@@ -250,7 +191,7 @@ OWN_SERVICE: Table[OwnService] = Table(
     value=lambda cells: OwnService(
         slug=text(cells[0]),
         title=text(cells[1]),
-        names=tuple(_matcher(each) for each in texts(cells[2])),
+        names=tuple(matcher(each) for each in texts(cells[2])),
         contact=Contact(text(cells[3])),
     ),
 )
@@ -276,7 +217,7 @@ NAME_REWRITE: Table[NameRewrite] = Table(
         values (?, ?, ?, ?)""",
     delete="delete from name_rewrite where household = ? and matcher = ?",
     cells=lambda rewrite: (str(rewrite.matcher), rewrite.target),
-    value=lambda cells: NameRewrite(_matcher(cells[0]), text(cells[1])),
+    value=lambda cells: NameRewrite(matcher(cells[0]), text(cells[1])),
 )
 
 SPLIT_UPSTREAM: Table[SplitUpstream] = Table(
@@ -289,14 +230,4 @@ SPLIT_UPSTREAM: Table[SplitUpstream] = Table(
     delete="delete from split_upstream where household = ? and name = ?",
     cells=lambda split: (split.name, as_json(split.upstreams)),
     value=lambda cells: SplitUpstream(text(cells[0]), texts(cells[1])),
-)
-
-TABLES: tuple[Table[Any], ...] = (
-    PROFILE,
-    DEVICE,
-    RULE,
-    OWN_SERVICE,
-    LOCAL_NAME,
-    NAME_REWRITE,
-    SPLIT_UPSTREAM,
 )

@@ -8,13 +8,54 @@ from typing import Any
 
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Household
-from copdns.store.rows import TABLES, Cell, Cells, T, Table, as_json, number, text, texts
+from copdns.store.cells import Cell, Cells, T, Table, as_json, number, text, texts
+from copdns.store.rows import (
+    DEVICE,
+    LOCAL_NAME,
+    NAME_REWRITE,
+    OWN_SERVICE,
+    PROFILE,
+    RULE,
+    SPLIT_UPSTREAM,
+)
+from copdns.store.time_rows import (
+    BONUS,
+    BUDGET,
+    GRANT,
+    PAUSE,
+    SCHEDULE,
+    TICKET,
+    calendar,
+    days_json,
+    failures,
+    weekend_json,
+)
+
+TABLES: tuple[Table[Any], ...] = (
+    PROFILE,
+    DEVICE,
+    RULE,
+    OWN_SERVICE,
+    LOCAL_NAME,
+    NAME_REWRITE,
+    SPLIT_UPSTREAM,
+    SCHEDULE,
+    BUDGET,
+    PAUSE,
+    GRANT,
+    BONUS,
+    TICKET,
+)
 
 
 def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
     """Return a household as stored; raise StoreError for what is no value of ours."""
     row = connection.execute(
-        "select name, timezone, guest, protected, revision from household where household = ?",
+        """
+        select name, timezone, guest, protected, revision, weekend, days, day_starts,
+               failure_clock, failure_lists, failure_devices
+          from household where household = ?
+        """,
         (household_id,),
     ).fetchone()
     if row is None:
@@ -30,6 +71,9 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
             guest=text(row[2]),
             protected=texts(row[3]),
             revision=number(row[4]),
+            calendar=calendar(row[5], row[6]),
+            day_starts=number(row[7]),
+            failures=failures(*row[8:]),
             **fields,
         )
     except ValueError as error:
@@ -58,7 +102,7 @@ def write(connection: sqlite3.Connection, before: Household | None, after: House
     Raises HouseholdError, before anything is written, for what the tables cannot hold.
     """
     changes = [(table, _rows(table, before), _rows(table, after)) for table in TABLES]
-    _check_devices(after)
+    _check_owners(after)
     _write_household(connection, after)
     for table, old, new in changes:
         connection.executemany(table.delete, [(after.id, key) for key in old.keys() - new.keys()])
@@ -80,23 +124,36 @@ def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
     return rows
 
 
-def _check_devices(household: Household) -> None:
-    for device in household.devices:
-        if household.profile(device.profile) is None:
+def _check_owners(household: Household) -> None:
+    people = {"", *(each.id for each in household.profiles)}  # "": a ticket for whoever has it
+    owned = [
+        *((f"device {each.id!r}", each.profile) for each in household.devices),
+        *((f"grant {each.id!r}", each.profile) for each in household.grants),
+        *((f"bonus {each.id!r}", each.profile) for each in household.bonuses),
+        *((f"ticket {each.id!r}", each.profile) for each in household.tickets),
+        *(("a pause", each.profile) for each in household.pauses),
+    ]
+    for what, profile_id in owned:
+        if profile_id not in people:
             raise HouseholdError(
-                f"device {device.id!r}: there is no profile {device.profile!r}; add it first,"
-                " or give the device to another"
+                f"{what}: there is no profile {profile_id!r}; add it first, or give what it has"
+                " to another"
             )
 
 
 def _write_household(connection: sqlite3.Connection, household: Household) -> None:
     connection.execute(
         """
-        insert into household (household, name, timezone, guest, protected, revision)
-        values (?, ?, ?, ?, ?, ?)
+        insert into household (
+               household, name, timezone, guest, protected, revision, weekend, days, day_starts,
+               failure_clock, failure_lists, failure_devices)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict (household) do update
            set name = excluded.name, timezone = excluded.timezone, guest = excluded.guest,
-               protected = excluded.protected, revision = excluded.revision
+               protected = excluded.protected, revision = excluded.revision,
+               weekend = excluded.weekend, days = excluded.days, day_starts = excluded.day_starts,
+               failure_clock = excluded.failure_clock, failure_lists = excluded.failure_lists,
+               failure_devices = excluded.failure_devices
         """,
         (
             household.id,
@@ -105,5 +162,11 @@ def _write_household(connection: sqlite3.Connection, household: Household) -> No
             household.guest,
             as_json(household.protected),
             household.revision,
+            weekend_json(household.calendar.weekend),
+            days_json(household.calendar.days),
+            household.day_starts,
+            household.failures.clock,
+            household.failures.lists,
+            household.failures.devices,
         ),
     )

@@ -5,7 +5,7 @@ CREATE TABLE household (
     guest text not null,
     protected text not null,
     revision integer not null
-) without rowid;
+, weekend text not null default '["sat", "sun"]', days text not null default '{}', day_starts integer not null default 0, failure_clock text not null default 'last_known', failure_lists text not null default 'last_known', failure_devices text not null default 'last_known') without rowid;
 
 CREATE TABLE profile (
     household text not null references household on delete cascade,
@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer,
+    max_ttl integer, always text not null default '[]', homework text not null default '[]',
     primary key (household, id)
 ) without rowid;
 
@@ -115,3 +115,91 @@ CREATE TABLE change (
     author text not null,
     what text not null
 );
+
+CREATE TABLE schedule (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    scope text not null,
+    slots text not null,
+    about text not null,
+    opens integer not null,
+    grace integer not null,
+    note text not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE budget (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    scope text not null,
+    minutes text not null,
+    about text not null,
+    carry_over integer not null,
+    grace integer not null,
+    note text not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE pause (
+    household text not null references household on delete cascade,
+    profile text not null,
+    position integer not null,
+    starts integer not null,
+    ends integer,
+    homework integer not null,
+    author text not null,
+    primary key (household, profile),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;
+
+CREATE TABLE grant (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    profile text not null,
+    about text,
+    starts real not null,
+    ends real not null,
+    given real not null,
+    content integer not null,
+    time integer not null,
+    origin text not null,
+    author text not null,
+    note text not null,
+    primary key (household, id),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;
+
+CREATE TABLE bonus (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    profile text not null,
+    budget text not null,
+    day text not null,
+    minutes integer not null,
+    kind text not null,
+    author text not null,
+    at integer not null,
+    primary key (household, id),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;
+
+CREATE TABLE ticket (
+    household text not null references household on delete cascade,
+    id text not null,
+    position integer not null,
+    digest text not null,
+    minutes integer not null,
+    made integer not null,
+    expires integer not null,
+    profile text not null,
+    about text,
+    label text not null,
+    author text not null,
+    redeemed integer,
+    redeemed_by text not null,
+    primary key (household, id)
+) without rowid;

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,24 @@ from copdns.model import (
     SplitUpstream,
 )
 from copdns.store.household import Change, HouseholdStore
+from copdns.times import (
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Failures,
+    Grant,
+    OnFailure,
+    Origin,
+    Pause,
+    Schedule,
+    Slot,
+    Ticket,
+    Topic,
+    TopicKind,
+)
+from tests.unit.households import households, running
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -60,7 +79,26 @@ MIA = Profile(
     default=Default.ALLOWLIST,
     block_mode=BlockMode.PAGE,
     privacy=PrivacyMode.BLOCKED,
+    always=(Matcher("school.example"), Topic(TopicKind.SERVICE, "music")),
+    homework=(Matcher("class.example", Match.BELOW), Topic(TopicKind.LIST, "some-list")),
 )
+GAMES = Topic(TopicKind.CATEGORY, "games")
+GRANT = Grant(
+    GAMES,
+    NOW,
+    NOW + 1800.5,
+    NOW - 60,
+    content=False,
+    time=True,
+    id="g1",
+    profile="mia",
+    origin=Origin.TICKET,
+    author="ada",
+    note="Dishes",
+)
+BONUS = Bonus("b1", "tom", "games", date(2027, 1, 15), 30, Extra.CREDIT, "ada", NOW)
+TICKET = Ticket("t1", "ab12", 45, NOW - 60, NOW + DAY, "mia", GAMES, "Dishes", "ada", NOW, "mia")
+PAUSE = Pause("mia", NOW, NOW + 600, homework=True, author="ada")
 HOME = Household(
     id="home",
     name="Home",
@@ -95,6 +133,35 @@ HOME = Household(
     local_names=(LocalName("printer.home.arpa", ("192.0.2.9",)), LocalName("b.home.arpa", ())),
     rewrites=(NameRewrite(Matcher("old.example", Match.BELOW), "new.example"),),
     split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
+    calendar=Calendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
+    day_starts=240,
+    schedules=(
+        Schedule(
+            "bedtime",
+            "mia",
+            (Slot(frozenset({"school_night", "sun"}), 1260, 600), Slot(frozenset({"sat"}), 0, 1)),
+            (GAMES, Matcher("chess.example", Match.EXACT)),
+            opens=True,
+            grace=5,
+            note="Sleep well",
+        ),
+    ),
+    budgets=(
+        Budget(
+            "games",
+            "#kids",
+            (("school", 60), ("daily", 0)),
+            (GAMES,),
+            carry_over=True,
+            grace=3,
+            note="Play outside",
+        ),
+    ),
+    failures=Failures(OnFailure.ESSENTIAL, OnFailure.OPEN, OnFailure.ESSENTIAL),
+    pauses=(PAUSE, Pause("tom", NOW)),
+    grants=(GRANT, Grant(None, NOW, NOW + 1, NOW, id="g2", profile="tom")),
+    bonuses=(BONUS,),
+    tickets=(TICKET, Ticket("t2", "cd34", 10, NOW, NOW + DAY)),
 )
 
 
@@ -133,6 +200,10 @@ def without_profile(profile_id: str) -> Callable[[Household], Household]:
             guest="",
             profiles=tuple(each for each in home.profiles if each.id != profile_id),
             devices=tuple(each for each in home.devices if each.profile != profile_id),
+            pauses=(),
+            grants=(),
+            bonuses=(),
+            tickets=(),
         )
 
     return edit
@@ -165,6 +236,15 @@ async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None
         *home.local_names,
         *home.rewrites,
         *home.split_upstreams,
+        home.calendar,
+        home.failures,
+        *home.schedules,
+        *(slot for each in home.schedules for slot in each.slots),
+        *home.budgets,
+        *home.pauses,
+        *home.grants,
+        *home.bonuses,
+        *home.tickets,
     ]
     every = {(type(value), each.name) for value in values for each in fields(value)}
     stored = {
@@ -239,6 +319,30 @@ def test_any_edit_after_any_other_is_stored_whole(
         asyncio.run(all_steps(store))
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(before=households().flatmap(running), after=households().flatmap(running))
+def test_any_household_takes_the_place_of_any_other(
+    tmp_path_factory: pytest.TempPathFactory, before: Household, after: Household
+) -> None:
+    """Full logs and bands have rules of their own; everything else is as it was given."""
+    after = replace(after, id=before.id, profiles=tuple(map(_unwatched, after.profiles)))
+    before = replace(before, profiles=tuple(map(_unwatched, before.profiles)))
+
+    async def both(store: HouseholdStore) -> None:
+        assert await store.create(before, "ada", NOW) == replace(before, revision=1)
+        await store.change(before.id, lambda _: after, author="ada", what="", now=NOW)
+        stored = await store.household(before.id)
+        assert stored is not None
+        assert replace(stored, revision=0) == after
+
+    with HouseholdStore.open(tmp_path_factory.mktemp("any")) as store:
+        asyncio.run(both(store))
+
+
+def _unwatched(profile: Profile) -> Profile:
+    return replace(profile, band=Band.TO_9, full_log=None, band_change=None)
+
+
 # Edits
 
 
@@ -292,6 +396,18 @@ async def test_an_edit_that_fails_changes_nothing(store: HouseholdStore) -> None
             lambda home: replace(home, profiles=(MIA, ADA)),
             "device 'tv': there is no profile 'tom'",
         ),
+        (
+            lambda home: replace(home, grants=(replace(GRANT, profile="bo"),)),
+            "grant 'g1': there is no profile 'bo'",
+        ),
+        (
+            lambda home: replace(home, pauses=(Pause("bo", NOW),)),
+            "a pause: there is no profile 'bo'",
+        ),
+        (
+            lambda home: replace(home, pauses=(Pause("mia", NOW), PAUSE)),
+            "pauses: 'mia' is there twice",
+        ),
     ],
 )
 async def test_a_household_that_contradicts_itself_is_refused(
@@ -325,6 +441,56 @@ async def test_edits_of_one_process_that_come_together_all_count(store: Househol
     assert home is not None
     assert len(home.rules) == len(HOME.rules) + 20
     assert home.revision == 21
+
+
+# What ended goes
+
+
+def ended(before: Household) -> Household:
+    """Return a household in which of everything one ended on the first day, and one did not."""
+    return replace(
+        before,
+        pauses=(Pause("mia", 0, DAY), Pause("tom", 0)),
+        grants=(
+            Grant(None, 0, DAY, 0, id="g1", profile="mia"),
+            Grant(None, 0, 2 * DAY, 0, id="g2", profile="mia"),
+        ),
+        bonuses=(
+            Bonus("b1", "mia", "games", date(1970, 1, 1), 5),
+            Bonus("b2", "mia", "games", date(1970, 1, 3), 5),
+        ),
+        tickets=(
+            Ticket("t1", "a", 5, 0, DAY),
+            Ticket("t2", "b", 5, 0, 9 * DAY, redeemed=DAY, redeemed_by="mia"),
+            Ticket("t3", "c", 5, 0, 9 * DAY),
+        ),
+    )
+
+
+async def test_what_ended_is_kept_for_thirty_days_and_then_goes(store: HouseholdStore) -> None:
+    home = await change(store, ended)
+    assert await store.tidy(31 * DAY) == 0
+    assert await store.household("home") == home
+    assert await store.tidy(31 * DAY + 1) == 4
+    assert await store.household("home") == replace(
+        home,
+        pauses=home.pauses[1:],
+        grants=home.grants[1:],
+        tickets=home.tickets[2:],
+    )
+    await store.tidy(33 * DAY)
+    left = await store.household("home")
+    assert left is not None
+    assert [each.id for each in left.bonuses] == ["b2"]
+    assert len(await store.changes("home")) == 2  # created, and the change that made them
+
+
+async def test_a_household_is_changed_as_ever_after_tidying(store: HouseholdStore) -> None:
+    await change(store, ended)
+    await store.tidy(100 * DAY)
+    home = await change(store, lambda home: replace(home, grants=(*home.grants, GRANT)))
+    assert home.grants == (GRANT,)
+    assert await store.household("home") == home
 
 
 # The privacy rules hold for everything that is written
@@ -407,6 +573,16 @@ async def test_nobody_sets_the_full_mode_for_good(store: HouseholdStore) -> None
         ),
         ("update own_service set contact = 'maybe'", "table own_service, row 'club'"),
         ("update household set protected = ''", "table household, row 'home'"),
+        ("update household set failure_clock = 'maybe'", "table household, row 'home'.*'maybe'"),
+        ("update household set days = '[]'", "table household, row 'home'.*no mapping"),
+        ("update household set weekend = '[\"son\"]'", "table household, row 'home'"),
+        ("update profile set always = '[\"x:y\"]'", "table profile, row 'mia'.*'x'"),
+        ("update schedule set slots = '[[1, 2, 3]]'", "table schedule, row 'bedtime'.*no list"),
+        ("update schedule set slots = '[[[], 2]]'", "table schedule, row 'bedtime'.*of 3 each"),
+        ("update budget set minutes = '{}'", "table budget, row 'games'.*of 2 each"),
+        ("update grant set ends = 'soon'", "table grant, row 'g1'.*no moment"),
+        ("update bonus set day = 'today'", "table bonus, row 'b1'.*'today'"),
+        ("update ticket set about = 'odd:x'", "table ticket, row 't1'.*'odd'"),
     ],
 )
 async def test_an_odd_row_is_told_with_its_table_and_key(

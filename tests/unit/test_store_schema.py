@@ -41,7 +41,9 @@ def test_migrations_add_up_to_the_golden_schema(
 def test_every_table_belongs_to_a_household(
     tmp_path: Path, file: str, migrations: Migrations
 ) -> None:
-    tables = re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", schema(tmp_path, migrations), re.DOTALL)
+    tables = re.findall(
+        r"CREATE TABLE (\w+) \((.*?)\n[),]", schema(tmp_path, migrations), re.DOTALL
+    )
     assert tables
     for name, columns in tables:
         assert "household text" in columns, f"{file}: {name}"
