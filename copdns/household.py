@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.editing import (
+    free_id,
+    only,
+    read,
+    referring,
+    sound,
+    the_profile,
+    without,
+    without_orphans,
+)
 from copdns.errors import HouseholdError
-from copdns.household_check import Known, faults, is_protected, no_such, unknown
+from copdns.faults import no_such
+from copdns.household_check import Known, is_protected
 from copdns.matchers import Matcher, matcher, target
 from copdns.model import (
     Contact,
@@ -28,29 +39,57 @@ from copdns.model import (
 )
 from copdns.names import normal
 from copdns.presets import Preset, apply
-
-Value = TypeVar("Value")
+from copdns.times import Subject, Topic, TopicKind
 
 
 def set_household(household: Household, **values: Any) -> Household:
-    """Set name, timezone, guest or protected (names in any spelling)."""
+    """Set name, timezone, guest, protected (names in any spelling), calendar, day_starts or
+    failures."""
     if "protected" in values:
         values["protected"] = tuple(dict.fromkeys(map(domain, values["protected"])))
-    allowed = {"name", "timezone", "guest", "protected"}
-    _only(values, allowed, "household")
-    return _sound(replace(household, **values))
+    allowed = {"name", "timezone", "guest", "protected", "calendar", "day_starts", "failures"}
+    only(values, allowed, "household")
+    return sound(replace(household, **values))
+
+
+def replaced(before: Household, found: Household) -> Household:
+    """Return what a household from a file becomes in place of the stored one.
+
+    Pauses, permissions, bonuses and tickets, which no file holds, stay for people who stay.
+    """
+    if before.id != found.id:
+        raise HouseholdError(
+            f"the file is the household {found.id!r}, but {before.id!r} is stored here; "
+            f"write `id: {before.id}` into it if that is what you mean"
+        )
+    kept = replace(
+        found,
+        pauses=before.pauses,
+        grants=before.grants,
+        bonuses=before.bonuses,
+        tickets=before.tickets,
+    )
+    return without_orphans(kept)
 
 
 def add_profile(
-    household: Household, profile: Profile, known: Known, preset: Preset | None = None
+    household: Household,
+    profile: Profile,
+    known: Known,
+    preset: Preset | None = None,
+    *,
+    times: bool = False,
 ) -> Household:
-    """Add a person or group; a preset sets its values and adds its allowed names as rules."""
+    """Add a person or group; a preset sets its values and adds its allowed names as rules.
+
+    times: the preset's schedules and budgets are taken over too, which nobody gets unasked.
+    """
     if household.profile(profile.id):
         raise HouseholdError(f"there is a profile {profile.id!r} already; choose another id")
     if preset is not None:
         profile = apply(preset, profile)
     added = replace(household, profiles=(*household.profiles, profile))
-    return _referring(_with_preset_rules(added, profile.id, preset), profile.id, known)
+    return _with_preset(added, profile.id, known, preset, times)
 
 
 def set_profile(
@@ -58,20 +97,25 @@ def set_profile(
     profile_id: str,
     known: Known,
     preset: Preset | None = None,
+    *,
+    times: bool = False,
     **values: Any,
 ) -> Household:
-    """Set fields of a profile, after a preset when one is given; its id stays."""
-    old = _profile(household, profile_id)
-    _only(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
+    """Set fields of a profile, after a preset when one is given; its id stays.
+
+    times: the preset's schedules and budgets take the place of those that came from a preset.
+    """
+    old = the_profile(household, profile_id)
+    only(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
     new = replace(apply(preset, old) if preset else old, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)
-    return _referring(_with_preset_rules(changed, profile_id, preset), profile_id, known)
+    return _with_preset(changed, profile_id, known, preset, times)
 
 
 def remove_profile(household: Household, profile_id: str) -> Household:
-    """Remove a profile and its rules; devices and guests must have gone elsewhere before."""
-    gone = _profile(household, profile_id)
+    """Remove a profile and all that is its own; devices and guests must have gone before."""
+    gone = the_profile(household, profile_id)
     devices = [each.id for each in household.devices if each.profile == profile_id]
     if devices:
         raise HouseholdError(
@@ -80,11 +124,14 @@ def remove_profile(household: Household, profile_id: str) -> Household:
         )
     if household.guest == profile_id:
         raise HouseholdError(f"unknown devices count as {profile_id}; choose another guest first")
-    return replace(
+    rest = replace(
         household,
         profiles=tuple(each for each in household.profiles if each is not gone),
         rules=tuple(each for each in household.rules if each.scope != profile_id),
+        schedules=tuple(each for each in household.schedules if each.scope != profile_id),
+        budgets=tuple(each for each in household.budgets if each.scope != profile_id),
     )
+    return without_orphans(rest)
 
 
 def add_device(
@@ -96,7 +143,7 @@ def add_device(
     macs: Iterable[str] = (),
 ) -> Household:
     """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
-    _profile(household, profile_id)
+    the_profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
         raise HouseholdError(f"there is a device {device_id!r} already; choose another id")
     device = Device(
@@ -106,14 +153,14 @@ def add_device(
         _each(device_address, addresses),
         _each(mac_address, macs),
     )
-    return _sound(replace(household, devices=(*household.devices, _reachable(device))))
+    return sound(replace(household, devices=(*household.devices, _reachable(device))))
 
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
     """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
-    _only(values, {"name", "profile", "addresses", "macs"}, "device")
+    only(values, {"name", "profile", "addresses", "macs"}, "device")
     if "profile" in values:
-        _profile(household, values["profile"])
+        the_profile(household, values["profile"])
     for key, parse in (("addresses", device_address), ("macs", mac_address)):
         if key in values:
             values[key] = _each(parse, values[key])
@@ -123,7 +170,7 @@ def set_device(household: Household, device_id: str, **values: Any) -> Household
         raise HouseholdError(no_such("device", device_id, there))
     new = _reachable(replace(old, **values))
     devices = tuple(new if each is old else each for each in household.devices)
-    return _sound(replace(household, devices=devices))
+    return sound(replace(household, devices=devices))
 
 
 def _reachable(device: Device) -> Device:
@@ -137,11 +184,11 @@ def _reachable(device: Device) -> Device:
 
 def _each(parse: Callable[[str], str], texts: Iterable[str]) -> tuple[str, ...]:
     """Return the normal forms of what a person wrote, each once."""
-    return tuple(dict.fromkeys(_read(parse, text) for text in texts))
+    return tuple(dict.fromkeys(read(parse, text) for text in texts))
 
 
 def remove_device(household: Household, device_id: str) -> Household:
-    devices = _without(household.devices, "id", device_id, "device")
+    devices = without(household.devices, "id", device_id, "device")
     return replace(household, devices=devices)
 
 
@@ -167,7 +214,7 @@ def add_rule(
         if over_security or unsafe_search:
             raise HouseholdError("only an allow rule can lift security lists or safe search")
     rule = Rule(
-        free_rule_id(household.rules),
+        free_id("r", household.rules),
         action,
         about,
         scope,
@@ -176,27 +223,17 @@ def add_rule(
         note=note,
         created=created,
     )
-    return _sound(replace(household, rules=(*household.rules, rule)))
+    return sound(replace(household, rules=(*household.rules, rule)))
 
 
 def remove_rule(household: Household, rule_id: str) -> Household:
-    return replace(household, rules=_without(household.rules, "id", rule_id, "rule"))
+    return replace(household, rules=without(household.rules, "id", rule_id, "rule"))
 
 
 def rules_about(household: Household, text: str) -> tuple[Rule, ...]:
     """Return the rules whose target is what the person wrote, for every scope."""
     about = target(text)
     return tuple(each for each in household.rules if each.target == about)
-
-
-def free_rule_id(rules: Iterable[Rule]) -> str:
-    """Return "r1", "r2" ..., one above the highest number in use, so that none comes back soon."""
-    numbers = [0]
-    for rule in rules:
-        digits = rule.id.removeprefix("r")
-        if rule.id.startswith("r") and digits.isascii() and digits.isdigit():
-            numbers.append(int(digits))
-    return f"r{max(numbers) + 1}"
 
 
 def add_service(
@@ -212,61 +249,95 @@ def add_service(
         raise HouseholdError(f"there is a service {slug!r} already; choose another name")
     matchers = tuple(dict.fromkeys(map(matcher, names)))
     service = OwnService(slug, title or slug, matchers, contact)
-    return _sound(replace(household, services=(*household.services, service)))
+    return sound(replace(household, services=(*household.services, service)))
 
 
 def remove_service(household: Household, slug: str) -> Household:
     """Remove an own service; profiles that block it must be changed before."""
-    services = _without(household.services, "slug", slug, "service of this household")
+    services = without(household.services, "slug", slug, "service of this household")
     users = [each.id for each in household.profiles if slug in each.services]
     if users:
         raise HouseholdError(f"{', '.join(users)} would still block {slug}; change that first")
+    if speaking := _speaking_of(household, Topic(TopicKind.SERVICE, slug)):
+        raise HouseholdError(f"{', '.join(speaking)} would still name {slug}; change that first")
     return replace(household, services=services)
+
+
+def _speaking_of(household: Household, about: Subject) -> list[str]:
+    """Return the ids of the schedules, budgets and profiles that name a subject."""
+    found = [each.id for each in household.schedules if about in each.about]
+    found += [each.id for each in household.budgets if about in each.about]
+    both = ((each.id, (*each.always, *each.homework)) for each in household.profiles)
+    return [*found, *(profile_id for profile_id, open_names in both if about in open_names)]
 
 
 def set_local_name(household: Household, name: str, addresses: Iterable[str]) -> Household:
     """Give a name of this house its addresses, in place of those it had."""
-    texts = tuple(dict.fromkeys(str(_read(address, text)) for text in addresses))
-    local = LocalName(_read(domain, name), texts)
+    texts = tuple(dict.fromkeys(str(read(address, text)) for text in addresses))
+    local = LocalName(read(domain, name), texts)
     others = tuple(each for each in household.local_names if each.name != local.name)
-    return _sound(replace(household, local_names=(*others, local)))
+    return sound(replace(household, local_names=(*others, local)))
 
 
 def remove_local_name(household: Household, name: str) -> Household:
-    names = _without(household.local_names, "name", normal(name), "local name")
+    names = without(household.local_names, "name", normal(name), "local name")
     return replace(household, local_names=names)
 
 
 def set_rewrite(household: Household, text: str, target_name: str) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data."""
-    rewrite = NameRewrite(matcher(text), _read(domain, target_name))
+    rewrite = NameRewrite(matcher(text), read(domain, target_name))
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
-    return _sound(replace(household, rewrites=(*others, rewrite)))
+    return sound(replace(household, rewrites=(*others, rewrite)))
 
 
 def remove_rewrite(household: Household, text: str) -> Household:
-    rewrites = _without(household.rewrites, "matcher", matcher(text), "rewrite of")
+    rewrites = without(household.rewrites, "matcher", matcher(text), "rewrite of")
     return replace(household, rewrites=rewrites)
 
 
 def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]) -> Household:
     """Ask other upstreams ("address[:port]") for a domain and all below it."""
-    texts = tuple(dict.fromkeys(str(_read(upstream_address, text)) for text in upstreams))
-    split = SplitUpstream(_read(domain, name), texts)
+    texts = tuple(dict.fromkeys(str(read(upstream_address, text)) for text in upstreams))
+    split = SplitUpstream(read(domain, name), texts)
     others = tuple(each for each in household.split_upstreams if each.name != split.name)
-    return _sound(replace(household, split_upstreams=(*others, split)))
+    return sound(replace(household, split_upstreams=(*others, split)))
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
-    splits = _without(household.split_upstreams, "name", normal(name), "split upstream for")
+    splits = without(household.split_upstreams, "name", normal(name), "split upstream for")
     return replace(household, split_upstreams=splits)
+
+
+def _with_preset(
+    household: Household, profile_id: str, known: Known, preset: Preset | None, times: bool
+) -> Household:
+    household = _with_preset_rules(household, profile_id, preset)
+    if preset is not None and times:
+        household = _with_preset_times(household, profile_id, known, preset)
+    return referring(household, "profiles", profile_id, known)
+
+
+def _with_preset_times(
+    household: Household, profile_id: str, known: Known, preset: Preset
+) -> Household:
+    """Return the household with the preset's times in place of those of any preset."""
+    schedules, budgets = preset.times(profile_id)
+    of_presets = [each.times(profile_id) for each in (*known.presets.values(), preset)]
+    old = {each.id for times in of_presets for part in times for each in part}
+    rest = replace(
+        household,
+        schedules=(*(each for each in household.schedules if each.id not in old), *schedules),
+        budgets=(*(each for each in household.budgets if each.id not in old), *budgets),
+    )
+    return without_orphans(rest)
 
 
 def _with_preset_rules(household: Household, profile_id: str, preset: Preset | None) -> Household:
     """Return the household with the preset's allowed names as rules, but for those it has."""
     for name, why in preset.allowed if preset else ():
         if not any(each.target == name and each.scope == profile_id for each in household.rules):
-            rule_id = free_rule_id(household.rules)
+            rule_id = free_id("r", household.rules)
             rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)
             household = replace(household, rules=(*household.rules, rule))
     return household
@@ -278,50 +349,3 @@ def _refuse_protected(household: Household, about: Matcher | str, known: Known) 
             f"{about.name} is protected and stays open: help, learning and the safety of devices "
             "must work for everyone, so a rule against it would do nothing (docs/household.md)"
         )
-
-
-def _profile(household: Household, profile_id: str) -> Profile:
-    profile = household.profile(profile_id)
-    if profile is None:
-        people = [each.id for each in household.profiles]
-        raise HouseholdError(no_such("profile", profile_id, people))
-    return profile
-
-
-def _without(
-    values: tuple[Value, ...], attribute: str, wanted: object, noun: str
-) -> tuple[Value, ...]:
-    """Return the values but the one whose attribute is as wanted; raise when there is none."""
-    rest = tuple(each for each in values if getattr(each, attribute) != wanted)
-    if len(rest) == len(values):
-        there = [str(getattr(each, attribute)) for each in values]
-        raise HouseholdError(no_such(noun, str(wanted), there))
-    return rest
-
-
-def _only(values: dict[str, Any], allowed: set[str], noun: str) -> None:
-    for key in values:
-        if key not in allowed:
-            raise HouseholdError(no_such(f"field of a {noun}", key, allowed))
-
-
-def _read(parse: Callable[[str], Value], text: str) -> Value:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise HouseholdError(str(error)) from None
-
-
-def _referring(household: Household, profile_id: str, known: Known) -> Household:
-    """Return the household when it is sound and the profile refers to what there is."""
-    wrong = [each for each in unknown(household, known) if each.key == profile_id]
-    if wrong:
-        raise HouseholdError("\n".join(map(str, wrong)))
-    return _sound(household)
-
-
-def _sound(household: Household) -> Household:
-    wrong = list(faults(household))
-    if wrong:
-        raise HouseholdError("\n".join(map(str, wrong)))
-    return household

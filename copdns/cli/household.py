@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, pairs, plain, print_json, table, utc
 from copdns.cli.params import complete_profile
 from copdns.errors import ConfigError, HouseholdError
-from copdns.household import set_household
+from copdns.household import replaced, set_household
 from copdns.household_check import no_such
 from copdns.household_file import dump, parse
 from copdns.model import Household
@@ -84,9 +84,9 @@ def _as_json(home: Home) -> dict[str, object]:
 def import_(home: Home, file: str) -> None:
     """Replace the household by a FILE; - is stdin.
 
-    Who or what is not in the file is gone.  What was logged and who changed
-    what stays.  A file with a mistake changes nothing.  A lower age band and a full log keep to
-    their announcement, as always.
+    Who or what is not in the file is gone.  What was logged and who changed what stays, and so do
+    pauses, permissions, bonuses and tickets of people who stay.  A file with a mistake changes
+    nothing.  A lower age band and a full log keep to their announcement, as always.
 
     \b
     Example:  copdns household import household.yaml
@@ -95,7 +95,7 @@ def import_(home: Home, file: str) -> None:
     text = _stdin() if file == STDIO else read_text(Path(file), "name a household file")
     found = parse(text, name, home.known)
     if home.is_stored:
-        home.change(f"imported from {name}", _replacing(found))
+        home.change(f"imported from {name}", partial(replaced, found=found))
     else:
         home.create(found)
 
@@ -105,18 +105,6 @@ def _stdin() -> str:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
         raise ConfigError("stdin: is no text; save it as UTF-8") from None
-
-
-def _replacing(found: Household) -> Callable[[Household], Household]:
-    def edit(before: Household) -> Household:
-        if before.id != found.id:
-            raise HouseholdError(
-                f"the file is the household {found.id!r}, but {before.id!r} is stored here; "
-                f"write `id: {before.id}` into it if that is what you mean"
-            )
-        return found
-
-    return edit
 
 
 @household.command()

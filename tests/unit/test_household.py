@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns import household as edit
+from copdns.editing import free_id
 from copdns.errors import HouseholdError, NameTextError
 from copdns.household_check import Known, check
 from copdns.matchers import Match, Matcher
@@ -148,8 +149,8 @@ def test_ids_of_rules_count_up_and_are_not_used_again_at_once() -> None:
     changed = ruled(edit.remove_rule(FAMILY, "r1"), "a.example")
     assert [each.id for each in changed.rules] == ["r2", "r3"]
     own = (Rule("own", BLOCK, Matcher("b.example")), Rule("r07", BLOCK, Matcher("c.example")))
-    assert edit.free_rule_id(own) == "r8"
-    assert edit.free_rule_id(()) == "r1"
+    assert free_id("r", own) == "r8"
+    assert free_id("r", ()) == "r1"
 
 
 def test_rules_about_a_name_are_found_as_it_is_written() -> None:

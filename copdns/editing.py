@@ -1,0 +1,100 @@
+"""What all changes to a household have in common: find what is meant, refuse what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from copdns.errors import HouseholdError
+from copdns.faults import no_such
+from copdns.household_check import Known, faults, unknown
+from copdns.model import Household, Profile
+
+Value = TypeVar("Value")
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def sound(household: Household) -> Household:
+    """Return the household when nothing is wrong with it; raise HouseholdError."""
+    wrong = list(faults(household))
+    if wrong:
+        raise HouseholdError("\n".join(map(str, wrong)))
+    return household
+
+
+def referring(household: Household, part: str, key: str, known: Known) -> Household:
+    """Return the household when it is sound and one of its parts refers to what there is.
+
+    part, key: as of a `Fault`.
+    """
+    wrong = [each for each in unknown(household, known) if (each.part, each.key) == (part, key)]
+    if wrong:
+        raise HouseholdError("\n".join(map(str, wrong)))
+    return sound(household)
+
+
+def the_profile(household: Household, profile_id: str) -> Profile:
+    """Return the profile; raise HouseholdError when there is none of this id."""
+    profile = household.profile(profile_id)
+    if profile is None:
+        people = [each.id for each in household.profiles]
+        raise HouseholdError(no_such("profile", profile_id, people))
+    return profile
+
+
+def without_orphans(household: Household) -> Household:
+    """Return the household without what runs for people, or adds to budgets, that are gone."""
+    people = {each.id for each in household.profiles}
+    budgets = {each.id for each in household.budgets}
+    return replace(
+        household,
+        pauses=tuple(each for each in household.pauses if each.profile in people),
+        grants=tuple(each for each in household.grants if each.profile in people),
+        bonuses=tuple(
+            each for each in household.bonuses if each.profile in people and each.budget in budgets
+        ),
+        tickets=tuple(
+            each for each in household.tickets if {each.profile, each.redeemed_by} <= {"", *people}
+        ),
+    )
+
+
+def without(
+    values: tuple[Value, ...], attribute: str, wanted: object, noun: str
+) -> tuple[Value, ...]:
+    """Return the values but the one whose attribute is as wanted; raise when there is none."""
+    rest = tuple(each for each in values if getattr(each, attribute) != wanted)
+    if len(rest) == len(values):
+        there = [str(getattr(each, attribute)) for each in values]
+        raise HouseholdError(no_such(noun, str(wanted), there))
+    return rest
+
+
+def free_id(letter: str, values: Iterable[HasId]) -> str:
+    """Return "r1", "r2" ..., one above the highest number in use, so that none comes back soon."""
+    numbers = [0]
+    for value in values:
+        digits = value.id.removeprefix(letter)
+        if value.id.startswith(letter) and digits.isascii() and digits.isdigit():
+            numbers.append(int(digits))
+    return f"{letter}{max(numbers) + 1}"
+
+
+def only(values: dict[str, Any], allowed: set[str], noun: str) -> None:
+    """Raise HouseholdError for a field that cannot be set."""
+    for key in values:
+        if key not in allowed:
+            raise HouseholdError(no_such(f"field of a {noun}", key, allowed))
+
+
+def read(parse: Callable[[str], Value], text: str) -> Value:
+    """Return what a text means, or raise the parser's word as a HouseholdError."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise HouseholdError(str(error)) from None

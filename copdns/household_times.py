@@ -1,0 +1,281 @@
+"""Changes to what a household says about time, in the manner of `household.py`.
+
+Schedules, budgets and the calendar stay until somebody changes them; pauses, grants, bonuses and
+tickets end by themselves, and are left in place then until the store tidies up.  Pure: moments
+are given, in seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+from copdns.editing import (
+    free_id,
+    only,
+    referring,
+    sound,
+    the_profile,
+    without,
+    without_orphans,
+)
+from copdns.errors import HouseholdError
+from copdns.faults import no_such
+from copdns.household_check import Known, unknown_topics
+from copdns.model import Household
+from copdns.times import (
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Grant,
+    Origin,
+    Pause,
+    Schedule,
+    Subject,
+    Ticket,
+)
+
+
+def add_schedule(household: Household, schedule: Schedule, known: Known) -> Household:
+    """Add a schedule; its id must be free."""
+    if any(each.id == schedule.id for each in household.schedules):
+        raise HouseholdError(f"there is a schedule {schedule.id!r} already; choose another id")
+    added = replace(household, schedules=(*household.schedules, schedule))
+    return referring(added, "schedules", schedule.id, known)
+
+
+def set_schedule(household: Household, schedule_id: str, known: Known, **values: Any) -> Household:
+    """Set fields of a schedule; its id stays."""
+    only(values, {each.name for each in fields(Schedule)} - {"id"}, "schedule")
+    there = {each.id: each for each in household.schedules}
+    if schedule_id not in there:
+        raise HouseholdError(no_such("schedule", schedule_id, there))
+    there[schedule_id] = replace(there[schedule_id], **values)
+    changed = replace(household, schedules=tuple(there.values()))
+    return referring(changed, "schedules", schedule_id, known)
+
+
+def remove_schedule(household: Household, schedule_id: str) -> Household:
+    schedules = without(household.schedules, "id", schedule_id, "schedule")
+    return replace(household, schedules=schedules)
+
+
+def add_budget(household: Household, budget: Budget, known: Known) -> Household:
+    """Add a budget; its id must be free."""
+    if any(each.id == budget.id for each in household.budgets):
+        raise HouseholdError(f"there is a budget {budget.id!r} already; choose another id")
+    added = replace(household, budgets=(*household.budgets, budget))
+    return referring(added, "budgets", budget.id, known)
+
+
+def set_budget(household: Household, budget_id: str, known: Known, **values: Any) -> Household:
+    """Set fields of a budget; its id stays, and so do minutes that were used or given."""
+    only(values, {each.name for each in fields(Budget)} - {"id"}, "budget")
+    there = {each.id: each for each in household.budgets}
+    if budget_id not in there:
+        raise HouseholdError(no_such("budget", budget_id, there))
+    there[budget_id] = replace(there[budget_id], **values)
+    changed = replace(household, budgets=tuple(there.values()))
+    return referring(changed, "budgets", budget_id, known)
+
+
+def remove_budget(household: Household, budget_id: str) -> Household:
+    """Remove a budget, and the minutes that were added to it."""
+    budgets = without(household.budgets, "id", budget_id, "budget")
+    return without_orphans(replace(household, budgets=budgets))
+
+
+def set_days(household: Household, days: Mapping[date, DayType | None]) -> Household:
+    """Say of dates what they are; None is what the day of the week says."""
+    there = {**dict(household.calendar.days), **days}
+    kept = sorted((day, kind) for day, kind in there.items() if kind is not None)
+    calendar = Calendar(household.calendar.weekend, tuple(kept))
+    return sound(replace(household, calendar=calendar))
+
+
+def pause(
+    household: Household,
+    profile_id: str,
+    start: int,
+    end: int | None = None,
+    *,
+    homework: bool = False,
+    author: str = "",
+) -> Household:
+    """Pause a profile until a moment, or until `unpause`; an earlier pause gives way."""
+    the_profile(household, profile_id)
+    made = Pause(profile_id, start, end, homework, author)
+    others = (each for each in household.pauses if each.profile != profile_id)
+    return sound(replace(household, pauses=(*others, made)))
+
+
+def unpause(household: Household, profile_id: str, now: float) -> Household:
+    """End the pause of a profile; raise HouseholdError when none is running or to come."""
+    the_profile(household, profile_id)
+    paused = [each for each in household.pauses if each.profile == profile_id]
+    if not paused or (paused[0].end is not None and paused[0].end <= now):
+        raise HouseholdError(f"{profile_id} is not paused")
+    return replace(
+        household, pauses=tuple(each for each in household.pauses if each.profile != profile_id)
+    )
+
+
+def add_bonus(
+    household: Household,
+    profile_id: str,
+    budget_id: str,
+    day: date,
+    minutes: int,
+    *,
+    kind: Extra = Extra.BONUS,
+    author: str = "",
+    at: int = 0,
+) -> Household:
+    """Give a profile more minutes of a budget that holds for it, on one day.
+
+    day: as budgets count, so before `day_starts` it is the day before.
+    """
+    profile = the_profile(household, profile_id)
+    scopes = {"", profile_id, *(f"#{tag}" for tag in profile.tags)}
+    theirs = [each.id for each in household.budgets if each.scope in scopes]
+    if budget_id not in theirs:
+        raise HouseholdError(no_such(f"budget of {profile_id}", budget_id, theirs))
+    bonus_id = free_id("b", household.bonuses)
+    made = Bonus(bonus_id, profile_id, budget_id, day, minutes, kind, author, at)
+    return sound(replace(household, bonuses=(*household.bonuses, made)))
+
+
+def give_grant(
+    household: Household,
+    profile_id: str,
+    about: Subject | None,
+    known: Known,
+    *,
+    start: float,
+    end: float,
+    given: float,
+    content: bool = True,
+    time: bool = False,
+    origin: Origin = Origin.GUARDIAN,
+    author: str = "",
+    note: str = "",
+) -> Household:
+    """Give a permission, the last of grants, with a fresh id.
+
+    about: None for every name.  Other values: as of a Grant.
+    """
+    the_profile(household, profile_id)
+    _refuse_unknown(household, about, known)
+    made = Grant(
+        about,
+        start,
+        end,
+        given,
+        content=content,
+        time=time,
+        id=free_id("g", household.grants),
+        profile=profile_id,
+        origin=origin,
+        author=author,
+        note=note,
+    )
+    return sound(replace(household, grants=(*household.grants, made)))
+
+
+def end_grant(household: Household, grant_id: str, now: float) -> Household:
+    """End a permission now; one that has not begun is taken back."""
+    found = next((each for each in household.grants if each.id == grant_id), None)
+    if found is None:
+        raise HouseholdError(no_such("grant", grant_id, (each.id for each in household.grants)))
+    if found.end <= now:
+        raise HouseholdError(f"grant {grant_id} is over already")
+    ended = (replace(found, end=now),) if found.start < now else ()
+    at = household.grants.index(found)
+    grants = (*household.grants[:at], *ended, *household.grants[at + 1 :])
+    return replace(household, grants=grants)
+
+
+def add_ticket(
+    household: Household,
+    digest: str,
+    known: Known,
+    *,
+    minutes: int,
+    made: int,
+    expires: int,
+    profile_id: str = "",
+    about: Subject | None = None,
+    label: str = "",
+    author: str = "",
+) -> Household:
+    """Add a ticket, the last of tickets, with a fresh id.
+
+    digest: `tickets.ticket_digest` of its code.  Other values: as of a Ticket.
+    """
+    if profile_id:
+        the_profile(household, profile_id)
+    _refuse_unknown(household, about, known)
+    ticket = Ticket(
+        free_id("t", household.tickets),
+        digest,
+        minutes,
+        made,
+        expires,
+        profile_id,
+        about,
+        label,
+        author,
+    )
+    return sound(replace(household, tickets=(*household.tickets, ticket)))
+
+
+def remove_ticket(household: Household, ticket_id: str) -> Household:
+    """Take a ticket back.  What was redeemed before is a grant, and stays."""
+    return replace(household, tickets=without(household.tickets, "id", ticket_id, "ticket"))
+
+
+def redeem(household: Household, digest: str, profile_id: str, now: int) -> Household:
+    """Turn a ticket into a grant of time that starts now; raise HouseholdError, in kind words.
+
+    It was given when the ticket was made: a pause that began since then holds.
+    """
+    the_profile(household, profile_id)
+    ticket = _redeemable(household, digest, profile_id, now)
+    used = replace(ticket, redeemed=now, redeemed_by=profile_id)
+    grant = Grant(
+        ticket.about,
+        start=now,
+        end=now + ticket.minutes * 60,
+        given=ticket.made,
+        content=False,
+        time=True,
+        id=free_id("g", household.grants),
+        profile=profile_id,
+        origin=Origin.TICKET,
+        author=ticket.author,
+        note=ticket.label,
+    )
+    tickets = tuple(used if each is ticket else each for each in household.tickets)
+    return sound(replace(household, tickets=tickets, grants=(*household.grants, grant)))
+
+
+def _redeemable(household: Household, digest: str, profile_id: str, now: int) -> Ticket:
+    ticket = next((each for each in household.tickets if each.digest == digest), None)
+    if ticket is None:
+        raise HouseholdError("this code is not known here; please look at it again")
+    if ticket.profile not in ("", profile_id):
+        raise HouseholdError("this code is for somebody else; ask who gave it to you")
+    if ticket.redeemed is not None:
+        raise HouseholdError("this code was used before, and each works once; ask for a new one")
+    if ticket.expires <= now:
+        raise HouseholdError("this code was good until a while ago; ask for a new one")
+    return ticket
+
+
+def _refuse_unknown(household: Household, about: Subject | None, known: Known) -> None:
+    if about is not None and (wrong := list(unknown_topics((about,), household, known))):
+        raise HouseholdError("\n".join(wrong))
