@@ -7,6 +7,12 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from copdns.cli.output import local
+from copdns.cli.time_words import (
+    calendar_changes,
+    day_start_change,
+    failure_changes,
+    timed_text,
+)
 from copdns.model import (
     BandChange,
     Device,
@@ -19,8 +25,11 @@ from copdns.model import (
     Rule,
     SplitUpstream,
 )
+from copdns.schedule import slot_text
+from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Ticket, Topic
 
 _OWN_FIELDS = ("name", "timezone", "guest", "protected")
+_MOMENTS = frozenset({"start", "end", "given", "at", "made", "expires", "redeemed"})
 
 
 class _Part(NamedTuple):
@@ -39,6 +48,12 @@ _PARTS = (
     _Part("local name", "local_names", lambda each: each.name),
     _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
     _Part("split upstream", "split_upstreams", lambda each: each.name),
+    _Part("schedule", "schedules", lambda each: each.id),
+    _Part("budget", "budgets", lambda each: each.id),
+    _Part("pause", "pauses", lambda each: each.profile),
+    _Part("grant", "grants", lambda each: each.id),
+    _Part("bonus", "bonuses", lambda each: each.id),
+    _Part("ticket", "tickets", lambda each: each.id),
 )
 
 
@@ -50,25 +65,36 @@ def differences(before: Household, after: Household) -> list[str]:
         for name in _OWN_FIELDS
         if getattr(before, name) != getattr(after, name)
     ]
+    lines += [f"household: {line}" for line in _times(before, after)]
     for part in _PARTS:
         old = {part.key(each): each for each in getattr(before, part.field)}
         new = {part.key(each): each for each in getattr(after, part.field)}
-        lines += _of_part(part.noun, old, new, zone)
+        lines += _of_part(part, old, new, zone)
     return lines
 
 
-def _of_part(noun: str, old: Mapping[str, Any], new: Mapping[str, Any], zone: str) -> Iterator[str]:
+def _times(before: Household, after: Household) -> Iterator[str]:
+    yield from calendar_changes(before.calendar, after.calendar)
+    if before.day_starts != after.day_starts:
+        yield day_start_change(before.day_starts, after.day_starts)
+    yield from failure_changes(before.failures, after.failures)
+
+
+def _of_part(
+    part: _Part, old: Mapping[str, Any], new: Mapping[str, Any], zone: str
+) -> Iterator[str]:
+    noun = part.noun
     for key, value in old.items():
         if key not in new:
-            yield f"{noun} {key} removed: {described(value)}"
+            yield f"{noun} {key} removed: {described(value, zone)}"
     for key, value in new.items():
         if key not in old:
-            yield f"{noun} {key} added: {described(value)}"
+            yield f"{noun} {key} added: {described(value, zone)}"
             yield from _announced(noun, key, value, zone)
         elif old[key] != value:
             yield from (f"{noun} {key}: {line}" for line in _fields(old[key], value, zone))
     if [key for key in old if key in new] != [key for key in new if key in old]:
-        yield f"{noun}s: in another order"
+        yield f"{part.field.replace('_', ' ')}: in another order"
 
 
 def _announced(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
@@ -82,8 +108,24 @@ def _announced(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
 def _fields(old: Any, new: Any, zone: str) -> Iterator[str]:
     for each in fields(new):
         before, after = getattr(old, each.name), getattr(new, each.name)
-        if before != after:
-            yield f"{each.name.replace('_', ' ')}: {_change(before, after, zone)}"
+        if before == after:
+            continue
+        if each.name == "digest":
+            yield "code: another one"  # what is kept of a code is no business of a terminal
+            continue
+        if each.name in _MOMENTS:
+            before, after = _moment(before, zone), _moment(after, zone)
+        if each.name == "about":
+            before, after = _subject(before), _subject(after)
+        yield f"{each.name.replace('_', ' ')}: {_change(before, after, zone)}"
+
+
+def _subject(about: Any) -> Any:
+    return "every name" if about is None else about
+
+
+def _moment(at: float | None, zone: str) -> str:
+    return "none" if at is None else local(at, zone)
 
 
 def _change(before: Any, after: Any, zone: str) -> str:
@@ -100,9 +142,18 @@ def _many(value: Any) -> list[str] | None:
     """Return the parts of a value that holds several, None for a single one."""
     if isinstance(value, frozenset):
         return sorted(map(str, value))
-    if isinstance(value, tuple):
-        return ["=".join(each) if isinstance(each, tuple) else str(each) for each in value]
+    if isinstance(value, tuple) and not isinstance(value, Topic):
+        return [_part_text(each) for each in value]
     return None
+
+
+def _part_text(value: Any) -> str:
+    match value:
+        case Slot():
+            return slot_text(value)
+        case tuple() if not isinstance(value, Topic):
+            return "=".join(map(str, value))
+    return str(value)
 
 
 def _text(value: Any, zone: str) -> str:
@@ -118,8 +169,8 @@ def _text(value: Any, zone: str) -> str:
     return str(value)
 
 
-def described(value: object) -> str:
-    """Return a part of a household in a few words."""
+def described(value: object, zone: str) -> str:
+    """Return a part of a household in a few words.  zone: in which its moments are told."""
     match value:
         case Profile():
             return f"{value.name}, {value.band}"
@@ -135,6 +186,8 @@ def described(value: object) -> str:
             return f"answered as {value.target}"
         case SplitUpstream():
             return ", ".join(value.upstreams)
+        case Schedule() | Budget() | Pause() | Grant() | Bonus() | Ticket():
+            return timed_text(value, zone)
     raise TypeError(f"no part of a household: {value!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,23 @@ from copdns.cli.changes import differences
 from copdns.cli.qtypes import qtype_name, qtype_number
 from copdns.matchers import Matcher
 from copdns.model import Band, BandChange, FullLog, Household, OwnService
-from tests.unit.households import FAMILY, households
+from copdns.times import (
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Failures,
+    Grant,
+    OnFailure,
+    Pause,
+    Schedule,
+    Slot,
+    Ticket,
+    Topic,
+    TopicKind,
+)
+from tests.unit.households import FAMILY, households, running
 
 
 def test_columns_begin_below_each_other_in_any_script() -> None:
@@ -74,7 +91,7 @@ def test_what_is_no_type_is_refused(text: str) -> None:
 
 
 @settings(max_examples=30)
-@given(households(), households())
+@given(households().flatmap(running), households().flatmap(running))
 def test_there_is_a_difference_exactly_where_households_differ(
     before: Household, other: Household
 ) -> None:
@@ -114,3 +131,107 @@ def test_each_difference_reads_as_a_line() -> None:
         "rule r1: note: none -> Because.",
     ]
     assert tom not in after.profiles
+
+
+NOW = 1_800_000_000  # 17:00 on 2027-01-15 in Tokyo
+GAMES = Topic(TopicKind.CATEGORY, "games")
+NIGHT = Slot(frozenset({"school_night"}), 1260, 600)
+HOLIDAYS = tuple((date(2026, 12, 24) + timedelta(days=n), DayType.HOLIDAY) for n in range(3))
+TIMED = replace(
+    FAMILY,
+    timezone="Asia/Tokyo",
+    schedules=(
+        Schedule("bedtime", "mia", (NIGHT,)),
+        Schedule("play", "", (NIGHT,), (GAMES,), opens=True, grace=5, note="Fair"),
+    ),
+    budgets=(
+        Budget("games", "#kids", (("school", 60), ("daily", 90)), (GAMES,)),
+        Budget("all", "", (("daily", 120),), carry_over=True, grace=2, note="Go out"),
+    ),
+    pauses=(Pause("mia", NOW), Pause("tom", NOW, NOW + 60, homework=True)),
+    grants=(
+        Grant(GAMES, NOW, NOW + 60, NOW, time=True, id="g1", profile="mia", note="Club"),
+        Grant(None, NOW, NOW + 60, NOW, id="g2", profile="tom"),
+    ),
+    bonuses=(
+        Bonus("b1", "mia", "games", date(2027, 1, 15), 30),
+        Bonus("b2", "mia", "games", date(2027, 1, 15), 5, Extra.CREDIT),
+    ),
+    tickets=(
+        Ticket("t1", "5ecret", 45, NOW, NOW + 60, "mia", GAMES, "Dishes"),
+        Ticket("t2", "5ecret too", 10, NOW, NOW + 60, redeemed=NOW, redeemed_by="tom"),
+    ),
+)
+
+
+def test_times_read_as_lines_when_they_come_and_when_they_go() -> None:
+    told = [
+        "schedule bedtime {}: mia: every name closed school_night 21:00-07:00",
+        "schedule play {}: everyone: category:games open only school_night 21:00-07:00, "
+        "5 minutes of grace (Fair)",
+        "budget games {}: #kids: category:games 60 minutes school, 90 minutes a day",
+        "budget all {}: everyone: every name 120 minutes a day, what is left is added to the next "
+        "day, 2 minutes of grace (Go out)",
+        "pause mia {}: from 2027-01-15 17:00 until somebody ends it",
+        "pause tom {}: from 2027-01-15 17:00 until 2027-01-15 17:01, open for homework",
+        "grant g1 {}: mia: category:games from 2027-01-15 17:00 until 2027-01-15 17:01, "
+        "lifts content and time, by guardian (Club)",
+        "grant g2 {}: tom: every name from 2027-01-15 17:00 until 2027-01-15 17:01, "
+        "lifts content, by guardian",
+        "bonus b1 {}: mia: 30 minutes more of games on 2027-01-15",
+        "bonus b2 {}: mia: 5 minutes given back of games on 2027-01-15",
+        "ticket t1 {}: 45 minutes of category:games for mia, good until 2027-01-15 17:01 (Dishes)",
+        "ticket t2 {}: 10 minutes of every name for whoever has the code, "
+        "redeemed by tom on 2027-01-15 17:00",
+    ]
+    before = replace(FAMILY, timezone="Asia/Tokyo")
+    assert differences(before, TIMED) == [line.format("added") for line in told]
+    assert differences(TIMED, before) == [line.format("removed") for line in told]
+
+
+def test_what_is_changed_of_times_is_told_field_by_field_and_no_code_is() -> None:
+    after = replace(
+        TIMED,
+        calendar=Calendar(frozenset({4}), HOLIDAYS),
+        day_starts=240,
+        failures=Failures(clock=OnFailure.ESSENTIAL),
+        schedules=(
+            replace(TIMED.schedules[0], slots=(replace(NIGHT, start=1200),), about=(GAMES,)),
+            TIMED.schedules[1],
+        ),
+        budgets=(
+            replace(TIMED.budgets[0], minutes=(("school", 30), ("daily", 90))),
+            TIMED.budgets[1],
+        ),
+        pauses=(replace(TIMED.pauses[0], end=NOW + 60), TIMED.pauses[1]),
+        grants=(replace(TIMED.grants[0], end=NOW + 3600, about=None), TIMED.grants[1]),
+        tickets=(
+            replace(TIMED.tickets[0], digest="5ecret 3", redeemed=NOW, redeemed_by="mia"),
+            TIMED.tickets[1],
+        ),
+    )
+    lines = differences(TIMED, after)
+    assert lines == [
+        "household: weekend: sat, sun -> fri",
+        "household: calendar: + 2026-12-24..2026-12-26 holiday",
+        "household: day starts: 00:00 -> 04:00",
+        "household: failures: clock: last_known -> essential",
+        "schedule bedtime: slots: + school_night 20:00-06:00, - school_night 21:00-07:00",
+        "schedule bedtime: about: + category:games",
+        "budget games: minutes: + school=30, - school=60",
+        "pause mia: end: none -> 2027-01-15 17:01",
+        "grant g1: about: category:games -> every name",
+        "grant g1: end: 2027-01-15 17:01 -> 2027-01-15 18:00",
+        "ticket t1: code: another one",
+        "ticket t1: redeemed: none -> 2027-01-15 17:00",
+        "ticket t1: redeemed by: none -> mia",
+    ]
+    assert "5ecret" not in "".join(lines)
+
+
+def test_days_of_the_calendar_that_go_are_told_as_stretches() -> None:
+    before = replace(FAMILY, calendar=Calendar(days=HOLIDAYS))
+    after = replace(FAMILY, calendar=Calendar(days=((HOLIDAYS[0][0], DayType.SCHOOL),)))
+    assert differences(before, after) == [
+        "household: calendar: + 2026-12-24 school, - 2026-12-25..2026-12-26 holiday"
+    ]

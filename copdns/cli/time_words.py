@@ -1,0 +1,138 @@
+"""Schedules, budgets and what ends by itself in a few words.  Never a ticket's code or digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from datetime import date
+
+from copdns.cli.output import local
+from copdns.schedule import slot_text
+from copdns.time_dump import clock_text, stretch_text, stretches
+from copdns.times import (
+    EVERY_DAY,
+    WEEKDAYS,
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Failures,
+    Grant,
+    Pause,
+    Schedule,
+    Subject,
+    Ticket,
+)
+
+Timed = Schedule | Budget | Pause | Grant | Bonus | Ticket
+
+
+def timed_text(value: Timed, zone: str) -> str:
+    match value:
+        case Schedule():
+            return schedule_text(value)
+        case Budget():
+            return budget_text(value)
+        case Pause():
+            return pause_text(value, zone)
+        case Grant():
+            return grant_text(value, zone)
+        case Bonus():
+            return bonus_text(value)
+        case Ticket():
+            return ticket_text(value, zone)
+
+
+def schedule_text(schedule: Schedule) -> str:
+    """Return "mia: category:games closed school_night 21:00-07:00 (Sleep well)"."""
+    times = ", ".join(map(slot_text, schedule.slots))
+    how = "open only" if schedule.opens else "closed"
+    text = f"{schedule.scope or 'everyone'}: {subjects_text(schedule.about)} {how} {times}"
+    return _noted(_graced(text, schedule.grace), schedule.note)
+
+
+def budget_text(budget: Budget) -> str:
+    """Return "mia: category:games 60 minutes school, 120 minutes weekend"."""
+    text = f"{budget.scope or 'everyone'}: {subjects_text(budget.about)} {minutes_text(budget)}"
+    if budget.carry_over:
+        text = f"{text}, what is left is added to the next day"
+    return _noted(_graced(text, budget.grace), budget.note)
+
+
+def minutes_text(budget: Budget) -> str:
+    return ", ".join(
+        f"{minutes} minutes {'a day' if word == EVERY_DAY else word}"
+        for word, minutes in budget.minutes
+    )
+
+
+def pause_text(pause: Pause, zone: str) -> str:
+    end = "somebody ends it" if pause.end is None else local(pause.end, zone)
+    text = f"from {local(pause.start, zone)} until {end}"
+    return f"{text}, open for homework" if pause.homework else text
+
+
+def grant_text(grant: Grant, zone: str) -> str:
+    """Return whose permission it is, what it is about, when, and what it lifts."""
+    lifts = [name for name in ("content", "time") if getattr(grant, name)]
+    about = subjects_text([grant.about] if grant.about else [])
+    span = f"from {local(grant.start, zone)} until {local(grant.end, zone)}"
+    text = f"{grant.profile}: {about} {span}, lifts {' and '.join(lifts)}, by {grant.origin}"
+    return _noted(text, grant.note)
+
+
+def bonus_text(bonus: Bonus) -> str:
+    what = "given back" if bonus.kind is Extra.CREDIT else "more"
+    return f"{bonus.profile}: {bonus.minutes} minutes {what} of {bonus.budget} on {bonus.day}"
+
+
+def ticket_text(ticket: Ticket, zone: str) -> str:
+    about = subjects_text([ticket.about] if ticket.about else [])
+    text = f"{ticket.minutes} minutes of {about} for {ticket.profile or 'whoever has the code'}"
+    if ticket.redeemed is not None:
+        used = local(ticket.redeemed, zone)
+        return _noted(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
+    return _noted(f"{text}, good until {local(ticket.expires, zone)}", ticket.label)
+
+
+def subjects_text(about: Iterable[Subject]) -> str:
+    return ", ".join(map(str, about)) or "every name"
+
+
+def calendar_changes(before: Calendar, after: Calendar) -> Iterator[str]:
+    """Yield "calendar: + 2026-12-24..2027-01-06 holiday", "- " for what is a usual day again."""
+    if before.weekend != after.weekend:
+        yield f"weekend: {_week_text(before.weekend)} -> {_week_text(after.weekend)}"
+    come = [each for each in after.days if each not in before.days]
+    gone = [each for each in before.days if each[0] not in dict(after.days)]
+    if lines := [*_days_texts("+", come), *_days_texts("-", gone)]:
+        yield f"calendar: {', '.join(lines)}"
+
+
+def _days_texts(sign: str, days: Iterable[tuple[date, DayType]]) -> Iterator[str]:
+    for first, last, kind in stretches(days):
+        yield f"{sign} {stretch_text(first, last)} {kind}"
+
+
+def _week_text(weekend: frozenset[int]) -> str:
+    return ", ".join(WEEKDAYS[each] for each in sorted(weekend)) or "none"
+
+
+def day_start_change(before: int, after: int) -> str:
+    return f"day starts: {clock_text(before)} -> {clock_text(after)}"
+
+
+def failure_changes(before: Failures, after: Failures) -> Iterator[str]:
+    for each in fields(Failures):
+        old, new = getattr(before, each.name), getattr(after, each.name)
+        if old is not new:
+            yield f"failures: {each.name}: {old} -> {new}"
+
+
+def _graced(text: str, grace: int) -> str:
+    return f"{text}, {grace} minutes of grace" if grace else text
+
+
+def _noted(text: str, note: str) -> str:
+    return f"{text} ({note})" if note else text
