@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from copdns.faults import no_such
 from copdns.schedule import slots
+from copdns.time_faults import MOST_DAYS
 from copdns.times import (
     DAY_MINUTES,
     DAY_WORDS,
@@ -108,6 +109,13 @@ class CalendarShape(Written):
 
     weekend: tuple[Annotated[int, ByText(weekday)], ...] = (5, 6)
     days: dict[Annotated[Stretch, ByText(stretch)], DayType] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_not_endless(self) -> Self:
+        days = sum((last - first).days + 1 for first, last in self.days)
+        if days > MOST_DAYS:
+            raise ValueError(f"days: {days} dates are too many; keep {MOST_DAYS}")
+        return self
 
     def calendar(self) -> Calendar:
         days: dict[date, DayType] = {}

@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from copdns.household_times import pause
 from copdns.model import Household
 from copdns.store.household import HouseholdStore
 from tests.unit.calling import FAMILY, Home
@@ -87,6 +89,24 @@ def test_an_import_keeps_the_list_of_changes_and_the_full_logs_that_were(home: H
     again = home.call("profile", "set", "mia", "--privacy", "full")
     assert again.exit_code == 1
     assert "once in 30 days" in again.stderr
+
+
+def test_an_import_keeps_the_pauses_of_those_who_stay(home: Home) -> None:
+    home.ok("household", "set", "--name", "We")
+
+    async def paused(store: HouseholdStore) -> None:
+        edit = partial(pause, start=0)
+        for person in ("mia", "tom"):
+            await store.change(
+                "home", partial(edit, profile_id=person), author="ada", what="pause", now=0
+            )
+
+    with HouseholdStore.open(home.data) as store:
+        asyncio.run(paused(store))
+    without_tom = FAMILY.replace("  tom:\n", "  bo:\n")
+    printed = home.ok("household", "import", "-", typed=without_tom)
+    assert "pause tom removed: from 1970-01-01 01:00 until somebody ends it" in printed
+    assert "pause mia" not in printed
 
 
 def test_what_is_no_text_is_told(home: Home) -> None:

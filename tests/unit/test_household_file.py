@@ -535,6 +535,8 @@ def test_the_example_family_is_mia_tom_and_ada() -> None:
     family = parse(file.read_text(), file.name, known)
     assert parse(dump(family), file.name, known) == family
     assert (family.name, family.guest) == ("Example family", "ada")
+    # The first look must not depend on the hour at which somebody takes it.
+    assert (family.schedules, family.budgets) == ((), ())
     assert [(each.name, each.band) for each in family.profiles] == [
         ("Mia", Band.TO_9),
         ("Tom", Band.TO_15),
