@@ -30,6 +30,7 @@ ROOMS = (
     (
         "metrics",
         "recent",
+        "ledger",
         "library",
         "resources",
         "codes",

@@ -1,0 +1,298 @@
+"""Tests of the ledger: what is noted becomes minutes, once, and names do not stay."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns import ledger as ledger_module
+from copdns.ledger import BUDGETS, DAYS, NAMES, STAY, Ledger
+from copdns.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, Sense, marks_of
+
+HOUR, DAY = 3600, 86_400
+NOON = 1_774_785_600  # 2026-03-29 12:00 UTC
+TODAY = Day(date(2026, 3, 29), NOON - 12 * HOUR)
+TOMORROW = Day(date(2026, 3, 30), TODAY.start + DAY)
+
+
+def day_of(household: str, profile: str, at: float) -> Day:
+    start = int(at) // DAY * DAY
+    return Day(datetime.fromtimestamp(start, UTC).date(), start)
+
+
+def sense_of(household: str, profile: str, budget: str) -> Sense:
+    return WIDE if budget == "all" else NARROW
+
+
+def empty() -> Ledger:
+    return Ledger(day_of, sense_of)
+
+
+def play(ledger: Ledger, minutes: range, budget: str = "games", names: int = 2) -> None:
+    """Have Mia use something in these minutes after noon."""
+    for minute in minutes:
+        for number in range(names):
+            at = NOON + minute * 60 + number
+            ledger.note("home", "mia", [budget], f"{number}.games.example", at)
+        ledger.fold(NOON + (minute + 1) * 60)
+
+
+def likely(ledger: Ledger, budget: str = "games", day: Day = TODAY, profile: str = "mia") -> int:
+    return ledger.used("home", profile, day).get(budget, Minutes()).likely
+
+
+def test_minutes_of_use_are_counted_when_they_are_over() -> None:
+    ledger = empty()
+    play(ledger, range(30))
+    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+    ledger.note("home", "mia", ["games"], "0.games.example", NOON + 30 * 60)
+    ledger.note("home", "mia", ["games"], "1.games.example", NOON + 30 * 60)
+    ledger.fold(NOON + 30 * 60 + 59)
+    assert likely(ledger) == 30
+    ledger.fold(NOON + 31 * 60)
+    assert likely(ledger) == 31
+
+
+def test_the_same_name_again_and_again_is_one_name() -> None:
+    ledger = empty()
+    for second in range(120):
+        ledger.note("home", "mia", ["games"], "a.games.example", NOON + second)
+    ledger.fold(NOON + 120)
+    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
+
+
+def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
+    ledger = empty()
+    for second in range(0, 240, 30):
+        ledger.note("home", "mia", ["games", "all"], f"{second}.games.example", NOON + second)
+        ledger.note("home", "mia", ["all"], f"{second}.example", NOON + second)
+        ledger.note("home", "mia", [], f"{second}.school.example", NOON + second)
+    ledger.fold(NOON + 240)
+    assert ledger.used("home", "mia", TODAY) == {
+        "games": Minutes(4, 4, 4),
+        "all": Minutes(0, 0, 4),  # four names a minute: what a device may do by itself
+    }
+
+
+def test_a_stranger_and_a_brother_use_up_minutes_of_their_own() -> None:
+    ledger = empty()
+    play(ledger, range(5))
+    for household, profile in (("there", "mia"), ("home", "tom")):
+        ledger.note(household, profile, ["games"], "a.example", NOON)
+    ledger.fold(NOON + 400)
+    assert likely(ledger) == 5
+    assert likely(ledger, profile="tom") == 0
+    assert ledger.used("there", "mia", TODAY)["games"].high == 1
+
+
+def test_who_asks_learns_whose_minutes_changed_since_the_last_time() -> None:
+    ledger = empty()
+    ledger.note("home", "mia", ["games"], "a.example", NOON)
+    ledger.note("home", "tom", [], "a.example", NOON)
+    assert ledger.fold(NOON) == frozenset()
+    assert ledger.fold(NOON + 60) == {("home", "mia")}
+    assert ledger.fold(NOON + 60) == frozenset()
+
+
+def test_a_stop_counts_the_minute_that_runs() -> None:
+    ledger = empty()
+    play(ledger, range(3))
+    ledger.note("home", "mia", ["games"], "a.games.example", NOON + 180)
+    assert ledger.close(NOON + 181) == {("home", "mia")}
+    assert likely(ledger) == 4
+
+
+def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
+    ledger = empty()
+    play(ledger, range(30))
+    play(ledger, range(10, 20))
+    play(ledger, range(30))
+    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+
+
+def test_a_clock_set_over_midnight_and_back_keeps_what_was_used() -> None:
+    ledger = empty()
+    play(ledger, range(30))
+    play(ledger, range(12 * 60, 12 * 60 + 5))
+    assert likely(ledger, day=TOMORROW) == 5
+    play(ledger, range(30, 40))
+    assert likely(ledger) == 40
+
+
+def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> None:
+    ledger = empty()
+    ledger.note("home", "mia", ["games"], "a.example", NOON + 60)
+    ledger.note("home", "mia", ["games"], "c.example", NOON + 120)
+    ledger.fold(NOON + 180)
+    ledger.note("home", "mia", ["games"], "b.example", NOON + 60)
+    ledger.fold(NOON + 180)
+    assert ledger.marks("home", "mia", "games", TODAY).several == 1 << 12 * 60 + 1
+
+
+def test_a_new_day_begins_with_nothing() -> None:
+    ledger = empty()
+    play(ledger, range(12 * 60 - 10, 12 * 60 + 5))
+    assert (likely(ledger), likely(ledger, day=TOMORROW)) == (10, 5)
+
+
+def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
+    start = TODAY.start
+    ledger = Ledger(lambda *_: Day(TODAY.date, start), sense_of)
+    play(ledger, range(30))
+    start += 12 * HOUR + 10 * 60  # ten minutes past noon
+    later = Day(TODAY.date, start)
+    assert likely(ledger, day=later) == 20
+    play(ledger, range(30, 31))
+    assert likely(ledger, day=later) == 21
+    assert ledger.marks("home", "mia", "games", later).some == (1 << 21) - 1
+
+
+def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
+    day = TODAY
+    ledger = Ledger(lambda *_: day, sense_of)
+    play(ledger, range(30))
+    day = Day(date(2026, 3, 30), TODAY.start + 10 * HOUR)
+    play(ledger, range(30, 31))
+    assert likely(ledger, day=day) == 31
+
+
+def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
+    ledger = empty()
+    ledger.note("home", "mia", ["games"], "match.example", NOON + 59)
+    ledger.note("home", "mia", [], "lesson.example", NOON + 60)
+    ledger.note("home", "tom", [], "other.example", NOON + 60)
+
+    def in_use(at: float, minutes: int = STAY) -> set[str]:
+        ledger.fold(at)
+        return set(ledger.in_use("home", "mia", at, minutes))
+
+    assert in_use(NOON + 60) == {"match.example", "lesson.example"}
+    assert in_use(NOON + 60, minutes=0) == {"lesson.example"}
+    assert in_use(NOON + 179) == {"match.example", "lesson.example"}
+    assert in_use(NOON + 180) == {"lesson.example"}
+    assert in_use(NOON + 240) == set()
+
+
+def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
+    ledger = empty()
+    for minute in range(100):
+        ledger.note("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
+        assert len(ledger._heard) <= STAY + 2  # also when nobody folds
+    ledger.fold(NOON + 200 * 60)
+    assert ledger._heard == {}
+    assert ledger.used("home", "mia", TODAY)["games"].high == 100
+
+
+def test_what_was_stored_is_taken_up_again() -> None:
+    first, second = empty(), empty()
+    play(first, range(30))
+    second.note("home", "mia", ["games"], "a.example", NOON + 30 * 60)
+    second.load(first.unsaved())
+    assert second.unsaved() == ()
+    assert second.fold(NOON + 31 * 60) == {("home", "mia")}
+    assert likely(second) == 31
+    (usage,) = second.unsaved()
+    assert usage.minutes == Minutes(31, 31, 31)
+
+
+def test_minutes_whose_bitmaps_are_gone_still_count() -> None:
+    first, second = empty(), empty()
+    play(first, range(30))
+    (usage,) = first.unsaved()
+    second.load([usage._replace(marks=NO_MARKS)])
+    play(second, range(30, 35))
+    assert likely(second) == 30
+    assert likely(second, day=TOMORROW) == 0
+
+
+def test_only_what_changed_is_to_be_saved_and_again_when_it_could_not_be() -> None:
+    ledger = empty()
+    play(ledger, range(3))
+    taken = ledger.unsaved()
+    assert [(each.budget, each.day, each.start) for each in taken] == [("games", *TODAY)]
+    assert ledger.unsaved() == ()
+    ledger.not_saved(taken)
+    play(ledger, range(3, 4))
+    (again,) = ledger.unsaved()
+    assert again.minutes == Minutes(4, 4, 4)
+
+
+def test_who_is_erased_is_forgotten_with_names_and_all() -> None:
+    ledger = empty()
+    play(ledger, range(3))
+    ledger.note("home", "tom", ["games"], "a.example", NOON + 120)
+    ledger.erase("home", "mia")
+    assert ledger.fold(NOON + 180) == {("home", "mia"), ("home", "tom")}
+    assert ledger.used("home", "mia", TODAY) == {}
+    assert ledger.in_use("home", "mia", NOON + 180) == frozenset()
+    assert [each.profile for each in ledger.unsaved()] == ["tom"]
+
+
+def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
+    ledger = empty()
+    play(ledger, range(3))
+    ledger.forget(TOMORROW.start + 30 * 60)
+    assert likely(ledger) == 3
+    ledger.forget(TOMORROW.start + DAY + 1)
+    assert ledger.used("home", "mia", TODAY) == {}
+    assert ledger._kept == {}
+
+
+def test_no_more_days_are_kept_than_are_asked_for() -> None:
+    ledger = empty()
+    for day in (0, 1, 500, 2, 3):
+        at = NOON + day * DAY
+        ledger.note("home", "mia", ["games"], "a.example", at)
+        ledger.fold(at + 60)
+    assert len(ledger._kept["home", "mia"]["games"]) == DAYS
+
+
+def test_a_profile_cannot_fill_the_memory() -> None:
+    ledger = empty()
+    for number in range(NAMES + 9):
+        ledger.note("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
+    assert len(ledger.in_use("home", "mia", NOON)) == NAMES
+    ledger.fold(NOON + 60)
+    assert len(ledger.used("home", "mia", TODAY)) == BUDGETS
+    assert ledger.dropped == NAMES + 9 - (BUDGETS - 1)
+
+
+def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "PEOPLE", 3)
+    ledger = empty()
+    for minute in range(2):
+        for number in range(5):
+            at = NOON + minute * 60
+            ledger.note("home", f"p{number + minute}", ["games"], "a.example", at)
+    ledger.fold(NOON + 180)
+    assert len(ledger._kept) == 3
+    assert ledger.dropped == 2 + 2 + 1
+
+
+moments = st.integers(0, 3 * 24 * 60).map(lambda minute: TODAY.start + minute * 60)
+
+
+@given(st.lists(st.tuples(moments, st.integers(1, 6)), max_size=30))
+def test_the_order_in_which_minutes_come_changes_no_bitmap(
+    heard: list[tuple[int, int]],
+) -> None:
+    """Each minute is folded right after it, as the clock jumps from one to another."""
+    ledger = empty()
+    wanted: dict[int, int] = {}
+    for at, names in heard:
+        for number in range(names):
+            ledger.note("home", "mia", ["games"], f"{number}.example", at)
+        ledger.fold(at + 60)
+        wanted[at] = max(wanted.get(at, 0), names)
+    newest = day_of("home", "mia", heard[-1][0]) if heard else TODAY
+    marks = NO_MARKS
+    for at, names in wanted.items():
+        if day_of("home", "mia", at) == newest:
+            marks |= marks_of((at - newest.start) // 60, names)
+    found = ledger.marks("home", "mia", "games", newest)
+    assert found.some | marks.some == marks.some  # nothing that was not heard
+    if {day_of("home", "mia", at) for at in wanted} <= {newest}:
+        assert found == marks
