@@ -186,7 +186,8 @@ def _count_json(key: CountKey, n: int) -> dict[str, object]:
 def erase(home: Home, profile: str, yes: bool) -> None:
     """Delete what is kept of a person's look-ups.
 
-    Names and counts go at once and for good.  Rules and devices stay.  It works while copdns runs.
+    Names, counts and minutes of use go at once and for good.  Rules and devices stay.  It works
+    while copdns runs.
 
     \b
     Example:  copdns log erase mia

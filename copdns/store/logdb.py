@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ def write(
     """
     with transaction(connection):
         if last_erasure(connection) != seen:
-            erased = _erased_since(connection, seen)
+            erased = erased_since(connection, seen)
             rows = [row for row in rows if (row.household, row.profile) not in erased]
             counts = {key: n for key, n in counts.items() if key[:2] not in erased}
         _insert(connection, _LOOKUP, rows)
@@ -81,7 +82,8 @@ def _insert(
             at += size
 
 
-def _erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+def erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+    """Return the household and id of each profile that was erased after an erasure."""
     return set(connection.execute("select household, profile from erasure where id > ?", (seen,)))
 
 
@@ -141,11 +143,17 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
     """Delete what is older, and what a wrong clock dated more than a day ahead."""
     rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY
     hours = int(counts_from) // 3600, int(until) // 3600
+    days = _day(counts_from), _day(until + DAY)  # a zone's date may be one ahead of UTC's
     with transaction(connection):
         connection.execute("delete from lookup where at not between ? and ?", (rows_from, until))
         connection.execute("delete from lookup_count where hour not between ? and ?", hours)
+        connection.execute("delete from usage where day not between ? and ?", days)
         connection.execute("delete from erasure where at not between ? and ?", (counts_from, until))
     _empty_wal(connection)
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def erase(connection: sqlite3.Connection, household: str, profile: str, now: float) -> bool:
@@ -158,6 +166,7 @@ def erase(connection: sqlite3.Connection, household: str, profile: str, now: flo
     with transaction(connection):
         connection.execute("delete from lookup where household = ? and profile = ?", whose)
         connection.execute("delete from lookup_count where household = ? and profile = ?", whose)
+        connection.execute("delete from usage where household = ? and profile = ?", whose)
         connection.execute(
             "insert into erasure (household, profile, at) values (?, ?, ?)", (*whose, int(now))
         )

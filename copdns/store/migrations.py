@@ -1,7 +1,7 @@
 """The schemas of the two databases, as the steps that lead to them.
 
 A step that was released is never edited; tests/golden shows what all add up to.  Every table
-has its `household`, also where there is only one.
+but that of the machine's clock has its `household`, also where there is only one.
 """
 
 from __future__ import annotations
@@ -339,3 +339,27 @@ def visitor(db: Database) -> None:
             last integer not null,
             primary key (household, id)
         ) without rowid""")
+
+
+@LOG(name="0003_usage")
+def usage(db: Database) -> None:
+    """Minutes by day (`start`: its epoch second), with bitmaps while it runs; and the moment that
+    this machine saw last, which is no household's."""
+    db.execute("""
+        create table usage (
+            household text not null,
+            profile text not null,
+            budget text not null,
+            day text not null,
+            start integer not null,
+            some blob not null,
+            several blob not null,
+            low integer not null,
+            likely integer not null,
+            high integer not null,
+            primary key (household, profile, budget, day)
+        ) without rowid""")
+    db.execute("""
+        create table clock (
+            seen integer not null
+        )""")

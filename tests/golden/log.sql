@@ -46,3 +46,21 @@ CREATE TABLE visitor (
     last integer not null,
     primary key (household, id)
 ) without rowid;
+
+CREATE TABLE usage (
+    household text not null,
+    profile text not null,
+    budget text not null,
+    day text not null,
+    start integer not null,
+    some blob not null,
+    several blob not null,
+    low integer not null,
+    likely integer not null,
+    high integer not null,
+    primary key (household, profile, budget, day)
+) without rowid;
+
+CREATE TABLE clock (
+    seen integer not null
+);

@@ -46,7 +46,8 @@ def test_every_table_belongs_to_a_household(
     )
     assert tables
     for name, columns in tables:
-        assert "household text" in columns, f"{file}: {name}"
+        if name != "clock":  # the machine's
+            assert "household text" in columns, f"{file}: {name}"
 
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)

@@ -1,0 +1,190 @@
+"""Minutes of use in `log.db`: today's bitmaps, the numbers of the days before, and the clock.
+
+All functions block and raise StoreError; none but those that save makes a file, since the first to
+ask may be root, whose files the server cannot write.  docs/usage.md says what stays for how long.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from copdns.minutes import MINUTE, Marks, Minutes, Usage, at_least, decoded, encoded
+from copdns.store.db import open_database, store_error, transaction
+from copdns.store.logdb import erased_since, last_erasure
+from copdns.store.migrations import LOG
+from copdns.store.querylog import FILE
+
+BUSY = 2.0  # seconds to wait for another process; what is not saved now is a minute later
+
+T = TypeVar("T")
+Who = tuple[str, str]  # household and profile
+
+
+class UsageStore:
+    """The minutes of a data folder, for the one process that counts them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: int | None = None  # the newest erasure that was heeded
+
+    def load(self, since: date) -> tuple[Usage, ...]:
+        """Return what is kept of a date and later: today's bitmaps, earlier numbers."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Usage, ...]:
+            with transaction(connection):
+                self._seen = last_erasure(connection)
+                return _read(connection, None, None, since)
+
+        return _ask(self._folder, work, ())
+
+    def save(self, usages: Iterable[Usage]) -> frozenset[Who]:
+        """Add to what is stored; return who was erased since, whose part is not written.
+
+        Whoever counts has to forget these.  To be called also when there is nothing to save.
+        Saving the same twice is harmless, and no number becomes smaller.
+        """
+        rows = tuple(usages)
+        return _make(self._folder, lambda each: self._save(each, rows)) if rows else self.erased()
+
+    def erased(self) -> frozenset[Who]:
+        """Return who was erased since this or `save` was asked last."""
+
+        def work(connection: sqlite3.Connection) -> frozenset[Who]:
+            with transaction(connection):
+                return self._heeded(connection)
+
+        return _ask(self._folder, work, frozenset())
+
+    def _save(self, connection: sqlite3.Connection, rows: tuple[Usage, ...]) -> frozenset[Who]:
+        with transaction(connection):
+            erased = self._heeded(connection)
+            for each in rows:
+                if (each.household, each.profile) not in erased:
+                    _add(connection, each)
+        return erased
+
+    def _heeded(self, connection: sqlite3.Connection) -> frozenset[Who]:
+        newest = last_erasure(connection)
+        erased = frozenset(erased_since(connection, newest if self._seen is None else self._seen))
+        self._seen = newest
+        return erased
+
+
+def close_days(folder: Path, household: str, today: date, kept: Collection[str]) -> None:
+    """Drop the bitmaps of the days before a household's today, of which the numbers stay.
+
+    kept: profiles that exist and whose privacy mode keeps counts; of the others nothing stays.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        before = (household, today.isoformat())
+        with transaction(connection):
+            profiles = connection.execute(
+                "select distinct profile from usage where household = ? and day < ?", before
+            ).fetchall()
+            for (profile,) in profiles:
+                connection.execute(_CLOSE if profile in kept else _DROP, (*before, profile))
+
+    _ask(folder, work, None)
+
+
+_CLOSE = """
+    update usage set some = x'', several = x''
+     where household = ? and day < ? and profile = ? and (some <> x'' or several <> x'')
+    """
+_DROP = "delete from usage where household = ? and day < ? and profile = ?"
+
+
+def history(folder: Path, household: str, profile: str | None, since: date) -> tuple[Usage, ...]:
+    """Return the days of a household from a date on, in order.  profile: None for all."""
+    return _ask(folder, lambda each: _read(each, household, profile, since), ())
+
+
+def load_clock(folder: Path) -> int | None:
+    """Return the moment that was seen last, in seconds since the epoch; None before the first."""
+
+    def work(connection: sqlite3.Connection) -> int | None:
+        row = connection.execute("select seen from clock").fetchone()
+        return None if row is None else int(row[0])
+
+    return _ask(folder, work, None)
+
+
+def save_clock(folder: Path, now: float) -> None:
+    """Keep a moment in the place of the one that was seen before, also when it is earlier."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.execute("delete from clock")
+            connection.execute("insert into clock (seen) values (?)", (int(now),))
+
+    _make(folder, work)
+
+
+def _read(
+    connection: sqlite3.Connection, household: str | None, profile: str | None, since: date
+) -> tuple[Usage, ...]:
+    rows = connection.execute(
+        """
+        select household, profile, budget, day, start, some, several, low, likely, high
+          from usage
+         where (:household is null or household = :household)
+           and (:profile is null or profile = :profile)
+           and day >= :since
+         order by day, household, profile, budget
+        """,
+        {"household": household, "profile": profile, "since": since.isoformat()},
+    )
+    return tuple(map(_usage, rows))
+
+
+def _usage(row: tuple[str, str, str, str, int, bytes, bytes, int, int, int]) -> Usage:
+    household, profile, budget, day, start, some, several, low, likely, high = row
+    marks = Marks(decoded(some), decoded(several))
+    minutes = Minutes(low, likely, high)
+    return Usage(household, profile, budget, date.fromisoformat(day), start, marks, minutes)
+
+
+def _add(connection: sqlite3.Connection, usage: Usage) -> None:
+    """Put what a day has beside what is stored of it: by another process, or before a start at
+    which it could not be read."""
+    key = (usage.household, usage.profile, usage.budget, usage.day.isoformat())
+    before = connection.execute(_STORED, key).fetchone()
+    marks, minutes = usage.marks, usage.minutes
+    if before is not None:
+        start, some, several, *numbers = before
+        stored = Marks(decoded(some), decoded(several))
+        marks |= stored.moved((usage.start - start) // MINUTE)
+        minutes = at_least(minutes, Minutes(*numbers))
+    bitmaps = encoded(marks.some), encoded(marks.several)
+    connection.execute(_REPLACE, (*key, usage.start, *bitmaps, *minutes))
+
+
+_STORED = """
+    select start, some, several, low, likely, high from usage
+     where household = ? and profile = ? and budget = ? and day = ?
+    """
+_REPLACE = """
+    insert or replace into usage
+           (household, profile, budget, day, start, some, several, low, likely, high)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    """
+
+
+def _ask(folder: Path, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+    """Return what work gives on a connection of its own; nothing where no file is yet."""
+    return _make(folder, work) if (folder / FILE).exists() else nothing
+
+
+def _make(folder: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    path = folder / FILE
+    try:
+        with closing(open_database(path, LOG, busy=BUSY)) as connection:
+            return work(connection)
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
