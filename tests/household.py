@@ -77,6 +77,7 @@ def library(
     not_over_time: Iterable[str] = ("education_reference", "safe_search_targets"),
     engines: Mapping[str, tuple[Lines, Mapping[str, str]]] | None = None,
     legal: Lines = (),
+    beacons: Lines = (),
     more: Mapping[str, tuple[str, Lines]] | None = None,
 ) -> Library:
     """Return a library of these names.
@@ -99,6 +100,7 @@ def library(
         *((f"{s}-list", ListKind.CATEGORY, s, lines) for s, lines in (categories or {}).items()),
         *((slug, ListKind.CATEGORY, about, ls) for slug, (about, ls) in (more or {}).items()),
         ("no-safe-search", ListKind.NO_SAFE_SEARCH, "no-safe-search", no_safe_search),
+        *([("beacons", ListKind.BEACON, "beacons", beacons)] if beacons else []),
     ]
     index, statuses = shelve([_draft(*each) for each in lists])
     layers = {

@@ -28,6 +28,7 @@ _KINDS = {
     ListKind.SERVICE: "service",
     ListKind.CATEGORY: "category",
     ListKind.NO_SAFE_SEARCH: "search without a safe mode",
+    ListKind.BEACON: "asked for by devices themselves",
 }
 
 _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})

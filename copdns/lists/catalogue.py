@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from copdns import yaml_text
 from copdns.lists.index import Index
 from copdns.lists.shapes import (
+    BeaconsShape,
     BypassShape,
     CatalogueShape,
     ProtectedShape,
@@ -116,6 +117,7 @@ class Files(NamedTuple):
     protected: ProtectedShape
     safe_search: SafeSearchShape
     bypass: BypassShape
+    beacons: BeaconsShape
 
 
 def files(read: Read) -> Files:
@@ -129,6 +131,7 @@ def files(read: Read) -> Files:
         _file(read, "protected.yaml", ProtectedShape),
         _file(read, "safesearch.yaml", SafeSearchShape),
         _file(read, "bypass.yaml", BypassShape),
+        _file(read, "beacons.yaml", BeaconsShape),
     )
 
 

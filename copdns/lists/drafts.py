@@ -26,6 +26,7 @@ from copdns.lists.catalogue import (
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Form, parse
 from copdns.lists.shapes import (
+    BeaconsShape,
     BypassShape,
     CatalogueShape,
     ProtectedShape,
@@ -37,6 +38,7 @@ from copdns.lists.source import ListSource
 from copdns.matchers import Match, Matcher
 
 NO_SAFE_SEARCH = "no-safe-search"
+BEACONS = "beacons"
 
 TextOf = Callable[[ListSource], str]
 
@@ -61,6 +63,7 @@ def bundled(found: Files, read: Read) -> Iterator[Draft]:
     yield from _starter_lists(found.catalogue, read)
     yield from _bypass_and_service_lists(found.bypass, found.services)
     yield _no_safe_search_list(found.safe_search)
+    yield _beacon_list(found.beacons, found.services)
 
 
 def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iterator[Draft]:
@@ -115,6 +118,13 @@ def _no_safe_search_list(file: SafeSearchShape) -> Draft:
     return _bundled(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
 
 
+def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
+    """One list of all: wherever a beacon stands, it means the same."""
+    names = [name for each in file.groups.values() for name in each.names]
+    names += [name for each in services.services.values() for name in each.beacons]
+    return _bundled(BEACONS, ListKind.BEACON, BEACONS, "What devices ask for by themselves", names)
+
+
 def _exact(names: Iterable[str]) -> Iterator[Matcher]:
     return (Matcher(name, Match.EXACT) for name in names)
 
@@ -162,7 +172,7 @@ def _slugs(found: Files) -> set[str]:
     lists = (each.slug for each in found.catalogue.lists)
     canaries = (f"canary-{slug}" for slug in found.bypass.canaries)
     groups = found.protected.groups
-    ours = SAFE_SEARCH_TARGETS, BYPASS, NO_SAFE_SEARCH
+    ours = SAFE_SEARCH_TARGETS, BYPASS, NO_SAFE_SEARCH, BEACONS
     return {*ours, *groups, *canaries, *lists, *found.services.services}
 
 

@@ -27,6 +27,7 @@ class ListKind(StrEnum):
     SERVICE = "service"
     CATEGORY = "category"
     NO_SAFE_SEARCH = "no_safe_search"
+    BEACON = "beacon"  # at none: it tells what counts as use (docs/usage.md)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ class ServiceShape(Shape):
     group: Slug
     contact: Contact
     names: Annotated[tuple[Name, ...], Field(min_length=1)]
+    beacons: tuple[Name, ...] = ()
     affects: dict[str, Text] = Field(default_factory=dict)
 
 
@@ -167,3 +168,12 @@ class BypassNameShape(Shape):
 class BypassShape(Shape):
     canaries: dict[Slug, CanaryShape]
     names: tuple[BypassNameShape, ...]
+
+
+class BeaconGroupShape(Shape):
+    title: Text
+    names: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class BeaconsShape(Shape):
+    groups: dict[Slug, BeaconGroupShape]

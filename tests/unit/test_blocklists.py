@@ -12,19 +12,24 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import yaml
 from publicsuffixlist import PublicSuffixList
 
+from copdns import yaml_text
 from copdns.lists.catalogue import Library
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
+from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
 from copdns.matchers import Match, Matcher, matcher
 from copdns.model import Contact
 from copdns.names import suffixes
 from copdns.resources import folder
+
+AShape = TypeVar("AShape", bound=Shape)
 
 BLOCKLISTS = folder("blocklists")
 FILES = sorted(path for path in BLOCKLISTS.rglob("*") if path.is_file())
@@ -250,6 +255,105 @@ def test_canaries_are_documented_signals() -> None:
     assert canaries["firefox_doh"].names == {"use-application-dns.net"}
     assert {each.match for _, each in names_of(ListKind.CANARY)} == {Match.SUBTREE}
     assert listed((each.name for _, each in names_of(ListKind.CANARY)), ListKind.PROTECTED) == {}
+
+
+def shape_of(file: str, shape: type[AShape]) -> AShape:
+    return yaml_text.read((BLOCKLISTS / file).read_text(), file, shape)
+
+
+def test_a_beacon_of_a_service_stands_inside_that_service() -> None:
+    for slug, service in shape_of("services.yaml", ServicesShape).services.items():
+        outside = [b for b in service.beacons if not any(n.covers(b.name) for n in service.names)]
+        assert outside == [], slug
+
+
+def test_what_stands_inside_a_service_is_named_as_its_beacon() -> None:
+    groups = shape_of("beacons.yaml", BeaconsShape).groups.values()
+    names = {each.name for group in groups for each in group.names}
+    assert listed(names, ListKind.SERVICE) == {}
+
+
+def test_a_service_is_more_than_its_beacons() -> None:
+    for slug, service in shape_of("services.yaml", ServicesShape).services.items():
+        left = [n for n in service.names if not any(b.covers(n.name) for b in service.beacons)]
+        assert left, slug
+
+
+def test_what_is_protected_is_not_named_as_a_beacon_again() -> None:
+    beacons = names_of(ListKind.BEACON)
+    assert listed((each.name for _, each in beacons), ListKind.PROTECTED) == {}
+
+
+def test_no_beacon_takes_along_a_protected_name_that_people_use() -> None:
+    """Time and updates may stand below one: both take no minutes."""
+    allowed = {"os_connectivity", "os_time", "os_update", "certificates", "push_notifications"}
+    beacons = [each for _, each in names_of(ListKind.BEACON)]
+    for slug, protected in names_of(ListKind.PROTECTED):
+        if any(each.covers(protected.name) for each in beacons):
+            assert slug in allowed, protected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "connectivitycheck.gstatic.com",  # is there a network?
+        "clients4.google.com",
+        "mtalk.google.com",  # is there a message?
+        "1-courier.push.apple.com",
+        "client.wns.windows.com",
+        "time.apple.com",  # what time is it?
+        "2.android.pool.ntp.org",
+        "app-measurement.com",  # this is what happened
+        "settings.crashlytics.com",
+        "v10.events.data.microsoft.com",
+        "ichnaea.netflix.com",
+        "googleads.g.doubleclick.net",
+        "ocsp.digicert.com",  # does this certificate hold?
+        "ocsp.usertrust.com",
+        "update.googleapis.com",  # is there something newer?
+        "gateway.icloud.com",
+    ],
+)
+def test_what_devices_ask_for_by_themselves_takes_no_minutes(name: str) -> None:
+    assert listed([name], ListKind.BEACON, ListKind.PROTECTED)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("www.youtube.com", "rr3---sn-4g5e6nez.googlevideo.com", "i.ytimg.com"),
+        *("www.netflix.com", "api-global.netflix.com", "ipv4-c001-fra001.1.oca.nflxvideo.net"),
+        *("www.roblox.com", "presence.roblox.com", "tr.rbxcdn.com"),
+        *("media-fra3-1.cdn.whatsapp.net", "web.whatsapp.com", "gateway.discord.gg"),
+        *("www.tiktok.com", "v16-webapp.tiktok.com", "scontent.cdninstagram.com"),
+        *("www.facebook.com", "x.com", "www.reddit.com", "store.steampowered.com"),
+        *("www.google.com", "www.apple.com", "www.microsoft.com", "www.amazon.com"),
+        *("fonts.gstatic.com", "www.gstatic.com", "mail.google.com", "maps.google.com"),
+        *("music.apple.com", "itunes.apple.com", "www.mozilla.org", "teams.microsoft.com"),
+    ],
+)
+def test_what_people_use_takes_minutes(name: str) -> None:
+    assert listed([name], ListKind.BEACON) == {}
+
+
+@pytest.mark.shared_data
+def test_most_that_a_telephone_asks_for_when_it_wakes_is_no_use(shared_data: Path) -> None:
+    """Nobody touched these two: they had just found their network."""
+    with (shared_data / "queries" / "real-devices.tsv").open() as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    for capture, left in (("android.pcap", {"www.google.com"}), ("iphone.pcap", set())):
+        names = {row[3].lower() for row in rows if row[0] == capture and row[2] != "SNI"}
+        known = set().union(*listed(names, ListKind.BEACON, ListKind.PROTECTED).values())
+        assert names - known == left, capture
+
+
+@pytest.mark.shared_data
+def test_of_the_most_visited_sites_those_take_no_minutes_that_devices_visit(
+    shared_data: Path,
+) -> None:
+    sites = json.loads((shared_data / "allow" / "top-sites.json").read_text())
+    found = listed((site["rootDomain"] for site in sites), ListKind.BEACON)
+    assert found == {"beacons": {"accounts.google.com", "doubleclick.net", "icloud.com"}}
 
 
 @pytest.mark.parametrize(

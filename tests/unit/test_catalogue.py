@@ -11,8 +11,11 @@ from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
+from copdns.live import share
 from copdns.matchers import Match, Matcher
-from copdns.model import Contact
+from copdns.model import Contact, Reason
+from copdns.policy import decide, policy_for
+from tests.household import DEFAULTS, MIA, family
 
 FILES = {
     "catalogue.yaml": """
@@ -34,6 +37,7 @@ services:
     group: video
     contact: none
     names: [tube.example, "=safe.tube.example", "*.cdn.example"]
+    beacons: [log.tube.example]
     affects: {tube.example: Films in lessons.}
 """,
     "protected.yaml": """
@@ -69,6 +73,11 @@ canaries:
   relay: {title: Relay off, about: It says so., names: [mask.example]}
 names: [{name: vpn.example, kind: vpn, operator: Bo}]
 """,
+    "beacons.yaml": """
+groups:
+  push: {title: Waiting, names: [push.example]}
+  crash: {title: Reports, names: ["=crash.example"]}
+""",
 }
 
 OWN = ListSource("mine", "games", "domains", "subtree", "go.example\n")
@@ -99,6 +108,8 @@ def status(lib: Library, slug: str) -> ListStatus:
         ("mask.example", "canary-relay", ListKind.CANARY, "relay"),
         ("www.help.example", "helpline", ListKind.PROTECTED, "helpline"),
         ("mild.seek.example", "safe_search_targets", ListKind.PROTECTED, "safe_search_targets"),
+        ("7.push.example", "beacons", ListKind.BEACON, "beacons"),
+        ("crash.example", "beacons", ListKind.BEACON, "beacons"),
     ],
 )
 def test_every_list_speaks_at_its_step_and_for_its_subject(
@@ -132,6 +143,30 @@ def test_a_name_above_a_protected_one_stays_listed() -> None:
     assert blockers(lib, "www.example.org") == {"mine"}
     above = FILES["protected.yaml"].replace("help.example", "help.chess.example")
     assert blockers(built(protected=above), "help.chess.example") == {"helpline", "starter-games"}
+
+
+def test_a_beacon_of_a_service_belongs_to_the_service_and_to_the_beacons() -> None:
+    assert blockers(built(), "log.tube.example") == {"tube", "beacons"}
+    assert blockers(built(), "www.tube.example") == {"tube"}
+
+
+def test_a_beacon_is_blocked_by_nothing_but_what_else_names_it() -> None:
+    shared = share(built(), DEFAULTS, family())
+    everything = replace(
+        MIA,
+        categories=frozenset({"games", "beacons", "beacon", "push"}),
+        services=frozenset({"beacons", "push"}),
+        contacts=frozenset(Contact),
+        bypass=True,
+        no_safe_search=True,
+    )
+    policy = policy_for(everything, (), shared, 0.0)
+    assert [
+        decide(policy, name, 1, 0.0).reason for name in ("push.example", "log.tube.example")
+    ] == [
+        Reason.DEFAULT,
+        Reason.SERVICE,
+    ]
 
 
 def test_the_library_knows_what_its_lists_are_about() -> None:

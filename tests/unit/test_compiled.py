@@ -37,6 +37,14 @@ LOST = Draft("lost", ListKind.CATEGORY, "games", "Lost", error="lost.txt: no suc
 FILE = b"".join(pack(merge([HELP, GAMES, LOST]), "made from this"))
 
 
+def test_beacons_are_found_in_it_and_open_nothing() -> None:
+    beacons = Draft("beacons", ListKind.BEACON, "beacons", "", {"push.example": Match.SUBTREE})
+    index = unpack(memoryview(b"".join(pack(merge([HELP, beacons]), "")))).index
+    (entry,) = index.find("7.push.example")
+    assert index.infos[entry.list].kind is ListKind.BEACON
+    assert index.openings == {"help.example", "example"}
+
+
 def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
     found = unpack(memoryview(FILE))
     assert found.key == "made from this"
