@@ -32,6 +32,7 @@ ENOUGH = WIDE.several  # names of a budget in one minute: more tell nothing more
 BUDGETS = 64  # of a profile
 PEOPLE = 20_000  # profiles with minutes
 DAYS = 2  # of a budget: the one that runs, and the one before or (a clock was wrong) after it
+INTO_THE_NEXT = 26 * 3600  # seconds after a day's start, when the next one surely runs
 OLD = 2 * 86_400  # seconds after a day's start, when nothing asks for its minutes any more
 
 Who = tuple[str, str]  # household and profile
@@ -168,16 +169,18 @@ class Ledger:
         days = budgets.setdefault(budget, {})
         kept = days.get(day.date)
         if kept is None:
-            kept = self._new_day(days, day)
+            kept = self._new_day(who, days, day)
         elif kept.start != day.start:  # the household moved its clock, or the hour of its days
             kept.marks, kept.start = kept.seen_from(day.start), day.start
         return kept
 
-    def _new_day(self, days: dict[date, _Kept], day: Day) -> _Kept:
-        # Nothing but where the clock was moved: then the same minutes are of another date now.
+    def _new_day(self, who: Who, days: dict[date, _Kept], day: Day) -> _Kept:
         marks = NO_MARKS
-        for each in days.values():
-            marks |= each.seen_from(day.start)
+        if days:
+            # Where the household moved its clock, the same minutes may be of another date now.
+            end = self._day_of(*who, day.start + INTO_THE_NEXT).start
+            for each in days.values():
+                marks |= each.seen_from(day.start).before((end - day.start) // MINUTE)
         kept = days[day.date] = _Kept(day.start, marks)
         while len(days) > DAYS:
             del days[max(days, key=lambda other: abs((other - day.date).days))]

@@ -28,19 +28,17 @@ class Sense(NamedTuple):
     """What shows that something is in use.  A device that wakes for a message asks for a name or
     two and sleeps again, so no minute shows it all alone.
 
-    several: how many different names are several.
-    beside: how many minutes close to one with several must have a look-up too: 1 or 2.
-    single: a minute with fewer names shows use as well, when two close to it have a look-up.
+    several: how many different names in a minute show use when another close to it has a look-up.
+    single: a minute with fewer shows it as well, when two close to it have a look-up.
     """
 
     several: int
-    beside: int
     single: bool
 
 
-NARROW = Sense(several=2, beside=1, single=True)  # a service, a category, some names
+NARROW = Sense(several=2, single=True)  # a service, a category, some names
 # All names: there are some that devices ask for by themselves and no list of beacons knows.
-WIDE = Sense(several=5, beside=2, single=False)
+WIDE = Sense(several=5, single=False)
 
 
 class Minutes(NamedTuple):
@@ -74,6 +72,11 @@ class Marks(NamedTuple):
     def moved(self, minutes: int) -> Marks:
         """Return the same for a day that begins later by that much; what lies outside goes."""
         return Marks(_moved(self.some, minutes), _moved(self.several, minutes))
+
+    def before(self, minute: int) -> Marks:
+        """Return the same without a minute and all after it."""
+        earlier = (1 << max(minute, 0)) - 1
+        return Marks(self.some & earlier, self.several & earlier)
 
 
 NO_MARKS = Marks()
@@ -135,8 +138,7 @@ def most_added(marks: Marks, minute: int, sense: Sense = NARROW) -> int:
 
 def _shown(some: int, several: int, sense: Sense) -> int:
     one, two = _close(some)
-    enough = several & (one if sense.beside == 1 else two)
-    return enough | some & two if sense.single else enough
+    return several & one | (some & two if sense.single else 0)
 
 
 def _close(some: int) -> tuple[int, int]:

@@ -151,12 +151,22 @@ def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
 
 
 def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
-    day = TODAY
-    ledger = Ledger(lambda *_: day, sense_of)
+    east = 0  # hours
+
+    def local(household: str, profile: str, at: float) -> Day:
+        day = day_of(household, profile, at + east * HOUR)
+        return Day(day.date, day.start - east * HOUR)
+
+    ledger = Ledger(local, sense_of)
     play(ledger, range(30))
-    day = Day(date(2026, 3, 30), TODAY.start + 10 * HOUR)
+    east = 14  # it is tomorrow already
     play(ledger, range(30, 31))
-    assert likely(ledger, day=day) == 31
+    tomorrow = local("home", "mia", NOON)
+    assert tomorrow.date == TOMORROW.date
+    assert likely(ledger, day=tomorrow) == 31
+    east = 0
+    play(ledger, range(31, 32))
+    assert likely(ledger) == 32
 
 
 def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
@@ -273,6 +283,13 @@ def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
 
 
 moments = st.integers(0, 3 * 24 * 60).map(lambda minute: TODAY.start + minute * 60)
+
+
+def test_minutes_of_tomorrow_are_none_of_today_when_the_clock_comes_back() -> None:
+    ledger = empty()
+    play(ledger, range(12 * 60, 12 * 60 + 5))
+    play(ledger, range(1))
+    assert ledger.marks("home", "mia", "games", TODAY).some == 1 << 12 * 60
 
 
 @given(st.lists(st.tuples(moments, st.integers(1, 6)), max_size=30))

@@ -124,7 +124,7 @@ def test_the_estimate_is_what_its_words_say(marks: Marks, sense: Sense) -> None:
     def close(at: int) -> int:
         return sum(other in some for other in (at - 2, at - 1, at + 1, at + 2))
 
-    shown = {at for at in several if close(at) >= sense.beside}
+    shown = {at for at in several if close(at) >= 1}
     shown |= {at for at in some if sense.single and close(at) >= 2}
     likely, last, on = set(), -DAY_BITS, False
     for at in sorted(some):
@@ -151,6 +151,11 @@ def test_a_day_that_begins_later_lacks_what_was_before() -> None:
     assert marks.moved(60) == day((10, 2))
     assert marks.moved(-60) == day((70, 1), (130, 2))
     assert marks.moved(-DAY_BITS) == NO_MARKS
+
+
+def test_a_day_can_be_cut_at_its_end() -> None:
+    assert day((10, 1), (70, 2)).before(70) == day((10, 1))
+    assert day((10, 1)).before(-1) == NO_MARKS
 
 
 def test_a_minute_beyond_the_longest_day_is_not_marked() -> None:
