@@ -1,57 +1,51 @@
-"""What happens to devices that somebody may want to hear of: one place that tells it.
+"""One place that tells events (`happened.py`): to the log, and to whoever subscribed.
 
-An event holds ids only: no name, address or MAC address (docs/privacy.md).  It goes to the log,
-and to whoever subscribed.
+The log says nothing of a profile whose privacy mode is `off`.  Subscribers hear of it all the
+same: they pass on only what somebody asked for in the settings.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
 
 import structlog
 
-from copdns.words import Word
+from copdns.happened import Event, said
 
 log = structlog.get_logger("copdns")
 
-
-class Kind(Word):
-    """docs/devices.md explains each."""
-
-    UNKNOWN_DEVICE = "unknown device"
-    UNKNOWN_MAC = "unknown mac"
-    DEVICE_RECOGNISED = "device recognised"
+Unlogged = Callable[[str, str], bool]
 
 
-class Event(NamedTuple):
-    """visitor: the id that `copdns device unknown` shows.  device: "" for an unknown one.
-
-    private: its MAC address is made up, and may be another one tomorrow.
-    """
-
-    kind: Kind
-    household: str
-    visitor: str
-    device: str = ""
-    private: bool = False
+def _everybody(_household: str, _profile: str) -> bool:
+    return True
 
 
 class Events:
     """Tells events, in the order in which they happen."""
 
-    def __init__(self) -> None:
+    def __init__(self, unlogged: Unlogged = _everybody) -> None:
+        """unlogged: whether the log must not name a profile, by the ids of household and profile;
+        unless somebody knows better it names none."""
+        self._unlogged = unlogged
         self._subscribers: list[Callable[[Event], None]] = []
 
     def subscribe(self, hears: Callable[[Event], None]) -> None:
         self._subscribers.append(hears)
 
     def tell(self, event: Event) -> None:
-        said = {key: value for key, value in event._asdict().items() if value and key != "kind"}
-        log.info(str(event.kind), **said)
+        self._note(event)
         for hears in self._subscribers:
             try:
                 hears(event)
             except Exception:  # noqa: BLE001 - one that fails must not keep the others from hearing
                 log.error("an event was not heard", traceback=traceback.format_exc())
+
+    def _note(self, event: Event) -> None:
+        """Write a line, unless it is about somebody of whom nothing is kept."""
+        fields = event._asdict()
+        if "profile" in fields and self._unlogged(fields["household"], fields["profile"]):
+            return
+        told = {key: value for key, value in said(event).items() if value}
+        log.info(told.pop("event"), **told)

@@ -14,7 +14,8 @@ import structlog
 from copdns.config import AUTO, IdentitySettings
 from copdns.crowd import Asking, alike
 from copdns.errors import StoreError
-from copdns.events import Event, Events, Kind
+from copdns.events import Events
+from copdns.happened import DeviceEvent, Kind
 from copdns.leasefiles import LeaseFiles
 from copdns.leases import Lease
 from copdns.live import Live, Notice
@@ -93,7 +94,7 @@ class Reception:
         for each in found.newcomers:
             kind = Kind.UNKNOWN_MAC if each.device else Kind.UNKNOWN_DEVICE
             self._events.tell(
-                Event(kind, each.household, each.id, each.device, private=each.is_private)
+                DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
             )
         if moment.mono > self._afresh + AFRESH:
             self._afresh = moment.mono
@@ -113,7 +114,9 @@ class Reception:
         live = self._recognition.live
         for visitor, device in list(claimed(self._visitors, lambda each: _owner(live, each))):
             self._visitors = tuple(each for each in self._visitors if each is not visitor)
-            self._events.tell(Event(Kind.DEVICE_RECOGNISED, visitor.household, visitor.id, device))
+            self._events.tell(
+                DeviceEvent(Kind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
+            )
 
     async def _load(self) -> None:
         if self._stored is None:

@@ -1,19 +1,46 @@
-"""Tests of events: who hears them, and what the log says."""
+"""Tests of events: who hears them, what the log says, and what the log keeps quiet about."""
 
 from __future__ import annotations
 
+import pytest
 from structlog.testing import capture_logs
 
-from copdns.events import Event, Events, Kind
+from copdns.events import Events
+from copdns.happened import (
+    ClockEvent,
+    DeviceEvent,
+    Event,
+    GrantEvent,
+    Kind,
+    PauseEvent,
+    TicketEvent,
+    TimeEvent,
+)
+from copdns.model import Reason
 
-NEW = Event(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
+NEW = DeviceEvent(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
+NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z
+CLOSED = TimeEvent(
+    Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
+)
+ABOUT_MIA: tuple[Event, ...] = (
+    CLOSED,
+    PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NINE),
+    GrantEvent(Kind.GRANT_GIVEN, "home", "mia", "g1", NINE, NINE + 60),
+    TicketEvent(Kind.TICKET_REDEEMED, "home", "mia", "t1", NINE, 30),
+)
+
+
+def logged(events: Events, *told: Event) -> list[dict[str, object]]:
+    with capture_logs() as logs:
+        for each in told:
+            events.tell(each)
+    return [dict(each) for each in logs]
 
 
 def test_an_event_is_in_the_log_by_ids_only() -> None:
-    with capture_logs() as logs:
-        Events().tell(NEW)
-        Events().tell(Event(Kind.DEVICE_RECOGNISED, "home", "u1", "tablet"))
-    assert logs == [
+    recognised = DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "tablet")
+    assert logged(Events(lambda *_: False), NEW, recognised, CLOSED) == [
         {
             "event": "unknown device",
             "household": "home",
@@ -28,7 +55,34 @@ def test_an_event_is_in_the_log_by_ids_only() -> None:
             "device": "tablet",
             "log_level": "info",
         },
+        {
+            "event": "time closed",
+            "household": "home",
+            "profile": "mia",
+            "reason": "schedule",
+            "id": "bedtime",
+            "at": "2026-11-25T20:00:00Z",
+            "everything": True,
+            "log_level": "info",
+        },
     ]
+
+
+@pytest.mark.parametrize("event", ABOUT_MIA, ids=lambda event: event.kind)
+def test_the_log_says_nothing_of_whom_nothing_is_kept_and_subscribers_hear(event: Event) -> None:
+    heard: list[Event] = []
+    events = Events(lambda household, profile: (household, profile) == ("home", "mia"))
+    events.subscribe(heard.append)
+    assert logged(events, event) == []
+    assert heard == [event]
+    (line,) = logged(events, event._replace(profile="tom"))  # type: ignore[call-arg]
+    assert line["profile"] == "tom"
+
+
+def test_nobody_is_named_until_somebody_says_who_may_be() -> None:
+    wrong = ClockEvent(Kind.CLOCK_WRONG, NINE)
+    lines = logged(Events(), *ABOUT_MIA, wrong)
+    assert [each["event"] for each in lines] == ["clock wrong"]
 
 
 def test_whoever_subscribed_hears_though_another_one_fails() -> None:
@@ -40,7 +94,6 @@ def test_whoever_subscribed_hears_though_another_one_fails() -> None:
     events = Events()
     events.subscribe(fails)
     events.subscribe(heard.append)
-    with capture_logs() as logs:
-        events.tell(NEW)
+    logs = logged(events, NEW)
     assert heard == [NEW]
-    assert "ZeroDivisionError" in logs[1]["traceback"]
+    assert "ZeroDivisionError" in str(logs[1]["traceback"])

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from copdns.config import IdentitySettings, LeaseFile
 from copdns.crowd import ENOUGH, WATCHED
-from copdns.events import Event, Events, Kind
+from copdns.events import Events
+from copdns.happened import DeviceEvent, Event, Kind
 from copdns.model import Device
 from copdns.reception import AFRESH, Reception
 from copdns.store.visitors import load_visitors
@@ -58,7 +59,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     made.home.close()
 
 
-UNKNOWN = Event(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
+UNKNOWN = DeviceEvent(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
 
 
 async def test_an_unknown_device_is_told_once(desk: Desk) -> None:
@@ -95,7 +96,9 @@ async def test_a_device_that_got_a_name_is_told_and_leaves_the_list(desk: Desk) 
     await desk.ask("192.0.2.99")
     phone = Device("phone", "", "mia", (), (STRANGE,))
     desk.home.change(replace(HOUSE, devices=(*HOUSE.devices, phone)))
-    assert await desk.ask("192.0.2.99") == [Event(Kind.DEVICE_RECOGNISED, "home", "u1", "phone")]
+    assert await desk.ask("192.0.2.99") == [
+        DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "phone")
+    ]
     assert load_visitors(desk.folder) == ()
 
 
@@ -103,10 +106,10 @@ async def test_a_card_at_the_address_of_a_known_device_is_told(desk: Desk) -> No
     laptop = Device("laptop", "", "mia", ("192.0.2.99",))
     desk.home.change(replace(HOUSE, devices=(*HOUSE.devices, laptop)))
     assert await desk.ask("192.0.2.99") == [
-        Event(Kind.UNKNOWN_MAC, "home", "u1", "laptop", private=True)
+        DeviceEvent(Kind.UNKNOWN_MAC, "home", "u1", "laptop", private=True)
     ]
     desk.home.change(replace(HOUSE, devices=(replace(laptop, macs=(STRANGE,)),)))
-    assert await desk.ask() == [Event(Kind.DEVICE_RECOGNISED, "home", "u1", "laptop")]
+    assert await desk.ask() == [DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "laptop")]
 
 
 async def test_who_asks_all_the_time_is_not_forgotten(desk: Desk) -> None:

@@ -1,0 +1,122 @@
+"""What happens that somebody may want to hear of, as values: events.
+
+They hold ids, minutes and moments only: no name that was asked, no address, no MAC address
+(docs/privacy.md).  `events.py` tells them, `targets.py` passes them on; docs/events.md explains
+each.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from copdns.model import Reason
+from copdns.times import Origin
+from copdns.words import Word
+
+
+class Kind(Word):
+    UNKNOWN_DEVICE = "unknown device"
+    UNKNOWN_MAC = "unknown mac"
+    DEVICE_RECOGNISED = "device recognised"
+    TIME_WARNING = "time warning"
+    TIME_CLOSED = "time closed"
+    TIME_OPENED = "time opened"
+    PAUSE_BEGAN = "pause began"
+    PAUSE_ENDED = "pause ended"
+    GRANT_GIVEN = "grant given"
+    GRANT_ENDED = "grant ended"
+    TICKET_REDEEMED = "ticket redeemed"
+    CLOCK_WRONG = "clock wrong"
+    CLOCK_RIGHT = "clock right"
+
+
+class DeviceEvent(NamedTuple):
+    """A device that nobody named asked, or is somebody's now.
+
+    visitor: the id that `copdns device unknown` shows.  device: "" for an unknown one.
+    private: its MAC address is made up, and may be another one tomorrow.
+    """
+
+    kind: Kind
+    household: str
+    visitor: str
+    device: str = ""
+    private: bool = False
+
+
+class TimeEvent(NamedTuple):
+    """Something closes for a profile soon, closed, or opened again.
+
+    reason: SCHEDULE or BUDGET, whose id follows; or PAUSED, of a warning only, with id "".
+    at: when it closes, closed or opened.  minutes: until then, for a warning; else 0.
+    everything: all names, not those of some category, service or list.
+    """
+
+    kind: Kind
+    household: str
+    profile: str
+    reason: Reason
+    id: str
+    at: float
+    minutes: int = 0
+    everything: bool = False
+
+
+class PauseEvent(NamedTuple):
+    """until: None while nobody said when it ends; of a pause that ended, its end."""
+
+    kind: Kind
+    household: str
+    profile: str
+    at: float
+    until: float | None = None
+    homework: bool = False
+
+
+class GrantEvent(NamedTuple):
+    """id: the grant's.  until: when it ends; of one that ended, its end."""
+
+    kind: Kind
+    household: str
+    profile: str
+    id: str
+    at: float
+    until: float
+    origin: Origin = Origin.GUARDIAN
+
+
+class TicketEvent(NamedTuple):
+    """id: the ticket's, which is not its code.  minutes: what it was worth."""
+
+    kind: Kind
+    household: str
+    profile: str
+    id: str
+    at: float
+    minutes: int
+
+
+class ClockEvent(NamedTuple):
+    """The clock of this machine is surely wrong, or right again.  at: what it says."""
+
+    kind: Kind
+    at: float
+
+
+Event = DeviceEvent | TimeEvent | PauseEvent | GrantEvent | TicketEvent | ClockEvent
+
+_MOMENTS = frozenset({"at", "until"})
+
+
+def said(event: Event) -> dict[str, object]:
+    """Return an event as JSON has it: every key of its family, `event` for its kind."""
+    fields = event._asdict()
+    kind = fields.pop("kind")
+    return {"event": str(kind), **{key: _plain(key, value) for key, value in fields.items()}}
+
+
+def _plain(key: str, value: object) -> object:
+    if key in _MOMENTS and isinstance(value, int | float):
+        return datetime.fromtimestamp(int(value), UTC).isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, Word) else value
