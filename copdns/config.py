@@ -7,21 +7,32 @@ household (`household_file.py`, `store/`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from copdns import yaml_text
 from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
 from copdns.errors import ConfigError
+from copdns.happened import Kind
 from copdns.lists.download import bad_url
 from copdns.yaml_text import ByText
 
 AUTO = "auto"
 SYSTEM: Literal["system"] = "system"
+ALL = "all"
 ROWS_DAYS, COUNTS_DAYS = 7, 30  # what is kept without a reason
 
 # Who may ask: this machine and the networks that homes use (RFC 1918, 3927, 4193, 4291, 6598).
@@ -101,6 +112,19 @@ def _listen(text: str) -> str:
     return str(found)
 
 
+def _kind(text: str) -> Kind:
+    if text not in set(Kind):
+        raise ValueError(f"{text!r} is no event; write one of: {', '.join(Kind)}")
+    return Kind(text)
+
+
+def _kinds(written: object) -> object:
+    if written == ALL:
+        return tuple(Kind)
+    # Strict as it is, pydantic takes a list for a tuple only where no validator stands before it.
+    return tuple(written) if isinstance(written, list) else written
+
+
 ListenAddress = Annotated[str, ByText(_listen)]
 Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
 Upstream = Annotated[UpstreamAddress, ByText(upstream_address)]
@@ -108,6 +132,11 @@ Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
 Domain = Annotated[str, ByText(domain)]
 Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Kinds = Annotated[
+    tuple[Annotated[Kind, ByText(_kind)], ...],
+    Field(min_length=1),
+    BeforeValidator(_kinds, json_schema_input_type=Literal["all"] | tuple[Kind, ...]),
+]
 
 
 class Section(BaseModel):
@@ -451,6 +480,97 @@ class LogSettings(Section):
         return reason
 
 
+# What may stand after "Bearer" (RFC 6750 section 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+
+
+class Webhook(Section):
+    """A web server that hears of events."""
+
+    url: str = Field(
+        description="Where events are sent to (POST, JSON): https, or http inside your network."
+    )
+    token: str = Field(
+        default="",
+        max_length=4096,
+        repr=False,
+        description="Sent along as a bearer token, so that the server knows who tells it.",
+    )
+    kinds: Kinds = Field(
+        default=tuple(Kind), description="Of which events it hears: `all`, or a list of them."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_of_the_web(cls, url: str) -> str:
+        if trouble := _bad_webhook(url):
+            raise ValueError(trouble)
+        return url
+
+    @field_validator("token")
+    @classmethod
+    def _can_be_sent(cls, token: str) -> str:
+        if token and not _TOKEN.fullmatch(token):
+            raise ValueError("holds what no bearer token has; write it alone, without `Bearer`")
+        return token
+
+
+def _bad_webhook(url: str) -> str:
+    """Return why nothing is sent to an address; "" when it can be."""
+    wrong = "it is no address; write https://hooks.example/copdns"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return wrong
+    if parts.scheme not in ("http", "https"):
+        return f"{parts.scheme or 'nothing'}: is not sent to; give an address with https://"
+    if not parts.hostname or port == 0 or not url.isprintable() or " " in url or parts.fragment:
+        return wrong
+    if parts.username is not None:
+        return "a name or password is not sent along; leave it out, and use token"
+    return ""
+
+
+class EventSettings(Section):
+    """Who hears what happens, besides the log."""
+
+    webhooks: tuple[Webhook, ...] = Field(
+        default=(), max_length=16, description="Web servers that hear of events."
+    )
+    command: tuple[str, ...] = Field(
+        default=(),
+        max_length=64,
+        description="A program with its arguments that is started for each event; no shell reads "
+        "them.",
+    )
+    command_kinds: Kinds = Field(
+        default=tuple(Kind),
+        description="For which events the program is started: `all`, or a list of them.",
+    )
+
+    @field_validator("webhooks")
+    @classmethod
+    def _each_once(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        urls = [each.url for each in webhooks]
+        if len(urls) != len(set(urls)):
+            raise ValueError("one url stands twice; give one of the two the kinds of both")
+        return webhooks
+
+    @field_validator("command")
+    @classmethod
+    def _can_be_started(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if any("\0" in each for each in command):
+            raise ValueError("an argument holds a NUL character; leave it out")
+        program = command[0] if command else "/"
+        if not program or ("/" in program and not program.startswith("/")):
+            raise ValueError(
+                f"{program!r} may be another program in another folder; write its whole path, or "
+                "its name alone where it is installed"
+            )
+        return command
+
+
 class Settings(Section):
     """Everything that can be set for one machine."""
 
@@ -465,6 +585,7 @@ class Settings(Section):
     sources: SourceSettings = SourceSettings()
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
+    events: EventSettings = EventSettings()
     household: str = Field(
         default="",
         description="A household file that fills the database at the very first start; later "

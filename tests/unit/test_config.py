@@ -18,10 +18,12 @@ from copdns.config import (
     Section,
     Settings,
     TrustedForwarder,
+    Webhook,
     load,
     schema,
 )
 from copdns.errors import ConfigError
+from copdns.happened import Kind
 
 ROOT = Path(__file__).parents[2]
 FILE = "/etc/copdns/copdns.yaml"
@@ -178,6 +180,69 @@ def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
     ]
 
 
+HOOK = "https://hooks.example/copdns"
+
+
+def test_nobody_hears_of_events_unless_the_settings_say_so() -> None:
+    found = Settings().events
+    assert (found.webhooks, found.command, found.command_kinds) == ((), (), tuple(Kind))
+    assert loaded("events: {command_kinds: all}") == Settings()
+
+
+def test_events_go_where_the_settings_say() -> None:
+    found = loaded(
+        "events:\n"
+        f"  webhooks: [{{url: '{HOOK}', token: 2f8c1d, kinds: [time warning]}}]\n"
+        "  command: [/etc/copdns/cut, '--all; rm -rf /']\n"
+        "  command_kinds: [time closed, pause began]\n"
+    ).events
+    assert found.webhooks == (Webhook(url=HOOK, token="2f8c1d", kinds=(Kind.TIME_WARNING,)),)
+    assert found.command == ("/etc/copdns/cut", "--all; rm -rf /")
+    assert found.command_kinds == (Kind.TIME_CLOSED, Kind.PAUSE_BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("webhooks: [{url: ''}]", "nothing: is not sent to"),
+        ("webhooks: [{url: 'hooks.example'}]", "nothing: is not sent to"),
+        ("webhooks: [{url: 'file:///etc/passwd'}]", "file: is not sent to"),
+        ("webhooks: [{url: 'https://'}]", "is no address; write https://hooks.example/"),
+        ("webhooks: [{url: 'https://hooks.example:0/'}]", "is no address"),
+        ("webhooks: [{url: 'https://hooks.example:99999/'}]", "is no address"),
+        ("webhooks: [{url: 'https://[::1/'}]", "is no address"),
+        ("webhooks: [{url: 'https://hooks.example/a b'}]", "is no address"),
+        ("webhooks: [{url: 'https://hooks.example/#top'}]", "is no address"),
+        ("webhooks: [{url: 'https://ada:x@hooks.example/'}]", "use token"),
+        ("webhooks: [{token: x}]", "events.webhooks.1.url: is missing"),
+        (f"webhooks: [{{url: '{HOOK}', token: Bearer x}}]", "without `Bearer`"),
+        (f"webhooks: [{{url: '{HOOK}', token: \"a\\r\\nX: y\"}}]", "no bearer token has"),
+        (f"webhooks: [{{url: '{HOOK}', kinds: []}}]", "is empty"),
+        (
+            f"webhooks: [{{url: '{HOOK}', kinds: [time]}}]",
+            "'time' is no event; write one of: unknown device,",
+        ),
+        (f"webhooks: [{{url: '{HOOK}', kinds: every}}]", "write a list"),
+        (f"webhooks: [{{url: '{HOOK}'}}, {{url: '{HOOK}'}}]", "one url stands twice"),
+        ("command: /bin/true", "write a list: [one, two]"),
+        ("command: ['']", "write its whole path"),
+        ("command: [./cut]", "'./cut' may be another program in another folder"),
+        ("command: [~/cut]", "write its whole path"),
+        ('command: [cut, "a\\0b"]', "NUL character"),
+        ("command_kinds: [closed]", "command_kinds.1: 'closed' is no event"),
+    ],
+)
+def test_where_no_event_can_go_is_told(text: str, told: str) -> None:
+    (problem,) = problems(f"events: {{{text}}}")
+    assert told in problem
+
+
+def test_a_token_is_not_shown_where_settings_or_mistakes_are() -> None:
+    text = f"events: {{webhooks: [{{url: '{HOOK}', token: 2f8c1d secret}}]}}"
+    assert "2f8c1d" not in "".join(problems(text))
+    assert "2f8c1d" not in repr(loaded(text.replace(" secret", "")))
+
+
 def test_the_environment_wins_over_the_file() -> None:
     found = loaded(
         "dns: {port: 5300, block_ttl: 20}",
@@ -255,6 +320,7 @@ def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
             *settings(OwnSource),
             *settings(TrustedForwarder),
             *settings(LeaseFile),
+            *settings(Webhook),
         )
         if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
     ]
