@@ -24,7 +24,7 @@ from copdns.live import Client, Live
 from copdns.message import Answer
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
 from copdns.moment import Moment
-from copdns.policy import NO_TIMING, Policy, decide
+from copdns.policy import Policy, decide
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
 from copdns.record import Recorder
 from copdns.records import ANY, RD
@@ -174,13 +174,13 @@ class Resolver:
         if len(self._known) >= KNOWN:
             self._known.clear()
         known = self._known[body] = Known(query, {})
-        if policy.timing is NO_TIMING:
+        if policy.timed is None:
             known.verdicts[policy] = verdict
 
     def _decided(self, known: Known, policy: Policy, moment: Moment) -> Verdict:
         query = known.query
         verdict = decide(policy, query.qname, query.qtype, moment.wall)
-        if policy.timing is NO_TIMING:
+        if policy.timed is None:
             if len(known.verdicts) >= VERDICTS:
                 known.verdicts.clear()
             known.verdicts[policy] = verdict
@@ -311,7 +311,7 @@ class Resolver:
             return answer_reply(message_id, query, answer, body, ede), verdict
         inside = judge(policy, self._rebinding, query.qname, verdict, answer.facts, moment.wall)
         if inside is None:
-            if policy.timing is NO_TIMING and verdict.action is Action.ALLOW:
+            if policy.timed is None and verdict.action is Action.ALLOW:
                 kept.passed = policy, verdict  # no clock can change it
             return answer_reply(message_id, query, answer, body, ede), verdict
         if inside.reason is Reason.UPSTREAM_FILTERED:

@@ -75,6 +75,9 @@ class Lists:
     def __bool__(self) -> bool:
         return bool(self._infos)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._infos
+
     def find(self, entries: tuple[Entry, ...]) -> tuple[Entry, ListInfo] | None:
         """Return the longest blocking entry of these lists; a list's exception lifts only it."""
         for entry in entries:

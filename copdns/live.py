@@ -11,24 +11,30 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import islice
+from math import inf
 from typing import NamedTuple, Self
 
+from copdns.days import DAY_SECONDS
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
 from copdns.model import (
     Asker,
     Band,
+    Default,
     Household,
     LocalName,
     NameRewrite,
     PrivacyMode,
     Profile,
+    Reason,
     Record,
 )
 from copdns.policy import Network, Policy, Shared, policy_for, strangers
 from copdns.records import AAAA, PTR, A
 from copdns.sharing import ByScope, Models
+from copdns.times import OnFailure
+from copdns.timing import NOTHING_READ, Readings, Timing, timing_of
 
 GUEST = "guest"
 _REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
@@ -113,8 +119,10 @@ class Layered:
 
 
 class Live:
-    """All that a query needs to know.  rebuild_at: when an announced change is due, or None.
+    """All that a query needs to know.
 
+    rebuild_at: when an announced change is due, or another day has to be worked out; None: never.
+    made_at: a wall clock that shows an earlier time was set back, and what it shows is not known.
     What `who` said holds as long as this object is the one in force.
     """
 
@@ -130,6 +138,7 @@ class Live:
         "defaults",
         "households",
         "library",
+        "made_at",
         "policies",
         "rebuild_at",
         "shared",
@@ -145,6 +154,7 @@ class Live:
         policies: Mapping[tuple[str, str], tuple[object, Policy]],
         now: float,
         before: Live | None = None,
+        rebuild_at: float | None = None,
     ) -> None:
         self.library = library
         self.defaults = defaults
@@ -161,8 +171,8 @@ class Live:
         self._by_network: list[tuple[Network, Client]] = []
         self._with_macs: set[Client] = set()
         self._place(households)
-        changes = (p.band_change for each in households for p in each.profiles)
-        self.rebuild_at = min((c.at for c in changes if c is not None and c.at > now), default=None)
+        self.made_at = now
+        self.rebuild_at = rebuild_at
 
     def _place(self, households: Sequence[Household]) -> None:
         self._guest = self._strangers
@@ -277,9 +287,10 @@ def build(
     defaults: Defaults,
     households: Sequence[Household],
     now: float,
+    readings: Readings = NOTHING_READ,
 ) -> Live:
     """Return the snapshot for these households; unchanged policies are taken over as they are."""
-    steps = building(before, library, defaults, households, now)
+    steps = building(before, library, defaults, households, now, readings)
     while True:
         try:
             next(steps)
@@ -294,8 +305,10 @@ def building(
     defaults: Defaults,
     households: Sequence[Household],
     now: float,
+    readings: Readings = NOTHING_READ,
 ) -> Generator[None, None, Live]:
     """Build as `build` does, in steps between which other things can be done."""
+    due: set[float] = set()
     same_base = before is not None and before.library is library and before.defaults == defaults
     shared: dict[str, Shared] = {}
     policies: dict[tuple[str, str], tuple[object, Policy]] = {}
@@ -309,15 +322,18 @@ def building(
         rules, models = ByScope(household.rules), Models()
         for profile in _profiles(household):
             key, own = (household.id, profile.id), rules.of(profile)
-            settled = _settled(profile, now)
-            made_from = settled, own, id(shared[household.id])
+            settled = _settled(profile, household, now, readings)
+            timing = timing_of(household, profile, now, readings)
+            made_from = settled, own, id(shared[household.id]), timing
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
-                policy = policy_for(profile, own, shared[household.id], now)
+                policy = policy_for(settled, own, shared[household.id], now, timing)
                 known = made_from, models.shared(settled, policy)
             policies[key] = known
+            due.update(_due(profile, timing, now))
             yield
-    return Live(library, defaults, households, shared, policies, now, before)
+    rebuild_at = min((at for at in due if at > now), default=None)
+    return Live(library, defaults, households, shared, policies, now, before, rebuild_at)
 
 
 def _profiles(household: Household) -> tuple[Profile, ...]:
@@ -338,9 +354,31 @@ def _shares(household: Household) -> tuple[object, ...]:
     )
 
 
-def _settled(profile: Profile, now: float) -> Profile:
-    """Return what of a profile its policy depends on."""
-    return replace(profile, band=profile.band_at(now), name="", band_change=None)
+def _settled(profile: Profile, household: Household, now: float, readings: Readings) -> Profile:
+    """Return what of a profile its policy depends on, as things stand."""
+    essential = _is_essential(profile, household, readings)
+    default = Default.ALLOWLIST if essential else profile.default
+    return replace(profile, band=profile.band_at(now), name="", band_change=None, default=default)
+
+
+def _is_essential(profile: Profile, household: Household, readings: Readings) -> bool:
+    """Tell whether only what is surely right may resolve now (docs/time.md)."""
+    chosen, essential = household.failures, OnFailure.ESSENTIAL
+    if readings.clock_is_wrong and chosen.clock is essential:
+        return True
+    if chosen.lists is essential and not readings.missing.isdisjoint(profile.categories):
+        return True
+    return chosen.devices is essential and profile.id == (household.guest or GUEST)
+
+
+def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
+    """Yield moments from which on a policy is another one."""
+    if profile.band_change is not None:
+        yield profile.band_change.at
+    if timing.until != inf:
+        yield (now // DAY_SECONDS + 1) * DAY_SECONDS
+    yield from (each.end for each in timing.left)
+    yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
 
 
 def guest_profile() -> Profile:

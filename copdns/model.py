@@ -333,29 +333,6 @@ class LocalAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Closure:
-    """A stretch of time in which names do not resolve: a pause, a slot, or a spent budget.
-
-    reason: PAUSED, SCHEDULE or BUDGET.  start, end: epoch seconds, end exclusive.
-    subjects: slugs of the categories and services that are closed; empty: every name.
-    """
-
-    reason: Reason
-    start: float
-    end: float
-    subjects: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What the clock adds to a profile.  always: names that no pause, schedule or budget closes."""
-
-    closures: tuple[Closure, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    always: tuple[Matcher, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was decided and why: the wire, the log, `check` and the child's page all read this.
 
@@ -372,6 +349,8 @@ class Verdict:
     unwatched: a name of the help groups; it leaves no trace anywhere.
     nothing_below: no name below the one asked is allowed, so NXDOMAIN is honest (RFC 8020
         section 2); only worked out for profiles in that block mode.
+    period: the id of the schedule or budget that decided, "homework" for that kind of pause.
+    ends: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
     action: Action
@@ -389,6 +368,8 @@ class Verdict:
     local: LocalAnswer | None = None
     unwatched: bool = False
     nothing_below: bool = False
+    period: str = ""
+    ends: str = ""
 
     @property
     def blocks(self) -> bool:

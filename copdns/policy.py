@@ -10,14 +10,16 @@ Pure: no I/O, no clock, no logging.  `now` is seconds since the epoch, UTC.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
+from copdns.closed import Closed, courses
 from copdns.evidence import Blocker, Lists, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.matchers import Matcher
 from copdns.model import (
+    Action,
     BlockMode,
     Contact,
     FullLog,
@@ -27,14 +29,12 @@ from copdns.model import (
     Reason,
     Record,
     Rule,
-    Timing,
     Verdict,
 )
 from copdns.names import suffixes
 from copdns.special import ALWAYS_THERE
 from copdns.steps import (
     ByDefault,
-    Closed,
     Granted,
     Listed,
     NotAClient,
@@ -47,11 +47,13 @@ from copdns.steps import (
     Services,
     Step,
 )
-from copdns.times import Grant
+from copdns.timed import Timed, for_homework, held, lefts_about, timed_of, until_of
+from copdns.times import TopicKind
+from copdns.timing import NO_TIMING, Timing
 
 Network = IPv4Network | IPv6Network
 
-NO_TIMING = Timing()
+BUDGET_TTL = 60  # seconds: so that use shows minute by minute, and an end is felt
 
 
 class AddressRule(NamedTuple):
@@ -70,6 +72,7 @@ class Policy:
     splits: domains that have upstreams of their own.
     max_ttl: seconds; no answer is given for longer (None: as it came).
     unwatched: numbers of the lists whose names leave no trace.
+    timed: what time adds, None where it adds nothing.
     address_rules: rules about the addresses in answers.
     """
 
@@ -80,7 +83,7 @@ class Policy:
     steps: tuple[Step, ...]
     unlisted_steps: tuple[Step, ...]
     splits: tuple[Matcher, ...] = ()
-    timing: Timing = NO_TIMING
+    timed: Timed | None = None
     address_rules: tuple[AddressRule, ...] = ()
     block_mode: BlockMode = BlockMode.NODATA
     max_ttl: int | None = None
@@ -98,18 +101,56 @@ class Policy:
 
 def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict for a question, with the moment until which it surely holds."""
-    if policy.timing is NO_TIMING:
-        return _decided(policy, qname, qtype, now)
-    return _held(policy, qname, _decided(policy, qname, qtype, now), now)
-
-
-def _decided(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     question = _question(policy, qname, qtype, now)
+    verdict = _decided(policy, question, now)
+    if policy.timed is None:
+        return verdict
+    return held(policy.timed, verdict, until_of(policy.timed, question, verdict, now))
+
+
+def _decided(policy: Policy, question: Question, now: float) -> Verdict:
     for step in policy.steps if question.entries else policy.unlisted_steps:
         verdict = step(question, now)
         if verdict is not None:
             return verdict
     raise AssertionError("the last step always decides")
+
+
+def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
+    entries = policy.index.find(qname)
+    timed = policy.timed
+    if timed is None:
+        return Question(qname, qtype, entries)
+    start, end = timed.homework_runs
+    return Question(
+        qname,
+        qtype,
+        entries,
+        tuple(
+            grant
+            for grant, reach in timed.grants
+            if grant.start <= now < grant.end and (reach is None or reach.covers(qname, entries))
+        ),
+        timed.always.covers(qname, entries),
+        start <= now < end and timed.homework.covers(qname, entries),
+    )
+
+
+def counted(policy: Policy, qname: str, verdict: Verdict, now: float) -> tuple[str, ...]:
+    """Return the budgets that a look-up takes minutes of, by what was decided about it.
+
+    Nothing is counted that devices ask for by themselves, that is always open or protected, that
+    a permission opened, or that is for homework while that runs.
+    """
+    timed = policy.timed
+    if timed is None or verdict.step <= 4 or verdict.action not in (Action.ALLOW, Action.REWRITE):
+        return ()
+    question = _question(policy, qname, 0, now)
+    if question.exempt or question.homework or any(grant.time for grant in question.grants):
+        return ()
+    if any(entry.list in timed.beacons for entry in question.entries):
+        return ()
+    return tuple(dict.fromkeys(left.id for left in lefts_about(timed, question)))
 
 
 def speaks_of_help(policy: Policy, qname: str) -> bool:
@@ -144,31 +185,6 @@ def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[Explain
         Explained(step.number, step.title, verdict, place == decides)
         for place, (step, verdict) in enumerate(zip(policy.order, verdicts, strict=True))
     )
-
-
-def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
-    entries = policy.index.find(qname)
-    if not policy.timing.grants:
-        return Question(qname, qtype, entries)
-    grants = tuple(
-        each
-        for each in policy.timing.grants
-        if each.start <= now < each.end and _is_about(each, qname)
-    )
-    return Question(qname, qtype, entries, grants)
-
-
-def _is_about(grant: Grant, qname: str) -> bool:
-    return isinstance(grant.about, Matcher) and grant.about.covers(qname)
-
-
-def _held(policy: Policy, qname: str, verdict: Verdict, now: float) -> Verdict:
-    """Add `until`: the next edge of a grant for this name, or of any closure."""
-    edges = [edge for each in policy.timing.closures for edge in (each.start, each.end)]
-    for grant in policy.timing.grants:
-        if _is_about(grant, qname):
-            edges += (grant.start, grant.end)
-    return replace(verdict, until=min((edge for edge in edges if edge > now), default=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +233,7 @@ def order_of(
     """
     rules = RuleSet(rule for rule in own if isinstance(rule.target, Matcher))
     blocker = _blocker(profile, shared, rules, timing)
-    times = _times(profile, shared, timing, blocker)
+    times = _times(shared, timing, blocker)
     safe_search = _safe_search(profile, shared, blocker)
     security = shared.kind(ListKind.SECURITY) if profile.security else ()
     categories = _about(shared.kind(ListKind.CATEGORY), profile.categories)
@@ -275,14 +291,14 @@ def policy_for(
         steps=tuple(step for step in order if not step.idle),
         unlisted_steps=tuple(step for step in order if not step.idle and not step.by_lists),
         splits=shared.splits,
-        timing=timing,
+        timed=timed_of(order, shared.index.infos, timing, _learning(shared)),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
             for rule in own
             if isinstance(rule.target, str)
         ),
         block_mode=profile.block_mode,
-        max_ttl=profile.max_ttl or (shared.child_max_ttl if is_child else None),
+        max_ttl=_max_ttl(profile.max_ttl or (shared.child_max_ttl if is_child else None), timing),
         privacy=profile.privacy,
         full_log=profile.full_log,
         is_child=is_child,
@@ -309,16 +325,40 @@ def _about(infos: Iterable[ListInfo], subjects: Iterable[str]) -> tuple[ListInfo
     return tuple(info for info in infos if info.subject in wanted)
 
 
+def _max_ttl(usual: int | None, timing: Timing) -> int | None:
+    if not timing.left:
+        return usual
+    return BUDGET_TTL if usual is None else min(usual, BUDGET_TTL)
+
+
+def _learning(shared: Shared) -> frozenset[int]:
+    """Return the numbers of the protected lists that a bedtime closes: they are for learning."""
+    infos = _about(shared.kind(ListKind.PROTECTED), shared.not_over_time)
+    return frozenset(info.number for info in infos)
+
+
 def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -> Blocker:
     openings: tuple[frozenset[str], ...] | None = None
     if profile.block_mode is BlockMode.NXDOMAIN:
-        timed = [
-            *timing.always,
-            *(each.about for each in timing.grants if isinstance(each.about, Matcher)),
-        ]
-        open_in_time = frozenset(name for each in timed for name in suffixes(each.name))
-        openings = (shared.index.openings, shared.openings, rules.openings, open_in_time)
+        in_time = _openings_in_time(shared, timing)
+        if in_time is not None:
+            openings = (shared.index.openings, shared.openings, rules.openings, in_time)
     return Blocker(shared.block_ttl, shared.security_ttl, openings)
+
+
+def _openings_in_time(shared: Shared, timing: Timing) -> frozenset[str] | None:
+    """Return the names at or below which time may leave something open, None for anywhere."""
+    names: set[str] = set()
+    granted = (grant.about for grant in timing.grants)
+    for subject in (*timing.always, *for_homework(timing), *granted):
+        if isinstance(subject, Matcher):
+            names.update(suffixes(subject.name))
+        elif subject is not None and subject.kind is TopicKind.SERVICE:
+            for matcher in shared.service_names.get(subject.slug, ()):
+                names.update(suffixes(matcher.name))
+        else:
+            return None
+    return frozenset(names)
 
 
 def _own_names(profile: Profile, shared: Shared) -> OwnNames:
@@ -354,18 +394,13 @@ def _protected(shared: Shared, times: tuple[Closed, ...]) -> Protected:
     )
 
 
-def _times(
-    profile: Profile, shared: Shared, timing: Timing, blocker: Blocker
-) -> tuple[Closed, Closed, Closed]:
-    named = shared.kind(ListKind.CATEGORY, ListKind.SERVICE)
+def _times(shared: Shared, timing: Timing, blocker: Blocker) -> tuple[Closed, Closed, Closed]:
+    infos, services = shared.index.infos, Lists(shared.kind(ListKind.SERVICE))
 
     def closed(number: int, title: str, reason: Reason) -> Closed:
-        closures = tuple(
-            (each, Lists(_about(named, each.subjects)) if each.subjects else None)
-            for each in timing.closures
-            if each.reason is reason
-        )
-        return Closed(number, title, reason, closures, timing.always, blocker)
+        own = (each for each in timing.closures if each.reason is reason)
+        found = courses(own, infos)
+        return Closed(number, title, reason, found, infos, services, blocker, timing.zone)
 
     return (
         closed(7, "pause", Reason.PAUSED),

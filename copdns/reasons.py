@@ -54,9 +54,34 @@ def text_of(verdict: Verdict) -> str:
         return f"{reason}: {verdict.rule}"
     if reason is Reason.LOCAL and verdict.target:
         return "local: rewritten by this household"
+    if reason in _UNTIL:
+        return _of_time(verdict)
     if reason in (Reason.BYPASS, Reason.NO_SAFE_SEARCH):
         return f"{reason}: list {verdict.list}"
     return _PLAIN.get(reason, str(reason))
+
+
+_UNTIL = {
+    Reason.PAUSED: " until ",
+    Reason.SCHEDULE: " until ",
+    Reason.BUDGET: " used up until ",
+}
+
+
+def _of_time(verdict: Verdict) -> str:
+    """Return what a pause, a schedule or a budget closed, and until when.
+
+    Not by which one: its name may tell whose it is.
+    """
+    about = ""
+    if verdict.category:
+        about = f": category {verdict.category}"
+    elif verdict.service:
+        about = f": service {verdict.service}"
+    elif verdict.rule:
+        about = f": {verdict.rule}"
+    until = f"{_UNTIL[verdict.reason]}{verdict.ends}" if verdict.ends else ""
+    return f"{verdict.reason}{about}{until}"
 
 
 _PLAIN = {

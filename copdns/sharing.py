@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from copdns.closed import Closed
 from copdns.evidence import RuleSet
 from copdns.model import BlockMode, Profile, Rule
-from copdns.policy import NO_TIMING, Policy
-from copdns.steps import Step
+from copdns.policy import Policy
+from copdns.steps import Protected, Step
 
 
 class ByScope:
@@ -42,7 +43,7 @@ class Models:
         profile: what the policy was made from, besides rules.
         """
         # What stays open below a block depends on rules, and so do then all steps that block.
-        if profile.block_mode is BlockMode.NXDOMAIN or policy.timing is not NO_TIMING:
+        if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
         model = self._models.setdefault(replace(profile, id="", tags=frozenset()), policy)
         if model is policy:
@@ -59,6 +60,9 @@ class Models:
 
 def _alike(step: Step, model: Step) -> Step:
     """Return a step with all of the model but the rules."""
+    timed = step.closed if isinstance(step, Protected) else isinstance(step, Closed)
+    if timed and not step.idle:
+        return step  # what is closed, and until when, is each one's own
     if not is_dataclass(step) or not is_dataclass(model):
         return step  # its parts are its own affair
     own: dict[str, Any] = {

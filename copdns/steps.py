@@ -16,7 +16,6 @@ from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
 from copdns.model import (
     Action,
-    Closure,
     Default,
     LocalAnswer,
     NameRewrite,
@@ -31,12 +30,19 @@ from copdns.times import Grant
 
 
 class Question(NamedTuple):
-    """What the steps look at.  entries: every list entry that covers the name, longest first."""
+    """What the steps look at.
+
+    entries: every list entry that covers the name, longest first.  grants: those that hold now.
+    exempt: it is always open, whatever the time.  homework: it is open in the homework mode that
+    runs now.
+    """
 
     name: str
     qtype: int
     entries: tuple[Entry, ...]
     grants: tuple[Grant, ...] = ()
+    exempt: bool = False
+    homework: bool = False
 
     @property
     def content_granted(self) -> bool:
@@ -224,56 +230,6 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
-    """Block while a pause, a schedule's slot or a spent budget lasts (steps 7, 8 and 9).
-
-    closures: each with the lists that its subjects stand for; None closes every name.
-    """
-
-    number: int
-    title: str
-    reason: Reason
-    closures: tuple[tuple[Closure, Lists | None], ...]
-    always: tuple[Matcher, ...]
-    blocker: Blocker
-    by_lists: bool = False
-
-    @property
-    def idle(self) -> bool:
-        return not self.closures
-
-    def __call__(self, question: Question, now: float) -> Verdict | None:
-        if any(matcher.covers(question.name) for matcher in self.always):
-            return None
-        for closure, lists in self.closures:
-            if closure.start <= now < closure.end and not self._lifted(closure, question):
-                verdict = self._verdict(question, lists)
-                if verdict is not None:
-                    return verdict
-        return None
-
-    def _lifted(self, closure: Closure, question: Question) -> bool:
-        pause = self.reason is Reason.PAUSED
-        return any(
-            grant.time and not (pause and grant.given < closure.start) for grant in question.grants
-        )
-
-    def _verdict(self, question: Question, lists: Lists | None) -> Verdict | None:
-        if lists is None:
-            return Verdict(
-                Action.BLOCK,
-                self.reason,
-                self.number,
-                ttl=self.blocker.ttl,
-                nothing_below=self.blocker.closed_below(question.name, None),
-            )
-        found = lists.find(question.entries)
-        if found is None:
-            return None
-        return self.blocker.by_list(self.number, self.reason, question.name, *found)
-
-
-@dataclass(frozen=True, slots=True)
 class Protected:
     """Let through what nobody may block.
 
@@ -285,7 +241,7 @@ class Protected:
     infos: Mapping[int, ListInfo]
     unwatched: frozenset[int]
     beats_time: frozenset[int]
-    closed: tuple[Closed, ...]
+    closed: tuple[Step, ...]
     number: int = 4
     title: str = "protected names"
     by_lists: bool = True

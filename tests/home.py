@@ -16,9 +16,10 @@ from copdns.judge import Rebinding
 from copdns.lists.catalogue import Library
 from copdns.live import Client, Live
 from copdns.metrics import Counters
-from copdns.model import Asker, Household, Timing, Verdict
+from copdns.model import Asker, Household, Verdict
 from copdns.recent import Recent
 from copdns.record import Recorder
+from copdns.timing import Timing
 from copdns.wire import Query
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import NOW, asker, family, library, live

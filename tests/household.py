@@ -24,9 +24,9 @@ from copdns.model import (
     Profile,
     Rule,
     RuleAction,
-    Timing,
 )
-from copdns.policy import NO_TIMING, Policy, policy_for, scoped
+from copdns.policy import Policy, policy_for, scoped
+from copdns.timing import NO_TIMING, Timing
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -171,7 +171,9 @@ def live(
             own = scoped(profile, house.rules)
             timed = policy_for(profile, own, made.shared[house.id], now, extra)
             policies[house.id, profile.id] = extra, timed
-    return Live(made.library, defaults, [house], made.shared, policies, now)
+    return Live(
+        made.library, defaults, [house], made.shared, policies, now, rebuild_at=made.rebuild_at
+    )
 
 
 def client(policy: Policy, device: str = "mia-phone") -> Client:

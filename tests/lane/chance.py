@@ -15,7 +15,6 @@ from copdns.matchers import matcher
 from copdns.model import (
     Band,
     BlockMode,
-    Closure,
     Contact,
     Default,
     FullLog,
@@ -27,11 +26,10 @@ from copdns.model import (
     Profile,
     Reason,
     SplitUpstream,
-    Timing,
 )
 from copdns.names import to_wire
-from copdns.policy import NO_TIMING
 from copdns.records import DO, RD
+from copdns.timing import NO_TIMING, Closure, Timing
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
 from tests.household import ADA, MIA, TOM

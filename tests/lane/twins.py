@@ -25,11 +25,12 @@ from copdns.lists.catalogue import Library
 from copdns.live import Defaults, Sightings
 from copdns.message import Answer
 from copdns.metrics import Counters
-from copdns.model import Asker, Household, Timing
+from copdns.model import Asker, Household
 from copdns.moment import Moment
 from copdns.recent import Recent
 from copdns.record import Recorder
 from copdns.server.udp import UdpServer
+from copdns.timing import Timing
 from copdns.wire import UDP_SIZE, Key
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live

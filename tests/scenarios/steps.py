@@ -8,11 +8,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from copdns.matchers import matcher
-from copdns.model import Action, Closure, Reason
+from copdns.model import Action, Reason
 from copdns.names import normal
-from copdns.policy import NO_TIMING, explain
+from copdns.policy import explain
 from copdns.records import AAAA, CNAME, HTTPS, PTR, A
 from copdns.times import Grant
+from copdns.timing import NO_TIMING, Closure
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits

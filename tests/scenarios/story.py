@@ -27,9 +27,9 @@ from copdns.household_shape import Moment
 from copdns.judge import Rebinding
 from copdns.library import known, load_library
 from copdns.lists.catalogue import Library
-from copdns.matchers import matcher
-from copdns.model import Closure, Contact, Household, Reason, Timing
-from copdns.times import Grant
+from copdns.model import Contact, Household, Reason
+from copdns.times import Grant, Subject, subject
+from copdns.timing import Closure, Timing
 from tests.fakes import FakeUpstream
 from tests.home import Home
 from tests.household import ADDRESSES, PEOPLE, library
@@ -199,17 +199,26 @@ def timing(shape: TimeShape, day: str) -> Timing:
     )
     return Timing(
         closures=tuple(
-            Closure(reason, moment(each.start, day), moment(each.until, day), frozenset(each.of))
+            Closure(
+                reason,
+                moment(each.start, day),
+                moment(each.until, day),
+                tuple(map(subject, each.of)),
+            )
             for reason, each in stretches
         ),
         grants=tuple(_grant(each, day) for each in shape.grants),
-        always=tuple(map(matcher, shape.always)),
+        always=about(shape.always),
     )
+
+
+def about(texts: list[str]) -> tuple[Subject, ...]:
+    return tuple(map(subject, texts))
 
 
 def _grant(shape: GrantShape, day: str) -> Grant:
     return Grant(
-        matcher(shape.what),
+        subject(shape.what),
         moment(shape.start, day),
         moment(shape.until, day),
         moment(shape.given or shape.start, day),

@@ -13,7 +13,8 @@ import pytest
 
 from copdns.answer import KNOWN, MAX_WAITING
 from copdns.matchers import Matcher
-from copdns.model import Closure, LocalName, NameRewrite, Profile, Reason, SplitUpstream, Timing
+from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
+from copdns.timing import Closure, Timing
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, asker, block, family, library
@@ -365,10 +366,12 @@ def test_a_record_of_ours_is_kept_no_longer_than_a_child_keeps_anything() -> Non
     assert home.ask("mia", "nas.example").ttls == [20]
 
 
-def test_a_record_of_ours_is_not_kept_past_the_next_change() -> None:
+def test_a_record_of_ours_is_the_same_whatever_the_hour() -> None:
     closure = Closure(Reason.PAUSED, NOW + 15, NOW + 60)
     home = Home(timing={"ada": Timing(closures=(closure,))})
-    assert home.ask("ada", "localhost").ttls == [15]
+    assert home.ask("ada", "localhost").ttls == [300]
+    home.wait(15)
+    assert home.ask("ada", "localhost").ttls == [300]
 
 
 def test_an_empty_rewrite_is_kept_no_longer_than_a_child_keeps_anything() -> None:

@@ -20,19 +20,18 @@ from copdns.model import (
     Action,
     Asker,
     BlockMode,
-    Closure,
     Device,
     FullLog,
     LocalName,
     PrivacyMode,
     Profile,
     Reason,
-    Timing,
     Verdict,
 )
 from copdns.moment import Moment
 from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
+from copdns.timing import Closure, Timing
 from copdns.wire import read_query
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
 from tests.forwarding import proxied

@@ -10,10 +10,11 @@ import pytest
 
 from copdns.judge import Facts, Rebinding, in_home, judge
 from copdns.matchers import Match, Matcher
-from copdns.model import Action, Closure, Profile, Reason, Timing, Verdict
+from copdns.model import Action, Profile, Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
-from copdns.times import Grant
+from copdns.times import Grant, Topic, TopicKind
+from copdns.timing import Closure, Timing
 from tests.household import MIA, NOW, allow, block, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
@@ -125,7 +126,7 @@ def test_a_block_through_a_target_denies_nothing_below_the_name_asked() -> None:
 
 
 def test_time_is_asked_of_the_name_asked_only() -> None:
-    closure = Closure(Reason.SCHEDULE, NOW - 60, NOW + 60, frozenset({"games"}))
+    closure = Closure(Reason.SCHEDULE, NOW - 60, NOW + 60, (Topic(TopicKind.CATEGORY, "games"),))
     made = policy(MIA, timing=Timing(closures=(closure,)), categories={"games": ["games.example"]})
     assert judged(made, targets("games.example")) is None
 

@@ -15,7 +15,6 @@ from copdns.model import (
     Band,
     BandChange,
     BlockMode,
-    Closure,
     Default,
     FullLog,
     LocalName,
@@ -24,12 +23,12 @@ from copdns.model import (
     Profile,
     Reason,
     SplitUpstream,
-    Timing,
     Verdict,
 )
 from copdns.policy import Policy, decide, explain, scoped, strangers
 from copdns.records import AAAA, NS, A
 from copdns.times import Grant
+from copdns.timing import Closure, Timing
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
 DECISION = Path(__file__).parents[2] / "docs" / "decision.md"
@@ -202,7 +201,7 @@ def test_a_verdict_without_any_time_in_the_policy_holds_until_that_changes() -> 
     assert verdict(policy(timing=over), "a.example").until is None
 
 
-def test_a_verdict_holds_until_the_next_edge_of_any_closure() -> None:
+def test_a_verdict_holds_until_something_before_it_in_the_order_changes() -> None:
     timing = Timing(
         closures=(
             Closure(Reason.SCHEDULE, NOW - 60, NOW + 60),
@@ -210,8 +209,8 @@ def test_a_verdict_holds_until_the_next_edge_of_any_closure() -> None:
         )
     )
     made = policy(timing=timing)
-    assert verdict(made, "a.example").until == NOW + 30
-    assert verdict(made, "a.example", now=NOW + 30).until == NOW + 60
+    assert verdict(made, "a.example", now=NOW - 90).until == NOW - 60
+    assert verdict(made, "a.example").until == NOW + 60  # the budget changes nothing meanwhile
     assert verdict(made, "a.example", now=NOW + 60).until == NOW + 90
     assert verdict(made, "a.example", now=NOW + 90).until is None
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copdns.budget import Left
 from copdns.errors import NXDOMAIN
 from copdns.evidence import Lists, RuleSet
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
@@ -21,7 +22,6 @@ from copdns.matchers import Match, Matcher
 from copdns.model import (
     Action,
     BlockMode,
-    Closure,
     Contact,
     Default,
     LocalName,
@@ -31,13 +31,13 @@ from copdns.model import (
     Rule,
     RuleAction,
     SplitUpstream,
-    Timing,
     Verdict,
 )
 from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
-from copdns.times import Grant
+from copdns.times import Grant, Topic, TopicKind
+from copdns.timing import NO_TIMING, Closure, Homework, Timing
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")
@@ -71,15 +71,27 @@ def rules(draw: st.DrawFn) -> Rule:
     return Rule("r", action, draw(matchers), scope, draw(lifts), draw(lifts))
 
 
+subjects = matchers | st.sampled_from(
+    [
+        Topic(TopicKind.CATEGORY, "games"),
+        Topic(TopicKind.SERVICE, "tube"),
+        Topic(TopicKind.SERVICE, "club"),
+        Topic(TopicKind.LIST, "games"),
+    ]
+)
+abouts = st.lists(subjects, max_size=2).map(tuple)
 closures = st.builds(
-    lambda reason, stretch, of: Closure(reason, *stretch, of),
+    lambda reason, stretch, about, period: Closure(reason, *stretch, about, period),
     st.sampled_from([Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET]),
     stretches(),
-    st.frozensets(st.sampled_from(["games", "tube", "club"]), max_size=1),
+    abouts,
+    st.sampled_from(["one", "two"]),
 )
+homeworks = st.builds(lambda stretch, about: Homework(*stretch, about), stretches(), abouts)
+lefts = st.builds(Left, st.just("b"), abouts, st.integers(1, 90), moments.map(lambda at: at + 600))
 grants = st.builds(
-    lambda matcher, stretch, given, content, time: Grant(matcher, *stretch, given, content, time),
-    matchers,
+    lambda about, stretch, given, content, time: Grant(about, *stretch, given, content, time),
+    subjects | st.none(),
     stretches(),
     moments,
     st.booleans(),
@@ -111,8 +123,10 @@ INGREDIENTS: Mapping[str, Mapping[str, Any]] = {
     "closures": {},
     "grants": {},
     "always": {},
+    "homework": {},
+    "lefts": {},
 }
-TIMED = frozenset({"closures", "grants", "always"})
+TIMED = frozenset({"closures", "grants", "always", "homework", "lefts"})
 
 
 @st.composite
@@ -137,7 +151,9 @@ def policies(draw: st.DrawFn, without: frozenset[str] = frozenset()) -> Policy:
         timing=Timing(
             tuple(some("closures", closures)),
             tuple(some("grants", grants)),
-            tuple(some("always", matchers)),
+            tuple(some("always", subjects)),
+            tuple(some("lefts", lefts)),
+            next(iter(some("homework", homeworks)), None),
         ),
         house=family(
             local_names=tuple(LocalName(n, ("192.168.1.5",)) for n in some("local", names)),
@@ -227,7 +243,10 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
     verdict = decide(made, qname, qtype, now)
     assert verdict.until is None or verdict.until > now
     if verdict.until is None or now + later < verdict.until:
-        assert decide(made, qname, qtype, now + later) == verdict
+        then = decide(made, qname, qtype, now + later)
+        assert replace(then, until=verdict.until) == verdict
+        # A budget that is not used lasts on; every other end stays where it was.
+        assert then.until == verdict.until or then.until >= verdict.until >= now + 60
 
 
 @settings(max_examples=200)
@@ -236,8 +255,13 @@ def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
     made: Policy, qname: str, now: float
 ) -> None:
     until = decide(made, qname, A, now).until
-    parts = (*made.timing.closures, *made.timing.grants)
-    assert until is None or until in {edge for part in parts for edge in (part.start, part.end)}
+    timing = made.timed.timing if made.timed else NO_TIMING
+    parts = (*timing.closures, *timing.grants, *filter(None, [timing.homework]))
+    edges = {edge for part in parts for edge in (part.start, part.end)}
+    edges |= {each.end for each in timing.left}
+    spent = {now // 60 * 60 + 60 * each.minutes for each in timing.left}
+    soonest = now // 60 * 60 + 60 if timing.left else None
+    assert until is None or until in edges or soonest <= until <= max(spent)
 
 
 # --- explaining ----------------------------------------------------------------------------------

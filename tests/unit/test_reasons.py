@@ -34,8 +34,18 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
             "security: malware (list starter-malware)",
         ),
         (verdict(Reason.PAUSED), 17, "paused"),
-        (verdict(Reason.SCHEDULE, category="games", list="starter-games"), 17, "schedule"),
-        (verdict(Reason.BUDGET), 17, "budget"),
+        (verdict(Reason.PAUSED, ends="Tue 18:30"), 17, "paused until Tue 18:30"),
+        (
+            verdict(Reason.SCHEDULE, category="games", list="starter-games", period="mia-evenings"),
+            17,
+            "schedule: category games",  # not whose
+        ),
+        (verdict(Reason.SCHEDULE, ends="Mon 07:00"), 17, "schedule until Mon 07:00"),
+        (
+            verdict(Reason.BUDGET, service="tube", ends="Mon 00:00"),
+            17,
+            "budget: service tube used up until Mon 00:00",
+        ),
         (verdict(Reason.RULE, rule="*.games.example"), 17, "rule: *.games.example"),
         (verdict(Reason.BYPASS, list="bypass"), 17, "bypass: list bypass"),
         (verdict(Reason.SERVICE, service="tube", list="tube"), 17, "service: tube"),

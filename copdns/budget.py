@@ -1,0 +1,130 @@
+"""How many minutes of a budget are left, and when it begins anew.
+
+The minutes that were used come from `minutes.py`; what counts as use is docs/usage.md.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from copdns.days import BudgetDay, budget_day, fits, zone_of
+from copdns.minutes import MINUTE, NO_MINUTES, Minutes
+from copdns.model import Household
+from copdns.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
+
+DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A budget with minutes left.  minutes: 1 and more.  end: of its day."""
+
+    id: str
+    about: tuple[Subject, ...]
+    minutes: int
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A budget without a minute left, from start to the end of its day."""
+
+    id: str
+    about: tuple[Subject, ...]
+    start: float
+    end: float
+
+
+def limit_of(budget: Budget, calendar: Calendar, day: date) -> int | None:
+    """Return the minutes of a date, before bonus and carry-over; None: there is no limit."""
+    for word, minutes in budget.minutes:
+        if fits((word,), calendar, day):
+            return minutes
+    return None
+
+
+def extra(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int:
+    """Return the minutes that were given on top for a day."""
+    return sum(
+        each.minutes
+        for each in bonuses
+        if each.profile == profile and each.budget == budget and each.day == day
+    )
+
+
+def carried(budget: Budget, calendar: Calendar, day: date, used_before: Minutes) -> int:
+    """Return what was left the day before and is carried over: at most a day's minutes."""
+    if not budget.carry_over:
+        return 0
+    before = limit_of(budget, calendar, day - timedelta(days=1))
+    today = limit_of(budget, calendar, day)
+    if before is None or today is None:
+        return 0
+    return max(0, min(before - used_before.likely, today))
+
+
+def total(
+    budget: Budget,
+    household: Household,
+    profile: str,
+    day: date,
+    used_before: Minutes = NO_MINUTES,
+) -> int | None:
+    """Return the minutes of a date, all included; None: there is no limit."""
+    limit = limit_of(budget, household.calendar, day)
+    if limit is None:
+        return None
+    more = extra(household.bonuses, profile, budget.id, day)
+    whole = limit + carried(budget, household.calendar, day, used_before) + more
+    return min(whole, 2 * DAY_MINUTES)
+
+
+def lefts(
+    budgets: Iterable[Budget],
+    household: Household,
+    profile: str,
+    now: float,
+    used: Mapping[str, Minutes],
+    used_before: Mapping[str, Minutes],
+) -> tuple[tuple[Left, ...], tuple[Spent, ...]]:
+    """Return today's budgets with minutes left, and the days that have none."""
+    left: list[Left] = []
+    spent: list[Spent] = []
+    for budget in budgets:
+        day = budget_day(now, zone_of(household.timezone), household.day_starts)
+        before = used_before.get(budget.id, NO_MINUTES)
+        whole = total(budget, household, profile, day.day, before)
+        if whole is not None:
+            minutes = whole - used.get(budget.id, NO_MINUTES).likely
+            if minutes > 0:
+                left.append(Left(budget.id, budget.about, minutes, day.end))
+            else:
+                # Not from now on, which is another moment at each look: nothing else changed.
+                spent.append(Spent(budget.id, budget.about, day.start, day.end))
+        spent += _closed_days(budget, household, profile, day)
+    return tuple(left), tuple(spent)
+
+
+def _closed_days(
+    budget: Budget, household: Household, profile: str, day: BudgetDay
+) -> Iterable[Spent]:
+    """Yield the days to come that have no minute."""
+    if budget.carry_over:
+        return
+    zone = zone_of(household.timezone)
+    for _ in range(DAYS_AHEAD):
+        day = budget_day(day.end, zone, household.day_starts)
+        if total(budget, household, profile, day.day) == 0:
+            yield Spent(budget.id, budget.about, day.start, day.end)
+
+
+def earliest_end(minutes: int, now: float, most_added: int) -> float:
+    """Return before when a budget surely has minutes left.
+
+    minutes: left by the minutes that are folded.  most_added: minutes that the one which runs
+    can add at once, when it is folded.
+    """
+    sure = max(minutes - most_added, 0)
+    return now // MINUTE * MINUTE + (1 + sure) * MINUTE

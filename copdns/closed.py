@@ -1,0 +1,193 @@
+"""The steps of time: a pause, schedules, and budgets that are used up (steps 7, 8 and 9).
+
+A step knows its closures as courses in time: of all names, of lists, of single names.  A question
+meets few of them, and finds its place in those by bisection.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from math import inf
+from typing import Generic, NamedTuple, TypeVar
+
+from copdns.course import Course, course
+from copdns.days import local, zone_of
+from copdns.evidence import Blocker, Lists
+from copdns.lists.index import Entry, ListInfo
+from copdns.matchers import Matcher
+from copdns.model import Action, Reason, Verdict
+from copdns.reach import Names, by_name, covering, excepted, numbers
+from copdns.steps import Question
+from copdns.times import Subject, Topic
+from copdns.timing import Closure
+
+_MADE = 1024  # verdicts that a step keeps at most
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[Value]):
+    """Values by what they are about: all names, lists by their numbers, or single names."""
+
+    whole: Value | None
+    by_list: Mapping[int, Value]
+    by_name: Names[Value]
+
+
+def parted(
+    pairs: Iterable[tuple[Sequence[Subject], Value]], infos: Sequence[ListInfo]
+) -> Parts[tuple[Value, ...]]:
+    """Return values by what they are about; no subject is every name."""
+    whole: list[Value] = []
+    lists: dict[int, list[Value]] = {}
+    names: dict[Matcher, list[Value]] = {}
+    for about, value in pairs:
+        if not about:
+            whole.append(value)
+        for subject in about:
+            if not isinstance(subject, Topic):
+                names.setdefault(subject, []).append(value)
+                continue
+            for number in numbers(subject, infos):
+                lists.setdefault(number, []).append(value)
+    return Parts(
+        tuple(whole) or None,
+        {number: tuple(values) for number, values in lists.items()},
+        by_name((matcher, tuple(values)) for matcher, values in names.items()),
+    )
+
+
+def courses(closures: Iterable[Closure], infos: Sequence[ListInfo]) -> Parts[Course]:
+    """Return when what is closed."""
+    parts = parted(((each.about, each) for each in closures), infos)
+    return Parts(
+        None if parts.whole is None else course(parts.whole),
+        {number: course(each) for number, each in parts.by_list.items()},
+        {
+            name: [(matcher, course(each)) for matcher, each in pairs]
+            for name, pairs in parts.by_name.items()
+        },
+    )
+
+
+class Met(NamedTuple):
+    """A course that is about a question, and the list entry or matcher that says so."""
+
+    course: Course
+    by: Entry | Matcher | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Block while a pause, a schedule's slot or a spent budget lasts.
+
+    infos: of all lists, by number.  services: all of them; of a name inside two the longer owns
+    it.  zone: in which people are told when it ends.
+    """
+
+    number: int
+    title: str
+    reason: Reason
+    closed: Parts[Course]
+    infos: Sequence[ListInfo]
+    services: Lists
+    blocker: Blocker
+    zone: str
+    by_lists: bool = False
+    _made: dict[object, Verdict] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def idle(self) -> bool:
+        closed = self.closed
+        return closed.whole is None and not closed.by_list and not closed.by_name
+
+    def __call__(self, question: Question, now: float) -> Verdict | None:
+        if self._lets_pass(question):
+            return None
+        for met in self._meets(question):
+            closure = met.course.at(now)
+            if closure is not None and not self._lifted(closure, question):
+                return self._verdict(question.name, met, closure, met.course.edge(now))
+        return None
+
+    def edge(self, question: Question, now: float) -> float:
+        """Return the first moment at which this step may say something else; `inf` for never."""
+        if question.exempt:
+            return inf
+        first = inf
+        for met in self._meets(question):
+            first = min(first, met.course.edge(now) or inf)
+            closure = met.course.at(now)
+            lifted = closure is None or self._lifted(closure, question)
+            if not lifted and not self._lets_pass(question):
+                break  # what stands behind it does not count as long as it holds
+        return first
+
+    def _lets_pass(self, question: Question) -> bool:
+        return question.exempt or (question.homework and self.reason is not Reason.SCHEDULE)
+
+    def _lifted(self, closure: Closure, question: Question) -> bool:
+        pause = self.reason is Reason.PAUSED
+        return any(
+            grant.time and not (pause and grant.given < closure.start) for grant in question.grants
+        )
+
+    def _meets(self, question: Question) -> Iterator[Met]:
+        closed = self.closed
+        if closed.whole is not None:
+            yield Met(closed.whole, None)
+        if closed.by_list:
+            for entry in question.entries:
+                found = closed.by_list.get(entry.list)
+                if found is not None and self._counts(entry, question.entries):
+                    yield Met(found, entry)
+        if closed.by_name:
+            for matcher, found in covering(closed.by_name, question.name):
+                yield Met(found, matcher)
+
+    def _counts(self, entry: Entry, entries: tuple[Entry, ...]) -> bool:
+        if entry.allow or excepted(entry, entries):
+            return False
+        owner = self.services.find(entries) if entry.list in self.services else None
+        return owner is None or len(owner[0].name) <= len(entry.name)
+
+    def _verdict(self, qname: str, met: Met, closure: Closure, end: float | None) -> Verdict:
+        below = self.blocker.closed_below(qname, met.by)
+        key = met.by, id(closure), end, below
+        verdict = self._made.get(key)
+        if verdict is None:
+            if len(self._made) >= _MADE:
+                self._made.clear()
+            verdict = self._made[key] = self._new(qname, met, closure, end)
+        return verdict
+
+    def _new(self, qname: str, met: Met, closure: Closure, end: float | None) -> Verdict:
+        ends = "" if end is None else told_moment(end, self.zone)
+        if isinstance(met.by, Entry):
+            info = self.infos[met.by.list]
+            made = self.blocker.by_list(self.number, self.reason, qname, met.by, info)
+            if met.by.list in self.services:
+                made = replace(made, category="", service=info.subject)
+            return replace(made, period=closure.period, ends=ends)
+        return Verdict(
+            Action.BLOCK,
+            self.reason,
+            self.number,
+            rule="" if met.by is None else str(met.by),
+            ttl=self.blocker.ttl,
+            nothing_below=self.blocker.closed_below(qname, met.by),
+            period=closure.period,
+            ends=ends,
+        )
+
+
+def told_moment(moment: float, zone: str) -> str:
+    """Return a moment as people are told it, such as "Tue 07:00": a week tells days apart."""
+    at = local(moment, zone_of(zone)) + timedelta(seconds=59)  # a change of the clock has seconds
+    return f"{_DAYS[at.weekday()]} {at:%H:%M}"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -1,0 +1,81 @@
+"""Which names a set of subjects means: names, and all names of categories, services and lists.
+
+Made once per profile from the numbers that lists have in one index.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.matchers import Matcher
+from copdns.names import suffixes
+from copdns.times import Subject, Topic, TopicKind
+
+Value = TypeVar("Value")
+
+_KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
+
+
+def numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
+    """Return the numbers of the lists that a topic stands for."""
+    if topic.kind is TopicKind.LIST:
+        return frozenset(info.number for info in infos if info.slug == topic.slug)
+    kind = _KINDS[topic.kind]
+    return frozenset(
+        info.number for info in infos if info.kind is kind and info.subject == topic.slug
+    )
+
+
+def excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
+    """Tell whether the entry's own list says that it does not hold for this name."""
+    return len(entries) > 1 and any(each.allow and each.list == entry.list for each in entries)
+
+
+class Reach:
+    """The names of some subjects."""
+
+    __slots__ = ("_by_name", "_numbers")
+
+    def __init__(
+        self,
+        about: Sequence[Subject],
+        infos: Sequence[ListInfo],
+        lists: frozenset[int] = frozenset(),
+    ) -> None:
+        """lists: numbers of more lists."""
+        topics = [each for each in about if isinstance(each, Topic)]
+        self._numbers = lists.union(*(numbers(topic, infos) for topic in topics))
+        self._by_name = by_name((each, None) for each in about if isinstance(each, Matcher))
+
+    def __bool__(self) -> bool:
+        return bool(self._numbers or self._by_name)
+
+    def covers(self, qname: str, entries: tuple[Entry, ...]) -> bool:
+        """Tell whether a name is one of them; entries: every list entry that covers it."""
+        if self._numbers:
+            for entry in entries:
+                named = entry.list in self._numbers and not entry.allow
+                if named and not excepted(entry, entries):
+                    return True
+        return bool(self._by_name) and any(True for _ in covering(self._by_name, qname))
+
+
+Names = Mapping[str, Sequence[tuple[Matcher, Value]]]
+
+
+def by_name(pairs: Iterable[tuple[Matcher, Value]]) -> Names[Value]:
+    """Return values by the name of their matcher, for `covering`."""
+    found: dict[str, list[tuple[Matcher, Value]]] = {}
+    for matcher, value in pairs:
+        found.setdefault(matcher.name, []).append((matcher, value))
+    return found
+
+
+def covering(names: Names[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
+    """Yield the matchers that cover a name, the longest first, with their values."""
+    for suffix in suffixes(qname):
+        for matcher, value in names.get(suffix, ()):
+            if matcher.covers(qname):
+                yield matcher, value

@@ -1,0 +1,133 @@
+"""What time adds to a policy: its steps, what lifts them, and until when a verdict holds.
+
+`timing.py` says what is closed when; here it is put in the terms of one index of lists, once per
+profile.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from copdns.budget import Left, earliest_end
+from copdns.closed import Closed, Parts, parted
+from copdns.lists.index import ListInfo, ListKind
+from copdns.minutes import MOST_ADDED
+from copdns.model import Verdict
+from copdns.reach import Reach, covering, excepted
+from copdns.steps import Question, Step
+from copdns.times import Grant, Subject
+from copdns.timing import NO_TIMING, Timing
+
+_TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
+_HELD = 4096  # verdicts with their ends that a policy keeps at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timed:
+    """What time adds to a policy.  timing: what it was made from.
+
+    steps: the three of time, in their order.  grants: each with the names that it is about, None
+    for all.  always, homework: names that stay open.  left: budgets with minutes left, by what
+    they are about.  beacons: numbers of the lists of names that devices ask for by themselves.
+    until: nothing is known from then on.
+    """
+
+    timing: Timing
+    steps: tuple[Closed, ...]
+    grants: tuple[tuple[Grant, Reach | None], ...]
+    always: Reach
+    homework: Reach
+    homework_runs: tuple[float, float]
+    left: Parts[tuple[Left, ...]]
+    beacons: frozenset[int]
+    until: float
+    # With its end a verdict is another object; most ends last for hours.
+    held: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether what is asked may take minutes of a budget."""
+        left = self.left
+        return bool(left.whole or left.by_list or left.by_name)
+
+
+def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> float:
+    """Return the first moment at which the same question may get another verdict; inf for never.
+
+    Of what time closes, only what stands before the step that decided matters.
+    """
+    if verdict.step in _TIMELESS:
+        return inf
+    until = timed.until
+    for step in timed.steps:
+        until = min(until, step.edge(question, now))
+        if step.number == verdict.step:
+            break
+    else:
+        if not question.exempt:
+            for left in lefts_about(timed, question):
+                sure = earliest_end(left.minutes, now, MOST_ADDED)
+                until = min(until, sure, left.end)
+    for grant, reach in timed.grants:
+        if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
+            until = min(until, grant.end if grant.start <= now else grant.start)
+    return until
+
+
+def lefts_about(timed: Timed, question: Question) -> Iterator[Left]:
+    """Yield the budgets with minutes left that a name is about."""
+    left = timed.left
+    yield from left.whole or ()
+    if left.by_list:
+        for entry in question.entries:
+            if not entry.allow and not excepted(entry, question.entries):
+                yield from left.by_list.get(entry.list, ())
+    if left.by_name:
+        for _, each in covering(left.by_name, question.name):
+            yield from each
+
+
+def held(timed: Timed, verdict: Verdict, until: float) -> Verdict:
+    """Return the verdict with its end."""
+    if until == inf:
+        return verdict
+    key = id(verdict), until
+    known = timed.held.get(key)
+    if known is None:
+        if len(timed.held) >= _HELD:
+            timed.held.clear()
+        # The first of the pair lives as long as its identity is a key.
+        known = timed.held[key] = verdict, replace(verdict, until=until)
+    return known[1]
+
+
+def timed_of(
+    order: Sequence[Step], infos: Sequence[ListInfo], timing: Timing, learning: frozenset[int]
+) -> Timed | None:
+    """Return what time adds to steps; None for nothing.
+
+    infos: of all lists.  learning: numbers of protected lists that homework mode opens.
+    """
+    if timing is NO_TIMING:
+        return None
+    homework = timing.homework
+    return Timed(
+        timing=timing,
+        steps=tuple(step for step in order if isinstance(step, Closed)),
+        grants=tuple(
+            (grant, None if grant.about is None else Reach((grant.about,), infos))
+            for grant in timing.grants
+        ),
+        always=Reach(timing.always, infos),
+        homework=Reach(for_homework(timing), infos, learning),
+        homework_runs=(homework.start, homework.end) if homework else (inf, inf),
+        left=parted(((each.about, each) for each in timing.left), infos),
+        beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
+        until=timing.until,
+    )
+
+
+def for_homework(timing: Timing) -> tuple[Subject, ...]:
+    return timing.homework.opens if timing.homework else ()

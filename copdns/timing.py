@@ -1,0 +1,189 @@
+"""What the clock adds to a profile's policy: when names are closed, what lifts that, what is left.
+
+`timing_of` makes it from what the household wrote (`times.py`) and what was read off the world
+(`Readings`), for a stretch of some days around a moment.  `policy.py` makes steps of it, and
+`course.py` finds the place of a moment in it.  Pure; moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import inf
+from types import MappingProxyType
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from copdns.budget import Left, lefts
+from copdns.days import DAY_SECONDS, zone_of
+from copdns.minutes import Minutes
+from copdns.model import Household, Profile, Reason
+from copdns.schedule import stretches
+from copdns.times import Budget, Calendar, Grant, OnFailure, Pause, Schedule, Subject
+
+BEFORE, AFTER = 2 * DAY_SECONDS, 9 * DAY_SECONDS  # seconds around today that are worked out
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A stretch of time in which names do not resolve: a pause, a slot, or a spent budget.
+
+    reason: PAUSED, SCHEDULE or BUDGET.  start, end: end exclusive, `inf` for one that lasts until
+    somebody ends it.  about: empty: every name.  period: the id of the schedule or budget.
+    """
+
+    reason: Reason
+    start: float
+    end: float
+    about: tuple[Subject, ...] = ()
+    period: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Homework:
+    """A pause in which names for learning stay open, and take no minutes of a budget."""
+
+    start: float
+    end: float
+    opens: tuple[Subject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a policy is asked about time.
+
+    always: names that no pause, schedule or budget closes.  left: budgets with minutes left.
+    zone: in which the end of a closure is told.  until: nothing is worked out from then on.
+    """
+
+    closures: tuple[Closure, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    always: tuple[Subject, ...] = ()
+    left: tuple[Left, ...] = ()
+    homework: Homework | None = None
+    zone: str = "UTC"
+    until: float = inf
+
+
+NO_TIMING = Timing()
+
+Who = tuple[str, str]  # ids of household and profile
+Scoped = TypeVar("Scoped", Schedule, Budget)
+_NOBODY: Mapping[Who, Mapping[str, Minutes]] = MappingProxyType({})
+_NO_GRANTS: Mapping[Who, tuple[Grant, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What policies depend on besides what was written.
+
+    used, used_before: minutes of this budget day and of the one before, by budget.
+    in_use: names that were in use when something closed softly, as permissions that end soon.
+    clock_is_wrong: it shows a time before one that was seen already.
+    missing: categories of which no full list is here.
+    """
+
+    used: Mapping[Who, Mapping[str, Minutes]] = _NOBODY
+    used_before: Mapping[Who, Mapping[str, Minutes]] = _NOBODY
+    in_use: Mapping[Who, tuple[Grant, ...]] = _NO_GRANTS
+    clock_is_wrong: bool = False
+    missing: frozenset[str] = field(default=frozenset())
+
+
+NOTHING_READ = Readings()
+
+
+def timing_of(
+    household: Household, profile: Profile, now: float, readings: Readings = NOTHING_READ
+) -> Timing:
+    """Return what the clock adds to a profile; NO_TIMING itself where that is nothing."""
+    who, zone = (household.id, profile.id), zone_of(household.timezone)
+    budgets = in_scope(household.budgets, profile)
+    schedules = in_scope(household.schedules, profile)
+    if readings.clock_is_wrong and household.failures.clock is not OnFailure.LAST_KNOWN:
+        budgets, schedules = (), ()
+    pause = next((each for each in household.pauses if each.profile == profile.id), None)
+    left, spent = lefts(
+        budgets,
+        household,
+        profile.id,
+        now,
+        readings.used.get(who, {}),
+        readings.used_before.get(who, {}),
+    )
+    timing = Timing(
+        closures=(
+            *_paused(pause),
+            *_scheduled(schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS),
+            *(Closure(Reason.BUDGET, each.start, each.end, each.about, each.id) for each in spent),
+        ),
+        grants=(*_grants(household, profile, now), *readings.in_use.get(who, ())),
+        always=profile.always,
+        left=left,
+        homework=_homework(pause, profile),
+    )
+    if timing == NO_TIMING or not (timing.closures or timing.grants or timing.left):
+        return NO_TIMING
+    return _placed(timing, household.timezone, now)
+
+
+def _placed(timing: Timing, zone: str, now: float) -> Timing:
+    until = now // DAY_SECONDS * DAY_SECONDS + AFTER
+    return Timing(
+        timing.closures,
+        timing.grants,
+        timing.always,
+        timing.left,
+        timing.homework,
+        zone,
+        until if timing.closures or timing.left else inf,
+    )
+
+
+def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...]:
+    """Return those that hold for a profile; scopes are those of rules."""
+    scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
+    return tuple(each for each in each_of if each.scope in scopes)
+
+
+def _paused(pause: Pause | None) -> Iterator[Closure]:
+    if pause is not None:
+        period = "homework" if pause.homework else ""
+        yield Closure(Reason.PAUSED, pause.start, _end(pause), (), period)
+
+
+def _end(pause: Pause) -> float:
+    return inf if pause.end is None else pause.end
+
+
+def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
+    if pause is None or not pause.homework:
+        return None
+    return Homework(pause.start, _end(pause), profile.homework)
+
+
+def _scheduled(
+    schedules: tuple[Schedule, ...], calendar: Calendar, zone: ZoneInfo, today: float
+) -> Iterator[Closure]:
+    for each in schedules:
+        yield from _closures(each, calendar, zone, today)
+
+
+@lru_cache(maxsize=4096)
+def _closures(
+    schedule: Schedule, calendar: Calendar, zone: ZoneInfo, today: float
+) -> tuple[Closure, ...]:
+    """Return a schedule's closed stretches; those of many profiles are the same, and so objects."""
+    return tuple(
+        Closure(Reason.SCHEDULE, start, end, schedule.about, schedule.id)
+        for start, end in stretches(schedule, calendar, zone, today - BEFORE, today + AFTER)
+    )
+
+
+def _grants(household: Household, profile: Profile, now: float) -> Iterator[Grant]:
+    """Yield what is permitted now or later; what ended long ago could only come back with a clock
+    that is set back by days."""
+    for each in household.grants:
+        if each.profile == profile.id and each.end > now - BEFORE:
+            yield each
