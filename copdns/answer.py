@@ -354,7 +354,8 @@ class Resolver:
             self.lane.clear()  # this takes the place of what an upstream filtered
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
         for asked in waiting:
-            if asked.live is not self._live or asked.verdict.until is not None:
+            until = asked.verdict.until
+            if asked.live is not self._live or (until is not None and moment.wall >= until):
                 self._once_more(asked, Arrived(missing.key, kept), moment)
                 continue
             message, query, asker, send, to, _, client, verdict = asked

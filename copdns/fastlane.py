@@ -11,6 +11,7 @@ What a reply depends on, and how each is kept true:
     the verdict's own end                       `until`, on the monotonic clock, before a TTL would
                                                 reach past it
     the answer's age                            `until`: when its TTLs show the next second
+    minutes of use                              `until`: the end of the minute, where they count
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry
 
@@ -102,6 +103,9 @@ class Lane:
         until = moment.mono + _lasts(policy, verdict, moment.wall)
         if kept is not None:
             until = min(until, kept.same_until(moment.mono, policy.max_ttl))
+        if policy.timed is not None and policy.timed.notes:
+            # Once a minute each name takes the whole way, where minutes of use are counted.
+            until = min(until, moment.mono + 60 - moment.wall % 60)
         if until <= moment.mono:
             return
         if self._count >= ENTRIES:

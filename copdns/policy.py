@@ -136,20 +136,20 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
     )
 
 
-def counted(policy: Policy, qname: str, verdict: Verdict, now: float) -> tuple[str, ...]:
-    """Return the budgets that a look-up takes minutes of, by what was decided about it.
+def budgets_of(policy: Policy, qname: str, verdict: Verdict, now: float) -> tuple[str, ...] | None:
+    """Return the budgets that a look-up takes minutes of; None where it shows no use at all.
 
-    Nothing is counted that devices ask for by themselves, that is always open or protected, that
-    a permission opened, or that is for homework while that runs.
+    That is what was not allowed, what devices ask for by themselves, what is always open or
+    protected, what a permission opened, and homework while that runs.
     """
     timed = policy.timed
     if timed is None or verdict.step <= 4 or verdict.action not in (Action.ALLOW, Action.REWRITE):
-        return ()
+        return None
     question = _question(policy, qname, 0, now)
     if question.exempt or question.homework or any(grant.time for grant in question.grants):
-        return ()
+        return None
     if any(entry.list in timed.beacons for entry in question.entries):
-        return ()
+        return None
     return tuple(dict.fromkeys(left.id for left in lefts_about(timed, question)))
 
 

@@ -6,10 +6,11 @@ A look-up of a help name passes through here and changes nothing at all.
 from __future__ import annotations
 
 from copdns.keep import ROUNDED, counted, is_kept, kept
+from copdns.ledger import Ledger
 from copdns.live import Client
 from copdns.metrics import Counters
 from copdns.model import Asker, PrivacyMode, Verdict
-from copdns.policy import Policy, speaks_of_help
+from copdns.policy import Policy, budgets_of, speaks_of_help
 from copdns.recent import Recent
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
@@ -28,7 +29,11 @@ class Recorder:
     that is one look into a dict per query.
     """
 
-    def __init__(self, counters: Counters, recent: Recent, log: QueryLog) -> None:
+    def __init__(
+        self, counters: Counters, recent: Recent, log: QueryLog, ledger: Ledger | None = None
+    ) -> None:
+        """ledger: where minutes of use are noted."""
+        self._ledger = ledger
         self._counters = counters
         self._recent = recent
         self._log = log
@@ -70,10 +75,20 @@ class Recorder:
         key = id(policy), id(verdict), reply[3] & RCODE, asker.transport
         tally = self._tallies.get(key) or self._tally(key, policy, verdict)
         tally.add()
+        if policy.timed is not None and policy.timed.notes and self._ledger is not None:
+            self._use(self._ledger, policy, query.qname, verdict, now)
         everything = policy.full_log is not None
         if is_kept(verdict, everything) and not self._speaks_of_help(policy, query.qname):
             self.keep(client, query, verdict, now)
         return tally
+
+    def _use(
+        self, ledger: Ledger, policy: Policy, qname: str, verdict: Verdict, now: float
+    ) -> None:
+        """Note a look-up that shows use: for budgets, and for what closes softly."""
+        budgets = budgets_of(policy, qname, verdict, now)
+        if budgets is not None and not self._speaks_of_help(policy, qname):
+            ledger.note(policy.household, policy.profile, budgets, qname, now)
 
     def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
         key = id(policy), qname

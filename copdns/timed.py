@@ -47,10 +47,9 @@ class Timed:
     held: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(default_factory=dict)
 
     @property
-    def counts(self) -> bool:
-        """Tell whether what is asked may take minutes of a budget."""
-        left = self.left
-        return bool(left.whole or left.by_list or left.by_name)
+    def notes(self) -> bool:
+        """Tell whether somebody wants to know what is in use, minute by minute."""
+        return bool(self.timing.left) or self.timing.soft
 
 
 def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> float:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
 from types import MappingProxyType
@@ -54,6 +54,7 @@ class Timing:
     """What a policy is asked about time.
 
     always: names that no pause, schedule or budget closes.  left: budgets with minutes left.
+    soft: something closes softly, so that names in use stay open for a while.
     zone: in which the end of a closure is told.  until: nothing is worked out from then on.
     """
 
@@ -62,6 +63,7 @@ class Timing:
     always: tuple[Subject, ...] = ()
     left: tuple[Left, ...] = ()
     homework: Homework | None = None
+    soft: bool = False
     zone: str = "UTC"
     until: float = inf
 
@@ -122,6 +124,7 @@ def timing_of(
         always=profile.always,
         left=left,
         homework=_homework(pause, profile),
+        soft=any(each.grace for each in (*schedules, *budgets)),
     )
     if timing == NO_TIMING or not (timing.closures or timing.grants or timing.left):
         return NO_TIMING
@@ -130,15 +133,8 @@ def timing_of(
 
 def _placed(timing: Timing, zone: str, now: float) -> Timing:
     until = now // DAY_SECONDS * DAY_SECONDS + AFTER
-    return Timing(
-        timing.closures,
-        timing.grants,
-        timing.always,
-        timing.left,
-        timing.homework,
-        zone,
-        until if timing.closures or timing.left else inf,
-    )
+    planned = timing.closures or timing.left
+    return replace(timing, zone=zone, until=until if planned else inf)
 
 
 def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...]:

@@ -191,7 +191,7 @@ def moment(text: str, day: str) -> float:
     return (at + timedelta(days=1 if found[1] else 0)).timestamp()
 
 
-def timing(shape: TimeShape, day: str) -> Timing:
+def timing(shape: TimeShape, day: str, zone: str = "UTC") -> Timing:
     stretches = (
         *((Reason.PAUSED, each) for each in shape.paused),
         *((Reason.SCHEDULE, each) for each in shape.schedules),
@@ -209,6 +209,7 @@ def timing(shape: TimeShape, day: str) -> Timing:
         ),
         grants=tuple(_grant(each, day) for each in shape.grants),
         always=about(shape.always),
+        zone=zone,
     )
 
 
@@ -267,7 +268,10 @@ def home(story: ScenarioShape, *, structured: bool) -> Home:
         household(story.house, lists),
         lists,
         upstream=upstream,
-        timing={who: timing(shape, story.day) for who, shape in story.time.items()},
+        timing={
+            who: timing(shape, story.day, story.house.get("timezone", "UTC"))
+            for who, shape in story.time.items()
+        },
         at=float(story.at),
         rebinding=Rebinding(
             allow=tuple(map(_network, story.rebinding.allow)), names=tuple(story.rebinding.names)
