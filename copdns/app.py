@@ -35,8 +35,7 @@ from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
 from copdns.live import Defaults, Live, building
 from copdns.metrics import Counters, registry
-from copdns.model import Household
-from copdns.moment import Moment
+from copdns.model import Household, PrivacyMode
 from copdns.notify import ServiceManager, service_manager
 from copdns.recent import Recent
 from copdns.reception import Reception
@@ -48,6 +47,8 @@ from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
 from copdns.store.watch import Watcher
+from copdns.targets import Targets
+from copdns.timekeeper import Clock, Timekeeper
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.web.routes import application
@@ -58,6 +59,8 @@ FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well with
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
+FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
+SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
 SLICE = 0.001  # seconds of work beside the answering at a time
 GIVE_WAY = 0.0001  # seconds that a thread may go on working while another waits to
@@ -98,6 +101,7 @@ class App:
         )
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
+        self._clock = Clock()
         self._replaced = False
         self._runner: web.AppRunner | None = None
 
@@ -118,9 +122,17 @@ class App:
             deadline=self.settings.upstreams.deadline,
             attempt=self.settings.upstreams.attempt,
         )
-        self._recorder = Recorder(self._counters, self._recent, self._log)
+        households = await self._households()
+        self._events = Events(self._unlogged)
+        self._targets = Targets(self.settings.events)
+        self._events.subscribe(self._targets.hears)
+        self._timekeeper = Timekeeper(
+            self._folder, lambda: self._resolver.live, self._clock, self._events
+        )
+        await self._timekeeper.begin(households)
+        self._recorder = Recorder(self._counters, self._recent, self._log, self._timekeeper.ledger)
         self._resolver = AttentiveResolver(
-            await self._build(None, self._library, await self._households()),
+            await self._build(None, self._library, households),
             self._upstreams,
             self._new_cache(),
             self._recorder,
@@ -134,7 +146,7 @@ class App:
             self._recognition,
             self._clock,
             lambda: sum(self._counters.queries.values()),
-            Events(),
+            self._events,
         )
         await self._reception.use(self.settings.identity)
         self._listeners = Listeners(self._resolver, self._clock)
@@ -156,6 +168,8 @@ class App:
                 tasks.create_task(self._repeat(self._follow_household, FOLLOW_HOUSEHOLD)),
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
+                tasks.create_task(self._repeat(self._follow_time, FOLLOW_TIME)),
+                tasks.create_task(self._targets.run()),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
                 tasks.create_task(self._repeat(self._reception.look_round, LOOK_ROUND)),
                 tasks.create_task(self._catch_up()),
@@ -184,14 +198,23 @@ class App:
             await self._runner.cleanup()
         self._recognition.close()
         self._upstreams.close()
-        self._recorder.pass_on(time.time())
+        await self._timekeeper.close()
+        await self._targets.close()
+        self._recorder.pass_on(self._now)
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._store.close)
         log.info("stopped")
 
-    def _clock(self) -> Moment:
-        return Moment(time.time(), time.monotonic())  # which is the loop's clock too
+    @property
+    def _now(self) -> float:
+        return self._clock().wall
+
+    def _unlogged(self, household: str, profile: str) -> bool:
+        """Tell whether the log must not name a profile: nothing is kept of it, or it is gone."""
+        home = self._resolver.live.households.get(household)
+        found = home.profile(profile) if home is not None else None
+        return found is None or found.privacy_at(self._now) is PrivacyMode.OFF
 
     # --- what is in force ---
 
@@ -219,7 +242,9 @@ class App:
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         with _kept_from_the_collector(serving=before is not None):
             live = await self._in_slices(
-                building(before, library, defaults, households, time.time())
+                building(
+                    before, library, defaults, households, self._now, self._timekeeper.readings
+                )
             )
         await self._use_upstreams(households)
         return live
@@ -298,7 +323,7 @@ class App:
     async def _start_web(self) -> None:
         chosen = self.settings.web
         hosts = OWN_HOSTS | frozenset(chosen.hosts)
-        numbers = registry(self._counters, lambda: self._recorder.pass_on(time.time()))
+        numbers = registry(self._counters, lambda: self._recorder.pass_on(self._now))
         app = application(numbers, self._missing, hosts, self._warnings)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -355,12 +380,23 @@ class App:
         rebuild_at = self._resolver.live.rebuild_at
         if await asyncio.to_thread(self._watcher.changed):
             self._behind = True  # until it is in force: a busy database is asked again
-        if self._behind or (rebuild_at is not None and time.time() >= rebuild_at):
-            async with self._changing:
-                households = await self._households()
-                live = await self._build(self._resolver.live, self._library, households)
-                self._resolver.live = live
-                self._behind = False
+        now, live = self._now, self._resolver.live
+        another_day = rebuild_at is not None and now >= rebuild_at
+        if self._behind or another_day or now < live.made_at - SET_BACK:
+            await self._take_up()
+
+    async def _take_up(self) -> None:
+        """Put in force what is stored."""
+        async with self._changing:
+            households = await self._households()
+            self._resolver.live = await self._build(self._resolver.live, self._library, households)
+            self._behind = False
+
+    async def _follow_time(self) -> None:
+        missing = self._timekeeper.believe(self._updates.missing_categories)
+        if await self._timekeeper.look() or missing:
+            await self._take_up()
+        self._timekeeper.tell()
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(self._addresses)
@@ -370,10 +406,13 @@ class App:
             await self._use_upstreams(list(self._resolver.live.households.values()))
 
     async def _pass_on(self) -> None:
-        self._recorder.pass_on(time.time())
+        self._recorder.pass_on(self._now)
 
     async def _keep_house(self) -> None:
-        now, kept = time.time(), self.settings.log
+        now, kept = self._now, self.settings.log
+        if not self._clock.is_wrong:
+            await self._store.tidy(int(now))
+        self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)
         gc.collect(1)
@@ -449,6 +488,7 @@ class App:
         await self._reception.use(settings.identity)
         self._resolver.renew(self._rebinding(), self._new_cache(), self._lane())
         self._listeners.believe(settings.dns)
+        self._targets.use(settings.events)
         log.info("reloaded")
         if _bound(before) != _bound(settings):
             log.warning("ports, TCP limits, web and data are taken over at the next start")

@@ -17,6 +17,7 @@ from copdns.netlink import Own, own_request
 CGROUPS = Path("/sys/fs/cgroup")
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
+_SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
@@ -107,3 +108,12 @@ def memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> in
         if limit.isdigit():  # otherwise "max"
             found.append(int(limit))
     return min(found)
+
+
+def clock_is_synchronised() -> bool:
+    """Tell whether systemd-timesyncd has set the clock since this machine started.
+
+    Other time services do not say so to everybody; the system call that would is not among those
+    that the unit allows.
+    """
+    return _SYNCHRONISED.exists()

@@ -124,7 +124,7 @@ def timing_of(
         always=profile.always,
         left=left,
         homework=_homework(pause, profile),
-        soft=any(each.grace for each in (*schedules, *budgets)),
+        soft=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
     if timing == NO_TIMING or not (timing.closures or timing.grants or timing.left):
         return NO_TIMING

@@ -81,6 +81,14 @@ class Updates:
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
         return not_yet(slugs, len(self._chosen.sources))
 
+    @property
+    def missing_categories(self) -> frozenset[str]:
+        """Return the categories of which a chosen list is not in force yet."""
+        in_force = {each.info.slug for each in self._library().statuses if not each.error}
+        return frozenset(
+            each.category for each in self._chosen.sources if each.slug not in in_force
+        )
+
     def numbers(self) -> list[ListNumbers]:
         """Return what monitoring is told of each chosen list."""
         now, states = self._clock(), self._states

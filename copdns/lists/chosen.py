@@ -14,6 +14,7 @@ from copdns.lists.source import Source, sources_of
 from copdns.live import guest_profile
 from copdns.matchers import Match
 from copdns.model import Contact, Household, Profile
+from copdns.times import Topic
 
 NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled beside the answering
 
@@ -136,9 +137,10 @@ def chosen_for(
 
 
 def needed_by(households: Iterable[Household], offered: Offer) -> frozenset[str]:
-    """Return the categories and services, and BYPASS, that some profile has blocked."""
+    """Return the categories and services, and BYPASS, that somebody has blocked or gave times."""
+    households = tuple(households)
     profiles = [profile for each in households for profile in _profiles(each)]
-    needed: set[str] = set()
+    needed = {each.slug for household in households for each in _timed(household)}
     contacts: set[Contact] = set()
     for each in profiles:
         needed |= each.categories | each.services
@@ -147,6 +149,15 @@ def needed_by(households: Iterable[Household], offered: Offer) -> frozenset[str]
     needed |= offered.security if any(each.security for each in profiles) else set()
     needed |= {BYPASS} if any(each.bypass for each in profiles) else set()
     return frozenset(needed)
+
+
+def _timed(household: Household) -> Iterator[Topic]:
+    """Yield what a household's times are about, besides names."""
+    about = [each.about for each in household.schedules]
+    about += [each.about for each in household.budgets]
+    about += [open_ for each in household.profiles for open_ in (each.always, each.homework)]
+    for subjects in about:
+        yield from (each for each in subjects if isinstance(each, Topic))
 
 
 def _profiles(household: Household) -> Iterator[Profile]:

@@ -1,0 +1,147 @@
+"""How things stand for every profile at a moment, and what happened between two moments.
+
+Compared as values, so that an event is told once, whatever made it happen: the hour, a guardian,
+minutes that were used up, or a clock that was set.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
+
+from copdns.ahead import Coming
+from copdns.budget import Left
+from copdns.days import budget_day, zone_of
+from copdns.happened import Event, GrantEvent, Kind, PauseEvent, TicketEvent, TimeEvent
+from copdns.live import Live
+from copdns.minutes import MINUTE
+from copdns.model import Household, Reason
+from copdns.times import Grant, Origin, Pause, Ticket
+from copdns.timing import NO_TIMING, Closure, Timing
+
+Key = tuple[str, str]
+Value = TypeVar("Value")
+
+SOON = 16 * MINUTE  # seconds: what begins later is not warned of yet
+_PLANNED = (Reason.SCHEDULE, Reason.BUDGET)
+
+
+class Shut(NamedTuple):
+    """Something that is closed now.  everything: all names."""
+
+    reason: Reason
+    id: str
+    everything: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds, by ids of household and profile."""
+
+    shut: Mapping[Key, frozenset[Shut]] = MappingProxyType({})
+    pauses: Mapping[Key, Pause] = MappingProxyType({})
+    grants: Mapping[Key, Grant] = MappingProxyType({})
+    redeemed: Mapping[Key, Ticket] = MappingProxyType({})
+
+
+def standing(live: Live, now: float) -> Standing:
+    """Return how things stand.  Keys of grants and tickets are ids of household and their own."""
+    shut: dict[Key, frozenset[Shut]] = {}
+    pauses: dict[Key, Pause] = {}
+    grants: dict[Key, Grant] = {}
+    redeemed: dict[Key, Ticket] = {}
+    for household in live.households.values():
+        for who, timing in timings(live, household):
+            found = frozenset(
+                Shut(each.reason, each.period, not each.about)
+                for each in timing.closures
+                if each.reason in _PLANNED and each.start <= now < each.end
+            )
+            if found:
+                shut[who] = found
+        for pause in household.pauses:
+            if pause.start <= now < (inf if pause.end is None else pause.end):
+                pauses[household.id, pause.profile] = pause
+        for grant in household.grants:
+            if grant.start <= now < grant.end:
+                grants[household.id, grant.id] = grant
+        for ticket in household.tickets:
+            if ticket.redeemed is not None:
+                redeemed[household.id, ticket.id] = ticket
+    return Standing(shut, pauses, grants, redeemed)
+
+
+def timings(live: Live, household: Household) -> Iterator[tuple[tuple[str, str], Timing]]:
+    """Yield what time adds to each profile of a household."""
+    for profile in household.profiles:
+        timed = live.policy(household.id, profile.id).timed
+        yield (household.id, profile.id), timed.timing if timed else NO_TIMING
+
+
+def happened(before: Standing, after: Standing, now: float) -> Iterator[Event]:
+    """Yield what happened between two moments; what ended first, then what began."""
+    yield from _shut(Kind.TIME_OPENED, before, after, now)
+    yield from _shut(Kind.TIME_CLOSED, after, before, now)
+    for (household, profile), pause in _gone(before.pauses, after.pauses):
+        yield PauseEvent(Kind.PAUSE_ENDED, household, profile, now, now, pause.homework)
+    for (household, profile), pause in _gone(after.pauses, before.pauses):
+        yield PauseEvent(Kind.PAUSE_BEGAN, household, profile, now, pause.end, pause.homework)
+    for (household, _), grant in _gone(before.grants, after.grants):
+        until = min(now, grant.end)
+        yield GrantEvent(
+            Kind.GRANT_ENDED, household, grant.profile, grant.id, now, until, grant.origin
+        )
+    for (household, _), grant in _gone(after.grants, before.grants):
+        if grant.origin is not Origin.TICKET:
+            yield GrantEvent(
+                Kind.GRANT_GIVEN, household, grant.profile, grant.id, now, grant.end, grant.origin
+            )
+    for (household, _), ticket in _gone(after.redeemed, before.redeemed):
+        yield TicketEvent(
+            Kind.TICKET_REDEEMED, household, ticket.redeemed_by, ticket.id, now, ticket.minutes
+        )
+
+
+def _shut(kind: Kind, here: Standing, there: Standing, now: float) -> Iterator[TimeEvent]:
+    """Yield what is shut here and not there."""
+    for who, shut in here.shut.items():
+        for each in sorted(shut - there.shut.get(who, frozenset())):
+            yield TimeEvent(
+                kind, *who, reason=each.reason, id=each.id, at=now, everything=each.everything
+            )
+
+
+def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
+    """Return what is here and not there."""
+    return [(key, value) for key, value in here.items() if key not in there]
+
+
+def coming(live: Live, used_now: Iterable[tuple[str, str]], now: float) -> Iterator[Coming]:
+    """Yield what closes soon, for warnings.
+
+    used_now: profiles that used minutes of a budget in the minutes just past; a budget that
+    nobody uses ends nowhere.
+    """
+    in_use = frozenset(used_now)
+    for household in live.households.values():
+        day = budget_day(now, zone_of(household.timezone), household.day_starts).start
+        for who, timing in timings(live, household):
+            yield from (
+                Coming(*who, each.reason, each.period, each.start, None, not each.about)
+                for each in timing.closures
+                if _is_soon(each, now)
+            )
+            if who in in_use:
+                yield from (_ending(who, each, day, now) for each in timing.left)
+
+
+def _is_soon(closure: Closure, now: float) -> bool:
+    return closure.reason is not Reason.BUDGET and now < closure.start < now + SOON
+
+
+def _ending(who: tuple[str, str], left: Left, day: float, now: float) -> Coming:
+    at = now + left.minutes * MINUTE
+    return Coming(*who, Reason.BUDGET, left.id, at, day, not left.about)

@@ -1,0 +1,271 @@
+"""Beside the answering, every second: count minutes, let soft ends be soft, tell what happens.
+
+What is decided stands in `timing.py`, `ledger.py`, `standing.py` and `ahead.py`; here it is kept
+between two looks, stored once a minute, and handed to whoever builds policies, as `readings`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from time import monotonic, time
+
+import structlog
+
+from copdns import standing
+from copdns.ahead import Told, due
+from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
+from copdns.errors import StoreError
+from copdns.events import Events
+from copdns.happened import ClockEvent, Kind, TimeEvent
+from copdns.ledger import Ledger
+from copdns.live import Live
+from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
+from copdns.model import Household, PrivacyMode, Profile
+from copdns.moment import Moment
+from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
+from copdns.standing import Standing
+from copdns.store.usage import UsageStore, close_days, load_clock, save_clock
+from copdns.system import clock_is_synchronised
+from copdns.times import OnFailure
+from copdns.timing import NOTHING_READ, Readings, in_scope
+
+log = structlog.get_logger("copdns")
+
+WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
+GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
+AHEAD = 2.0  # seconds before a soft end, in which what is in use is looked up
+IN_USE = 3  # minutes: a budget that was used so recently is in use
+
+Who = tuple[str, str]
+
+
+class Clock:
+    """The wall clock, put right where it is surely wrong: it shows a time before one that a run of
+    copdns saw already, as after a power cut on a machine whose clock has no battery.
+
+    Until something sets it, time goes on from what was seen last, where the household wants that.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time,
+        mono: Callable[[], float] = monotonic,
+        is_synchronised: Callable[[], bool] = clock_is_synchronised,
+    ) -> None:
+        self.is_wrong = False
+        self._wall, self._mono = wall, mono
+        self._is_synchronised = is_synchronised
+        self._seen, self._since = 0.0, 0.0
+        self._goes_on = False
+
+    def __call__(self) -> Moment:
+        mono = self._mono()
+        if self.is_wrong and self._goes_on:
+            return Moment(self._seen + mono - self._since, mono)
+        return Moment(self._wall(), mono)
+
+    def begin(self, seen: float | None, goes_on: bool) -> None:
+        """Compare with the moment that was seen last.  goes_on: time goes on from there."""
+        self._seen, self._since, self._goes_on = seen or 0.0, self._mono(), goes_on
+        behind = self._wall() < self._seen - WRONG
+        self.is_wrong = behind and not self._is_synchronised()
+
+    def look(self) -> bool:
+        """Look whether something set a wrong clock meanwhile; tell whether that is so."""
+        if not self.is_wrong:
+            return False
+        late = self._mono() - self._since > GIVE_UP
+        self.is_wrong = not (self._wall() >= self._seen or late or self._is_synchronised())
+        return not self.is_wrong
+
+
+class Timekeeper:
+    """What time needs to be kept of, of a running copdns.
+
+    readings: for building policies; another object as soon as they are to be built anew.
+    """
+
+    def __init__(
+        self, folder: Path, live: Callable[[], Live], clock: Clock, events: Events
+    ) -> None:
+        self.readings = NOTHING_READ
+        self.ledger = Ledger(self._day_of, self._sense_of)
+        self._folder = folder
+        self._live = live
+        self._clock = clock
+        self._events = events
+        self._store = UsageStore(folder)
+        self._households: Mapping[str, Household] = {}
+        self._days: dict[str, BudgetDay] = {}
+        self._minute = 0
+        self._used_at: dict[Who, float] = {}  # when minutes of a budget were used last
+        self._standing: Standing | None = None
+        self._told = Told()
+        self._failing = False
+
+    async def begin(self, households: Iterable[Household]) -> None:
+        """Take up where the last run left off; a log that cannot be read is none."""
+        self._know({each.id: each for each in households})
+        try:
+            seen = await asyncio.to_thread(load_clock, self._folder)
+            now = self._begin_clock(seen)
+            since = date.fromordinal(_ordinal(now) - 2)
+            self.ledger.load(await asyncio.to_thread(self._store.load, since))
+        except StoreError as error:
+            now = self._clock().wall
+            log.warning("minutes of use were not read", error=str(error))
+        self._minute = int(now) // MINUTE
+        self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
+
+    def _begin_clock(self, seen: float | None) -> float:
+        chosen = {each.failures.clock for each in self._households.values()}
+        self._clock.begin(seen, OnFailure.LAST_KNOWN in chosen or not chosen)
+        now = self._clock().wall
+        if self._clock.is_wrong:
+            self._events.tell(ClockEvent(Kind.CLOCK_WRONG, now))
+        self._told = Told(before=float(seen or 0.0))
+        return now
+
+    def believe(self, missing: frozenset[str]) -> bool:
+        """Take over which categories lack a full list; tell whether that is another matter now."""
+        if missing == self.readings.missing:
+            return False
+        self.readings = replace(self.readings, missing=missing)
+        return True
+
+    async def look(self) -> bool:
+        """Do what a second brings; tell whether policies are to be built anew."""
+        live, before = self._live(), self.readings
+        self._know(live.households)
+        if self._clock.look():
+            self._events.tell(ClockEvent(Kind.CLOCK_RIGHT, self._clock().wall))
+        now = self._clock().wall
+        ends = list(ending_schedules(live, now, now + AHEAD))
+        if int(now) // MINUTE != self._minute:
+            self._minute = int(now) // MINUTE
+            self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
+            self.readings = self._read(now)
+            ends += ended_budgets(live, before.used, self.readings.used, now)
+            await self._save(now)
+        self._open_softly(live, ends, now)
+        self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
+        return self.readings != before
+
+    def tell(self) -> None:
+        """Tell what happened since this was called last, and what is soon to happen."""
+        live, now = self._live(), self._clock().wall
+        after = standing.standing(live, now)
+        if self._standing is not None:
+            for event in standing.happened(self._standing, after, now):
+                self._events.tell(event)
+        self._standing = after
+        recent = [who for who, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
+        warnings, self._told = due(standing.coming(live, recent, now), self._told, now)
+        for coming, minutes in warnings:
+            self._events.tell(
+                TimeEvent(
+                    Kind.TIME_WARNING,
+                    coming.household,
+                    coming.profile,
+                    coming.reason,
+                    coming.id,
+                    coming.at,
+                    minutes,
+                    coming.everything,
+                )
+            )
+
+    async def close(self) -> None:
+        """Keep what was counted up to now."""
+        now = self._clock().wall
+        self.ledger.close(now)
+        await self._save(now)
+
+    # --- what is read ---------------------------------------------------------------------------
+
+    def _know(self, households: Mapping[str, Household]) -> None:
+        if households is not self._households:
+            self._households = households
+            self._days.clear()
+
+    def _day_of(self, household: str, profile: str, at: float) -> Day:
+        known = self._days.get(household)
+        if known is None or not known.start <= at < known.end:
+            home = self._households.get(household)
+            zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
+            known = self._days[household] = budget_day(at, zone_of(zone), starts)
+        return Day(known.day, int(known.start))
+
+    def _sense_of(self, household: str, profile: str, budget: str) -> Sense:
+        home = self._households.get(household)
+        found = next((each for each in home.budgets if each.id == budget), None) if home else None
+        return NARROW if found is not None and found.about else WIDE
+
+    def _read(self, now: float) -> Readings:
+        """Return the readings with the minutes as they are now."""
+        used: dict[Who, Mapping[str, Minutes]] = {}
+        before: dict[Who, Mapping[str, Minutes]] = {}
+        for household, profile in self._with_budgets():
+            who = household.id, profile.id
+            today = self._day_of(*who, now)
+            if found := self.ledger.used(*who, today):
+                used[who] = found
+            carried = any(each.carry_over for each in in_scope(household.budgets, profile))
+            if carried and (found := self.ledger.used(*who, self._day_of(*who, today.start - 1))):
+                before[who] = found
+        return replace(self.readings, used=used, used_before=before)
+
+    def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
+        for household in self._households.values():
+            for profile in household.profiles if household.budgets else ():
+                yield household, profile
+
+    def _open_softly(self, live: Live, ends: Iterable[SoftEnd], now: float) -> None:
+        """Let what is in use stay open for a while, beside what still does."""
+        open_now = {
+            who: {grant for grant in grants if grant.end > now}
+            for who, grants in self.readings.in_use.items()
+        }
+        for end in ends:
+            names = self.ledger.in_use(*end.who, now)
+            grants = open_for_a_while(live.policy(*end.who), end, names)
+            open_now.setdefault(end.who, set()).update(grants)
+        in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
+        self.readings = replace(self.readings, in_use=in_use)
+
+    # --- what is kept ---------------------------------------------------------------------------
+
+    async def _save(self, now: float) -> None:
+        """Store the minutes; a disk that is full or busy is told of once, and tried again."""
+        usages = self.ledger.unsaved()
+        try:
+            erased = await asyncio.to_thread(self._saved, usages, now)
+        except StoreError as error:
+            self.ledger.not_saved(usages)
+            if not self._failing:
+                log.warning("minutes of use are not kept", error=str(error))
+            self._failing = True
+            return
+        self._failing = False
+        for who in erased:
+            self.ledger.erase(*who)
+
+    def _saved(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
+        """Write, in a thread: the minutes, what is over of days, and the clock."""
+        erased = self._store.save(usages)
+        for household in self._households.values():
+            kept = [each.id for each in household.profiles if each.privacy is not PrivacyMode.OFF]
+            day = budget_day(now, zone_of(household.timezone), household.day_starts).day
+            yesterday = day - timedelta(days=1)  # what is carried over is asked of it
+            close_days(self._folder, household.id, yesterday, kept)
+        if not self._clock.is_wrong:
+            save_clock(self._folder, now)
+        return erased
+
+
+def _ordinal(now: float) -> int:
+    return date(1970, 1, 1).toordinal() + int(now // DAY_SECONDS)
