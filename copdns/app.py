@@ -21,6 +21,7 @@ from aiohttp import web
 from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.cache import Cache
+from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
@@ -48,7 +49,7 @@ from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
 from copdns.store.watch import Watcher
 from copdns.targets import Targets
-from copdns.timekeeper import Clock, Timekeeper
+from copdns.timekeeper import Timekeeper
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.web.routes import application
@@ -101,7 +102,7 @@ class App:
         )
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
-        self._clock = Clock()
+        self._clock = Clock(time.time, time.monotonic, system.clock_is_synchronised)
         self._replaced = False
         self._runner: web.AppRunner | None = None
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from time import monotonic, time
 
 import structlog
 
 from copdns import standing
 from copdns.ahead import Told, due
+from copdns.clock import Clock
 from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import Events
@@ -25,62 +25,18 @@ from copdns.ledger import Ledger
 from copdns.live import Live
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
-from copdns.moment import Moment
 from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
 from copdns.standing import Standing
 from copdns.store.usage import UsageStore, close_days, load_clock, save_clock
-from copdns.system import clock_is_synchronised
 from copdns.times import OnFailure
 from copdns.timing import NOTHING_READ, Readings, in_scope
 
 log = structlog.get_logger("copdns")
 
-WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
-GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
 AHEAD = 2.0  # seconds before a soft end, in which what is in use is looked up
 IN_USE = 3  # minutes: a budget that was used so recently is in use
 
 Who = tuple[str, str]
-
-
-class Clock:
-    """The wall clock, put right where it is surely wrong: it shows a time before one that a run of
-    copdns saw already, as after a power cut on a machine whose clock has no battery.
-
-    Until something sets it, time goes on from what was seen last, where the household wants that.
-    """
-
-    def __init__(
-        self,
-        wall: Callable[[], float] = time,
-        mono: Callable[[], float] = monotonic,
-        is_synchronised: Callable[[], bool] = clock_is_synchronised,
-    ) -> None:
-        self.is_wrong = False
-        self._wall, self._mono = wall, mono
-        self._is_synchronised = is_synchronised
-        self._seen, self._since = 0.0, 0.0
-        self._goes_on = False
-
-    def __call__(self) -> Moment:
-        mono = self._mono()
-        if self.is_wrong and self._goes_on:
-            return Moment(self._seen + mono - self._since, mono)
-        return Moment(self._wall(), mono)
-
-    def begin(self, seen: float | None, goes_on: bool) -> None:
-        """Compare with the moment that was seen last.  goes_on: time goes on from there."""
-        self._seen, self._since, self._goes_on = seen or 0.0, self._mono(), goes_on
-        behind = self._wall() < self._seen - WRONG
-        self.is_wrong = behind and not self._is_synchronised()
-
-    def look(self) -> bool:
-        """Look whether something set a wrong clock meanwhile; tell whether that is so."""
-        if not self.is_wrong:
-            return False
-        late = self._mono() - self._since > GIVE_UP
-        self.is_wrong = not (self._wall() >= self._seen or late or self._is_synchronised())
-        return not self.is_wrong
 
 
 class Timekeeper:

@@ -24,7 +24,7 @@ ROOMS = (
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
-        *("kernel", "compiling", "shelving", "lean", "listening", "targets"),
+        *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
     ),
     ("store",),
     (

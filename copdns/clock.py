@@ -1,0 +1,54 @@
+"""The clock that everybody is told the time by: the machine's own, unless that is surely wrong.
+
+Pure: the machine's clocks are handed to it (`app.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from copdns.moment import Moment
+
+WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
+GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
+
+
+class Clock:
+    """The wall clock, put right where it is surely wrong: it shows a time before one that a run of
+    copdns saw already, as after a power cut on a machine whose clock has no battery.
+
+    Until something sets it, time goes on from what was seen last, where the household wants that.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float],
+        mono: Callable[[], float],
+        is_synchronised: Callable[[], bool],
+    ) -> None:
+        """wall, mono: the machine's clocks.  is_synchronised: somebody who knows has set it."""
+        self.is_wrong = False
+        self._wall, self._mono = wall, mono
+        self._is_synchronised = is_synchronised
+        self._seen, self._since = 0.0, 0.0
+        self._goes_on = False
+
+    def __call__(self) -> Moment:
+        mono = self._mono()
+        if self.is_wrong and self._goes_on:
+            return Moment(self._seen + mono - self._since, mono)
+        return Moment(self._wall(), mono)
+
+    def begin(self, seen: float | None, goes_on: bool) -> None:
+        """Compare with the moment that was seen last.  goes_on: time goes on from there."""
+        self._seen, self._since, self._goes_on = seen or 0.0, self._mono(), goes_on
+        behind = self._wall() < self._seen - WRONG
+        self.is_wrong = behind and not self._is_synchronised()
+
+    def look(self) -> bool:
+        """Look whether something set a wrong clock meanwhile; tell whether that is so."""
+        if not self.is_wrong:
+            return False
+        late = self._mono() - self._since > GIVE_UP
+        self.is_wrong = not (self._wall() >= self._seen or late or self._is_synchronised())
+        return not self.is_wrong
