@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tests.bench import machine, small
-from tests.bench.aims import CHAIN, LANE, MANY, verdicts
+from tests.bench.aims import CHAIN, LANE, MANY, TIMED, verdicts
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.machine import Machine
 from tests.bench.ours import Copdns
@@ -51,6 +51,7 @@ def _words(_context: click.Context, _option: click.Parameter, text: str) -> list
 @click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small.")
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option("--many", is_flag=True, help="copdns for 1,000 profiles and 10,000 devices too.")
+@click.option("--timed", is_flag=True, help="copdns with many schedules and budgets too.")
 @click.option("--real-time/--ordinary", default=True, help="SCHED_FIFO, where root runs this.")
 @click.option("--cgroup", type=click.Path(path_type=Path), help="To make small boxes in (v2).")
 @click.option("--folder", type=click.Path(path_type=Path), default=BUILD, help="To work in.")
@@ -62,6 +63,7 @@ def main(
     only: list[str],
     peers: list[str],
     many: bool,
+    timed: bool,
     real_time: bool,
     cgroup: Path | None,
     folder: Path,
@@ -85,7 +87,7 @@ def main(
         ) as stage:
             run = Run(stage, int(rounds or usual["rounds"]), seconds or usual["seconds"])
             stage.sources = SOURCES_OF_MANY if many else stage.sources
-            run.measure(_servers(programs, peers, many), workloads)
+            run.measure(_servers(programs, peers, many=many, timed=timed), workloads)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     click.echo(_report(run, here, peers))
@@ -115,9 +117,11 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _servers(programs: Programs, peers: Sequence[str], many: bool) -> list[Server]:
-    ours = [Copdns(LANE, lane=True), Copdns(CHAIN, lane=False), Copdns(MANY, lane=False, many=True)]
-    return [*ours[: 3 if many else 2], *(PEERS[each] for each in peers), Echo(programs.echo)]
+def _servers(programs: Programs, peers: Sequence[str], *, many: bool, timed: bool) -> list[Server]:
+    ours = [Copdns(LANE, lane=True), Copdns(CHAIN, lane=False)]
+    ours += [Copdns(MANY, lane=False, many=True)] if many else []
+    ours += [Copdns(TIMED, lane=True, timed=True)] if timed else []
+    return [*ours, *(PEERS[each] for each in peers), Echo(programs.echo)]
 
 
 def _report(run: Run, here: Machine, peers: Sequence[str]) -> str:

@@ -31,12 +31,14 @@ class Copdns:
     """This checkout, run by this Python.
 
     lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
+    timed: with 50 schedules, 10 budgets and 200 rules for each of the family.
     extra: sections of settings, in place of ours.  under: a command to start it by.
     """
 
     name: str
     lane: bool | None = None
     many: bool = False
+    timed: bool = False
     extra: Mapping[str, object] | None = None
     under: Sequence[str] = ()
     filters: bool = True
@@ -53,7 +55,7 @@ class Copdns:
         (place.folder / "copdns.yaml").write_text(json.dumps(self._settings(place)))
 
     def _household(self) -> dict[str, Any]:
-        return town() if self.many else household()
+        return town() if self.many else household(timed=self.timed)
 
     def _settings(self, place: Place) -> dict[str, object]:
         dns: dict[str, object] = {"listen": ["127.0.0.1"], "port": place.port}
@@ -87,11 +89,12 @@ def _has_lane() -> bool:
     return LANE in DnsSettings.model_fields
 
 
-def household() -> dict[str, Any]:
+def household(*, timed: bool = False) -> dict[str, Any]:
     """Return the household file's content; devices are the prefixes that load.c asks from."""
     people = {
         person: {
             **_profile(preset),
+            **(times(person) if timed else {}),
             "devices": {
                 f"{person}-{which}": [f"127.{2 * number + which}.0.0/16"] for which in (1, 2)
             },
@@ -99,6 +102,36 @@ def household() -> dict[str, Any]:
         for number, (person, preset) in enumerate(PEOPLE.items())
     }
     return {"household": "Bench", "guest": "mia", "block": [f"={RULED}"], "profiles": people}
+
+
+SERVICES = (
+    *("youtube", "netflix", "twitch", "tiktok", "instagram", "snapchat", "discord", "reddit"),
+    *("spotify", "roblox", "minecraft", "fortnite_epic", "steam", "whatsapp", "telegram", "facebook"),
+)
+
+
+def times(person: str) -> dict[str, Any]:
+    """Return 50 schedules, 10 budgets and 200 rules that close nothing of what the bench asks.
+
+    Bedtimes would; so all but one budget are about services, and that one lasts all day.
+    """
+    schedules = {
+        f"{person}-s{number}": {
+            "closed": [f"school {8 + number % 12}:00-{9 + number % 12}:30", "sat,sun 10:00-11:00"],
+            "about": [f"service:{SERVICES[number % len(SERVICES)]}"],
+        }
+        for number in range(50)
+    }
+    budgets: dict[str, Any] = {
+        f"{person}-b{number}": {"minutes": 60, "about": [f"service:{SERVICES[number]}"]}
+        for number in range(9)
+    }
+    budgets[f"{person}-all"] = {"minutes": 1440}
+    rules = {
+        "allow": [f"good{number}.{person}.example" for number in range(100)],
+        "block": [f"bad{number}.{person}.example" for number in range(100)],
+    }
+    return {"schedules": schedules, "budgets": budgets, **rules}
 
 
 MANY_PROFILES, MANY_DEVICES, MANY_RULES = 1_000, 10_000, 20
