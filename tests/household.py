@@ -26,7 +26,7 @@ from copdns.model import (
     RuleAction,
 )
 from copdns.policy import Policy, policy_for, scoped
-from copdns.timing import NO_TIMING, Timing
+from copdns.timing import NO_TIMING, NOTHING_READ, Readings, Timing
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -160,10 +160,11 @@ def live(
     before: Live | None = None,
     lists: Library | None = None,
     defaults: Defaults = DEFAULTS,
+    readings: Readings = NOTHING_READ,
 ) -> Live:
     """Return the snapshot for one household; timing: what the clock adds, by profile."""
     house = house or family()
-    made = build(before, lists or library(), defaults, [house], now)
+    made = build(before, lists or library(), defaults, [house], now, readings)
     policies = dict(made.policies)
     for profile in house.profiles:
         extra = (timing or {}).get(profile.id, NO_TIMING)

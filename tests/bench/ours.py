@@ -106,7 +106,16 @@ def household(*, timed: bool = False) -> dict[str, Any]:
 
 SERVICES = (
     *("youtube", "netflix", "twitch", "tiktok", "instagram", "snapchat", "discord", "reddit"),
-    *("spotify", "roblox", "minecraft", "fortnite_epic", "steam", "whatsapp", "telegram", "facebook"),
+    *(
+        "spotify",
+        "roblox",
+        "minecraft",
+        "fortnite_epic",
+        "steam",
+        "whatsapp",
+        "telegram",
+        "facebook",
+    ),
 )
 
 

@@ -1,0 +1,74 @@
+"""A clock that is surely wrong, and when it is believed again."""
+
+from __future__ import annotations
+
+import pytest
+
+from copdns.clock import GIVE_UP, WRONG, Clock
+
+SEEN = 1_774_800_000.0  # when an earlier run looked last
+
+
+class Machine:
+    """The clocks of a machine that somebody sets."""
+
+    def __init__(self, wall: float) -> None:
+        self.wall, self.mono, self.is_synchronised = wall, 100.0, False
+
+    def clock(self, *, goes_on: bool = True, seen: float | None = SEEN) -> Clock:
+        made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
+        made.begin(seen, goes_on)
+        return made
+
+    def wait(self, seconds: float) -> None:
+        self.wall += seconds
+        self.mono += seconds
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_wrong"), [(-60.0, False), (0.0, False), (WRONG, False), (WRONG + 1, True)]
+)
+def test_a_clock_well_before_what_was_seen_is_wrong(behind: float, is_wrong: bool) -> None:
+    assert Machine(SEEN - behind).clock().is_wrong is is_wrong
+
+
+def test_a_first_start_believes_its_clock() -> None:
+    assert not Machine(0.0).clock(seen=None).is_wrong
+
+
+def test_time_goes_on_from_what_was_seen_last() -> None:
+    machine = Machine(1000.0)
+    clock = machine.clock()
+    assert clock().wall == SEEN
+    machine.wait(90)
+    assert clock().wall == SEEN + 90
+
+
+def test_where_the_household_wants_it_the_wrong_time_is_told() -> None:
+    assert Machine(1000.0).clock(goes_on=False)().wall == 1000.0
+
+
+def test_a_clock_that_was_set_is_believed_again() -> None:
+    machine = Machine(1000.0)
+    clock = machine.clock()
+    assert not clock.look()
+    machine.wall = SEEN + 40
+    assert clock.look()
+    assert clock().wall == SEEN + 40
+    assert not clock.look()  # told once
+
+
+def test_whoever_knows_the_time_is_believed_also_when_it_is_earlier() -> None:
+    machine = Machine(SEEN - 86_400)
+    machine.is_synchronised = True
+    assert not machine.clock().is_wrong  # the earlier run's clock was the wrong one
+
+
+def test_a_clock_that_nothing_corrects_is_believed_in_the_end() -> None:
+    machine = Machine(SEEN - 10 * GIVE_UP)
+    clock = machine.clock()
+    machine.wait(GIVE_UP)
+    assert not clock.look()
+    machine.wait(1)
+    assert clock.look()
+    assert clock().wall == machine.wall

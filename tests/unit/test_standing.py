@@ -1,0 +1,86 @@
+"""How things stand, and what is told of what happened in between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from copdns.ahead import Coming
+from copdns.happened import GrantEvent, Kind, PauseEvent, TicketEvent, TimeEvent
+from copdns.minutes import Minutes
+from copdns.model import Household, Reason
+from copdns.standing import Standing, coming, happened, standing
+from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
+from copdns.timing import Readings
+from tests.household import NOW, family, live
+
+HOUR = 3600
+BED = Schedule("bed", "mia", (Slot(frozenset({"daily"}), 21 * 60, 600),))
+GAMES = Budget("games", "mia", (("daily", 30),))
+TODAY = int(NOW) // 86_400 * 86_400  # the family's clock shows UTC
+
+
+def between(house: Household, start: float, end: float) -> list[object]:
+    """Return what is told of two looks at a household."""
+    first, then = (standing(live(house, now=at), at) for at in (start, end))
+    return list(happened(first, then, end))
+
+
+def test_a_bedtime_is_told_when_it_begins_and_when_it_ends() -> None:
+    house = replace(family(), schedules=(BED,))
+    nine = TODAY + 21 * HOUR
+    assert between(house, nine - 1, nine - 0.5) == []
+    (began,) = between(house, nine - 1, nine)
+    assert began == TimeEvent(
+        Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bed", nine, everything=True
+    )
+    (ended,) = between(house, nine, nine + 10 * HOUR)
+    assert isinstance(ended, TimeEvent)
+    assert ended.kind is Kind.TIME_OPENED
+
+
+def test_a_clock_set_past_a_whole_night_tells_nothing_of_it() -> None:
+    house = replace(family(), schedules=(BED,))
+    assert between(house, TODAY + 20 * HOUR, TODAY + 32 * HOUR) == []
+
+
+def test_a_pause_a_permission_and_a_ticket_are_told_once() -> None:
+    house = family()
+    grant = Grant(None, NOW, NOW + 60, NOW, content=False, time=True, id="g1", profile="mia")
+    ticket = Ticket("t1", "d", 20, 0, 99, redeemed=int(NOW), redeemed_by="mia")
+    more = replace(
+        house,
+        pauses=(Pause("mia", int(NOW), homework=True),),
+        grants=(grant, replace(grant, id="g2", origin=Origin.TICKET)),
+        tickets=(ticket,),
+    )
+    first, then = standing(live(house), NOW), standing(live(more), NOW)
+    assert list(happened(first, then, NOW)) == [
+        PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NOW, None, homework=True),
+        GrantEvent(Kind.GRANT_GIVEN, "home", "mia", "g1", NOW, NOW + 60),
+        TicketEvent(Kind.TICKET_REDEEMED, "home", "mia", "t1", NOW, 20),
+    ]
+    assert list(happened(then, then, NOW)) == []
+    over = standing(live(more, now=NOW + 60), NOW + 60)
+    kinds = [each.kind for each in happened(then, over, NOW + 60)]
+    assert kinds == [Kind.GRANT_ENDED, Kind.GRANT_ENDED]
+
+
+def test_nothing_happened_before_the_first_look() -> None:
+    assert list(happened(Standing(), Standing(), NOW)) == []
+
+
+def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
+    house = replace(family(), schedules=(BED,))
+    nine = TODAY + 21 * HOUR
+    assert list(coming(live(house, now=nine - 1000), (), nine - 1000)) == []
+    (found,) = coming(live(house, now=nine - 900), (), nine - 900)
+    assert found == Coming("home", "mia", Reason.SCHEDULE, "bed", nine, None, True)
+
+
+def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
+    house = replace(family(), budgets=(GAMES,))
+    read = Readings(used={("home", "mia"): {"games": Minutes(10, 20, 30)}})
+    made = live(house, readings=read)
+    assert list(coming(made, (), NOW)) == []
+    (found,) = coming(made, [("home", "mia")], NOW)
+    assert (found.id, found.at, found.day) == ("games", NOW + 600, TODAY)

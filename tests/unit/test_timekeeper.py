@@ -1,0 +1,167 @@
+"""Minutes, soft ends and events, as a running program keeps them from second to second."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copdns.clock import Clock
+from copdns.events import Events
+from copdns.happened import Event, Kind
+from copdns.live import Live
+from copdns.matchers import Match, Matcher
+from copdns.model import Household
+from copdns.policy import decide
+from copdns.records import A
+from copdns.store.querylog import FILE
+from copdns.store.usage import load_clock
+from copdns.timekeeper import Timekeeper
+from copdns.times import Budget, Schedule, Slot
+from tests.household import NOW, family, library, live
+
+TUBE = (Matcher("tube.example"),)
+HALF_HOUR = Budget("tube", "mia", (("daily", 30),), TUBE)
+MIA = "home", "mia"
+
+
+class Running:
+    """A program whose clock is ours: each second it looks, and builds policies where it must."""
+
+    def __init__(self, folder: Path, house: Household, now: float = NOW) -> None:
+        self.house = house
+        self.now = now
+        self.told: list[Event] = []
+        events = Events(lambda *_: False)
+        events.subscribe(self.told.append)
+        clock = Clock(lambda: self.now, lambda: self.now - NOW + 500, lambda: False)
+        self.keeper = Timekeeper(folder, lambda: self.live, clock, events)
+        self.live: Live = live(house, now=now)
+
+    async def begin(self) -> Running:
+        await self.keeper.begin([self.house])
+        self.build()
+        self.keeper.tell()
+        return self
+
+    def build(self) -> None:
+        lists = library(categories={"games": ["games.example"]})
+        self.live = live(self.house, now=self.now, lists=lists, readings=self.keeper.readings)
+
+    async def wait(self, seconds: float) -> None:
+        self.now += seconds
+        if await self.keeper.look():
+            self.build()
+        self.keeper.tell()
+
+    async def use(self, *names: str, minutes: int) -> None:
+        for _ in range(minutes):
+            for name in names:
+                self.keeper.ledger.note(*MIA, ["tube"], name, self.now)
+            await self.wait(60)
+
+    def is_open(self, name: str = "tube.example") -> bool:
+        policy = self.live.policy(*MIA)
+        return not decide(policy, name, A, self.now).blocks
+
+    def kinds(self) -> list[Kind]:
+        return [each.kind for each in self.told]
+
+
+VIDEO = ("tube.example", "img.tube.example", "cdn.tube.example")
+
+
+async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> None:
+    home = await Running(tmp_path, replace(family(), budgets=(HALF_HOUR,))).begin()
+    await home.use(*VIDEO, minutes=29)
+    assert home.is_open()
+    await home.use(*VIDEO, minutes=2)
+    assert not home.is_open()
+    kinds = home.kinds()
+    assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
+
+
+async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=20)
+    again = await Running(tmp_path, house, home.now + 5).begin()  # the first one was killed
+    assert again.is_open()
+    await again.use(*VIDEO, minutes=12)
+    assert not again.is_open()
+
+
+async def test_a_stop_keeps_the_minute_that_runs(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=3)
+    for name in VIDEO:
+        home.keeper.ledger.note(*MIA, ["tube"], name, home.now)
+    await home.keeper.close()
+    again = await Running(tmp_path, house, home.now + 1).begin()
+    assert again.keeper.readings.used[MIA]["tube"].likely == 4
+
+
+async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    home = await Running(tmp_path, replace(family(), budgets=(HALF_HOUR,))).begin()
+    await home.use(*VIDEO, minutes=31)
+    assert not home.is_open()
+
+
+async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: Path) -> None:
+    home = await Running(tmp_path, family()).begin()
+    await home.wait(60)
+    seen = load_clock(tmp_path)
+    assert seen == NOW + 60
+    late = await Running(tmp_path, family(), now=NOW - 86_400).begin()
+    assert late.kinds() == [Kind.CLOCK_WRONG]
+    assert late.keeper.readings.clock_is_wrong
+    late.now = NOW + 100  # somebody sets it
+    await late.wait(1)
+    assert late.kinds() == [Kind.CLOCK_WRONG, Kind.CLOCK_RIGHT]
+    assert not late.keeper.readings.clock_is_wrong
+
+
+TODAY = int(NOW) // 86_400 * 86_400
+NINE = TODAY + 21 * 3600
+SOFT = Schedule("bed", "mia", (Slot(frozenset({"daily"}), 21 * 60, 600),), grace=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "is_open"),
+    [
+        ("match.example", 0, True),
+        ("match.example", 299, True),
+        ("match.example", 300, False),
+        ("new.example", 0, False),
+    ],
+)
+async def test_what_was_in_use_ends_softly(
+    tmp_path: Path, name: str, after: float, is_open: bool
+) -> None:
+    home = await Running(tmp_path, replace(family(), schedules=(SOFT,)), now=NINE - 30).begin()
+    home.keeper.ledger.note(*MIA, [], "match.example", home.now)
+    await home.wait(29)
+    await home.wait(1 + after)
+    assert home.is_open(name) is is_open
+
+
+async def test_a_budget_can_end_softly_too(tmp_path: Path) -> None:
+    soft = replace(HALF_HOUR, grace=5)
+    home = await Running(tmp_path, replace(family(), budgets=(soft,))).begin()
+    await home.use(*VIDEO, minutes=31)
+    assert home.is_open("cdn.tube.example")
+    assert not home.is_open("other.tube.example")
+    await home.wait(300)
+    assert not home.is_open("cdn.tube.example")
+    (grant, *_) = home.keeper.readings.in_use.get(MIA) or (None,)
+    assert grant is None or grant.about == Matcher("cdn.tube.example", Match.EXACT)
+
+
+async def test_categories_without_a_list_are_noted_once(tmp_path: Path) -> None:
+    home = await Running(tmp_path, family()).begin()
+    assert home.keeper.believe(frozenset({"games"}))
+    assert not home.keeper.believe(frozenset({"games"}))
+    assert home.keeper.readings.missing == {"games"}
