@@ -177,7 +177,7 @@ class Live:
     def _place(self, households: Sequence[Household]) -> None:
         self._guest = self._strangers
         for household in reversed(households):
-            guest = self.policy(household.id, household.guest or GUEST)
+            guest = self.policy(household.id, _guest_of(household))
             self._guest = Client(household.id, "", guest)
             for device in household.devices:
                 policy = self.policy(household.id, device.profile)
@@ -336,6 +336,14 @@ def building(
     return Live(library, defaults, households, shared, policies, now, before, rebuild_at)
 
 
+def _guest_of(household: Household) -> str:
+    """Return the profile of unknown devices: nobody's own where the household trusts them less, or
+    more, than whoever it named as its guest."""
+    if household.failures.devices is not OnFailure.LAST_KNOWN:
+        return GUEST
+    return household.guest or GUEST
+
+
 def _profiles(household: Household) -> tuple[Profile, ...]:
     """Return a household's profiles, and the built-in one for guests unless it has its own."""
     if household.profile(GUEST) is not None:
@@ -356,6 +364,11 @@ def _shares(household: Household) -> tuple[object, ...]:
 
 def _settled(profile: Profile, household: Household, now: float, readings: Readings) -> Profile:
     """Return what of a profile its policy depends on, as things stand."""
+    chosen = household.failures
+    if chosen.lists is OnFailure.OPEN:
+        profile = replace(profile, categories=profile.categories - readings.missing)
+    if chosen.devices is OnFailure.OPEN and profile.id == GUEST:
+        profile = Profile(GUEST, "", Band.ADULT, privacy=profile.privacy)
     essential = _is_essential(profile, household, readings)
     default = Default.ALLOWLIST if essential else profile.default
     return replace(profile, band=profile.band_at(now), name="", band_change=None, default=default)
@@ -368,7 +381,7 @@ def _is_essential(profile: Profile, household: Household, readings: Readings) ->
         return True
     if chosen.lists is essential and not readings.missing.isdisjoint(profile.categories):
         return True
-    return chosen.devices is essential and profile.id == (household.guest or GUEST)
+    return chosen.devices is essential and profile.id == GUEST
 
 
 def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:

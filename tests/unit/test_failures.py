@@ -1,0 +1,75 @@
+"""What holds while copdns cannot know better: one test a line of the table in docs/time.md."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.live import Live
+from copdns.model import Asker, Household
+from copdns.policy import decide
+from copdns.records import A
+from copdns.times import Failures, OnFailure, Schedule, Slot
+from copdns.timing import Readings
+from tests.household import ADA, MIA, NOW, family, library, live
+
+ALL_DAY = Schedule("day", "mia", (Slot(frozenset({"daily"}), 0, 1440),))
+GAMES = replace(MIA, categories=frozenset({"games"}))
+STRANGER = "192.0.2.99"
+LISTS = library(
+    categories={"games": ["games.example"]}, protected={"child_helpline": ["h.example"]}
+)
+
+
+def home(failures: Failures, readings: Readings, **more: object) -> Live:
+    house: Household = replace(family(GAMES, ADA), failures=failures, **more)  # type: ignore[arg-type]
+    return live(house, lists=LISTS, readings=readings)
+
+
+def asked(made: Live, name: str, profile: str = "mia") -> str:
+    return decide(made.policy("home", profile), name, A, NOW).reason
+
+
+@pytest.mark.parametrize(
+    ("chosen", "any_name", "help_name"),
+    [
+        (OnFailure.LAST_KNOWN, "schedule", "protected"),
+        (OnFailure.OPEN, "default", "protected"),
+        (OnFailure.ESSENTIAL, "not_on_allowlist", "protected"),
+    ],
+)
+def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None:
+    made = home(Failures(clock=chosen), Readings(clock_is_wrong=True), schedules=(ALL_DAY,))
+    assert asked(made, "a.example") == any_name
+    assert asked(made, "h.example") == help_name
+
+
+@pytest.mark.parametrize(
+    ("chosen", "game", "any_name"),
+    [
+        (OnFailure.LAST_KNOWN, "category", "default"),
+        (OnFailure.OPEN, "default", "default"),
+        (OnFailure.ESSENTIAL, "category", "not_on_allowlist"),
+    ],
+)
+def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str) -> None:
+    made = home(Failures(lists=chosen), Readings(missing=frozenset({"games"})))
+    assert (asked(made, "games.example"), asked(made, "a.example")) == (game, any_name)
+    assert asked(made, "a.example", "ada") == "default"  # who does not block games
+
+
+@pytest.mark.parametrize(
+    ("chosen", "game", "any_name"),
+    [
+        (OnFailure.LAST_KNOWN, "category", "default"),
+        (OnFailure.OPEN, "default", "default"),
+        (OnFailure.ESSENTIAL, "not_on_allowlist", "not_on_allowlist"),
+    ],
+)
+def test_a_device_that_nobody_named(chosen: OnFailure, game: str, any_name: str) -> None:
+    made = home(Failures(devices=chosen), Readings(), guest="mia")
+    policy = made.who(Asker("", STRANGER, "udp")).policy
+    found = [decide(policy, name, A, NOW).reason for name in ("games.example", "a.example")]
+    assert found == [game, any_name]
+    assert asked(made, "a.example") == "default"  # Mia's own devices are known
