@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import machine, small
+from tests.bench import machine, small, switch
 from tests.bench.aims import CHAIN, LANE, MANY, TIMED, verdicts
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.machine import Machine
@@ -25,7 +25,7 @@ from tests.bench.table import held_up, tables
 from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
-SMALL = "small"
+SMALL, SWITCH = "small", "switch"
 SOURCES_OF_MANY = 2_000
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 1.0}
 
@@ -48,7 +48,9 @@ def _words(_context: click.Context, _option: click.Parameter, text: str) -> list
 @click.option("--names", "count", type=click.IntRange(1_000, 50_000_000), help="1,000,000.")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of each workload: 5.")
 @click.option("--seconds", type=click.FloatRange(0.05), help="Of load in each round: 2.")
-@click.option("--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small.")
+@click.option(
+    "--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small, or switch."
+)
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option("--many", is_flag=True, help="copdns for 1,000 profiles and 10,000 devices too.")
 @click.option("--timed", is_flag=True, help="copdns with many schedules and budgets too.")
@@ -72,7 +74,7 @@ def main(
 
     --only small is a measurement of its own: copdns alone, with little memory.
     """
-    workloads = _chosen(only, [*WORKLOADS, SMALL], "--only")
+    workloads = _chosen(only, [*WORKLOADS, SMALL, SWITCH], "--only")
     peers = _chosen(peers, list(PEERS), "--peers")
     usual = QUICK if quick else {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
     here = machine.this_machine(real_time)
@@ -82,6 +84,10 @@ def main(
         if SMALL in workloads:
             _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)
             return
+        if SWITCH in workloads:
+            found = switch.measure(here, programs, _fresh(folder / SWITCH))
+            click.echo(switch.report(found))
+            sys.exit(1 if found.lost or found.still_open else 0)
         with closing(
             Stage(here, programs, _fresh(folder / "run"), int(count or usual["names"]))
         ) as stage:

@@ -93,11 +93,11 @@ def kind(port: int, name: str) -> str:
         sock.bind((ASKER, 0))
         sock.connect(("127.0.0.1", port))
         sock.send(query.to_wire())
-        return _kind(dns.message.from_wire(sock.recv(4096)))
+        return kind_of(dns.message.from_wire(sock.recv(4096)))
     return ""
 
 
-def _kind(reply: dns.message.Message) -> str:
+def kind_of(reply: dns.message.Message) -> str:
     if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return "error"
     found = [record for rrset in reply.answer for record in rrset if record.rdtype == A]

@@ -32,7 +32,7 @@ class Copdns:
 
     lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
     timed: with 50 schedules, 10 budgets and 200 rules for each of the family.
-    extra: sections of settings, in place of ours.  under: a command to start it by.
+    extra, extra_household: sections of settings, and the household, in place of ours.  under: a command to start it by.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Copdns:
     many: bool = False
     timed: bool = False
     extra: Mapping[str, object] | None = None
+    extra_household: Mapping[str, Any] | None = None
     under: Sequence[str] = ()
     filters: bool = True
     main_only: bool = True  # its log is written by a thread that must not hold it up
@@ -55,6 +56,8 @@ class Copdns:
         (place.folder / "copdns.yaml").write_text(json.dumps(self._settings(place)))
 
     def _household(self) -> dict[str, Any]:
+        if self.extra_household is not None:
+            return dict(self.extra_household)
         return town() if self.many else household(timed=self.timed)
 
     def _settings(self, place: Place) -> dict[str, object]:
