@@ -43,6 +43,10 @@ class HouseholdError(CopdnsError):
     """A change to the household cannot be made as asked: unknown profile, taken name ..."""
 
 
+class CalendarError(CopdnsError):
+    """A calendar file cannot be read, or is too large; the text says where in it."""
+
+
 class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 

@@ -166,14 +166,15 @@ def test_pure_modules_open_no_file_and_print_nothing() -> None:
     assert not wrong, lines(wrong)
 
 
-def test_only_wire_knows_the_dns_library() -> None:
+@pytest.mark.parametrize(("library", "module"), [("dnslib", "wire"), ("icalendar", "ics")])
+def test_only_one_module_knows_a_library(library: str, module: str) -> None:
     users = {
         source.name
         for source in sources("copdns")
         for _, name in imports(source)
-        if name.partition(".")[0] == "dnslib"
+        if name.partition(".")[0] == library
     }
-    assert users <= {"wire"}
+    assert users <= {module}
 
 
 def test_the_wall_clock_is_read_at_the_top_and_handed_down() -> None:
