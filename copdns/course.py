@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import NamedTuple
 
 from copdns.timing import Closure
@@ -46,7 +47,8 @@ def course(closures: Sequence[Closure]) -> Course:
 
 def _changes(closures: Sequence[Closure]) -> Iterable[tuple[float, Closure | None]]:
     """Yield at every start and end the first closure that holds from there on."""
-    moments = sorted({each for one in closures for each in (one.start, one.end)})
+    # What lasts until somebody ends it has no edge there.
+    moments = sorted({each for one in closures for each in (one.start, one.end)} - {inf})
     starting = sorted(range(len(closures)), key=lambda place: closures[place].start)
     holding: list[int] = []
     at = 0
