@@ -113,6 +113,17 @@ def set_profile(
     return _with_preset(changed, profile_id, known, preset, times)
 
 
+def suggest_times(household: Household, profile_id: str, known: Known, preset: Preset) -> Household:
+    """Take over the schedules and budgets of a preset, and nothing else of it.
+
+    They take the place of those that came from a preset; what else the profile has stays.
+    """
+    the_profile(household, profile_id)
+    return referring(
+        _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
+    )
+
+
 def remove_profile(household: Household, profile_id: str) -> Household:
     """Remove a profile and all that is its own; devices and guests must have gone before."""
     gone = the_profile(household, profile_id)

@@ -7,9 +7,7 @@ that answers queries.
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from ipaddress import IPv6Address
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -18,11 +16,12 @@ from copdns.cli.base import NAME, Read, json_option
 from copdns.cli.check_show import THIS_MACHINE, Case, case_json, print_case
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.cli.params import profile_option
+from copdns.cli.params import moment, profile_option
 from copdns.cli.qtypes import qtype_number
+from copdns.cli.week import Asking, tell_week, week_of
 from copdns.config import AUTO
-from copdns.live import NOTHING_SEEN, Client, Live, Sightings
-from copdns.model import Action, Asker
+from copdns.live import NOTHING_SEEN, Sightings
+from copdns.model import Action
 from copdns.neighbours import read_once
 from copdns.policy import decide, explain
 
@@ -62,9 +61,10 @@ def _client(text: str) -> str:
 @click.option(
     "--at",
     metavar="TIME",
-    help="Decide as at another time, such as 2026-11-24T20:15 (in the household's zone) or "
+    help="Decide as at another time, such as 20:15, 2026-11-24T20:15 (in the household's zone) or "
     "2026-11-24T19:15Z.",
 )
+@click.option("--week", is_flag=True, help="Say when in seven days the name is open, and when not.")
 @json_option
 @pass_home
 def check(
@@ -74,33 +74,36 @@ def check(
     profile: str,
     client: str | None,
     at: str | None,
+    week: bool,
     as_json: bool,
 ) -> None:
     """Say what happens to a NAME, and why.
 
     Every step of the decision is shown, in order.  Nothing is asked from the Internet and nothing
     is recorded.  The exit code is 0 when the name is allowed or answered by this machine, 3 when it
-    is blocked or refused, 4 when it is answered with another name's data.
+    is blocked or refused, 4 when it is answered with another name's data.  With --week it is 0.
 
     \b
     Example:  copdns check www.youtube.com --profile mia
+              copdns check www.youtube.com --profile mia --week
               copdns check games.example --client 192.168.1.20 --at 2026-11-24T20:15
     """
     if profile and client:
         raise click.UsageError("--profile and --client exclude each other; give one")
-    now = _moment(at, home.household.timezone) if at else time.time()
-    live = home.live(now)
-    if client and home.settings.identity.neighbours == AUTO:
-        live = live.with_sightings(_near())
-    asked_as = "" if profile else client or THIS_MACHINE
-    who = live.who(Asker("", asked_as, "udp")) if asked_as else _by_profile(home, live, profile)
+    zone = home.household.timezone
+    now = moment(at, zone, home.now, "--at") if at else time.time()
+    asker = _asker(home, profile, client)
+    if week:
+        tell_week(home, week_of(home, asker, name, qtype, now), as_json=as_json)
+        return
+    who = asker.client(home.live(now))
     case = Case(
         name,
         qtype,
         now,
         home.household,
         who,
-        asked_as,
+        asker.address,
         decide(who.policy, name, qtype, now),
         explain(who.policy, name, qtype, now),
     )
@@ -111,27 +114,16 @@ def check(
     click.get_current_context().exit(EXIT[case.verdict.action])
 
 
+def _asker(home: Home, profile: str, client: str | None) -> Asking:
+    if profile:
+        return Asking(home.household.id, home.profile(profile).id)
+    sightings = _near() if client and home.settings.identity.neighbours == AUTO else None
+    return Asking(home.household.id, "", client or THIS_MACHINE, sightings)
+
+
 def _near() -> Sightings:
     """Return what the running copdns sees of this network too."""
     try:
         return Sightings(read_once())
     except OSError:
         return NOTHING_SEEN  # the running one sees nothing either; `copdns doctor` says so
-
-
-def _moment(text: str, timezone: str) -> float:
-    """Return the seconds since the epoch of a time that a person typed."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or not 1970 < at.year < 9999:
-        raise click.BadParameter(
-            f"{text!r} is no time; write 2026-11-24T20:15 or 2026-11-24T19:15Z", param_hint="--at"
-        )
-    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(timezone))).timestamp()
-
-
-def _by_profile(home: Home, live: Live, profile: str) -> Client:
-    policy = live.policy(home.household.id, home.profile(profile).id)
-    return Client(home.household.id, "", policy)

@@ -9,12 +9,15 @@ import click
 from copdns.cli.home import Home
 from copdns.cli.output import aligned, local, safe, utc
 from copdns.cli.qtypes import qtype_name
+from copdns.cli.time_json import grant_json
+from copdns.cli.time_words import grant_text, lifted
 from copdns.errors import NXDOMAIN
 from copdns.live import Client
 from copdns.model import Action, Household, LocalAnswer, Reason, Verdict
 from copdns.names import display
 from copdns.policy import Explained
 from copdns.reasons import text_of
+from copdns.times import Grant
 
 THIS_MACHINE = "127.0.0.1"  # who is asked for when nobody is named
 
@@ -25,6 +28,8 @@ _DONE = {
     Action.REFUSE: "Refused",
     Action.REWRITE: "Answered with another name's data",
 }
+_GRANTS = 6  # the step
+_LIFTED_BY_A_GRANT = frozenset({7, 8, 9})
 _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 
 
@@ -39,6 +44,20 @@ class Case(NamedTuple):
     address: str
     verdict: Verdict
     steps: tuple[Explained, ...]
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The permissions that hold for the name now."""
+        policy = self.client.policy
+        if policy.timed is None:
+            return ()
+        entries = policy.index.find(self.name)
+        return tuple(
+            grant
+            for grant, reach in policy.timed.grants
+            if grant.start <= self.now < grant.end
+            and (reach is None or reach.covers(self.name, entries))
+        )
 
 
 # --- for programs ---------------------------------------------------------------------------------
@@ -56,6 +75,8 @@ def case_json(case: Case) -> dict[str, object]:
         "step": case.verdict.step,
         **_verdict_json(case.verdict),
         "until": utc(case.verdict.until),
+        "ends": case.verdict.ends,
+        "grants": [grant_json(each) for each in case.grants],
         "ttl": case.verdict.ttl,
         "steps": [_step_json(each) for each in case.steps],
     }
@@ -80,6 +101,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
         "rule": verdict.rule,
         "via": verdict.via,
         "target": verdict.target,
+        "period": verdict.period,
     }
 
 
@@ -92,7 +114,7 @@ def print_case(case: Case, home: Home, *, named: bool) -> None:
     if not named:
         click.echo(f"(nobody was named, so {THIS_MACHINE} was taken: see --profile and --client)")
     click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})\n")
-    for line in aligned([_row(each) for each in case.steps]):
+    for line in aligned([_row(each, case) for each in case.steps]):
         click.echo(safe(line))
     click.echo()
     for line in _outcome(case, home):
@@ -111,9 +133,11 @@ def _who(case: Case) -> str:
     return safe(f"{who}, {case.address}, a device that nobody named" if case.address else who)
 
 
-def _row(step: Explained) -> tuple[str, str, str, str, str]:
+def _row(step: Explained, case: Case) -> tuple[str, str, str, str, str]:
     mark = ">" if step.decides else ""
     said = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
+    if step.number == _GRANTS and case.grants:
+        said = ("lifts", ", ".join(f"{each.id} ({lifted(each)})" for each in case.grants))
     return (mark, f"{step.number:2}", step.title, *said)
 
 
@@ -121,6 +145,7 @@ def _outcome(case: Case, home: Home) -> list[str]:
     verdict = case.verdict
     lines = [f"{_DONE[verdict.action]} at step {verdict.step}: {text_of(verdict)}"]
     lines += [f"  matched by {verdict.rule}"] if verdict.rule else []
+    lines += [f"  by {verdict.period}"] if verdict.period else []
     if verdict.list:
         version = f", version {verdict.list_version}" if verdict.list_version else ""
         lines.append(f"  list {verdict.list}{version}")
@@ -128,8 +153,10 @@ def _outcome(case: Case, home: Home) -> list[str]:
         lines.append(f"  the data is that of {verdict.target}")
     if verdict.local is not None:
         lines.append(f"  the answer: {_local_text(verdict.local)}")
+    zone = case.household.timezone
     if verdict.until is not None:
-        lines.append(f"  until {local(verdict.until, case.household.timezone)}")
+        lines.append(f"  until {local(verdict.until, zone)} at least")
+    lines += [f"  grant {each.id}: {grant_text(each, zone)}" for each in case.grants]
     if verdict.blocks:
         profile = case.household.profile(case.client.policy.profile)
         mode = "nxdomain" if verdict.reason is Reason.LEGAL else case.client.policy.block_mode
@@ -153,6 +180,10 @@ def _way_out(case: Case, profile: str) -> list[str]:
     """Return the command that would allow the name, where one would."""
     if case.verdict.reason is Reason.RULE:
         return ["  to change that: copdns rule list"]
+    if case.verdict.step in _LIFTED_BY_A_GRANT and profile:
+        return [
+            f"  to open it for a while: copdns grant {profile} {case.name} --for 1h --lifts time"
+        ]
     if case.verdict.step not in _LIFTED_BY_A_RULE:
         return []
     extra = " --over-security" if case.verdict.reason is Reason.SECURITY else ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from copdns.cli.output import plain, utc
+from copdns.cli.time_json import pause_json, texts
 from copdns.model import Device, Household, Profile, Rule
 from copdns.policy import scoped
+from copdns.times import Grant, Pause
+from copdns.timing import in_scope
 
 
 def profile_json(profile: Profile, household: Household, now: float) -> dict[str, object]:
     """Return a profile as stored, what of it is in force now, and its devices and rules."""
     full, change = profile.full_log, profile.band_change
+    pause = running_pause(household, profile.id, now)
     return {
         "id": profile.id,
         "name": profile.name,
@@ -31,9 +35,32 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "privacy_now": profile.privacy_at(now),
         "full_log": {"start": utc(full.start), "end": utc(full.end)} if full else None,
         "max_ttl": profile.max_ttl,
+        "always": texts(profile.always),
+        "homework": texts(profile.homework),
         "devices": [each.id for each in household.devices if each.profile == profile.id],
         "rules": [each.id for each in scoped(profile, household.rules)],
+        "schedules": [each.id for each in in_scope(household.schedules, profile)],
+        "budgets": [each.id for each in in_scope(household.budgets, profile)],
+        "pause": pause_json(pause) if pause else None,
+        "grants": [each.id for each in household.grants if _holds(each, profile, now)],
     }
+
+
+def running_pause(household: Household, profile_id: str, now: float) -> Pause | None:
+    """Return the pause of a profile, None where there is none or it is over."""
+    return next(
+        (
+            each
+            for each in household.pauses
+            if each.profile == profile_id and (each.end is None or now < each.end)
+        ),
+        None,
+    )
+
+
+def _holds(grant: Grant, profile: Profile, now: float) -> bool:
+    """Tell whether a permission is a profile's, and not over."""
+    return grant.profile == profile.id and now < grant.end
 
 
 def device_json(device: Device) -> dict[str, object]:

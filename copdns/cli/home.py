@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date, timedelta
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -19,25 +20,31 @@ from copdns.cli.changes import differences
 from copdns.cli.output import safe
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
-from copdns.errors import HouseholdError
+from copdns.days import BudgetDay, budget_day, zone_of
+from copdns.errors import HouseholdError, StoreError
 from copdns.household_check import Known, no_such
 from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
+from copdns.minutes import Minutes, Usage
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf
 from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
+from copdns.store.usage import history
 from copdns.system import memory
+from copdns.timing import Readings
 
 AUTHOR = "command line"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Edit = Callable[[Household], Household]
+Who = tuple[str, str]  # household and profile
+Used = Mapping[Who, Mapping[str, Minutes]]  # by budget
 
 
 class Home:
@@ -99,12 +106,53 @@ class Home:
             raise HouseholdError(no_such("profile", profile_id, people))
         return found
 
-    def live(self, now: float | None = None) -> Live:
-        """Return the snapshot that answers queries at a moment."""
+    def live(self, now: float | None = None, before: Live | None = None) -> Live:
+        """Return the snapshot that answers queries at a moment.
+
+        before: one of another moment, of which what is the same is taken over.
+        """
         dns = self.settings.dns
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         at = self.now if now is None else now
-        return build(None, self.library, defaults, [self.household], at)
+        readings = self.readings(at)
+        return build(before, self.library, defaults, [self.household], at, readings)
+
+    @cached_property
+    def day(self) -> BudgetDay:
+        """Today, as budgets count it."""
+        home = self.household
+        return budget_day(self.now, zone_of(home.timezone), home.day_starts)
+
+    def readings(self, at: float) -> Readings:
+        """Return what is known of the world at a moment.
+
+        Minutes of use are those that were stored last, and only for a moment of today: what will
+        be used nobody knows.
+        """
+        in_force = {each.info.slug for each in self.library.statuses if not each.error}
+        sources = self.chosen.sources
+        missing = frozenset(each.category for each in sources if each.slug not in in_force)
+        if not self.day.start <= at < self.day.end:
+            return Readings(missing=missing)
+        try:
+            today, before = self.minutes
+        except StoreError:  # the running copdns begins anew too, and tells of it
+            return Readings(missing=missing)
+        return Readings(used=today, used_before=before, missing=missing)
+
+    @cached_property
+    def minutes(self) -> tuple[Used, Used]:
+        """The minutes of today and of yesterday, as they were stored last."""
+        yesterday = self.day.day - timedelta(days=1)
+        found: dict[date, dict[Who, dict[str, Minutes]]] = {}
+        for each in self.usage(yesterday):
+            who = each.household, each.profile
+            found.setdefault(each.day, {}).setdefault(who, {})[each.budget] = each.minutes
+        return found.get(self.day.day, {}), found.get(yesterday, {})
+
+    def usage(self, since: date) -> tuple[Usage, ...]:
+        """Return the minutes of use from a date on, by day, profile and budget."""
+        return history(self.folder, self.household.id, None, since)
 
     @property
     def has_database(self) -> bool:
@@ -141,6 +189,10 @@ class Home:
 
         what: for the list of changes, in people's words.
         """
+        tell(*self.changed(what, edit))
+
+    def changed(self, what: str, edit: Edit) -> tuple[Household, Household]:
+        """Store an edited household; return it as it was and as it is.  Else as `change`."""
         seen: list[Household] = []
 
         def noting(before: Household) -> Household:
@@ -156,7 +208,7 @@ class Home:
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
 
         after = self._with_store(work)
-        tell(seen[0], after)
+        return seen[0], after
 
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 
 from copdns.cli.base import NAME, json_option, read_text
-from copdns.cli.describe import device_json, profile_json, rule_json
+from copdns.cli.describe import device_json, profile_json, rule_json, running_pause
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, pairs, plain, print_json, table, utc
 from copdns.cli.params import complete_profile
+from copdns.cli.time_json import times_json
 from copdns.errors import ConfigError, HouseholdError
 from copdns.household import replaced, set_household
 from copdns.household_check import no_such
@@ -54,9 +56,18 @@ def show(home: Home, as_json: bool) -> None:
             ("local names", ", ".join(each.name for each in found.local_names)),
             ("rewrites", ", ".join(str(each.matcher) for each in found.rewrites)),
             ("split upstreams", ", ".join(each.name for each in found.split_upstreams)),
+            ("schedules", ", ".join(each.id for each in found.schedules)),
+            ("budgets", ", ".join(each.id for each in found.budgets)),
+            ("paused", ", ".join(_paused(found, home.now))),
             ("changes so far", str(found.revision)),
         ]
     )
+
+
+def _paused(household: Household, now: float) -> Iterator[str]:
+    for each in household.profiles:
+        if running_pause(household, each.id, now):
+            yield each.id
 
 
 def _as_json(home: Home) -> dict[str, object]:
@@ -75,6 +86,7 @@ def _as_json(home: Home) -> dict[str, object]:
         "local_names": plain(found.local_names),
         "rewrites": [{"name": str(e.matcher), "target": e.target} for e in found.rewrites],
         "split_upstreams": plain(found.split_upstreams),
+        **times_json(found),
     }
 
 

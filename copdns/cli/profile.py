@@ -10,13 +10,14 @@ from copdns.cli.base import BAND, ID, json_option
 from copdns.cli.describe import profile_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
-from copdns.cli.params import complete_profile, profile_argument
+from copdns.cli.params import SUBJECT, complete_profile, profile_argument
 from copdns.cli.profile_set import set_
 from copdns.cli.profile_show import show_profile
 from copdns.household import add_profile, remove_profile
 from copdns.library import bundled_presets
 from copdns.model import Band, Profile
 from copdns.privacy import default_mode
+from copdns.times import Subject
 
 
 @click.group()
@@ -81,9 +82,32 @@ def show(home: Home, profile: str, as_json: bool) -> None:
 @click.option(
     "--tag", metavar="TAG", type=ID, multiple=True, help="A word for rules about several."
 )
+@click.option(
+    "--always",
+    metavar="SUBJECT",
+    type=SUBJECT,
+    multiple=True,
+    help="What stays open through every pause, schedule and budget: service:spotify, a name ...",
+)
+@click.option(
+    "--homework",
+    metavar="SUBJECT",
+    type=SUBJECT,
+    multiple=True,
+    help="What is open in homework mode too.",
+)
+@click.option("--times", is_flag=True, help="With --preset: its bedtime and budgets as well.")
 @pass_home
 def add(
-    home: Home, profile: str, name: str, preset: str | None, band: str | None, tag: tuple[str, ...]
+    home: Home,
+    profile: str,
+    name: str,
+    preset: str | None,
+    band: str | None,
+    tag: tuple[str, ...],
+    always: tuple[Subject, ...],
+    homework: tuple[Subject, ...],
+    times: bool,
 ) -> None:
     """Add a person, or a group of devices.  ID is a short word in small letters.
 
@@ -93,13 +117,24 @@ def add(
     written = preset or band
     if written is None or (preset and band):
         raise click.UsageError("give --preset for a start that fits the age, or --band for none")
+    if times and not preset:
+        raise click.UsageError("--times belongs to --preset; without one nothing is suggested")
     age = Band(written)
-    person = Profile(profile, name or profile, age, frozenset(tag), privacy=default_mode(age))
+    person = Profile(
+        profile,
+        name or profile,
+        age,
+        frozenset(tag),
+        privacy=default_mode(age),
+        always=tuple(dict.fromkeys(always)),
+        homework=tuple(dict.fromkeys(homework)),
+    )
     edit = partial(
         add_profile,
         profile=person,
         known=home.known,
         preset=bundled_presets()[age] if preset else None,
+        times=times,
     )
     home.change(f"profile {profile} added", edit)
 

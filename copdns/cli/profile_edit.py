@@ -12,6 +12,7 @@ from copdns.household_check import Known, no_such
 from copdns.model import Band, BlockMode, Contact, Default, FullLog, Household, PrivacyMode, Profile
 from copdns.presets import Preset, apply
 from copdns.privacy import request_full
+from copdns.times import Subject
 
 YOUTUBE = "youtube"
 OFF = "off"
@@ -49,6 +50,11 @@ class Wanted:
     privacy: str | None
     days: int | None
     max_ttl: int | str | None
+    always: tuple[Subject, ...] = ()
+    no_always: tuple[Subject, ...] = ()
+    homework: tuple[Subject, ...] = ()
+    no_homework: tuple[Subject, ...] = ()
+    times: bool | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def _words(value: object) -> str:
         case bool():
             return "on" if value else "off"
         case tuple():
-            return " ".join("=".join(e) if isinstance(e, tuple) else str(e) for e in value)
+            return " ".join("=".join(e) if type(e) is tuple else str(e) for e in value)
     return str(value)
 
 
@@ -78,6 +84,7 @@ def values_for(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]
     }
     values |= _choices(wanted)
     values |= _sets(profile, wanted, known)
+    values |= _open_sets(profile, wanted)
     if wanted.safe_search or wanted.youtube:
         values["safe_search"] = _safe_search(profile, wanted)
     if wanted.max_ttl is not None:
@@ -122,6 +129,18 @@ def _sets(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]:
     return values
 
 
+def _open_sets(profile: Profile, wanted: Wanted) -> dict[str, Any]:
+    """Return what is always open, and what is for homework, in the order in which it was said."""
+    values = {}
+    for name in ("always", "homework"):
+        more, less = getattr(wanted, name), getattr(wanted, f"no_{name}")
+        has = getattr(profile, name)
+        if more or less:
+            _refuse_unknown(f"{name} entry", map(str, less), {str(each) for each in (*has, *more)})
+            values[name] = tuple(dict.fromkeys(e for e in (*has, *more) if e not in less))
+    return values
+
+
 def _refuse_unknown(noun: str, names: Iterable[str], there: Collection[str]) -> None:
     """A slip of the pen must not pass for "it is open already"."""
     for name in names:
@@ -153,7 +172,8 @@ def edit_for(
         if wanted.privacy == PrivacyMode.FULL:
             person = replace(start, **values)
             values["full_log"] = request_full(person, history, now, wanted.days or DAYS)
-        return set_profile(household, profile_id, known, preset, **values)
+        times = bool(wanted.times)
+        return set_profile(household, profile_id, known, preset, times=times, **values)
 
     return edit
 

@@ -9,7 +9,7 @@ import click
 
 from copdns.cli.base import BAND, ID, AnyCommand, Read
 from copdns.cli.home import Home, pass_home
-from copdns.cli.params import profile_argument
+from copdns.cli.params import SUBJECT, profile_argument
 from copdns.cli.profile_edit import BY_BAND, OFF, Wanted, edit_for
 from copdns.model import BlockMode, Contact, Default, PrivacyMode
 
@@ -47,6 +47,10 @@ def _choice(
 
 def _several(name: str, metavar: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     return click.option(name, metavar=metavar, multiple=True, help=about)
+
+
+def _open_set(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
+    return click.option(name, metavar="SUBJECT", type=SUBJECT, multiple=True, help=about)
 
 
 def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
@@ -91,6 +95,16 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     type=Read("SECONDS", _max_ttl),
     help="How long devices may keep an answer; `band` is what fits the age.",
 )
+@_open_set("--always", "Keep open through every pause, schedule and budget.")
+@_open_set("--no-always", "Keep it open no more.")
+@_open_set("--homework", "Open it in homework mode too.")
+@_open_set("--no-homework", "Open it no more.")
+@click.option(
+    "--times",
+    is_flag=True,
+    default=None,
+    help="With --preset: take over its bedtime and budgets as well.",
+)
 @pass_home
 def set_(home: Home, /, profile: str, **options: Any) -> None:
     """Change what applies to one person.
@@ -109,6 +123,10 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
         raise click.UsageError("nothing to set: name at least one option")
     if wanted.days is not None and wanted.privacy != PrivacyMode.FULL:
         raise click.UsageError("--days belongs to --privacy full")
+    if wanted.times and not wanted.preset:
+        raise click.UsageError(
+            "--times belongs to --preset; `copdns schedule suggest` takes over the times alone"
+        )
     history = home.full_logs(profile) if wanted.privacy == PrivacyMode.FULL else ()
     edit = edit_for(profile, wanted, home.known, history, home.now)
     home.change(f"profile {profile} set: {wanted}", edit)

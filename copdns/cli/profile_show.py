@@ -7,10 +7,19 @@ from collections.abc import Iterable, Iterator
 import click
 
 from copdns.cli.changes import rule_text
+from copdns.cli.describe import running_pause
 from copdns.cli.home import Home
 from copdns.cli.output import local, pairs, safe
+from copdns.cli.time_words import (
+    budget_text,
+    grant_text,
+    pause_text,
+    schedule_text,
+    subjects_text,
+)
 from copdns.model import Default, PrivacyMode, Profile
 from copdns.policy import scoped
+from copdns.timing import in_scope
 
 _KEPT = {
     PrivacyMode.OFF: "nothing, not even counts",
@@ -38,6 +47,7 @@ def show_profile(home: Home, profile: Profile) -> None:
     _block("What is made safe", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
     rules = scoped(profile, home.household.rules)
     _block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
+    _block("When", _times(home, profile, zone))
     _block("How it is answered", _answered(home, profile))
     _block("What is kept", _kept(home, profile, zone))
 
@@ -73,6 +83,23 @@ def _closed(home: Home, profile: Profile) -> Iterator[str]:
         yield "ways round these rules: other resolvers, VPNs, proxies"
     if profile.default is Default.ALLOWLIST:
         yield "every name that no rule allows"
+
+
+def _times(home: Home, profile: Profile, zone: str) -> Iterator[str]:
+    household = home.household
+    if pause := running_pause(household, profile.id, home.now):
+        yield f"paused {pause_text(pause, zone)}"
+    for schedule in in_scope(household.schedules, profile):
+        yield f"{schedule.id}: {schedule_text(schedule)}"
+    for budget in in_scope(household.budgets, profile):
+        yield f"{budget.id}: {budget_text(budget)}"
+    for grant in household.grants:
+        if grant.profile == profile.id and home.now < grant.end:
+            yield f"grant {grant.id}: {grant_text(grant, zone)}"
+    if profile.always:
+        yield f"always open: {subjects_text(profile.always)}"
+    if profile.homework:
+        yield f"open for homework too: {subjects_text(profile.homework)}"
 
 
 def _answered(home: Home, profile: Profile) -> Iterator[str]:

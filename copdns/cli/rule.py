@@ -11,16 +11,12 @@ from copdns.cli.changes import rule_text
 from copdns.cli.describe import rule_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, print_json, table
-from copdns.cli.params import profile_option
+from copdns.cli.params import profile_option, scope_of, tag_option
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, remove_rule, rules_about
 from copdns.household_check import no_such
 from copdns.model import Household, RuleAction
 from copdns.policy import scoped
-
-_tag_option = click.option(
-    "--tag", metavar="TAG", default="", help="All people whose profile has this tag."
-)
 
 
 @click.group()
@@ -35,7 +31,7 @@ def rule() -> None:
 @click.argument("action", type=click.Choice([str(each) for each in RuleAction]))
 @click.argument("target", metavar="TARGET", type=TARGET)
 @profile_option("For one person; without it, and without --tag, for everyone.")
-@_tag_option
+@tag_option
 @click.option("--note", metavar="TEXT", default="", help="Why; the child can read it.")
 @click.option(
     "--over-security",
@@ -68,7 +64,7 @@ def add(
     Example:  copdns rule add block games.example --profile mia
               copdns rule add allow chess.games.example --profile mia --note "For the club."
     """
-    scope = _scope(profile, tag)
+    scope = scope_of(profile, tag)
     what = f"rule added: {action} {target} for {scope or 'everyone'}"
     edit = partial(
         add_rule,
@@ -84,16 +80,10 @@ def add(
     home.change(what, edit)
 
 
-def _scope(profile: str, tag: str) -> str:
-    if profile and tag:
-        raise click.UsageError("--profile and --tag exclude each other; give one")
-    return f"#{tag.removeprefix('#')}" if tag else profile
-
-
 @rule.command()
 @click.argument("which", metavar="ID|TARGET")
 @profile_option("Of several rules about the TARGET, that of one person.")
-@_tag_option
+@tag_option
 @pass_home
 def remove(home: Home, which: str, profile: str, tag: str) -> None:
     """Remove a rule, by its ID or its TARGET.
@@ -104,7 +94,7 @@ def remove(home: Home, which: str, profile: str, tag: str) -> None:
     Example:  copdns rule remove r3
               copdns rule remove games.example --profile mia
     """
-    scope = _scope(profile, tag)
+    scope = scope_of(profile, tag)
 
     def edit(household: Household) -> Household:
         return remove_rule(household, _found(household, which, scope))

@@ -75,11 +75,15 @@ def pause_text(pause: Pause, zone: str) -> str:
 
 def grant_text(grant: Grant, zone: str) -> str:
     """Return whose permission it is, what it is about, when, and what it lifts."""
-    lifts = [name for name in ("content", "time") if getattr(grant, name)]
     about = subjects_text([grant.about] if grant.about else [])
     span = f"from {local(grant.start, zone)} until {local(grant.end, zone)}"
-    text = f"{grant.profile}: {about} {span}, lifts {' and '.join(lifts)}, by {grant.origin}"
+    text = f"{grant.profile}: {about} {span}, lifts {lifted(grant)}, by {grant.origin}"
     return _noted(text, grant.note)
+
+
+def lifted(grant: Grant) -> str:
+    """Return "content", "time", or "content and time"."""
+    return " and ".join(name for name in ("content", "time") if getattr(grant, name))
 
 
 def bonus_text(bonus: Bonus) -> str:
@@ -98,6 +102,15 @@ def ticket_text(ticket: Ticket, zone: str) -> str:
 
 def subjects_text(about: Iterable[Subject]) -> str:
     return ", ".join(map(str, about)) or "every name"
+
+
+def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
+    """Yield "weekend: sat, sun", "2026-12-24..2027-01-06: holiday", and when a day begins."""
+    yield f"weekend: {_week_text(calendar.weekend)}"
+    for first, last, kind in stretches(calendar.days):
+        yield f"{stretch_text(first, last)}: {kind}"
+    if day_starts:
+        yield f"budgets begin anew at {clock_text(day_starts)}"
 
 
 def calendar_changes(before: Calendar, after: Calendar) -> Iterator[str]:

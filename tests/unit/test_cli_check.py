@@ -77,7 +77,10 @@ def test_the_answer_for_programs_has_every_field(home: Home) -> None:
         "rule": "games.example",
         "via": "",
         "target": "",
+        "period": "",
         "until": None,
+        "ends": "",
+        "grants": [],
         "ttl": 10,
         "steps": [],
     }

@@ -74,6 +74,15 @@ def test_a_short_command_imports_no_web_server() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_only_a_calendar_file_needs_the_library_for_it() -> None:
+    code = (
+        "import sys; from copdns.cli import main;"
+        "main(['schedule', '--help'], standalone_mode=False);"
+        "sys.exit('icalendar' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
     """Yield every command by the words that call it; groups too, but for those that do nothing."""
     if not isinstance(command, click.Group) or (command.invoke_without_command and path):
@@ -94,7 +103,7 @@ def test_every_command_explains_itself_with_an_example(path: str, command: click
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
-CHANGES = {"add", "remove", "set", "import", "erase", "run"}
+CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end"}
 A_FILE_FOR_OTHERS = {"household export", "config schema"}
 
 
@@ -106,7 +115,9 @@ def test_every_command_that_reads_speaks_json(path: str, command: click.Command)
 
 
 def test_the_help_of_a_group_is_not_cut_short() -> None:
-    for path in ("", "profile", "device", "rule", "service", "household", "lists", "log"):
+    groups = ("profile", "device", "rule", "service", "household", "lists", "log")
+    of_time = ("schedule", "budget", "grant", "ticket")
+    for path in ("", *groups, *of_time):
         shown = CliRunner().invoke(main, [*path.split(), "-h"]).output
         assert "..." not in shown.partition("Commands:")[2], path
 

@@ -1,0 +1,72 @@
+"""`copdns bonus`: more minutes of a budget for one day."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+
+import click
+
+from copdns.cli.base import Read, json_option
+from copdns.cli.home import AUTHOR, Home, pass_home, tell
+from copdns.cli.output import print_json
+from copdns.cli.params import MINUTES, profile_argument
+from copdns.cli.time_json import bonus_json
+from copdns.household_times import add_bonus
+from copdns.time_shape import day as read_day
+from copdns.times import Extra
+
+
+@click.command()
+@profile_argument
+@click.argument("budget", metavar="BUDGET")
+@click.argument("minutes", metavar="MINUTES", type=MINUTES)
+@click.option(
+    "--credit",
+    is_flag=True,
+    help="Give minutes back that were counted though nobody used them.",
+)
+@click.option(
+    "--day",
+    metavar="DATE",
+    type=Read("date", read_day),
+    help="For another day, such as 2026-11-28; without it for today.",
+)
+@json_option
+@pass_home
+def bonus(
+    home: Home,
+    profile: str,
+    budget: str,
+    minutes: int,
+    credit: bool,
+    day: date | None,
+    as_json: bool,
+) -> None:
+    """Give a person more MINUTES of a BUDGET for one day.
+
+    It works after the budget is used up too.  Today is a day of budgets: where they begin anew at
+    four in the morning, an hour after midnight still belongs to the day before.
+
+    \b
+    Example:  copdns bonus mia mia-games 30
+              copdns bonus mia mia-games 20 --credit
+    """
+    kind = Extra.CREDIT if credit else Extra.BONUS
+    meant = day or home.day.day
+    edit = partial(
+        add_bonus,
+        profile_id=profile,
+        budget_id=budget,
+        day=meant,
+        minutes=minutes,
+        kind=kind,
+        author=AUTHOR,
+        at=home.now,
+    )
+    what = f"{kind} of {minutes} minutes of {budget} for {profile} on {meant}"
+    before, after = home.changed(what, edit)
+    if as_json:
+        print_json(bonus_json(after.bonuses[-1]))
+    else:
+        tell(before, after)

@@ -1,0 +1,110 @@
+"""How people write lengths of time, moments and subjects on the command line."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.cli.budget import minutes_by_day
+from copdns.cli.params import duration, ending, minutes_of_a_day, moment, some_time
+
+PARIS = "Europe/Paris"
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+NOON = at("2026-11-24T11:00")  # twelve o'clock in Paris
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("45", 45), ("30m", 30), ("2h", 120), ("1h30m", 90), ("1h30", 90), ("7d", 10_080), ("0", 0)],
+)
+def test_lengths_of_time_are_read(text: str, minutes: int) -> None:
+    assert duration(text) == minutes
+    assert duration(f" {text.upper()} ") == minutes
+
+
+@pytest.mark.parametrize(
+    "text", ["", "m", "half an hour", "-5", "1.5h", "30s", "m30", "1h 30m", "१"]
+)
+def test_what_is_no_length_of_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="write 45"):
+        duration(text)
+
+
+@given(st.text())
+def test_any_text_is_a_length_of_time_or_refused_in_words(text: str) -> None:
+    with suppress(ValueError):
+        assert duration(text) >= 0
+
+
+def test_what_is_given_is_a_minute_at_least_and_a_day_at_most() -> None:
+    assert minutes_of_a_day("24h") == 1440
+    for text in ("0", "1441", "2d"):
+        with pytest.raises(ValueError, match="write at"):
+            minutes_of_a_day(text)
+    with pytest.raises(ValueError, match="no time at all"):
+        some_time("0m")
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("20:00", "2026-11-24T19:00"),
+        ("12:01", "2026-11-24T11:01"),
+        ("12:00", "2026-11-25T11:00"),  # the same minute is tomorrow's
+        ("9:30", "2026-11-25T08:30"),
+        ("2026-11-24T20:15", "2026-11-24T19:15"),
+        ("2026-11-24T19:15Z", "2026-11-24T19:15"),
+    ],
+)
+def test_a_time_of_day_is_the_next_on_the_clock_of_the_household(text: str, utc: str) -> None:
+    assert moment(text, PARIS, NOON, "--until") == at(utc)
+
+
+def test_a_time_that_the_clock_skips_is_when_it_jumps() -> None:
+    assert moment("02:30", PARIS, at("2026-03-28T20:00"), "--at") == at("2026-03-29T01:00")
+
+
+def test_a_time_that_comes_twice_is_the_next_of_both() -> None:
+    assert moment("02:30", PARIS, at("2026-10-24T20:00"), "--at") == at("2026-10-25T00:30")
+    assert moment("02:30", PARIS, at("2026-10-25T00:45"), "--at") == at("2026-10-25T01:30")
+
+
+@pytest.mark.parametrize("text", ["tonight", "24:30", "25:00", "20:60", "0001-01-01", ""])
+def test_what_is_no_time_is_refused_by_the_name_of_its_option(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="write 20:15") as refused:
+        moment(text, PARIS, NOON, "--until")
+    assert refused.value.param_hint == "--until"
+
+
+def test_an_end_is_after_the_start_and_now() -> None:
+    assert ending(30, None, PARIS, NOON, NOON) == NOON + 1800
+    assert ending(None, "20:00", PARIS, NOON, NOON) == at("2026-11-24T19:00")
+    assert ending(None, None, PARIS, NOON, NOON) is None
+    # "20:00" of a permission that begins tomorrow afternoon is tomorrow's.
+    tomorrow = at("2026-11-25T13:00")
+    assert ending(None, "20:00", PARIS, tomorrow, NOON) == at("2026-11-25T19:00")
+    with pytest.raises(click.BadParameter, match="name a later time"):
+        ending(None, "2026-11-24T11:59", PARIS, NOON, NOON)
+    with pytest.raises(click.UsageError, match="give one"):
+        ending(30, "20:00", PARIS, NOON, NOON)
+
+
+def test_minutes_are_for_every_day_or_by_kinds_of_days_in_their_order() -> None:
+    assert minutes_by_day("60") == (("daily", 60),)
+    assert minutes_by_day("school=0, weekend=2h") == (("school", 0), ("weekend", 120))
+
+
+@pytest.mark.parametrize("text", ["25h", "school=60,120", "schol=60", "school=", "="])
+def test_minutes_that_no_day_has_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"write|did you mean|there is no"):
+        minutes_by_day(text)
