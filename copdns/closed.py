@@ -85,7 +85,7 @@ class Closed:
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
     infos: of all lists, by number.  services: all of them; of a name inside two the longer owns
-    it.  zone: in which people are told when it ends.
+    it.  zone: in which people are told when it ends.  known_until: what lies behind is unknown.
     """
 
     number: int
@@ -96,6 +96,7 @@ class Closed:
     services: Lists
     blocker: Blocker
     zone: str
+    known_until: float
     by_lists: bool = False
     _made: dict[object, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
@@ -165,7 +166,7 @@ class Closed:
         return verdict
 
     def _new(self, qname: str, met: Met, closure: Closure, end: float | None) -> Verdict:
-        ends = "" if end is None else told_moment(end, self.zone)
+        ends = "" if end is None or end >= self.known_until else told_moment(end, self.zone)
         if isinstance(met.by, Entry):
             info = self.infos[met.by.list]
             made = self.blocker.by_list(self.number, self.reason, qname, met.by, info)

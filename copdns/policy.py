@@ -400,7 +400,9 @@ def _times(shared: Shared, timing: Timing, blocker: Blocker) -> tuple[Closed, Cl
     def closed(number: int, title: str, reason: Reason) -> Closed:
         own = (each for each in timing.closures if each.reason is reason)
         found = courses(own, infos)
-        return Closed(number, title, reason, found, infos, services, blocker, timing.zone)
+        return Closed(
+            number, title, reason, found, infos, services, blocker, timing.zone, timing.until
+        )
 
     return (
         closed(7, "pause", Reason.PAUSED),

@@ -32,7 +32,8 @@ class Copdns:
 
     lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
     timed: with 50 schedules, 10 budgets and 200 rules for each of the family.
-    extra, extra_household: sections of settings, and the household, in place of ours.  under: a command to start it by.
+    extra, extra_household: sections of settings, and the household, in place of ours.
+    under: a command to start it by.
     """
 
     name: str

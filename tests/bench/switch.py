@@ -67,8 +67,8 @@ def measure(here: Machine, programs: Programs, folder: Path) -> Switch:
 def report(found: Switch) -> str:
     return (
         f"{found.profiles:,} profiles at once: {found.still_open} still open when asked within "
-        f"{found.took:.2f} s\nload: {found.sent:,} questions, {found.lost} lost, {found.late} late, "
-        f"slowest {found.slowest:,.0f} us"
+        f"{found.took:.2f} s\nload: {found.sent:,} questions, {found.lost} lost, "
+        f"{found.late} late, slowest {found.slowest:,.0f} us"
     )
 
 
