@@ -24,7 +24,7 @@ class Course(NamedTuple):
         return self.states[bisect_right(self.edges, now)]
 
     def edge(self, now: float) -> float | None:
-        """Return when the next state begins; None: this one is the last."""
+        """Return when the next state begins; None: this one is the last, and has no end."""
         place = bisect_right(self.edges, now)
         return self.edges[place] if place < len(self.edges) else None
 
@@ -47,8 +47,7 @@ def course(closures: Sequence[Closure]) -> Course:
 
 def _changes(closures: Sequence[Closure]) -> Iterable[tuple[float, Closure | None]]:
     """Yield at every start and end the first closure that holds from there on."""
-    # What lasts until somebody ends it has no edge there.
-    moments = sorted({each for one in closures for each in (one.start, one.end)} - {inf})
+    moments = sorted({each for one in closures for each in (one.start, one.end) if each < inf})
     starting = sorted(range(len(closures)), key=lambda place: closures[place].start)
     holding: list[int] = []
     at = 0

@@ -17,10 +17,12 @@ from copdns.lists.catalogue import Library
 from copdns.live import Client, Live
 from copdns.metrics import Counters
 from copdns.model import Asker, Household, Verdict
+from copdns.policy import Policy
 from copdns.recent import Recent
 from copdns.record import Recorder
 from copdns.timing import Timing
 from copdns.wire import Query
+from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import NOW, asker, family, library, live
 
@@ -90,8 +92,14 @@ class Reply(NamedTuple):
         return [rrset.ttl for rrset in rrsets]
 
 
+MINUTE = 60
+
+
 class Home:
-    """One household behind a Resolver.  structured: its devices send option 26."""
+    """One household behind a Resolver.  structured: its devices send option 26.
+
+    timing: what the clock adds besides what the household says, by profile.
+    """
 
     resolver_type = Resolver
 
@@ -109,36 +117,79 @@ class Home:
         self.clock = FakeClock(at)
         self.upstream = upstream or FakeUpstream()
         self.log = FakeLog()
-        self.counters = Counters()
-        codes = map("CODE-{}".format, range(1, 10_000))
-        self.recent = Recent(codes.__next__)
         self.structured = structured
         self.house = house or family()
         self.timing = dict(timing or {})
         self._lists = lists or library()
-        self.recorder = Listening(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+        self._rebinding = rebinding or Rebinding()
+        self._start(Counting(self.house))
+
+    def _start(self, counting: Counting) -> None:
+        """Begin as a program does that was just started."""
+        self.counting = counting
+        self.readings = counting.readings(self.clock.wall)
+        self.counters = Counters()
+        codes = map("CODE-{}".format, range(1, 10_000))
+        self.recent = Recent(codes.__next__)
+        self.recorder = Listening(
+            self.counters,
+            self.recent,
+            self.log,  # type: ignore[arg-type]
+            counting.ledger,
+        )
         self.resolver = self.resolver_type(
             self._live(None),
             self.upstream,  # type: ignore[arg-type]
             Cache(),
             self.recorder,
             self.clock,
-            rebinding or Rebinding(),
+            self._rebinding,
         )
 
     def _live(self, before: Live | None) -> Live:
-        return live(self.house, self.timing, self.clock.wall, before, self._lists)
+        return live(
+            self.house, self.timing, self.clock.wall, before, self._lists, readings=self.readings
+        )
 
     def change(self, house: Household | None = None, **timing: Timing) -> None:
         """Put another household, or a profile's other timing, in force."""
-        self.house = house or self.house
+        self.house = self.counting.house = house or self.house
         self.timing |= timing
+        self.readings = self.counting.readings(self.clock.wall)
         self.resolver.live = self._live(self.resolver.live)
 
+    def restart(self, *, power_cut: bool = False) -> None:
+        """Go on with what is stored: the household, and minutes of use.
+
+        A power cut loses the minute that runs.
+        """
+        if not power_cut:
+            self.counting.close(self.clock.wall)
+        self._start(Counting(self.house, self.counting.stored.values()))
+
+    def policy_at(self, who: str, now: float) -> Policy:
+        """Return a profile's policy as it is at another moment, if nothing changes until then."""
+        lists = self._lists
+        return live(self.house, self.timing, now, None, lists).policy(self.house.id, who)
+
     def wait(self, seconds: float) -> None:
-        self.clock.wait(seconds)
-        due = self.resolver.live.rebuild_at
-        if due is not None and self.clock.wall >= due:
+        """Let time go by, and do at each full minute what a running program does then."""
+        while seconds > 0:
+            step = min(seconds, MINUTE - self.clock.wall % MINUTE)
+            self.clock.wait(step)
+            self.look()
+            seconds -= step
+
+    def set_clock(self, wall: float) -> None:
+        """Set the wall clock; the other one goes on."""
+        self.clock.wall = wall
+        self.look()
+
+    def look(self) -> None:
+        """Count the minutes that are over, and put in force what follows from them and the date."""
+        live, now = self.resolver.live, self.clock.wall
+        due = live.rebuild_at is not None and now >= live.rebuild_at
+        if due or now < live.made_at or self.counting.fold(now) != self.readings:
             self.change()
 
     def ask(

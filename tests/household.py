@@ -7,6 +7,7 @@ made up, and so are those they ask for: everything stands under `example`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -26,7 +27,7 @@ from copdns.model import (
     RuleAction,
 )
 from copdns.policy import Policy, policy_for, scoped
-from copdns.timing import NO_TIMING, NOTHING_READ, Readings, Timing
+from copdns.timing import NO_TIMING, NOTHING_READ, Readings, Timing, timing_of
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -162,7 +163,10 @@ def live(
     defaults: Defaults = DEFAULTS,
     readings: Readings = NOTHING_READ,
 ) -> Live:
-    """Return the snapshot for one household; timing: what the clock adds, by profile."""
+    """Return the snapshot for one household.
+
+    timing: what the clock adds besides what the household says, by profile.
+    """
     house = house or family()
     made = build(before, lists or library(), defaults, [house], now, readings)
     policies = dict(made.policies)
@@ -170,10 +174,23 @@ def live(
         extra = (timing or {}).get(profile.id, NO_TIMING)
         if extra != NO_TIMING:
             own = scoped(profile, house.rules)
-            timed = policy_for(profile, own, made.shared[house.id], now, extra)
-            policies[house.id, profile.id] = extra, timed
+            both = _both(extra, timing_of(house, profile, now, readings))
+            timed = policy_for(profile, own, made.shared[house.id], now, both)
+            policies[house.id, profile.id] = both, timed
     return Live(
         made.library, defaults, [house], made.shared, policies, now, rebuild_at=made.rebuild_at
+    )
+
+
+def _both(one: Timing, other: Timing) -> Timing:
+    if other is NO_TIMING:
+        return one
+    return replace(
+        other,
+        closures=(*one.closures, *other.closures),
+        grants=(*one.grants, *other.grants),
+        always=(*one.always, *other.always),
+        zone=one.zone,
     )
 
 

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
-from copdns.matchers import matcher
+from copdns.household import replaced
 from copdns.model import Action, Reason
 from copdns.names import normal
 from copdns.policy import explain
 from copdns.records import AAAA, CNAME, HTTPS, PTR, A
-from copdns.times import Grant
-from copdns.timing import NO_TIMING, Closure
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits
 from tests.scenarios.story import (
     ScenarioShape,
-    Shape,
+    Step,
     duration,
     household,
     lists_of,
     merged,
     moment,
 )
+from tests.scenarios.time_steps import (
+    GrantNow,
+    MakeTicket,
+    MoreMinutes,
+    PauseNow,
+    Redeem,
+    Remaining,
+    Restart,
+    SetClock,
+    Unpause,
+    Use,
+    WeekOf,
+)
 
 WHO = {"guest": GUEST, "bo": BO}
 
 
-class Ask(Shape):
+class Ask(Step):
     """{ask: mia chess.example A, get: blocked}: a question, and what is expected of its answer.
 
     get: blocked, refused, failed, open (whatever there is), nothing (there is no such record),
@@ -69,7 +80,7 @@ class Ask(Shape):
         assert reply.ede is None or self.ede is None or reply.ede[0] in (self.ede, 17)
         if not home.structured and self.edns:
             assert self.ede is None or (reply.ede and reply.ede[0]) == self.ede
-            assert self.says is None or (reply.ede and reply.ede[1]) == self.says
+            assert self.says is None or (reply.ede and reply.ede[1]) == self.says, reply.ede
             assert self.rcode is None or reply.rcode == self.rcode
         longest = max(reply.ttls, default=0)
         assert self.ttl is None or longest == self.ttl
@@ -112,10 +123,10 @@ class Ask(Shape):
         wanted = {each: value for each, value in wanted.items() if value is not None}
         assert {each: getattr(reply.verdict, each) for each in wanted} == wanted
         if self.until is not None:
-            assert reply.verdict.until == moment(self.until, story.day)
+            assert reply.verdict.until == moment(self.until, story.day), reply.verdict.until
 
 
-class Wait(Shape):
+class Wait(Step):
     """{wait: 2h}"""
 
     wait: str
@@ -124,49 +135,28 @@ class Wait(Shape):
         home.wait(duration(self.wait))
 
 
-class Change(Shape):
+class At(Step):
+    """{at: 21:00}: wait until then."""
+
+    at: str
+
+    def play(self, home: Home, story: ScenarioShape) -> None:
+        seconds = moment(self.at, story.day) - home.clock.wall
+        assert seconds > 0, "that is in the past"
+        home.wait(seconds)
+
+
+class Change(Step):
     """{change: {profiles: {mia: {block: [a.example]}}}}: the house with more or other keys."""
 
     change: dict[str, Any]
 
     def play(self, home: Home, story: ScenarioShape) -> None:
-        home.change(household(merged(story.house, self.change), lists_of(story)))
+        new = household(merged(story.house, self.change), lists_of(story))
+        home.change(replaced(home.house, new))
 
 
-class GrantNow(Shape):
-    """{grant: mia chess.example, for: 2h, lifts: [content, time]}: from now on."""
-
-    grant: str
-    lasts: str = Field(alias="for")
-    lifts: tuple[Literal["content", "time"], ...] = ("content",)
-
-    def play(self, home: Home, story: ScenarioShape) -> None:
-        who, what = self.grant.split()
-        now, before = home.clock.wall, home.timing.get(who, NO_TIMING)
-        made = Grant(
-            matcher(what),
-            now,
-            now + duration(self.lasts),
-            now,
-            content="content" in self.lifts,
-            time="time" in self.lifts,
-        )
-        home.change(None, **{who: replace(before, grants=(*before.grants, made))})
-
-
-class PauseNow(Shape):
-    """{pause: mia, for: 1h}: everything stops, from now on."""
-
-    pause: str
-    lasts: str = Field(alias="for")
-
-    def play(self, home: Home, story: ScenarioShape) -> None:
-        now, before = home.clock.wall, home.timing.get(self.pause, NO_TIMING)
-        made = Closure(Reason.PAUSED, now, now + duration(self.lasts))
-        home.change(None, **{self.pause: replace(before, closures=(*before.closures, made))})
-
-
-class Check(Shape):
+class Check(Step):
     """{check: mia a.example, says: {10: allow rule, 13: block category}, decides: 10}.
 
     says: action and reason of every step that has one to say; the others have nothing to say.
@@ -190,7 +180,7 @@ class Check(Shape):
         assert [each.number for each in steps if each.decides] == [self.decides]
 
 
-class Ring(Shape):
+class Ring(Step):
     """{ring: mia, names: [a.example]}: the last blocks that Mia's device shows, newest first."""
 
     ring: str
@@ -202,7 +192,7 @@ class Ring(Shape):
         assert len({each.code for each in blocks}) == len(blocks)
 
 
-class Kept(Shape):
+class Kept(Step):
     """{kept: mia, rows: [a.example 18:00], counts: 3}: what the log has of a profile by now.
 
     rows: name and time of each; counts: how many look-ups in all.
@@ -222,15 +212,26 @@ class Kept(Shape):
         assert sum(n for key, n in counts if key.profile == self.kept) == self.counts
 
 
-KINDS: dict[str, type[Ask | Wait | Change | GrantNow | PauseNow | Check | Ring | Kept]] = {
+KINDS: Mapping[str, type[Step]] = {
     "ask": Ask,
-    "wait": Wait,
+    "at": At,
+    "bonus": MoreMinutes,
     "change": Change,
-    "grant": GrantNow,
-    "pause": PauseNow,
     "check": Check,
-    "ring": Ring,
+    "clock": SetClock,
+    "credit": MoreMinutes,
+    "grant": GrantNow,
     "kept": Kept,
+    "left": Remaining,
+    "pause": PauseNow,
+    "redeem": Redeem,
+    "restart": Restart,
+    "ring": Ring,
+    "ticket": MakeTicket,
+    "unpause": Unpause,
+    "use": Use,
+    "wait": Wait,
+    "week": WeekOf,
 }
 
 

@@ -2,7 +2,8 @@
 
 title: the promise.  at: the moment it begins.  house: as in a household file; people of the cast
 need neither age nor device.  lists: names beside those of lists.yaml, or `bundled` for the lists
-that copdns brings along.  time: what the clock adds to a profile.  upstream: what the usual one
+that copdns brings along.  time: closed times and permissions of a profile, where a story is about
+their place in the order and needs no plan in the house for them.  upstream: what the usual one
 says, see `tests.fakes`.  pairs: which places of the order meet here.
 
 A time of day is on the day of `at`; "tomorrow 07:00" and a full moment are understood too.
@@ -73,6 +74,7 @@ class ListsShape(Shape):
     protected: dict[str, list[str]] = {}
     engines: dict[str, EngineShape] = {}
     legal: list[str] = []
+    beacons: list[str] = []
     more: dict[str, MoreShape] = {}
 
     def library(self) -> Library:
@@ -87,6 +89,7 @@ class ListsShape(Shape):
             protected=self.protected,
             engines={slug: (each.hosts, each.modes) for slug, each in self.engines.items()},
             legal=self.legal,
+            beacons=self.beacons,
             more={slug: (each.category, each.names) for slug, each in self.more.items()},
         )
 
@@ -140,6 +143,13 @@ class ScenarioShape(Shape):
     rebinding: RebindingShape = RebindingShape()
     pairs: list[tuple[Place, Place]] = []
     steps: Annotated[list[dict[str, Any]], Field(min_length=1)]
+
+
+class Step(Shape):
+    """A line of a scenario."""
+
+    def play(self, home: Home, story: ScenarioShape) -> None:
+        raise NotImplementedError
 
 
 def read(path: Path) -> ScenarioShape:

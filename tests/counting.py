@@ -1,0 +1,64 @@
+"""Minutes of use as a running program keeps them: noted, folded each minute, stored, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from copdns.days import BudgetDay, budget_day, zone_of
+from copdns.ledger import Ledger
+from copdns.minutes import NARROW, WIDE, Day, Minutes, Sense, Usage
+from copdns.model import Household
+from copdns.timing import Readings, Who
+
+Place = tuple[str, str, str, date]  # household, profile, budget, day
+
+
+class Counting:
+    """Counts for one household, without a disk.
+
+    house: to be replaced when it changes.  stored: what a disk would have by now.
+    """
+
+    def __init__(self, house: Household, stored: Iterable[Usage] = ()) -> None:
+        self.house = house
+        self.stored: dict[Place, Usage] = {}
+        self.ledger = Ledger(self._day_of, self._sense_of)
+        self.ledger.load(stored)
+        self._store(stored)
+
+    def fold(self, now: float) -> Readings:
+        """Mark the minutes that are over, store them, and return what was used by now."""
+        self.ledger.fold(now)
+        self._store(self.ledger.unsaved())
+        return self.readings(now)
+
+    def close(self, now: float) -> None:
+        """Store everything, before a stop."""
+        self.ledger.close(now)
+        self._store(self.ledger.unsaved())
+
+    def _store(self, usages: Iterable[Usage]) -> None:
+        for each in usages:
+            self.stored[each.household, each.profile, each.budget, each.day] = each
+
+    def readings(self, now: float) -> Readings:
+        today = self.day(now)
+        before = self.day(today.start - 1)
+        return Readings(self._used(today), self._used(before))
+
+    def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:
+        people = [(self.house.id, each.id) for each in self.house.profiles]
+        found = {who: self.ledger.used(*who, Day(day.day, int(day.start))) for who in people}
+        return {who: used for who, used in found.items() if used}
+
+    def day(self, at: float) -> BudgetDay:
+        return budget_day(at, zone_of(self.house.timezone), self.house.day_starts)
+
+    def _day_of(self, household: str, profile: str, at: float) -> Day:
+        day = self.day(at)
+        return Day(day.day, int(day.start))
+
+    def _sense_of(self, household: str, profile: str, budget: str) -> Sense:
+        about = {each.id: each.about for each in self.house.budgets}
+        return NARROW if about.get(budget) else WIDE
