@@ -322,8 +322,11 @@ def building(
         rules, models = ByScope(household.rules), Models()
         for profile in _profiles(household):
             key, own = (household.id, profile.id), rules.of(profile)
-            settled = _settled(profile, household, now, readings)
+            essential = _is_essential(profile, household, readings)
+            settled = _settled(profile, household, now, readings, essential=essential)
             timing = timing_of(household, profile, now, readings)
+            if essential and profile.always:
+                timing = replace(timing, always=profile.always, essential=True)
             made_from = settled, own, id(shared[household.id]), timing
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
@@ -362,14 +365,15 @@ def _shares(household: Household) -> tuple[object, ...]:
     )
 
 
-def _settled(profile: Profile, household: Household, now: float, readings: Readings) -> Profile:
+def _settled(
+    profile: Profile, household: Household, now: float, readings: Readings, *, essential: bool
+) -> Profile:
     """Return what of a profile its policy depends on, as things stand."""
     chosen = household.failures
     if chosen.lists is OnFailure.OPEN:
         profile = replace(profile, categories=profile.categories - readings.missing)
     if chosen.devices is OnFailure.OPEN and profile.id == GUEST:
         profile = Profile(GUEST, "", Band.ADULT, privacy=profile.privacy)
-    essential = _is_essential(profile, household, readings)
     default = Default.ALLOWLIST if essential else profile.default
     return replace(profile, band=profile.band_at(now), name="", band_change=None, default=default)
 

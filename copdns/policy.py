@@ -266,7 +266,7 @@ def order_of(
         # Only what nothing blocked has to be made safe.
         safe_search,
         # What nobody thought of.
-        ByDefault(profile.default, safe_search.blocker),
+        ByDefault(profile.default, safe_search.blocker, timing.essential),
     )
 
 

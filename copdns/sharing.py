@@ -60,8 +60,7 @@ class Models:
 
 def _alike(step: Step, model: Step) -> Step:
     """Return a step with all of the model but the rules."""
-    timed = step.closed if isinstance(step, Protected) else isinstance(step, Closed)
-    if timed and not step.idle:
+    if _closes(step) or _closes(model):
         return step  # what is closed, and until when, is each one's own
     if not is_dataclass(step) or not is_dataclass(model):
         return step  # its parts are its own affair
@@ -71,3 +70,9 @@ def _alike(step: Step, model: Step) -> Step:
         if isinstance(getattr(step, each.name), RuleSet)
     }
     return replace(model, **own) if own else model
+
+
+def _closes(step: Step) -> bool:
+    if isinstance(step, Protected):
+        return bool(step.closed)
+    return isinstance(step, Closed) and not step.idle

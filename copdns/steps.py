@@ -384,18 +384,19 @@ class Services:
 class ByDefault:
     """Allow or block what nothing above knew."""
 
-    __slots__ = ("_allow", "_blocker", "_granted")
+    __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
     number = 15
     title = "default of the profile"
     by_lists = False
     idle = False
 
-    def __init__(self, default: Default, blocker: Blocker) -> None:
+    def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
+        """always: what is always open is allowed, whatever the default."""
+        allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, 6)
-        self._allow = (
-            Verdict(Action.ALLOW, Reason.DEFAULT, self.number) if default is Default.ALLOW else None
-        )
+        self._allow = allow if default is Default.ALLOW else None
+        self._always = allow if always else None
         self._blocker = blocker
 
     def __call__(self, question: Question, now: float) -> Verdict:
@@ -403,6 +404,8 @@ class ByDefault:
             return self._granted
         if self._allow is not None:
             return self._allow
+        if question.exempt and self._always is not None:
+            return self._always
         return Verdict(
             Action.BLOCK,
             Reason.NOT_ON_ALLOWLIST,

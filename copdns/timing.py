@@ -55,6 +55,7 @@ class Timing:
 
     always: names that no pause, schedule or budget closes.  left: budgets with minutes left.
     soft: something closes softly, so that names in use stay open for a while.
+    essential: names that are always open are allowed where nothing else is (docs/time.md).
     zone: in which the end of a closure is told.  until: nothing is worked out from then on.
     """
 
@@ -64,6 +65,7 @@ class Timing:
     left: tuple[Left, ...] = ()
     homework: Homework | None = None
     soft: bool = False
+    essential: bool = False
     zone: str = "UTC"
     until: float = inf
 

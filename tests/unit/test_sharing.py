@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.live import share
-from copdns.model import Action, Band, BlockMode, Profile, Rule
-from copdns.policy import decide, policy_for, scoped
+from copdns.live import build, share
+from copdns.model import Action, Band, BlockMode, Profile, Reason, Rule
+from copdns.policy import decide, explain, policy_for, scoped
 from copdns.records import A
 from copdns.sharing import ByScope, Models
+from copdns.times import Pause
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
@@ -70,6 +71,17 @@ def test_profiles_that_are_set_alike_share_all_but_their_rules() -> None:
     assert apart == [5, 10, 15]  # the two that ask for rules, and one that holds next to nothing
     assert decide(tom, "games.example", A, NOW).action is Action.ALLOW
     assert decide(mia, "games.example", A, NOW).action is Action.BLOCK
+
+
+def test_a_pause_of_one_is_no_pause_of_another_who_is_set_alike() -> None:
+    lists = library(protected={"education_reference": ["wiki.example"]})
+    people = CHILD, replace(CHILD, id="tom")
+    for pair in (people, people[::-1]):
+        house = family(*pair, pauses=(Pause("mia", int(NOW)),))
+        tom = build(None, lists, DEFAULTS, [house], NOW).policy("home", "tom")
+        assert decide(tom, "wiki.example", A, NOW).reason is Reason.PROTECTED
+        paused = [each for each in explain(tom, "b.example", A, NOW) if each.number == 7]
+        assert [each.verdict for each in paused] == [None]
 
 
 def test_profiles_that_are_set_otherwise_share_nothing_that_differs() -> None:

@@ -1,0 +1,162 @@
+"""How many minutes of a budget are left, and until when it is closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from copdns.budget import Left, Spent, carried, earliest_end, lefts, limit_of, total
+from copdns.minutes import MOST_ADDED, Minutes
+from copdns.model import Household
+from copdns.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
+from tests.household import family
+
+SUNDAY = date(2026, 3, 29)
+MONDAY = date(2026, 3, 30)
+FILMS = Budget("films", "mia", (("daily", 60),))
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+NOON = at("2026-03-29T12:00")
+MIDNIGHT = at("2026-03-30T00:00")
+
+
+def used(minutes: int) -> Minutes:
+    return Minutes(minutes - minutes // 2, minutes, 2 * minutes)
+
+
+def house(*budgets: Budget, **fields: object) -> Household:
+    return family(budgets=budgets, **fields)
+
+
+def left(
+    home: Household, now: float = NOON, today: int = 0, before: int = 0
+) -> tuple[tuple[Left, ...], tuple[Spent, ...]]:
+    return lefts(home.budgets, home, "mia", now, {"films": used(today)}, {"films": used(before)})
+
+
+def minutes_left(home: Household, today: int = 0, before: int = 0) -> int:
+    found, _ = left(home, NOON, today, before)
+    return found[0].minutes if found else 0
+
+
+# --- what a day has -------------------------------------------------------------------------------
+
+
+def test_the_first_word_that_fits_a_date_gives_its_minutes() -> None:
+    budget = replace(FILMS, minutes=(("holiday", 120), ("sun", 90), ("weekend", 80)))
+    assert limit_of(budget, USUAL_WEEK, SUNDAY) == 90
+    assert limit_of(budget, USUAL_WEEK, date(2026, 3, 28)) == 80
+    assert limit_of(budget, Calendar(days=((SUNDAY, DayType.HOLIDAY),)), SUNDAY) == 120
+
+
+def test_a_date_that_no_word_fits_has_no_limit() -> None:
+    budget = replace(FILMS, minutes=(("sat", 60),))
+    assert limit_of(budget, USUAL_WEEK, SUNDAY) is None
+    assert total(budget, house(budget), "mia", SUNDAY) is None
+    assert left(house(budget)) == ((), ())
+
+
+def test_bonus_and_credit_are_added_for_their_day_and_person_alone() -> None:
+    bonus = Bonus("b1", "mia", "films", SUNDAY, 10)
+    home = house(
+        FILMS,
+        bonuses=(
+            bonus,
+            replace(bonus, id="b2", kind=Extra.CREDIT, minutes=5),
+            replace(bonus, id="b3", day=MONDAY, minutes=100),
+            replace(bonus, id="b4", profile="tom", minutes=100),
+            replace(bonus, id="b5", budget="games", minutes=100),
+        ),
+    )
+    assert total(FILMS, home, "mia", SUNDAY) == 75
+
+
+@pytest.mark.parametrize(
+    ("carry_over", "before", "more"),
+    [
+        (False, 0, 0),
+        (True, 0, 60),
+        (True, 45, 15),
+        (True, 60, 0),
+        (True, 200, 0),  # nobody owes minutes
+    ],
+)
+def test_what_was_left_the_day_before_is_carried_over_where_the_budget_says_so(
+    carry_over: bool, before: int, more: int
+) -> None:
+    budget = replace(FILMS, carry_over=carry_over)
+    assert carried(budget, USUAL_WEEK, SUNDAY, used(before)) == more
+
+
+def test_no_more_than_a_day_s_minutes_are_carried_over() -> None:
+    budget = replace(FILMS, carry_over=True, minutes=(("sat", 300), ("daily", 60)))
+    assert carried(budget, USUAL_WEEK, SUNDAY, used(0)) == 60
+
+
+def test_from_a_day_without_a_limit_nothing_is_carried_over() -> None:
+    budget = replace(FILMS, carry_over=True, minutes=(("sun", 60),))
+    assert carried(budget, USUAL_WEEK, SUNDAY, used(0)) == 0
+
+
+# --- what is left ---------------------------------------------------------------------------------
+
+
+def test_the_likely_minutes_are_taken_off() -> None:
+    assert left(house(FILMS), today=59) == ((Left("films", (), 1, MIDNIGHT),), ())
+
+
+def test_a_budget_without_a_minute_is_closed_for_its_whole_day() -> None:
+    """From the day's start, so that each minute makes the same closure and the policy stays."""
+    spent = Spent("films", (), at("2026-03-29T00:00"), MIDNIGHT)
+    assert left(house(FILMS), NOON, today=60) == ((), (spent,))
+    assert left(house(FILMS), NOON + 90, today=75) == ((), (spent,))
+
+
+def test_a_bonus_opens_a_budget_that_was_used_up() -> None:
+    bonus = Bonus("b1", "mia", "films", SUNDAY, 10)
+    assert minutes_left(house(FILMS, bonuses=(bonus,)), today=60) == 10
+
+
+def test_days_to_come_without_a_minute_are_known_before_they_begin() -> None:
+    budget = replace(FILMS, minutes=(("mon", 0), ("daily", 60)))
+    (today,), (monday,) = left(house(budget))
+    assert today.minutes == 60
+    assert (monday.start, monday.end) == (MIDNIGHT, at("2026-03-31T00:00"))
+
+
+def test_a_day_begins_when_the_household_says() -> None:
+    home = house(FILMS, day_starts=4 * 60)
+    (night,), _ = left(home, at("2026-03-29T03:59"))
+    (morning,), _ = left(home, at("2026-03-29T04:00"))
+    assert night.end == at("2026-03-29T04:00")
+    assert morning.end == at("2026-03-30T04:00")
+
+
+def test_a_day_of_a_changed_clock_has_its_own_length() -> None:
+    (found,), _ = left(house(FILMS, timezone="Europe/Berlin"))
+    assert found.end == at("2026-03-29T22:00")
+    (before,), _ = left(house(FILMS, timezone="Europe/Berlin"), at("2026-03-28T12:00"))
+    assert found.end - before.end == 23 * 3600
+
+
+# --- how long it surely lasts ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("minutes", "sure"),
+    [
+        (1, 1),  # the minute that runs may be the last
+        (MOST_ADDED, 1),
+        (MOST_ADDED + 1, 2),
+        (60, 61 - MOST_ADDED),
+    ],
+)
+def test_a_budget_surely_lasts_until_a_full_minute(minutes: int, sure: int) -> None:
+    assert earliest_end(minutes, NOON, MOST_ADDED) == NOON + 60 * sure
+    assert earliest_end(minutes, NOON + 59.9, MOST_ADDED) == NOON + 60 * sure

@@ -1,0 +1,188 @@
+"""Households that say things about time, drawn at random; most of their weeks change the clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from copdns.days import local, zone_of
+from copdns.live import Live, build
+from copdns.minutes import Minutes
+from copdns.model import BlockMode, Household
+from copdns.policy import Policy
+from copdns.times import (
+    DAY_WORDS,
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Grant,
+    Pause,
+    Schedule,
+    Slot,
+    subject,
+)
+from copdns.timing import Readings
+from tests.household import ADA, DEFAULTS, MIA, TOM, family, library
+
+# A moment near which each zone changes its clock, or leaves out a date.
+CHANGES = [
+    ("Europe/Berlin", "2026-03-29T01:00"),
+    ("Europe/Berlin", "2026-10-25T01:00"),
+    ("America/New_York", "2026-03-08T07:00"),
+    ("America/New_York", "2026-11-01T06:00"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00"),
+    ("Australia/Lord_Howe", "2026-10-03T15:30"),
+    ("Africa/Casablanca", "2026-02-15T02:00"),
+    ("Africa/Casablanca", "2026-03-22T02:00"),
+    ("America/Havana", "2026-03-08T05:00"),
+    ("Asia/Kolkata", "2026-06-01T00:00"),
+    ("UTC", "2026-01-01T00:00"),
+]
+NAMES = [
+    "games.example",
+    "fair.games.example",
+    "www.tube.example",
+    "chat.tube.example",
+    "music.example",
+    "other.example",
+    "wiki.example",
+    "help.example",
+]
+LISTS = library(
+    categories={"games": ["games.example", "!fair.games.example"]},
+    services={"tube": ["tube.example"], "chat": ["chat.tube.example"]},
+    protected={"child_helpline": ["help.example"], "education_reference": ["wiki.example"]},
+    beacons=["push.tube.example"],
+)
+SUBJECTS = [
+    subject(each)
+    for each in (
+        *("category:games", "service:tube", "service:chat", "list:games-list"),
+        *("music.example", "=other.example", "tube.example", "wiki.example"),
+    )
+]
+
+abouts = st.just(()) | st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True).map(tuple)
+words = st.frozensets(st.sampled_from(DAY_WORDS), min_size=1, max_size=3)
+slots = st.builds(
+    Slot,
+    words,
+    st.integers(0, 95).map(lambda quarter: 15 * quarter) | st.integers(0, 1439),
+    st.sampled_from([1, 15, 60, 600, 1439, 1440]) | st.integers(1, 1440),
+)
+
+
+class Drawn(NamedTuple):
+    """A household at a moment, and what was used of its budgets."""
+
+    house: Household
+    now: float
+    readings: Readings
+
+    def live(self, now: float | None = None, before: Live | None = None) -> Live:
+        at = self.now if now is None else now
+        return build(before, LISTS, DEFAULTS, [self.house], at, self.readings)
+
+    def policy(self, now: float | None = None) -> Policy:
+        return self.live(now).policy("home", "mia")
+
+
+plans = st.builds(
+    Schedule,
+    st.just("s"),
+    st.sampled_from(["", "mia", "#children"]),
+    st.lists(slots, min_size=1, max_size=3).map(tuple),
+    abouts,
+    st.booleans(),
+)
+limits = st.builds(
+    Budget,
+    st.just("b"),
+    st.sampled_from(["", "mia"]),
+    st.lists(
+        st.tuples(st.sampled_from(DAY_WORDS), st.sampled_from([0, 1, 15, 60, 1440])),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda pair: pair[0],
+    ).map(tuple),
+    abouts,
+    st.booleans(),
+)
+
+
+def pauses(now: float) -> st.SearchStrategy[Pause]:
+    start = st.integers(-7200, 7200).map(lambda seconds: int(now) + seconds)
+    ends = st.none() | st.sampled_from([1, 60, 3600, 86_400])
+    return st.builds(
+        lambda start, lasts, homework: Pause("mia", start, lasts and start + lasts, homework),
+        start,
+        ends,
+        st.booleans(),
+    )
+
+
+def grants(now: float) -> st.SearchStrategy[Grant]:
+    around = st.floats(-7200, 7200).map(lambda seconds: now + seconds)
+    return st.builds(
+        lambda about, start, lasts, given, lifts: Grant(
+            about, start, start + lasts, given, *lifts, id="g", profile="mia"
+        ),
+        st.none() | st.sampled_from(SUBJECTS),
+        around,
+        st.sampled_from([0.5, 7.0, 60.0, 1800.0, 90_000.0]),
+        around,
+        st.sampled_from([(True, False), (False, True), (True, True)]),
+    )
+
+
+def calendars(today: date) -> st.SearchStrategy[Calendar]:
+    near = st.integers(-3, 9).map(lambda days: today + timedelta(days=days))
+    days = st.dictionaries(near, st.sampled_from(DayType), max_size=3)
+    return days.map(lambda found: Calendar(days=tuple(sorted(found.items()))))
+
+
+@st.composite
+def drawn(draw: st.DrawFn, most_budgets: int = 2, endings: bool = True) -> Drawn:
+    """endings: pauses and permissions too."""
+    zone, text = draw(st.sampled_from(CHANGES))
+    change = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    minutes = draw(st.integers(-180, 180) | st.integers(-4 * 1440, 4 * 1440))
+    now = change + 60 * minutes + draw(st.sampled_from([0.0, 0.0, 0.25, 17.0, 59.5]))
+    today = local(now, zone_of(zone)).date()
+    schedules = draw(st.lists(plans, max_size=3))
+    budgets = [
+        replace(each, id=f"b{place}")
+        for place, each in enumerate(draw(st.lists(limits, max_size=most_budgets)))
+    ]
+    used = {each.id: draw(st.sampled_from([0, 1, 14, 15, 59, 60, 200])) for each in budgets}
+    profile = replace(
+        MIA,
+        categories=draw(st.sampled_from([frozenset(), frozenset({"games"})])),
+        services=draw(st.sampled_from([frozenset(), frozenset({"chat"})])),
+        always=draw(abouts),
+        homework=draw(abouts),
+        block_mode=draw(st.sampled_from([BlockMode.NODATA, BlockMode.NXDOMAIN])),
+    )
+    house = family(
+        profile,
+        TOM,
+        ADA,
+        timezone=zone,
+        calendar=draw(calendars(today)),
+        day_starts=draw(st.sampled_from([0, 0, 150, 240])),
+        schedules=tuple(replace(each, id=f"s{place}") for place, each in enumerate(schedules)),
+        budgets=tuple(budgets),
+        bonuses=tuple(Bonus("b", "mia", each.id, today, 10) for each in draw(_some(budgets))),
+        pauses=tuple(draw(st.lists(pauses(now), max_size=1))) if endings else (),
+        grants=tuple(draw(st.lists(grants(now), max_size=2))) if endings else (),
+    )
+    minutes_used = {key: Minutes(n, n, n) for key, n in used.items() if n}
+    return Drawn(house, now, Readings(used={("home", "mia"): minutes_used}))
+
+
+def _some(budgets: list[Budget]) -> st.SearchStrategy[list[Budget]]:
+    return st.lists(st.sampled_from(budgets), max_size=1) if budgets else st.just([])
