@@ -18,7 +18,6 @@ from copdns.model import (
     Contact,
     Default,
     FullLog,
-    Grant,
     Household,
     LocalName,
     NameRewrite,
@@ -29,6 +28,7 @@ from copdns.model import (
 )
 from copdns.names import to_wire
 from copdns.records import DO, RD
+from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, subject
 from copdns.timing import NO_TIMING, Closure, Timing
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
@@ -103,7 +103,48 @@ class Chance:
             house = replace(house, rules=tuple(rule for rule in RULES if lot.random() < 0.5))
         if every or lot.random() < 0.3:
             house = replace(house, **self._shared())
+        if every or lot.random() < 0.4:
+            house = replace(house, **self._times())
         return house
+
+    def _times(self) -> dict[str, Any]:
+        """Draw what the household says about time, most of it around now."""
+        return {
+            "timezone": self.lot.choice(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
+            "schedules": tuple(self._schedule(place) for place in range(self.lot.randrange(3))),
+            "budgets": tuple(self._budget(place) for place in range(self.lot.randrange(4))),
+            "pauses": self._some(self._pause())[: self.lot.randrange(2)],
+            "grants": tuple(self._given(place) for place in range(self.lot.randrange(3))),
+        }
+
+    def _schedule(self, place: int) -> Schedule:
+        lot = self.lot
+        minute = (int(self._clock.wall) // 60 + lot.randint(-60, 5) + 60 * lot.randrange(24)) % 1440
+        slot = Slot(frozenset({EVERY_DAY}), minute, lot.choice([1, 2, 60]))
+        grace = lot.choice([0, 5])
+        return Schedule(f"s{place}", self._scope(), (slot,), self._about(), grace=grace)
+
+    def _budget(self, place: int) -> Budget:
+        lot = self.lot
+        minutes = (EVERY_DAY, lot.choice([0, 1, 3, 10, 30]))
+        return Budget(f"b{place}", self._scope(), (minutes,), self._about(), lot.random() < 0.2)
+
+    def _pause(self) -> Pause:
+        start = int(self._clock.wall) + self.lot.randint(-9, 9)
+        end = self._perhaps(None, start + self.lot.choice([10, 60]))
+        return Pause(self.lot.choice(["mia", "tom"]), start, end, self.lot.random() < 0.5)
+
+    def _given(self, place: int) -> Grant:
+        about = self.lot.choice([None, *self._about()])
+        who = self.lot.choice(["mia", "tom"])
+        return replace(self._grant(), about=about, id=f"g{place}", profile=who, time=True)
+
+    def _scope(self) -> str:
+        return self.lot.choice(["", "mia", "tom"])
+
+    def _about(self) -> tuple[Subject, ...]:
+        every = ("category:games", "service:social", "list:ads-list", "www9.example")
+        return tuple(map(subject, self._some(*every))) if self.lot.random() < 0.7 else ()
 
     def _shared(self) -> dict[str, Any]:
         """Draw what the whole household has in common."""
@@ -136,6 +177,8 @@ class Chance:
                 FullLog(now + lot.randint(-9, 9), now + lot.randint(10, 99)), None
             ),
             max_ttl=lot.choice([None, None, 1, 20]),
+            always=tuple(map(subject, self._some("www6.example", "service:chat"))),
+            homework=tuple(map(subject, self._some("school.example"))),
         )
 
     def _time(self, state: State) -> None:
@@ -150,7 +193,7 @@ class Chance:
     def _closure(self) -> Closure:
         start, end = self._stretch()
         reason = self.lot.choice([Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET])
-        return Closure(reason, start, end, frozenset(self._some("games", "social")))
+        return Closure(reason, start, end, self._about())
 
     def _grant(self) -> Grant:
         start, end = self._stretch()

@@ -1,8 +1,8 @@
 """The fast lane changes nothing but speed.
 
 Two homes are told and asked the same, one with a lane and one without: each reply has the same
-octets, its TTLs too, and what is counted, noted and logged is the same.  By default 60,000
-messages are sent; COPDNS_LANE says how many.
+octets, its TTLs too, and what is counted, noted and logged is the same, minutes of use too.  By
+default 60,000 messages are sent; COPDNS_LANE says how many.
 """
 
 from __future__ import annotations
@@ -85,19 +85,23 @@ def test_with_and_without_the_lane_all_is_the_same() -> None:
             stack.enter_context(closing(Twin(state, clock, answers, fast=each)))
             for each in (True, False)
         )
-        bursts = 0
+        bursts = used = 0
         while slow.sent < ASKED:
             happen(chance, fast, slow)
             chance.wait()
+            for each in (fast, slow):
+                each.look()
             sent, deliver = chance.burst(ASKED), chance.lot.random() < 0.95
             said, expected = (each.ask(sent, deliver=deliver) for each in (fast, slow))
             if said != expected:
                 raise AssertionError(difference(sent, said, expected))
             bursts += 1
+            used += bool(slow.readings.used)
             if not bursts % LOOK:
                 assert fast.traces() == slow.traces()
         fast.ask([]), slow.ask([])
         assert fast.traces() == slow.traces()
+        assert used > bursts / 10
         assert slow.fast == 0
         assert fast.fast > fast.sent / 2
         assert {reason for _, reason in fast.counters.verdicts} == set(Reason)

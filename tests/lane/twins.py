@@ -22,7 +22,7 @@ from copdns.fastlane import Lane
 from copdns.forwarded import Forwarders
 from copdns.judge import Rebinding
 from copdns.lists.catalogue import Library
-from copdns.live import Defaults, Sightings
+from copdns.live import Defaults, Live, Sightings
 from copdns.message import Answer
 from copdns.metrics import Counters
 from copdns.model import Asker, Household
@@ -32,6 +32,7 @@ from copdns.record import Recorder
 from copdns.server.udp import UdpServer
 from copdns.timing import Timing
 from copdns.wire import UDP_SIZE, Key
+from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live
 from tests.upstream_server import PATIENCE
@@ -168,9 +169,16 @@ class Twin:
         self.log = FakeLog()
         self.counters = Counters()
         self.recent = Recent("CODE".__str__)
-        self.recorder = Recorder(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+        self.counting = Counting(state.house)
+        self.readings = self.counting.readings(clock.wall)
+        self.recorder = Recorder(
+            self.counters,
+            self.recent,
+            self.log,  # type: ignore[arg-type]
+            self.counting.ledger,
+        )
         self.resolver = CountingResolver(
-            live(state.house, state.timing, clock.wall, None, state.lists, DEFAULTS),
+            self._live(None),
             self.upstream,
             Cache(),
             self.recorder,
@@ -192,10 +200,20 @@ class Twin:
 
     def change(self) -> None:
         """Put in force what is to be so now."""
-        state, before = self.state, self.resolver.live
-        self.resolver.live = live(
-            state.house, state.timing, self._clock.wall, before, state.lists, DEFAULTS
-        )
+        self.counting.house = self.state.house
+        self.readings = self.counting.readings(self._clock.wall)
+        self.resolver.live = self._live(self.resolver.live)
+
+    def _live(self, before: Live | None) -> Live:
+        state, now = self.state, self._clock.wall
+        return live(state.house, state.timing, now, before, state.lists, DEFAULTS, self.readings)
+
+    def look(self) -> None:
+        """Count the minutes that are over, and put in force what follows."""
+        before, now = self.resolver.live, self._clock.wall
+        due = before.rebuild_at is not None and now >= before.rebuild_at
+        if due or now < before.made_at or self.counting.fold(now) != self.readings:
+            self.change()
 
     def look_round(self) -> None:
         self.resolver.live = self.resolver.live.with_sightings(self.state.sightings)
@@ -301,6 +319,12 @@ class Twin:
             "rows": list(self.log.rows),
             "counts": dict(self.log.counts),
             "rings": rings,
+            "used": self.readings,
+            "stored": dict(self.counting.stored),
+            "in use": [
+                self.counting.ledger.in_use(self.state.house.id, each.id, self._clock.wall)
+                for each in self.state.house.profiles
+            ],
             "cache": {key: (each.stored, each.expires) for key, each in cache._kept.items()},
             "asked": list(self.upstream.asked),
         }

@@ -59,6 +59,7 @@ LISTS: Mapping[str, Any] = {
         "video": (["video.example"], {"strict": "very.safe.example", "moderate": "safe.example"}),
     },
     "legal": ["legal.example"],
+    "beacons": ["www10.example"],
 }
 RULES: tuple[Rule, ...] = (
     block("www1.example"),
