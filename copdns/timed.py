@@ -67,8 +67,10 @@ def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> 
     else:
         if not question.exempt:
             for left in lefts_about(timed, question):
-                sure = earliest_end(left.minutes, now, MOST_ADDED)
-                until = min(until, sure, left.end)
+                if now < left.end:
+                    until = min(until, left.end, earliest_end(left.minutes, now, MOST_ADDED))
+                else:  # of the next day nothing is known before a new policy is made
+                    until = min(until, earliest_end(0, now, MOST_ADDED))
     for grant, reach in timed.grants:
         if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)

@@ -6,7 +6,9 @@ from math import inf
 
 import pytest
 
+from copdns.budget import Left
 from copdns.closed import told_moment
+from copdns.minutes import MOST_ADDED
 from copdns.model import Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
@@ -157,6 +159,16 @@ def test_what_is_open_is_open_until_something_begins() -> None:
 def test_what_stands_behind_the_step_that_decided_does_not_count() -> None:
     policy = made(closure("paused"), closure("schedule", end=NOW + 60))
     assert verdict(policy).until == NOW + HOUR
+
+
+def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day() -> None:
+    def until(minutes: int, end: float, now: float = NOW) -> float | None:
+        return verdict(made(left=(Left("films", (), minutes, end),)), now=now).until
+
+    assert until(1, NOW + HOUR) == NOW + 60
+    assert until(MOST_ADDED + 1, NOW + HOUR, NOW + 59) == NOW + 120
+    assert until(600, NOW + HOUR) == NOW + HOUR
+    assert until(600, NOW, NOW + 0.5) == NOW + 60  # its day is over: what comes is not known
 
 
 def test_a_pause_that_nobody_ended_tells_no_end() -> None:
