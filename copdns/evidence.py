@@ -51,6 +51,27 @@ class RuleSet:
         return None
 
 
+class Kin:
+    """Policies that differ in nothing but their own rules.
+
+    Where no rule of theirs can cover a name, what is decided for one is decided for all.
+    """
+
+    __slots__ = ("_ends",)
+
+    def __init__(self, ruled: Iterable[str] = ()) -> None:
+        """ruled: names that a policy's own rules are about; it has no other kin as yet."""
+        self._ends = set(map(_end, ruled))
+
+    def join(self, other: Kin) -> None:
+        """Take in the policy of another kin; before any of these is asked."""
+        self._ends |= other._ends
+
+    def decides(self, qname: str) -> bool:
+        """Tell whether a name is surely none that a rule of one of them is about."""
+        return _end(qname) not in self._ends and qname[qname.rfind(".") + 1 :] not in self._ends
+
+
 def _end(name: str) -> str:
     """Return the last two labels of a name, or the one there is."""
     return name[name.rfind(".", 0, name.rfind(".")) + 1 :]

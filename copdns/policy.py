@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from copdns.evidence import Blocker, Lists, RuleSet
+from copdns.evidence import Blocker, Kin, Lists, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.model import (
     BlockMode,
@@ -70,6 +70,7 @@ class Policy:
     max_ttl: seconds; no answer is given for longer (None: as it came).
     unwatched: numbers of the lists whose names leave no trace.
     address_rules: rules about the addresses in answers.
+    kin: the policies that are the same but for their rules about names.
     """
 
     household: str
@@ -87,6 +88,7 @@ class Policy:
     full_log: FullLog | None = None
     is_child: bool = False
     unwatched: frozenset[int] = frozenset()
+    kin: Kin = field(default_factory=Kin)
 
     def privacy_at(self, now: float) -> PrivacyMode:
         full = self.full_log
@@ -280,6 +282,7 @@ def policy_for(
         unwatched=frozenset(
             info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
         ),
+        kin=Kin(rule.target.name for rule in own if isinstance(rule.target, Matcher)),
     )
 
 

@@ -6,9 +6,10 @@ A look-up of a help name passes through here and changes nothing at all.
 from __future__ import annotations
 
 from copdns.keep import ROUNDED, counted, is_kept, kept
+from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
-from copdns.model import Asker, PrivacyMode, Verdict
+from copdns.model import Action, Asker, PrivacyMode, Reason, Verdict
 from copdns.policy import Policy, speaks_of_help
 from copdns.recent import Recent
 from copdns.records import RCODE
@@ -18,24 +19,27 @@ from copdns.wire import Query
 
 NOTED = 20_000  # rows of the last five minutes that are remembered at most
 NAMES = 8192  # of which it is remembered whether they speak of help
-TALLIES = 4096  # pairs of policy and verdict, each with its count
+TALLIES = 16_384  # of all policies, each with its count
+
+# What counts tell of a reply: policy, action, reason, category, rcode, transport.
+Counted = tuple[Policy, Action, Reason, str, int, str]
 
 
 class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
-    What is only counted is tallied first, by policy and verdict, and passed on by `pass_on`:
-    that is one look into a dict per query.
+    What is only counted is tallied first, by policy and what counts tell of a verdict, and passed
+    on by `pass_on`: that is one look into a dict per query.
     """
 
     def __init__(self, counters: Counters, recent: Recent, log: QueryLog) -> None:
         self._counters = counters
         self._recent = recent
         self._log = log
-        # By the identities of policy and verdict, which hash faster than what they hold.
-        self._tallies: dict[tuple[int, int, int, str], Tally] = {}
+        self._tallies: dict[Counted, Tally] = {}
         self._running: list[Tally] = []
-        self._help: dict[tuple[int, str], bool] = {}  # by policy and name: does it speak of help?
+        # By index, its lists of help names, and name: does it speak of help?
+        self._help: dict[tuple[Index, frozenset[int], str], bool] = {}
         self._window = 0
         self._noted: set[tuple[str, str, str, int, str]] = set()
         self._erasures = log.erasures
@@ -67,8 +71,9 @@ class Recorder:
         if verdict.unwatched:
             return None
         policy = client.policy
-        key = id(policy), id(verdict), reply[3] & RCODE, asker.transport
-        tally = self._tallies.get(key) or self._tally(key, policy, verdict)
+        rcode, transport = reply[3] & RCODE, asker.transport
+        key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
+        tally = self._tallies.get(key) or self._tally(key, verdict)
         tally.add()
         everything = policy.full_log is not None
         if is_kept(verdict, everything) and not self._speaks_of_help(policy, query.qname):
@@ -76,7 +81,7 @@ class Recorder:
         return tally
 
     def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
-        key = id(policy), qname
+        key = policy.index, policy.unwatched, qname
         speaks = self._help.get(key)
         if speaks is None:
             if len(self._help) >= NAMES:
@@ -84,10 +89,11 @@ class Recorder:
             speaks = self._help[key] = speaks_of_help(policy, qname)
         return speaks
 
-    def _tally(self, key: tuple[int, int, int, str], policy: Policy, verdict: Verdict) -> Tally:
+    def _tally(self, key: Counted, verdict: Verdict) -> Tally:
         if len(self._tallies) >= TALLIES:
             self._tallies.clear()  # those that run are passed on all the same
-        tally = self._tallies[key] = Tally(self._running, policy, verdict, key[2], key[3])
+        policy, _, _, _, rcode, transport = key
+        tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
         return tally
 
     def keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:

@@ -37,7 +37,7 @@ class Models:
         self._models: dict[Profile, Policy] = {}
 
     def shared(self, profile: Profile, policy: Policy) -> Policy:
-        """Return the same policy, with the steps of one made from the same settings.
+        """Return the same policy, with the steps and the kin of one made from the same settings.
 
         profile: what the policy was made from, besides rules.
         """
@@ -47,6 +47,7 @@ class Models:
         model = self._models.setdefault(replace(profile, id="", tags=frozenset()), policy)
         if model is policy:
             return policy
+        model.kin.join(policy.kin)
         alike = [_alike(*pair) for pair in zip(policy.order, model.order, strict=True)]
         new = {id(old): each for old, each in zip(policy.order, alike, strict=True)}
         return replace(
@@ -54,6 +55,7 @@ class Models:
             order=tuple(alike),
             steps=tuple(new[id(step)] for step in policy.steps),
             unlisted_steps=tuple(new[id(step)] for step in policy.unlisted_steps),
+            kin=model.kin,
         )
 
 
