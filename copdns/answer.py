@@ -253,7 +253,10 @@ class Resolver:
         tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
         # Kept for when it is asked again: a name that was just fetched may never be.
         if self.lane is not None and arrived is None and not isinstance(kept, Missing):
-            self.lane.keep(message, query, asker, policy, verdict, reply, tally, kept, moment)
+            noted = self.recorder.notes(policy, query.qname, verdict)
+            self.lane.keep(
+                message, query, asker, policy, verdict, reply, tally, kept, moment, noted=noted
+            )
         return reply
 
     def _kept(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from copdns.evidence import Blocker, Kin, Lists, RuleSet
+from copdns.evidence import Blocker, Kin, Lists, Made, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.model import (
     BlockMode,
@@ -173,6 +173,7 @@ class Shared:
     unwatched: protected groups that leave no trace.  not_over_time: those that a bedtime closes.
     local: list number of a local name, then its records by qtype; at_home: by the name itself.
     contacts, service_names: a service's slug to its contact kind and names.  TTLs are seconds.
+    made: verdicts of blocks by lists, as they come to be asked for.
     """
 
     household: str
@@ -189,6 +190,7 @@ class Shared:
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
+    made: Made = field(default_factory=dict, compare=False)
 
     @property
     def openings(self) -> frozenset[str]:
@@ -309,7 +311,7 @@ def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -
         timed = [*timing.always, *(grant.matcher for grant in timing.grants)]
         open_in_time = frozenset(name for each in timed for name in suffixes(each.name))
         openings = (shared.index.openings, shared.openings, rules.openings, open_in_time)
-    return Blocker(shared.block_ttl, shared.security_ttl, openings)
+    return Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
 
 
 def _own_names(profile: Profile, shared: Shared) -> OwnNames:
@@ -329,7 +331,7 @@ def _legal(shared: Shared) -> Listed:
     lists = Lists(shared.kind(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
     openings = shared.index.openings, shared.openings
-    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings)
+    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
     return Listed(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 

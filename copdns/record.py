@@ -75,10 +75,14 @@ class Recorder:
         key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
         tally = self._tallies.get(key) or self._tally(key, verdict)
         tally.add()
-        everything = policy.full_log is not None
-        if is_kept(verdict, everything) and not self._speaks_of_help(policy, query.qname):
-            self.keep(client, query, verdict, now)
+        if self.notes(policy, query.qname, verdict):
+            self.keep(client, query.qname, query.qtype, verdict, now)
         return tally
+
+    def notes(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
+        """Tell whether a reply may be kept, by its name, besides being counted."""
+        may = is_kept(verdict, policy.full_log is not None)
+        return may and not self._speaks_of_help(policy, qname)
 
     def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
         key = policy.index, policy.unwatched, qname
@@ -96,23 +100,23 @@ class Recorder:
         tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
         return tally
 
-    def keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
+    def keep(self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float) -> None:
         """Note the name in the child's ring and in the log, as far as the privacy mode lets it."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            self._recent.add(client.household, client.device, query.qname, verdict, now)
+            self._recent.add(client.household, client.device, qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
-        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, query, verdict, now):
+        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, qname, qtype, verdict, now):
             return
         row = kept(
             mode,
             client.household,
             policy.profile,
             client.device,
-            query.qname,
-            query.qtype,
+            qname,
+            qtype,
             verdict,
             now,
         )
@@ -124,7 +128,9 @@ class Recorder:
         self._tallies.clear()
         self._help.clear()
 
-    def _is_news(self, policy: Policy, query: Query, verdict: Verdict, now: float) -> bool:
+    def _is_news(
+        self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
+    ) -> bool:
         """Tell whether a row would say more than one that these five minutes have already.
 
         An app that asks for a blocked name again and again would fill the log, and tell more of
@@ -133,7 +139,7 @@ class Recorder:
         window = int(now) // ROUNDED
         if window != self._window or len(self._noted) >= NOTED:
             self._window, self._noted = window, set()
-        row = policy.household, policy.profile, query.qname, query.qtype, verdict.rule + verdict.via
+        row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
         if row in self._noted:
             return False
         self._noted.add(row)

@@ -55,6 +55,7 @@ class Models:
             order=tuple(alike),
             steps=tuple(new[id(step)] for step in policy.steps),
             unlisted_steps=tuple(new[id(step)] for step in policy.unlisted_steps),
+            unwatched=model.unwatched,
             kin=model.kin,
         )
 
