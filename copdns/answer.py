@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from copdns.cache import Cache, Kept
 from copdns.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.evidence import Kin
 from copdns.exchange import lowered
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding, judge
@@ -52,7 +53,7 @@ LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
 KNOWN = 16_384  # questions that are remembered, where there is no lane
-VERDICTS = 64  # of one question: so many profiles ask it and are remembered
+VERDICTS = 64  # of one question: so many kinds of profiles ask it and are remembered
 MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
@@ -77,10 +78,14 @@ class Asked(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A question that was asked before, with its verdicts that no clock can change."""
+    """A question that was asked before, with its verdicts that no clock can change.
+
+    verdicts: by the kin of the policies that gave them; by policy where a rule may tell it from
+    its kin.
+    """
 
     query: Query
-    verdicts: dict[Policy, Verdict]
+    verdicts: dict[Kin | Policy, Verdict]
 
 
 class Missing(NamedTuple):
@@ -146,7 +151,7 @@ class Resolver:
         known = self._known.get(body)
         if known is not None:
             query = known.query
-            verdict = known.verdicts.get(policy) or self._decided(known, policy, moment)
+            verdict = known.verdicts.get(policy.kin) or self._decided(known, policy, moment)
         else:
             try:
                 query = read_body(body)
@@ -174,16 +179,15 @@ class Resolver:
         if len(self._known) >= KNOWN:
             self._known.clear()
         known = self._known[body] = Known(query, {})
-        if policy.timed is None:
-            known.verdicts[policy] = verdict
+        _remember(known, policy, verdict)
 
     def _decided(self, known: Known, policy: Policy, moment: Moment) -> Verdict:
+        """Return the verdict of a policy whose kin has none for this question."""
         query = known.query
-        verdict = decide(policy, query.qname, query.qtype, moment.wall)
-        if policy.timed is None:
-            if len(known.verdicts) >= VERDICTS:
-                known.verdicts.clear()
-            known.verdicts[policy] = verdict
+        verdict = known.verdicts.get(policy)
+        if verdict is None:
+            verdict = decide(policy, query.qname, query.qtype, moment.wall)
+            _remember(known, policy, verdict)
         return verdict
 
     @property
@@ -249,7 +253,10 @@ class Resolver:
         tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
         # Kept for when it is asked again: a name that was just fetched may never be.
         if self.lane is not None and arrived is None and not isinstance(kept, Missing):
-            self.lane.keep(message, query, asker, policy, verdict, reply, tally, kept, moment)
+            noted = self.recorder.notes(policy, query.qname, verdict)
+            self.lane.keep(
+                message, query, asker, policy, verdict, reply, tally, kept, moment, noted=noted
+            )
         return reply
 
     def _kept(
@@ -386,6 +393,16 @@ class Resolver:
         reply = plain_reply(asked.message[:2], query, SERVFAIL, _NO_UPSTREAM)
         self.recorder.told(client, asker, query, verdict, reply, moment.wall)
         send(reply, to)
+
+
+def _remember(known: Known, policy: Policy, verdict: Verdict) -> None:
+    """Keep a verdict that no clock can change, for all of the policy's kin where it is theirs."""
+    if policy.timed is not None:
+        return
+    if len(known.verdicts) >= VERDICTS:
+        known.verdicts.clear()
+    kin = policy.kin
+    known.verdicts[kin if kin.decides(known.query.qname) else policy] = verdict
 
 
 def _key(key: Key, policy: Policy, verdict: Verdict) -> Key:

@@ -17,24 +17,30 @@ from copdns.names import suffixes
 class RuleSet:
     """Rules by name.  `find` returns the one that counts, `openings` where one allows."""
 
-    __slots__ = ("_ends", "_rules", "openings")
+    __slots__ = ("_ends", "_rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """rules: those of one profile, of its tags and of its household, about names."""
         by_name: dict[str, list[Rule]] = {}
-        openings: set[str] = set()
         for rule in rules:
             assert isinstance(rule.target, Matcher)
             by_name.setdefault(rule.target.name, []).append(rule)
-            if rule.action is RuleAction.ALLOW:
-                openings.update(suffixes(rule.target.name))
         self._rules = {name: tuple(sorted(same, key=_rank)) for name, same in by_name.items()}
         # The last two labels of each: a cheap look, by which most names are no rule's.  A rule
         # for all of a top-level domain has one, and then every name is looked at in full.
         self._ends = frozenset(map(_end, self._rules))
         if any("." not in end for end in self._ends):
             self._ends = frozenset()
-        self.openings = frozenset(openings)
+
+    @property
+    def openings(self) -> frozenset[str]:
+        """Names at or below which a rule allows something; only one block mode has to know."""
+        return frozenset(
+            suffix
+            for name, rules in self._rules.items()
+            if any(rule.action is RuleAction.ALLOW for rule in rules)
+            for suffix in suffixes(name)
+        )
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -50,6 +56,27 @@ class RuleSet:
                 if rule.target.covers(qname):
                     return rule
         return None
+
+
+class Kin:
+    """Policies that differ in nothing but their own rules.
+
+    Where no rule of theirs can cover a name, what is decided for one is decided for all.
+    """
+
+    __slots__ = ("_ends",)
+
+    def __init__(self, ruled: Iterable[str] = ()) -> None:
+        """ruled: names that a policy's own rules are about; it has no other kin as yet."""
+        self._ends = set(map(_end, ruled))
+
+    def join(self, other: Kin) -> None:
+        """Take in the policy of another kin; before any of these is asked."""
+        self._ends |= other._ends
+
+    def decides(self, qname: str) -> bool:
+        """Tell whether a name is surely none that a rule of one of them is about."""
+        return _end(qname) not in self._ends and qname[qname.rfind(".") + 1 :] not in self._ends
 
 
 def _end(name: str) -> str:
@@ -89,7 +116,8 @@ class Lists:
         return None
 
 
-_MADE = 4096  # verdicts that a profile keeps at most
+_MADE = 4096  # verdicts that a household keeps at most
+Made = dict[tuple[int, Entry, bool], Verdict]
 
 
 def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
@@ -102,13 +130,15 @@ class Blocker:
 
     openings: names at or below which something may be allowed; None where the profile's block
     mode never says NXDOMAIN, and nobody needs to know.
+    made: verdicts by step, entry and whether nothing is allowed below; all that they depend on is
+    the same in a household.  A block is asked for again and again, and making its verdict costs
+    more than finding it.
     """
 
     ttl: int
     security_ttl: int
     openings: tuple[frozenset[str], ...] | None
-    # A block is asked for again and again; making its verdict costs more than finding it.
-    _made: dict[tuple[int, Entry, bool], Verdict] = field(default_factory=dict, compare=False)
+    made: Made = field(default_factory=dict, compare=False)
 
     def closed_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
@@ -122,17 +152,17 @@ class Blocker:
         if self.openings is None:
             return self
         more = frozenset(each for name in names for each in suffixes(name))
-        return replace(self, openings=(*self.openings, more), _made={})
+        return replace(self, openings=(*self.openings, more))
 
     def by_list(
         self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
     ) -> Verdict:
         key = step, entry, self.closed_below(qname, entry)
-        verdict = self._made.get(key)
+        verdict = self.made.get(key)
         if verdict is None:
-            if len(self._made) >= _MADE:
-                self._made.clear()
-            verdict = self._made[key] = self._by_list(step, reason, entry, info, key[2])
+            if len(self.made) >= _MADE:
+                self.made.clear()
+            verdict = self.made[key] = self._by_list(step, reason, entry, info, key[2])
         return verdict
 
     def _by_list(

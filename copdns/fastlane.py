@@ -7,10 +7,10 @@ Taking the lane away (setting `dns.fast_lane`) changes nothing but speed.
 What a reply depends on, and how each is kept true:
 
     the question, flags and EDNS of the client  the key: the whole message but for its ID
-    the policy and who is behind the address    the entries belong to a policy object
+    the policy and who is behind the address    an entry belongs to a policy object
     the verdict's own end                       `until`, on the monotonic clock, before a TTL would
                                                 reach past it
-    the answer's age                            `until`: when its TTLs show the next second
+    the answer's age                            `until`: when its TTLs show another one
     minutes of use                              `until`: the end of the minute, where they count
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry
@@ -20,12 +20,14 @@ Pure: the server (`server/udp.py`) gives it moments, and looks up and counts in 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from typing import NamedTuple
+
 from copdns.cache import Kept
-from copdns.keep import is_kept
 from copdns.live import Live
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
 from copdns.moment import Moment
-from copdns.policy import Policy, speaks_of_help
+from copdns.policy import Policy
 from copdns.tally import Tally
 from copdns.wire import Query
 
@@ -35,11 +37,19 @@ JUMP = 1.0  # seconds that the wall clock may drift from the other before it is 
 _FOREVER = float("inf")
 
 
+class Noted(NamedTuple):
+    """What the recorder keeps of a reply besides the count."""
+
+    qname: str
+    qtype: int
+    verdict: Verdict
+
+
 class Entry:
     """A reply that can be given again.
 
     tail: the reply without its ID.  until: monotonic seconds.  kept: the answer in the cache that
-    it was made of.  noted: what the recorder has to be told each time, besides the count.
+    it was made of.  noted: what the recorder has to be told each time.
     """
 
     __slots__ = ("kept", "noted", "tail", "tally", "until")
@@ -50,7 +60,7 @@ class Entry:
         until: float,
         tally: Tally,
         kept: Kept | None,
-        noted: tuple[Query, Verdict] | None,
+        noted: Noted | None,
     ) -> None:
         self.tail = tail
         self.until = until
@@ -58,24 +68,29 @@ class Entry:
         self.kept = kept
         self.noted = noted
 
+    def share(self, other: Entry) -> None:
+        """Hold what is the same in another policy's reply once: it is most of the memory."""
+        if self.tail == other.tail:
+            self.tail = other.tail
+        if self.until == other.until:
+            self.until = other.until
+        if self.noted == other.noted:
+            self.noted = other.noted
 
-Entries = dict[bytes, Entry]
+
+Replies = dict[Policy | None, Entry]  # None is nobody's
 
 
 class Lane:
-    """Replies by policy and question."""
+    """Replies by question and policy.
+
+    questions: by the message without its ID, in the order in which they came.
+    """
 
     def __init__(self) -> None:
-        self._by_policy: dict[Policy, Entries] = {}
+        self.questions: OrderedDict[bytes, Replies] = OrderedDict()
         self._count = 0
         self._drift: float | None = None
-
-    def entries(self, policy: Policy) -> Entries:
-        """Return a policy's replies, by the question's message without its ID."""
-        entries = self._by_policy.get(policy)
-        if entries is None:
-            entries = self._by_policy[policy] = {}
-        return entries
 
     def keep(
         self,
@@ -88,11 +103,13 @@ class Lane:
         tally: Tally | None,
         kept: Kept | None,
         moment: Moment,
+        *,
+        noted: bool = False,
     ) -> None:
         """Remember a reply, unless it is one that only the whole way can give.
 
         tally: None for a name that leaves no trace.  kept: the answer of an upstream that it was
-        made of.
+        made of.  noted: the recorder may keep more of it than a count.
         """
         if (
             tally is None
@@ -108,22 +125,22 @@ class Lane:
             until = min(until, moment.mono + 60 - moment.wall % 60)
         if until <= moment.mono:
             return
-        if self._count >= ENTRIES:
-            self._make_room(moment.mono)
-        noted = (query, verdict) if _is_noted(query, policy, verdict) else None
-        entries = self.entries(policy)
-        before = len(entries)
-        entries[message[2:]] = Entry(reply[2:], until, tally, kept, noted)
-        self._count += len(entries) - before
+        told = Noted(query.qname, query.qtype, verdict) if noted else None
+        self._put(message[2:], policy, Entry(reply[2:], until, tally, kept, told))
 
-    def _make_room(self, now: float) -> None:
-        """Forget what is over, and everything when that is less than a quarter."""
-        for entries in self._by_policy.values():
-            for body in [body for body, each in entries.items() if each.until <= now]:
-                del entries[body]
-        self._count = sum(map(len, self._by_policy.values()))
-        if self._count > ENTRIES * 3 // 4:
-            self.clear()
+    def _put(self, body: bytes, policy: Policy, entry: Entry) -> None:
+        """Where there is no room, forget what came first: little at a time, so nobody waits."""
+        replies = self.questions.get(body)
+        if replies is None:
+            replies = self.questions[body] = {}
+        else:
+            entry.share(next(reversed(replies.values())))
+        before = len(replies)
+        replies[policy] = entry
+        self._count += len(replies) - before
+        while self._count > ENTRIES:
+            _, gone = self.questions.popitem(last=False)
+            self._count -= len(gone)
 
     def look(self, moment: Moment) -> None:
         """Forget everything when the wall clock has jumped since the last look."""
@@ -135,19 +152,16 @@ class Lane:
     def follow(self, live: Live) -> None:
         """Forget the replies of policies that are no longer in force."""
         in_force = {policy for _, policy in live.policies.values()}
-        for policy in [each for each in self._by_policy if each not in in_force]:
-            self._count -= len(self._by_policy.pop(policy))
+        for body, replies in [*self.questions.items()]:
+            for policy in replies.keys() - in_force:
+                del replies[policy]
+                self._count -= 1
+            if not replies:
+                del self.questions[body]
 
     def clear(self) -> None:
-        for entries in self._by_policy.values():
-            entries.clear()
+        self.questions.clear()
         self._count = 0
-
-
-def _is_noted(query: Query, policy: Policy, verdict: Verdict) -> bool:
-    """Tell whether the recorder keeps more of it than a count."""
-    may = is_kept(verdict, policy.full_log is not None)
-    return may and not speaks_of_help(policy, query.qname)
 
 
 def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:

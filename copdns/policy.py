@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from copdns.closed import Closed, courses
-from copdns.evidence import Blocker, Lists, RuleSet
+from copdns.evidence import Blocker, Kin, Lists, Made, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.matchers import Matcher
 from copdns.model import (
@@ -74,6 +74,7 @@ class Policy:
     unwatched: numbers of the lists whose names leave no trace.
     timed: what time adds, None where it adds nothing.
     address_rules: rules about the addresses in answers.
+    kin: the policies that are the same but for their rules about names.
     """
 
     household: str
@@ -91,6 +92,7 @@ class Policy:
     full_log: FullLog | None = None
     is_child: bool = False
     unwatched: frozenset[int] = frozenset()
+    kin: Kin = field(default_factory=Kin)
 
     def privacy_at(self, now: float) -> PrivacyMode:
         full = self.full_log
@@ -196,6 +198,7 @@ class Shared:
     unwatched: protected groups that leave no trace.  not_over_time: those that a bedtime closes.
     local: list number of a local name, then its records by qtype; at_home: by the name itself.
     contacts, service_names: a service's slug to its contact kind and names.  TTLs are seconds.
+    made: verdicts of blocks by lists, as they come to be asked for.
     """
 
     household: str
@@ -212,6 +215,7 @@ class Shared:
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
+    made: Made = field(default_factory=dict, compare=False)
 
     @property
     def openings(self) -> frozenset[str]:
@@ -305,6 +309,7 @@ def policy_for(
         unwatched=frozenset(
             info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
         ),
+        kin=Kin(rule.target.name for rule in own if isinstance(rule.target, Matcher)),
     )
 
 
@@ -343,7 +348,7 @@ def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -
         in_time = _openings_in_time(shared, timing)
         if in_time is not None:
             openings = (shared.index.openings, shared.openings, rules.openings, in_time)
-    return Blocker(shared.block_ttl, shared.security_ttl, openings)
+    return Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
 
 
 def _openings_in_time(shared: Shared, timing: Timing) -> frozenset[str] | None:
@@ -378,7 +383,7 @@ def _legal(shared: Shared) -> Listed:
     lists = Lists(shared.kind(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
     openings = shared.index.openings, shared.openings
-    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings)
+    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
     return Listed(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 

@@ -7,7 +7,6 @@ restart, it is gone.  docs/privacy.md
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,31 +27,33 @@ class Block:
 
 
 class Recent:
-    """Rings of blocks by (household, device), a name once in each.
+    """Rings of blocks by (household, device), a name once in each, the newest last.
+
+    Plain dicts: ten thousand devices may have a ring, and an OrderedDict takes three times as much.
 
     new_code: gives a random code; drawn when a block is first looked at, since most never are.
     """
 
     def __init__(self, new_code: Callable[[], str]) -> None:
         self._new_code = new_code
-        self._rings: dict[tuple[str, str], OrderedDict[str, Block]] = {}
+        self._rings: dict[tuple[str, str], dict[str, Block]] = {}
 
     def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
         ring = self._rings.get((household, device))
         if ring is None:
-            ring = self._rings[household, device] = OrderedDict()
-        block = ring.get(name)
+            ring = self._rings[household, device] = {}
+        block = ring.pop(name, None)
         if block is None:
-            ring[name] = Block(name, verdict, now)
-            if len(ring) > KEPT:
-                ring.popitem(last=False)
-            return
-        block.verdict, block.at = verdict, now
-        ring.move_to_end(name)
+            block = Block(name, verdict, now)
+            if len(ring) >= KEPT:
+                _drop_oldest(ring)
+        else:
+            block.verdict, block.at = verdict, now
+        ring[name] = block
 
     def blocks(self, household: str, device: str, now: float) -> tuple[Block, ...]:
         """Return a device's blocks of the last day, the newest first, each with its code."""
-        ring = self._rings.get((household, device), OrderedDict())
+        ring = self._rings.get((household, device), {})
         fresh = [block for block in ring.values() if 0 <= now - block.at < AGE]
         for block in fresh:
             block.code = block.code or self._new_code()
@@ -62,10 +63,14 @@ class Recent:
         """Drop what is older than a day; called now and then, since a ring may rest unseen."""
         for key, ring in list(self._rings.items()):
             while ring and now - next(iter(ring.values())).at >= AGE:
-                ring.popitem(last=False)
+                _drop_oldest(ring)
             if not ring:
                 del self._rings[key]
 
     def erase(self, household: str, devices: frozenset[str]) -> None:
         for device in devices:
             self._rings.pop((household, device), None)
+
+
+def _drop_oldest(ring: dict[str, Block]) -> None:
+    del ring[next(iter(ring))]

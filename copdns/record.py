@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from copdns.keep import ROUNDED, counted, is_kept, kept
 from copdns.ledger import Ledger
+from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
-from copdns.model import Asker, PrivacyMode, Verdict
+from copdns.model import Action, Asker, PrivacyMode, Reason, Verdict
 from copdns.policy import Policy, budgets_of, speaks_of_help
 from copdns.recent import Recent
 from copdns.records import RCODE
@@ -19,14 +20,17 @@ from copdns.wire import Query
 
 NOTED = 20_000  # rows of the last five minutes that are remembered at most
 NAMES = 8192  # of which it is remembered whether they speak of help
-TALLIES = 4096  # pairs of policy and verdict, each with its count
+TALLIES = 16_384  # of all policies, each with its count
+
+# What counts tell of a reply: policy, action, reason, category, rcode, transport.
+Counted = tuple[Policy, Action, Reason, str, int, str]
 
 
 class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
-    What is only counted is tallied first, by policy and verdict, and passed on by `pass_on`:
-    that is one look into a dict per query.
+    What is only counted is tallied first, by policy and what counts tell of a verdict, and passed
+    on by `pass_on`: that is one look into a dict per query.
     """
 
     def __init__(
@@ -37,10 +41,10 @@ class Recorder:
         self._counters = counters
         self._recent = recent
         self._log = log
-        # By the identities of policy and verdict, which hash faster than what they hold.
-        self._tallies: dict[tuple[int, int, int, str], Tally] = {}
+        self._tallies: dict[Counted, Tally] = {}
         self._running: list[Tally] = []
-        self._help: dict[tuple[int, str], bool] = {}  # by policy and name: does it speak of help?
+        # By index, its lists of help names, and name: does it speak of help?
+        self._help: dict[tuple[Index, frozenset[int], str], bool] = {}
         self._window = 0
         self._noted: set[tuple[str, str, str, int, str]] = set()
         self._erasures = log.erasures
@@ -72,14 +76,14 @@ class Recorder:
         if verdict.unwatched:
             return None
         policy = client.policy
-        key = id(policy), id(verdict), reply[3] & RCODE, asker.transport
-        tally = self._tallies.get(key) or self._tally(key, policy, verdict)
+        rcode, transport = reply[3] & RCODE, asker.transport
+        key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
+        tally = self._tallies.get(key) or self._tally(key, verdict)
         tally.add()
         if policy.timed is not None and policy.timed.notes and self._ledger is not None:
             self._use(self._ledger, policy, query.qname, verdict, now)
-        everything = policy.full_log is not None
-        if is_kept(verdict, everything) and not self._speaks_of_help(policy, query.qname):
-            self.keep(client, query, verdict, now)
+        if self.notes(policy, query.qname, verdict):
+            self.keep(client, query.qname, query.qtype, verdict, now)
         return tally
 
     def _use(
@@ -90,8 +94,13 @@ class Recorder:
         if budgets is not None and not self._speaks_of_help(policy, qname):
             ledger.note(policy.household, policy.profile, budgets, qname, now)
 
+    def notes(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
+        """Tell whether a reply may be kept, by its name, besides being counted."""
+        may = is_kept(verdict, policy.full_log is not None)
+        return may and not self._speaks_of_help(policy, qname)
+
     def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
-        key = id(policy), qname
+        key = policy.index, policy.unwatched, qname
         speaks = self._help.get(key)
         if speaks is None:
             if len(self._help) >= NAMES:
@@ -99,29 +108,30 @@ class Recorder:
             speaks = self._help[key] = speaks_of_help(policy, qname)
         return speaks
 
-    def _tally(self, key: tuple[int, int, int, str], policy: Policy, verdict: Verdict) -> Tally:
+    def _tally(self, key: Counted, verdict: Verdict) -> Tally:
         if len(self._tallies) >= TALLIES:
             self._tallies.clear()  # those that run are passed on all the same
-        tally = self._tallies[key] = Tally(self._running, policy, verdict, key[2], key[3])
+        policy, _, _, _, rcode, transport = key
+        tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
         return tally
 
-    def keep(self, client: Client, query: Query, verdict: Verdict, now: float) -> None:
+    def keep(self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float) -> None:
         """Note the name in the child's ring and in the log, as far as the privacy mode lets it."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            self._recent.add(client.household, client.device, query.qname, verdict, now)
+            self._recent.add(client.household, client.device, qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
-        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, query, verdict, now):
+        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, qname, qtype, verdict, now):
             return
         row = kept(
             mode,
             client.household,
             policy.profile,
             client.device,
-            query.qname,
-            query.qtype,
+            qname,
+            qtype,
             verdict,
             now,
         )
@@ -133,7 +143,9 @@ class Recorder:
         self._tallies.clear()
         self._help.clear()
 
-    def _is_news(self, policy: Policy, query: Query, verdict: Verdict, now: float) -> bool:
+    def _is_news(
+        self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
+    ) -> bool:
         """Tell whether a row would say more than one that these five minutes have already.
 
         An app that asks for a blocked name again and again would fill the log, and tell more of
@@ -142,7 +154,7 @@ class Recorder:
         window = int(now) // ROUNDED
         if window != self._window or len(self._noted) >= NOTED:
             self._window, self._noted = window, set()
-        row = policy.household, policy.profile, query.qname, query.qtype, verdict.rule + verdict.via
+        row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
         if row in self._noted:
             return False
         self._noted.add(row)

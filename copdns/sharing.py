@@ -35,19 +35,23 @@ class Models:
     """Policies whose steps others can share: all of one household, made from the same lists."""
 
     def __init__(self) -> None:
-        self._models: dict[Profile, Policy] = {}
+        self._models: dict[tuple[bool, Profile], Policy] = {}
 
     def shared(self, profile: Profile, policy: Policy) -> Policy:
-        """Return the same policy, with the steps of one made from the same settings.
+        """Return the same policy, with the steps and the kin of one made from the same settings.
 
         profile: what the policy was made from, besides rules.
         """
         # What stays open below a block depends on rules, and so do then all steps that block.
         if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
-        model = self._models.setdefault(replace(profile, id="", tags=frozenset()), policy)
+        timed = policy.timed is not None
+        like = timed, replace(profile, id="", tags=frozenset())
+        model = self._models.setdefault(like, policy)
         if model is policy:
             return policy
+        if not timed:  # else what is decided now may be another's tomorrow, or is its own
+            model.kin.join(policy.kin)
         alike = [_alike(*pair) for pair in zip(policy.order, model.order, strict=True)]
         new = {id(old): each for old, each in zip(policy.order, alike, strict=True)}
         return replace(
@@ -55,6 +59,8 @@ class Models:
             order=tuple(alike),
             steps=tuple(new[id(step)] for step in policy.steps),
             unlisted_steps=tuple(new[id(step)] for step in policy.unlisted_steps),
+            unwatched=model.unwatched,
+            kin=policy.kin if timed else model.kin,
         )
 
 

@@ -11,7 +11,10 @@ from copdns.policy import Policy
 
 
 class Tally:
-    """How often one policy gave one verdict, with one rcode and over one transport."""
+    """How often one policy gave verdicts of one kind, with one rcode and over one transport.
+
+    verdict: one of them; action, reason and category are the same in all.
+    """
 
     __slots__ = ("_running", "count", "policy", "rcode", "transport", "verdict")
 

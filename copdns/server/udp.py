@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from copdns.answer import Resolver
 from copdns.batch import Inbox, Outbox, address_of, address_size, host_of
 from copdns.errors import ListenError
-from copdns.fastlane import Entries
+from copdns.fastlane import Replies
 from copdns.forwarded import NOBODY, Forwarders, unwrapped
 from copdns.live import Client, Live
 from copdns.model import Asker
 from copdns.moment import Moment
+from copdns.policy import Policy
 from copdns.wire import UDP_SIZE
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
@@ -29,15 +30,19 @@ _BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a
 
 
 class Seat:
-    """A peer as it was known a moment ago: who it is under these policies, and its replies."""
+    """A peer as it was known a moment ago: who it is under these policies.
 
-    __slots__ = ("asker", "client", "entries", "live")
+    policy: whose replies are its own; None for one who may be somebody else, and is looked at
+    each time anew.
+    """
 
-    def __init__(self, asker: Asker, live: Live, client: Client, entries: Entries) -> None:
+    __slots__ = ("asker", "client", "live", "policy")
+
+    def __init__(self, asker: Asker, live: Live, client: Client) -> None:
         self.asker = asker
         self.live = live
         self.client = client
-        self.entries = entries
+        self.policy: Policy | None = client.policy if client.sure else None
 
 
 class UdpServer:
@@ -75,6 +80,7 @@ class UdpServer:
         message_at = self._address + 2  # the same from question to question, but for the ID before
         resolver = self._resolver
         live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
+        questions: Mapping[bytes, Replies] = {} if lane is None else lane.questions
         try:
             count = inbox.receive(self._fd)
         except OSError:
@@ -92,7 +98,8 @@ class UdpServer:
             raw = raws[at : at + self._address + size].tobytes()
             seat = seats.get(raw[peer_at:peer_end])
             if seat is not None and seat.live is live:
-                entry = seat.entries.get(raw[message_at:])
+                replies = questions.get(raw[message_at:])
+                entry = None if replies is None else replies.get(seat.policy)
                 if entry is not None and mono < entry.until:
                     tally = entry.tally
                     if tally.count:
@@ -130,11 +137,7 @@ class UdpServer:
             return unwrapped(message, peer, forwarder)
         if len(self._seats) >= _SEATS:
             self._seats.clear()
-        client = live.who(peer)
-        lane = self._resolver.lane
-        # Who may be somebody else is looked at each time anew.
-        entries = lane.entries(client.policy) if lane is not None and client.sure else {}
-        self._seats[address_of(raw, self._socket.family)] = Seat(peer, live, client, entries)
+        self._seats[address_of(raw, self._socket.family)] = Seat(peer, live, live.who(peer))
         return message, peer
 
     def trust(self, forwarders: Forwarders) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -151,6 +152,8 @@ class HouseholdStore:
             raise StoreError(f"{self.path}: {error}") from error
 
 
+# Neighbouring rows repeat scopes and profiles: a thousand profiles hold each text once.
+@lru_cache(maxsize=256)
 def _lenient(octets: bytes) -> str:
     return octets.decode(errors="surrogateescape")
 

@@ -17,7 +17,7 @@ from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
 from copdns.timing import Closure, Timing
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
-from tests.household import ADA, MIA, NOW, TOM, asker, block, family, library
+from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library
 
 
 def wire(name: str, rtype: str = "A", **more: object) -> bytes:
@@ -144,6 +144,24 @@ def test_rules_that_are_gone_are_let_go() -> None:
     home.change(family(rules=(block("a.example"),)))
     assert not home.resolver._known
     assert not home.recorder._tallies
+
+
+def test_who_is_kin_is_answered_by_their_own_rules_and_remembered_once_for_the_rest() -> None:
+    twin = replace(MIA, id="tom", categories=frozenset({"games"}))
+    rules = (block("a.example", "mia"), allow("b.games.example", "tom"))
+    house = family(replace(MIA, categories=frozenset({"games"})), twin, rules=rules)
+    home = Home(house, library(categories={"games": ["games.example", "play.example"]}))
+    for _ in range(3):
+        reasons = [
+            [home.ask(who, name).verdict.reason for who in ("mia", "tom")]
+            for name in ("a.example", "b.games.example", "play.example")
+        ]
+        assert reasons == [
+            [Reason.RULE, Reason.DEFAULT],
+            [Reason.CATEGORY, Reason.RULE],
+            [Reason.CATEGORY, Reason.CATEGORY],
+        ]
+    assert sorted(len(each.verdicts) for each in home.resolver._known.values()) == [1, 2, 2]
 
 
 def test_what_is_remembered_of_questions_has_a_bound() -> None:

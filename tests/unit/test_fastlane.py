@@ -465,16 +465,15 @@ def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) ->
 # --- the bound ----------------------------------------------------------------------------------
 
 
-def kept(lane: Lane, number: int, of: Any, verdict: Verdict, now: float = 0.0) -> None:
+def kept(lane: Lane, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
     wire = query(f"n{number}.example")
-    tally = Tally([], of, verdict, 0, "udp")
-    lane.keep(
-        wire, read_query(wire), asker("mia"), of, verdict, wire, tally, None, Moment(NOW, now)
-    )
+    tally, moment = Tally([], of, verdict, 0, "udp"), Moment(NOW, 0.0)
+    read = read_query(wire)
+    lane.keep(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, noted=noted)
 
 
 def size(lane: Lane, *policies: Any) -> int:
-    return sum(len(lane.entries(each)) for each in policies)
+    return sum(each in replies for replies in lane.questions.values() for each in policies)
 
 
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
@@ -486,7 +485,22 @@ def test_the_lane_never_holds_more_than_so_many_replies() -> None:
         kept(lane, number, other, verdict)
     assert size(lane, one, other) == ENTRIES
     kept(lane, ENTRIES, one, verdict)
-    assert (size(lane, one), size(lane, other)) == (1, 0)
+    half = ENTRIES // 2  # what came first is gone, for both
+    assert (size(lane, one), size(lane, other)) == (half, half - 1)
+    assert query("n0.example")[2:] not in lane.questions
+
+
+def test_policies_with_the_same_reply_hold_it_once() -> None:
+    lane, ended = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5)
+    verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
+    one, other, third = policy(), policy(), policy()
+    kept(lane, 1, one, verdict, noted=True)
+    kept(lane, 1, other, same, noted=True)
+    kept(lane, 1, third, ended)
+    (replies,) = lane.questions.values()
+    assert replies[one].tail is replies[other].tail is replies[third].tail
+    assert replies[one].noted is replies[other].noted
+    assert (replies[third].noted, replies[third].until) == (None, 99.5)
 
 
 def test_what_is_forgotten_makes_room() -> None:

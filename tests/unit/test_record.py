@@ -92,6 +92,14 @@ def test_what_was_passed_on_is_not_passed_on_again() -> None:
     assert sum(desk.log.counts.values()) == 2
 
 
+def test_verdicts_that_counts_cannot_tell_apart_are_tallied_together() -> None:
+    desk, of = Desk(), mode(PrivacyMode.COUNTS)
+    for rule in ("a.example", "b.example"):
+        desk.tell(replace(BLOCKED, rule=rule), of)
+    desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, ADA))
+    assert sorted(each.count for each in desk.recorder._tallies.values()) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("privacy", "rows", "counts"),
     [
@@ -205,3 +213,17 @@ def test_a_help_name_with_a_search_domain_behind_it_is_in_no_row_and_no_ring() -
     assert (desk.log.rows, desk.ring()) == ([], [])
     desk.tell(BLOCKED, of, query(b"\x05other\x07example\x04home\x07example\x00"))
     assert len(desk.log.rows) == 1
+
+
+def test_whose_help_it_is_stays_told_apart() -> None:
+    """Two households' policies may ask the same lists, of which only one leaves some unseen."""
+    desk = Desk()
+    lists = {"protected": {"help_lines": ["help.example"]}, "unwatched": ["help_lines"]}
+    seen = replace(
+        policy(replace(MIA, privacy=PrivacyMode.BLOCKED), **lists), unwatched=frozenset()
+    )
+    unseen = replace(seen, unwatched=policy(MIA, **lists).unwatched)
+    for of in (seen, unseen, seen):
+        desk.tell(BLOCKED, of, query(b"\x04help\x07example\x04home\x07example\x00"))
+    assert len(desk.log.rows) == 1
+    assert len(desk.recorder._help) == 2

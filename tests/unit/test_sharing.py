@@ -14,7 +14,7 @@ from copdns.policy import decide, explain, policy_for, scoped
 from copdns.records import A
 from copdns.sharing import ByScope, Models
 from copdns.times import Pause
-from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library
+from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
 LISTS = library(
@@ -56,6 +56,38 @@ def test_who_shares_steps_is_decided_for_as_if_alone(
             assert decide(shared, name, A, NOW) == decide(alone, name, A, NOW)
 
 
+@pytest.mark.parametrize("mode", BlockMode)
+@settings(deadline=None, max_examples=30)
+@given(st.tuples(RULES, RULES, RULES))
+def test_what_a_kin_decides_is_decided_for_each_of_it(
+    mode: BlockMode, of_each: tuple[list[Rule], ...]
+) -> None:
+    models = Models()
+    kin = []
+    for number, rules in enumerate(of_each):
+        profile = replace(CHILD, id=f"child-{number}", block_mode=mode)
+        kin.append(models.shared(profile, policy_for(profile, tuple(rules), SHARED, NOW)))
+    for name in NAMES:
+        if kin[0].kin is kin[1].kin is kin[2].kin and kin[0].kin.decides(name):
+            assert len({decide(each, name, A, NOW) for each in kin}) == 1
+
+
+def test_profiles_set_alike_are_kin_whatever_their_rules() -> None:
+    models = Models()
+    mia, tom, sister = (
+        models.shared(profile, policy_for(profile, rules, SHARED, NOW))
+        for profile, rules in (
+            (CHILD, (block("a.b.example"),)),
+            (replace(CHILD, id="tom"), (allow("=test"),)),
+            (replace(CHILD, id="sister", security=False), ()),
+        )
+    )
+    assert mia.kin is tom.kin
+    assert sister.kin is not mia.kin
+    names = ("b.example", "c.a.b.example", "x.test", "other.example")
+    assert [mia.kin.decides(name) for name in names] == [False, False, False, True]
+
+
 def test_profiles_that_are_set_alike_share_all_but_their_rules() -> None:
     models = Models()
     mia, tom = (
@@ -91,3 +123,13 @@ def test_profiles_that_are_set_otherwise_share_nothing_that_differs() -> None:
         policy = models.shared(profile, policy_for(profile, (), SHARED, NOW))
         blocked = decide(policy, "games.example", A, NOW).action is Action.BLOCK
         assert blocked is (profile is CHILD)
+
+
+def test_who_is_paused_is_no_kin_of_whoever_is_not() -> None:
+    other = replace(MIA, id="tom", name="Tom")
+    house = replace(family(MIA, other), pauses=(Pause("mia", int(NOW)),))
+    made = live(house)
+    paused, free = made.policy("home", "mia"), made.policy("home", "tom")
+    assert paused.kin is not free.kin
+    assert decide(paused, "a.example", A, NOW).reason == "paused"
+    assert decide(free, "a.example", A, NOW).reason == "default"
