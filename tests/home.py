@@ -228,7 +228,7 @@ class Home:
             return None
         lane.look(moment)
         client = self.resolver.live.who(by)
-        entry = lane.entries(client.policy).get(wire[2:])
+        entry = lane.questions.get(wire[2:], {}).get(client.policy)
         if entry is None or moment.mono >= entry.until:
             return None
         entry.tally.add()
