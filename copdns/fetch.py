@@ -103,6 +103,8 @@ class Fetcher:
             outcome = await self._fetched(source, before, smaller)
         except (FetchError, OSError) as error:
             state = failed(before, _told(error, self._copies), self._clock())
+            # First: where the disk is full, what was begun takes the room that the note needs.
+            await asyncio.to_thread(self._copies.clear, source.slug)
             with suppress(OSError):  # a full disk: the outcome tells of it
                 await asyncio.to_thread(self._copies.note, source.slug, state)
             outcome = Outcome(source.slug, News.KEPT if state.has_copy else News.MISSING, state)

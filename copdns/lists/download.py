@@ -140,7 +140,12 @@ def redirected(url: str, location: str | None) -> str:
     """Return where a redirect leads; raise FetchError for where no list should come from."""
     if not location:
         raise FetchError("the server sends us on without saying where to; tell its maintainer")
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        raise FetchError(
+            "the server sends us on to what is no address; tell its maintainer"
+        ) from None
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise FetchError(
             f"the server sends us from https to {_host(target)} without encryption; anyone between "
@@ -156,6 +161,7 @@ def bad_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
     except ValueError:
         return "it is no address; write https://lists.example/list.txt"
     if parts.scheme not in ("http", "https"):

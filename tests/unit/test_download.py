@@ -122,6 +122,9 @@ def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
         ("ftp://lists.example/", "ftp: is not fetched"),
         ("https://ada:pw@lists.example/", "a name or password"),
         ("https://:80/", "no address"),
+        ("https://[::bad/", "no address"),
+        (f"https://{70 * 'a'}.example/", "no address"),
+        ("https://x..example/", "no address"),
     ],
 )
 def test_no_redirect_leads_to_where_it_could_harm(location: str | None, told: str) -> None:
