@@ -15,10 +15,9 @@ from copdns.wire import Key
 
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _LOOKS = 32  # at entries, before one is dropped that is in use
-# What lasts long ages in steps: nobody plans by its seconds, and between two steps a reply stays
-# what it was.  In seconds; a step shows less than is left, never more, and by a thirtieth at most.
-_STEPS, _PART = (60, 10), 30
-_STEPS_ABOVE = _PART * _STEPS[-1]
+# What lasts for minutes ages in steps: nobody plans by its seconds, and between two steps a reply
+# stays what it was.  In seconds; a step shows less than is left, never more.
+_STEP, _STEPS_ABOVE = 10, 300
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
@@ -51,11 +50,8 @@ class Kept:
     def _age(self, now: float) -> int:
         """Return the age that is shown: in whole seconds, or steps of them while much is left."""
         age = int(now - self.stored)
-        for step in _STEPS:
-            shown = -(-age // step) * step
-            if self._lowest - shown >= _PART * step:
-                return shown
-        return age
+        step = -(-age // _STEP) * _STEP
+        return step if self._lowest - step >= _STEPS_ABOVE else age
 
     def body(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""
