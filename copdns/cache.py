@@ -15,9 +15,6 @@ from copdns.wire import Key
 
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _LOOKS = 32  # at entries, before one is dropped that is in use
-# What lasts for minutes ages in steps: nobody plans by its seconds, and between two steps a reply
-# stays what it was.  In seconds; a step shows less than is left, never more.
-_STEP, _STEPS_ABOVE = 10, 300
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
@@ -27,7 +24,7 @@ class Kept:
     passed: the policy and the verdict under which what is inside was found harmless last.
     """
 
-    __slots__ = ("_body", "_lowest", "_made", "answer", "expires", "passed", "stored", "used")
+    __slots__ = ("_body", "_made", "answer", "expires", "passed", "stored", "used")
 
     def __init__(self, answer: Answer, stored: float, ttl: float) -> None:
         self.answer = answer
@@ -37,25 +34,18 @@ class Kept:
         self.passed: tuple[object, object] = (None, None)
         self._made: tuple[int, int | None] = (-1, None)  # at what age, with what cap ...
         self._body = b""  # ... this was made last
-        self._lowest = min([ttl for _, ttl in answer.ttls], default=0)
 
     def same_until(self, now: float, cap: int | None) -> float:
         """Return until when `body` will be what it is now; seconds on the monotonic clock."""
-        seconds = self._age(now) + 1
-        if cap is not None and cap <= _STEPS_ABOVE and self.answer.ttls:
+        seconds = int(now - self.stored) + 1
+        if cap is not None and self.answer.ttls:
             # Above the cap nobody sees them age.
-            seconds = max(seconds, self._lowest - cap + 1)
+            seconds = max(seconds, min([ttl for _, ttl in self.answer.ttls]) - cap + 1)
         return min(self.stored + seconds, self.expires)
-
-    def _age(self, now: float) -> int:
-        """Return the age that is shown: in whole seconds, or steps of them while much is left."""
-        age = int(now - self.stored)
-        step = -(-age // _STEP) * _STEP
-        return step if self._lowest - step >= _STEPS_ABOVE else age
 
     def body(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""
-        age = self._age(now)
+        age = int(now - self.stored)
         if self._made == (age, cap):
             return self._body
         body = bytearray(self.answer.body)

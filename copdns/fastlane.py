@@ -10,7 +10,7 @@ What a reply depends on, and how each is kept true:
     the policy and who is behind the address    an entry belongs to a policy object
     the verdict's own end                       `until`, on the monotonic clock, before a TTL would
                                                 reach past it
-    the answer's age                            `until`: when its TTLs show another one
+    the answer's age                            `until`: when its TTLs show the next second
     minutes of use                              `until`: the end of the minute, where they count
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry

@@ -5,8 +5,6 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from copdns.cache import Cache, Kept
 from copdns.message import MAX_TTL, Answer, read_answer
@@ -52,42 +50,6 @@ def test_a_ttl_grows_shorter_while_it_is_kept(later: float, left: int) -> None:
     kept = cache.get(WWW, 1000.0 + later)
     assert kept is not None
     assert ttls(kept, 1000.0 + later) == [left]
-
-
-@pytest.mark.parametrize(
-    ("later", "shown"),
-    [(0.9, 3600), (1, 3590), (10.9, 3590), (11, 3580), (3300, 300), (3301, 299), (3599.9, 1)],
-)
-def test_a_ttl_of_many_minutes_grows_shorter_in_steps(later: float, shown: int) -> None:
-    kept = Cache().put(WWW, address(3600), now=1000.0)
-    assert ttls(kept, 1000.0 + later) == [shown]
-
-
-TTLS = st.integers(0, 2_000)
-CAPS = st.none() | st.integers(0, 2_000)
-
-
-@given(st.lists(TTLS, min_size=1, max_size=3), st.lists(st.integers(0, 2_000), min_size=1), CAPS)
-def test_no_ttl_shows_more_than_is_left_nor_much_less(
-    of_each: list[int], moments: list[int], cap: int | None
-) -> None:
-    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
-    most = len(of_each) * [2_000 if cap is None else cap]
-    for now in sorted(moments):
-        shown = [
-            int.from_bytes(kept.body(now, cap)[at : at + 4], "big") for at, _ in kept.answer.ttls
-        ]
-        left = [min(max(ttl - now, 0), each) for ttl, each in zip(of_each, most, strict=True)]
-        assert all(0 <= was - is_ < 10 for was, is_ in zip(left, shown, strict=True))
-        assert shown == left or min(of_each) - now > 300
-
-
-@given(st.lists(TTLS, min_size=1, max_size=3), st.integers(0, 2_000), CAPS)
-def test_until_when_nothing_changes_is_known(of_each: list[int], now: int, cap: int | None) -> None:
-    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
-    body, until = kept.body(now, cap), kept.same_until(now, cap)
-    for moment in range(now, int(until)):
-        assert kept.body(moment, cap) == body
 
 
 def test_an_answer_ends_with_its_ttl() -> None:
