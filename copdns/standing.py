@@ -7,9 +7,8 @@ minutes that were used up, or a clock that was set.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
-from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from copdns.ahead import Coming
@@ -41,10 +40,10 @@ class Shut(NamedTuple):
 class Standing:
     """What holds, by ids of household and profile."""
 
-    shut: Mapping[Key, frozenset[Shut]] = MappingProxyType({})
-    pauses: Mapping[Key, Pause] = MappingProxyType({})
-    grants: Mapping[Key, Grant] = MappingProxyType({})
-    redeemed: Mapping[Key, Ticket] = MappingProxyType({})
+    shut: Mapping[Key, frozenset[Shut]] = field(default_factory=dict)
+    pauses: Mapping[Key, Pause] = field(default_factory=dict)
+    grants: Mapping[Key, Grant] = field(default_factory=dict)
+    redeemed: Mapping[Key, Ticket] = field(default_factory=dict)
 
 
 def standing(live: Live, now: float) -> Standing:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
-from types import MappingProxyType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -74,8 +73,6 @@ NO_TIMING = Timing()
 
 Who = tuple[str, str]  # ids of household and profile
 Scoped = TypeVar("Scoped", Schedule, Budget)
-_NOBODY: Mapping[Who, Mapping[str, Minutes]] = MappingProxyType({})
-_NO_GRANTS: Mapping[Who, tuple[Grant, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +85,11 @@ class Readings:
     missing: categories of which no full list is here.
     """
 
-    used: Mapping[Who, Mapping[str, Minutes]] = _NOBODY
-    used_before: Mapping[Who, Mapping[str, Minutes]] = _NOBODY
-    in_use: Mapping[Who, tuple[Grant, ...]] = _NO_GRANTS
+    used: Mapping[Who, Mapping[str, Minutes]] = field(default_factory=dict)
+    used_before: Mapping[Who, Mapping[str, Minutes]] = field(default_factory=dict)
+    in_use: Mapping[Who, tuple[Grant, ...]] = field(default_factory=dict)
     clock_is_wrong: bool = False
-    missing: frozenset[str] = field(default=frozenset())
+    missing: frozenset[str] = frozenset()
 
 
 NOTHING_READ = Readings()
