@@ -394,7 +394,8 @@ def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
         yield profile.band_change.at
     if timing.until != inf:
         yield (now // DAY_SECONDS + 1) * DAY_SECONDS
-    yield from (each.end for each in timing.left)
+    if timing.day_ends != inf:
+        yield timing.day_ends
     yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
 
 

@@ -66,15 +66,19 @@ def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> 
             break
     else:
         if not question.exempt:
+            until = min(until, _known_until(timed.timing.day_ends, now))
             for left in lefts_about(timed, question):
-                if now < left.end:
-                    until = min(until, left.end, earliest_end(left.minutes, now, MOST_ADDED))
-                else:  # of the next day nothing is known before a new policy is made
-                    until = min(until, earliest_end(0, now, MOST_ADDED))
+                used_up = earliest_end(left.minutes, now, MOST_ADDED)
+                until = min(until, _known_until(left.end, now), used_up)
     for grant, reach in timed.grants:
         if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)
     return until
+
+
+def _known_until(day_ends: float, now: float) -> float:
+    """Return the end of a budget's day; behind it, and before a new policy is made, a minute."""
+    return day_ends if now < day_ends else earliest_end(0, now, MOST_ADDED)
 
 
 def lefts_about(timed: Timed, question: Question) -> Iterator[Left]:

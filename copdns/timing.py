@@ -15,7 +15,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from copdns.budget import Left, lefts
-from copdns.days import DAY_SECONDS, zone_of
+from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
 from copdns.schedule import stretches
@@ -55,6 +55,8 @@ class Timing:
     always: names that no pause, schedule or budget closes.  left: budgets with minutes left.
     soft: something closes softly, so that names in use stay open for a while.
     essential: names that are always open are allowed where nothing else is (docs/time.md).
+    day_ends: of the day by which budgets count, where there are any, also such as have no limit
+    today: of the next day nothing is known here.
     zone: in which the end of a closure is told.  until: nothing is worked out from then on.
     """
 
@@ -67,6 +69,7 @@ class Timing:
     essential: bool = False
     zone: str = "UTC"
     until: float = inf
+    day_ends: float = inf
 
 
 NO_TIMING = Timing()
@@ -125,9 +128,10 @@ def timing_of(
         homework=_homework(pause, profile),
         soft=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
-    if timing == NO_TIMING or not (timing.closures or timing.grants or timing.left):
+    if not (timing.closures or timing.grants or budgets):
         return NO_TIMING
-    return _placed(timing, household.timezone, now)
+    day_ends = budget_day(now, zone, household.day_starts).end if budgets else inf
+    return replace(_placed(timing, household.timezone, now), day_ends=day_ends)
 
 
 def _placed(timing: Timing, zone: str, now: float) -> Timing:

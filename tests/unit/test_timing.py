@@ -225,3 +225,11 @@ def test_what_is_always_open_is_open_when_only_what_is_essential_is() -> None:
     home = family(mia, failures=Failures(lists=OnFailure.ESSENTIAL))
     made = live(home, Readings(missing=frozenset({"games"})))
     assert open_names(made) == ["other.example", "help.example"]
+
+
+def test_a_budget_without_a_limit_today_begins_tomorrow_by_itself() -> None:
+    monday = Budget("b", "mia", (("mon", 0),), carry_over=True)  # NOW is a Sunday
+    made = live(replace(family(), budgets=(monday,)))
+    midnight = NOW // 86_400 * 86_400 + 86_400
+    assert made.rebuild_at == midnight
+    assert decide(made.policy("home", "mia"), "a.example", A, NOW).until == midnight
