@@ -7,7 +7,7 @@ shows in another's answer.  Pure: `now` is a monotonic clock in seconds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from struct import pack_into
+from struct import Struct
 
 from copdns.errors import NXDOMAIN
 from copdns.message import Answer
@@ -15,6 +15,7 @@ from copdns.wire import Key
 
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _LOOKS = 32  # at entries, before one is dropped that is in use
+_TTL = Struct("!I").pack_into
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
@@ -48,10 +49,11 @@ class Kept:
         age = int(now - self.stored)
         if self._made == (age, cap):
             return self._body
-        body = bytearray(self.answer.body)
-        for at, ttl in self.answer.ttls:
-            left = max(ttl - age, 0)
-            pack_into("!I", body, at, left if cap is None else min(left, cap))
+        answer = self.answer
+        body = bytearray(answer.body)
+        for at, ttl in answer.ttls:
+            left = ttl - age if ttl > age else 0
+            _TTL(body, at, left if cap is None or left < cap else cap)
         self._made, self._body = (age, cap), bytes(body)
         return self._body
 
@@ -112,14 +114,14 @@ class Cache:
         self.octets = 0
 
     def _keep(self, key: Key, kept: Kept) -> None:
-        before = self._kept.pop(key, None)
-        if before is not None:
-            self._dropped(key, before)
-        self._kept[key] = kept
+        everything = self._kept
+        if key in everything:
+            self._dropped(key, everything.pop(key))
+        everything[key] = kept
         self.octets += _size(kept)
         if key.qtype == _ANY_TYPE:
             self._missing[key.qname] = self._missing.get(key.qname, 0) + 1
-        while len(self._kept) > self._max_entries or self.octets > self._max_octets:
+        while len(everything) > self._max_entries or self.octets > self._max_octets:
             self._evict()
 
     def _evict(self) -> None:

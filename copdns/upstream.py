@@ -285,6 +285,10 @@ class Upstreams:
             answer = answer._replace(ad=False)
         self._heard(sent, upstream, now)
         health = upstream.health
+        if not (answer.rcode or asking.protected or answer.truncated):  # as nearly always
+            self._learn(asking, upstream, now)
+            self._finish(asking, answer)
+            return
         match step_after(
             answer, edns=sent.edns, protected=asking.protected, filtering=health.filtering
         ):
