@@ -111,7 +111,8 @@ class App:
         gc.set_threshold(*GC_THRESHOLDS)
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
-        self._fetched = await self._updates.begin(await self._households())
+        households = await self._households()
+        self._fetched = await self._updates.begin(households)
         self._shelved = await self._lists_at_hand()
         await seeded_household(self._store, self.settings, self._library, int(time.time()))
         self._counters = Counters()
@@ -123,7 +124,9 @@ class App:
             deadline=self.settings.upstreams.deadline,
             attempt=self.settings.upstreams.attempt,
         )
-        households = await self._households()
+        if not households:  # the first start; what was written until here need not be read twice
+            await asyncio.to_thread(self._watcher.changed)
+            households = await self._households()
         self._events = Events(self._unlogged)
         self._targets = Targets(self.settings.events)
         self._events.subscribe(self._targets.hears)

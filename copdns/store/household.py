@@ -55,6 +55,7 @@ class HouseholdStore:
         path = folder / FILE
         # A rule that a parent saved survives a pulled plug: changes are rare enough to wait.
         connection = open_database(path, HOUSEHOLD, durable=True)
+        connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
         connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
         return cls(path, connection)
 

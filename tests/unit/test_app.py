@@ -88,6 +88,25 @@ async def test_a_change_during_a_reload_is_not_lost(tmp_path: Path) -> None:
         assert app.revision == 2
 
 
+async def test_a_household_is_read_once_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    read = HouseholdStore.household
+
+    async def counted(store: HouseholdStore, household: str) -> Household | None:
+        reads.append(household)
+        return await read(store, household)
+
+    monkeypatch.setattr(HouseholdStore, "household", counted)
+    for _ in ("the first start, which writes it", "the second"):
+        reads.clear()
+        async with running(tmp_path) as app:
+            app.looked.clear()
+            await app.looked.wait()
+            assert reads == ["home"]
+
+
 async def test_a_change_that_could_not_be_read_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
