@@ -28,6 +28,7 @@ from copdns.live import Live
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy
+from copdns.records import HEADER
 from copdns.tally import Tally
 from copdns.wire import Query
 
@@ -50,9 +51,11 @@ class Entry:
 
     tail: the reply without its ID.  until: monotonic seconds.  kept: the answer in the cache that
     it was made of.  noted: what the recorder has to be told each time.
+    ages: where in the tail the answer's records begin, and the cap on their TTLs, where nothing
+        but those TTLs changes for as long as the answer is kept; else None.
     """
 
-    __slots__ = ("kept", "noted", "tail", "tally", "until")
+    __slots__ = ("ages", "kept", "noted", "tail", "tally", "until")
 
     def __init__(
         self,
@@ -61,12 +64,25 @@ class Entry:
         tally: Tally,
         kept: Kept | None,
         noted: Noted | None,
+        ages: tuple[int, int | None] | None,
     ) -> None:
         self.tail = tail
         self.until = until
         self.tally = tally
         self.kept = kept
         self.noted = noted
+        self.ages = ages
+
+    def grows_older(self, now: float) -> bool:
+        """Let the TTLs show their age, where that is all that is to be done; tell whether it is."""
+        kept, ages = self.kept, self.ages
+        if ages is None or kept is None or now >= kept.expires:
+            return False
+        (start, cap), tail = ages, self.tail
+        body = kept.body(now, cap)
+        self.tail = tail[:start] + body + tail[start + len(body) :]
+        self.until = kept.same_until(now, cap)
+        return True
 
     def share(self, other: Entry) -> None:
         """Hold what is the same in another policy's reply once: it is most of the memory."""
@@ -76,6 +92,8 @@ class Entry:
             self.until = other.until
         if self.noted == other.noted:
             self.noted = other.noted
+        if self.ages == other.ages:
+            self.ages = other.ages
 
 
 Replies = dict[Policy | None, Entry]  # None is nobody's
@@ -117,16 +135,17 @@ class Lane:
             or not _is_plain(message, query, policy, verdict)
         ):
             return
-        until = moment.mono + _lasts(policy, verdict, moment.wall)
+        until, ages = moment.mono + _lasts(policy, verdict, moment.wall), None
         if kept is not None:
             until = min(until, kept.same_until(moment.mono, policy.max_ttl))
+            ages = _ages(query, policy, verdict, reply, kept.body(moment.mono, policy.max_ttl))
         if policy.timed is not None and policy.timed.notes:
             # Once a minute each name takes the whole way, where minutes of use are counted.
             until = min(until, moment.mono + 60 - moment.wall % 60)
         if until <= moment.mono:
             return
         told = Noted(query.qname, query.qtype, verdict) if noted else None
-        self._put(message[2:], policy, Entry(reply[2:], until, tally, kept, told))
+        self._put(message[2:], policy, Entry(reply[2:], until, tally, kept, told, ages))
 
     def _put(self, body: bytes, policy: Policy, entry: Entry) -> None:
         """Where there is no room, forget what came first: little at a time, so nobody waits."""
@@ -177,6 +196,20 @@ def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
+
+
+def _ages(
+    query: Query, policy: Policy, verdict: Verdict, reply: bytes, body: bytes
+) -> tuple[int, int | None] | None:
+    """Return an entry's `ages`.
+
+    Only for what no clock can change, and with all of an answer's records as the cache gives them:
+    those that a rewrite made, or of which some did not fit, are others.
+    """
+    start = HEADER + len(query.question)
+    if verdict.action is not Action.ALLOW or policy.timed is not None or verdict.until is not None:
+        return None
+    return (start - 2, policy.max_ttl) if body and reply.startswith(body, start) else None
 
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:

@@ -100,7 +100,7 @@ class UdpServer:
             if seat is not None and seat.live is live:
                 replies = questions.get(raw[message_at:])
                 entry = None if replies is None else replies.get(seat.policy)
-                if entry is not None and mono < entry.until:
+                if entry is not None and (mono < entry.until or entry.grows_older(mono)):
                     tally = entry.tally
                     if tally.count:
                         tally.count += 1

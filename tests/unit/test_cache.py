@@ -5,6 +5,8 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from copdns.cache import Cache, Kept
 from copdns.message import MAX_TTL, Answer, read_answer
@@ -50,6 +52,32 @@ def test_a_ttl_grows_shorter_while_it_is_kept(later: float, left: int) -> None:
     kept = cache.get(WWW, 1000.0 + later)
     assert kept is not None
     assert ttls(kept, 1000.0 + later) == [left]
+
+
+TTLS = st.integers(0, 4_000)
+CAPS = st.none() | st.integers(0, 4_000)
+
+
+@given(st.lists(TTLS, min_size=1, max_size=3), st.lists(st.integers(0, 4_000), min_size=1), CAPS)
+def test_every_ttl_shows_what_is_left(
+    of_each: list[int], moments: list[int], cap: int | None
+) -> None:
+    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
+    most = len(of_each) * [4_000 if cap is None else cap]
+    for now in sorted(moments):
+        shown = [
+            int.from_bytes(kept.body(now, cap)[at : at + 4], "big") for at, _ in kept.answer.ttls
+        ]
+        left = [min(max(ttl - now, 0), each) for ttl, each in zip(of_each, most, strict=True)]
+        assert shown == left
+
+
+@given(st.lists(TTLS, min_size=1, max_size=3), st.integers(0, 4_000), CAPS)
+def test_until_when_nothing_changes_is_known(of_each: list[int], now: int, cap: int | None) -> None:
+    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
+    body, until = kept.body(now, cap), kept.same_until(now, cap)
+    for moment in range(now, int(until)):
+        assert kept.body(moment, cap) == body
 
 
 def test_an_answer_ends_with_its_ttl() -> None:
