@@ -107,6 +107,7 @@ class Lane:
 
     def __init__(self) -> None:
         self.questions: OrderedDict[bytes, Replies] = OrderedDict()
+        self._policies: set[Policy] = set()  # all that have a reply here, and perhaps some more
         self._count = 0
         self._drift: float | None = None
 
@@ -156,6 +157,7 @@ class Lane:
             entry.share(next(reversed(replies.values())))
         before = len(replies)
         replies[policy] = entry
+        self._policies.add(policy)
         self._count += len(replies) - before
         while self._count > ENTRIES:
             _, gone = self.questions.popitem(last=False)
@@ -171,6 +173,12 @@ class Lane:
     def follow(self, live: Live) -> None:
         """Forget the replies of policies that are no longer in force."""
         in_force = {policy for _, policy in live.policies.values()}
+        if self._policies.isdisjoint(
+            in_force
+        ):  # as with other lists: taken one by one it took long
+            self.clear()
+            return
+        self._policies &= in_force
         for body, replies in [*self.questions.items()]:
             for policy in replies.keys() - in_force:
                 del replies[policy]
@@ -180,6 +188,7 @@ class Lane:
 
     def clear(self) -> None:
         self.questions.clear()
+        self._policies.clear()
         self._count = 0
 
 
