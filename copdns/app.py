@@ -34,9 +34,9 @@ from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
-from copdns.live import Defaults, Live, building
+from copdns.live import Client, Defaults, Live, building
 from copdns.metrics import Counters, registry
-from copdns.model import Household, PrivacyMode
+from copdns.model import Asker, Household, PrivacyMode
 from copdns.notify import ServiceManager, service_manager
 from copdns.recent import Recent
 from copdns.reception import Reception
@@ -52,6 +52,8 @@ from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
+from copdns.web.pages import Pages
+from copdns.web.parts import Parts
 from copdns.web.routes import application
 
 log = structlog.get_logger("copdns")
@@ -214,6 +216,13 @@ class App:
     def _now(self) -> float:
         return self._clock().wall
 
+    def _who(self, asker: Asker) -> Client:
+        """Return whose device asks for a page: it spoke to us by TCP, so the kernel knows it."""
+        client = self._resolver.live.who(asker)
+        if not client.sure and self._resolver.meets(asker, self._clock()):
+            client = self._resolver.live.who(asker)
+        return client
+
     def _unlogged(self, household: str, profile: str) -> bool:
         """Tell whether the log must not name a profile: nothing is kept of it, or it is gone."""
         home = self._resolver.live.households.get(household)
@@ -328,7 +337,19 @@ class App:
         chosen = self.settings.web
         hosts = OWN_HOSTS | frozenset(chosen.hosts)
         numbers = registry(self._counters, lambda: self._recorder.pass_on(self._now))
-        app = application(numbers, self._missing, hosts, self._warnings)
+        parts = Parts(
+            registry=numbers,
+            readiness=self._missing,
+            warnings=self._warnings,
+            hosts=hosts,
+            live=lambda: self._resolver.live,
+            readings=lambda: self._timekeeper.readings,
+            who=self._who,
+            recent=self._recent,
+            now=lambda: self._now,
+            pages=Pages(),
+        )
+        app = application(parts)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         for address in await asyncio.to_thread(listen_addresses, chosen.listen):

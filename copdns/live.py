@@ -196,6 +196,13 @@ class Live:
         """Return a profile's policy; KeyError when there is no such profile."""
         return self.policies[household, profile][1]
 
+    def profile(self, household: str, profile: str) -> Profile:
+        """Return a profile, also the built-in one of guests; KeyError when there is no such one."""
+        found = self.households[household].profile(profile)
+        if found is None and profile != GUEST:
+            raise KeyError(profile)
+        return found or guest_profile()
+
     def who(self, asker: Asker) -> Client:
         """Return who asks; strangers get a client whose policy refuses everything."""
         key = f"{asker.mac} {asker.address}" if asker.mac else asker.address

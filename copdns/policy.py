@@ -140,6 +140,30 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
     )
 
 
+def closing(policy: Policy, now: float) -> Verdict | None:
+    """Return the verdict on a name that nothing exempts, where time closes all of them; or None."""
+    if policy.timed is None:
+        return None
+    question = Question(
+        "",
+        0,
+        (),
+        tuple(
+            grant
+            for grant, reach in policy.timed.grants
+            if reach is None and grant.start <= now < grant.end
+        ),
+        exempt=False,
+        homework=False,
+    )
+    for step in policy.timed.steps:
+        verdict = step(question, now)
+        if verdict is not None:
+            until = step.edge(question, now)
+            return held(policy.timed, verdict, until)
+    return None
+
+
 def budgets_of(policy: Policy, qname: str, verdict: Verdict, now: float) -> tuple[str, ...] | None:
     """Return the budgets that a look-up takes minutes of; None where it shows no use at all.
 

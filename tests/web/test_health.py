@@ -5,37 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns.exchange import Health
-from copdns.metrics import METRICS, Counters, ListNumbers, UpstreamCounters, registry
+from copdns.metrics import METRICS, Counters, ListNumbers, UpstreamCounters
 from copdns.model import Action, Reason
-from copdns.web.routes import application
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
+from tests.web.site import Client, Site
 
-Client = TestClient  # type: ignore[type-arg]
 
+class Numbers(Site):
+    """A site whose numbers the tests set."""
 
-class Site:
-    """The web application.  missing: what keeps it from being ready."""
-
-    def __init__(self) -> None:
-        self.counters = Counters()
-        self.missing: tuple[str, ...] = ()
-        hosts = frozenset({"localhost", "copdns.home.arpa"})
-        self.app = application(registry(self.counters, lambda: None), lambda: self.missing, hosts)
+    @property
+    def counters(self) -> Counters:
+        return self.home.counters
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
+def site() -> Numbers:
+    return Numbers()
 
 
 @pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(site.app)) as made:
+async def client(site: Numbers) -> AsyncIterator[Client]:
+    async with site.visited() as made:
         yield made
 
 
@@ -47,7 +42,7 @@ async def test_a_process_that_runs_is_healthy(client: Client) -> None:
     assert (reply.status, await reply.text()) == (200, "ok\n")
 
 
-async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Site) -> None:
+async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Numbers) -> None:
     reply = await client.get("/readyz")
     assert (reply.status, await reply.text()) == (200, "ready\n")
     site.missing = ("no upstream answers", "a list is missing")
@@ -59,11 +54,12 @@ async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Site) -
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_nothing_can_be_changed_here(client: Client, path: str) -> None:
     assert (await client.head(path)).status == 200
+    origin = {"Origin": f"http://{client.host}:{client.port}"}
     for method in ("POST", "PUT", "DELETE"):
-        assert (await client.request(method, path)).status == 405
+        assert (await client.request(method, path, headers=origin)).status == 405
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz/", "/../etc/passwd", "/metrics%00", "/%ff"])
+@pytest.mark.parametrize("path", ["/healthz/", "/static/", "/../etc/passwd", "/metrics%00", "/%ff"])
 async def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404
 
@@ -109,9 +105,11 @@ async def test_every_page_is_kept_from_frames_caches_and_guesses(
 ) -> None:
     reply = await client.get(path, headers={"Host": host})
     assert reply.status == status
-    assert reply.headers["Content-Security-Policy"] == "default-src 'self'; frame-ancestors 'none'"
+    policy = reply.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'self'", "frame-ancestors 'none'", "form-action 'self'"} <= set(policy)
+    assert "unsafe" not in reply.headers["Content-Security-Policy"]
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
-    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert reply.headers["Referrer-Policy"] == "same-origin"
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["Server"] == "copdns"
 
@@ -130,7 +128,9 @@ async def numbers(client: Client) -> dict[tuple[str, tuple[tuple[str, str], ...]
     }
 
 
-async def test_every_metric_of_the_list_is_given_and_no_other(client: Client, site: Site) -> None:
+async def test_every_metric_of_the_list_is_given_and_no_other(
+    client: Client, site: Numbers
+) -> None:
     site.counters.upstreams = ((Health("1"), UpstreamCounters()),)
     names = [name for name, (kind, _) in METRICS.items() if kind == "gauge"]
     gauges = set(names) - {"copdns_build_info", "copdns_upstream_up"}
@@ -143,7 +143,7 @@ async def test_every_metric_of_the_list_is_given_and_no_other(client: Client, si
     assert kinds == {name: kind for name, (kind, _) in METRICS.items()}
 
 
-async def test_counters_are_read_when_they_are_asked_for(client: Client, site: Site) -> None:
+async def test_counters_are_read_when_they_are_asked_for(client: Client, site: Numbers) -> None:
     counters = site.counters
     counters.queries["udp"] = 7
     counters.malformed = 2
@@ -164,7 +164,7 @@ async def test_counters_are_read_when_they_are_asked_for(client: Client, site: S
     assert (await numbers(client))["copdns_malformed_total", ()] == 3
 
 
-async def test_upstreams_are_called_by_their_place(client: Client, site: Site) -> None:
+async def test_upstreams_are_called_by_their_place(client: Client, site: Numbers) -> None:
     first, second = Health("1"), Health("2")
     counters = UpstreamCounters()
     counters.asked, counters.failed, counters.over_tcp = 10, 2, 1
@@ -191,7 +191,9 @@ async def test_upstreams_are_called_by_their_place(client: Client, site: Site) -
     assert below["+Inf"] == 4
 
 
-async def test_lists_tell_their_age_their_size_and_what_fails(client: Client, site: Site) -> None:
+async def test_lists_tell_their_age_their_size_and_what_fails(
+    client: Client, site: Numbers
+) -> None:
     site.counters.lists = lambda: [
         ListNumbers("toys", 7200.0, 4096, failing=True),
         ListNumbers("films", 60.0, 10, failing=False),
@@ -208,7 +210,7 @@ async def test_lists_tell_their_age_their_size_and_what_fails(client: Client, si
 
 
 async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
-    client: Client, site: Site
+    client: Client, site: Numbers
 ) -> None:
     lists = library(categories={"games": ["games.example"]})
     home = Home(family(MIA, TOM, rules=(block("toys.example", note="because"),)), lists)

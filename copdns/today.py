@@ -1,0 +1,124 @@
+"""What the clock says to one profile: what is closed now and until when, what is left, the day.
+
+For people: the child's own page and the desk draw it.  Read off the policy that answers questions,
+so that both say the same.  Pure; moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from copdns.budget import total
+from copdns.days import budget_day, local, starts_at, zone_of
+from copdns.minutes import NO_MINUTES, Minutes
+from copdns.model import Household, Profile, Reason, Verdict
+from copdns.policy import Policy, closing
+from copdns.times import DAY_MINUTES, Budget, Subject
+from copdns.timing import NO_TIMING, Closure, Readings, Timing, in_scope
+
+
+class Stretch(NamedTuple):
+    """A part of the day in which everything is closed, in thousandths of it from its midnight."""
+
+    reason: Reason
+    start: int
+    end: int
+
+
+class Shut(NamedTuple):
+    """Something that is closed now, though not everything.  end: `inf` until somebody opens it."""
+
+    reason: Reason
+    about: tuple[Subject, ...]
+    period: str
+    end: float
+
+
+class Minute(NamedTuple):
+    """A budget of today.  used: low, likely and high; whole: what there is, with what was given."""
+
+    budget: Budget
+    whole: int
+    used: Minutes
+
+    @property
+    def left(self) -> int:
+        return max(0, self.whole - self.used.likely)
+
+    @property
+    def percent(self) -> int:
+        """How much of it is used, 0 to 100."""
+        return 100 if self.whole <= 0 else min(100, 100 * self.used.likely // self.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What holds for a profile at a moment.
+
+    closed: the verdict that closes every name which nothing exempts; None: open.
+    now: the moment, in thousandths of the day.
+    """
+
+    closed: Verdict | None
+    shut: tuple[Shut, ...]
+    minutes: tuple[Minute, ...]
+    day: tuple[Stretch, ...]
+    now: int
+
+
+def today(
+    household: Household, profile: Profile, policy: Policy, readings: Readings, now: float
+) -> Today:
+    """Return what holds for a profile now."""
+    timing = policy.timed.timing if policy.timed else NO_TIMING
+    zone = zone_of(household.timezone)
+    date = local(now, zone).date()
+    start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
+    return Today(
+        closing(policy, now),
+        tuple(_shut(timing, now)),
+        tuple(_minutes(household, profile, readings, now)),
+        tuple(_day(timing, start, end)),
+        _share(now, start, end),
+    )
+
+
+def _shut(timing: Timing, now: float) -> Iterator[Shut]:
+    for each in timing.closures:
+        if each.about and each.start <= now < each.end:
+            yield Shut(each.reason, each.about, each.period, each.end)
+
+
+def _minutes(
+    household: Household, profile: Profile, readings: Readings, now: float
+) -> Iterator[Minute]:
+    day = budget_day(now, zone_of(household.timezone), household.day_starts)
+    who = household.id, profile.id
+    used: Mapping[str, Minutes] = readings.used.get(who, {})
+    before: Mapping[str, Minutes] = readings.used_before.get(who, {})
+    for budget in in_scope(household.budgets, profile):
+        carried = before.get(budget.id, NO_MINUTES)
+        whole = total(budget, household, profile.id, day.day, carried)
+        if whole is not None:
+            yield Minute(budget, whole, used.get(budget.id, NO_MINUTES))
+
+
+def _day(timing: Timing, start: float, end: float) -> Iterator[Stretch]:
+    """Yield what closes everything in the day, in the order in which it is drawn."""
+    for each in timing.closures:
+        if not each.about and each.start < end and each.end > start:
+            yield _stretch(each, start, end)
+
+
+def _stretch(closure: Closure, start: float, end: float) -> Stretch:
+    return Stretch(
+        closure.reason,
+        _share(max(closure.start, start), start, end),
+        _share(min(closure.end, end), start, end),
+    )
+
+
+def _share(moment: float, start: float, end: float) -> int:
+    return round(1000 * (moment - start) / (end - start))

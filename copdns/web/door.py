@@ -1,0 +1,62 @@
+"""The door: what a device's own page shows, without a login.
+
+What applies now and why, what was blocked just now, and where to go from here.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.days import local, zone_of
+from copdns.model import Band
+from copdns.recent import Block
+from copdns.today import today
+from copdns.web.asker import Person, person_of
+from copdns.web.parts import parts_of
+
+SHOWN = 20  # of the last blocks: more than anybody reads
+
+# How much is said, and in which words: with pictures, in plain words, in full.
+PICTURES, PLAIN, FULL = "pictures", "plain", "full"
+_LEVELS = {Band.TO_6: PICTURES, Band.TO_9: PICTURES, Band.TO_12: PLAIN}
+
+
+def level_of(band: Band) -> str:
+    return _LEVELS.get(band, FULL)
+
+
+async def door(request: web.Request) -> web.Response:
+    """The page of whoever's device asks."""
+    person, parts = person_of(request), parts_of(request)
+    now = parts.now()
+    found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
+    return parts.pages.render(
+        request,
+        "door.html",
+        person=person,
+        level=level_of(person.band),
+        today=found,
+        blocks=_blocks(request, person)[:SHOWN],
+        clock=local(now, zone_of(person.household.timezone)),
+        zone=zone_of(person.household.timezone),
+    )
+
+
+async def why(request: web.Request) -> web.Response:
+    """One of the last blocks, whole: what decided, and what can be done."""
+    person, parts = person_of(request), parts_of(request)
+    code = request.match_info["code"]
+    block = next((each for each in _blocks(request, person) if each.code == code), None)
+    if block is None:
+        raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
+    return parts.pages.render(
+        request, "why.html", person=person, level=level_of(person.band), block=block
+    )
+
+
+def _blocks(request: web.Request, person: Person) -> tuple[Block, ...]:
+    """Return the last blocks of this device; nobody else's, and none of a shared device."""
+    parts = parts_of(request)
+    if not person.device or not person.band.is_child:
+        return ()
+    return parts.recent.blocks(person.household.id, person.device, parts.now())

@@ -1,0 +1,133 @@
+"""What stands before every handler: who may speak to us at all, and how we answer.
+
+The outermost comes first in `GUARDS`.  Who may do what is the first line of each handler.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from copdns.errors import CopdnsError
+from copdns.web.parts import parts_of
+
+log = structlog.get_logger("copdns")
+
+MOST_SENT = 64 << 10  # octets of a form: the longest are a household's rules
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# No script, style or picture from elsewhere, nothing inline, in nobody's frame, and forms go
+# nowhere but here.
+_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Other sites learn nothing.  With no-referrer browsers would say of our own forms, too, that
+    # they come from "null" (Fetch, "append a request `Origin` header"), and we check that.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Server": "copdns",  # and not the versions of what it is made of
+}
+
+
+@web.middleware
+async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPRedirection as redirection:  # aiohttp answers with the exception itself
+        redirection.headers.update(_HEADERS)
+        raise
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+@web.middleware
+async def _errors_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error with a page that says what to do, and never with a traceback."""
+    try:
+        return await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        return _error_page(request, error.status, error.reason)
+    except CopdnsError as error:
+        log.warning("a page could not be given", error=str(error))
+        return _error_page(request, 503, "Not possible now")
+    except Exception:
+        log.exception("a bug in a page")
+        return _error_page(request, 500, "Something went wrong here")
+
+
+def _error_page(request: web.Request, status: int, reason: str) -> web.Response:
+    if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
+        return web.Response(status=status, text=f"{reason}.\n")
+    return parts_of(request).pages.render(request, "error.html", status=status)
+
+
+def wants_html(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
+@web.middleware
+async def _known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse unknown names, so that no outside page can read us through a name that it points
+    here (DNS rebinding).
+
+    Somebody who typed the address of a blocked page ends here too, where such names are answered
+    with this machine's address: a page without any data tells where to read more.
+    """
+    host = _without_port(request.host)
+    parts = parts_of(request)
+    if host in parts.hosts or _is_address(host):
+        return await handler(request)
+    if request.method == "GET" and wants_html(request):
+        return parts.pages.render(request, "blocked.html", status=403)
+    raise web.HTTPMisdirectedRequest
+
+
+@web.middleware
+async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what another site made a browser send (cross-site request forgery).
+
+    `Sec-Fetch-Site` comes over HTTPS and from loopback only, `Origin` with every form that any
+    browser of the last years sends.  A program that sends neither brings a token, which no
+    browser sends by itself.
+    """
+    if request.method in _SAFE or "Authorization" in request.headers:
+        return await handler(request)
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    origin = request.headers.get("Origin", "")
+    if site != "same-origin" or urlsplit(origin).netloc.lower() != request.host.lower():
+        raise web.HTTPForbidden(reason="This was sent from another site")
+    return await handler(request)
+
+
+GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _known_host, _own_forms_only)
+
+
+def _without_port(host: str) -> str:
+    """Return the name or address of a Host header: "[::1]:80" gives "::1"."""
+    name, _, port = host.rpartition(":")
+    if port.isdigit() and (":" not in name or name.endswith("]")):
+        host = name
+    if host.startswith("[") and host.endswith("]"):
+        return host[1:-1]
+    return host.lower()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,31 @@
+"""What monitoring reads: health, readiness, and numbers."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from copdns.web.parts import parts_of
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """The process runs and answers."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Queries are answered under the household's policy; otherwise what is missing.
+
+    What is not as it should be stands below, in either case.
+    """
+    parts = parts_of(request)
+    missing, warnings = parts.readiness(), parts.warnings()
+    text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
+    return web.Response(status=503 if missing else 200, text=text)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Numbers for Prometheus; docs/metrics.md explains them."""
+    text = generate_latest(parts_of(request).registry)
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,58 @@
+"""What a profile's page says of time is what its policy does."""
+
+from __future__ import annotations
+
+import pytest
+
+from copdns.minutes import Minutes
+from copdns.model import Household, Reason
+from copdns.times import Budget, Grant, Pause, subject
+from copdns.timing import NOTHING_READ, Readings
+from copdns.today import Today, today
+from tests.household import MIA, NOW, TOM, family, live
+
+HOUR = 3600
+GAMES = Budget("games", "mia", (("daily", 30),), (subject("games.example"),))
+
+
+def seen(house: Household, now: float = NOW, readings: Readings = NOTHING_READ) -> Today:
+    policy = live(house, now=now, readings=readings).policy(house.id, "mia")
+    return today(house, MIA, policy, readings, now)
+
+
+def test_without_rules_about_time_everything_is_open() -> None:
+    found = seen(family(MIA))
+    assert (found.closed, found.shut, found.minutes, found.day) == (None, (), (), ())
+    assert found.now == round(1000 * 16 / 24)  # four in the afternoon, UTC
+
+
+def test_a_pause_closes_everything_until_its_end() -> None:
+    found = seen(family(MIA, pauses=(Pause("mia", int(NOW), int(NOW) + HOUR),)))
+    assert found.closed is not None
+    assert (found.closed.reason, found.closed.until) == (Reason.PAUSED, NOW + HOUR)
+    assert [(each.start, each.end) for each in found.day] == [(667, 708)]
+
+
+def test_a_permission_for_everything_opens_it_again() -> None:
+    pause = Pause("mia", int(NOW) - HOUR)
+    end = NOW + 10
+    grant = Grant(None, NOW - 10, end, given=NOW - 10, content=False, time=True, profile="mia")
+    house = family(MIA, pauses=(pause,), grants=(grant,))
+    assert seen(house).closed is None
+    assert seen(house, end).closed is not None
+
+
+def test_what_closes_a_part_is_told_apart_from_what_closes_all() -> None:
+    readings = Readings(used={("home", "mia"): {"games": Minutes(20, 30, 40)}})
+    found = seen(family(MIA, budgets=(GAMES,)), readings=readings)
+    assert found.closed is None
+    assert [(each.reason, each.period) for each in found.shut] == [(Reason.BUDGET, "games")]
+    (games,) = found.minutes
+    assert (games.whole, games.left, games.percent) == (30, 0, 100)
+
+
+@pytest.mark.parametrize(("used", "left", "percent"), [(0, 30, 0), (12, 18, 40), (45, 0, 100)])
+def test_minutes_are_told_as_they_are_counted(used: int, left: int, percent: int) -> None:
+    readings = Readings(used={("home", "mia"): {"games": Minutes(used, used, used)}})
+    (games,) = seen(family(MIA, TOM, budgets=(GAMES,)), readings=readings).minutes
+    assert (games.left, games.percent) == (left, percent)
