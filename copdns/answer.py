@@ -12,6 +12,7 @@ same way once more when the answer is there, under the policy of that moment.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from copdns.policy import Policy, decide
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
 from copdns.record import Recorder
 from copdns.records import ANY, RD
+from copdns.told import told
 from copdns.upstream import Upstreams
 from copdns.wire import (
     PLAIN_UDP_SIZE,
@@ -247,7 +249,7 @@ class Resolver:
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, asker, policy, verdict, moment)
         elif action is Action.LOCAL:
-            reply = _local_reply(message_id, query, asker, policy, verdict, moment)
+            reply, verdict = _local_reply(message_id, query, asker, policy, verdict, moment)
         else:
             reply = plain_reply(message_id, query, REFUSED, ede_of(verdict))
         tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
@@ -442,10 +444,15 @@ def _local_reply(
     policy: Policy,
     verdict: Verdict,
     moment: Moment,
-) -> bytes:
-    assert verdict.local is not None
+) -> tuple[bytes, Verdict]:
+    """Return the reply, and the verdict with what only shows now: who is asked about."""
+    local = verdict.local
+    assert local is not None
+    if local.told:
+        local, unwatched = told(policy, query.qname, moment.wall)
+        verdict = replace(verdict, unwatched=unwatched)
     ttl = _ttl(policy, verdict, moment, LOCAL_TTL)
-    return local_reply(message_id, query, verdict.local, asker.listener, ttl)
+    return local_reply(message_id, query, local, asker.listener, ttl), verdict
 
 
 def _odd_reply(message_id: bytes, query: Query) -> bytes:

@@ -325,11 +325,13 @@ class LocalAnswer:
     """What a special or own name is answered with; without records an SOA says how long.
 
     own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
+    told: it depends on who asks; `told.py` makes the records.
     """
 
     rcode: int = 0
     records: tuple[Record, ...] = ()
     own: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from copdns.model import LocalAnswer, Record
 A, PTR, AAAA = 1, 12, 28
 
 OWN_NAMES = frozenset({"copdns.home.arpa", "why.home.arpa"})
+TOLD = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
 _DNS64 = "ipv4only.arpa"
 ALWAYS_THERE = OWN_NAMES | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
 
 _NODATA = LocalAnswer()
-_NXDOMAIN = LocalAnswer(rcode=NXDOMAIN)
+NXDOMAIN_HERE = LocalAnswer(rcode=NXDOMAIN)
 
 # No such name, nor any below it, exists outside this machine or this house.
 _NO_SUCH_ZONE = frozenset(
@@ -82,12 +83,14 @@ def special(qname: str, qtype: int) -> LocalAnswer | None:
         return _below_arpa(qname, qtype)
     if last == "localhost":  # RFC 6761 section 6.3
         return _record(qname, qtype, _LOOPBACK[qtype]) if qtype in _LOOPBACK else _NODATA
-    return _NXDOMAIN
+    return NXDOMAIN_HERE
 
 
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     if qname in OWN_NAMES:
         return LocalAnswer(own=True)
+    if qname.endswith(TOLD) and qname[-len(TOLD) - 1 : -len(TOLD)] in ("", "."):
+        return LocalAnswer(told=True)
     if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
     if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):
@@ -95,7 +98,7 @@ def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     zone = qname
     while zone:
         if zone in _EMPTY_ZONES:
-            return _NODATA if zone == qname else _NXDOMAIN
+            return _NODATA if zone == qname else NXDOMAIN_HERE
         _, _, zone = zone.partition(".")
     return None
 

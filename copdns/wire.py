@@ -43,6 +43,7 @@ from copdns.records import (
     RD,
     SOA,
     TC,
+    TXT,
     A,
     end_of_name,
     options,
@@ -405,4 +406,12 @@ def _soa(owner: bytes, ttl: int) -> bytes:
 def _data(record: Record) -> bytes:
     if record.rtype in (A, AAAA):
         return ip_address(record.data).packed
+    if record.rtype == TXT:
+        return _texts(record.data.encode())
     return to_wire(record.data)
+
+
+def _texts(octets: bytes) -> bytes:
+    """Return a text as strings of at most 255 octets (RFC 1035 section 3.3.14)."""
+    parts = [octets[at : at + 255] for at in range(0, len(octets) or 1, 255)]
+    return b"".join(bytes([len(part)]) + part for part in parts)

@@ -14,6 +14,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from copdns.resources import folder
+from copdns.told import DOOR
 
 _KINDS = {
     ".css": "text/css",
@@ -47,6 +48,7 @@ class Pages:
         )
         translations = gettext.NullTranslations()
         self._templates.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+        self._templates.globals["door"] = DOOR
         self._templates.globals["static"] = self._address
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
 

@@ -1,0 +1,59 @@
+"""Say over DNS itself why a name is blocked, and how things stand: for screens without a browser.
+
+`why.games.example.q.home.arpa` asked for TXT, from the device that is meant.  Nothing here tells
+more than the device would find out by asking for the name, and a question about a help name leaves
+as little trace as that name.  Pure.
+"""
+
+from __future__ import annotations
+
+from copdns.model import Action, LocalAnswer, Reason, Record, Verdict
+from copdns.policy import Policy, closing, decide, speaks_of_help
+from copdns.reasons import text_of
+from copdns.records import TXT, A
+from copdns.special import NXDOMAIN_HERE, TOLD
+
+DOOR = "http://why.home.arpa/"
+
+
+def told(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
+    """Return the answer to a name below q.home.arpa, and whether it has to go unwatched.
+
+    qname: as asked, with that end.
+    """
+    front = qname[: -len(TOLD)].rstrip(".")
+    word, _, name = front.partition(".")
+    if word == "why" and name:
+        verdict = decide(policy, name, A, now)
+        unwatched = verdict.unwatched or speaks_of_help(policy, front)
+        return _texts(qname, _why(verdict)), unwatched
+    if front == "time":
+        return _texts(qname, _time(policy, now)), False
+    if front == "appeal":
+        return _texts(qname, (DOOR,)), False
+    if front == "status":
+        return _texts(qname, ("copdns answers",)), False
+    return (LocalAnswer() if front in ("", "why") else NXDOMAIN_HERE), False
+
+
+def _why(verdict: Verdict) -> tuple[str, ...]:
+    """Return what happens to a name, why, and where to ask about it."""
+    if verdict.action is Action.BLOCK:
+        return f"blocked; {text_of(verdict)}", f"ask: {DOOR}"
+    if verdict.reason is Reason.SAFE_SEARCH:
+        return (f"open; {text_of(verdict)}",)
+    return ("open",)
+
+
+def _time(policy: Policy, now: float) -> tuple[str, ...]:
+    """Return what closes everything now, and the minutes that are left."""
+    closed = closing(policy, now)
+    timed = policy.timed
+    first = "open" if closed is None else f"closed; {text_of(closed)}"
+    left = timed.timing.left if timed else ()
+    return first, *(f"{each.id}: {each.minutes} minutes left" for each in left)
+
+
+def _texts(qname: str, texts: tuple[str, ...]) -> LocalAnswer:
+    # TTL 0: it is another answer for another device, and in another moment.
+    return LocalAnswer(records=tuple(Record(qname, TXT, each, 0) for each in texts))
