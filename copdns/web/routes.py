@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import door, health, rules
+from copdns.web import check, door, health, rules
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -22,6 +22,7 @@ def application(parts: Parts) -> web.Application:
             web.get("/", door.door),
             web.get("/why/{code}", door.why),
             web.get("/rules", rules.rules),
+            web.get("/check", check.check),
         ]
     )
     return app

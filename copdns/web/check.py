@@ -1,0 +1,53 @@
+"""Check a site: what would happen to a name on this device, before anybody goes there.
+
+Leaves no trace, as nothing is looked up: the same decision as for DNS, made for this page alone.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.errors import NameTextError
+from copdns.names import display, normal
+from copdns.policy import decide, explain
+from copdns.records import A
+from copdns.web.asker import person_of
+from copdns.web.door import FULL, level_of
+from copdns.web.parts import parts_of
+
+
+async def check(request: web.Request) -> web.Response:
+    """A form; with a name in it also the answer, step by step for whoever reads much."""
+    person, parts = person_of(request), parts_of(request)
+    typed = request.query.get("name", "").strip()
+    level = level_of(person.band)
+    name, policy, now = _name(typed), person.client.policy, parts.now()
+    verdict = decide(policy, name, A, now) if name else None
+    steps = explain(policy, name, A, now) if name and level == FULL else ()
+    return parts.pages.render(
+        request,
+        "check.html",
+        person=person,
+        level=level,
+        typed=typed,
+        name=name,
+        shown=display(name),
+        verdict=verdict,
+        steps=[each for each in steps if each.verdict is not None],
+    )
+
+
+def _name(typed: str) -> str:
+    """Return the name that was meant: people copy whole addresses; "" for none."""
+    before, scheme, after = typed.partition("://")
+    host = (
+        (after if scheme else before)
+        .partition("/")[0]
+        .partition("?")[0]
+        .rpartition("@")[2]
+        .partition(":")[0]
+    )
+    try:
+        return normal(host)
+    except NameTextError:
+        return ""

@@ -1,0 +1,65 @@
+"""Check a site before going there: the same decision as for DNS, and no trace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.home import Home
+from tests.household import MIA, TOM, block, family, library
+from tests.web.site import Client, Site, text
+
+
+@pytest.fixture
+def home() -> Home:
+    lists = library(protected={"child_helpline": ["helpline.example"]})
+    return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
+
+
+@pytest.fixture
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("toys.example", "www.toys.example", "HTTPS://Toys.Example/page?x=1", "toys.example:8080"),
+        *("http://somebody@toys.example/", " toys.example. "),
+    ],
+)
+async def test_the_name_is_found_in_whatever_is_copied(client: Client, typed: str) -> None:
+    page = await client.get("/check", params={"name": typed})
+    assert ":\n      blocked</h2>" in await page.text()
+
+
+async def test_it_says_what_holds_for_this_device(client: Client, site: Site) -> None:
+    site.who = "tom"
+    assert ":\n      open</h2>" in await text(client, "/check?name=toys.example")
+
+
+@pytest.mark.parametrize("typed", ["..", "a b", "<script>", "%00", "x" * 300, "http://"])
+async def test_what_is_no_name_is_told_kindly(client: Client, typed: str) -> None:
+    page = await (await client.get("/check", params={"name": typed})).text()
+    assert "That is not the name of a site." in page
+    assert "<script" not in page
+
+
+async def test_whoever_reads_much_sees_every_step(client: Client, site: Site) -> None:
+    assert "own rules" not in await text(client, "/check?name=toys.example")
+    site.who = "tom"
+    assert "this one counts" in await text(client, "/check?name=toys.example")
+
+
+@pytest.mark.parametrize("name", ["toys.example", "helpline.example", "www.example"])
+async def test_checking_leaves_no_trace(client: Client, home: Home, name: str) -> None:
+    before = home.traces()
+    await text(client, f"/check?name={name}")
+    assert home.traces() == before
