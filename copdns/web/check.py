@@ -21,7 +21,7 @@ async def check(request: web.Request) -> web.Response:
     person, parts = person_of(request), parts_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
-    name, policy, now = _name(typed), person.client.policy, parts.now()
+    name, policy, now = name_of(typed), person.client.policy, parts.now()
     verdict = decide(policy, name, A, now) if name else None
     steps = explain(policy, name, A, now) if name and level == FULL else ()
     return parts.pages.render(
@@ -37,7 +37,7 @@ async def check(request: web.Request) -> web.Response:
     )
 
 
-def _name(typed: str) -> str:
+def name_of(typed: str) -> str:
     """Return the name that was meant: people copy whole addresses; "" for none."""
     before, scheme, after = typed.partition("://")
     host = (

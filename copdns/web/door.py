@@ -36,7 +36,7 @@ async def door(request: web.Request) -> web.Response:
         person=person,
         level=level_of(person.band),
         today=found,
-        blocks=_blocks(request, person)[:SHOWN],
+        blocks=blocks_of(request, person)[:SHOWN],
         clock=local(now, zone_of(person.household.timezone)),
         zone=zone_of(person.household.timezone),
     )
@@ -46,7 +46,7 @@ async def why(request: web.Request) -> web.Response:
     """One of the last blocks, whole: what decided, and what can be done."""
     person, parts = person_of(request), parts_of(request)
     code = request.match_info["code"]
-    block = next((each for each in _blocks(request, person) if each.code == code), None)
+    block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
     return parts.pages.render(
@@ -54,7 +54,7 @@ async def why(request: web.Request) -> web.Response:
     )
 
 
-def _blocks(request: web.Request, person: Person) -> tuple[Block, ...]:
+def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
     """Return the last blocks of this device; nobody else's, and none of a shared device."""
     parts = parts_of(request)
     if not person.device or not person.band.is_child:

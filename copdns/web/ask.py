@@ -1,0 +1,209 @@
+"""Ask for something that is closed, see what came of it, disagree once, or take it back.
+
+No login: the device tells who asks.  An appeal is filed with the verdict that it objects to, read
+off the ring of recent blocks, or worked out anew where the name was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+
+from copdns.appeal import Ask, Kind, Objected, Wanted, Why, objected
+from copdns.days import budget_day, zone_of
+from copdns.errors import AppealError, AppealLimitError
+from copdns.model import Action, Reason
+from copdns.names import display
+from copdns.policy import closing, decide
+from copdns.records import A
+from copdns.vouched import is_list_error
+from copdns.web.asker import Person, person_of
+from copdns.web.check import name_of
+from copdns.web.door import blocks_of, level_of
+from copdns.web.parts import parts_of
+
+_OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
+Fields = Mapping[str, Any]
+
+
+async def form(request: web.Request) -> web.Response:
+    """The form; without something to ask about, a field for the name."""
+    person = await _who_may_ask(request)
+    return _form(request, person, request.query)
+
+
+async def send(request: web.Request) -> web.Response:
+    """File what was asked."""
+    person, parts = await _who_may_ask(request), parts_of(request)
+    fields = await request.post()
+    try:
+        ask = _ask(request, person, fields)
+        if ask is None:
+            return _form(request, person, fields, status=400)
+        if is_list_error(ask.name, ask.to, parts.vouches()):
+            await parts.appeals.open_list_error(
+                person.household.id, ask.name, ask.to, parts.known(), int(parts.now())
+            )
+            return _page(request, person, "opened.html", name=ask.name)
+        filed = await parts.appeals.file(person.household.id, ask, int(parts.now()))
+    except AppealLimitError as error:
+        return _form(request, person, fields, status=429, error=error)
+    except AppealError as error:
+        return _form(request, person, fields, status=400, error=error)
+    raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
+
+
+async def asked(request: web.Request) -> web.Response:
+    """One question of this person, and what came of it."""
+    person, parts = await _who_may_ask(request), parts_of(request)
+    appeal = await parts.appeals.appeal(person.household.id, request.match_info["appeal"])
+    if appeal is None or appeal.ask.profile != person.profile.id or not person.paired:
+        raise web.HTTPNotFound
+    return _page(request, person, "asked.html", appeal=appeal, now=parts.now())
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """Take a question back."""
+    person, parts = await _who_may_ask(request), parts_of(request)
+    _paired_only(person)
+    appeal = request.match_info["appeal"]
+    await parts.appeals.withdraw(
+        person.household.id, appeal, person.profile.id, int(parts.now())
+    )
+    raise web.HTTPSeeOther(f"/ask/{appeal}")
+
+
+async def disagree(request: web.Request) -> web.Response:
+    """Say once that the answer is not right."""
+    person, parts = await _who_may_ask(request), parts_of(request)
+    _paired_only(person)
+    appeal, fields = request.match_info["appeal"], await request.post()
+    second = await parts.has_second_decider(person.household.id, appeal)
+    await parts.appeals.disagree(
+        person.household.id,
+        appeal,
+        person.profile.id,
+        str(fields.get("words", "")),
+        int(parts.now()),
+        second=second,
+    )
+    raise web.HTTPSeeOther(f"/ask/{appeal}")
+
+
+async def _who_may_ask(request: web.Request) -> Person:
+    person = await person_of(request)
+    if person.household.profile(person.profile.id) is None:
+        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+    return person
+
+
+def _paired_only(person: Person) -> None:
+    if not person.paired:
+        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+
+
+def _form(
+    request: web.Request,
+    person: Person,
+    fields: Fields,
+    *,
+    status: int = 200,
+    error: AppealError | None = None,
+) -> web.Response:
+    to = _object(request, person, fields)
+    name = _name(request, person, fields)
+    return _page(
+        request,
+        person,
+        "ask.html",
+        status=status,
+        error=error,
+        fields=fields,
+        name=name,
+        shown=display(name),
+        to=to,
+        of_time=to is not None and to.reason in _OF_TIME,
+        is_open=bool(name) and to is None,
+        whys=tuple(Why),
+        wanteds=tuple(Wanted),
+    )
+
+
+def _page(request: web.Request, person: Person, template: str, **values: Any) -> web.Response:
+    return parts_of(request).pages.render(
+        request, template, person=person, level=level_of(person.band), **values
+    )
+
+
+def _name(request: web.Request, person: Person, fields: Fields) -> str:
+    """Return the name that is asked for: of a block in the ring, or as typed."""
+    code = str(fields.get("code", ""))
+    for each in blocks_of(request, person) if code else ():
+        if each.code == code:
+            return each.name
+    return name_of(str(fields.get("name", "")))
+
+
+def _object(request: web.Request, person: Person, fields: Fields) -> Objected | None:
+    """Return the verdict that is objected to; None where nothing is closed."""
+    revision, now = person.household.revision, parts_of(request).now()
+    policy = person.client.policy
+    code, about = str(fields.get("code", "")), fields.get("about")
+    if about == "minutes":
+        return Objected(Action.BLOCK, Reason.BUDGET, period=str(fields.get("budget", "")))
+    if about == "time":
+        closed = closing(policy, now)
+        return None if closed is None else objected(closed, revision)
+    for each in blocks_of(request, person) if code else ():
+        if each.code == code:
+            return objected(each.verdict, revision)
+    name = name_of(str(fields.get("name", "")))
+    verdict = decide(policy, name, A, now) if name else None
+    return objected(verdict, revision) if verdict is not None and verdict.blocks else None
+
+
+def _ask(request: web.Request, person: Person, fields: Fields) -> Ask | None:
+    """Return what was sent; None where something is missing.  Raises AppealError."""
+    to = _object(request, person, fields)
+    if to is None:
+        return None
+    kind = _choice(Kind, fields.get("kind"), Kind.NAME)
+    if fields.get("about") == "minutes":
+        kind = Kind.MINUTES
+    elif fields.get("about") == "time":
+        kind = Kind.TIME
+    return Ask(
+        profile=person.profile.id,
+        device=person.device,
+        kind=kind,
+        to=to,
+        name="" if kind in (Kind.TIME, Kind.MINUTES) else _name(request, person, fields),
+        why=_choice(Why, fields.get("why"), Why.OTHER),
+        words=str(fields.get("words", "")),
+        wanted=_choice(Wanted, fields.get("wanted"), Wanted.HOUR),
+        minutes=_number(fields.get("minutes")),
+        day=_day(request, person) if kind is Kind.MINUTES else None,
+    )
+
+
+def _choice(words: Any, given: object, usual: Any) -> Any:
+    """Return a word of a closed list; raise AppealError for one that is not in it."""
+    if given in (None, ""):
+        return usual
+    try:
+        return words(given)
+    except ValueError:
+        raise AppealError("choose one of the answers on the page") from None
+
+
+def _number(given: object) -> int:
+    text = str(given or "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _day(request: web.Request, person: Person) -> date:
+    home = person.household
+    return budget_day(parts_of(request).now(), zone_of(home.timezone), home.day_starts).day

@@ -1,0 +1,25 @@
+// Looks for news in the part of a page that says so, and puts it there; without this script the
+// page has a link that does the same.
+"use strict";
+
+function follow(part) {
+  const wait = 1000 * Number(part.dataset.fresh);
+  async function look() {
+    if (!document.hidden) {
+      try {
+        const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
+        const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+        const fresh = page.getElementById(part.id);
+        if (reply.ok && fresh && fresh.innerHTML !== part.innerHTML) {
+          part.innerHTML = fresh.innerHTML;
+        }
+      } catch {
+        // Not reached: what is shown stays, and the next look tells.
+      }
+    }
+    setTimeout(look, wait);
+  }
+  setTimeout(look, wait);
+}
+
+document.querySelectorAll("[data-fresh][id]").forEach(follow);
