@@ -13,6 +13,11 @@ def appeal_code() -> str:
     return _code()
 
 
+def appeal_id() -> str:
+    """Return the id of an appeal, such as "k7qf2m9d": nobody finds another one by counting."""
+    return _code().replace("-", "").lower()
+
+
 def ticket_code() -> str:
     """Return what a child redeems for minutes, such as "7K3M-PQ9T": 40 bits of chance.
 

@@ -283,6 +283,77 @@ def what_ends_by_itself(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0013_appeal")
+def appeal(db: Database) -> None:
+    """No `references profile`: its rows are replaced whole, which would delete what hangs on them.
+    `told` is the state of which events told last.  A list error has no profile on purpose."""
+    db.execute("""
+        create table appeal (
+            household text not null references household on delete cascade,
+            id text not null,
+            profile text not null,
+            device text not null,
+            kind text not null,
+            name text not null,
+            why text not null,
+            words text not null,
+            wanted text not null,
+            minutes integer not null,
+            day text,
+            action text not null,
+            reason text not null,
+            list text not null,
+            list_version text not null,
+            category text not null,
+            service text not null,
+            rule text not null,
+            via text not null,
+            period text not null,
+            revision integer not null,
+            asked integer not null,
+            since integer not null,
+            state text not null,
+            seen integer,
+            disagreed integer not null,
+            more_words text not null,
+            provisional text not null,
+            reminded integer,
+            overdue integer,
+            closed integer,
+            told text not null default '',
+            tidied integer not null default 0,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("create index appeal_of on appeal (household, profile, asked)")
+    db.execute("create index appeal_from on appeal (household, device, asked)")
+    db.execute("create index appeal_state on appeal (state)")
+    db.execute("""
+        create table appeal_answer (
+            household text not null,
+            appeal text not null,
+            number integer not null,
+            at integer not null,
+            state text not null,
+            reason text not null,
+            role text not null,
+            name text not null,
+            account text not null,
+            text text not null,
+            made text not null,
+            until real,
+            primary key (household, appeal, number),
+            foreign key (household, appeal) references appeal on delete cascade
+        ) without rowid""")
+    db.execute("""
+        create table list_error (
+            household text not null references household on delete cascade,
+            name text not null,
+            list text not null,
+            category text not null,
+            primary key (household, name, list)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

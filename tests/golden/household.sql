@@ -203,3 +203,71 @@ CREATE TABLE ticket (
     redeemed_by text not null,
     primary key (household, id)
 ) without rowid;
+
+CREATE TABLE appeal (
+    household text not null references household on delete cascade,
+    id text not null,
+    profile text not null,
+    device text not null,
+    kind text not null,
+    name text not null,
+    why text not null,
+    words text not null,
+    wanted text not null,
+    minutes integer not null,
+    day text,
+    action text not null,
+    reason text not null,
+    list text not null,
+    list_version text not null,
+    category text not null,
+    service text not null,
+    rule text not null,
+    via text not null,
+    period text not null,
+    revision integer not null,
+    asked integer not null,
+    since integer not null,
+    state text not null,
+    seen integer,
+    disagreed integer not null,
+    more_words text not null,
+    provisional text not null,
+    reminded integer,
+    overdue integer,
+    closed integer,
+    told text not null default '',
+    tidied integer not null default 0,
+    primary key (household, id)
+) without rowid;
+
+CREATE INDEX appeal_of on appeal (household, profile, asked);
+
+CREATE INDEX appeal_from on appeal (household, device, asked);
+
+CREATE INDEX appeal_state on appeal (state);
+
+CREATE TABLE appeal_answer (
+    household text not null,
+    appeal text not null,
+    number integer not null,
+    at integer not null,
+    state text not null,
+    reason text not null,
+    role text not null,
+    name text not null,
+    account text not null,
+    text text not null,
+    made text not null,
+    until real,
+    primary key (household, appeal, number),
+    foreign key (household, appeal) references appeal on delete cascade
+) without rowid;
+
+CREATE TABLE list_error (
+    household text not null references household on delete cascade,
+    name text not null,
+    list text not null,
+    category text not null,
+    primary key (household, name, list)
+) without rowid;
