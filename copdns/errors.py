@@ -51,6 +51,14 @@ class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 
 
+class AccountError(CopdnsError):
+    """An account, session or token cannot be made or changed as asked."""
+
+
+class CertificateError(CopdnsError):
+    """The certificate of the pages, or its key, cannot be made or read."""
+
+
 class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
