@@ -63,6 +63,14 @@ class AppealLimitError(AppealError):
         self.until = until
 
 
+class AccountError(CopdnsError):
+    """An account, session or token cannot be made or changed as asked."""
+
+
+class CertificateError(CopdnsError):
+    """The certificate of the pages, or its key, cannot be made or read."""
+
+
 class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
