@@ -51,6 +51,26 @@ class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 
 
+class AppealError(CopdnsError):
+    """An appeal cannot go this way: answered already, too many open, nothing to open ..."""
+
+
+class AppealLimitError(AppealError):
+    """Too many appeals for now; `until` is when the next is possible, None: not by time alone."""
+
+    def __init__(self, text: str, until: int | None = None) -> None:
+        super().__init__(text)
+        self.until = until
+
+
+class AccountError(CopdnsError):
+    """An account, session or token cannot be made or changed as asked."""
+
+
+class CertificateError(CopdnsError):
+    """The certificate of the pages, or its key, cannot be made or read."""
+
+
 class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 

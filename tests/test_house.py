@@ -34,6 +34,7 @@ ROOMS = (
         "library",
         "resources",
         "codes",
+        "passwords",
         "copies",
         "indexfile",
         "events",

@@ -38,12 +38,16 @@ AShape = TypeVar("AShape", bound=Shape)
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What lists are about.  layer: "security" or "content".  about: a sentence for parents."""
+    """What lists are about.  layer: "security" or "content".  about: a sentence for parents.
+
+    low_harm: a name of it opens when nobody answered an appeal in time, until somebody does.
+    """
 
     slug: str
     title: str
     about: str
     layer: str
+    low_harm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def _file(read: Read, file: str, shape: type[AShape]) -> AShape:
 def categories(found: Files) -> dict[str, Category]:
     """Return the categories that ship."""
     return {
-        slug: Category(slug, each.title, each.about, each.layer)
+        slug: Category(slug, each.title, each.about, each.layer, each.low_harm)
         for slug, each in found.catalogue.categories.items()
     }
 

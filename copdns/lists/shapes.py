@@ -33,6 +33,7 @@ class CategoryShape(Shape):
     title: Text
     about: Text
     layer: Literal["security", "content"]
+    low_harm: bool = False
 
 
 class ListShape(Shape):

@@ -71,14 +71,14 @@ class HouseholdStore:
 
     async def households(self) -> tuple[str, ...]:
         """Return the ids of all households, sorted."""
-        return await self._run(_ids)
+        return await self.run(_ids)
 
     async def household(self, household_id: str) -> Household | None:
         def read(connection: sqlite3.Connection) -> Household | None:
             with snapshot(connection):
                 return load(connection, household_id)
 
-        return await self._run(read)
+        return await self.run(read)
 
     async def change(
         self,
@@ -98,15 +98,9 @@ class HouseholdStore:
 
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
-                before = load(connection, household_id)
-                if before is None:
-                    raise HouseholdError(f"there is no household {household_id!r}")
-                after = _adopted(connection, before, edit(before), now)
-                if after == before:
-                    return before
-                return _store(connection, before, after, Change(0, now, author, what))
+                return edited(connection, household_id, edit, Change(0, now, author, what))
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def create(self, household: Household, author: str, now: int) -> Household:
         """Return a new household as stored; raise HouseholdError when its id is taken."""
@@ -120,7 +114,7 @@ class HouseholdStore:
                 after = _adopted(connection, nobody, household, now)
                 return _store(connection, None, after, Change(0, now, author, "created"))
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def tidy(self, now: int) -> int:
         """Delete what ended more than 30 days ago, of all households; return how many rows.
@@ -133,17 +127,21 @@ class HouseholdStore:
             with transaction(connection):
                 return _delete_ended(connection, now - REMEMBERED)
 
-        return await self._run(work)
+        return await self.run(work)
 
     async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
         """Return the newest lines of the audit, the newest last."""
-        return await self._run(lambda connection: _changes(connection, household_id, limit))
+        return await self.run(lambda connection: _changes(connection, household_id, limit))
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile of this id."""
-        return await self._run(lambda connection: _history(connection, household_id, profile_id))
+        return await self.run(lambda connection: _history(connection, household_id, profile_id))
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what some work gives on the one connection, in its thread.
+
+        For the other stores of the same file, so that what they write together is one transaction.
+        """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._thread, work, self._connection)
@@ -151,6 +149,37 @@ class HouseholdStore:
             raise store_error(self.path, error) from error
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+
+def edited(
+    connection: sqlite3.Connection,
+    household_id: str,
+    edit: Callable[[Household], Household],
+    change: Change,
+) -> Household:
+    """Return the household as stored after an edit, inside a transaction of the caller.
+
+    change: its revision is ignored.  Else as `HouseholdStore.change`.
+    """
+    before = load(connection, household_id)
+    if before is None:
+        raise HouseholdError(f"there is no household {household_id!r}")
+    after = _adopted(connection, before, edit(before), change.at)
+    return before if after == before else _store(connection, before, after, change)
+
+
+def noted(connection: sqlite3.Connection, household_id: str, change: Change) -> None:
+    """Write a line of the audit about what changed no policy, inside a transaction of the caller.
+
+    change: its revision is ignored.
+    """
+    connection.execute(
+        """
+        insert into change (household, revision, at, author, what)
+        select household, revision, ?, ?, ? from household where household = ?
+        """,
+        (change.at, change.author, change.what, household_id),
+    )
 
 
 # Neighbouring rows repeat scopes and profiles: a thousand profiles hold each text once.
@@ -191,6 +220,7 @@ def _store(
     after = replace(after, revision=after.revision + 1)
     write(connection, before, after)
     _remember(connection, before, after, change.at)
+    _forget_appeals(connection, before, after)
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
@@ -217,6 +247,20 @@ def _remember(
         "insert or replace into former_profile (household, id, band) values (?, ?, ?)",
         [
             (after.id, profile.id, due(profile, now).band)
+            for profile in (before.profiles if before is not None else ())
+            if after.profile(profile.id) is None
+        ],
+    )
+
+
+def _forget_appeals(
+    connection: sqlite3.Connection, before: Household | None, after: Household
+) -> None:
+    """Delete what somebody asked who is gone."""
+    connection.executemany(
+        "delete from appeal where household = ? and profile = ?",
+        [
+            (after.id, profile.id)
             for profile in (before.profiles if before is not None else ())
             if after.profile(profile.id) is None
         ],

@@ -283,6 +283,259 @@ def what_ends_by_itself(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0013_appeal")
+def appeal(db: Database) -> None:
+    """No `references profile`: its rows are replaced whole, which would delete what hangs on them.
+    `told` is the state of which events told last.  A list error has no profile on purpose."""
+    db.execute("""
+        create table appeal (
+            household text not null references household on delete cascade,
+            id text not null,
+            profile text not null,
+            device text not null,
+            kind text not null,
+            name text not null,
+            why text not null,
+            words text not null,
+            wanted text not null,
+            minutes integer not null,
+            day text,
+            action text not null,
+            reason text not null,
+            list text not null,
+            list_version text not null,
+            category text not null,
+            service text not null,
+            rule text not null,
+            via text not null,
+            period text not null,
+            revision integer not null,
+            asked integer not null,
+            since integer not null,
+            state text not null,
+            seen integer,
+            disagreed integer not null,
+            more_words text not null,
+            provisional text not null,
+            reminded integer,
+            overdue integer,
+            closed integer,
+            told text not null default '',
+            tidied integer not null default 0,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("create index appeal_of on appeal (household, profile, asked)")
+    db.execute("create index appeal_from on appeal (household, device, asked)")
+    db.execute("create index appeal_state on appeal (state)")
+    db.execute("""
+        create table appeal_answer (
+            household text not null,
+            appeal text not null,
+            number integer not null,
+            at integer not null,
+            state text not null,
+            reason text not null,
+            role text not null,
+            name text not null,
+            account text not null,
+            text text not null,
+            made text not null,
+            until real,
+            primary key (household, appeal, number),
+            foreign key (household, appeal) references appeal on delete cascade
+        ) without rowid""")
+    db.execute("""
+        create table list_error (
+            household text not null references household on delete cascade,
+            name text not null,
+            list text not null,
+            category text not null,
+            primary key (household, name, list)
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0014_account")
+def account(db: Database) -> None:
+    """Who may log in, and what lets them in.  Of a secret only a digest is kept, but for the
+    second factor, whose secret is needed to check it."""
+    db.execute("""
+        create table account (
+            household text not null references household on delete cascade,
+            id text not null,
+            name text not null collate nocase,
+            role text not null,
+            profile text not null,
+            password text not null,
+            totp text not null,
+            totp_used integer not null,
+            made integer not null,
+            primary key (household, id),
+            unique (household, name)
+        ) without rowid""")
+    owned = "foreign key (household, account) references account on delete cascade"
+    db.execute(f"""
+        create table session (
+            digest text primary key,
+            household text not null,
+            account text not null,
+            label text not null,
+            made integer not null,
+            used integer not null,
+            expires integer not null,
+            {owned}
+        ) without rowid""")
+    db.execute(f"""
+        create table browser (
+            digest text primary key,
+            household text not null,
+            account text not null,
+            expires integer not null,
+            {owned}
+        ) without rowid""")
+    db.execute(f"""
+        create table token (
+            household text not null,
+            id text not null,
+            digest text not null unique,
+            account text not null,
+            label text not null,
+            scopes text not null,
+            made integer not null,
+            expires integer not null,
+            used integer,
+            primary key (household, id),
+            {owned}
+        ) without rowid""")
+    db.execute(f"""
+        create table recovery (
+            household text not null,
+            account text not null,
+            digest text not null,
+            primary key (household, account, digest),
+            {owned}
+        ) without rowid""")
+    db.execute("""
+        create table one_time_code (
+            digest text primary key,
+            household text not null,
+            purpose text not null,
+            account text not null,
+            expires integer not null
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0015_whose_device")
+def whose_device(db: Database) -> None:
+    """What tells a person beside the address.  It goes with the device or person: triggers, since
+    those tables are written with `insert or replace`, which deletes for a foreign key and not for
+    a trigger."""
+    db.execute("""
+        create table pairing (
+            household text not null references household on delete cascade,
+            id text not null,
+            digest text not null unique,
+            device text not null,
+            profile text not null,
+            made integer not null,
+            used integer not null,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create table pairing_open (
+            household text not null references household on delete cascade,
+            device text not null,
+            until integer not null,
+            primary key (household, device)
+        ) without rowid""")
+    db.execute("""
+        create table pin (
+            household text not null references household on delete cascade,
+            profile text not null,
+            hash text not null,
+            made integer not null,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create table guest (
+            household text not null references household on delete cascade,
+            id text not null,
+            kind text not null,
+            address text not null,
+            profile text not null,
+            author text not null,
+            at integer not null,
+            until integer not null,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create trigger device_gone after delete on device begin
+            delete from pairing where household = old.household and device = old.id;
+            delete from pairing_open where household = old.household and device = old.id;
+        end""")
+    db.execute("""
+        create trigger profile_gone after delete on profile begin
+            delete from pin where household = old.household and profile = old.id;
+            delete from guest where household = old.household and profile = old.id;
+            delete from pairing where household = old.household and profile = old.id;
+            delete from account
+             where household = old.household and profile = old.id and role = 'child';
+            update account set profile = ''
+             where household = old.household and profile = old.id;
+        end""")
+
+
+@HOUSEHOLD(name="0016_look")
+def look(db: Database) -> None:
+    """Who looked at what is kept of whom; and what no guardian may do unseen by the others.
+
+    told: whether an event was made of it.
+    """
+    db.execute("""
+        create table look (
+            id integer primary key,
+            household text not null,
+            at integer not null,
+            account text not null,
+            role text not null,
+            profile text not null,
+            view text not null
+        )""")
+    db.execute("create index look_of_profile on look (household, profile, at)")
+    db.execute("""
+        create table notice (
+            id integer primary key,
+            household text not null,
+            kind text not null,
+            about text not null,
+            author text not null,
+            at integer not null,
+            starts integer not null,
+            ends integer not null,
+            told integer not null
+        )""")
+    db.execute("create index notice_untold on notice (id) where not told")
+    db.execute("""
+        create table notice_seen (
+            household text not null,
+            notice integer not null references notice on delete cascade,
+            account text not null,
+            at integer not null,
+            primary key (notice, account),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+    db.execute("""
+        create table stance (
+            household text not null,
+            account text not null,
+            profile text not null,
+            setting text not null,
+            value text not null,
+            at integer not null,
+            primary key (household, profile, setting, account),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

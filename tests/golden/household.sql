@@ -203,3 +203,233 @@ CREATE TABLE ticket (
     redeemed_by text not null,
     primary key (household, id)
 ) without rowid;
+
+CREATE TABLE appeal (
+    household text not null references household on delete cascade,
+    id text not null,
+    profile text not null,
+    device text not null,
+    kind text not null,
+    name text not null,
+    why text not null,
+    words text not null,
+    wanted text not null,
+    minutes integer not null,
+    day text,
+    action text not null,
+    reason text not null,
+    list text not null,
+    list_version text not null,
+    category text not null,
+    service text not null,
+    rule text not null,
+    via text not null,
+    period text not null,
+    revision integer not null,
+    asked integer not null,
+    since integer not null,
+    state text not null,
+    seen integer,
+    disagreed integer not null,
+    more_words text not null,
+    provisional text not null,
+    reminded integer,
+    overdue integer,
+    closed integer,
+    told text not null default '',
+    tidied integer not null default 0,
+    primary key (household, id)
+) without rowid;
+
+CREATE INDEX appeal_of on appeal (household, profile, asked);
+
+CREATE INDEX appeal_from on appeal (household, device, asked);
+
+CREATE INDEX appeal_state on appeal (state);
+
+CREATE TABLE appeal_answer (
+    household text not null,
+    appeal text not null,
+    number integer not null,
+    at integer not null,
+    state text not null,
+    reason text not null,
+    role text not null,
+    name text not null,
+    account text not null,
+    text text not null,
+    made text not null,
+    until real,
+    primary key (household, appeal, number),
+    foreign key (household, appeal) references appeal on delete cascade
+) without rowid;
+
+CREATE TABLE list_error (
+    household text not null references household on delete cascade,
+    name text not null,
+    list text not null,
+    category text not null,
+    primary key (household, name, list)
+) without rowid;
+
+CREATE TABLE account (
+    household text not null references household on delete cascade,
+    id text not null,
+    name text not null collate nocase,
+    role text not null,
+    profile text not null,
+    password text not null,
+    totp text not null,
+    totp_used integer not null,
+    made integer not null,
+    primary key (household, id),
+    unique (household, name)
+) without rowid;
+
+CREATE TABLE session (
+    digest text primary key,
+    household text not null,
+    account text not null,
+    label text not null,
+    made integer not null,
+    used integer not null,
+    expires integer not null,
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE browser (
+    digest text primary key,
+    household text not null,
+    account text not null,
+    expires integer not null,
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE token (
+    household text not null,
+    id text not null,
+    digest text not null unique,
+    account text not null,
+    label text not null,
+    scopes text not null,
+    made integer not null,
+    expires integer not null,
+    used integer,
+    primary key (household, id),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE recovery (
+    household text not null,
+    account text not null,
+    digest text not null,
+    primary key (household, account, digest),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE one_time_code (
+    digest text primary key,
+    household text not null,
+    purpose text not null,
+    account text not null,
+    expires integer not null
+) without rowid;
+
+CREATE TABLE pairing (
+    household text not null references household on delete cascade,
+    id text not null,
+    digest text not null unique,
+    device text not null,
+    profile text not null,
+    made integer not null,
+    used integer not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE pairing_open (
+    household text not null references household on delete cascade,
+    device text not null,
+    until integer not null,
+    primary key (household, device)
+) without rowid;
+
+CREATE TABLE pin (
+    household text not null references household on delete cascade,
+    profile text not null,
+    hash text not null,
+    made integer not null,
+    primary key (household, profile)
+) without rowid;
+
+CREATE TABLE guest (
+    household text not null references household on delete cascade,
+    id text not null,
+    kind text not null,
+    address text not null,
+    profile text not null,
+    author text not null,
+    at integer not null,
+    until integer not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TRIGGER device_gone after delete on device begin
+    delete from pairing where household = old.household and device = old.id;
+    delete from pairing_open where household = old.household and device = old.id;
+end;
+
+CREATE TRIGGER profile_gone after delete on profile begin
+    delete from pin where household = old.household and profile = old.id;
+    delete from guest where household = old.household and profile = old.id;
+    delete from pairing where household = old.household and profile = old.id;
+    delete from account
+     where household = old.household and profile = old.id and role = 'child';
+    update account set profile = ''
+     where household = old.household and profile = old.id;
+end;
+
+CREATE TABLE look (
+    id integer primary key,
+    household text not null,
+    at integer not null,
+    account text not null,
+    role text not null,
+    profile text not null,
+    view text not null
+);
+
+CREATE INDEX look_of_profile on look (household, profile, at);
+
+CREATE TABLE notice (
+    id integer primary key,
+    household text not null,
+    kind text not null,
+    about text not null,
+    author text not null,
+    at integer not null,
+    starts integer not null,
+    ends integer not null,
+    told integer not null
+);
+
+CREATE INDEX notice_untold on notice (id) where not told;
+
+CREATE TABLE notice_seen (
+    household text not null,
+    notice integer not null references notice on delete cascade,
+    account text not null,
+    at integer not null,
+    primary key (notice, account),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE stance (
+    household text not null,
+    account text not null,
+    profile text not null,
+    setting text not null,
+    value text not null,
+    at integer not null,
+    primary key (household, profile, setting, account),
+    foreign key (household, account) references account on delete cascade
+) without rowid;

@@ -1,12 +1,18 @@
-"""Upstreams on real sockets, for the tests that ask them."""
+"""What several test files need: upstreams on real sockets, and a house with accounts."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from copdns.model import Household
+from copdns.store.household import HouseholdStore
+from copdns.store.thread import StoreThread
+from tests.household import family
+from tests.unit.accounts import NOW, House
 from tests.unit.upstreams import Asker, Make
 from tests.upstream_server import UpstreamServer
 
@@ -44,3 +50,11 @@ async def make() -> AsyncIterator[Make]:
         each.upstreams.close()
     tasks = [task for each in made for task in each.upstreams._tasks]
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    with HouseholdStore.open(tmp_path) as store, StoreThread.open(tmp_path) as thread:
+        await store.create(family(), "test", NOW)
+        await store.create(Household("bos", "Bo's"), "test", NOW)
+        yield House(tmp_path, store, thread)

@@ -1,0 +1,235 @@
+"""An appeal: what a child objects to, why, what they would like, and what came of it.
+
+The values only.  `appeal_life.py` has its life, from filing to the last answer; `appeal_opening.py`
+says what a yes opens.  Frozen, like all of `model.py`; moments are seconds since the epoch, UTC.
+docs/appeals.md tells it to people.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+from copdns.errors import AppealError
+from copdns.model import Action, Reason, Verdict
+from copdns.words import Word
+
+MOST_WORDS = 280  # characters
+
+
+class Kind(Word):
+    """What an appeal is against."""
+
+    NAME = "name"  # that a name is blocked
+    CATEGORY = "category"  # that a name counts as one of a category: "this is not gambling"
+    TIME = "time"  # a schedule, a pause or a used-up budget itself
+    MINUTES = "minutes"  # that minutes were counted
+
+
+class Why(Word):
+    """Why the child asks; shown as pictures first."""
+
+    SCHOOL = "school"
+    FRIENDS = "friends"
+    HEALTH = "health"
+    GAME = "game"
+    MISTAKE = "mistake"
+    OTHER = "other"
+
+
+class Wanted(Word):
+    """For how long."""
+
+    QUARTER = "15min"
+    HOUR = "1h"
+    TODAY = "today"  # until the household's day ends
+    ALWAYS = "always"
+
+
+class State(Word):
+    OPEN = "open"
+    SEEN = "seen"
+    GRANTED = "granted"
+    LIMITED = "limited"  # granted, for less than was asked for
+    REFUSED = "refused"
+    TALK = "talk"  # somebody wants to talk about it first
+    WITHDRAWN = "withdrawn"
+    ESCALATED = "escalated"  # overdue, or objected to: somebody else may look at it
+
+
+# Somebody is to answer; nothing but an answer or the child ends this.
+WAITING = frozenset({State.OPEN, State.SEEN, State.ESCALATED})
+ANSWERED = frozenset({State.GRANTED, State.LIMITED, State.REFUSED, State.TALK})
+
+
+class ReasonKey(Word):
+    """Why it was answered so; docs/appeals.md explains each."""
+
+    NEEDED = "needed"
+    LIST_ERROR = "list_error"
+    TOO_STRICT = "too_strict"
+    TRUST = "trust"
+    COUNTED_WRONG = "counted_wrong"
+    NOT_FOR_AGE = "not_for_age"
+    NOT_SAFE = "not_safe"
+    NOT_NOW = "not_now"
+    ENOUGH_TODAY = "enough_today"
+    OTHER_WAY = "other_way"
+    FAMILY_RULE = "family_rule"
+    CANNOT_OPEN = "cannot_open"
+    TALK_FIRST = "talk_first"
+    OTHER = "other"  # with a text
+
+
+_YES = frozenset(
+    {
+        ReasonKey.NEEDED,
+        ReasonKey.LIST_ERROR,
+        ReasonKey.TOO_STRICT,
+        ReasonKey.TRUST,
+        ReasonKey.COUNTED_WRONG,
+        ReasonKey.OTHER,
+    }
+)
+_TALK = frozenset({ReasonKey.TALK_FIRST, ReasonKey.OTHER})
+REASONS: dict[State, frozenset[ReasonKey]] = {
+    State.GRANTED: _YES,
+    State.REFUSED: (frozenset(ReasonKey) - _YES - _TALK) | {ReasonKey.OTHER},
+    State.TALK: _TALK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Objected:
+    """The verdict that is objected to, as far as it tells what decided.
+
+    Fields as of a Verdict.  revision: of the household that it was decided by.
+    """
+
+    action: Action
+    reason: Reason
+    list: str = ""
+    list_version: str = ""
+    category: str = ""
+    service: str = ""
+    rule: str = ""
+    via: str = ""
+    period: str = ""
+    revision: int = 0
+
+
+def objected(verdict: Verdict, revision: int = 0) -> Objected:
+    return Objected(
+        verdict.action,
+        verdict.reason,
+        verdict.list,
+        verdict.list_version,
+        verdict.category,
+        verdict.service,
+        verdict.rule,
+        verdict.via,
+        verdict.period,
+        revision,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a child sends.
+
+    name: in normal form; "" where it is about no name, but about time or minutes alone.
+    to: the verdict; for minutes BUDGET, with the budget as its period.
+    minutes, day: of an appeal against counted minutes, 1 to 1440, on a day of budgets.
+    """
+
+    profile: str
+    device: str
+    kind: Kind
+    to: Objected
+    name: str = ""
+    why: Why = Why.OTHER
+    words: str = ""
+    wanted: Wanted = Wanted.HOUR
+    minutes: int = 0
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who answers.  role, name: shown to the child.  id: of the account, "" on the command line."""
+
+    role: str
+    name: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.  state: GRANTED, LIMITED, REFUSED or TALK.
+
+    made: what it made, such as ("grant g3",) or ("rule r7", "rule r8").
+    until: when what it opened closes again; None for always, and for what opens nothing.
+    """
+
+    at: int
+    state: State
+    reason: ReasonKey
+    by: Decider
+    text: str = ""
+    made: tuple[str, ...] = ()
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """id: unique in its household, which is implied.
+
+    asked: when it was filed.  since: since when it waits: then, or when it was objected again.
+    seen: when a guardian looked at it.  answers: one, or two after "I still disagree".
+    disagreed: that was used, with more words.  provisional: the grant that holds until it is
+    answered.  reminded, overdue: when that was told; None before.  closed: when it was granted,
+    refused or withdrawn; None while it waits, or is to be talked about.
+    """
+
+    id: str
+    ask: Ask
+    asked: int
+    since: int
+    state: State = State.OPEN
+    seen: int | None = None
+    answers: tuple[Answer, ...] = ()
+    disagreed: bool = False
+    more_words: str = ""
+    provisional: str = ""
+    reminded: int | None = None
+    overdue: int | None = None
+    closed: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def answer(self) -> Answer | None:
+        return self.answers[-1] if self.answers else None
+
+
+# Separators, and what turns a line around or is not seen: a text must look like what it says.
+_BLANK = frozenset({"Zl", "Zp", "Zs"})
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # words and emoji need these
+
+
+def cleaned(text: str, most: int = MOST_WORDS) -> str:
+    """Return what a person wrote on one line, without control characters; raise AppealError."""
+    spaced = "".join(" " if each in "\t\r\n" or _kind(each) in _BLANK else each for each in text)
+    seen = "".join(each for each in spaced if each in _JOINERS or _kind(each) not in _UNSEEN)
+    short = " ".join(seen.split())
+    if len(short) > most:
+        raise AppealError(f"this is {len(short)} characters long; {most} fit, so please shorten it")
+    return short
+
+
+def _kind(character: str) -> str:
+    return unicodedata.category(character)

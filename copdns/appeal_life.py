@@ -1,0 +1,276 @@
+"""The life of an appeal: filed, seen, answered, objected to once, withdrawn.
+
+Each step takes an appeal and gives the next one, or says in a plain sentence why it cannot be.
+No state is left by the mere passing of time: a reminder and a target only bring it up again.
+What an answer opens is `appeal_opening.py`'s to say.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from copdns.appeal import (
+    REASONS,
+    Answer,
+    Appeal,
+    Ask,
+    Decider,
+    Kind,
+    ReasonKey,
+    State,
+    Wanted,
+    cleaned,
+)
+from copdns.errors import AppealError, AppealLimitError
+from copdns.model import Reason
+from copdns.times import DAY_MINUTES
+
+HOUR = 3600
+DAY = 24 * HOUR
+MOST_OPEN = 5  # appeals of a profile that wait at the same time
+MOST_A_DAY = 20  # appeals of a device in 24 hours
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds.  reminder, target: of waiting.  texts: after which an answered one loses its texts.
+    provisional: whether what does little harm opens at the target, until it is answered.
+    """
+
+    reminder: int = 24 * HOUR
+    target: int = 72 * HOUR
+    texts: int = 30 * DAY
+    provisional: bool = True
+
+
+PATIENCE = Patience()
+
+
+class Filed(NamedTuple):
+    """merged: one about the same was waiting already, and this is it."""
+
+    appeal: Appeal
+    merged: bool = False
+
+
+def filed(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
+    """Return a new appeal, or the one that is about the same; raise AppealError.
+
+    there: at least those of the profile that wait, and those of the device of the last 24 hours.
+    """
+    ask = checked(ask)
+    there = tuple(there)
+    waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
+    for each in waiting:
+        if _about(each.ask) == _about(ask):
+            words = each.ask.words or ask.words
+            return Filed(replace(each, ask=replace(each.ask, words=words)), merged=True)
+    today = [
+        each.asked for each in there if each.ask.device == ask.device and now - each.asked < DAY
+    ]
+    if len(today) >= MOST_A_DAY:
+        raise AppealLimitError(
+            f"{MOST_A_DAY} questions came from this device since yesterday, and that is the most "
+            "for one day; one more is possible later",
+            sorted(today)[-MOST_A_DAY] + DAY,
+        )
+    if len(waiting) >= MOST_OPEN:
+        raise AppealLimitError(
+            f"{MOST_OPEN} questions wait for an answer already; one more is possible as soon as "
+            "one of them is answered, or you take one back"
+        )
+    return Filed(Appeal(appeal_id, ask, asked=now, since=now))
+
+
+def checked(ask: Ask) -> Ask:
+    """Return what was sent, cleaned; raise AppealError for what makes no sense."""
+    if ask.kind is Kind.CATEGORY and not (ask.name and ask.to.category):
+        raise AppealError("no category closed this; ask about the name instead")
+    if ask.kind is Kind.NAME and not ask.name:
+        raise AppealError("say which site it is about")
+    if ask.kind is Kind.TIME and ask.to.reason not in _OF_TIME:
+        raise AppealError("no time rule closed this; ask about the name instead")
+    if ask.kind is Kind.MINUTES and not (
+        ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
+    ):
+        raise AppealError("say of which day, and how many minutes were counted wrongly")
+    return replace(ask, words=cleaned(ask.words))
+
+
+_OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
+
+
+def _about(ask: Ask) -> tuple[object, ...]:
+    """Return what makes two of them the same question."""
+    if ask.kind in (Kind.TIME, Kind.MINUTES):
+        return ask.kind, ask.to.reason, ask.to.period, ask.day
+    return Kind.NAME, ask.name
+
+
+def seen(appeal: Appeal, now: int) -> Appeal:
+    """Note that a guardian looked; looking again changes nothing."""
+    if appeal.seen is not None or not appeal.waits:
+        return appeal
+    state = State.SEEN if appeal.state is State.OPEN else appeal.state
+    return replace(appeal, seen=now, state=state)
+
+
+def withdrawn(appeal: Appeal, now: int) -> Appeal:
+    """Take it back, which only the child does."""
+    if appeal.state is State.WITHDRAWN:
+        return appeal
+    if not appeal.waits and appeal.state is not State.TALK:
+        raise AppealError("this was answered, so there is nothing left to take back")
+    return replace(appeal, state=State.WITHDRAWN, closed=now, provisional="")
+
+
+def answered(appeal: Appeal, answer: Answer) -> Appeal:
+    """Return the appeal with an answer that may be given (`may_answer`, `fitting`)."""
+    return replace(
+        appeal,
+        state=answer.state,
+        seen=appeal.seen if appeal.seen is not None else answer.at,
+        answers=(*appeal.answers, answer),
+        closed=None if answer.state is State.TALK else answer.at,
+        provisional="",
+    )
+
+
+def may_answer(appeal: Appeal, by: Decider) -> None:
+    """Raise AppealError unless this person can answer it now."""
+    if appeal.state is State.WITHDRAWN:
+        raise AppealError("this was taken back, so there is nothing to answer")
+    if not appeal.waits and appeal.state is not State.TALK:
+        raise AppealError(
+            f"this was answered already ({appeal.state}); a rule or a permission can be changed "
+            "at any time"
+        )
+    before = appeal.answer
+    if appeal.state is State.ESCALATED and before is not None and before.by.id == by.id != "":
+        raise AppealError("you answered this before, so somebody else looks at it this time")
+
+
+def fitting(state: State, reason: ReasonKey | None, text: str) -> tuple[ReasonKey, str]:
+    """Return the reason and the text of an answer, cleaned; raise AppealError.
+
+    state: GRANTED, REFUSED or TALK.
+    """
+    if reason is None:
+        raise AppealError(f"an answer has a reason; for {state} it is one of: {_named(state)}")
+    if reason not in REASONS[state]:
+        raise AppealError(f"{reason} is no reason for {state}; one of these is: {_named(state)}")
+    text = cleaned(text)
+    if reason is ReasonKey.OTHER and not text:
+        raise AppealError("another reason needs a sentence of your own")
+    return reason, text
+
+
+def _named(state: State) -> str:
+    return ", ".join(each for each in ReasonKey if each in REASONS[state])
+
+
+def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
+    """Return the appeal after "I still disagree", which is possible once.
+
+    second: there is another guardian or reviewer; without one it is to be talked about.
+    """
+    if appeal.disagreed:
+        raise AppealError("you said so once, and that is noted; talk about it with your family")
+    if appeal.state not in (State.REFUSED, State.LIMITED, State.TALK):
+        raise AppealError("there is no answer here that you could disagree with")
+    if not _is_whole(appeal.ask):
+        raise AppealError("this was a while ago, and what it was about is deleted; ask anew")
+    return replace(
+        appeal,
+        state=State.ESCALATED if second else State.TALK,
+        disagreed=True,
+        more_words=cleaned(words),
+        since=now,
+        seen=None,
+        reminded=None,
+        overdue=None,
+        closed=None,
+    )
+
+
+def _is_whole(ask: Ask) -> bool:
+    return bool(ask.name) or ask.kind in (Kind.TIME, Kind.MINUTES)
+
+
+# --- what the clock brings up again ---------------------------------------------------------------
+
+
+class Due(NamedTuple):
+    """What is to be done about an appeal that waits."""
+
+    appeal: Appeal
+    remind: bool = False
+    overdue: bool = False
+    open_meanwhile: bool = False
+
+
+def due(
+    appeals: Iterable[Appeal], low_harm: Collection[str], now: float, patience: Patience = PATIENCE
+) -> tuple[Due, ...]:
+    """Return what waits too long, each once.
+
+    low_harm: slugs of the categories whose names open at the target until they are answered.
+    """
+    found = (_due(each, low_harm, now, patience) for each in appeals)
+    return tuple(each for each in found if each.remind or each.overdue)
+
+
+def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: Patience) -> Due:
+    waited = now - appeal.since
+    if not (appeal.waits or (appeal.state is State.TALK and appeal.disagreed)):
+        return Due(appeal)
+    overdue = appeal.waits and appeal.overdue is None and waited >= patience.target
+    remind = not overdue and appeal.reminded is None and waited >= patience.reminder
+    # A refusal that was disagreed with was an answer: it holds until there is another.
+    harmless = does_little_harm(appeal.ask, low_harm) and not appeal.answers
+    return Due(appeal, remind, overdue, overdue and harmless and patience.provisional)
+
+
+def does_little_harm(ask: Ask, low_harm: Collection[str]) -> bool:
+    """Tell whether a name may open while nobody answers: a list closed it, and nothing else."""
+    return (
+        ask.kind in (Kind.NAME, Kind.CATEGORY)
+        and ask.to.reason is Reason.CATEGORY
+        and ask.to.category in low_harm
+    )
+
+
+def brought_up(each: Due, now: int, grant: str = "") -> Appeal:
+    """Return the appeal after that was told.  grant: what opens it meanwhile."""
+    if each.overdue:
+        return replace(
+            each.appeal,
+            state=State.ESCALATED,
+            overdue=now,
+            reminded=now if each.appeal.reminded is None else each.appeal.reminded,
+            provisional=grant,
+        )
+    return replace(each.appeal, reminded=now)
+
+
+def without_texts(appeal: Appeal) -> Appeal:
+    """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
+    ask = appeal.ask
+    to = replace(ask.to, rule="", via="", list_version="")
+    return replace(
+        appeal,
+        ask=replace(ask, device="", name="", words="", to=to),
+        answers=tuple(replace(each, text="") for each in appeal.answers),
+        more_words="",
+    )
+
+
+# How long each wish is, for telling a yes from a yes with a limit.
+LENGTHS: Mapping[Wanted, float] = {
+    Wanted.QUARTER: 15 * 60,
+    Wanted.HOUR: HOUR,
+    Wanted.TODAY: DAY,
+    Wanted.ALWAYS: float("inf"),
+}

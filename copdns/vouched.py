@@ -1,0 +1,72 @@
+"""Names that are vouched for: a list that blocks one is wrong, for everyone and not for one child.
+
+Nobody has to ask for such a name: as soon as it is known to be blocked, it is opened, without
+telling who met it.  Protected names win over lists anyway (`policy.py`); what stands here is for
+those that only age presets allow, and for blocks from before a name was protected.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from copdns.appeal import Objected
+from copdns.household import add_rule
+from copdns.household_check import Known
+from copdns.lists.catalogue import Library
+from copdns.lists.index import ListKind
+from copdns.model import Household, Reason, Rule, RuleAction
+from copdns.policy import Policy, decide
+from copdns.presets import Preset
+from copdns.records import A
+
+HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
+NOTE = "list error: this name is vouched for."
+
+Vouch = Callable[[str], bool]
+
+
+def vouch(library: Library, presets: Iterable[Preset]) -> Vouch:
+    """Return what tells whether a help group, the names for health and learning, or what an age
+    preset allows vouches for a name."""
+    groups = {each.slug for each in library.protected.values() if each.help} | {HEALTH, EDUCATION}
+    index = library.index
+    numbers = {
+        info.number
+        for info in index.infos
+        if info.kind is ListKind.PROTECTED and info.subject in groups
+    }
+    allowed = [matcher for each in presets for matcher, _ in each.allowed]
+
+    def vouches(name: str) -> bool:
+        return any(entry.list in numbers for entry in index.find(name)) or any(
+            matcher.covers(name) for matcher in allowed
+        )
+
+    return vouches
+
+
+def is_list_error(name: str, to: Objected, vouches: Vouch) -> bool:
+    """Tell whether a list closed a name that it must not.
+
+    Not what a person wrote or chose by name, not time, and not the lists against harm: a site
+    for children that was broken into is dangerous too.
+    """
+    return to.reason in (Reason.CATEGORY, Reason.BYPASS) and not to.via and vouches(name)
+
+
+def opened_for_everyone(
+    household: Household, name: str, known: Known, now: int
+) -> tuple[Household, Rule]:
+    """Return the household with a rule that opens a name, and the rule; one that is there stays."""
+    for each in household.rules:
+        allows = each.action is RuleAction.ALLOW and str(each.target) == name
+        if allows and not each.scope:
+            return household, each
+    day = now - now % 86_400  # so that the rule does not tell the moment, and with it who it was
+    changed = add_rule(household, RuleAction.ALLOW, name, known, note=NOTE, created=day)
+    return changed, changed.rules[-1]
+
+
+def is_open(policy: Policy, name: str, now: float) -> bool:
+    """Tell whether a name resolves by now, so that there is nothing to ask for."""
+    return not decide(policy, name, A, now).blocks

@@ -1,0 +1,68 @@
+"""What tests of appeals have in common: a family with something closed, and what it asks about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from copdns.appeal import Ask, Decider, Kind, ReasonKey, State, Wanted, Why, objected
+from copdns.appeal_opening import Decision, Yes
+from copdns.days import budget_day, zone_of
+from copdns.household_check import Known
+from copdns.lists.catalogue import Library
+from copdns.matchers import matcher
+from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
+from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
+from tests.household import MIA, NOW, TOM, family, library
+
+AT = int(NOW)
+ADA = Decider("guardian", "Ada", "ada")
+KNOWN = Known(
+    categories=frozenset({"games", "gambling", "malware"}), services=frozenset({"tube", "club"})
+)
+SERVICES = {
+    "tube": (matcher("tube.example"), matcher("tubevideo.example")),
+    "club": (matcher("club.example"),),
+}
+GAMES = Topic(TopicKind.CATEGORY, "games")
+TODAY: date = budget_day(NOW, zone_of("UTC"), 0).day
+
+
+def lists() -> Library:
+    return library(
+        categories={"games": ["games.example", "tube.example"], "gambling": ["bets.example"]},
+        services={"tube": ["tube.example", "tubevideo.example"], "club": ["club.example"]},
+        security={"malware": ["trap.example"]},
+    )
+
+
+def home(**fields: Any) -> Household:
+    mia = replace(MIA, categories=frozenset({"games", "gambling"}), services=frozenset({"club"}))
+    usual: dict[str, Any] = {"rules": (Rule("r1", RuleAction.BLOCK, matcher("films.example")),)}
+    return family(mia, TOM, **{**usual, **fields})
+
+
+def schedule(*about: Any, all_day: bool = True) -> Schedule:
+    slot = Slot(frozenset({"daily"}), 0, 1440 if all_day else 60)
+    return Schedule("bedtime", "mia", (slot,), about)
+
+
+def budget(*about: Any, minutes: int = 0) -> Budget:
+    return Budget("play", "mia", (("daily", minutes),), about)
+
+
+def ask(name: str = "games.example", **fields: Any) -> Ask:
+    """Return what Mia asks; fields as of an Ask."""
+    to = objected(Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), 7)
+    usual: dict[str, Any] = {"why": Why.SCHOOL, "wanted": Wanted.HOUR, "kind": Kind.NAME, "to": to}
+    usual |= {"profile": "mia", "device": "mia-phone"}
+    return Ask(name=name, **{**usual, **fields})
+
+
+def yes(**fields: Any) -> Decision:
+    return Decision(State.GRANTED, ReasonKey.NEEDED, yes=Yes(**fields))
+
+
+def no(reason: ReasonKey | None = ReasonKey.NOT_NOW, text: str = "") -> Decision:
+    return Decision(State.REFUSED, reason, text)

@@ -1,0 +1,325 @@
+"""The life of an appeal: what each step takes, what it gives, and what it refuses in kind words."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns import appeal_life as life
+from copdns.appeal import (
+    ANSWERED,
+    MOST_WORDS,
+    Answer,
+    Appeal,
+    Decider,
+    Kind,
+    ReasonKey,
+    State,
+    cleaned,
+    objected,
+)
+from copdns.appeal_life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
+from copdns.errors import AppealError, AppealLimitError
+from copdns.model import Action, Reason, Verdict
+from tests.unit.appealing import ADA, AT, TODAY, ask
+
+SECOND = Decider("reviewer", "Reviewer", "second")
+
+
+def appeal(state: State = State.OPEN, **fields: object) -> Appeal:
+    found = Appeal("a1", ask(), AT, AT)
+    return replace(found, state=state, **fields)  # type: ignore[arg-type]
+
+
+def answer(state: State = State.REFUSED, at: int = AT + HOUR, by: Decider = ADA) -> Answer:
+    return Answer(at, state, ReasonKey.OTHER, by, "Because.")
+
+
+def refused() -> Appeal:
+    return life.answered(appeal(), answer())
+
+
+# --- filing ---------------------------------------------------------------------------------------
+
+
+def test_a_question_is_open_from_the_moment_it_was_asked() -> None:
+    found, merged = life.filed((), ask(words=" for\nschool "), "a1", AT)
+    assert (found.state, found.asked, found.ask.words, merged) == (
+        State.OPEN,
+        AT,
+        "for school",
+        False,
+    )
+
+
+def test_the_same_name_is_one_question_until_it_is_answered() -> None:
+    first = appeal()
+    again = life.filed((first,), ask(words="please"), "a2", AT + 60)
+    assert again == Filed(replace(first, ask=ask(words="please")), merged=True)
+    category = life.filed((first,), ask(kind=Kind.CATEGORY), "a2", AT)
+    assert category.merged
+    after = life.filed((refused(),), ask(), "a2", AT + DAY)
+    assert (after.appeal.id, after.merged) == ("a2", False)
+
+
+def test_words_that_were_sent_stay_when_it_is_asked_again() -> None:
+    first = replace(appeal(), ask=ask(words="for school"))
+    assert life.filed((first,), ask(words="please"), "a2", AT).appeal == first
+
+
+def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
+    there = [replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example")) for n in range(MOST_OPEN)]
+    with pytest.raises(AppealLimitError, match="as soon as") as error:
+        life.filed(there, ask(), "new", AT)
+    assert error.value.until is None
+    there[0] = life.withdrawn(there[0], AT)
+    assert life.filed(there, ask(), "new", AT).appeal.id == "new"
+
+
+def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_may() -> None:
+    there = [
+        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example"), asked=AT + n)
+        for n in range(MOST_A_DAY)
+    ]
+    with pytest.raises(AppealLimitError) as error:
+        life.filed(there, ask(), "new", AT + HOUR)
+    assert error.value.until == AT + DAY
+    assert life.filed(there, ask(), "new", AT + DAY).appeal.id == "new"
+    other = life.filed(there, replace(ask(), device="other"), "new", AT + HOUR)
+    assert other.appeal.id == "new"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": ""},
+        {"kind": Kind.CATEGORY, "to": objected(Verdict(Action.BLOCK, Reason.RULE, 10))},
+        {"kind": Kind.TIME},
+        {"kind": Kind.MINUTES, "minutes": 10},
+        {"words": "x" * (MOST_WORDS + 1)},
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(fields: dict[str, object]) -> None:
+    with pytest.raises(AppealError):
+        life.filed((), ask(**fields), "a1", AT)
+
+
+@given(st.text(max_size=200))
+def test_words_hold_nothing_that_hides_or_turns_them_around(text: str) -> None:
+    found = cleaned(text + "\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}")
+    assert cleaned(found) == found
+    assert not set(found) & set("\n\r\t\x1b\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}")
+    assert found.encode()
+
+
+def test_letters_of_every_language_and_joined_emoji_pass() -> None:
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
+    assert cleaned(f"من فضلك {family} 学校") == f"من فضلك {family} 学校"
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def test_looking_is_noted_once() -> None:
+    once = life.seen(appeal(), AT + 5)
+    assert (once.state, once.seen) == (State.SEEN, AT + 5)
+    assert life.seen(once, AT + 9) == once
+
+
+@pytest.mark.parametrize("state", [State.GRANTED, State.LIMITED, State.REFUSED, State.WITHDRAWN])
+def test_what_is_over_is_not_answered_again(state: State) -> None:
+    with pytest.raises(AppealError):
+        life.may_answer(appeal(state), ADA)
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.TALK, State.ESCALATED])
+def test_what_waits_or_is_to_be_talked_about_can_be_answered(state: State) -> None:
+    life.may_answer(appeal(state), ADA)
+    assert life.answered(appeal(state), answer()).state is State.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "text"),
+    [
+        (State.REFUSED, None, ""),
+        (State.REFUSED, ReasonKey.NEEDED, ""),
+        (State.GRANTED, ReasonKey.NOT_NOW, ""),
+        (State.TALK, ReasonKey.TRUST, ""),
+        (State.GRANTED, ReasonKey.OTHER, " \n"),
+    ],
+)
+def test_an_answer_has_a_reason_that_fits_it(
+    state: State, reason: ReasonKey | None, text: str
+) -> None:
+    with pytest.raises(AppealError):
+        life.fitting(state, reason, text)
+
+
+@pytest.mark.parametrize("reason", ReasonKey)
+def test_every_reason_fits_some_answer(reason: ReasonKey) -> None:
+    fits = [state for state, reasons in life.REASONS.items() if reason in reasons]
+    assert fits
+    for state in fits:
+        assert life.fitting(state, reason, " why ") == (reason, "why")
+
+
+# --- "I still disagree" and taking back -----------------------------------------------------------
+
+
+def test_disagreeing_brings_it_to_somebody_else_once() -> None:
+    again = life.disagreed(refused(), "it is for school", AT + DAY, second=True)
+    assert (again.state, again.since, again.more_words) == (
+        State.ESCALATED,
+        AT + DAY,
+        "it is for school",
+    )
+    with pytest.raises(AppealError, match="somebody else"):
+        life.may_answer(again, ADA)
+    life.may_answer(again, SECOND)
+    final = life.answered(again, answer(at=AT + 2 * DAY, by=SECOND))
+    assert [each.by for each in final.answers] == [ADA, SECOND]
+    with pytest.raises(AppealError, match="once"):
+        life.disagreed(final, "", AT + 3 * DAY, second=True)
+
+
+def test_without_a_second_person_it_is_to_be_talked_about_and_can_still_be_answered() -> None:
+    again = life.disagreed(refused(), "", AT + DAY, second=False)
+    assert (again.state, again.closed) == (State.TALK, None)
+    life.may_answer(again, ADA)
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.GRANTED, State.WITHDRAWN])
+def test_only_an_answer_can_be_disagreed_with(state: State) -> None:
+    with pytest.raises(AppealError):
+        life.disagreed(appeal(state), "", AT, second=True)
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.TALK, State.ESCALATED])
+def test_a_child_takes_it_back_at_any_time(state: State) -> None:
+    assert life.withdrawn(appeal(state), AT + 1).state is State.WITHDRAWN
+    assert life.withdrawn(life.withdrawn(appeal(state), AT), AT + 9).closed == AT
+
+
+@pytest.mark.parametrize("state", [State.GRANTED, State.LIMITED, State.REFUSED])
+def test_an_answer_stays_an_answer(state: State) -> None:
+    with pytest.raises(AppealError):
+        life.withdrawn(appeal(state), AT)
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+LOW = frozenset({"games"})
+
+
+def due(found: Appeal, hours: float, **fields: object) -> tuple[bool, bool, bool]:
+    patience = life.Patience(**fields)  # type: ignore[arg-type]
+    for each in life.due((found,), LOW, AT + hours * HOUR, patience):
+        return each.remind, each.overdue, each.open_meanwhile
+    return False, False, False
+
+
+def test_a_day_brings_a_reminder_and_three_days_bring_it_to_the_next_person() -> None:
+    assert due(appeal(), 23.9) == (False, False, False)
+    assert due(appeal(), 24) == (True, False, False)
+    assert due(appeal(), 72) == (False, True, True)
+
+
+def test_each_comes_once() -> None:
+    (reminder,) = life.due((appeal(),), LOW, AT + 24 * HOUR)
+    reminded = life.brought_up(reminder, AT + 24 * HOUR)
+    assert reminded.state is State.OPEN
+    assert due(reminded, 48) == (False, False, False)
+    (late,) = life.due((reminded,), LOW, AT + 72 * HOUR)
+    overdue = life.brought_up(late, AT + 72 * HOUR, "g1")
+    assert (overdue.state, overdue.provisional) == (State.ESCALATED, "g1")
+    assert due(overdue, 1000) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(Action.BLOCK, Reason.CATEGORY, 13, "gambling", list="bets"),
+        Verdict(Action.BLOCK, Reason.SECURITY, 5, "games", list="trap"),
+        Verdict(Action.BLOCK, Reason.RULE, 10),
+        Verdict(Action.BLOCK, Reason.SERVICE, 12, service="tube"),
+        Verdict(Action.BLOCK, Reason.SCHEDULE, 8, "games"),
+        Verdict(Action.BLOCK, Reason.NOT_ON_ALLOWLIST, 15),
+    ],
+)
+def test_only_what_a_list_of_little_harm_closed_opens_by_itself(verdict: Verdict) -> None:
+    found = replace(appeal(), ask=ask(to=objected(verdict)))
+    assert due(found, 72) == (False, True, False)
+
+
+def test_a_refusal_that_was_disagreed_with_holds_until_the_next_answer() -> None:
+    again = life.disagreed(refused(), "", AT, second=True)
+    assert due(again, 72) == (False, True, False)
+
+
+def test_a_household_can_want_nothing_to_open_by_itself() -> None:
+    assert due(appeal(), 72, provisional=False) == (False, True, False)
+
+
+@pytest.mark.parametrize("state", [*ANSWERED, State.WITHDRAWN])
+def test_what_is_answered_is_brought_up_no_more(state: State) -> None:
+    assert due(appeal(state), 10_000) == (False, False, False)
+
+
+steps = st.lists(
+    st.sampled_from(["see", "yes", "no", "talk", "disagree", "withdraw", "day"]), max_size=12
+)
+
+
+@given(steps)
+def test_whatever_happens_no_question_is_lost_by_time_alone(done: list[str]) -> None:
+    """Time changes a state only into one that still waits; people's answers are all kept."""
+    found, now = appeal(), AT
+    for step in done:
+        before = found
+        with suppress(AppealError):
+            found = one_step(found, step, now)
+        now += DAY
+        assert found.answers[: len(before.answers)] == before.answers
+        assert found.asked == AT
+        if step == "day":
+            assert (found.waits, found.answers) == (before.waits, before.answers)
+
+
+def one_step(found: Appeal, step: str, now: int) -> Appeal:
+    states = {"yes": State.GRANTED, "no": State.REFUSED, "talk": State.TALK}
+    if step in states:
+        life.may_answer(found, SECOND if found.answers else ADA)
+        by = SECOND if found.answers else ADA
+        return life.answered(found, answer(states[step], now, by))
+    if step == "day":
+        for each in life.due((found,), LOW, now):
+            return life.brought_up(each, now)
+        return found
+    if step == "see":
+        return life.seen(found, now)
+    if step == "disagree":
+        return life.disagreed(found, "", now, second=True)
+    return life.withdrawn(found, now)
+
+
+def test_what_is_left_of_an_old_one_tells_nothing_of_the_child() -> None:
+    old = life.answered(
+        replace(appeal(), ask=ask("private.example", words="secret", device="tablet")), answer()
+    )
+    left = repr(life.without_texts(old))
+    for text in ("private", "secret", "Because", "tablet"):
+        assert text not in left
+    assert life.without_texts(old).state is State.REFUSED
+
+
+def test_minutes_of_another_day_are_another_question() -> None:
+    to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
+    minutes = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY)
+    first = life.filed((), minutes, "a1", AT).appeal
+    assert life.filed((first,), minutes, "a2", AT).merged
+    other = replace(minutes, day=TODAY.replace(day=1))
+    assert not life.filed((first,), other, "a2", AT).merged

@@ -1,0 +1,267 @@
+"""What a yes opens: what was appealed, what it needs, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.appeal import Appeal, Ask, Kind, State, Wanted, objected
+from copdns.appeal_life import DAY, HOUR
+from copdns.appeal_opening import (
+    Done,
+    Yes,
+    carried_out,
+    closed_again,
+    opened_meanwhile,
+    opening,
+    service_of,
+)
+from copdns.errors import AppealError
+from copdns.matchers import Match, Matcher, matcher
+from copdns.model import Action, Default, Household, Reason, Rule, RuleAction, Verdict
+from copdns.policy import decide
+from copdns.records import A
+from copdns.times import Extra, Pause
+from tests.household import NOW, live
+from tests.unit.appealing import (
+    ADA,
+    AT,
+    GAMES,
+    KNOWN,
+    SERVICES,
+    TODAY,
+    ask,
+    budget,
+    home,
+    lists,
+    schedule,
+)
+
+NAMES = [
+    "games.example",
+    "chess.games.example",
+    "tube.example",
+    "www.tube.example",
+    "tubevideo.example",
+    "club.example",
+    "films.example",
+    "old.films.example",
+    "bets.example",
+    "trap.example",
+    "free.example",
+]
+
+
+def verdict(house: Household, name: str, at: float = NOW, profile: str = "mia") -> Verdict:
+    found = live(house, now=at, lists=lists())
+    return decide(found.policy(house.id, profile), name, A, at)
+
+
+def asked(house: Household, name: str, **fields: Any) -> Ask:
+    return ask(name, to=objected(verdict(house, name)), **fields)
+
+
+def granted(house: Household, about: Ask, **fields: Any) -> Done:
+    appeal = Appeal("a1", about, AT, AT)
+    return carried_out(house, appeal, Yes(**fields), KNOWN, SERVICES, ADA, AT)
+
+
+TIMES = [
+    {},
+    {"schedules": (schedule(),)},
+    {"schedules": (schedule(GAMES),)},
+    {"budgets": (budget(),)},
+    {"pauses": (Pause("mia", AT - 60),)},
+]
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.sampled_from(TIMES),
+    st.sampled_from([Wanted.HOUR, Wanted.TODAY, Wanted.ALWAYS]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_yes_lifts_what_was_appealed_and_nothing_else(
+    name: str, times: dict[str, Any], lasts: Wanted, narrow: bool, small_world: bool
+) -> None:
+    house = home(**times)
+    if small_world:
+        mia = replace(house.profiles[0], default=Default.ALLOWLIST)
+        house = replace(house, profiles=(mia, *house.profiles[1:]))
+    before = {each: verdict(house, each) for each in NAMES}
+    if not before[name].blocks or before[name].reason is Reason.SECURITY:
+        return
+    about = asked(house, name)
+    opens = opening(about, house, SERVICES, narrow=narrow)
+    after = granted(house, about, lasts=lasts, narrow=narrow).household
+
+    assert verdict(after, name).reason is not before[name].reason or not verdict(after, name).blocks
+    if opens.content:
+        assert not verdict(after, name).blocks
+    for each in NAMES:
+        inside = any(one.covers(each) for one in opens.names)
+        if not inside or before[each].reason is Reason.SECURITY:
+            assert same(verdict(after, each), before[each]), each
+        if opens.time and inside and before[each].blocks:
+            assert verdict(after, each).step > 9 or before[each].reason is Reason.SECURITY
+    assert same(verdict(after, name, profile="tom"), verdict(house, name, profile="tom"))
+
+
+def same(one: Verdict, other: Verdict) -> bool:
+    return (one.action, one.reason, one.rule) == (other.action, other.reason, other.rule)
+
+
+def test_it_ends_when_it_was_said_to() -> None:
+    done = granted(home(), asked(home(), "games.example"), lasts=HOUR)
+    assert done.until == AT + HOUR
+    assert not verdict(done.household, "games.example", AT + HOUR - 1).blocks
+    assert verdict(done.household, "games.example", AT + HOUR).blocks
+
+
+def test_a_name_of_a_service_opens_what_the_service_needs_and_that_is_shown_before() -> None:
+    about = asked(home(), "www.tube.example")
+    opens = opening(about, home(), SERVICES)
+    assert (opens.service, opens.names) == ("tube", SERVICES["tube"])
+    alone = opening(about, home(), SERVICES, narrow=True)
+    assert (alone.service, alone.names) == ("", (matcher("www.tube.example"),))
+
+
+def test_the_longer_name_says_whose_service_a_name_is() -> None:
+    every = {"big": (matcher("big.example"),), "mail": (matcher("mail.big.example"),)}
+    assert service_of("a.mail.big.example", every) == "mail"
+    assert service_of("other.example", every) == ""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lasts", "state"),
+    [
+        (Wanted.HOUR, None, State.GRANTED),
+        (Wanted.HOUR, 2 * HOUR, State.GRANTED),
+        (Wanted.HOUR, 600, State.LIMITED),
+        (Wanted.ALWAYS, Wanted.TODAY, State.LIMITED),
+        (Wanted.TODAY, 60, State.LIMITED),
+        (Wanted.QUARTER, Wanted.ALWAYS, State.GRANTED),
+    ],
+)
+def test_less_than_was_asked_for_is_a_yes_with_a_limit(
+    wanted: Wanted, lasts: int | Wanted | None, state: State
+) -> None:
+    assert (
+        granted(home(), asked(home(), "games.example", wanted=wanted), lasts=lasts).state is state
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("=films.example", "films.example"),
+        ("films.example", "films.example"),
+        ("films.example", "old.films.example"),
+        ("*.films.example", "old.films.example"),
+    ],
+)
+def test_always_wins_over_a_rule_however_it_was_written(rule: str, name: str) -> None:
+    house = home(rules=(Rule("r1", RuleAction.BLOCK, matcher(rule), "mia"),))
+    done = granted(house, asked(house, name), lasts=Wanted.ALWAYS)
+    assert done.until is None
+    assert not verdict(done.household, name).blocks
+
+
+def test_a_category_is_contested_by_a_rule_with_its_reason_for_one_or_for_everyone() -> None:
+    about = asked(home(), "bets.example", kind=Kind.CATEGORY, wanted=Wanted.ALWAYS)
+    for everyone, scope in ((False, "mia"), (True, "")):
+        done = granted(home(), about, everyone=everyone)
+        rule = done.household.rules[-1]
+        assert (str(rule.target), rule.scope) == ("bets.example", scope)
+        assert "gambling" in rule.note
+        assert done.made == (f"rule {rule.id}",)
+        again = granted(done.household, about, everyone=everyone)
+        assert again.household == done.household
+
+
+def test_a_time_rule_itself_opens_for_what_it_closes() -> None:
+    house = home(schedules=(schedule(),))
+    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    done = granted(house, about, lasts=HOUR)
+    assert not verdict(done.household, "free.example").blocks
+    assert verdict(done.household, "games.example").reason is Reason.CATEGORY
+    games = home(schedules=(schedule(GAMES),))
+    about = ask("", kind=Kind.TIME, to=objected(verdict(games, "games.example")))
+    (grant,) = granted(games, about).household.grants
+    assert (grant.about, grant.time, grant.content) == (GAMES, True, False)
+
+
+def test_a_time_rule_that_is_gone_opens_nothing() -> None:
+    house = home(schedules=(schedule(),))
+    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    with pytest.raises(AppealError, match="gone"):
+        granted(home(), about)
+
+
+def test_always_against_time_makes_it_always_open_for_one_person() -> None:
+    house = home(schedules=(schedule(),))
+    done = granted(house, asked(house, "free.example"), lasts=Wanted.ALWAYS)
+    assert done.household.profiles[0].always == (matcher("free.example"),)
+    assert not verdict(done.household, "free.example").blocks
+    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    with pytest.raises(AppealError):
+        granted(house, about, lasts=Wanted.ALWAYS)
+
+
+def test_minutes_are_given_back_on_their_day() -> None:
+    house = home(budgets=(budget(minutes=30),))
+    to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
+    about = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY)
+    done = granted(house, about)
+    (bonus,) = done.household.bonuses
+    assert (bonus.minutes, bonus.kind, bonus.day) == (20, Extra.CREDIT, TODAY)
+    assert (done.state, done.made) == (State.GRANTED, (f"bonus {bonus.id}",))
+    assert granted(house, about, minutes=5).state is State.LIMITED
+    with pytest.raises(AppealError):
+        granted(house, about, minutes=0)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    sorted(
+        set(Reason)
+        - {Reason.RULE, Reason.BYPASS, Reason.SERVICE, Reason.CATEGORY, Reason.NO_SAFE_SEARCH}
+        - {Reason.NOT_ON_ALLOWLIST, Reason.ADDRESS, Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET}
+    ),
+)
+def test_safety_lists_the_law_and_what_is_no_block_of_ours_are_never_opened(reason: Reason) -> None:
+    about = ask(to=objected(Verdict(Action.BLOCK, reason, 5)))
+    with pytest.raises(AppealError):
+        opening(about, home(), SERVICES)
+
+
+@pytest.mark.parametrize("fields", [{"lasts": 0}, {"lasts": 400 * DAY}, {"everyone": True}])
+def test_a_yes_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(AppealError):
+        granted(home(), asked(home(), "games.example"), **fields)
+
+
+def test_a_rule_that_somebody_wrote_is_not_undone_for_everyone() -> None:
+    with pytest.raises(AppealError, match="rule"):
+        granted(home(), asked(home(), "films.example"), lasts=Wanted.ALWAYS, everyone=True)
+
+
+def test_what_opens_while_nobody_answers_closes_with_the_answer() -> None:
+    about = asked(home(), "games.example")
+    appeal = Appeal("a1", about, AT, AT)
+    opened, grant = opened_meanwhile(home(), appeal, KNOWN, SERVICES, AT)
+    assert not verdict(opened, "games.example", AT + 300 * DAY).blocks
+    overdue = replace(appeal, state=State.ESCALATED, overdue=AT, provisional=grant)
+    assert verdict(closed_again(opened, overdue, AT + DAY), "games.example", AT + DAY).blocks
+    other = replace(overdue, overdue=AT - 1)  # the same id, used again for something else
+    assert closed_again(opened, other, AT + DAY) == opened
+
+
+def test_a_single_label_opens_itself_alone() -> None:
+    about = ask("printer", to=objected(Verdict(Action.BLOCK, Reason.NOT_ON_ALLOWLIST, 15)))
+    assert opening(about, home(), SERVICES).names == (Matcher("printer", Match.EXACT),)

@@ -1,0 +1,125 @@
+"""Passwords: what is too easy, what is kept, and the second factor."""
+
+from __future__ import annotations
+
+import pyotp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copdns import passwords
+from copdns.passphrase import LONGEST, pin_weakness, weakness
+from copdns.passwords import STEP, hashed, is_outdated, matches, totp_secret, totp_step, totp_uri
+
+GOOD = "two owls on a roof"
+NOW = 1_800_000_000
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+@pytest.mark.parametrize(
+    ("password", "says"),
+    [
+        ("short", "at least 10"),
+        ("aaaaaaaaaaaa", "guessed quickly"),
+        ("abcdefghijk", "guessed quickly"),
+        ("98765432109876", "guessed quickly"),
+        ("Password123!", "first that are tried"),
+        ("2026Qwertyuiop", "first that are tried"),
+        ("Adalbertine2026!", "little more than a name"),
+        ("adalbertine adalbertine", "little more than a name"),
+        ("x1" * 200, "at most"),
+    ],
+)
+def test_what_is_easy_to_guess_is_refused_with_a_kind_sentence(password: str, says: str) -> None:
+    assert says in weakness(password, ["Adalbertine"])
+
+
+@pytest.mark.parametrize("password", [GOOD, "сова сидит на крыше", "k7#Lq!9xPz"])
+def test_a_good_password_is_taken(password: str) -> None:
+    assert weakness(password, ["Ada", ""]) == ""
+
+
+@pytest.mark.parametrize(
+    ("pin", "good"),
+    [
+        ("7302", True),
+        ("1111", False),
+        ("1234", False),
+        ("12a4", False),
+        ("123", False),
+        ("٣٤٥٦", False),
+        ("730273027", False),
+        ("", False),
+    ],
+)
+def test_a_pin_has_a_few_digits_and_is_no_row(pin: str, good: bool) -> None:
+    assert (pin_weakness(pin) == "") is good
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_looked_at(text: str) -> None:
+    assert isinstance(weakness(text, [text]), str)
+    assert isinstance(pin_weakness(text), str)
+
+
+def test_a_password_is_known_again_and_no_other() -> None:
+    kept = hashed(GOOD)
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert matches(GOOD, kept)
+    assert not matches(GOOD.upper(), kept)
+    assert not matches("", kept)
+    assert not matches(GOOD, "")
+    assert not matches(GOOD, "no hash")
+    assert hashed(GOOD) != kept  # a salt of its own
+    assert not is_outdated(kept)
+
+
+def test_a_letter_is_the_same_however_a_keyboard_makes_it() -> None:
+    assert matches("e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}", hashed("\xe9t\u0301"))
+
+
+def test_where_there_is_no_argon2_it_is_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    argon = hashed(GOOD)
+    monkeypatch.setattr(passwords, "PasswordHasher", None)
+    kept = hashed(GOOD)
+    assert kept.startswith("$scrypt$")
+    assert matches(GOOD, kept)
+    assert not matches("another one", kept)
+    assert not matches(GOOD, argon)
+    assert not matches(GOOD, "$scrypt$")
+    monkeypatch.undo()
+    assert matches(GOOD, kept)  # moved to a larger machine
+    assert is_outdated(kept)
+
+
+@settings(max_examples=10)
+@given(st.text(max_size=20))
+def test_no_text_breaks_the_check(text: str) -> None:
+    assert not matches(text, "$argon2id$broken")
+    assert not matches("x" * (LONGEST + 1), text)
+
+
+def test_a_code_of_the_second_factor_counts_once() -> None:
+    secret = totp_secret()
+    code = pyotp.TOTP(secret).at(NOW)
+    step = totp_step(secret, f"{code[:3]} {code[3:]}", NOW, 0)
+    assert step == NOW // STEP
+    assert totp_step(secret, code, NOW, step) is None
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(-30, True), (30, True), (-90, False), (90, False)])
+def test_a_telephones_clock_may_be_half_a_minute_off(seconds: int, good: bool) -> None:
+    secret = totp_secret()
+    code = pyotp.TOTP(secret).at(NOW + seconds)
+    assert (totp_step(secret, code, NOW, 0) is not None) is good
+
+
+@given(st.text(max_size=12))
+def test_what_is_no_code_is_none(text: str) -> None:
+    if not text.isdecimal():
+        assert totp_step(SECRET, text, NOW, 0) is None
+
+
+def test_the_address_for_an_authenticator_names_house_and_account() -> None:
+    uri = totp_uri(SECRET, "Ada", "copdns")
+    assert uri == f"otpauth://totp/copdns:Ada?secret={SECRET}&issuer=copdns"

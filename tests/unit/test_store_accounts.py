@@ -1,0 +1,223 @@
+"""Accounts in the store: who gets in, by what, and who lets whom."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from copdns.accounts import CODE_LASTS, Account, Code, Purpose
+from copdns.codes import one_time_code
+from copdns.errors import AccountError
+from copdns.model import Household
+from copdns.roles import Role
+from copdns.store.accounts import the_account
+from copdns.store.sessions import actor
+from copdns.store.thread import StoreThread
+from copdns.tickets import code_digest
+from tests.unit.accounts import NOW, House
+
+KEPT = "$argon2id$a"
+
+
+async def code(house: House, purpose: Purpose, account: str = "") -> str:
+    digest = code_digest(one_time_code(), "account")
+    await house.accounts.make_code(
+        Code("home", purpose, account, NOW + CODE_LASTS), digest, None, NOW
+    )
+    return digest
+
+
+async def test_a_set_up_code_makes_the_owner_once(house: House) -> None:
+    digest = await code(house, Purpose.SETUP)
+    ada = await house.accounts.set_up(digest, " Ada ", KEPT, NOW)
+    assert (ada.name, ada.role, ada.has_password) == ("Ada", Role.OWNER, True)
+    assert await house.accounts.all("home") == (ada,)
+    with pytest.raises(AccountError, match="not any more"):
+        await house.accounts.set_up(digest, "Bo", KEPT, NOW)
+
+
+async def test_a_code_ends_and_a_newer_one_ends_it(house: House) -> None:
+    first, second = await code(house, Purpose.SETUP), await code(house, Purpose.SETUP)
+    assert await house.accounts.code(first, NOW) is None
+    assert await house.accounts.code(second, NOW + CODE_LASTS) is None
+    with pytest.raises(AccountError):
+        await house.accounts.set_up(second, "Ada", KEPT, NOW + CODE_LASTS)
+
+
+async def test_a_set_up_code_is_no_way_past_the_guardians_there_are(house: House) -> None:
+    digest = await code(house, Purpose.SETUP)
+    await house.account("Ada", Role.OWNER)
+    with pytest.raises(AccountError, match="set up already"):
+        await code(house, Purpose.SETUP)
+    with pytest.raises(AccountError, match="set up already"):
+        await house.accounts.set_up(digest, "Bo", KEPT, NOW)
+    assert [each.name for each in await house.accounts.all("home")] == ["Ada"]
+
+
+async def test_a_bad_name_does_not_use_the_code_up(house: House) -> None:
+    digest = await code(house, Purpose.SETUP)
+    with pytest.raises(AccountError, match="letters"):
+        await house.accounts.set_up(digest, "  ", KEPT, NOW)
+    await house.accounts.set_up(digest, "Ada", KEPT, NOW)
+
+
+async def test_two_who_use_one_code_at_once_are_one(house: House) -> None:
+    digest = await code(house, Purpose.SETUP)
+    with StoreThread.open(house.folder) as other:
+        tries = [
+            type(house.accounts)(thread).set_up(digest, name, KEPT, NOW)
+            for thread, name in ((house.thread, "Ada"), (other, "Bo"))
+        ]
+        done = await asyncio.gather(*tries, return_exceptions=True)
+    assert sorted(isinstance(each, Account) for each in done) == [False, True]
+    assert len(await house.accounts.all("home")) == 1
+
+
+async def test_a_code_for_an_account_sets_its_password_and_ends_all_that_was(house: House) -> None:
+    ada = await house.account("Ada", Role.OWNER)
+    await house.accounts.set_totp("home", ada.id, "SECRET", ["r1"], NOW)
+    told = await house.sessions.begin(ada, NOW)
+    digest = await code(house, Purpose.PASSWORD, ada.id)
+    found = await house.accounts.use_code(digest, KEPT, NOW)
+    assert (found.has_password, found.totp) == (True, False)
+    assert await house.sessions.find(told, NOW) is None
+    assert await house.accounts.recovery_left("home", ada.id) == 0
+    assert "command line: code made for account Ada" in await house.audit()
+
+
+async def test_credentials_are_found_by_the_name_in_any_case(house: House) -> None:
+    ada = await house.account("Ada")
+    await house.accounts.set_password("home", ada.id, KEPT, NOW)
+    found = await house.accounts.credentials("home", " ADA ")
+    assert found is not None
+    assert (found.account.id, found.password) == (ada.id, KEPT)
+    assert await house.accounts.credentials("bos", "Ada") is None
+    assert await house.accounts.credentials("home", "Bo") is None
+
+
+async def test_a_name_is_there_once(house: House) -> None:
+    await house.account("Ada")
+    with pytest.raises(AccountError, match="already"):
+        await house.account("ADA")
+    await house.account("Ada", household="bos")  # another house
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\0b", "\N{RIGHT-TO-LEFT OVERRIDE}Ada"])
+async def test_a_name_can_be_seen(house: House, name: str) -> None:
+    with pytest.raises(AccountError, match="can be seen"):
+        await house.account(name)
+
+
+async def test_no_guardian_removes_or_demotes_the_other_but_the_console_does(house: House) -> None:
+    ada, equal = await house.person("Ada", Role.OWNER), await house.person("Other")
+    for by, other in ((ada, equal), (equal, ada)):
+        with pytest.raises(AccountError, match="no guardian removes another"):
+            await house.accounts.remove("home", other.id, by, NOW)
+        with pytest.raises(AccountError):
+            await house.accounts.set_role("home", other.id, Role.AUDITOR, by, NOW)
+        with pytest.raises(AccountError, match="copdns account code"):
+            await house.accounts.make_code(
+                Code("home", Purpose.PASSWORD, other.id, NOW + 1), "d", by, NOW
+            )
+    await house.accounts.remove("home", equal.id, None, NOW)
+    assert [each.name for each in await house.accounts.all("home")] == ["Ada"]
+    assert "command line: account Other removed" in await house.audit()
+
+
+async def test_the_last_guardian_stays(house: House) -> None:
+    ada = await house.account("Ada", Role.OWNER)
+    await house.account("Reviewer", Role.REVIEWER)
+    with pytest.raises(AccountError, match="only guardian"):
+        await house.accounts.remove("home", ada.id, None, NOW)
+    with pytest.raises(AccountError, match="only guardian"):
+        await house.accounts.set_role("home", ada.id, Role.REVIEWER, None, NOW)
+    await house.accounts.set_role("home", ada.id, Role.GUARDIAN, None, NOW)
+
+
+async def test_a_guardian_lets_others_in_and_no_stranger_does(house: House) -> None:
+    ada = await house.person("Ada")
+    added = await house.accounts.add(Account("home", "", "Reviewer", Role.REVIEWER), ada, NOW)
+    reviewer = actor(added)
+    bo = actor(await house.account("Bo", Role.OWNER, household="bos"))
+    program = actor(await house.account("Stranger"), frozenset())
+    for by in (reviewer, bo, program):
+        with pytest.raises(AccountError):
+            await house.accounts.add(Account("home", "", "New", Role.AUDITOR), by, NOW)
+        with pytest.raises(AccountError):
+            await house.accounts.remove("home", reviewer.id, by, NOW)
+    with pytest.raises(AccountError):
+        await house.accounts.add(Account("home", "", "Own", Role.OWNER), ada, NOW)
+    await house.accounts.remove("home", reviewer.id, ada, NOW)
+
+
+async def test_a_childs_account_goes_with_the_child(house: House) -> None:
+    with pytest.raises(AccountError, match="name it"):
+        await house.account("Mia", Role.CHILD)
+    with pytest.raises(AccountError, match="no profile"):
+        await house.account("Mia", Role.CHILD, "mai")
+    await house.account("Mia", Role.CHILD, "mia")
+    ada = await house.account("Ada", Role.OWNER, "ada")
+
+    def without(household: Household) -> Household:
+        gone = {"mia", "ada"}
+        return replace(
+            household,
+            profiles=tuple(each for each in household.profiles if each.id not in gone),
+            devices=tuple(each for each in household.devices if each.profile not in gone),
+        )
+
+    await house.store.change("home", without, author="ada", what="removed", now=NOW)
+    (left,) = await house.accounts.all("home")
+    assert (left.id, left.profile) == (ada.id, "")
+
+
+async def test_a_step_of_the_second_factor_counts_once_whoever_asks_first(house: House) -> None:
+    ada = await house.account("Ada")
+    with StoreThread.open(house.folder) as other:
+        stores = (house.accounts, type(house.accounts)(other))
+        done = await asyncio.gather(*(each.use_totp("home", ada.id, 7) for each in stores))
+    assert sorted(done) == [False, True]
+    assert not await house.accounts.use_totp("home", ada.id, 6)
+    assert await house.accounts.use_totp("home", ada.id, 8)
+
+
+async def test_a_recovery_code_is_used_up(house: House) -> None:
+    ada = await house.account("Ada")
+    await house.accounts.set_totp("home", ada.id, "SECRET", ["r1", "r2"], NOW)
+    assert not await house.accounts.use_recovery("home", ada.id, "r3", NOW)
+    assert await house.accounts.use_recovery("home", ada.id, "r1", NOW)
+    assert not await house.accounts.use_recovery("home", ada.id, "r1", NOW)
+    assert await house.accounts.recovery_left("home", ada.id) == 1
+
+
+async def test_a_password_that_changed_meanwhile_is_not_hashed_back(house: House) -> None:
+    ada = await house.account("Ada")
+    await house.accounts.set_password("home", ada.id, "new", NOW)
+    await house.accounts.rehash("home", ada.id, "old", "older")
+    found = await house.accounts.credentials("home", "Ada")
+    assert found is not None
+    assert found.password == "new"
+
+
+async def test_nothing_here_raises_the_households_revision(house: House) -> None:
+    ada = await house.account("Ada")
+    await house.sessions.begin(ada, NOW)
+    await code(house, Purpose.PASSWORD, ada.id)
+    household = await house.store.household("home")
+    assert household is not None
+    assert household.revision == 1
+
+
+async def test_codes_that_are_over_are_deleted(house: House) -> None:
+    await code(house, Purpose.SETUP)
+    assert await house.accounts.tidy(NOW) == 0
+    assert await house.accounts.tidy(NOW + CODE_LASTS) == 1
+
+
+async def test_an_account_is_meant_by_name_or_id(house: House) -> None:
+    ada = await house.account("Ada")
+    assert the_account([ada], "ADA") == the_account([ada], ada.id) == ada
+    with pytest.raises(AccountError, match="did you mean Ada"):
+        the_account([ada], "Adda")

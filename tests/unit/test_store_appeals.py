@@ -1,0 +1,379 @@
+"""Appeals come back as they were stored, and an answer is stored with all that it made."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copdns.appeal import Appeal, Kind, ReasonKey, State, Wanted, objected
+from copdns.appeal_life import DAY, HOUR, MOST_OPEN
+from copdns.appeal_opening import Decision, Yes
+from copdns.errors import AppealError, AppealLimitError, StoreError
+from copdns.household import remove_profile
+from copdns.model import Action, Household, Reason, Verdict
+from copdns.store.appeals import AppealStore, ListError
+from copdns.store.household import HouseholdStore
+from tests.household import family
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
+
+LOW = frozenset({"games"})
+
+
+@pytest.fixture
+async def households(tmp_path: Path) -> AsyncIterator[HouseholdStore]:
+    with HouseholdStore.open(tmp_path) as store:
+        await store.create(home(budgets=(budget(),)), "ada", AT)
+        yield store
+
+
+@pytest.fixture
+def store(households: HouseholdStore) -> AppealStore:
+    return AppealStore(households)
+
+
+@pytest.fixture
+def raw(tmp_path: Path, store: AppealStore) -> Iterator[sqlite3.Connection]:
+    path = tmp_path / "household.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+async def filed(store: AppealStore, name: str = "games.example", now: int = AT) -> Appeal:
+    return (await store.file("home", ask(name), now)).appeal
+
+
+async def decided(
+    store: AppealStore, appeal: Appeal, decision: Decision, now: int = AT + HOUR
+) -> Appeal:
+    return await store.decide("home", appeal.id, decision, ADA, KNOWN, SERVICES, now)
+
+
+async def stored(households: HouseholdStore) -> Household:
+    found = await households.household("home")
+    assert found is not None
+    return found
+
+
+async def test_an_appeal_comes_back_with_everything_that_was_sent(store: AppealStore) -> None:
+    to = objected(
+        Verdict(
+            *(Action.BLOCK, Reason.BUDGET, 9, "games", "tube", "games-list", "v1", "*.x.example"),
+            *("via.example", 5.0, 9),
+            period="play",
+        ),
+        3,
+    )
+    sent = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY, words="أنا لم ألعب 🦊")
+    found = (await store.file("home", sent, AT)).appeal
+    assert found.ask == sent
+    assert await store.appeal("home", found.id) == found
+    assert await store.appeals("home") == (found,)
+
+
+async def test_all_of_a_life_comes_back(store: AppealStore) -> None:
+    first = await filed(store)
+    await store.see("home", first.id, AT + 1)
+    await decided(store, first, no(text="Later."))
+    await store.disagree("home", first.id, "mia", "please", AT + DAY, second=False)
+    last = await decided(store, first, yes(lasts=600), AT + DAY)
+    assert await store.appeal("home", first.id) == last
+    assert (last.state, last.seen, last.more_words) == (State.LIMITED, AT + DAY, "please")
+    assert [(each.state, each.text) for each in last.answers] == [
+        (State.REFUSED, "Later."),
+        (State.LIMITED, ""),
+    ]
+    assert last.answers[1].until == AT + DAY + 600
+
+
+async def test_lists_are_by_person_and_state_the_newest_first(store: AppealStore) -> None:
+    one, two = await filed(store, "a.example"), await filed(store, "b.example", AT + 1)
+    tom = await store.file("home", ask("c.example", profile="tom", device="t"), AT + 2)
+    await decided(store, one, no())
+    found = await store.appeals("home", profile="mia")
+    assert [each.id for each in found] == [two.id, one.id]
+    assert await store.appeals("home", states=[State.REFUSED]) == (found[1],)
+    assert (await store.appeals("home", limit=1))[0] == tom.appeal
+    assert await store.appeals("elsewhere") == ()
+    assert await store.counts() == {State.OPEN: 2, State.REFUSED: 1}
+
+
+async def test_a_yes_is_a_permission_a_revision_and_a_line_of_the_audit(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    before = await stored(households)
+    found = await decided(store, await filed(store), yes())
+    after = await stored(households)
+    (grant,) = after.grants
+    assert found.answer is not None
+    assert found.answer.made == (f"grant {grant.id}",)
+    assert after.revision == before.revision + 1
+    line = (await households.changes("home"))[-1]
+    assert (line.revision, line.author) == (after.revision, "Ada")
+    assert found.id in line.what
+    assert "games.example" not in line.what  # the audit stays; what was asked for does not
+
+
+async def test_a_no_changes_no_policy_and_is_in_the_audit(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    before = await stored(households)
+    found = await decided(store, await filed(store), no())
+    assert found.state is State.REFUSED
+    assert await stored(households) == before
+    line = (await households.changes("home"))[-1]
+    assert (line.revision, line.what) == (before.revision, f"appeal {found.id} of mia: refused")
+
+
+@pytest.mark.parametrize("decision", [no(None), yes(lasts=0), yes(everyone=True)])
+async def test_an_answer_that_cannot_be_changes_nothing(
+    households: HouseholdStore, store: AppealStore, decision: Decision
+) -> None:
+    first, before = await filed(store), await stored(households)
+    with pytest.raises(AppealError):
+        await decided(store, first, decision)
+    assert await store.appeal("home", first.id) == first
+    assert await stored(households) == before
+
+
+async def test_two_answers_at_once_are_one(store: AppealStore, households: HouseholdStore) -> None:
+    first = await filed(store)
+    both = await asyncio.gather(
+        decided(store, first, yes()), decided(store, first, no()), return_exceptions=True
+    )
+    assert sum(isinstance(each, AppealError) for each in both) == 1
+    assert len((await stored(households)).grants) == 1
+
+
+async def test_nobody_takes_back_or_disputes_for_somebody_else(store: AppealStore) -> None:
+    first = await filed(store)
+    with pytest.raises(AppealError):
+        await store.withdraw("home", first.id, "tom", AT)
+    with pytest.raises(AppealError):
+        await store.disagree("home", first.id, "tom", "", AT, second=True)
+    for elsewhere in ("other", ""):
+        with pytest.raises(AppealError):
+            await store.see(elsewhere, first.id, AT)
+    assert await store.appeal("home", first.id) == first
+    assert (await store.withdraw("home", first.id, "mia", AT)).state is State.WITHDRAWN
+
+
+async def test_a_device_that_nobody_named_is_told_what_to_do(store: AppealStore) -> None:
+    with pytest.raises(AppealError, match="whose"):
+        await store.file("home", ask(profile="guest", device=""), AT)
+
+
+async def test_a_flood_from_one_device_is_limited_and_costs_the_others_nothing(
+    store: AppealStore,
+) -> None:
+    limited = 0
+    for number in range(1000):
+        try:
+            await store.file("home", ask(f"n{number}.example"), AT + number // 17)
+        except AppealLimitError:
+            limited += 1
+    assert limited == 1000 - MOST_OPEN
+    tom = await store.file("home", ask("chess.example", profile="tom", device="tom-phone"), AT + 60)
+    assert tom.appeal.state is State.OPEN
+
+
+async def test_a_person_who_is_removed_takes_what_they_asked_along(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    await decided(store, await filed(store), no(text="Later."))
+
+    def edit(house: Household) -> Household:
+        return remove_profile(replace(house, devices=(), budgets=()), "mia")
+
+    await households.change("home", edit, author="ada", what="gone", now=AT)
+    assert await store.appeals("home") == ()
+
+
+async def test_erasing_leaves_no_row(store: AppealStore, raw: sqlite3.Connection) -> None:
+    await decided(store, await filed(store), no(text="Later."))
+    assert await store.erase("home", "mia") == 1
+    for table in ("appeal", "appeal_answer"):
+        assert raw.execute(f"select count(*) from {table}").fetchone() == (0,)
+
+
+# --- names that lists name wrongly ----------------------------------------------------------------
+
+
+async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_who_asked(
+    households: HouseholdStore, store: AppealStore, raw: sqlite3.Connection
+) -> None:
+    rule = await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT)
+    assert (str(rule.target), rule.scope, rule.created % DAY) == ("learn.example", "", 0)
+    assert (await stored(households)).rules[-1] == rule
+    assert await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT) == rule
+    assert await store.appeals("home") == ()
+    assert await store.list_errors("home") == (ListError("learn.example", "games", "games"),)
+    dump = "\n".join(raw.iterdump())
+    assert all("mia" not in line for line in dump.splitlines() if "learn.example" in line)
+
+
+async def test_names_that_were_decided_to_be_errors_are_kept_without_who_asked(
+    store: AppealStore,
+) -> None:
+    wrong = Decision(State.GRANTED, ReasonKey.LIST_ERROR, yes=Yes(lasts=Wanted.ALWAYS))
+    await decided(store, await filed(store), wrong)
+    await decided(store, await filed(store, "other.example"), yes())
+    assert await store.list_errors("home") == (ListError("games.example", "games", "games"),)
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+async def test_what_waits_too_long_is_brought_up_once_and_opens_until_it_is_answered(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    first = await filed(store)
+
+    async def look(hours: int) -> list[tuple[bool, bool]]:
+        found = await store.due(LOW, KNOWN, SERVICES, AT + hours * HOUR)
+        return [(each.remind, each.overdue) for _, each in found]
+
+    assert [await look(hours) for hours in (1, 24, 25, 72, 73)] == [
+        [],
+        [(True, False)],
+        [],
+        [(False, True)],
+        [],
+    ]
+    late = await store.appeal("home", first.id)
+    assert late is not None
+    assert (late.state, late.overdue) == (State.ESCALATED, AT + 72 * HOUR)
+    (grant,) = (await stored(households)).grants
+    assert grant.id == late.provisional
+    await decided(store, first, no(), AT + 80 * HOUR)
+    (ended,) = (await stored(households)).grants
+    assert ended.end == AT + 80 * HOUR
+
+
+async def test_taking_back_what_is_open_meanwhile_closes_it(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    first = await filed(store)
+    await store.due(LOW, KNOWN, SERVICES, AT + 72 * HOUR)
+    await store.withdraw("home", first.id, "mia", AT + 73 * HOUR)
+    (grant,) = (await stored(households)).grants
+    assert grant.end == AT + 73 * HOUR
+
+
+async def test_events_tell_of_each_state_until_somebody_says_that_they_did(
+    store: AppealStore,
+) -> None:
+    first = await filed(store)
+    for _ in range(2):
+        ((_, found, before),) = await store.untold()
+        assert (found, before) == (first, "")
+    (new,) = await store.untold()
+    await decided(store, first, no())
+    await store.told(new)
+    ((_, found, before),) = await store.untold()
+    assert (found.state, before) == (State.REFUSED, State.OPEN)
+    await store.told((await store.untold())[0])
+    assert await store.untold() == ()
+
+
+async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(
+    store: AppealStore, raw: sqlite3.Connection
+) -> None:
+    sent = ask("private.example", words="secret wish")
+    first = (await store.file("home", sent, AT)).appeal
+    waiting = await filed(store, "waits.example")
+    await decided(store, first, no(text="kind words"))
+    end = AT + HOUR
+    assert await store.tidy(end + 30 * DAY) == 0
+    assert await store.tidy(end + 30 * DAY + 1) == 1
+    assert await store.tidy(end + 30 * DAY + 2) == 0
+    dump = "\n".join(raw.iterdump())
+    assert not any(each in dump for each in ("private.example", "secret wish", "kind words"))
+    left = await store.appeal("home", first.id)
+    assert left is not None
+    assert left.state is State.REFUSED
+    assert await store.tidy(end + 365 * DAY + 1) == 1
+    assert await store.appeals("home") == (waiting,)
+
+
+async def test_a_row_that_somebody_broke_is_told_with_its_place(
+    store: AppealStore, raw: sqlite3.Connection
+) -> None:
+    first = await filed(store)
+    raw.execute("update appeal set state = 'lost'")
+    with pytest.raises(StoreError, match=f"table appeal, row '{first.id}'"):
+        await store.appeals("home")
+
+
+# --- killed at any moment -------------------------------------------------------------------------
+
+ANSWER = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, yes
+
+folder, appeal, left = Path(sys.argv[1]), sys.argv[2], [int(sys.argv[3])]
+
+def count(statement):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    with HouseholdStore.open(folder) as store:
+        await store.run(lambda connection: connection.set_trace_callback(count))
+        await AppealStore(store).decide("home", appeal, yes(), ADA, KNOWN, SERVICES, AT + 9)
+
+asyncio.run(main())
+print(left[0])
+"""
+
+
+def answering(folder: Path, appeal: str, statements: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", ANSWER, str(folder), appeal, str(statements)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+async def test_a_killed_process_leaves_all_of_an_answer_or_nothing(
+    households: HouseholdStore, store: AppealStore, tmp_path: Path
+) -> None:
+    first = await filed(store)
+    before = await stored(households)
+    most = 1000 - int(answering(tmp_path, (await filed(store, "b.example")).id, 1000).stdout)
+    last = await stored(households)
+    assert most > 5
+    for statements in {0, 1, most // 2, most - 3, most - 2, most - 1}:
+        done = answering(tmp_path, first.id, statements)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert await store.appeal("home", first.id) == first
+        assert await stored(households) == last
+    assert answering(tmp_path, first.id, most).returncode == 0
+    found, after = await store.appeal("home", first.id), await stored(households)
+    assert found is not None
+    assert found.state is State.GRANTED
+    assert after.revision == before.revision + 2
+    assert len(after.grants) == 2
+
+
+def test_another_household_has_appeals_of_its_own(tmp_path: Path) -> None:
+    async def both() -> None:
+        with HouseholdStore.open(tmp_path) as households:
+            await households.create(home(), "ada", AT)
+            await households.create(replace(family(), id="bo"), "bo", AT)
+            store = AppealStore(households)
+            mine = (await store.file("home", ask(), AT)).appeal
+            assert await store.appeals("bo") == ()
+            with pytest.raises(AppealError):
+                await store.withdraw("bo", mine.id, "mia", AT)
+
+    asyncio.run(both())

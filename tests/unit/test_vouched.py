@@ -1,0 +1,68 @@
+"""A name that is vouched for is a list's mistake; whatever else closed it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from copdns.appeal import objected
+from copdns.household_check import Known
+from copdns.library import bundled_presets, bundled_text
+from copdns.lists.catalogue import files
+from copdns.model import Action, Reason, Verdict
+from copdns.vouched import NOTE, is_list_error, is_open, opened_for_everyone, vouch
+from tests.household import NOW, family, library, live, policy
+from tests.unit.appealing import AT
+
+LEARN = "learn.example"
+
+
+def vouches(name: str) -> bool:
+    lists = library(
+        protected={
+            "child_helpline": ["help.example"],
+            "education_reference": [LEARN],
+            "os_time": ["clock.example"],
+        }
+    )
+    return vouch(lists, bundled_presets().values())(name)
+
+
+def test_help_learning_and_what_presets_allow_are_vouched_for_and_nothing_else() -> None:
+    assert all(map(vouches, ["help.example", f"www.{LEARN}", "pbskids.org"]))
+    assert not any(map(vouches, ["clock.example", "games.example", "notpbskids.org"]))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "error"),
+    [
+        (Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), True),
+        (Verdict(Action.BLOCK, Reason.BYPASS, 11, "bypass", list="bypass"), True),
+        (Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware", list="trap"), False),
+        (Verdict(Action.BLOCK, Reason.RULE, 10), False),
+        (Verdict(Action.BLOCK, Reason.SERVICE, 12, service="tube"), False),
+        (Verdict(Action.BLOCK, Reason.SCHEDULE, 8, "games"), False),
+        (Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", via="other.example"), False),
+    ],
+)
+def test_only_a_list_can_be_wrong_about_it(verdict: Verdict, error: bool) -> None:
+    assert is_list_error(LEARN, objected(verdict), vouches) is error
+    assert not is_list_error("games.example", objected(verdict), vouches)
+
+
+def test_it_opens_for_everyone_once_and_the_rule_says_why() -> None:
+    house, rule = opened_for_everyone(family(), LEARN, Known(), AT)
+    assert (rule.scope, rule.note) == ("", NOTE)
+    assert opened_for_everyone(house, LEARN, Known(), AT) == (house, rule)
+    lists = library(categories={"games": [LEARN]})
+    for person in house.profiles:
+        asked = live(house, lists=lists).policy(house.id, person.id)
+        assert is_open(asked, LEARN, NOW)
+
+
+def test_what_resolves_needs_no_appeal() -> None:
+    assert is_open(policy(), "free.example", NOW)
+
+
+def test_only_categories_that_were_thought_harmless_open_by_themselves() -> None:
+    low = {slug for slug, each in files(bundled_text).catalogue.categories.items() if each.low_harm}
+    assert low == {"games", "ads"}
