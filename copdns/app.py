@@ -29,12 +29,13 @@ from copdns.errors import CopdnsError, ListenError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding
-from copdns.library import bundled_text, own_files
+from copdns.library import bundled_presets, bundled_text, known, own_files
 from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
 from copdns.live import Client, Defaults, Live, building
+from copdns.logins import Logins
 from copdns.metrics import Counters, registry
 from copdns.model import Asker, Household, PrivacyMode
 from copdns.notify import ServiceManager, service_manager
@@ -44,14 +45,20 @@ from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
+from copdns.store.accounts import Accounts
+from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
+from copdns.store.sessions import Sessions, Tokens
 from copdns.store.sole import sole_server
+from copdns.store.thread import StoreThread
 from copdns.store.watch import Watcher
+from copdns.store.whose import Pairings
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
+from copdns.vouched import vouch
 from copdns.web.pages import Pages
 from copdns.web.parts import Parts
 from copdns.web.routes import application
@@ -112,6 +119,7 @@ class App:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
         gc.set_threshold(*GC_THRESHOLDS)
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
+        self._thread = await asyncio.to_thread(StoreThread.open, self._folder)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
         households = await self._households()
         self._fetched = await self._updates.begin(households)
@@ -209,6 +217,7 @@ class App:
         self._recorder.pass_on(self._now)
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._watcher.close)
+        await asyncio.to_thread(self._thread.close)
         await asyncio.to_thread(self._store.close)
         log.info("stopped")
 
@@ -348,6 +357,18 @@ class App:
             recent=self._recent,
             now=lambda: self._now,
             pages=Pages(),
+            store=self._store,
+            appeals=AppealStore(self._store),
+            accounts=Accounts(self._thread),
+            pairings=Pairings(self._thread),
+            sessions=Sessions(self._thread),
+            tokens=Tokens(self._thread),
+            logins=Logins(self._thread, time.monotonic),
+            known=lambda: known(self._library),
+            services=lambda: {
+                slug: each.matchers for slug, each in self._library.services.items()
+            },
+            vouches=lambda: vouch(self._library, bundled_presets().values()),
         )
         app = application(parts)
         self._runner = web.AppRunner(app, access_log=None)

@@ -19,6 +19,7 @@ from copdns.model import Action, Reason
 from copdns.names import display
 from copdns.policy import closing, decide
 from copdns.records import A
+from copdns.roles import Permission, may
 from copdns.vouched import is_list_error
 from copdns.web.asker import Person, person_of
 from copdns.web.check import name_of
@@ -81,7 +82,7 @@ async def disagree(request: web.Request) -> web.Response:
     person, parts = await _who_may_ask(request), parts_of(request)
     _paired_only(person)
     appeal, fields = request.match_info["appeal"], await request.post()
-    second = await parts.has_second_decider(person.household.id, appeal)
+    second = await _has_second(request, person, appeal)
     await parts.appeals.disagree(
         person.household.id,
         appeal,
@@ -93,9 +94,18 @@ async def disagree(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(f"/ask/{appeal}")
 
 
+async def _has_second(request: web.Request, person: Person, appeal: str) -> bool:
+    """Tell whether somebody could look at it who has not answered it yet."""
+    parts = parts_of(request)
+    found = await parts.appeals.appeal(person.household.id, appeal)
+    answered = {each.by.id for each in found.answers} if found else set()
+    everyone = await parts.accounts.all(person.household.id)
+    return any(may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone)
+
+
 async def _who_may_ask(request: web.Request) -> Person:
     person = await person_of(request)
-    if person.household.profile(person.profile.id) is None:
+    if not person.is_known:
         raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
     return person
 

@@ -18,7 +18,7 @@ from copdns.web.parts import parts_of
 
 async def check(request: web.Request) -> web.Response:
     """A form; with a name in it also the answer, step by step for whoever reads much."""
-    person, parts = person_of(request), parts_of(request)
+    person, parts = await person_of(request), parts_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
     name, policy, now = name_of(typed), person.client.policy, parts.now()

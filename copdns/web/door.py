@@ -15,6 +15,7 @@ from copdns.web.asker import Person, person_of
 from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
+ASKED = 10  # of what was asked for
 
 # How much is said, and in which words: with pictures, in plain words, in full.
 PICTURES, PLAIN, FULL = "pictures", "plain", "full"
@@ -27,8 +28,11 @@ def level_of(band: Band) -> str:
 
 async def door(request: web.Request) -> web.Response:
     """The page of whoever's device asks."""
-    person, parts = person_of(request), parts_of(request)
+    person, parts = await person_of(request), parts_of(request)
     now = parts.now()
+    appeals = await parts.appeals.appeals(
+        person.household.id, profile=person.profile.id, limit=ASKED
+    ) if person.paired else ()
     found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
     return parts.pages.render(
         request,
@@ -36,6 +40,7 @@ async def door(request: web.Request) -> web.Response:
         person=person,
         level=level_of(person.band),
         today=found,
+        appeals=appeals,
         blocks=blocks_of(request, person)[:SHOWN],
         clock=local(now, zone_of(person.household.timezone)),
         zone=zone_of(person.household.timezone),
@@ -44,7 +49,7 @@ async def door(request: web.Request) -> web.Response:
 
 async def why(request: web.Request) -> web.Response:
     """One of the last blocks, whole: what decided, and what can be done."""
-    person, parts = person_of(request), parts_of(request)
+    person, parts = await person_of(request), parts_of(request)
     code = request.match_info["code"]
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
@@ -55,8 +60,8 @@ async def why(request: web.Request) -> web.Response:
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
-    """Return the last blocks of this device; nobody else's, and none of a shared device."""
+    """Return the last blocks of this device, for the browser that it is known by."""
     parts = parts_of(request)
-    if not person.device or not person.band.is_child:
+    if not person.paired or not person.band.is_child:
         return ()
     return parts.recent.blocks(person.household.id, person.device, parts.now())

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from copdns.appeal_opening import Services
+from copdns.household_check import Known
 from copdns.live import Client, Live
+from copdns.logins import Logins
 from copdns.model import Asker
 from copdns.recent import Recent
+from copdns.store.accounts import Accounts
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from copdns.store.sessions import Sessions, Tokens
+from copdns.store.whose import Pairings
 from copdns.timing import Readings
+from copdns.vouched import Vouch
 from copdns.web.pages import Pages
 
 Readiness = Callable[[], tuple[str, ...]]
@@ -25,6 +34,9 @@ class Parts:
     though queries are answered.  hosts: names, besides addresses, under which the pages may be
     reached.  live: the snapshot in force; readings: what it was built from besides the household.
     who: whose device asks, as for DNS.  now: seconds since the epoch.
+    known: what a household may refer to.  services: names of those that ship, by slug.
+    vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
+    over the network, because somebody chose so.
     """
 
     registry: CollectorRegistry
@@ -37,6 +49,17 @@ class Parts:
     recent: Recent
     now: Callable[[], float]
     pages: Pages
+    store: HouseholdStore
+    appeals: AppealStore
+    accounts: Accounts
+    pairings: Pairings
+    sessions: Sessions
+    tokens: Tokens
+    logins: Logins
+    known: Callable[[], Known]
+    services: Callable[[], Services]
+    vouches: Callable[[], Vouch]
+    desk_over_http: bool = False
 
 
 PARTS = web.AppKey("parts", Parts)

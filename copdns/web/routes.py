@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import check, door, health, rules
+from copdns.web import ask, asker, check, door, health, rules
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -23,6 +23,12 @@ def application(parts: Parts) -> web.Application:
             web.get("/why/{code}", door.why),
             web.get("/rules", rules.rules),
             web.get("/check", check.check),
+            web.post("/device", asker.pair),
+            web.get("/ask", ask.form),
+            web.post("/ask", ask.send),
+            web.get("/ask/{appeal}", ask.asked),
+            web.post("/ask/{appeal}/withdraw", ask.withdraw),
+            web.post("/ask/{appeal}/disagree", ask.disagree),
         ]
     )
     return app

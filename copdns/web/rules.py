@@ -12,7 +12,7 @@ from copdns.web.parts import parts_of
 
 async def rules(request: web.Request) -> web.Response:
     """What is open, what is closed and why, and who decides."""
-    person, parts = person_of(request), parts_of(request)
+    person, parts = await person_of(request), parts_of(request)
     library = parts.live().library
     return parts.pages.render(
         request,

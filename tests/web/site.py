@@ -1,15 +1,31 @@
-"""The web application over a whole home without sockets of DNS, visited as one of the cast."""
+"""The web application over a whole home without sockets of DNS, visited as one of the cast.
+
+The household and what stands beside it are in real databases; what a page changes there is put in
+force by `follow`, as the running program does by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
+from copdns.library import bundled_presets, known
+from copdns.logins import Logins
 from copdns.metrics import registry
 from copdns.model import Asker
+from copdns.store.accounts import Accounts
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from copdns.store.sessions import Sessions, Tokens
+from copdns.store.thread import StoreThread
+from copdns.store.whose import Pairings
 from copdns.timing import NOTHING_READ, Readings
+from copdns.vouched import vouch
 from copdns.web.pages import Pages
 from copdns.web.parts import Parts
 from copdns.web.routes import application
@@ -34,35 +50,78 @@ class Site:
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
         self.readings: Readings = NOTHING_READ
-        resolver = self.home.resolver
-        self.app = application(
-            Parts(
-                registry=registry(self.home.counters, lambda: None),
-                readiness=lambda: self.missing,
-                warnings=tuple,
-                hosts=frozenset({"localhost", "copdns.home.arpa", *hosts}),
-                live=lambda: resolver.live,
-                readings=lambda: self.readings,
-                who=lambda _: resolver.live.who(self.asker),
-                recent=self.home.recent,
-                now=lambda: self.home.clock().wall,
-                pages=PAGES,
-            )
+        self._stack = ExitStack()
+        folder = Path(self._stack.enter_context(TemporaryDirectory()))
+        self.store = self._stack.enter_context(HouseholdStore.open(folder))
+        self.thread = self._stack.enter_context(StoreThread.open(folder))
+        self.logins = Logins(self.thread, lambda: self.home.clock().mono)
+        self._stack.callback(self.logins.close)
+        self.appeals = AppealStore(self.store)
+        self.accounts = Accounts(self.thread)
+        self.pairings = Pairings(self.thread)
+        self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
+        self.app = application(self.parts)
+
+    def _parts(self, hosts: frozenset[str]) -> Parts:
+        resolver, library = self.home.resolver, self.home.resolver.live.library
+        return Parts(
+            registry=registry(self.home.counters, lambda: None),
+            readiness=lambda: self.missing,
+            warnings=tuple,
+            hosts=hosts,
+            live=lambda: resolver.live,
+            readings=lambda: self.readings,
+            who=lambda _: resolver.live.who(self.asker),
+            recent=self.home.recent,
+            now=lambda: self.home.clock().wall,
+            pages=PAGES,
+            store=self.store,
+            appeals=self.appeals,
+            accounts=self.accounts,
+            pairings=self.pairings,
+            sessions=Sessions(self.thread),
+            tokens=Tokens(self.thread),
+            logins=self.logins,
+            known=lambda: known(library),
+            services=lambda: {slug: each.matchers for slug, each in library.services.items()},
+            vouches=lambda: vouch(library, bundled_presets().values()),
         )
 
     @property
     def asker(self) -> Asker:
         return asker(self.who, "tcp")
 
+    @property
+    def now(self) -> int:
+        return int(self.home.clock().wall)
+
     @asynccontextmanager
     async def visited(self) -> AsyncIterator[Client]:
         """Give a browser's connection to the pages."""
-        async with TestClient(TestServer(self.app)) as client:
-            yield client
+        with self._stack:
+            await self.store.create(self.home.house, "test", self.now)
+            async with TestClient(TestServer(self.app), cookie_jar=CookieJar(unsafe=True)) as made:
+                yield made
+
+    async def follow(self) -> None:
+        """Put in force what is stored."""
+        house = await self.store.household(self.home.house.id)
+        assert house is not None
+        self.home.change(house)
 
 
 async def text(client: Client, path: str, status: int = 200) -> str:
     """Fetch a page as a browser does; return its HTML."""
     reply = await client.get(path, headers=HTML)
-    assert reply.status == status
-    return await reply.text()
+    page = await reply.text()
+    assert reply.status == status, page
+    return page
+
+
+async def send(client: Client, path: str, status: int = 200, **fields: str) -> str:
+    """Send a form of our own as a browser does, follow where it leads, and return the page."""
+    headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
+    reply = await client.post(path, data=fields, headers=headers)
+    page = await reply.text()
+    assert reply.status == status, page
+    return page

@@ -1,0 +1,1 @@
+"""The guardians' pages: one module a subject."""

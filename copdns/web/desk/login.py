@@ -1,0 +1,126 @@
+"""Log in and out; make the first account with the code from the console."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from copdns.accounts import BROWSER_LASTS, SESSION_LONGEST
+from copdns.errors import AccountError
+from copdns.logins import Login, Outcome, Typed
+from copdns.web.asker import asker_of
+from copdns.web.parts import parts_of
+from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
+
+DESK = "/guardian/"
+
+
+async def login_form(request: web.Request) -> web.Response:
+    """Name and password; whoever is in goes on."""
+    over_safe_way(request)
+    if await actor_of(request) is not None:
+        raise web.HTTPSeeOther(_next(request))
+    return await _form(request)
+
+
+async def login(request: web.Request) -> web.Response:
+    """Let somebody in."""
+    over_safe_way(request)
+    parts, fields = parts_of(request), await request.post()
+    typed = Typed(
+        name=str(fields.get("name", "")),
+        password=str(fields.get("password", "")),
+        address=asker_of(request).address,
+        code=str(fields.get("code", "")),
+        session=request.cookies.get(SESSION, ""),
+        browser=request.cookies.get(BROWSER, ""),
+        label=_label(request),
+    )
+    done = await parts.logins.log_in(_household(request), typed, int(parts.now()))
+    if done.outcome is not Outcome.IN:
+        status = 429 if done.outcome is Outcome.WAIT else 401
+        return await _form(request, status=status, done=done, name=typed.name)
+    raise _let_in(request, done, _next(request))
+
+
+async def logout(request: web.Request) -> web.Response:
+    """End the session of this browser."""
+    await parts_of(request).sessions.end(request.cookies.get(SESSION, ""))
+    out = web.HTTPSeeOther(LOGIN)
+    out.del_cookie(SESSION)
+    raise out
+
+
+async def set_up_form(request: web.Request) -> web.Response:
+    """The first account: a code from the console, a name and a password."""
+    over_safe_way(request)
+    return _set_up_form(request)
+
+
+async def set_up(request: web.Request) -> web.Response:
+    """Make the first account and log in."""
+    over_safe_way(request)
+    parts, fields = parts_of(request), await request.post()
+    name, password = str(fields.get("name", "")), str(fields.get("password", ""))
+    if password != str(fields.get("again", "")):
+        return _set_up_form(request, AccountError("the two passwords differ; type both again"))
+    now, address = int(parts.now()), asker_of(request).address
+    try:
+        account = await parts.logins.set_up(
+            str(fields.get("code", "")), name, password, address, now, ()
+        )
+    except AccountError as error:
+        return _set_up_form(request, error)
+    typed = Typed(name, password, address, label=_label(request))
+    done = await parts.logins.log_in(account.household, typed, now)
+    raise _let_in(request, done, DESK)
+
+
+def _set_up_form(request: web.Request, error: AccountError | None = None) -> web.Response:
+    status = 200 if error is None else 400
+    return parts_of(request).pages.render(request, "desk/set_up.html", status=status, error=error)
+
+
+async def _form(
+    request: web.Request, *, status: int = 200, done: Login | None = None, name: str = ""
+) -> web.Response:
+    parts = parts_of(request)
+    return parts.pages.render(
+        request,
+        "desk/login.html",
+        status=status,
+        done=done,
+        name=name,
+        next=_next(request),
+        is_new=not await parts.accounts.all(_household(request)),
+    )
+
+
+def _let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
+    found = web.HTTPSeeOther(where)
+    for cookie, value, lasts in (
+        (SESSION, done.session, SESSION_LONGEST),
+        (BROWSER, done.browser, BROWSER_LASTS),
+    ):
+        found.set_cookie(
+            cookie, value, max_age=lasts, httponly=True, samesite="Lax", secure=request.secure
+        )
+    return found
+
+
+def _next(request: web.Request) -> str:
+    """Return where to go after the login: a page of ours, and nothing else."""
+    wanted = urlsplit(request.query.get("next", ""))
+    inside = not wanted.scheme and not wanted.netloc and wanted.path.startswith(DESK)
+    return wanted.geturl() if inside and wanted.path.startswith("/guardian/") else DESK
+
+
+def _household(request: web.Request) -> str:
+    """Return the household of this house: at home there is one."""
+    return next(iter(parts_of(request).live().households), "")
+
+
+def _label(request: web.Request) -> str:
+    """Return what the browser calls itself, shortened: to tell one's own sessions apart."""
+    return request.headers.get("User-Agent", "")[:80]

@@ -1,0 +1,62 @@
+"""Who is logged in, and whether they may.
+
+`required` is the first line of every handler of the desk and of the API.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import quote
+
+from aiohttp import web
+
+from copdns.model import Profile
+from copdns.roles import Actor, Permission, may
+from copdns.web.asker import asker_of
+from copdns.web.guards import wants_html
+from copdns.web.parts import parts_of
+
+SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
+LOGIN = "/guardian/login"
+_BEARER = "Bearer "
+
+
+async def actor_of(request: web.Request) -> Actor | None:
+    """Return who acts: by a token, or by the session of a browser; None for nobody."""
+    parts, now = parts_of(request), int(parts_of(request).now())
+    key = request.headers.get("Authorization", "")
+    if key:
+        return await parts.tokens.find(key.removeprefix(_BEARER), now)
+    told = request.cookies.get(SESSION, "")
+    found = await parts.sessions.find(told, now) if told else None
+    if found is None:
+        return None
+    session, account = found
+    request["session"] = session
+    return Actor(account.household, account.id, account.name, account.role, account.profile)
+
+
+async def required(
+    request: web.Request, permission: Permission, profile: Profile | None = None
+) -> Actor:
+    """Return who acts; raise HTTPUnauthorized or HTTPForbidden for whoever may not.
+
+    profile: the person that it is about.  A browser without a session is led to the login.
+    """
+    over_safe_way(request)
+    actor = await actor_of(request)
+    if actor is None:
+        if wants_html(request) and request.method == "GET":
+            raise web.HTTPSeeOther(f"{LOGIN}?next={quote(request.path_qs, safe='')}")
+        raise web.HTTPUnauthorized(reason="Log in first")
+    if not may(actor, permission, profile):
+        raise web.HTTPForbidden(reason="You may not do this")
+    return actor
+
+
+def over_safe_way(request: web.Request) -> None:
+    """Raise HTTPForbidden where a password could be read on its way (docs/accounts.md)."""
+    if request.secure or parts_of(request).desk_over_http:
+        return
+    if not ip_address(asker_of(request).address).is_loopback:
+        raise web.HTTPForbidden(reason="Come by https://")

@@ -1,0 +1,210 @@
+"""Asking for what is closed: two steps from the door, and what comes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.appeal import Decider, Kind, State, Wanted, Why
+from copdns.appeal_opening import Decision, Yes
+from copdns.times import Pause
+from tests.home import Home
+from tests.household import MIA, NOW, TOM, block, family, library
+from tests.web.site import Client, Site, send, text
+
+ADA = Decider("guardian", "Ada", "a1")
+HOUR = 3600
+
+
+@pytest.fixture
+def home() -> Home:
+    lists = library(
+        categories={"games": ["games.example"], "gambling": ["poker.example"]},
+        protected={"child_helpline": ["helpline.example"]},
+    )
+    return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
+
+
+@pytest.fixture
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await send(made, "/device")
+        yield made
+
+
+def code_in(page: str) -> str:
+    found = re.search(r'href="/ask\?code=([^"]+)"', page)
+    assert found is not None, page
+    return found[1]
+
+
+async def the_only(site: Site) -> str:
+    (appeal,) = await site.appeals.appeals("home")
+    return appeal.id
+
+
+async def test_two_steps_from_the_door(client: Client, home: Home, site: Site) -> None:
+    home.ask("mia", "toys.example")
+    code = code_in(await text(client, "/"))
+    form = await text(client, f"/ask?code={code}")
+    assert "toys.example" in form
+    page = await send(client, "/ask", code=code, why="school", wanted="1h")
+    assert "It was sent." in page
+    (appeal,) = await site.appeals.appeals("home")
+    assert (appeal.ask.name, appeal.ask.why, appeal.ask.wanted) == (
+        "toys.example",
+        Why.SCHOOL,
+        Wanted.HOUR,
+    )
+    assert appeal.ask.to.rule == "toys.example"
+
+
+async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
+    client: Client, home: Home, site: Site
+) -> None:
+    await send(client, "/ask", name="toys.example", why="game", wanted="1h")
+    appeal = await the_only(site)
+    parts = site.parts
+    await site.appeals.decide(
+        "home",
+        appeal,
+        Decision(State.GRANTED, YES, yes=Yes()),
+        ADA,
+        parts.known(),
+        parts.services(),
+        site.now,
+    )
+    await site.follow()
+    assert not home.ask("mia", "toys.example").verdict.blocks
+    page = await text(client, f"/ask/{appeal}")
+    assert "Open for 60 more minutes." in page
+    assert "Answered by Ada." in page
+    home.wait(HOUR)
+    assert home.ask("mia", "toys.example").verdict.blocks
+    assert "This time is over." in await text(client, f"/ask/{appeal}")
+
+
+async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/ask", name="toys.example")
+    appeal = await the_only(site)
+    parts = site.parts
+    decision = Decision(State.REFUSED, NO, "Not before the test.")
+    await site.appeals.decide(
+        "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
+    )
+    page = await text(client, f"/ask/{appeal}")
+    assert "Not before the test." in page
+    await send(client, f"/ask/{appeal}/disagree", words="It is for school.")
+    page = await text(client, f"/ask/{appeal}")
+    assert "I still disagree" not in page
+    await send(client, f"/ask/{appeal}/disagree", 400, words="Please!")
+
+
+async def test_it_can_be_taken_back(client: Client, site: Site) -> None:
+    await send(client, "/ask", name="toys.example")
+    appeal = await the_only(site)
+    assert "You took it back." in await send(client, f"/ask/{appeal}/withdraw")
+    assert "You took it back." in await send(client, f"/ask/{appeal}/withdraw")
+
+
+async def test_what_is_open_needs_no_question(client: Client, site: Site) -> None:
+    page = await text(client, "/ask?name=www.example")
+    assert "is open to you now" in page
+    await send(client, "/ask", 400, name="www.example")
+    assert await site.appeals.appeals("home") == ()
+
+
+async def test_a_category_can_be_contested(client: Client, home: Home, site: Site) -> None:
+    from dataclasses import replace
+
+    mia = replace(MIA, categories=frozenset({"gambling"}))
+    await site.store.change(
+        "home", lambda house: replace(house, profiles=(mia, TOM)), author="", what="", now=site.now
+    )
+    await site.follow()
+    form = await text(client, "/ask?name=poker.example")
+    assert "It is no site about gambling at all." in form
+    await send(client, "/ask", name="poker.example", kind="category")
+    (appeal,) = await site.appeals.appeals("home")
+    assert appeal.ask.kind is Kind.CATEGORY
+
+
+async def test_a_paused_child_can_ask_for_time(client: Client, home: Home, site: Site) -> None:
+    from dataclasses import replace
+
+    pause = Pause("mia", int(NOW) - 60, int(NOW) + HOUR)
+    await site.store.change(
+        "home", lambda house: replace(house, pauses=(pause,)), author="", what="", now=site.now
+    )
+    await site.follow()
+    assert 'href="/ask?about=time"' in await text(client, "/")
+    await send(client, "/ask", about="time", wanted="15min")
+    (appeal,) = await site.appeals.appeals("home")
+    assert appeal.ask.kind is Kind.TIME
+
+
+async def test_a_vouched_name_is_opened_at_once_for_everyone(
+    client: Client, home: Home, site: Site
+) -> None:
+    """A look-up of a help name is never blocked; what a list has against it is a list error."""
+    page = await text(client, "/ask?name=helpline.example")
+    assert "is open to you now" in page
+    assert await site.appeals.appeals("home") == ()
+
+
+async def test_more_than_five_have_to_wait(client: Client, site: Site) -> None:
+    for number in range(5):
+        await send(client, "/ask", name=f"a{number}.toys.example")
+    await send(client, "/ask", 429, name="one-more.toys.example")
+    assert len(await site.appeals.appeals("home")) == 5
+
+
+@pytest.mark.parametrize("field", ["why", "wanted", "kind"])
+async def test_what_is_no_answer_of_the_form_is_refused(
+    client: Client, site: Site, field: str
+) -> None:
+    await send(client, "/ask", 400, name="toys.example", **{field: "<b>"})
+    assert await site.appeals.appeals("home") == ()
+
+
+async def test_nobody_else_reads_or_changes_it(client: Client, site: Site) -> None:
+    await send(client, "/ask", name="toys.example", words="A secret.")
+    appeal = await the_only(site)
+    for who in ("tom", "192.0.2.200", "203.0.113.66"):
+        site.who = who
+        status = 403 if who != "tom" else 404
+        assert "A secret." not in await text(client, f"/ask/{appeal}", status)
+        for action in ("withdraw", "disagree"):
+            await send(client, f"/ask/{appeal}/{action}", 403)
+    (found,) = await site.appeals.appeals("home")
+    assert found.state is State.OPEN
+
+
+async def test_another_browser_at_the_same_address_sees_nothing_of_it(
+    client: Client, home: Home, site: Site
+) -> None:
+    home.ask("mia", "toys.example")
+    await send(client, "/ask", name="toys.example", words="A secret.")
+    appeal = await the_only(site)
+    client.session.cookie_jar.clear()
+    page = await text(client, "/")
+    assert "toys.example" not in page
+    assert "Mia" not in page
+    await text(client, f"/ask/{appeal}", 404)
+    await send(client, f"/ask/{appeal}/withdraw", 403)
+    assert "This browser is new here" in await send(client, "/device", 403)
+    await send(client, "/ask", name="other.toys.example")  # but it may ask
+
+
+@pytest.mark.parametrize("path", ["/device", "/ask/1/withdraw", "/ask/1/disagree"])
+async def test_what_changes_something_is_no_page(client: Client, path: str) -> None:
+    await text(client, path, 405)
