@@ -32,6 +32,7 @@ COMMANDS = (
     "bonus",
     "grant",
     "ticket",
+    "appeal",
     "household",
     "lists",
     "log",

@@ -174,7 +174,7 @@ class Home:
             household_id = await _only(store)
             return await store.household(household_id) if household_id else None
 
-        return self._with_store(read) if self.has_database else None
+        return self.with_store(read) if self.has_database else None
 
     def _first(self) -> Household:
         if not self.settings.household:
@@ -207,12 +207,12 @@ class Home:
             assert household_id is not None
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
 
-        after = self._with_store(work)
+        after = self.with_store(work)
         return seen[0], after
 
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""
-        after = self._with_store(lambda store: store.create(household, AUTHOR, self.now))
+        after = self.with_store(lambda store: store.create(household, AUTHOR, self.now))
         tell(Household(household.id, ""), after)
 
     def changes(self, limit: int) -> tuple[Change, ...]:
@@ -220,16 +220,16 @@ class Home:
         household = self._stored()
         if household is None:
             return ()
-        return self._with_store(lambda store: store.changes(household.id, limit))
+        return self.with_store(lambda store: store.changes(household.id, limit))
 
     def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile."""
         household = self._stored()
         if household is None:
             return ()
-        return self._with_store(lambda store: store.full_logs(household.id, profile_id))
+        return self.with_store(lambda store: store.full_logs(household.id, profile_id))
 
-    def _with_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+    def with_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
         async def run() -> T:
             with HouseholdStore.open(self.folder) as store:
                 return await work(store)

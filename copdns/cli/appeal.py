@@ -1,0 +1,258 @@
+"""`copdns appeal`: what children object to, and the answers."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from copdns.appeal import REASONS, Appeal, Decider, ReasonKey, State, Wanted
+from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.cli.appeal_json import about_text, appeal_json, opening_json
+from copdns.cli.base import Read, json_option
+from copdns.cli.home import AUTHOR, Home, pass_home
+from copdns.cli.output import local, pairs, print_json, safe, table
+from copdns.cli.params import MINUTES, profile_option, some_time
+from copdns.errors import AppealError
+from copdns.list_report import list_report
+from copdns.matchers import Matcher
+from copdns.store.appeals import AppealStore
+
+# Whoever may run this on the machine may do anything there.
+BY = Decider("owner", AUTHOR)
+_ASKED_FOR = (State.OPEN, State.SEEN, State.ESCALATED, State.TALK)
+_REASONS = click.Choice([str(each) for each in ReasonKey])
+
+
+def _lasts(text: str) -> int | Wanted:
+    """Return seconds, or TODAY or ALWAYS; raise ValueError."""
+    word = text.strip().lower()
+    return Wanted(word) if word in (Wanted.TODAY, Wanted.ALWAYS) else some_time(text) * 60
+
+
+@click.group()
+def appeal() -> None:
+    """See what children object to, and answer it."""
+
+
+@appeal.command("list")
+@profile_option("Only those of one person.")
+@click.option("--all", "everything", is_flag=True, help="Also those that were answered.")
+@json_option
+@pass_home
+def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
+    """List the appeals that wait for an answer, the newest first.
+
+    \b
+    Example:  copdns appeal list
+    """
+    if profile:
+        home.profile(profile)
+    found = _appeals(home, profile, () if everything else _ASKED_FOR)
+    if as_json:
+        print_json([appeal_json(each) for each in found])
+        return
+    zone = home.household.timezone
+    rows = [
+        (
+            each.id,
+            each.ask.profile,
+            about_text(each.ask),
+            str(each.ask.why),
+            str(each.ask.wanted),
+            str(each.state),
+            local(each.asked, zone),
+            each.ask.words,
+        )
+        for each in found
+    ]
+    table(("appeal", "profile", "about", "why", "for", "state", "asked", "words"), rows)
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@json_option
+@pass_home
+def show(home: Home, appeal: str, as_json: bool) -> None:
+    """Show an appeal: what closed it, what a yes would open, and its answers.
+
+    \b
+    Example:  copdns appeal show k7qf2m9d
+    """
+    found = _appeal(home, appeal)
+    opens, why_not = _opening(home, found)
+    if as_json:
+        print_json({**appeal_json(found), "opens": opening_json(opens), "why_not": why_not})
+    else:
+        pairs(_described(home, found, opens, why_not))
+
+
+def _opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
+    """Return what a yes would open, or why nothing can."""
+    try:
+        return opening(found.ask, home.household, _services(home)), ""
+    except AppealError as error:
+        return None, str(error)
+
+
+def _described(
+    home: Home, found: Appeal, opens: Opening | None, why_not: str
+) -> list[tuple[str, str]]:
+    ask, zone = found.ask, home.household.timezone
+    to = ask.to
+    return [
+        ("appeal", found.id),
+        ("of", f"{ask.profile}, {local(found.asked, zone)}"),
+        ("about", about_text(ask)),
+        ("closed by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
+        ("list", f"{to.list} ({to.list_version})" if to.list else ""),
+        ("entry", to.rule),
+        ("by way of", to.via),
+        ("why", f"{ask.why}: {ask.words}" if ask.words else str(ask.why)),
+        ("more words", found.more_words),
+        ("for", str(ask.wanted)),
+        ("state", str(found.state)),
+        ("a yes opens", _opens_text(opens) if opens is not None else why_not),
+        *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
+    ]
+
+
+def _opens_text(opens: Opening) -> str:
+    if opens.minutes:
+        return f"{opens.minutes} minutes are given back"
+    against = "time" if opens.time else "lists and rules"
+    names = ", ".join(map(str, opens.names)) or ", ".join(
+        "every name" if each is None else str(each) for each in opens.about
+    )
+    return f"{names} (against {against})"
+
+
+def _answer_text(state: State, reason: ReasonKey, text: str) -> str:
+    return f"{state}, {reason}{': ' if text else ''}{text}"
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@click.option("--yes", "answer", flag_value=str(State.GRANTED), help="Open what was asked for.")
+@click.option("--no", "answer", flag_value=str(State.REFUSED), help="Leave it closed.")
+@click.option("--talk", "answer", flag_value=str(State.TALK), help="Talk about it first.")
+@click.option("--reason", type=_REASONS, help="Why; every answer has a reason.")
+@click.option("--text", metavar="TEXT", default="", help="More words; the child reads them.")
+@click.option(
+    "--for",
+    "lasts",
+    metavar="TIME",
+    type=Read("length of time", _lasts),
+    help="With --yes: 30m, 2h, `today` or `always`; without it as long as was asked for.",
+)
+@click.option("--everyone", is_flag=True, help="With --for always: for the whole household.")
+@click.option("--narrow", is_flag=True, help="The name alone, without what its service needs.")
+@click.option(
+    "--minutes",
+    metavar="MINUTES",
+    type=MINUTES,
+    help="Of an appeal against counted minutes: how many are given back.",
+)
+@json_option
+@pass_home
+def decide(
+    home: Home,
+    appeal: str,
+    answer: str | None,
+    reason: str | None,
+    text: str,
+    lasts: int | Wanted | None,
+    everyone: bool,
+    narrow: bool,
+    minutes: int | None,
+    as_json: bool,
+) -> None:
+    """Answer an appeal, with a reason.
+
+    What a yes opens is open within a second.  Reasons for a yes: needed, list_error, too_strict,
+    trust, counted_wrong; for a no: not_for_age, not_safe, not_now, enough_today, other_way,
+    family_rule, cannot_open; to talk: talk_first; and for any: other, with --text.
+
+    \b
+    Example:  copdns appeal decide k7qf2m9d --yes --reason needed --for 1h
+              copdns appeal decide k7qf2m9d --no --reason not_now --text "After homework."
+    """
+    if answer is None:
+        raise click.UsageError("say --yes, --no or --talk")
+    state = State(answer)
+    if reason is None:
+        fitting = ", ".join(each for each in ReasonKey if each in REASONS[state])
+        raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
+    if state is not State.GRANTED and (lasts or everyone or narrow or minutes):
+        raise click.UsageError("--for, --everyone, --narrow and --minutes go with --yes")
+    _appeal(home, appeal)
+    yes = Yes(lasts, everyone, narrow, minutes)
+    decision = Decision(state, ReasonKey(reason), text, yes)
+    known, services, home_id = home.known, _services(home), home.household.id
+    found = home.with_store(
+        lambda store: AppealStore(store).decide(
+            home_id, appeal, decision, BY, known, services, home.now
+        )
+    )
+    if as_json:
+        print_json(appeal_json(found))
+    else:
+        click.echo(safe(_decided(home, found)))
+
+
+def _decided(home: Home, found: Appeal) -> str:
+    answer = found.answer
+    assert answer is not None
+    until = f" until {local(answer.until, home.household.timezone)}" if answer.until else ""
+    made = f" ({', '.join(answer.made)})" if answer.made else ""
+    return f"appeal {found.id} of {found.ask.profile}: {answer.state}{until}{made}"
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@json_option
+@pass_home
+def report(home: Home, appeal: str, as_json: bool) -> None:
+    """Print what to tell the maintainer of a list that is wrong.
+
+    Nothing about the child is in it, and nothing is sent.
+
+    \b
+    Example:  copdns appeal report k7qf2m9d
+    """
+    ask = _appeal(home, appeal).ask
+    if not (ask.name and ask.to.list):
+        raise AppealError("no list closed this, so there is nobody to tell")
+    infos = home.library.index.infos
+    info = next((each for each in infos if each.slug == ask.to.list), None)
+    text = list_report(ask.name, ask.to, info)
+    if as_json:
+        where = info.report if info is not None else ""
+        print_json({"list": ask.to.list, "report": where, "text": text})
+    else:
+        click.echo("\n".join(map(safe, text.splitlines())))
+
+
+def _appeals(home: Home, profile: str, states: tuple[State, ...]) -> tuple[Appeal, ...]:
+    if not home.has_database:
+        return ()
+    household = home.household.id
+    return home.with_store(
+        lambda store: AppealStore(store).appeals(household, profile=profile, states=states)
+    )
+
+
+def _appeal(home: Home, appeal: str) -> Appeal:
+    if not home.has_database:
+        _missing(appeal)
+    household = home.household.id
+    found = home.with_store(lambda store: AppealStore(store).appeal(household, appeal))
+    return found if found is not None else _missing(appeal)
+
+
+def _missing(appeal: str) -> NoReturn:
+    raise AppealError(f"there is no appeal {appeal!r}; see copdns appeal list --all")
+
+
+def _services(home: Home) -> dict[str, tuple[Matcher, ...]]:
+    return {slug: each.matchers for slug, each in home.library.services.items()}

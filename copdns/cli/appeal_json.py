@@ -1,0 +1,84 @@
+"""An appeal as a JSON object, and what it is about in a few words."""
+
+from __future__ import annotations
+
+from copdns.appeal import Answer, Appeal, Ask, Kind
+from copdns.appeal_opening import Opening
+from copdns.cli.output import utc
+
+
+def appeal_json(appeal: Appeal) -> dict[str, object]:
+    ask, to = appeal.ask, appeal.ask.to
+    return {
+        "id": appeal.id,
+        "profile": ask.profile,
+        "device": ask.device,
+        "kind": ask.kind,
+        "name": ask.name,
+        "why": ask.why,
+        "words": ask.words,
+        "more_words": appeal.more_words,
+        "wanted": ask.wanted,
+        "minutes": ask.minutes,
+        "day": None if ask.day is None else str(ask.day),
+        "action": to.action,
+        "reason": to.reason,
+        "list": to.list,
+        "list_version": to.list_version,
+        "category": to.category,
+        "service": to.service,
+        "rule": to.rule,
+        "via": to.via,
+        "period": to.period,
+        "revision": to.revision,
+        "state": appeal.state,
+        "asked": utc(appeal.asked),
+        "since": utc(appeal.since),
+        "seen": utc(appeal.seen),
+        "reminded": utc(appeal.reminded),
+        "overdue": utc(appeal.overdue),
+        "closed": utc(appeal.closed),
+        "disagreed": appeal.disagreed,
+        "provisional": appeal.provisional,
+        "answers": [answer_json(each) for each in appeal.answers],
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, object]:
+    return {
+        "at": utc(answer.at),
+        "state": answer.state,
+        "reason": answer.reason,
+        "text": answer.text,
+        "role": answer.by.role,
+        "by": answer.by.name,
+        "made": list(answer.made),
+        "until": utc(answer.until),
+    }
+
+
+def opening_json(opens: Opening | None) -> dict[str, object] | None:
+    """Return what a yes would open; a subject that is null is every name."""
+    if opens is None:
+        return None
+    return {
+        "about": [None if each is None else str(each) for each in opens.about],
+        "names": [str(each) for each in opens.names],
+        "service": opens.service,
+        "content": opens.content,
+        "time": opens.time,
+        "minutes": opens.minutes,
+    }
+
+
+def about_text(ask: Ask) -> str:
+    """Return what an appeal is about; of an old one the name is deleted."""
+    match ask.kind:
+        case Kind.NAME:
+            return ask.name or "(deleted)"
+        case Kind.CATEGORY:
+            return f"{ask.name or '(deleted)'} is not {ask.to.category}"
+        case Kind.TIME:
+            return f"{ask.to.reason} {ask.to.period}".rstrip()
+        case Kind.MINUTES:
+            return f"{ask.minutes} minutes of {ask.to.period} on {ask.day}"

@@ -1,0 +1,84 @@
+"""An appeal with the real program: blocked, filed, answered, open within a second, closed again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from copdns.appeal import Appeal, Ask, Kind, Objected, State, Wanted, Why
+from copdns.model import Action, Reason
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from tests.e2e.house import MIA, TOM, House, eventually, house
+
+SOON = 1.0  # seconds, from the end of a command to the changed answer
+
+FAMILY = {
+    "id": "home",
+    "profiles": {
+        "mia": {
+            "band": "7-9",
+            "categories": ["gambling"],
+            "devices": {"mia-tablet": [MIA]},
+            "block": ["games.example"],
+        },
+        "tom": {"band": "13-15", "devices": {"tom-phone": [TOM]}, "block": ["games.example"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("home"), {}, FAMILY) as found:
+        yield found
+
+
+def filed(home: House, name: str, to: Objected) -> Appeal:
+    """File an appeal as the door does, while the program runs."""
+
+    async def work() -> Appeal:
+        with HouseholdStore.open(home.data) as store:
+            sent = Ask("mia", "mia-tablet", Kind.NAME, to, name, Why.SCHOOL, wanted=Wanted.HOUR)
+            return (await AppealStore(store).file("home", sent, 1_795_518_000)).appeal
+
+    return asyncio.run(work())
+
+
+def is_open(home: House, name: str, source: str = MIA) -> bool:
+    return bool(home.ask(name, source=source).data)
+
+
+def test_a_yes_opens_within_a_second_for_who_asked_and_for_nobody_else(home: House) -> None:
+    name = "chess.games.example"
+    assert home.ask(name).ede == (17, "rule: games.example")
+    appeal = filed(home, name, Objected(Action.BLOCK, Reason.RULE, rule="games.example"))
+    (waiting,) = json.loads(home.command("appeal", "list", "--json"))
+    assert (waiting["id"], waiting["state"]) == (appeal.id, "open")
+
+    home.command("appeal", "decide", appeal.id, "--yes", "--reason", "needed", "--for", "1h")
+    eventually(lambda: is_open(home, name), within=SOON)
+    reply = home.ask(name).message
+    assert 0 < min(rrset.ttl for rrset in reply.answer) <= 3600
+    assert not is_open(home, "other.games.example")
+    assert not is_open(home, name, TOM)
+
+    (grant,) = json.loads(home.command("grant", "list", "--json"))
+    home.command("grant", "end", grant["id"])
+    eventually(lambda: not is_open(home, name), within=SOON)
+
+
+def test_a_no_changes_nothing_and_is_told_with_its_reason(home: House) -> None:
+    name = "bet365.com"
+    reply = home.ask(name)
+    assert reply.ede is not None
+    to = Objected(Action.BLOCK, Reason.CATEGORY, "starter-gambling", category="gambling")
+    appeal = filed(home, name, to)
+    words = ("--no", "--reason", "not_for_age", "--text", "Later.", "--json")
+    shown = json.loads(home.command("appeal", "decide", appeal.id, *words))
+    assert (shown["state"], shown["answers"][0]["text"]) == (State.REFUSED, "Later.")
+    assert not is_open(home, name)
+    done = home.program.command("appeal", "decide", appeal.id, "--no")
+    assert done.returncode == 2

@@ -1,0 +1,150 @@
+"""`copdns appeal`: the guardian's road without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from copdns.appeal import Appeal, Ask, Kind, objected
+from copdns.model import Action, Reason, Verdict
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from tests.unit.appealing import ask
+from tests.unit.calling import Home
+
+NOON = 1_795_518_000
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setattr("time.time", lambda: NOON)
+    found = Home(tmp_path)
+    found.ok("rule", "add", "block", "other.example")  # so that the family is stored
+    return found
+
+
+def filed(home: Home, sent: Ask | None = None) -> Appeal:
+    """Store an appeal as the child's page does."""
+
+    async def work() -> Appeal:
+        with HouseholdStore.open(home.data) as store:
+            return (await AppealStore(store).file("home", sent or boards(), NOON - 60)).appeal
+
+    return asyncio.run(work())
+
+
+def boards() -> Ask:
+    to = objected(
+        Verdict(
+            *(Action.BLOCK, Reason.CATEGORY, 13, "games"),
+            list="boards",
+            list_version="v7",
+            rule="chess.example",
+        )
+    )
+    return ask("chess.example", to=to, words="for the \x1b[31mclub", kind=Kind.CATEGORY)
+
+
+def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Home) -> None:
+    found = filed(home)
+    text = home.ok("appeal", "list")
+    assert "chess.example is not games" in text
+    assert "for the [31mclub" in text
+    assert "\x1b" not in text
+    home.ok("appeal", "decide", found.id, "--no", "--reason", "not_now")
+    assert home.json("appeal", "list") == []
+    (shown,) = home.json("appeal", "list", "--all")
+    assert (shown["id"], shown["state"], shown["kind"]) == (found.id, "refused", "category")
+    assert shown["answers"][0]["reason"] == "not_now"
+
+
+def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
+    found = filed(home)
+    text = home.ok("appeal", "show", found.id)
+    assert "chess.example (against lists and rules)" in text
+    shown = home.json("appeal", "show", found.id)
+    assert (shown["opens"]["names"], shown["opens"]["content"]) == (["chess.example"], True)
+    trap = ask("trap.example", to=objected(Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware")))
+    closed = filed(home, trap)
+    shown = home.json("appeal", "show", closed.id)
+    assert shown["opens"] is None
+    assert shown["why_not"] in home.ok("appeal", "show", closed.id)
+
+
+def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
+    found = filed(home)
+    words = ("--yes", "--reason", "needed", "--for", "1h")
+    text = home.ok("appeal", "decide", found.id, *words)
+    assert text.startswith(f"appeal {found.id} of mia: granted until 2026-11-24 13:00 (grant g1)")
+    assert json.loads(home.call("check", "chess.example", "--profile", "mia", "--json").stdout)[
+        "action"
+    ] == ("allow")
+    (grant,) = home.json("grant", "list")
+    assert (grant["origin"], grant["about"]) == ("appeal", "chess.example")
+
+
+def test_a_yes_for_always_and_everyone_is_a_rule(home: Home) -> None:
+    found = filed(home)
+    words = ("--yes", "--reason", "list_error", "--for", "always", "--everyone")
+    shown = home.json("appeal", "decide", found.id, *words)
+    assert shown["answers"][0]["made"] == ["rule r3"]
+    assert "chess.example" in home.ok("rule", "list")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--yes",),
+        ("--no",),
+        ("--no", "--reason", "not_now", "--for", "1h"),
+        ("--yes", "--reason", "needed", "--for", "soon"),
+    ],
+)
+def test_an_answer_without_a_reason_or_with_what_does_not_fit_is_no_usage(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    found = filed(home)
+    assert home.call("appeal", "decide", found.id, *words).exit_code == 2
+    assert home.json("appeal", "list")[0]["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--no", "--reason", "needed"),
+        ("--yes", "--reason", "other"),
+        ("--talk", "--reason", "trust"),
+    ],
+)
+def test_a_reason_that_does_not_fit_the_answer_is_told_in_words(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    found = filed(home)
+    done = home.call("appeal", "decide", found.id, *words)
+    assert done.exit_code == 1
+    assert home.json("appeal", "list")[0]["state"] == "open"
+
+
+def test_what_is_told_to_a_maintainer_says_nothing_of_the_child(home: Home) -> None:
+    found = filed(home)
+    text = home.ok("appeal", "report", found.id)
+    for each in ("chess.example", "boards", "v7", "games"):
+        assert each in text
+    for each in ("mia", "Mia", "club", found.id, "2026", "phone", "Example family"):
+        assert each not in text
+    ruled = filed(home, ask("other.example", to=objected(Verdict(Action.BLOCK, Reason.RULE, 10))))
+    assert home.call("appeal", "report", ruled.id).exit_code == 1
+
+
+def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path: Path) -> None:
+    empty = Home(tmp_path)
+    assert empty.json("appeal", "list") == []
+    for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "not_now"]):
+        done = empty.call("appeal", *command)
+        assert done.exit_code == 1
+        assert "there is no appeal" in done.output
+    assert not empty.data.exists()
