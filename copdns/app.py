@@ -365,9 +365,7 @@ class App:
             tokens=Tokens(self._thread),
             logins=Logins(self._thread, time.monotonic),
             known=lambda: known(self._library),
-            services=lambda: {
-                slug: each.matchers for slug, each in self._library.services.items()
-            },
+            services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
             vouches=lambda: vouch(self._library, bundled_presets().values()),
         )
         app = application(parts)

@@ -54,6 +54,8 @@ async def send(request: web.Request) -> web.Response:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
+    if not person.paired:  # what came of it is for the browser that the device is known by
+        return _page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
@@ -71,9 +73,7 @@ async def withdraw(request: web.Request) -> web.Response:
     person, parts = await _who_may_ask(request), parts_of(request)
     _paired_only(person)
     appeal = request.match_info["appeal"]
-    await parts.appeals.withdraw(
-        person.household.id, appeal, person.profile.id, int(parts.now())
-    )
+    await parts.appeals.withdraw(person.household.id, appeal, person.profile.id, int(parts.now()))
     raise web.HTTPSeeOther(f"/ask/{appeal}")
 
 
@@ -100,7 +100,9 @@ async def _has_second(request: web.Request, person: Person, appeal: str) -> bool
     found = await parts.appeals.appeal(person.household.id, appeal)
     answered = {each.by.id for each in found.answers} if found else set()
     everyone = await parts.accounts.all(person.household.id)
-    return any(may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone)
+    return any(
+        may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone
+    )
 
 
 async def _who_may_ask(request: web.Request) -> Person:

@@ -12,7 +12,6 @@ from copdns.live import Client
 from copdns.model import Asker, Band, Household, Profile
 from copdns.web.parts import parts_of
 
-
 PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device
 
 
@@ -58,9 +57,7 @@ async def _is_paired(request: web.Request, client: Client, profile: Profile) -> 
     if not told:
         return False
     now = int(parts.now())
-    found = await parts.pairings.known(
-        client.household, client.device, profile.id, told, now
-    )
+    found = await parts.pairings.known(client.household, client.device, profile.id, told, now)
     return found is not None
 
 

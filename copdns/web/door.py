@@ -30,9 +30,11 @@ async def door(request: web.Request) -> web.Response:
     """The page of whoever's device asks."""
     person, parts = await person_of(request), parts_of(request)
     now = parts.now()
-    appeals = await parts.appeals.appeals(
-        person.household.id, profile=person.profile.id, limit=ASKED
-    ) if person.paired else ()
+    appeals = (
+        await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=ASKED)
+        if person.paired
+        else ()
+    )
     found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
     return parts.pages.render(
         request,

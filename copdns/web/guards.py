@@ -5,6 +5,7 @@ The outermost comes first in `GUARDS`.  Who may do what is the first line of eac
 
 from __future__ import annotations
 
+import traceback
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -12,7 +13,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from copdns.errors import CopdnsError
+from copdns.errors import (
+    AccountError,
+    AppealError,
+    CopdnsError,
+    HouseholdError,
+    NameTextError,
+)
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
@@ -60,18 +67,24 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         raise
     except web.HTTPException as error:
         return _error_page(request, error.status, error.reason)
+    except _TOLD as error:  # a sentence for whoever sent it
+        return _error_page(request, 400, str(error))
     except CopdnsError as error:
         log.warning("a page could not be given", error=str(error))
         return _error_page(request, 503, "Not possible now")
-    except Exception:
-        log.exception("a bug in a page")
+    except Exception:  # noqa: BLE001 - a bug in a page must not end the others
+        # Without the values of variables, which may be somebody's.
+        log.error("a bug in a page", traceback=traceback.format_exc())
         return _error_page(request, 500, "Something went wrong here")
+
+
+_TOLD = (AppealError, AccountError, HouseholdError, NameTextError)
 
 
 def _error_page(request: web.Request, status: int, reason: str) -> web.Response:
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
         return web.Response(status=status, text=f"{reason}.\n")
-    return parts_of(request).pages.render(request, "error.html", status=status)
+    return parts_of(request).pages.render(request, "error.html", status=status, reason=reason)
 
 
 def wants_html(request: web.Request) -> bool:

@@ -20,7 +20,7 @@ _KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
-    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
 }
 _A_YEAR = "public, max-age=31536000, immutable"  # a file that changed has another address
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, rules
+from copdns.web.desk import inbox, login, overview
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -29,6 +30,16 @@ def application(parts: Parts) -> web.Application:
             web.get("/ask/{appeal}", ask.asked),
             web.post("/ask/{appeal}/withdraw", ask.withdraw),
             web.post("/ask/{appeal}/disagree", ask.disagree),
+            web.get("/guardian/login", login.login_form),
+            web.post("/guardian/login", login.login),
+            web.post("/guardian/logout", login.logout),
+            web.get("/guardian/setup", login.set_up_form),
+            web.post("/guardian/setup", login.set_up),
+            web.get("/guardian/", overview.overview),
+            web.get("/guardian/inbox", inbox.inbox),
+            web.get("/guardian/appeals/{appeal}", inbox.appeal),
+            web.post("/guardian/appeals/{appeal}/look", inbox.look),
+            web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
         ]
     )
     return app

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from copdns.accounts import Session
 from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.asker import asker_of
@@ -18,6 +19,7 @@ from copdns.web.parts import parts_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
+LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
 _BEARER = "Bearer "
 
 
@@ -32,7 +34,7 @@ async def actor_of(request: web.Request) -> Actor | None:
     if found is None:
         return None
     session, account = found
-    request["session"] = session
+    request[LOGGED_IN] = session
     return Actor(account.household, account.id, account.name, account.role, account.profile)
 
 

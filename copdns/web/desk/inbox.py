@@ -1,0 +1,131 @@
+"""What children asked for: all that is needed to decide, on one page, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from copdns.appeal import REASONS, WAITING, Appeal, Decider, ReasonKey, State, Wanted
+from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.errors import AppealError, HouseholdError
+from copdns.model import Household
+from copdns.roles import Actor, Permission
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+ANSWERED = 20  # that are shown below those that wait
+
+
+async def inbox(request: web.Request) -> web.Response:
+    """What waits for an answer, the longest first; and what was answered lately."""
+    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    waiting = await parts.appeals.appeals(actor.household, states=WAITING)
+    answered = await parts.appeals.appeals(
+        actor.household, states=frozenset(State) - WAITING, limit=ANSWERED
+    )
+    return parts.pages.render(
+        request,
+        "desk/inbox.html",
+        actor=actor,
+        household=_household(request, actor),
+        waiting=tuple(reversed(waiting)),
+        answered=answered,
+        now=parts.now(),
+    )
+
+
+async def look(request: web.Request) -> web.Response:
+    """Note that somebody looks at it, which the child sees, and go there."""
+    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    appeal = request.match_info["appeal"]
+    await parts.appeals.see(actor.household, appeal, int(parts.now()))
+    raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
+
+
+async def appeal(request: web.Request) -> web.Response:
+    """One of them, with what a yes would open."""
+    actor = await required(request, Permission.SEE_APPEALS)
+    return await _page(request, actor)
+
+
+async def decide(request: web.Request) -> web.Response:
+    """Answer it; what a yes opens is open within a second."""
+    actor, parts = await required(request, Permission.DECIDE_APPEALS), parts_of(request)
+    fields = await request.post()
+    try:
+        await parts.appeals.decide(
+            actor.household,
+            request.match_info["appeal"],
+            _decision(fields),
+            Decider(actor.role, actor.name, actor.id),
+            parts.known(),
+            parts.services(),
+            int(parts.now()),
+        )
+    except (AppealError, HouseholdError) as error:
+        return await _page(request, actor, status=400, error=error)
+    raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _decision(fields: Mapping[str, Any]) -> Decision:
+    """Return what was decided; raise AppealError for what is no answer."""
+    try:
+        state = State(str(fields.get("state", "")))
+        reason = ReasonKey(str(fields["reason"])) if fields.get("reason") else None
+        lasts = Wanted(str(fields["lasts"])) if fields.get("lasts") else None
+    except ValueError:
+        raise AppealError("choose one of the answers on the page") from None
+    if state not in REASONS:
+        raise AppealError("choose one of the answers on the page")
+    yes = Yes(lasts, everyone="everyone" in fields, narrow="narrow" in fields)
+    return Decision(state, reason, str(fields.get("text", "")), yes)
+
+
+async def _page(
+    request: web.Request, actor: Actor, *, status: int = 200, error: Exception | None = None
+) -> web.Response:
+    parts = parts_of(request)
+    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    if found is None:
+        raise web.HTTPNotFound
+    household = _household(request, actor)
+    opens, closed = _opening(request, found, household)
+    return parts.pages.render(
+        request,
+        "desk/appeal.html",
+        status=status,
+        actor=actor,
+        household=household,
+        appeal=found,
+        profile=household.profile(found.ask.profile),
+        opens=opens,
+        closed=closed,
+        source=_source(request, found),
+        reasons=REASONS,
+        states=State,
+        wanteds=tuple(Wanted),
+        error=error,
+        now=parts.now(),
+    )
+
+
+def _opening(
+    request: web.Request, found: Appeal, household: Household
+) -> tuple[Opening | None, str]:
+    """Return what a yes opens, or why nothing can."""
+    try:
+        return opening(found.ask, household, parts_of(request).services()), ""
+    except AppealError as error:
+        return None, str(error)
+
+
+def _source(request: web.Request, found: Appeal) -> Any:
+    """Return the list that closed it, as it stands; None where no list did."""
+    infos = parts_of(request).live().library.index.infos
+    return next((each for each in infos if each.slug == found.ask.to.list), None)
+
+
+def _household(request: web.Request, actor: Actor) -> Household:
+    return parts_of(request).live().households[actor.household]

@@ -1,0 +1,23 @@
+"""Accounts of the cast, and how they log in."""
+
+from __future__ import annotations
+
+from copdns.accounts import Account
+from copdns.passwords import hashed
+from copdns.roles import Role
+from tests.web.site import Client, Site, send
+
+PASSWORD = "seven green bottles"
+_HASH = hashed(PASSWORD)
+
+
+async def set_up(site: Site, name: str = "Ada", role: Role = Role.OWNER) -> Account:
+    """Make an account."""
+    account = await site.accounts.add(Account("home", "", name, role), None, site.now)
+    await site.accounts.set_password("home", account.id, _HASH, site.now, by=None)
+    return account
+
+
+async def log_in(client: Client, name: str = "Ada") -> str:
+    """Log a browser in; return the page that it comes to."""
+    return await send(client, "/guardian/login", name=name, password=PASSWORD)

@@ -1,0 +1,97 @@
+"""The guardian's side: all that is needed to decide on one page, and an answer that counts at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from copdns.appeal import State
+from copdns.roles import Role
+from tests.home import Home
+from tests.household import MIA, TOM, block, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+
+@pytest.fixture
+def home() -> Home:
+    rule = replace(block("toys.example", "mia"), id="r1")
+    return Home(family(MIA, TOM, rules=(rule,)), library())
+
+
+@pytest.fixture
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await send(made, "/device")
+        await send(made, "/ask", name="toys.example", why="school", words="For the play.")
+        await set_up(site)
+        yield made
+
+
+async def the_only(site: Site) -> str:
+    (appeal,) = await site.appeals.appeals("home")
+    return appeal.id
+
+
+async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) -> None:
+    await log_in(client)
+    page = await text(client, "/guardian/inbox")
+    assert "toys.example" in page
+    assert "For the play." in page
+    assert "1 question waits for an answer" in await text(client, "/guardian/")
+
+
+async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    await send(client, f"/guardian/appeals/{appeal}/look")
+    assert "Somebody has seen it." in await text(client, f"/ask/{appeal}")
+    await send(
+        client,
+        f"/guardian/appeals/{appeal}/decide",
+        state="granted",
+        lasts="1h",
+        reason="needed",
+    )
+    await site.follow()
+    assert not home.ask("mia", "toys.example").verdict.blocks
+    assert home.ask("mia", "toys.example").verdict.reason == "granted"
+
+
+async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    for fields in ({"state": "refused"}, {"state": "granted"}, {"state": "open", "reason": "x"}):
+        await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
+    (found,) = await site.appeals.appeals("home")
+    assert found.state is State.OPEN
+
+
+@pytest.mark.parametrize("action", ["look", "decide"])
+async def test_nobody_decides_who_is_not_logged_in(client: Client, site: Site, action: str) -> None:
+    appeal = await the_only(site)
+    await send(client, f"/guardian/appeals/{appeal}/{action}", 401, state="granted")
+    await log_in_as(client, site, Role.AUDITOR)
+    await send(client, f"/guardian/appeals/{appeal}/{action}", 403, state="granted")
+    (found,) = await site.appeals.appeals("home")
+    assert found.state is State.OPEN
+
+
+async def log_in_as(client: Client, site: Site, role: Role) -> None:
+    await set_up(site, "Bo", role)
+    await log_in(client, "Bo")
+
+
+async def test_looking_at_the_page_alone_changes_nothing(client: Client, site: Site) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    await text(client, f"/guardian/appeals/{appeal}")
+    (found,) = await site.appeals.appeals("home")
+    assert found.seen is None

@@ -1,0 +1,89 @@
+"""Logging in: what it takes, what it gives, and what stays closed without it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.household import asker
+from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.site import HTML, Client, Site, send, text
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        yield made
+
+
+async def test_name_and_password_open_the_desk(client: Client) -> None:
+    assert "Log in" in await text(client, "/guardian/")
+    page = await log_in(client)
+    assert "Example family" in page
+
+
+@pytest.mark.parametrize(("name", "password"), [("Ada", "wrong"), ("Bo", PASSWORD), ("", "")])
+async def test_anything_else_does_not(client: Client, name: str, password: str) -> None:
+    page = await send(client, "/guardian/login", 401, name=name, password=password)
+    assert "is not right" in page
+    assert "Log in" in await text(client, "/guardian/")
+
+
+async def test_guessing_has_to_wait(client: Client) -> None:
+    for _ in range(5):
+        await send(client, "/guardian/login", 401, name="Ada", password="wrong")
+    page = await send(client, "/guardian/login", 429, name="Ada", password=PASSWORD)
+    assert "Too many tries" in page
+
+
+async def test_a_session_ends_when_somebody_logs_out(client: Client) -> None:
+    await log_in(client)
+    await send(client, "/guardian/logout")
+    assert "Log in" in await text(client, "/guardian/")
+
+
+async def test_a_session_that_was_there_before_is_not_taken_over(client: Client) -> None:
+    """Whoever left a cookie of their own in a browser is not logged in with it (fixation)."""
+    await log_in(client)
+    before = _session(client)
+    await log_in(client)
+    after = _session(client)
+    assert before != after
+    client.session.cookie_jar.clear()
+    client.session.cookie_jar.update_cookies({"copdns_session": before})
+    assert "Log in" in await text(client, "/guardian/")
+
+
+def _session(client: Client) -> str:
+    return next(each.value for each in client.session.cookie_jar if each.key == "copdns_session")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example/", "https://evil.example", "/\\evil.example", "/ask", "javascript:1"]
+)
+async def test_a_login_leads_nowhere_else(client: Client, wanted: str) -> None:
+    headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
+    reply = await client.post(
+        "/guardian/login",
+        params={"next": wanted},
+        data={"name": "Ada", "password": PASSWORD},
+        headers=headers,
+        allow_redirects=False,
+    )
+    assert (reply.status, reply.headers["Location"]) == (303, "/guardian/")
+
+
+async def test_passwords_do_not_go_over_the_network_unencrypted(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.web.session.asker_of", lambda _: asker("mia", "tcp"))
+    for path in ("/guardian/login", "/guardian/", "/guardian/setup"):
+        assert 'type="password"' not in await text(client, path, 403)
+    await send(client, "/guardian/login", 403, name="Ada", password=PASSWORD)
