@@ -1,4 +1,4 @@
-"""The guardian's side: all that is needed to decide on one page, and an answer that counts at once."""
+"""The guardian's side: all that an answer needs on one page, and an answer that counts at once."""
 
 from __future__ import annotations
 
