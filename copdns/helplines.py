@@ -58,7 +58,7 @@ class Phone(NamedTuple):
     href: str
 
 
-class Message(NamedTuple):
+class TextMessage(NamedTuple):
     """A message that starts a conversation.  word: what to write, href: "sms:" and the number."""
 
     word: str
@@ -84,7 +84,7 @@ class Line:
     name: str
     meant_for: For
     phone: Phone | None
-    message: Message | None
+    message: TextMessage | None
     site: str
     agreed: date | None
 
@@ -191,7 +191,7 @@ class Helplines:
             each.name,
             each.meant_for,
             phone(each.number) if dial and each.number else None,
-            message(each.text_word, each.text_to) if dial and each.text_to else None,
+            text_message(each.text_word, each.text_to) if dial and each.text_to else None,
             each.site,
             self.helplines.compiled if each.agree else None,
         )
@@ -210,9 +210,9 @@ def phone(number: str) -> Phone:
     return Phone(number, "tel:" + re.sub(r"[ -]", "", number))
 
 
-def message(word: str, to: str) -> Message:
+def text_message(word: str, to: str) -> TextMessage:
     """Return a message with its link (RFC 5724); phones differ on how a text would be given."""
-    return Message(word, to, f"sms:{to}")
+    return TextMessage(word, to, f"sms:{to}")
 
 
 Slug = Annotated[str, ByText(slug)]
