@@ -38,7 +38,6 @@ class Picture(Word):
     GIFT = "gift"
     MASK = "mask"  # somebody who pretends
     SECRET = "secret"  # noqa: S105 - a picture of two who whisper
-    LETTER = "letter"
     QUESTION = "question"
     CLOCK = "clock"
     MOON = "moon"

@@ -177,7 +177,7 @@ def test_the_three_levels_stand_in_their_contexts_and_take_what_a_verdict_has() 
 
 
 # Words in a sentence, and letters in a word on average; the longer ones are for older children.
-BOUNDS = {Level.PICTURES: (11, 5.0), Level.PLAIN: (18, 5.2), Level.FULL: (26, 5.6)}
+BOUNDS = {Level.PICTURES: (10, 4.0), Level.PLAIN: (14, 4.0), Level.FULL: (18, 4.2)}
 
 
 @pytest.mark.parametrize("level", Level)
