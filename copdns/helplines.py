@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from copdns import yaml_text
 from copdns.addresses import slug
+from copdns.phrases import Phrase
 from copdns.words import Word
 from copdns.yaml_text import ByText
 
@@ -49,6 +50,21 @@ class Age(Word):
 
     UNDER_18 = "under_18"
     ADULT = "adult"
+
+
+# What each is called on a page.
+CALLED: Mapping[Word, Phrase] = {
+    For.CHILD: Phrase("helpline", "For children"),
+    For.YOUTH: Phrase("helpline", "For young people"),
+    For.FAMILY: Phrase("helpline", "For children and families"),
+    For.EVERYONE: Phrase("helpline", "For everyone"),
+    Body.POLICE: Phrase("hotline", "Police"),
+    Body.GOVERNMENT: Phrase("hotline", "Public body"),
+    Body.CHARITY: Phrase("hotline", "Charity"),
+    Body.ASSOCIATION: Phrase("hotline", "Association of internet companies"),
+    Age.UNDER_18: Phrase("hotline", "For pictures of you from before you were 18"),
+    Age.ADULT: Phrase("hotline", "For adults"),
+}
 
 
 class Phone(NamedTuple):

@@ -53,6 +53,11 @@ class Phrases:
     translations: NullTranslations
 
     @property
+    def tag(self) -> str:
+        """Return the language for the page's `lang`: it picks the font for Chinese."""
+        return "zh-Hans" if self.language == "zh" else self.language
+
+    @property
     def direction(self) -> str:
         """Return "ltr" or "rtl", for the page's `dir`."""
         return self.locale.text_direction

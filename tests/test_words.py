@@ -32,15 +32,18 @@ def catalogue(language: str) -> Catalog:
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """Collect the texts as `make words` does."""
-    out = tmp_path_factory.mktemp("words") / "copdns.pot"
+    return collected(ROOT, tmp_path_factory.mktemp("words") / "copdns.pot")
+
+
+def collected(folder: Path, out: Path) -> Catalog:
+    """Collect the texts below a folder as `make words` does."""
     command = (ROOT / "scripts" / "words").read_text()
     found = re.search(r'pybabel" --quiet (extract .*?) --output', command, re.DOTALL)
     assert found
     arguments = found[1].replace("\\\n", " ").split()
     subprocess.run(
         [sys.executable, "-m", "babel.messages.frontend", "--quiet", *arguments, "-o", out, "."],
-        cwd=ROOT,
+        cwd=folder,
         check=True,
     )
     with out.open("rb") as file:
@@ -49,6 +52,37 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 def forms(message_string: str | tuple[str, ...]) -> tuple[str, ...]:
     return (message_string,) if isinstance(message_string, str) else message_string
+
+
+TEMPLATE = """
+{{ _("Hello, %(name)s.", name=name) }}
+{{ pgettext("plain", "Wait.") }}
+{{ npgettext("plain", "%(num)d page", "%(num)d pages", n) }}
+{% trans %}As a block.{% endtrans %}
+"""
+MODULE = """
+from copdns.phrases import Phrase
+
+WORDS = (Phrase("pictures", "Two " "halves."), Phrase("plain", "Wait."))
+"""
+
+
+def test_texts_of_templates_and_modules_are_found(tmp_path: Path) -> None:
+    for name, text in (
+        ("web-ui/templates/child/page.html", TEMPLATE),
+        ("copdns/web/words.py", MODULE),
+        ("babel.cfg", (ROOT / "babel.cfg").read_text()),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = {(each.context, each.id) for each in collected(tmp_path, tmp_path / "all.pot")}
+    assert found - {(None, "")} == {
+        (None, "Hello, %(name)s."),
+        ("plain", "Wait."),
+        ("plain", ("%(num)d page", "%(num)d pages")),
+        (None, "As a block."),
+        ("pictures", "Two halves."),
+    }
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -11,6 +11,7 @@ import pytest
 
 from copdns.errors import ConfigError
 from copdns.helplines import (
+    CALLED,
     HELPLINES,
     HOTLINES,
     Age,
@@ -21,6 +22,7 @@ from copdns.helplines import (
     LineShape,
     helplines,
 )
+from copdns.languages import spoken
 from copdns.library import bundled_text
 from copdns.lists.catalogue import Library
 from copdns.lists.drafts import library
@@ -177,6 +179,17 @@ def test_every_entry_shows_what_it_may_and_no_more(entry: LineShape | BodyShape)
         )
         assert found.phone is None or re.fullmatch(r"tel:[0-9]{3,15}", found.phone.href)
         assert found.agreed == (DAY if agreed else None)
+
+
+def test_an_emergency_number_is_short_and_every_country_has_a_name() -> None:
+    found = bundled()
+    numbers = [each for code in found.countries for each in found.emergency(code)]
+    assert all(re.fullmatch(r"tel:[0-9]{2,5}", each.href) for each in numbers)
+    assert [code for code in found.countries if spoken("fr").country(code) == code] == []
+
+
+def test_what_a_page_says_beside_a_line_has_a_name() -> None:
+    assert set(CALLED) == {*For, *Body, *Age}
 
 
 def test_ids_are_unique_and_begin_with_their_country() -> None:
