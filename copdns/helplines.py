@@ -177,6 +177,7 @@ class Helplines:
             and each.id not in confirmed
             and not each.conflict
             and not each.agree
+            and (each.number or each.text_to or not each.sources)
         )
 
     def report(self, country: str, confirmed: Collection[str] = NOBODY) -> Report:

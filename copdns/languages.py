@@ -1,4 +1,7 @@
-"""Read languages and help topics from disk, each when it is first asked for."""
+"""Read languages, help topics and helplines from disk, each when it is first asked for.
+
+For pages only: commands and the resolver do without, and so without what it takes to load them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from pathlib import Path
 
 from copdns.errors import ListError
 from copdns.help_topics import Topic, topic
+from copdns.helplines import Helplines, helplines
+from copdns.library import bundled_text
 from copdns.phrases import PSEUDO, SOURCE, Phrases, phrases
 from copdns.resources import folder
 
@@ -24,6 +29,12 @@ def help_topic(language: str, slug: str) -> Topic:
     """Return a topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
     return topic(_text(file), str(file))
+
+
+@cache
+def bundled_helplines() -> Helplines:
+    """Return whom a child can call and where to report abuse, by country."""
+    return helplines(bundled_text)
 
 
 def _text(file: Path) -> str:

@@ -22,7 +22,7 @@ from copdns.helplines import (
     LineShape,
     helplines,
 )
-from copdns.languages import spoken
+from copdns.languages import bundled_helplines, spoken
 from copdns.library import bundled_text
 from copdns.lists.catalogue import Library
 from copdns.lists.drafts import library
@@ -47,6 +47,7 @@ lines:
      for: child, sources: []}
   - {id: gb-text, country: GB, name: Text, text_to: "85258", text_word: HI, for: everyone,
      sources: [A, B]}
+  - {id: gb-chat, country: GB, name: Chat, site: "https://k.example/", for: youth, sources: [A]}
   - {id: fr-other, country: FR, name: Other, number: "119", for: child, sources: [A, B]}
 """
 REPORTS = """
@@ -70,9 +71,8 @@ def made(lines: str = LINES, reports: str = REPORTS) -> Helplines:
     return helplines({HELPLINES: lines, HOTLINES: reports}.__getitem__)
 
 
-@cache
 def bundled() -> Helplines:
-    return helplines(bundled_text)
+    return bundled_helplines()
 
 
 def numbers(*confirmed: str) -> dict[str, str]:
@@ -106,7 +106,9 @@ def test_a_number_that_a_source_contradicts_is_never_shown_not_even_confirmed() 
 
 def test_a_line_without_anything_to_show_is_left_out() -> None:
     shown = [each.id for each in made().lines("GB")]
-    assert shown == ["gb-agreed", "gb-text", "gb-site", "gb-conflict"]  # numbers first
+    assert shown == [  # numbers first
+        *("gb-agreed", "gb-text", "gb-site", "gb-conflict", "gb-chat")
+    ]
 
 
 def test_a_message_has_its_word_and_its_number() -> None:
