@@ -9,7 +9,7 @@ ARGS ?=
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test bench lint lock install clean
+.PHONY: run test bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -25,6 +25,10 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# After a text for people was added or changed; docs/words.md tells what translators do then.
+words: $(VENV)/.installed
+	@scripts/words $(VENV)
 
 # The pins carry no index address, so that they hold for any mirror.  requirements.lock is for work
 # on the project; requirements-run.lock is what a machine that runs it gets, and agrees with it.

@@ -30,6 +30,7 @@ ROOMS = (
     (
         "metrics",
         "recent",
+        "languages",
         "ledger",
         "library",
         "resources",
@@ -167,7 +168,9 @@ def test_pure_modules_open_no_file_and_print_nothing() -> None:
     assert not wrong, lines(wrong)
 
 
-@pytest.mark.parametrize(("library", "module"), [("dnslib", "wire"), ("icalendar", "ics")])
+@pytest.mark.parametrize(
+    ("library", "module"), [("babel", "phrases"), ("dnslib", "wire"), ("icalendar", "ics")]
+)
 def test_only_one_module_knows_a_library(library: str, module: str) -> None:
     users = {
         source.name

@@ -1,0 +1,205 @@
+"""Put what pages say into a reader's language: texts, plurals, numbers, times, names of countries.
+
+A catalogue is read from its `.po` text as it stands, so that nothing has to be compiled first.
+Which language a reader gets is decided here (`negotiate`); nothing here reads a file or knows a
+page.  Only this module knows Babel.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from typing import NamedTuple
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_day_names
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from copdns.days import local, zone_of
+from copdns.times import WEEKDAYS
+
+SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
+LANGUAGES = (SOURCE, "fr", "es", "ar", "ru", "zh")
+PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
+MAX_HEADER = 1000  # letters of Accept-Language that are looked at
+
+# A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"
+
+
+class Phrase(NamedTuple):
+    """A text of the catalogue, as modules hand it on untranslated; `make words` finds these calls.
+
+    context: who it is for, or what it is: "pictures", "plain", "full", "category" ...
+    text: English, with placeholders such as %(time)s.
+    """
+
+    context: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language.  Moments are seconds since the epoch; zone: the household's, by its name."""
+
+    language: str
+    locale: Locale
+    translations: NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """Return the language for the page's `lang`: it picks the font for Chinese."""
+        return "zh-Hans" if self.language == "zh" else self.language
+
+    @property
+    def direction(self) -> str:
+        """Return "ltr" or "rtl", for the page's `dir`."""
+        return self.locale.text_direction
+
+    @property
+    def name(self) -> str:
+        """Return what its readers call the language."""
+        return (self.locale.get_display_name() or self.language).capitalize()
+
+    def gettext(self, text: str) -> str:
+        return self.translations.gettext(text)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        return self.translations.ngettext(one, many, count)
+
+    def pgettext(self, context: str, text: str) -> str:
+        return self.translations.pgettext(context, text)
+
+    def npgettext(self, context: str, one: str, many: str, count: int) -> str:
+        return self.translations.npgettext(context, one, many, count)
+
+    def say(self, phrase: Phrase, **values: str) -> str:
+        """Return a phrase with its placeholders filled, each isolated from the text around it."""
+        filled = {name: f"{ISOLATE}{value}{END_ISOLATE}" for name, value in values.items()}
+        return self.pgettext(*phrase) % filled
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.locale)
+
+    def time(self, moment: float, zone: str) -> str:
+        """Return the time of day, such as "7:00 PM"."""
+        return format_time(local(moment, zone_of(zone)), "short", locale=self.locale)
+
+    def date(self, moment: float, zone: str) -> str:
+        return self.day(local(moment, zone_of(zone)).date())
+
+    def day(self, day: datetime.date) -> str:
+        """Return a day that has no moment, such as the one on which a number was checked."""
+        return format_date(day, "long", locale=self.locale)
+
+    def moment(self, moment: float, zone: str) -> str:
+        """Return date and time of day."""
+        return format_datetime(local(moment, zone_of(zone)), "medium", locale=self.locale)
+
+    def ends(self, told: str, now: float, zone: str) -> str:
+        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today.
+
+        A time that has a colon and two digits is read the same in every language we have.
+        """
+        day, _, clock = told.partition(" ")
+        weekday = WEEKDAYS.index(day.lower())
+        if weekday == local(now, zone_of(zone)).weekday():
+            return clock
+        names = get_day_names("wide", "stand-alone", locale=self.locale)
+        return f"{names[weekday]} {clock}"
+
+    def duration(self, seconds: float) -> str:
+        """Return a length of time in its largest unit, such as "45 minutes"."""
+        return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
+
+    def country(self, code: str) -> str:
+        """Return the name of a country by its two letters; the letters where it has none."""
+        return str(self.locale.territories.get(code, code))
+
+
+def phrases(language: str, catalogue: str = "") -> Phrases:
+    """Return a language from the text of its `.po` file; the source language needs none."""
+    if language == PSEUDO:
+        return Phrases(PSEUDO, Locale.parse(SOURCE), Pseudo())
+    locale = Locale.parse(language)
+    made = _compiled(language, catalogue) if catalogue else NullTranslations()
+    return Phrases(language, locale, made)
+
+
+def _compiled(language: str, catalogue: str) -> GNUTranslations:
+    compiled = BytesIO()
+    write_mo(compiled, read_po(BytesIO(catalogue.encode()), locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def negotiate(accept: str, household: str = SOURCE) -> str:
+    """Return the language for a reader: what its browser prefers, else what the household speaks.
+
+    accept: an Accept-Language header (RFC 9110 section 12.5.4), of any origin and length.
+    """
+    wanted = list(_preferred(accept[:MAX_HEADER]))
+    if PSEUDO.lower() in wanted[:1]:
+        return PSEUDO
+    found = negotiate_locale(wanted, LANGUAGES, sep="-")
+    return found or (household if household in LANGUAGES else SOURCE)
+
+
+@lru_cache(maxsize=64)
+def _preferred(accept: str) -> tuple[str, ...]:
+    """Return the languages of a header, the best first; what is malformed is passed over."""
+    found = []
+    for part in accept.lower().split(","):
+        match = _WANTED.fullmatch(part.strip())
+        quality = float(match["quality"] or 1) if match else 0
+        if match and quality > 0:
+            found.append((-quality, match["tag"]))
+    return tuple(tag for _, tag in sorted(found, key=lambda pair: pair[0]))
+
+
+_WANTED = re.compile(
+    r"(?P<tag>[a-z]{1,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q=(?P<quality>[01](?:\.[0-9]{0,3})?))?",
+    re.ASCII,
+)
+
+
+class Pseudo(NullTranslations):
+    """English that looks foreign: accented, a third longer, and in brackets.
+
+    A text on a page that has no brackets was not translated; a bracket that is cut off had too
+    little room.
+    """
+
+    def gettext(self, message: str) -> str:
+        return pseudo(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return pseudo(msgid1 if n == 1 else msgid2)
+
+    def pgettext(self, context: str, message: str) -> str:
+        return pseudo(message)
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return pseudo(msgid1 if n == 1 else msgid2)
+
+
+PLACEHOLDER = re.compile(r"(%\(\w+\)[sd]|%%)")
+_ACCENTED = str.maketrans("aceinouyACEINOU", "áçéîñöûýÁÇÉÎÑÖÛ")
+
+
+def pseudo(text: str) -> str:
+    """Return a text accented, longer and wrapped; placeholders stay as they are."""
+    parts = PLACEHOLDER.split(text)
+    parts[::2] = [part.translate(_ACCENTED) for part in parts[::2]]
+    return f"[{''.join(parts)}{' ~' * (len(text) // 6 + 1)}]"
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the placeholders of a text in a fixed order, as a translation must have them too."""
+    return sorted(PLACEHOLDER.findall(text))

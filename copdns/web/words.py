@@ -1,0 +1,49 @@
+"""Let templates speak: `{{ _("...") }}`, `{{ ngettext("...", "...", n) }}`, `{{ pgettext(...) }}`.
+
+One environment serves every language: a page is rendered with `phrases`, and its texts are
+translated by that.  Values of placeholders are escaped as everything else.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+
+from copdns.phrases import Phrases
+
+
+def speak(environment: Environment) -> None:
+    """Make an environment translate by the `phrases` that each page is rendered with.
+
+    A text is a format always: a percent sign in one is written `%%`.
+    """
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
+    )
+
+
+@pass_context
+def _gettext(context: Context, text: str) -> str:
+    return _phrases(context).gettext(text)
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, count: int) -> str:
+    return _phrases(context).ngettext(one, many, count)
+
+
+@pass_context
+def _pgettext(context: Context, about: str, text: str) -> str:
+    return _phrases(context).pgettext(about, text)
+
+
+@pass_context
+def _npgettext(context: Context, about: str, one: str, many: str, count: int) -> str:
+    return _phrases(context).npgettext(about, one, many, count)
+
+
+def _phrases(context: Context) -> Phrases:
+    return cast(Phrases, context["phrases"])

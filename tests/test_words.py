@@ -1,0 +1,133 @@
+"""The catalogues are whole: every text that is used, in every language, fit to be shown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.plurals import get_plural
+from babel.messages.pofile import read_po
+
+from copdns.phrases import LANGUAGES, placeholders
+
+ROOT = Path(__file__).parents[1]
+LOCALE = ROOT / "web-ui" / "locale"
+TRANSLATED = [each for each in LANGUAGES if each != "en"]
+
+
+def path_of(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / "copdns.po"
+
+
+@cache
+def catalogue(language: str) -> Catalog:
+    with path_of(language).open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return collected(ROOT, tmp_path_factory.mktemp("words") / "copdns.pot")
+
+
+def collected(folder: Path, out: Path) -> Catalog:
+    """Collect the texts below a folder as `make words` does."""
+    command = (ROOT / "scripts" / "words").read_text()
+    found = re.search(r'pybabel" --quiet (extract .*?) --output', command, re.DOTALL)
+    assert found
+    arguments = found[1].replace("\\\n", " ").split()
+    subprocess.run(
+        [sys.executable, "-m", "babel.messages.frontend", "--quiet", *arguments, "-o", out, "."],
+        cwd=folder,
+        check=True,
+    )
+    with out.open("rb") as file:
+        return read_po(file)
+
+
+def forms(message_string: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (message_string,) if isinstance(message_string, str) else message_string
+
+
+TEMPLATE = """
+{{ _("Hello, %(name)s.", name=name) }}
+{{ pgettext("plain", "Wait.") }}
+{{ npgettext("plain", "%(num)d page", "%(num)d pages", n) }}
+{% trans %}As a block.{% endtrans %}
+"""
+MODULE = """
+from copdns.phrases import Phrase
+
+WORDS = (Phrase("pictures", "Two " "halves."), Phrase("plain", "Wait."))
+"""
+
+
+def test_texts_of_templates_and_modules_are_found(tmp_path: Path) -> None:
+    for name, text in (
+        ("web-ui/templates/child/page.html", TEMPLATE),
+        ("copdns/web/words.py", MODULE),
+        ("babel.cfg", (ROOT / "babel.cfg").read_text()),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = {(each.context, each.id) for each in collected(tmp_path, tmp_path / "all.pot")}
+    assert found - {(None, "")} == {
+        (None, "Hello, %(name)s."),
+        ("plain", "Wait."),
+        ("plain", ("%(num)d page", "%(num)d pages")),
+        (None, "As a block."),
+        ("pictures", "Two halves."),
+    }
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_text_is_translated(used: Catalog, language: str) -> None:
+    missing = []
+    for message in used:
+        found = catalogue(language).get(message.id, message.context)
+        if message.id and (found is None or not all(forms(found.string)) or found.fuzzy):
+            missing.append((message.context, message.id))
+    assert missing == [], "run `make words`, then translate what is new"
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_translation_takes_the_same_placeholders(language: str) -> None:
+    wrong = []
+    for message in catalogue(language):
+        wanted = placeholders(forms(message.id)[-1])
+        # A form for exactly one or two may say the number in words.
+        plural = not isinstance(message.id, str)
+        for form in forms(message.string) if message.id else ():
+            has = placeholders(form)
+            if has != wanted and not (plural and has == [p for p in wanted if p != "%(num)d"]):
+                wrong.append(form)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_text_is_no_markup_and_a_lone_percent_sign_is_doubled(language: str) -> None:
+    texts = [form for each in catalogue(language) if each.id for form in forms(each.string)]
+    assert [text for text in texts if re.search(r"[<>&]|%(?!%|\(\w+\)[sd])", text)] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_plural_forms_are_those_of_the_language(language: str) -> None:
+    right = get_plural(language)
+    header = catalogue(language)
+    assert (header.num_plurals, header.plural_expr) == (right.num_plurals, right.plural_expr)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_translation_is_in_its_own_script(language: str) -> None:
+    script = {"ar": r"[؀-ۿ]", "ru": r"[а-яё]", "zh": r"[一-鿿]"}.get(language, r"[a-z]")
+    texts = [form for each in catalogue(language) if each.id for form in forms(each.string)]
+    assert [text for text in texts if not re.search(script, text.lower())] == []
+
+
+def test_each_language_has_its_catalogue_and_no_catalogue_is_left_over() -> None:
+    assert sorted(path.name for path in LOCALE.iterdir()) == sorted(TRANSLATED)

@@ -1,0 +1,196 @@
+"""What a child reads about a verdict: a sentence for each, short, kind, in every language."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from copdns.child_words import (
+    CATEGORIES,
+    REASONS,
+    about_category,
+    category_name,
+    every_three,
+    hop,
+    sentence,
+    until,
+    what_next,
+    why,
+)
+from copdns.languages import spoken
+from copdns.levels import Level, level_of
+from copdns.library import bundled_text
+from copdns.lists.drafts import library
+from copdns.model import Action, Band, Reason, Verdict
+from copdns.phrases import LANGUAGES, PSEUDO, placeholders
+from tests.reading import average, longest
+
+BLOCK = Verdict(Action.BLOCK, Reason.CATEGORY, 13)
+MONDAY = 1_764_025_200.0  # 2025-11-24 23:00 UTC
+ABOUT = (
+    {},
+    {"category": "games"},
+    {"service": "youtube"},
+    {"rule": "*.games.example"},
+)
+FULL = {
+    "category": "gambling",
+    "service": "youtube",
+    "list": "starter-gambling",
+    "rule": "bets.example",
+    "ends": "Tue 07:00",
+}
+
+
+def said(verdict: Verdict, level: Level, language: str = "en") -> str:
+    """Return the sentence as a child reads it, without the marks for direction."""
+    text = sentence(
+        why(verdict, level), spoken(language), lambda kind, slug: f"<{kind} {slug}>", MONDAY, "UTC"
+    )
+    return re.sub("[\u2068\u2069]", "", text)
+
+
+@pytest.mark.parametrize(
+    ("band", "level"),
+    [
+        (Band.TO_6, Level.PICTURES),
+        (Band.TO_9, Level.PICTURES),
+        (Band.TO_12, Level.PLAIN),
+        (Band.TO_15, Level.FULL),
+        (Band.TO_17, Level.FULL),
+        (Band.ADULT, Level.FULL),
+    ],
+)
+def test_each_band_is_spoken_to_at_its_level(band: Band, level: Level) -> None:
+    assert level_of(band) is level
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("reason", Reason)
+def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
+    reason: Reason, action: Action
+) -> None:
+    for about, level, language in product(ABOUT, Level, (*LANGUAGES, PSEUDO)):
+        for verdict in (
+            Verdict(action, reason, 1, **about),
+            replace(Verdict(action, reason, 1, **about), target="x.example", ends="Tue 07:00"),
+            Verdict(action, reason, 1, **FULL),
+        ):
+            text = said(verdict, level, language)
+            assert len(text) > 5
+            assert "%(" not in text
+
+
+def test_a_list_is_named_to_those_who_read_everything() -> None:
+    verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
+    assert said(verdict, Level.PICTURES) == (
+        "This page is closed for you. It is about this: Betting for money."
+    )
+    assert said(verdict, Level.FULL) == (
+        "This category is closed for you: Betting for money. This list names the page: "
+        "<list starter-gambling>."
+    )
+
+
+def test_a_schedule_says_what_it_closes() -> None:
+    closed = Verdict(Action.BLOCK, Reason.SCHEDULE, 8)
+    assert said(closed, Level.PICTURES) == "The internet has a rest now."
+    assert said(replace(closed, category="games"), Level.PICTURES) == "This has a rest now: Games."
+    assert "<service youtube>" in said(replace(closed, service="youtube"), Level.PLAIN)
+    assert "games.example" in said(replace(closed, rule="games.example"), Level.FULL)
+
+
+def test_a_rule_that_opens_is_told_as_one() -> None:
+    allowed = Verdict(Action.ALLOW, Reason.RULE, 10, rule="chess.example")
+    assert said(allowed, Level.PLAIN) == "A grown-up in your home opened this page: chess.example."
+    assert "closed" in said(replace(allowed, action=Action.BLOCK), Level.PLAIN)
+
+
+def test_a_category_of_the_household_goes_by_the_households_title() -> None:
+    verdict = replace(BLOCK, category="my-own")
+    assert said(verdict, Level.PICTURES).endswith("It is about this: <category my-own>.")
+
+
+def test_the_end_is_told_where_it_is_known() -> None:
+    paused = Verdict(Action.BLOCK, Reason.PAUSED, 7)
+    assert until(paused, Level.PLAIN) is None
+    told = until(replace(paused, ends="Tue 07:00"), Level.PLAIN)
+    assert told is not None
+    text = sentence(told, spoken("en"), lambda kind, slug: slug, MONDAY, "UTC")
+    assert text == "It opens again: \u2068Tuesday 07:00\u2069."
+    assert until(Verdict(Action.ALLOW, Reason.GRANTED, 6, ends="Tue 07:00"), Level.PLAIN) is None
+
+
+def test_where_a_name_leads_is_told_when_that_decided() -> None:
+    assert hop(BLOCK, Level.FULL) is None
+    told = hop(replace(BLOCK, via="ads.example"), Level.FULL)
+    assert told is not None
+    assert told.values == {"name": "ads.example"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        (BLOCK, "You can ask a grown-up to open it."),
+        (replace(BLOCK, reason=Reason.BUDGET), "You can wait. You can ask for more time."),
+        (
+            replace(BLOCK, reason=Reason.SECURITY),
+            "Close the page. Tell a grown-up. You did nothing wrong.",
+        ),
+        (replace(BLOCK, reason=Reason.LEGAL), "Tell a grown-up. They can find out more."),
+        (
+            Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, 1),
+            "Ask a grown-up to add this device.",
+        ),
+        (
+            Verdict(Action.ALLOW, Reason.UPSTREAM_FILTERED, 16),
+            "Tell a grown-up. They can find out more.",
+        ),
+    ],
+)
+def test_a_child_is_told_what_it_can_do(verdict: Verdict, text: str) -> None:
+    told = what_next(verdict, Level.PICTURES)
+    assert told is not None
+    assert told.phrase.text == text
+
+
+@pytest.mark.parametrize("action", [Action.ALLOW, Action.LOCAL, Action.REWRITE])
+def test_what_is_open_asks_nothing_of_a_child(action: Action) -> None:
+    assert what_next(Verdict(action, Reason.DEFAULT, 15), Level.PLAIN) is None
+
+
+def test_every_category_has_a_name_and_a_sentence() -> None:
+    assert set(CATEGORIES) == {*library(bundled_text).categories, "bypass"}
+    assert all(category_name(slug) and about_category(slug) for slug in CATEGORIES)
+    assert category_name("my-own") is None
+
+
+def test_the_three_levels_stand_in_their_contexts_and_take_what_a_verdict_has() -> None:
+    known = {f"%({kind})s" for kind in ("category", "service", "list", "name", "time")}
+    for three in every_three():
+        assert [each.context for each in three] == ["pictures", "plain", "full"]
+        assert all(set(placeholders(each.text)) <= known for each in three)
+    assert set(REASONS) | {Reason.SCHEDULE, Reason.BUDGET, Reason.RULE} == set(Reason)
+
+
+# Words in a sentence, and letters in a word on average; the longer ones are for older children.
+BOUNDS = {Level.PICTURES: (10, 4.0), Level.PLAIN: (14, 4.0), Level.FULL: (18, 4.2)}
+
+
+@pytest.mark.parametrize("level", Level)
+def test_english_sentences_are_as_short_as_their_readers_need(level: Level) -> None:
+    most, letters = BOUNDS[level]
+    texts = [three.at(level).text for three in every_three()]
+    assert longest(texts) <= most
+    assert average(texts) <= letters
+
+
+@pytest.mark.parametrize(
+    "wrong", ["parent-only", "forbidden", "naughty", "your fault", "bad child"]
+)
+def test_nothing_blames(wrong: str) -> None:
+    texts = [each.text.lower() for three in every_three() for each in three]
+    assert not [text for text in texts if wrong in text]

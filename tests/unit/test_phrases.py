@@ -1,0 +1,160 @@
+"""Words for people: which language, its plurals and dates, and what a pseudo-language shows."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.languages import spoken
+from copdns.phrases import (
+    LANGUAGES,
+    PSEUDO,
+    Phrase,
+    negotiate,
+    phrases,
+    placeholders,
+    pseudo,
+)
+
+BERLIN = "Europe/Berlin"
+
+RUSSIAN = r"""
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=utf-8\n"
+"Plural-Forms: nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || "
+"n%100>=20) ? 1 : 2);\n"
+
+msgid "Hello."
+msgstr "Привет."
+
+msgctxt "pictures"
+msgid "Hello."
+msgstr "Эй!"
+
+msgid "%(num)d minute"
+msgid_plural "%(num)d minutes"
+msgstr[0] "%(num)d минута"
+msgstr[1] "%(num)d минуты"
+msgstr[2] "%(num)d минут"
+
+msgid "Not yet."
+msgstr ""
+"""
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("fr", "fr"),
+        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"),  # a country falls back to its language
+        ("de, es;q=0.5, en;q=0.1", "es"),  # the best of those that we have
+        ("en;q=0.2, ar;q=0.7", "ar"),
+        ("zh-Hans-CN", "zh"),
+        ("zh-TW", "zh"),
+        ("ar-EG;q=1.0", "ar"),
+        ("EN-gb", "en"),
+        ("fr;q=0, es;q=0.1", "es"),  # zero is "not this one"
+        ("de-AT, de", "ru"),  # none of ours: as the household speaks
+        ("*", "ru"),
+        ("", "ru"),
+        ("en-XA", PSEUDO),
+        ("en-XA, fr", PSEUDO),
+        ("fr, en-XA", "fr"),
+        (";;q=,,fr;q=x", "ru"),  # nonsense is passed over
+        ("../../etc/passwd", "ru"),
+    ],
+)
+def test_a_reader_gets_the_language_that_its_browser_prefers(accept: str, language: str) -> None:
+    assert negotiate(accept, "ru") == language
+
+
+def test_a_household_whose_language_we_do_not_have_is_spoken_to_in_english() -> None:
+    assert negotiate("de", "tlh") == "en"
+
+
+@given(st.text(max_size=2000))
+def test_no_header_breaks_the_choice(accept: str) -> None:
+    assert negotiate(accept) in {*LANGUAGES, PSEUDO}
+
+
+def test_a_catalogue_is_read_as_it_is_written() -> None:
+    russian = phrases("ru", RUSSIAN)
+    assert russian.gettext("Hello.") == "Привет."
+    assert russian.pgettext("pictures", "Hello.") == "Эй!"
+    minutes = [russian.ngettext("%(num)d minute", "%(num)d minutes", n) for n in (1, 3, 5, 11, 21)]
+    assert [each.removeprefix("%(num)d ") for each in minutes] == [
+        *("минута", "минуты", "минут", "минут", "минута")
+    ]
+
+
+@pytest.mark.parametrize("text", ["Not yet.", "Never heard of."])
+def test_what_is_not_translated_is_said_in_english(text: str) -> None:
+    assert phrases("ru", RUSSIAN).gettext(text) == text
+
+
+def test_what_is_put_into_a_sentence_is_isolated_from_its_direction() -> None:
+    said = spoken("en").say(Phrase("pictures", "It opens again: %(time)s."), time="19:00")
+    assert said == "It opens again: \u206819:00\u2069."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_arabic_alone_runs_from_right_to_left(language: str) -> None:
+    assert spoken(language).direction == ("rtl" if language == "ar" else "ltr")
+
+
+def test_languages_are_called_as_their_readers_call_them() -> None:
+    assert [spoken(each).name for each in LANGUAGES] == [
+        *("English", "Français", "Español", "العربية", "Русский", "中文")
+    ]
+
+
+MONDAY = 1_764_025_200.0  # 2025-11-25 00:00 in Berlin, still Monday 23:00 in UTC
+
+
+def test_times_are_those_of_the_household_and_in_the_readers_way() -> None:
+    assert spoken("fr").date(MONDAY, BERLIN) == "25 novembre 2025"
+    assert spoken("fr").date(MONDAY, "UTC") == "24 novembre 2025"
+    assert spoken("en").time(MONDAY, BERLIN).replace("\u202f", " ") == "12:00 AM"
+    assert spoken("ru").time(MONDAY, BERLIN) == "00:00"
+    assert spoken("es").moment(MONDAY, BERLIN) == "25 nov 2025, 0:00:00"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Tuesday 07:00"),
+        ("fr", "mardi 07:00"),
+        ("es", "martes 07:00"),
+        ("ru", "вторник 07:00"),
+        ("ar", "الثلاثاء 07:00"),
+        ("zh", "星期二 07:00"),
+    ],
+)
+def test_an_end_on_another_day_is_told_with_its_weekday(language: str, said: str) -> None:
+    assert spoken(language).ends("Tue 07:00", MONDAY, "UTC") == said
+
+
+def test_an_end_today_is_told_by_its_time_alone() -> None:
+    assert spoken("en").ends("Mon 23:30", MONDAY, "UTC") == "23:30"
+    assert spoken("en").ends("Tue 07:00", MONDAY, BERLIN) == "07:00"
+
+
+def test_numbers_lengths_and_countries_are_told_in_the_readers_way() -> None:
+    assert spoken("fr").number(1234.5) == "1\u202f234,5"
+    assert spoken("en").duration(45 * 60) == "45 minutes"
+    assert spoken("ru").duration(2 * 60) == "2 минуты"
+    assert spoken("es").country("DE") == "Alemania"
+    assert spoken("es").country("QQ") == "QQ"
+
+
+def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None:
+    text = "You have %(minutes)s minutes, 100%% sure."
+    made = pseudo(text)
+    assert made.startswith("[Yöû ")
+    assert made.endswith("]")
+    assert len(made) > 1.25 * len(text)
+    assert placeholders(made) == placeholders(text)
+    assert spoken(PSEUDO).pgettext("plain", "No") == pseudo("No") != "No"
+    assert spoken(PSEUDO).ngettext("one", "many", 2) == pseudo("many")
