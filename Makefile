@@ -9,7 +9,7 @@ ARGS ?=
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test bench lint lock install clean
+.PHONY: run test screenshots bench lint lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -17,6 +17,11 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/pytest $(ARGS)
+
+# Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
+screenshots: $(VENV)/.installed
+	@scripts/add-browser $(VENV) requirements-browser.lock
+	$(VENV)/bin/python -m tests.web.screenshots $(ARGS)
 
 # Beside other servers, as far as they are installed; docs/performance.md tells of it.
 bench: $(VENV)/.installed

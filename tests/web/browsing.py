@@ -28,6 +28,7 @@ from tests.web.proxy import HTTP, Way, outside, proxy
 if TYPE_CHECKING:  # it is there only where a browser is, too
     from playwright.sync_api import Browser, Locator, Page, Request
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")  # what it is called, by system
 MOST_TABS = 200  # presses of the Tab key after which we take it that something is not reached
 
 
@@ -122,6 +123,10 @@ class Device:
         self.actions += 1
         for key in keys:
             self.page.keyboard.press(key)
+
+    def close(self) -> None:
+        """Put the device away; at the end of a test that is done anyhow."""
+        self.page.context.close()
 
     # --- what a person sees ----------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import find_tool, missing
-from tests.web.browsing import Browsers, launched
+from tests.web.browsing import CHROMIUM, Browsers, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Of a file, not of the whole run: while Playwright is there no other event loop runs."""
-    path = find_tool("chromium", "chromium-browser", "google-chrome")
+    path = find_tool(*CHROMIUM)
     for package in ("playwright", "axe_playwright_python"):
         if importlib.util.find_spec(package) is None:
             missing(f"needs {package}, which `make test` installs where it has wheels")
