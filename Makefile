@@ -9,13 +9,19 @@ ARGS ?=
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test bench lint words lock install clean
+.PHONY: run test screenshots bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
 test: $(VENV)/.installed
+	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/pytest $(ARGS)
+
+# Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
+screenshots: $(VENV)/.installed
+	@scripts/add-browser $(VENV) requirements-browser.lock
+	$(VENV)/bin/python -m tests.web.screenshots $(ARGS)
 
 # Beside other servers, as far as they are installed; docs/performance.md tells of it.
 bench: $(VENV)/.installed
@@ -31,13 +37,15 @@ words: $(VENV)/.installed
 	@scripts/words $(VENV)
 
 # The pins carry no index address, so that they hold for any mirror.  requirements.lock is for work
-# on the project; requirements-run.lock is what a machine that runs it gets, and agrees with it.
+# on the project; requirements-run.lock is what a machine that runs it gets, and
+# requirements-browser.lock what drives a browser in tests; they agree with it.
 PINS = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
     pyproject.toml
 lock: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet uv
 	$(PINS) --extra test --extra rich -o requirements.lock
 	$(PINS) --extra rich -c requirements.lock -o requirements-run.lock
+	$(PINS) --extra browser -c requirements.lock -o requirements-browser.lock
 
 # As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.

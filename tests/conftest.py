@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -56,18 +57,23 @@ def tool() -> Callable[[str], str]:
     return find_tool
 
 
-def find_tool(name: str) -> str:
-    """Return a program's path; without it skip the test, or fail it where CI is set.
+def find_tool(*names: str) -> str:
+    """Return a program's path, by the first of its names that is there; see `missing`.
 
     Servers stand in folders that only root has on PATH.
     """
-    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin")
-    if path is None:
-        missing = f"needs the program {name}: see the packages that .ci/run installs"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
+    folders = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin"
+    for name in names:
+        if path := shutil.which(name, path=folders):
+            return path
+    return missing(f"needs the program {names[0]}: see the packages that .ci/run installs")
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test that lacks something, or fail it where CI is set."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 _NO_DATA = "needs the folder ../shared/data beside the project"

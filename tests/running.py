@@ -161,7 +161,14 @@ def free_port() -> int:
     raise AssertionError("no port is free")
 
 
-_PORTS = iter(random.sample(range(10_000, 32_000), 22_000))
+def _share(ports: range) -> range:
+    """Return those of the ports that are for this process, of several that share a run's tests."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return ports[int(worker) :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+_OURS = _share(range(10_000, 32_000))
+_PORTS = iter(random.sample(_OURS, len(_OURS)))
 FAMILIES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 TRANSPORTS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 

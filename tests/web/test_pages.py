@@ -1,0 +1,101 @@
+"""The list of pages is whole, each is right in every look, and pictures show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from copdns.web.routes import healthz
+from tests.running import Program
+from tests.web.browsing import Browsers, violations
+from tests.web.pages import (
+    CHILD,
+    DEVICES,
+    GUARDIAN,
+    LOOKS,
+    NOT_PAGES,
+    PAGES,
+    Look,
+    Page,
+    Who,
+    example,
+    take_screenshots,
+    walk,
+)
+from tests.web.test_health import Site
+
+READY = Page("/readyz", (Who.PLAIN, *GUARDIAN))
+
+
+def unlisted(app: web.Application) -> set[str]:
+    """Return the routes that people can open and that are not in the list of pages."""
+    routes = {
+        route.resource.canonical
+        for route in app.router.routes()
+        if route.method == "GET" and route.resource is not None
+    }
+    machines = {each for each in routes if each.startswith(NOT_PAGES)}
+    return routes - machines - {page.route for page in PAGES}
+
+
+def test_every_page_is_in_the_list() -> None:
+    assert unlisted(Site().app) == set()
+
+
+def test_a_page_that_is_not_in_the_list_is_told() -> None:
+    app = web.Application()
+    app.router.add_get("/new/{code}", healthz)
+    app.router.add_post("/ask", healthz)
+    assert unlisted(app) == {"/new/{code}"}
+
+
+def test_no_page_of_the_list_is_gone() -> None:
+    routes = {resource.canonical for resource in Site().app.router.resources()}
+    assert {page.route for page in PAGES} <= routes
+
+
+@pytest.fixture(scope="module", params=sorted({band for _, band in DEVICES.values()}))
+def family(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Program, str]]:
+    with example(tmp_path_factory.mktemp("family"), request.param) as program:
+        yield program, request.param
+
+
+@pytest.mark.parametrize("look", LOOKS, ids="-".join)
+def test_every_page_is_right_in_every_look(
+    browsers: Browsers, family: tuple[Program, str], look: Look
+) -> None:
+    program, band = family
+    wrong = []
+    for who in (each for each in Who if DEVICES[each][1] == band):
+        for page, device in walk(browsers, program, who, look):
+            found = violations(device) + device.complaints
+            if device.too_wide > 0:
+                found.append(f"{device.too_wide} pixels wider than the screen")
+            wrong += [f"{page.route} for {who}: {each}" for each in found]
+            device.complaints.clear()
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_pictures_are_of_each_reader_in_each_look(browsers: Browsers, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    taken = take_screenshots(browsers, folder, tmp_path, [READY], LOOKS[:2])
+    assert taken == 4
+    assert {path.name for path in folder.iterdir()} == {
+        "readyz-guardian-phone-light-en.png",
+        "readyz-guardian-phone-light-ar.png",
+        "readyz-plain-phone-light-en.png",
+        "readyz-plain-phone-light-ar.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("route", "name"), [("/", "door"), ("/why/{code}", "why-code"), ("/guardian/", "guardian")]
+)
+def test_a_picture_is_named_for_its_page(route: str, name: str) -> None:
+    assert Page(route, CHILD).name == name
