@@ -23,7 +23,8 @@ from copdns.roles import Permission, may
 from copdns.vouched import is_list_error
 from copdns.web.asker import Person, person_of
 from copdns.web.check import name_of
-from copdns.web.door import blocks_of, level_of
+from copdns.web.child import child_page
+from copdns.web.door import blocks_of
 from copdns.web.parts import parts_of
 
 _OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
@@ -48,14 +49,14 @@ async def send(request: web.Request) -> web.Response:
             await parts.appeals.open_list_error(
                 person.household.id, ask.name, ask.to, parts.known(), int(parts.now())
             )
-            return _page(request, person, "opened.html", name=ask.name)
+            return child_page(request, person, "opened.html", name=ask.name)
         filed = await parts.appeals.file(person.household.id, ask, int(parts.now()))
     except AppealLimitError as error:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
     if not person.paired:  # what came of it is for the browser that the device is known by
-        return _page(request, person, "sent.html")
+        return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
@@ -65,7 +66,7 @@ async def asked(request: web.Request) -> web.Response:
     appeal = await parts.appeals.appeal(person.household.id, request.match_info["appeal"])
     if appeal is None or appeal.ask.profile != person.profile.id or not person.paired:
         raise web.HTTPNotFound
-    return _page(request, person, "asked.html", appeal=appeal, now=parts.now())
+    return child_page(request, person, "asked.html", appeal=appeal, now=parts.now())
 
 
 async def withdraw(request: web.Request) -> web.Response:
@@ -127,7 +128,7 @@ def _form(
 ) -> web.Response:
     to = _object(request, person, fields)
     name = _name(request, person, fields)
-    return _page(
+    return child_page(
         request,
         person,
         "ask.html",
@@ -141,12 +142,6 @@ def _form(
         is_open=bool(name) and to is None,
         whys=tuple(Why),
         wanteds=tuple(Wanted),
-    )
-
-
-def _page(request: web.Request, person: Person, template: str, **values: Any) -> web.Response:
-    return parts_of(request).pages.render(
-        request, template, person=person, level=level_of(person.band), **values
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.errors import NameTextError
+from copdns.levels import Level, level_of
 from copdns.names import display, normal
 from copdns.policy import decide, explain
 from copdns.records import A
 from copdns.web.asker import person_of
-from copdns.web.door import FULL, level_of
+from copdns.web.child import child_page
 from copdns.web.parts import parts_of
 
 
@@ -23,12 +24,11 @@ async def check(request: web.Request) -> web.Response:
     level = level_of(person.band)
     name, policy, now = name_of(typed), person.client.policy, parts.now()
     verdict = decide(policy, name, A, now) if name else None
-    steps = explain(policy, name, A, now) if name and level == FULL else ()
-    return parts.pages.render(
+    steps = explain(policy, name, A, now) if name and level is Level.FULL else ()
+    return child_page(
         request,
+        person,
         "check.html",
-        person=person,
-        level=level,
         typed=typed,
         name=name,
         shown=display(name),

@@ -8,22 +8,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.days import local, zone_of
-from copdns.model import Band
 from copdns.recent import Block
 from copdns.today import today
 from copdns.web.asker import Person, person_of
+from copdns.web.child import child_page
 from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
 ASKED = 10  # of what was asked for
-
-# How much is said, and in which words: with pictures, in plain words, in full.
-PICTURES, PLAIN, FULL = "pictures", "plain", "full"
-_LEVELS = {Band.TO_6: PICTURES, Band.TO_9: PICTURES, Band.TO_12: PLAIN}
-
-
-def level_of(band: Band) -> str:
-    return _LEVELS.get(band, FULL)
 
 
 async def door(request: web.Request) -> web.Response:
@@ -36,11 +28,10 @@ async def door(request: web.Request) -> web.Response:
         else ()
     )
     found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
-    return parts.pages.render(
+    return child_page(
         request,
+        person,
         "door.html",
-        person=person,
-        level=level_of(person.band),
         today=found,
         appeals=appeals,
         blocks=blocks_of(request, person)[:SHOWN],
@@ -51,14 +42,12 @@ async def door(request: web.Request) -> web.Response:
 
 async def why(request: web.Request) -> web.Response:
     """One of the last blocks, whole: what decided, and what can be done."""
-    person, parts = await person_of(request), parts_of(request)
+    person = await person_of(request)
     code = request.match_info["code"]
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
-    return parts.pages.render(
-        request, "why.html", person=person, level=level_of(person.band), block=block
-    )
+    return child_page(request, person, "why.html", block=block)
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:

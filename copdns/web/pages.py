@@ -5,7 +5,6 @@ Templates and files ship with copdns (`web-ui/`); they are read once, at the sta
 
 from __future__ import annotations
 
-import gettext
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +12,11 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from copdns.languages import spoken
+from copdns.phrases import LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
 from copdns.told import DOOR
+from copdns.web.words import speak
 
 _KINDS = {
     ".css": "text/css",
@@ -22,6 +24,8 @@ _KINDS = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
+LANGUAGE = "copdns_language"  # the cookie
+_A_YEAR_LONG = 365 * 86_400  # seconds
 _A_YEAR = "public, max-age=31536000, immutable"  # a file that changed has another address
 
 
@@ -44,10 +48,8 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
         )
-        translations = gettext.NullTranslations()
-        self._templates.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+        speak(self._templates)
         self._templates.globals["door"] = DOOR
         self._templates.globals["static"] = self._address
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
@@ -56,7 +58,16 @@ class Pages:
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """Return a page in the language of whoever asks."""
-        values = {"lang": "en", "dir": "ltr", "path": request.path, "status": status, **values}
+        phrases = spoken(language_of(request))
+        values = {
+            "phrases": phrases,
+            "lang": phrases.tag,
+            "dir": phrases.direction,
+            "path": request.path,
+            "status": status,
+            "languages": [spoken(each) for each in LANGUAGES],
+            **values,
+        }
         text = self._templates.get_template(template).render(values)
         return web.Response(status=status, text=text, content_type="text/html")
 
@@ -77,3 +88,22 @@ class Pages:
 def _file(path: Path) -> _File:
     octets = path.read_bytes()
     return _File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
+
+
+def language_of(request: web.Request) -> str:
+    """Return the language for whoever asks: as chosen on a page, else as the browser says."""
+    chosen = request.cookies.get(LANGUAGE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    return negotiate(request.headers.get("Accept-Language", ""), SOURCE)
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """Keep the language that somebody chose, in this browser."""
+    fields = await request.post()
+    chosen, back = str(fields.get("language", "")), str(fields.get("back", "/"))
+    if chosen not in LANGUAGES or not back.startswith("/") or back.startswith(("//", "/\\")):
+        raise web.HTTPBadRequest
+    found = web.HTTPSeeOther(back)
+    found.set_cookie(LANGUAGE, chosen, max_age=_A_YEAR_LONG, samesite="Lax", secure=request.secure)
+    raise found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import ask, asker, check, door, health, rules
+from copdns.web import ask, asker, check, door, health, pages, rules
 from copdns.web.desk import inbox, login, overview
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
@@ -25,6 +25,7 @@ def application(parts: Parts) -> web.Application:
             web.get("/rules", rules.rules),
             web.get("/check", check.check),
             web.post("/device", asker.pair),
+            web.post("/language", pages.choose_language),
             web.get("/ask", ask.form),
             web.post("/ask", ask.send),
             web.get("/ask/{appeal}", ask.asked),

@@ -6,19 +6,16 @@ from aiohttp import web
 
 from copdns.policy import scoped
 from copdns.web.asker import person_of
-from copdns.web.door import level_of
-from copdns.web.parts import parts_of
+from copdns.web.child import child_page
 
 
 async def rules(request: web.Request) -> web.Response:
     """What is open, what is closed and why, and who decides."""
-    person, parts = await person_of(request), parts_of(request)
-    library = parts.live().library
-    return parts.pages.render(
+    person = await person_of(request)
+    return child_page(
         request,
+        person,
         "rules.html",
-        person=person,
-        level=level_of(person.band),
-        categories=[library.categories[slug] for slug in sorted(person.profile.categories)],
+        categories=sorted(person.profile.categories),
         rules=scoped(person.profile, person.household.rules),
     )

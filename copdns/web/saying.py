@@ -1,0 +1,89 @@
+"""Say a verdict in the reader's language and words, for templates: `say.why(verdict)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from copdns import child_words
+from copdns.appeal import Objected
+from copdns.child_words import Said
+from copdns.languages import spoken
+from copdns.levels import Level
+from copdns.lists.catalogue import Library
+from copdns.model import Household, Verdict
+from copdns.phrases import Phrases
+from copdns.web.pages import language_of
+from copdns.web.parts import parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Sentences for one reader.  now: seconds since the epoch."""
+
+    phrases: Phrases
+    level: Level
+    household: Household
+    library: Library
+    now: float
+
+    def why(self, verdict: Verdict | Objected) -> str:
+        return self._said(child_words.why(_whole(verdict), self.level))
+
+    def until(self, verdict: Verdict | Objected) -> str:
+        return self._said(child_words.until(_whole(verdict), self.level))
+
+    def hop(self, verdict: Verdict | Objected) -> str:
+        return self._said(child_words.hop(_whole(verdict), self.level))
+
+    def what_next(self, verdict: Verdict | Objected) -> str:
+        return self._said(child_words.what_next(_whole(verdict), self.level))
+
+    def category(self, slug: str) -> str:
+        name = child_words.category_name(slug)
+        return self.phrases.pgettext(*name) if name else self.title("category", slug)
+
+    def about_category(self, slug: str) -> str:
+        about = child_words.about_category(slug)
+        return self.phrases.pgettext(*about) if about else ""
+
+    def title(self, kind: str, slug: str) -> str:
+        """Return what a service, list or category of the household's own is called."""
+        if kind == "service":
+            own = next((each for each in self.household.services if each.slug == slug), None)
+            found = own or self.library.services.get(slug)
+            return found.title if found else slug
+        if kind == "category":
+            category = self.library.categories.get(slug)
+            return category.title if category else slug
+        infos = self.library.index.infos
+        return next((each.title for each in infos if each.slug == slug), slug)
+
+    def _said(self, said: Said | None) -> str:
+        if said is None:
+            return ""
+        zone = self.household.timezone
+        return child_words.sentence(said, self.phrases, self.title, self.now, zone)
+
+
+def saying(request: web.Request, household: Household, level: Level) -> Saying:
+    parts = parts_of(request)
+    phrases = spoken(language_of(request))
+    return Saying(phrases, level, household, parts.live().library, parts.now())
+
+
+def _whole(verdict: Verdict | Objected) -> Verdict:
+    if isinstance(verdict, Verdict):
+        return verdict
+    return Verdict(
+        verdict.action,
+        verdict.reason,
+        0,
+        category=verdict.category,
+        service=verdict.service,
+        list=verdict.list,
+        rule=verdict.rule,
+        via=verdict.via,
+        period=verdict.period,
+    )
