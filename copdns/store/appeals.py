@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from copdns import appeal_life as life
 from copdns.appeal import WAITING, Answer, Appeal, Ask, Decider, Objected, ReasonKey, State
 from copdns.appeal_life import PATIENCE, Due, Filed, Patience
+from copdns.appeal_news import mark
 from copdns.appeal_opening import (
     Decision,
     Done,
@@ -38,7 +39,8 @@ PROGRAM = "copdns"  # the author of what nobody decided
 
 
 class Untold(NamedTuple):
-    """An appeal whose state changed since events told of it last.  before: "" for a new one."""
+    """An appeal that is another one since events told of it last.  before: its mark then, "" for
+    a new one."""
 
     household: str
     appeal: Appeal
@@ -256,7 +258,7 @@ class AppealStore:
 
         def read(connection: sqlite3.Connection) -> tuple[Untold, ...]:
             rows = connection.execute(
-                "select household, id, told from appeal where state <> told order by since, id"
+                "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
             return tuple(
                 Untold(household, _one(connection, household, each), before)
@@ -266,12 +268,12 @@ class AppealStore:
         return await self._read(read)
 
     async def told(self, untold: Untold) -> None:
-        """Note that events told of it; a state that changed meanwhile is still to be told."""
+        """Note that events told of it; what changed meanwhile is still to be told."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "update appeal set told = ? where household = ? and id = ?",
-                (untold.appeal.state, untold.household, untold.appeal.id),
+                (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
         await self._written(work)

@@ -16,6 +16,7 @@ import pytest
 
 from copdns.appeal import Appeal, Kind, ReasonKey, State, Wanted, objected
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
+from copdns.appeal_news import mark
 from copdns.appeal_opening import Decision, Yes
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
@@ -279,7 +280,7 @@ async def test_events_tell_of_each_state_until_somebody_says_that_they_did(
     await decided(store, first, no())
     await store.told(new)
     ((_, found, before),) = await store.untold()
-    assert (found.state, before) == (State.REFUSED, State.OPEN)
+    assert (found.state, before) == (State.REFUSED, mark(first))
     await store.told((await store.untold())[0])
     assert await store.untold() == ()
 
