@@ -30,7 +30,7 @@ from copdns.model import Household, Rule
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import snapshot, transaction
 from copdns.store.household import Change, HouseholdStore, edited, noted
-from copdns.vouched import opened_for_everyone
+from copdns.vouched import ListError, opened_for_everyone
 
 T = TypeVar("T")
 
@@ -45,14 +45,6 @@ class Untold(NamedTuple):
     household: str
     appeal: Appeal
     before: str
-
-
-class ListError(NamedTuple):
-    """A name that a list names wrongly, as somebody decided; who asked is not kept."""
-
-    name: str
-    list: str
-    category: str
 
 
 class AppealStore:

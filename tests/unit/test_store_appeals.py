@@ -21,8 +21,9 @@ from copdns.appeal_opening import Decision, Yes
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
 from copdns.model import Action, Household, Reason, Verdict
-from copdns.store.appeals import AppealStore, ListError
+from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.vouched import ListError
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
 
