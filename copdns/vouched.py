@@ -71,9 +71,13 @@ def opened_for_everyone(
         allows = each.action is RuleAction.ALLOW and str(each.target) == name
         if allows and not each.scope:
             return household, each
-    day = now - now % 86_400  # so that the rule does not tell the moment, and with it who it was
-    changed = add_rule(household, RuleAction.ALLOW, name, known, note=NOTE, created=day)
+    changed = add_rule(household, RuleAction.ALLOW, name, known, note=NOTE, created=day_of(now))
     return changed, changed.rules[-1]
+
+
+def day_of(now: int) -> int:
+    """Return when the day of a moment began, UTC: the moment itself would tell who it was."""
+    return now - now % 86_400
 
 
 def what_closes(policy: Policy, name: str, now: float, revision: int = 0) -> Objected | None:

@@ -57,8 +57,10 @@ _SAVE = """
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
            ?, ?, ?)
         on conflict (household, id) do update
-       set device = excluded.device, name = excluded.name, words = excluded.words,
-           list_version = excluded.list_version, rule = excluded.rule, via = excluded.via,
+       set device = excluded.device, name = excluded.name, why = excluded.why,
+           words = excluded.words, list = excluded.list, list_version = excluded.list_version,
+           category = excluded.category, service = excluded.service, rule = excluded.rule,
+           via = excluded.via, period = excluded.period, revision = excluded.revision,
            since = excluded.since, state = excluded.state, seen = excluded.seen,
            disagreed = excluded.disagreed, more_words = excluded.more_words,
            provisional = excluded.provisional, reminded = excluded.reminded,

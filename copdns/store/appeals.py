@@ -30,7 +30,7 @@ from copdns.model import Household, Rule
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import snapshot, transaction
 from copdns.store.household import Change, HouseholdStore, edited, noted
-from copdns.vouched import ListError, opened_for_everyone
+from copdns.vouched import ListError, day_of, opened_for_everyone
 
 T = TypeVar("T")
 
@@ -84,7 +84,8 @@ class AppealStore:
                 made.append(rule)
                 return after
 
-            edited(connection, household, edit, Change(0, now, PROGRAM, f"list error: {name}"))
+            change = Change(0, day_of(now), PROGRAM, f"list error: {name}")
+            edited(connection, household, edit, change)
             _remember_error(connection, household, name, to)
             return made[0]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Kind, ReasonKey, State, Wanted, objected
+from copdns.appeal import Appeal, Kind, Objected, ReasonKey, State, Wanted, Why, objected
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
 from copdns.appeal_news import mark
 from copdns.appeal_opening import Decision, Yes
@@ -215,6 +215,7 @@ async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_wh
     rule = await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT)
     assert (str(rule.target), rule.scope, rule.created % DAY) == ("learn.example", "", 0)
     assert (await stored(households)).rules[-1] == rule
+    assert (await households.changes("home"))[-1].at % DAY == 0
     assert await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT) == rule
     assert await store.appeals("home") == ()
     assert await store.list_errors("home") == (ListError("learn.example", "games", "games"),)
@@ -302,6 +303,8 @@ async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(
     left = await store.appeal("home", first.id)
     assert left is not None
     assert left.state is State.REFUSED
+    assert left.ask.to == Objected(Action.BLOCK, Reason.CATEGORY)
+    assert (left.ask.device, left.ask.why) == ("", Why.OTHER)
     assert await store.tidy(end + 365 * DAY + 1) == 1
     assert await store.appeals("home") == (waiting,)
 
