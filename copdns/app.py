@@ -43,6 +43,7 @@ from copdns.recent import Recent
 from copdns.reception import Reception
 from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
+from copdns.reminders import Reminders
 from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
@@ -69,6 +70,8 @@ FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well with
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
+FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
+BRING_UP = 60.0  # seconds between looks for appeals that wait too long
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
@@ -144,6 +147,13 @@ class App:
             self._folder, lambda: self._resolver.live, self._clock, self._events
         )
         await self._timekeeper.begin(households)
+        self._reminders = Reminders(
+            AppealStore(self._store),
+            lambda: self._library,
+            lambda: self.settings,
+            self._clock,
+            self._events,
+        )
         self._recorder = Recorder(self._counters, self._recent, self._log, self._timekeeper.ledger)
         self._resolver = AttentiveResolver(
             await self._build(None, self._library, households),
@@ -183,6 +193,8 @@ class App:
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._follow_time, FOLLOW_TIME)),
+                tasks.create_task(self._repeat(self._reminders.tell, FOLLOW_APPEALS)),
+                tasks.create_task(self._repeat(self._reminders.bring_up, BRING_UP)),
                 tasks.create_task(self._targets.run()),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
                 tasks.create_task(self._repeat(self._reception.look_round, LOOK_ROUND)),
@@ -321,6 +333,7 @@ class App:
 
     def _gauges(self) -> None:
         self._counters.lists = self._updates.numbers
+        self._counters.appeals = lambda: self._reminders.counts
         self._counters.gauges = {
             "copdns_cache_entries": lambda: len(self._resolver.cache),
             "copdns_cache_octets": lambda: self._resolver.cache.octets,
@@ -456,6 +469,7 @@ class App:
         now, kept = self._now, self.settings.log
         if not self._clock.is_wrong:
             await self._store.tidy(int(now))
+            await self._reminders.tidy()
         self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)

@@ -18,9 +18,11 @@ from copdns.appeal import (
     Ask,
     Decider,
     Kind,
+    Objected,
     ReasonKey,
     State,
     Wanted,
+    Why,
     cleaned,
 )
 from copdns.errors import AppealError, AppealLimitError
@@ -196,7 +198,8 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
 
 
 def _is_whole(ask: Ask) -> bool:
-    return bool(ask.name) or ask.kind in (Kind.TIME, Kind.MINUTES)
+    """Tell whether it still is known what was asked for; a pause has no id."""
+    return bool(ask.name or ask.to.period) or ask.to.reason is Reason.PAUSED
 
 
 # --- what the clock brings up again ---------------------------------------------------------------
@@ -258,10 +261,10 @@ def brought_up(each: Due, now: int, grant: str = "") -> Appeal:
 def without_texts(appeal: Appeal) -> Appeal:
     """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
     ask = appeal.ask
-    to = replace(ask.to, rule="", via="", list_version="")
+    to = Objected(ask.to.action, ask.to.reason)
     return replace(
         appeal,
-        ask=replace(ask, device="", name="", words="", to=to),
+        ask=replace(ask, device="", name="", words="", why=Why.OTHER, to=to),
         answers=tuple(replace(each, text="") for each in appeal.answers),
         more_words="",
     )

@@ -548,6 +548,11 @@ class EventSettings(Section):
         default=tuple(Kind),
         description="For which events the program is started: `all`, or a list of them.",
     )
+    appeal_names: bool = Field(
+        default=False,
+        description="Whether events of appeals tell web servers and the program who asked, and for "
+        "which name.",
+    )
 
     @field_validator("webhooks")
     @classmethod
@@ -571,6 +576,33 @@ class EventSettings(Section):
         return command
 
 
+class AppealSettings(Section):
+    """What happens to appeals that nobody answers, and how long their texts are kept."""
+
+    reminder_hours: int = Field(
+        default=24, ge=1, le=720, description="Hours after which a reminder is told (1 to 720)."
+    )
+    target_hours: int = Field(
+        default=72,
+        ge=1,
+        le=720,
+        description="Hours after which an appeal is overdue (1 to 720); it stays, and somebody "
+        "else may look at it.",
+    )
+    open_meanwhile: bool = Field(
+        default=True,
+        description="Open what is overdue until somebody answers, where a list of a category that "
+        "does little harm closed it.",
+    )
+    texts_days: int = Field(
+        default=30,
+        ge=1,
+        le=90,
+        description="Days after its end for which the name and the words of an appeal are kept (1 "
+        "to 90).",
+    )
+
+
 class Settings(Section):
     """Everything that can be set for one machine."""
 
@@ -586,6 +618,7 @@ class Settings(Section):
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()
+    appeals: AppealSettings = AppealSettings()
     household: str = Field(
         default="",
         description="A household file that fills the database at the very first start; later "

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from copdns.happened import Event, said
+from copdns.happened import AppealEvent, Event, said
 
 log = structlog.get_logger("copdns")
 
@@ -44,8 +44,10 @@ class Events:
 
     def _note(self, event: Event) -> None:
         """Write a line, unless it is about somebody of whom nothing is kept."""
+        if isinstance(event, AppealEvent):
+            event = event._replace(profile="", name="")  # a log is read by others, and kept
         fields = event._asdict()
-        if "profile" in fields and self._unlogged(fields["household"], fields["profile"]):
+        if fields.get("profile") and self._unlogged(fields["household"], fields["profile"]):
             return
         told = {key: value for key, value in said(event).items() if value}
         log.info(told.pop("event"), **told)

@@ -1,8 +1,8 @@
 """What happens that somebody may want to hear of, as values: events.
 
 They hold ids, minutes and moments only: no name that was asked, no address, no MAC address
-(docs/privacy.md).  `events.py` tells them, `targets.py` passes them on; docs/events.md explains
-each.
+(docs/privacy.md); but for what an appeal is about, where the settings say so.  `events.py` tells
+them, `targets.py` passes them on; docs/events.md explains each.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ class Kind(Word):
     GRANT_GIVEN = "grant given"
     GRANT_ENDED = "grant ended"
     TICKET_REDEEMED = "ticket redeemed"
+    APPEAL_MADE = "appeal made"
+    APPEAL_WAITING = "appeal waiting"
+    APPEAL_OVERDUE = "appeal overdue"
+    APPEAL_DISPUTED = "appeal disputed"
+    APPEAL_ANSWERED = "appeal answered"
     CLOCK_WRONG = "clock wrong"
     CLOCK_RIGHT = "clock right"
 
@@ -97,6 +102,21 @@ class TicketEvent(NamedTuple):
     minutes: int
 
 
+class AppealEvent(NamedTuple):
+    """id: the appeal's.  at: when it was asked, or answered.  state: as of an appeal.
+
+    profile, name: who asked, and about what; "" unless the settings let events tell.
+    """
+
+    kind: Kind
+    household: str
+    id: str
+    at: float
+    state: str
+    profile: str = ""
+    name: str = ""
+
+
 class ClockEvent(NamedTuple):
     """The clock of this machine is surely wrong, or right again.  at: what it says."""
 
@@ -104,7 +124,7 @@ class ClockEvent(NamedTuple):
     at: float
 
 
-Event = DeviceEvent | TimeEvent | PauseEvent | GrantEvent | TicketEvent | ClockEvent
+Event = DeviceEvent | TimeEvent | PauseEvent | GrantEvent | TicketEvent | AppealEvent | ClockEvent
 
 _MOMENTS = frozenset({"at", "until"})
 

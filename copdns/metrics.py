@@ -8,7 +8,7 @@ docs/metrics.md explains each.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -20,6 +20,7 @@ from prometheus_client.core import (
 )
 
 from copdns import __version__
+from copdns.appeal import State
 from copdns.exchange import Health
 from copdns.model import Action, Reason
 
@@ -57,10 +58,11 @@ class Counters:
 
     verdicts, categories, rcodes: how many by their key.
     gauges: read when asked: how many answers are kept, rows dropped ...
-    lists: the same for lists that are fetched.
+    lists: the same for lists that are fetched.  appeals: how many are in each state.
     """
 
     __slots__ = (
+        "appeals",
         "cache_hits",
         "cache_misses",
         "categories",
@@ -84,6 +86,7 @@ class Counters:
         self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListNumbers]] = tuple
+        self.appeals: Callable[[], Mapping[State, int]] = dict
 
 
 # name: (type, help).  The one list of what is told outside.
@@ -105,6 +108,7 @@ METRICS = {
     "copdns_upstream_seconds": ("histogram", "Time from question to answer, by upstream."),
     "copdns_log_dropped": ("counter", "Log rows that were dropped because the queue was full."),
     "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
+    "copdns_appeals": ("gauge", "Appeals that are kept, by state."),
     "copdns_policy_revision": ("gauge", "Revision of the household in force."),
     "copdns_list_entries": ("gauge", "Entries of all lists in force."),
     "copdns_list_age_seconds": ("gauge", "Time since a list was known to be the newest, by list."),
@@ -130,6 +134,8 @@ class Collector:
         yield from self._queries()
         yield from self._upstreams()
         yield from self._lists()
+        states = [([state], count) for state, count in sorted(self._counters.appeals().items())]
+        yield _family("copdns_appeals", ["state"], states)
         for name, read in sorted(self._counters.gauges.items()):
             yield _family(name, [], [([], read())])
 

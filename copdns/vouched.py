@@ -8,12 +8,13 @@ those that only age presets allow, and for blocks from before a name was protect
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from copdns.appeal import Objected
+from copdns.appeal import Objected, objected
 from copdns.household import add_rule
 from copdns.household_check import Known
 from copdns.lists.catalogue import Library
-from copdns.lists.index import ListKind
+from copdns.lists.index import Index, ListKind
 from copdns.model import Household, Reason, Rule, RuleAction
 from copdns.policy import Policy, decide
 from copdns.presets import Preset
@@ -23,6 +24,14 @@ HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
 NOTE = "list error: this name is vouched for."
 
 Vouch = Callable[[str], bool]
+
+
+class ListError(NamedTuple):
+    """A name that a list names wrongly, as somebody decided; who asked is not kept."""
+
+    name: str
+    list: str
+    category: str
 
 
 def vouch(library: Library, presets: Iterable[Preset]) -> Vouch:
@@ -62,11 +71,27 @@ def opened_for_everyone(
         allows = each.action is RuleAction.ALLOW and str(each.target) == name
         if allows and not each.scope:
             return household, each
-    day = now - now % 86_400  # so that the rule does not tell the moment, and with it who it was
-    changed = add_rule(household, RuleAction.ALLOW, name, known, note=NOTE, created=day)
+    changed = add_rule(household, RuleAction.ALLOW, name, known, note=NOTE, created=day_of(now))
     return changed, changed.rules[-1]
 
 
-def is_open(policy: Policy, name: str, now: float) -> bool:
-    """Tell whether a name resolves by now, so that there is nothing to ask for."""
-    return not decide(policy, name, A, now).blocks
+def day_of(now: int) -> int:
+    """Return when the day of a moment began, UTC: the moment itself would tell who it was."""
+    return now - now % 86_400
+
+
+def what_closes(policy: Policy, name: str, now: float, revision: int = 0) -> Objected | None:
+    """Return what closes a name for a profile by now, None when it is open.
+
+    An open name needs no appeal, so nothing is stored of one: that keeps help names, which
+    nothing closes, out of everybody's sight.  revision: as of an Objected.
+    """
+    verdict = decide(policy, name, A, now)
+    return objected(verdict, revision) if verdict.blocks else None
+
+
+def still_listed(error: ListError, index: Index) -> bool:
+    """Tell whether a list that was wrong about a name still is."""
+    numbers = {info.number for info in index.infos if info.slug == error.list}
+    mine = [entry for entry in index.find(error.name) if entry.list in numbers]
+    return bool(mine) and not any(entry.allow for entry in mine)

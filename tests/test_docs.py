@@ -10,10 +10,12 @@ import click
 import pytest
 from pydantic import BaseModel
 
+from copdns.appeal import Kind, ReasonKey, State, Wanted, Why
 from copdns.cli import main
 from copdns.config import Settings
 from copdns.metrics import METRICS
 from copdns.model import BlockMode, PrivacyMode, Reason
+from copdns.words import Word
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -79,11 +81,14 @@ def missing(words: Iterable[str], text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("reasons.md", Reason), ("privacy.md", PrivacyMode), ("blocking.md", BlockMode)],
+    [
+        ("reasons.md", Reason),
+        ("privacy.md", PrivacyMode),
+        ("blocking.md", BlockMode),
+        *(("appeals.md", each) for each in (Kind, State, Why, Wanted, ReasonKey)),
+    ],
 )
-def test_every_value_that_people_meet_is_explained(
-    name: str, values: type[Reason | PrivacyMode | BlockMode]
-) -> None:
+def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:
     assert missing([str(value) for value in values], page(name)) == []
 
 

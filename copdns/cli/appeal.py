@@ -17,6 +17,7 @@ from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.matchers import Matcher
 from copdns.store.appeals import AppealStore
+from copdns.vouched import still_listed
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
@@ -231,6 +232,31 @@ def report(home: Home, appeal: str, as_json: bool) -> None:
         print_json({"list": ask.to.list, "report": where, "text": text})
     else:
         click.echo("\n".join(map(safe, text.splitlines())))
+
+
+@appeal.command()
+@json_option
+@pass_home
+def errors(home: Home, as_json: bool) -> None:
+    """List the names that were decided to be a list's error, and whether it still names them.
+
+    No person is beside them.
+
+    \b
+    Example:  copdns appeal errors
+    """
+    household, index = home.household.id, home.library.index
+    found = (
+        home.with_store(lambda store: AppealStore(store).list_errors(household))
+        if home.has_database
+        else ()
+    )
+    rows = [(each, still_listed(each, index)) for each in found]
+    if as_json:
+        print_json([{**each._asdict(), "still": still} for each, still in rows])
+        return
+    lines = [(each.name, each.list, each.category, "yes" if s else "no") for each, s in rows]
+    table(("name", "list", "category", "still listed"), lines)
 
 
 def _appeals(home: Home, profile: str, states: tuple[State, ...]) -> tuple[Appeal, ...]:

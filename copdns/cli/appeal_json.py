@@ -72,13 +72,13 @@ def opening_json(opens: Opening | None) -> dict[str, object] | None:
 
 
 def about_text(ask: Ask) -> str:
-    """Return what an appeal is about; of an old one the name is deleted."""
+    """Return what an appeal is about; of an old one that is deleted."""
     match ask.kind:
         case Kind.NAME:
             return ask.name or "(deleted)"
         case Kind.CATEGORY:
-            return f"{ask.name or '(deleted)'} is not {ask.to.category}"
+            return f"{ask.name} is not {ask.to.category}" if ask.name else "(deleted)"
         case Kind.TIME:
             return f"{ask.to.reason} {ask.to.period}".rstrip()
         case Kind.MINUTES:
-            return f"{ask.minutes} minutes of {ask.to.period} on {ask.day}"
+            return f"{ask.minutes} minutes of {ask.to.period or '(deleted)'} on {ask.day}"

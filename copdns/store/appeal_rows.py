@@ -18,6 +18,7 @@ from copdns.appeal import (
     Wanted,
     Why,
 )
+from copdns.appeal_news import mark
 from copdns.model import Action, Reason
 from copdns.store.cells import Cells, as_json, moment, number, text, texts
 from copdns.store.tables import odd_row
@@ -52,16 +53,18 @@ _SAVE = """
     insert into appeal (
            household, id, profile, device, kind, name, why, words, wanted, minutes, day, action,
            reason, list, list_version, category, service, rule, via, period, revision, asked,
-           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed)
+           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed, mark)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-           ?, ?)
+           ?, ?, ?)
         on conflict (household, id) do update
-       set device = excluded.device, name = excluded.name, words = excluded.words,
-           list_version = excluded.list_version, rule = excluded.rule, via = excluded.via,
+       set device = excluded.device, name = excluded.name, why = excluded.why,
+           words = excluded.words, list = excluded.list, list_version = excluded.list_version,
+           category = excluded.category, service = excluded.service, rule = excluded.rule,
+           via = excluded.via, period = excluded.period, revision = excluded.revision,
            since = excluded.since, state = excluded.state, seen = excluded.seen,
            disagreed = excluded.disagreed, more_words = excluded.more_words,
            provisional = excluded.provisional, reminded = excluded.reminded,
-           overdue = excluded.overdue, closed = excluded.closed"""
+           overdue = excluded.overdue, closed = excluded.closed, mark = excluded.mark"""
 
 _SAVE_ANSWER = """
     insert into appeal_answer (
@@ -105,7 +108,7 @@ def select(
 
 def save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> None:
     """Write an appeal whole; what an answer said and made stays, only its text may go."""
-    connection.execute(_SAVE, (household, *_cells(appeal)))
+    connection.execute(_SAVE, (household, *_cells(appeal), mark(appeal)))
     connection.executemany(_SAVE_ANSWER, _answer_rows(household, appeal))
 
 

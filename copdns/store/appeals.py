@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from copdns import appeal_life as life
 from copdns.appeal import WAITING, Answer, Appeal, Ask, Decider, Objected, ReasonKey, State
 from copdns.appeal_life import PATIENCE, Due, Filed, Patience
+from copdns.appeal_news import mark
 from copdns.appeal_opening import (
     Decision,
     Done,
@@ -29,7 +30,7 @@ from copdns.model import Household, Rule
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import snapshot, transaction
 from copdns.store.household import Change, HouseholdStore, edited, noted
-from copdns.vouched import opened_for_everyone
+from copdns.vouched import ListError, day_of, opened_for_everyone
 
 T = TypeVar("T")
 
@@ -38,19 +39,12 @@ PROGRAM = "copdns"  # the author of what nobody decided
 
 
 class Untold(NamedTuple):
-    """An appeal whose state changed since events told of it last.  before: "" for a new one."""
+    """An appeal that is another one since events told of it last.  before: its mark then, "" for
+    a new one."""
 
     household: str
     appeal: Appeal
     before: str
-
-
-class ListError(NamedTuple):
-    """A name that a list names wrongly, as somebody decided; who asked is not kept."""
-
-    name: str
-    list: str
-    category: str
 
 
 class AppealStore:
@@ -90,7 +84,8 @@ class AppealStore:
                 made.append(rule)
                 return after
 
-            edited(connection, household, edit, Change(0, now, PROGRAM, f"list error: {name}"))
+            change = Change(0, day_of(now), PROGRAM, f"list error: {name}")
+            edited(connection, household, edit, change)
             _remember_error(connection, household, name, to)
             return made[0]
 
@@ -256,7 +251,7 @@ class AppealStore:
 
         def read(connection: sqlite3.Connection) -> tuple[Untold, ...]:
             rows = connection.execute(
-                "select household, id, told from appeal where state <> told order by since, id"
+                "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
             return tuple(
                 Untold(household, _one(connection, household, each), before)
@@ -266,12 +261,12 @@ class AppealStore:
         return await self._read(read)
 
     async def told(self, untold: Untold) -> None:
-        """Note that events told of it; a state that changed meanwhile is still to be told."""
+        """Note that events told of it; what changed meanwhile is still to be told."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "update appeal set told = ? where household = ? and id = ?",
-                (untold.appeal.state, untold.household, untold.appeal.id),
+                (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
         await self._written(work)

@@ -286,7 +286,8 @@ def what_ends_by_itself(db: Database) -> None:
 @HOUSEHOLD(name="0013_appeal")
 def appeal(db: Database) -> None:
     """No `references profile`: its rows are replaced whole, which would delete what hangs on them.
-    `told` is the state of which events told last.  A list error has no profile on purpose."""
+    `mark` is what events tell of, `told` what they told last.  A list error has no profile on
+    purpose."""
     db.execute("""
         create table appeal (
             household text not null references household on delete cascade,
@@ -320,13 +321,13 @@ def appeal(db: Database) -> None:
             reminded integer,
             overdue integer,
             closed integer,
+            mark text not null,
             told text not null default '',
             tidied integer not null default 0,
             primary key (household, id)
         ) without rowid""")
     db.execute("create index appeal_of on appeal (household, profile, asked)")
     db.execute("create index appeal_from on appeal (household, device, asked)")
-    db.execute("create index appeal_state on appeal (state)")
     db.execute("""
         create table appeal_answer (
             household text not null,

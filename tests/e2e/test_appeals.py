@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +44,7 @@ def filed(home: House, name: str, to: Objected) -> Appeal:
     async def work() -> Appeal:
         with HouseholdStore.open(home.data) as store:
             sent = Ask("mia", "mia-tablet", Kind.NAME, to, name, Why.SCHOOL, wanted=Wanted.HOUR)
-            return (await AppealStore(store).file("home", sent, 1_795_518_000)).appeal
+            return (await AppealStore(store).file("home", sent, int(time.time()))).appeal
 
     return asyncio.run(work())
 
@@ -82,3 +84,15 @@ def test_a_no_changes_nothing_and_is_told_with_its_reason(home: House) -> None:
     assert not is_open(home, name)
     done = home.program.command("appeal", "decide", appeal.id, "--no")
     assert done.returncode == 2
+
+
+def test_numbers_and_the_log_tell_that_there_is_one_and_nothing_of_it(tmp_path: Path) -> None:
+    with house(tmp_path, {}, FAMILY) as own:
+        filed(own, "private.games.example", Objected(Action.BLOCK, Reason.RULE))
+        eventually(lambda: own.metrics().get('copdns_appeals{state="open"}') == 1)
+        code, said = own.program.stop()
+    assert code == 0
+    lines = [line for line in said.splitlines() if "appeal made" in line]
+    assert len(lines) == 1
+    assert "private" not in said
+    assert "mia" not in lines[0]

@@ -236,6 +236,7 @@ CREATE TABLE appeal (
     reminded integer,
     overdue integer,
     closed integer,
+    mark text not null,
     told text not null default '',
     tidied integer not null default 0,
     primary key (household, id)
@@ -244,8 +245,6 @@ CREATE TABLE appeal (
 CREATE INDEX appeal_of on appeal (household, profile, asked);
 
 CREATE INDEX appeal_from on appeal (household, device, asked);
-
-CREATE INDEX appeal_state on appeal (state);
 
 CREATE TABLE appeal_answer (
     household text not null,

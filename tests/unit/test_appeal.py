@@ -323,3 +323,8 @@ def test_minutes_of_another_day_are_another_question() -> None:
     assert life.filed((first,), minutes, "a2", AT).merged
     other = replace(minutes, day=TODAY.replace(day=1))
     assert not life.filed((first,), other, "a2", AT).merged
+
+
+def test_what_is_deleted_cannot_be_disagreed_with_any_more() -> None:
+    with pytest.raises(AppealError, match="anew"):
+        life.disagreed(life.without_texts(refused()), "", AT + 40 * DAY, second=True)

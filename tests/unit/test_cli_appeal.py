@@ -92,6 +92,12 @@ def test_a_yes_for_always_and_everyone_is_a_rule(home: Home) -> None:
     shown = home.json("appeal", "decide", found.id, *words)
     assert shown["answers"][0]["made"] == ["rule r3"]
     assert "chess.example" in home.ok("rule", "list")
+    assert home.json("appeal", "errors") == [
+        {"name": "chess.example", "list": "boards", "category": "games", "still": True}
+    ]
+    assert "yes" in home.ok("appeal", "errors")
+    (home.folder / "boards.txt").write_text("www.go.example\n")
+    assert not home.json("appeal", "errors")[0]["still"]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,7 @@ def test_what_is_told_to_a_maintainer_says_nothing_of_the_child(home: Home) -> N
 def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path: Path) -> None:
     empty = Home(tmp_path)
     assert empty.json("appeal", "list") == []
+    assert empty.json("appeal", "errors") == []
     for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "not_now"]):
         done = empty.call("appeal", *command)
         assert done.exit_code == 1

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Kind, ReasonKey, State, Wanted, objected
+from copdns.appeal import Appeal, Kind, Objected, ReasonKey, State, Wanted, Why, objected
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
+from copdns.appeal_news import mark
 from copdns.appeal_opening import Decision, Yes
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
 from copdns.model import Action, Household, Reason, Verdict
-from copdns.store.appeals import AppealStore, ListError
+from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.vouched import ListError
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
 
@@ -213,6 +215,7 @@ async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_wh
     rule = await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT)
     assert (str(rule.target), rule.scope, rule.created % DAY) == ("learn.example", "", 0)
     assert (await stored(households)).rules[-1] == rule
+    assert (await households.changes("home"))[-1].at % DAY == 0
     assert await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT) == rule
     assert await store.appeals("home") == ()
     assert await store.list_errors("home") == (ListError("learn.example", "games", "games"),)
@@ -279,7 +282,7 @@ async def test_events_tell_of_each_state_until_somebody_says_that_they_did(
     await decided(store, first, no())
     await store.told(new)
     ((_, found, before),) = await store.untold()
-    assert (found.state, before) == (State.REFUSED, State.OPEN)
+    assert (found.state, before) == (State.REFUSED, mark(first))
     await store.told((await store.untold())[0])
     assert await store.untold() == ()
 
@@ -300,6 +303,8 @@ async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(
     left = await store.appeal("home", first.id)
     assert left is not None
     assert left.state is State.REFUSED
+    assert left.ask.to == Objected(Action.BLOCK, Reason.CATEGORY)
+    assert (left.ask.device, left.ask.why) == ("", Why.OTHER)
     assert await store.tidy(end + 365 * DAY + 1) == 1
     assert await store.appeals("home") == (waiting,)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from copdns.appeal import objected
@@ -9,8 +11,16 @@ from copdns.household_check import Known
 from copdns.library import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
 from copdns.model import Action, Reason, Verdict
-from copdns.vouched import NOTE, is_list_error, is_open, opened_for_everyone, vouch
-from tests.household import NOW, family, library, live, policy
+from copdns.vouched import (
+    NOTE,
+    ListError,
+    is_list_error,
+    opened_for_everyone,
+    still_listed,
+    vouch,
+    what_closes,
+)
+from tests.household import MIA, NOW, family, library, live, policy
 from tests.unit.appealing import AT
 
 LEARN = "learn.example"
@@ -56,11 +66,31 @@ def test_it_opens_for_everyone_once_and_the_rule_says_why() -> None:
     lists = library(categories={"games": [LEARN]})
     for person in house.profiles:
         asked = live(house, lists=lists).policy(house.id, person.id)
-        assert is_open(asked, LEARN, NOW)
+        assert what_closes(asked, LEARN, NOW) is None
 
 
-def test_what_resolves_needs_no_appeal() -> None:
-    assert is_open(policy(), "free.example", NOW)
+def test_what_closes_a_name_is_what_an_appeal_objects_to() -> None:
+    mia = replace(MIA, categories=frozenset({"games"}))
+    asked = policy(mia, categories={"games": ["games.example"]}, protected={"x": ["help.example"]})
+    found = what_closes(asked, "chess.games.example", NOW, 3)
+    assert found is not None
+    assert (found.reason, found.category, found.rule, found.revision) == (
+        *(Reason.CATEGORY, "games", "games.example", 3),
+    )
+    assert what_closes(asked, "help.example", NOW) is None
+
+
+def test_a_list_that_was_wrong_is_checked_again_by_name() -> None:
+    error = ListError("learn.example", "games-list", "games")
+
+    def listed(*lines: str) -> bool:
+        return still_listed(error, library(categories={"games": lines}).index)
+
+    assert listed("learn.example")
+    assert listed("*.example.org", "learn.example")
+    assert not listed("games.example")
+    assert not listed("learn.example", "!learn.example")
+    assert not still_listed(error, library(categories={"other": ["learn.example"]}).index)
 
 
 def test_only_categories_that_were_thought_harmless_open_by_themselves() -> None:

@@ -1,0 +1,72 @@
+"""Beside the answering: bring up appeals that wait, and tell what happens to them.
+
+What is due and what there is to tell others decide (`appeal_life.py`, `appeal_news.py`); what was
+told is stored with the appeal, so that a restart neither forgets nor repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from copdns.appeal import State
+from copdns.appeal_life import DAY, HOUR, Patience
+from copdns.appeal_news import news
+from copdns.clock import Clock
+from copdns.config import Settings
+from copdns.events import Events
+from copdns.library import known
+from copdns.lists.catalogue import Library
+from copdns.store.appeals import AppealStore
+
+
+class Reminders:
+    """The appeals of one running copdns.  counts: how many are in each state."""
+
+    def __init__(
+        self,
+        store: AppealStore,
+        library: Callable[[], Library],
+        settings: Callable[[], Settings],
+        clock: Clock,
+        events: Events,
+    ) -> None:
+        self.counts: Mapping[State, int] = {}
+        self._store = store
+        self._library = library
+        self._settings = settings
+        self._clock = clock
+        self._events = events
+
+    async def tell(self) -> None:
+        """Tell what is new, whichever process made it so."""
+        telling = self._settings().events.appeal_names
+        for untold in await self._store.untold():
+            event = news(untold.household, untold.appeal, untold.before, telling=telling)
+            if event is not None:
+                self._events.tell(event)
+            await self._store.told(untold)
+        self.counts = await self._store.counts()
+
+    async def bring_up(self) -> None:
+        """Remind of what waits, and open what waits too long where that does little harm."""
+        if self._clock.is_wrong:
+            return
+        library = self._library()
+        low_harm = {slug for slug, each in library.categories.items() if each.low_harm}
+        services = {slug: each.matchers for slug, each in library.services.items()}
+        now = int(self._clock().wall)
+        await self._store.due(low_harm, known(library), services, now, self.patience)
+
+    async def tidy(self) -> None:
+        """Delete what is too old; only by a clock that is right."""
+        await self._store.tidy(int(self._clock().wall), self.patience)
+
+    @property
+    def patience(self) -> Patience:
+        chosen = self._settings().appeals
+        return Patience(
+            chosen.reminder_hours * HOUR,
+            chosen.target_hours * HOUR,
+            chosen.texts_days * DAY,
+            chosen.open_meanwhile,
+        )

@@ -1,0 +1,148 @@
+"""Beside the answering: appeals are told of, brought up and tidied, also across restarts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from copdns.appeal import State
+from copdns.appeal_life import DAY, HOUR
+from copdns.clock import Clock
+from copdns.config import AppealSettings, EventSettings, Settings
+from copdns.events import Events
+from copdns.happened import AppealEvent, Event, Kind
+from copdns.reminders import Reminders
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from tests.household import library
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, no
+
+LISTS = library(categories={"games": ["games.example"]})
+HARMLESS = replace(LISTS, categories={"games": replace(LISTS.categories["games"], low_harm=True)})
+
+
+class Running:
+    """A running copdns, as far as it is about appeals.  now: what its clock says."""
+
+    def __init__(self, households: HouseholdStore) -> None:
+        self.households = households
+        self.store = AppealStore(households)
+        self.now = float(AT)
+        self.heard: list[Event] = []
+        self.settings, self.library = Settings(), LISTS
+        self.start()
+
+    def start(self, clock: Clock | None = None) -> None:
+        self.events = Events(lambda *_: False)
+        self.events.subscribe(self.heard.append)
+        self.clock = clock or Clock(lambda: self.now, lambda: self.now, lambda: True)
+        self.reminders = Reminders(
+            self.store, lambda: self.library, lambda: self.settings, self.clock, self.events
+        )
+
+    async def kinds(self, hours: float = 0) -> list[Kind]:
+        """Let time pass and the program look; return what it told."""
+        self.now += hours * HOUR
+        self.heard.clear()
+        await self.reminders.bring_up()
+        await self.reminders.tell()
+        return [each.kind for each in self.heard]
+
+    async def file(self, name: str = "games.example") -> str:
+        return (await self.store.file("home", ask(name), int(self.now))).appeal.id
+
+    async def grants(self) -> int:
+        found = await self.households.household("home")
+        assert found is not None
+        return len(found.grants)
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    with HouseholdStore.open(tmp_path) as households:
+        await households.create(home(), "ada", AT)
+        yield Running(households)
+
+
+async def test_each_step_is_told_once_and_a_restart_repeats_none(running: Running) -> None:
+    appeal = await running.file()
+    assert await running.kinds() == [Kind.APPEAL_MADE]
+    running.start()
+    assert await running.kinds() == []
+    assert await running.kinds(24) == [Kind.APPEAL_WAITING]
+    assert await running.kinds(48) == [Kind.APPEAL_OVERDUE]
+    await running.store.decide("home", appeal, no(), ADA, KNOWN, SERVICES, int(running.now))
+    running.start()
+    assert await running.kinds() == [Kind.APPEAL_ANSWERED]
+    assert await running.kinds(1000) == []
+
+
+async def test_what_nobody_answers_in_three_days_opens_if_a_list_says_that_is_harmless(
+    running: Running,
+) -> None:
+    await running.file()
+    await running.kinds(72)
+    assert await running.grants() == 0  # nobody said that games do little harm here
+    running.library = HARMLESS
+    await running.file("chess.games.example")
+    await running.kinds(72)
+    assert await running.grants() == 1
+
+
+async def test_the_settings_say_how_long_is_too_long(running: Running) -> None:
+    running.settings = Settings(appeals=AppealSettings(reminder_hours=1, target_hours=2))
+    await running.file()
+    await running.kinds()
+    assert await running.kinds(1) == [Kind.APPEAL_WAITING]
+    assert await running.kinds(1) == [Kind.APPEAL_OVERDUE]
+
+
+async def test_a_wrong_clock_brings_nothing_up(running: Running) -> None:
+    await running.file()
+    clock = Clock(lambda: running.now, lambda: running.now, lambda: False)
+    clock.begin(running.now + 400 * DAY, goes_on=True)
+    running.start(clock)
+    assert running.clock.is_wrong
+    assert await running.kinds(100) == [Kind.APPEAL_MADE]
+
+
+async def test_events_say_whose_and_what_only_if_somebody_chose_that_and_the_log_never_does(
+    running: Running,
+) -> None:
+    await running.file("private.example")
+    with capture_logs() as logs:
+        await running.kinds()
+    (event,) = running.heard
+    assert isinstance(event, AppealEvent)
+    assert (event.profile, event.name) == ("", "")
+    running.settings = Settings(events=EventSettings(appeal_names=True))
+    await running.file("secret.example")
+    with capture_logs() as more:
+        await running.kinds()
+    (event,) = running.heard
+    assert isinstance(event, AppealEvent)
+    assert (event.profile, event.name) == ("mia", "secret.example")
+    text = str([*logs, *more])
+    assert "appeal made" in text
+    assert not any(each in text for each in ("private.example", "secret.example", "mia"))
+
+
+async def test_how_many_there_are_is_counted_by_state(running: Running) -> None:
+    await running.file()
+    await running.kinds()
+    assert running.reminders.counts == {State.OPEN: 1}
+
+
+async def test_texts_of_old_ones_are_deleted(running: Running) -> None:
+    appeal = await running.file("private.example")
+    await running.store.decide("home", appeal, no(), ADA, KNOWN, SERVICES, AT)
+    running.settings = Settings(appeals=AppealSettings(texts_days=2))
+    running.now = AT + 2 * DAY + 1
+    await running.reminders.tidy()
+    found = await running.store.appeal("home", appeal)
+    assert found is not None
+    assert found.ask.name == ""
