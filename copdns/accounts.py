@@ -132,16 +132,17 @@ class GuestKind(Word):
 class Guest(NamedTuple):
     """A device that is somebody's for a while.
 
-    address: by which it asks.  profile: "" for the guests' own rules.  by: the account that said
-    so, "" for a PIN.
+    address: by which it asks; mac: "" where none is known.  profile: "" for the guests' own rules.
+    author: who said so, in people's words.
     """
 
     household: str
     id: str
     kind: GuestKind
     address: str
+    mac: str
     profile: str
-    by: str
+    author: str
     at: int
     until: int
 
@@ -175,6 +176,7 @@ class NoticeKind(Word):
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"  # another role, or a way back in from the console
+    DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
 
 
 class Notice(NamedTuple):

@@ -8,7 +8,7 @@ guardian, and all of them hear of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -172,6 +172,21 @@ def may_add(by: Role | None, role: Role) -> bool:
 
 # --- two guardians who want something differently -------------------------------------------------
 
+# What two guardians can want differently: the fields of Profile that a preset has a value for.
+SETTINGS = (
+    "security",
+    "categories",
+    "services",
+    "contacts",
+    "safe_search",
+    "no_safe_search",
+    "bypass",
+    "canaries",
+    "default",
+    "block_mode",
+    "privacy",
+    "max_ttl",
+)
 STANDS = 30 * 86_400  # seconds that what a guardian set counts as their word
 
 
@@ -183,6 +198,16 @@ class Stance(NamedTuple):
     setting: str
     value: Any
     at: int
+
+
+class Balance(NamedTuple):
+    """What a change needs to be weighed against the word of the other guardians.
+
+    account: who makes it.  preset: gives a person as the preset of their age has them.
+    """
+
+    account: str
+    preset: Callable[[Profile], Profile]
 
 
 class Settled(NamedTuple):

@@ -32,6 +32,7 @@ COMMANDS = (
     "bonus",
     "grant",
     "ticket",
+    "account",
     "household",
     "lists",
     "log",

@@ -100,18 +100,32 @@ class Accounts:
         return await self._thread.write(work)
 
     async def set_password(
-        self, household: str, account: str, kept: str, now: int, stays: str = ""
+        self,
+        household: str,
+        account: str,
+        kept: str,
+        now: int,
+        stays: str = "",
+        *,
+        by: Actor | None,
     ) -> None:
         """Set a password, as `passwords.hashed` gave it, and end every session but one.
 
-        stays: the digest of the session in which it was set.  Browsers are no longer known.
+        stays: the digest of the session in which it was set.  Browsers are no longer known.  by:
+        its owner, or the console, of which all guardians hear.
         """
 
         def work(connection: sqlite3.Connection) -> None:
             found = the_one(connection, household, account)
+            if by is not None and (by.id != account or not _is_at_home(by, household)):
+                raise AccountError("everybody sets their own password; the console can for others")
             _set_password(connection, found, kept)
             _end_all(connection, household, account, stays)
-            audit(connection, household, found.name, "password changed", now)
+            if by is None and found.role.is_guardian:
+                kind = NoticeKind.ACCOUNT_CHANGED
+                notify(connection, Notice(0, household, kind, found.name, author_of(by), now))
+            what = f"password of account {found.name} changed"
+            audit(connection, household, author_of(by), what, now)
 
         await self._thread.write(work)
 

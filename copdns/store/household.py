@@ -15,13 +15,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
+from copdns.accounts import Notice, NoticeKind
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.privacy import adopt, due
+from copdns.roles import Balance
+from copdns.store.balance import balanced
 from copdns.store.db import open_database, snapshot, store_error, transaction
 from copdns.store.migrations import HOUSEHOLD
+from copdns.store.notes import Change, notify
 from copdns.store.tables import load, odd_row, write
 
 FILE = "household.db"
@@ -30,15 +34,6 @@ DAY = 86_400
 REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
 
 T = TypeVar("T")
-
-
-class Change(NamedTuple):
-    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
-
-    revision: int
-    at: int
-    author: str
-    what: str
 
 
 class HouseholdStore:
@@ -88,12 +83,15 @@ class HouseholdStore:
         author: str,
         what: str,
         now: int,
+        balance: Balance | None = None,
     ) -> Household:
         """Return the household as stored after an edit, which may raise HouseholdError.
 
         edit: runs in another thread.  Its result's revision is ignored; when nothing else
             changed either, nothing is written.  what: for the audit, in people's words.
-        now: seconds since the epoch.  Raises PrivacyError as `privacy.adopt` does.
+        now: seconds since the epoch.  balance: for a guardian, whose settings of people are weighed
+        against what the others set (`store/balance.py`).  Raises PrivacyError as `privacy.adopt`
+        does.
         """
 
         def work(connection: sqlite3.Connection) -> Household:
@@ -101,7 +99,12 @@ class HouseholdStore:
                 before = load(connection, household_id)
                 if before is None:
                     raise HouseholdError(f"there is no household {household_id!r}")
-                after = _adopted(connection, before, edit(before), now)
+                wanted = edit(before)
+                if balance is not None:
+                    wanted = balanced(
+                        connection, before, wanted, balance, Change(0, now, author, what)
+                    )
+                after = _adopted(connection, before, wanted, now)
                 if after == before:
                     return before
                 return _store(connection, before, after, Change(0, now, author, what))
@@ -191,11 +194,26 @@ def _store(
     after = replace(after, revision=after.revision + 1)
     write(connection, before, after)
     _remember(connection, before, after, change.at)
+    _announce(connection, before, after, change)
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
     )
     return after
+
+
+def _announce(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> None:
+    """Tell the guardians of each full log that begins: none is turned on unseen by the others."""
+    for profile in after.profiles:
+        full, old = profile.full_log, before.profile(profile.id) if before else None
+        if full is not None and (old is None or old.full_log is None or old.full_log != full):
+            kind = NoticeKind.FULL_LOG
+            notice = Notice(
+                0, after.id, kind, profile.id, change.author, change.at, full.start, full.end
+            )
+            notify(connection, notice)
 
 
 def _remember(

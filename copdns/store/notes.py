@@ -6,11 +6,21 @@ For use inside the transaction of the change itself, so that none is made withou
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 from copdns.accounts import Notice
 from copdns.roles import Actor
 
 CONSOLE = "command line"
+
+
+class Change(NamedTuple):
+    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
+
+    revision: int
+    at: int
+    author: str
+    what: str
 
 
 def author_of(by: Actor | None) -> str:

@@ -1,0 +1,157 @@
+"""Who looked at what is kept of whom, and what no guardian does unseen by the others.
+
+The child sees its looks: that somebody looked, when, and in which role.  A notice stays on each
+guardian's desk until that guardian has seen it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, Look, Notice, NoticeKind, View
+from copdns.roles import Actor, Role
+from copdns.store.thread import StoreThread
+
+_LOOK = "household, at, account, role, profile, view"
+_NOTICE = "id, household, kind, about, author, at, starts, ends"
+
+
+class Looks:
+    """Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def note(self, who: Actor, profile: str, view: View, now: int) -> None:
+        """Keep that somebody looks, before anything is shown.
+
+        A look at oneself is none, and the same again within five minutes is the same look.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute(
+                """
+                select 1 from look
+                 where household = ? and profile = ? and at > ? and at <= ?
+                   and account = ? and role = ? and view = ?
+                """,
+                (who.household, profile, now - LOOKS_JOINED, now, who.id, who.role, view),
+            ).fetchone()
+            if row is None:
+                connection.execute(
+                    f"insert into look ({_LOOK}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
+                    (who.household, now, who.id, who.role, profile, view),
+                )
+
+        if who.profile != profile:
+            await self._thread.write(work)
+
+    async def of(self, household: str, profile: str = "", limit: int = 100) -> tuple[Look, ...]:
+        """Return the newest looks at a person, or at anybody, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Look, ...]:
+            rows = connection.execute(
+                f"""
+                select {_LOOK} from look
+                 where household = :household and (:profile = '' or profile = :profile)
+                 order by at desc, id desc limit :limit
+                """,  # noqa: S608
+                {"household": household, "profile": profile, "limit": limit},
+            )
+            return tuple(map(_look, rows))
+
+        return await self._thread.read(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete what is over, of all households; return how many rows."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            statements = (
+                ("delete from look where at <= ?", now - LOOKS_KEPT),
+                ("delete from notice where at <= ? and told", now - NOTICES_KEPT),
+            )
+            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+
+        return await self._thread.write(work)
+
+
+class Notices:
+    """Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def unseen(self, household: str, account: str) -> tuple[Notice, ...]:
+        """Return what an account has not seen yet and was there for, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+            rows = connection.execute(
+                f"""
+                select {_NOTICE} from notice
+                 where household = :household
+                   and at >= (select made from account
+                               where household = :household and id = :account)
+                   and not exists (select 1 from notice_seen
+                                    where notice = notice.id and account = :account)
+                 order by id
+                """,  # noqa: S608
+                {"household": household, "account": account},
+            )
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def all(self, household: str, limit: int = 100) -> tuple[Notice, ...]:
+        """Return the newest notices, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+            rows = connection.execute(
+                f"select {_NOTICE} from notice where household = ? order by id desc limit ?",  # noqa: S608
+                (household, limit),
+            )
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def see(self, household: str, account: str, notices: Iterable[int], now: int) -> None:
+        """Keep that an account has seen notices; twice is harmless."""
+        ids = tuple(notices)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                """
+                insert or ignore into notice_seen (household, notice, account, at)
+                select household, id, ?, ? from notice where household = ? and id = ?
+                """,
+                [(account, now, household, each) for each in ids],
+            )
+
+        await self._thread.write(work)
+
+    async def untold(self) -> tuple[Notice, ...]:
+        """Return those of all households that no event was made of yet, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+            rows = connection.execute(f"select {_NOTICE} from notice where not told order by id")  # noqa: S608
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def told(self, notices: Iterable[int]) -> None:
+        """Keep that events were made; a process killed before tells them once more."""
+        ids = [(each,) for each in notices]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("update notice set told = 1 where id = ?", ids)
+
+        await self._thread.write(work)
+
+
+def _look(row: tuple[str, int, str, str, str, str]) -> Look:
+    household, at, account, role, profile, view = row
+    return Look(household, at, account, Role(role), profile, View(view))
+
+
+def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> Notice:
+    return Notice(*row)._replace(kind=NoticeKind(row[2]))

@@ -1,0 +1,318 @@
+"""What tells a person beside the address: pairings, PINs, and guests for a day.
+
+A pairing is a cookie that a device's browser got at its first visit.  Address and cookie together
+show what a device was blocked; the address alone, which another device can take, shows rules only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from copdns.accounts import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, Guest, GuestKind, Pairing
+from copdns.codes import secret, secret_digest, short_id
+from copdns.errors import AccountError
+from copdns.faults import no_such
+from copdns.store.notes import audit
+from copdns.store.thread import StoreThread
+
+MOST_PAIRINGS = 8  # browsers of one device
+MOST_GUESTS = 100
+
+_PAIRING = "household, id, device, profile, made, used"
+_GUEST = "household, id, kind, address, mac, profile, author, at, until"
+
+
+class Pairings:
+    """Methods raise AccountError and StoreError.
+
+    profile: whose the device is now; one that was moved to somebody else is paired anew.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def known(
+        self, household: str, device: str, profile: str, told: str, now: int
+    ) -> Pairing | None:
+        """Return the pairing of a cookie, if it is one of this device and this person."""
+
+        def work(connection: sqlite3.Connection) -> Pairing | None:
+            row = connection.execute(
+                f"""
+                select {_PAIRING} from pairing
+                 where digest = ? and household = ? and device = ? and profile = ? and used > ?
+                """,  # noqa: S608
+                (secret_digest(told), household, device, profile, now - PAIRING_LASTS),
+            ).fetchone()
+            if row is None:
+                return None
+            found = Pairing(*row)
+            if abs(now - found.used) >= DAY:
+                connection.execute(
+                    "update pairing set used = ? where household = ? and id = ?",
+                    (now, household, found.id),
+                )
+            return found
+
+        return await self._thread.read(work) if told else None
+
+    async def pair(self, household: str, device: str, profile: str, now: int) -> str | None:
+        """Return the secret of a new pairing, for the cookie; None where a guardian must let the
+        browser in first, because the device has been paired before."""
+        told = secret()
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            there = _pairings(connection, household, device, profile, now)
+            if there and not _opened(connection, household, device, now):
+                return None
+            if len(there) >= MOST_PAIRINGS or not _is_of(connection, household, device, profile):
+                return None
+            connection.execute(
+                "delete from pairing_open where household = ? and device = ?", (household, device)
+            )
+            connection.execute(
+                f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                (secret_digest(told), household, short_id(), device, profile, now, now),
+            )
+            audit(connection, household, device, "browser paired with this device", now)
+            return told
+
+        return await self._thread.write(work)
+
+    async def let_another_in(self, household: str, device: str, author: str, now: int) -> None:
+        """Let the next browser that comes from a device within an hour be paired with it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            _check_device(connection, household, device)
+            connection.execute(
+                """
+                insert or replace into pairing_open (household, device, until) values (?, ?, ?)
+                """,
+                (household, device, now + PAIRING_OPEN),
+            )
+            audit(connection, household, author, f"{device}: another browser may be paired", now)
+
+        await self._thread.write(work)
+
+    async def of(self, household: str, device: str = "") -> tuple[Pairing, ...]:
+        """Return the pairings of a household, or of one device, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Pairing, ...]:
+            rows = connection.execute(
+                f"""
+                select {_PAIRING} from pairing
+                 where household = :household and (:device = '' or device = :device)
+                 order by made, id
+                """,  # noqa: S608
+                {"household": household, "device": device},
+            )
+            return tuple(Pairing(*row) for row in rows)
+
+        return await self._thread.read(work)
+
+    async def revoke(self, household: str, pairing: str, author: str, now: int) -> None:
+        """End a pairing.  When it was the device's last, the next browser that comes is paired."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute(
+                "delete from pairing where household = ? and id = ? returning device",
+                (household, pairing),
+            ).fetchone()
+            if row is None:
+                raise AccountError("this pairing is gone already")
+            audit(connection, household, author, f"{row[0]}: a paired browser was removed", now)
+
+        await self._thread.write(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete what is over, of all households; return how many rows."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            statements = (
+                ("delete from pairing where used <= ?", now - PAIRING_LASTS),
+                ("delete from pairing_open where until <= ?", now),
+            )
+            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+
+        return await self._thread.write(work)
+
+
+class Pins:
+    """PINs of children, by which one says on a shared device who it is.  Methods raise as above."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def get(self, household: str, profile: str) -> str:
+        """Return the hash of a person's PIN; "" for none."""
+
+        def work(connection: sqlite3.Connection) -> str:
+            row = connection.execute(
+                "select hash from pin where household = ? and profile = ?", (household, profile)
+            ).fetchone()
+            return row[0] if row else ""
+
+        return await self._thread.read(work)
+
+    async def people(self, household: str) -> frozenset[str]:
+        """Return the ids of the profiles that have one."""
+
+        def work(connection: sqlite3.Connection) -> frozenset[str]:
+            rows = connection.execute("select profile from pin where household = ?", (household,))
+            return frozenset(profile for (profile,) in rows)
+
+        return await self._thread.read(work)
+
+    async def set(self, household: str, profile: str, kept: str, author: str, now: int) -> None:
+        """Set a PIN, as `passwords.hashed` gave it; "" takes it away."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            _check_profile(connection, household, profile)
+            connection.execute(
+                "delete from pin where household = ? and profile = ?", (household, profile)
+            )
+            if kept:
+                connection.execute(
+                    "insert into pin (household, profile, hash, made) values (?, ?, ?, ?)",
+                    (household, profile, kept, now),
+                )
+            what = "PIN set" if kept else "PIN taken away"
+            audit(connection, household, author, f"{profile}: {what}", now)
+
+        await self._thread.write(work)
+
+
+class Guests:
+    """Devices that are somebody's for a while.
+
+    These change who is answered how, so they raise the household's revision.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def approve(
+        self,
+        household: str,
+        kind: GuestKind,
+        address: str,
+        profile: str,
+        author: str,
+        now: int,
+        lasts: int = GUEST_LASTS,
+        mac: str = "",
+    ) -> Guest:
+        """Let an address be somebody's for a while; what was said of it before is over.
+
+        profile: "" for the rules of guests.  author: in people's words.  lasts: seconds, at most a
+        day.
+        """
+        until = now + min(max(lasts, 60), GUEST_LASTS)
+        new = Guest(household, short_id(), kind, address, mac, profile, author, now, until)
+
+        def work(connection: sqlite3.Connection) -> Guest:
+            if profile:
+                _check_profile(connection, household, profile)
+            connection.execute(
+                "delete from guest where household = ? and address = ?", (household, address)
+            )
+            (there,) = connection.execute(
+                "select count(*) from guest where household = ?", (household,)
+            ).fetchone()
+            if there >= MOST_GUESTS:
+                raise AccountError(f"there are {there} guests, and that is enough")
+            connection.execute(
+                f"insert into guest ({_GUEST}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                new,
+            )
+            _raise(connection, household)
+            what = f"a device is {profile or 'a guest'} for a while"
+            audit(connection, household, author, what, now)
+            return new
+
+        return await self._thread.write(work)
+
+    async def of(self, household: str, now: int) -> tuple[Guest, ...]:
+        """Return those that are not over, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Guest, ...]:
+            rows = connection.execute(
+                f"select {_GUEST} from guest where household = ? and until > ? order by at, id",  # noqa: S608
+                (household, now),
+            )
+            return tuple(map(_guest, rows))
+
+        return await self._thread.read(work)
+
+    async def end(self, household: str, guest: str, author: str, now: int) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            done = connection.execute(
+                "delete from guest where household = ? and id = ?", (household, guest)
+            )
+            if not done.rowcount:
+                raise AccountError("this guest is gone already")
+            _raise(connection, household)
+            audit(connection, household, author, "a guest's time was ended", now)
+
+        await self._thread.write(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete what is over, of all households; return how many rows."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.execute("delete from guest where until <= ?", (now,)).rowcount
+
+        return await self._thread.write(work)
+
+
+def _pairings(
+    connection: sqlite3.Connection, household: str, device: str, profile: str, now: int
+) -> list[tuple[str]]:
+    return connection.execute(
+        """
+        select id from pairing
+         where household = ? and device = ? and profile = ? and used > ?
+        """,
+        (household, device, profile, now - PAIRING_LASTS),
+    ).fetchall()
+
+
+def _opened(connection: sqlite3.Connection, household: str, device: str, now: int) -> bool:
+    row = connection.execute(
+        "select 1 from pairing_open where household = ? and device = ? and until > ?",
+        (household, device, now),
+    ).fetchone()
+    return row is not None
+
+
+def _is_of(connection: sqlite3.Connection, household: str, device: str, profile: str) -> bool:
+    row = connection.execute(
+        "select 1 from device where household = ? and id = ? and profile = ?",
+        (household, device, profile),
+    ).fetchone()
+    return row is not None
+
+
+def _check_device(connection: sqlite3.Connection, household: str, device: str) -> None:
+    rows = connection.execute("select id from device where household = ?", (household,))
+    ids = [each for (each,) in rows]
+    if device not in ids:
+        raise AccountError(no_such("device", device, ids))
+
+
+def _check_profile(connection: sqlite3.Connection, household: str, profile: str) -> None:
+    rows = connection.execute("select id from profile where household = ?", (household,))
+    ids = [each for (each,) in rows]
+    if profile not in ids:
+        raise AccountError(no_such("profile", profile, ids))
+
+
+def _raise(connection: sqlite3.Connection, household: str) -> None:
+    connection.execute(
+        "update household set revision = revision + 1 where household = ?", (household,)
+    )
+
+
+def _guest(row: tuple[str, str, str, str, str, str, str, int, int]) -> Guest:
+    household, guest, kind, address, mac, profile, author, at, until = row
+    return Guest(household, guest, GuestKind(kind), address, mac, profile, author, at, until)
