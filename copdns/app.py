@@ -28,6 +28,7 @@ from copdns.copies import Copies
 from copdns.errors import CopdnsError, ListenError
 from copdns.events import Events
 from copdns.fastlane import Lane
+from copdns.https import Https
 from copdns.judge import Rebinding
 from copdns.library import bundled_presets, bundled_text, known, own_files
 from copdns.listening import Listeners, listen_addresses
@@ -39,6 +40,7 @@ from copdns.logins import Logins
 from copdns.metrics import Counters, registry
 from copdns.model import Asker, Household, PrivacyMode
 from copdns.notify import ServiceManager, service_manager
+from copdns.porter import Porter
 from copdns.recent import Recent
 from copdns.reception import Reception
 from copdns.recognition import AttentiveResolver, Recognition
@@ -123,6 +125,8 @@ class App:
         gc.set_threshold(*GC_THRESHOLDS)
         self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
         self._thread = await asyncio.to_thread(StoreThread.open, self._folder)
+        self._logins = Logins(self._thread, time.monotonic)
+        self._porter = Porter(self._thread, lambda: self._now)
         self._watcher = await asyncio.to_thread(Watcher, self._folder)
         households = await self._households()
         self._fetched = await self._updates.begin(households)
@@ -184,6 +188,7 @@ class App:
     async def _serve(self) -> None:
         await self._listen()
         await self._start_web()
+        await self._beside(lambda: self._porter.tell(self._events))
         await self._beside(self._updates.look)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
@@ -229,6 +234,7 @@ class App:
         self._recorder.pass_on(self._now)
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._watcher.close)
+        await asyncio.to_thread(self._logins.close)
         await asyncio.to_thread(self._thread.close)
         await asyncio.to_thread(self._store.close)
         log.info("stopped")
@@ -301,7 +307,7 @@ class App:
     async def _households(self) -> Sequence[Household]:
         ids = await self._store.households()
         found = [await self._store.household(each) for each in ids]
-        return [each for each in found if each is not None]
+        return await self._porter.welcome([each for each in found if each is not None])
 
     async def _use_upstreams(self, households: Sequence[Household]) -> None:
         chosen = self.settings.upstreams
@@ -376,15 +382,18 @@ class App:
             pairings=Pairings(self._thread),
             sessions=Sessions(self._thread),
             tokens=Tokens(self._thread),
-            logins=Logins(self._thread, time.monotonic),
+            logins=self._logins,
             known=lambda: known(self._library),
             services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
             vouches=lambda: vouch(self._library, bundled_presets().values()),
+            desk_over_http=chosen.desk_over_http,
         )
         app = application(parts)
+        self._https = Https(self._folder, chosen, lambda: self._now)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        for address in await asyncio.to_thread(listen_addresses, chosen.listen):
+        addresses = await asyncio.to_thread(listen_addresses, chosen.listen)
+        for address in addresses:
             try:
                 await web.TCPSite(self._runner, address, chosen.port).start()
             except OSError as error:
@@ -392,6 +401,7 @@ class App:
                     f"{address} port {chosen.port} (web): {error.strerror}; "
                     "see web.listen and web.port"
                 ) from error
+        await self._https.start(self._runner, addresses)
 
     def _runner_addresses(self) -> list[tuple[str, int]]:
         return [] if self._runner is None else self._runner.addresses
@@ -411,7 +421,8 @@ class App:
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
         compiling = "" if self._shelved.current else STILL_COMPILING
-        return tuple(filter(None, (compiling, self._updates.missing, self._reception.warning)))
+        missing, unknown = self._updates.missing, self._reception.warning
+        return tuple(filter(None, (compiling, missing, unknown, self._https.warning)))
 
     # --- following changes ---
 
@@ -437,10 +448,22 @@ class App:
         rebuild_at = self._resolver.live.rebuild_at
         if await asyncio.to_thread(self._watcher.changed):
             self._behind = True  # until it is in force: a busy database is asked again
+        if self._behind and not await self._concerns_answers():
+            await self._porter.tell(self._events)
+            self._behind = False
         now, live = self._now, self._resolver.live
         another_day = rebuild_at is not None and now >= rebuild_at
+        another_day |= self._porter.somebody_leaves
         if self._behind or another_day or now < live.made_at - SET_BACK:
             await self._take_up()
+            await self._porter.tell(self._events)
+
+    async def _concerns_answers(self) -> bool:
+        """Tell whether what was stored may change an answer: a login, say, does not."""
+        stored = await asyncio.to_thread(self._watcher.revisions)
+        return stored != {
+            each.id: each.revision for each in self._resolver.live.households.values()
+        }
 
     async def _take_up(self) -> None:
         """Put in force what is stored."""
@@ -461,6 +484,7 @@ class App:
             await self._listen()
         if self._machine != (own, system.identity()):
             await self._use_upstreams(list(self._resolver.live.households.values()))
+        await self._https.look()
 
     async def _pass_on(self) -> None:
         self._recorder.pass_on(self._now)
@@ -470,6 +494,7 @@ class App:
         if not self._clock.is_wrong:
             await self._store.tidy(int(now))
             await self._reminders.tidy()
+            await self._porter.tidy()
         self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)

@@ -69,7 +69,17 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     identity = settings.identity.model_copy(update={"leases": leases})
     household = str(folder / settings.household) if settings.household else ""
     data = str(folder / settings.data)
-    changed = {"lists": lists, "identity": identity, "household": household, "data": data}
+    files = {"tls_certificate": settings.web.tls_certificate, "tls_key": settings.web.tls_key}
+    web = settings.web.model_copy(
+        update={key: str(folder / path) for key, path in files.items() if path}
+    )
+    changed = {
+        "web": web,
+        "lists": lists,
+        "identity": identity,
+        "household": household,
+        "data": data,
+    }
     return settings.model_copy(update=changed)
 
 
@@ -260,6 +270,47 @@ class WebSettings(Section):
         description="Further names under which the pages are reached; requests for any other "
         "name see no data.",
     )
+    tls_port: int = Field(
+        default=443,
+        ge=0,
+        le=65535,
+        description="Port of the pages over HTTPS, which the guardians' desk wants; 0 for none.",
+    )
+    tls_certificate: str = Field(
+        default="",
+        validate_default=True,
+        description="A certificate in PEM form, with those between it and its authority; without "
+        "one, copdns makes its own. Read again when it changes.",
+    )
+    tls_key: str = Field(
+        default="",
+        validate_default=True,
+        description="The key of that certificate, without a password.",
+    )
+    desk_over_http: bool = Field(
+        default=False,
+        description="Whether guardians may log in without HTTPS from other devices: whoever "
+        "listens on the network then reads their password.",
+    )
+
+    @field_validator("tls_port")
+    @classmethod
+    def _has_a_port_of_its_own(cls, tls_port: int, info: ValidationInfo) -> int:
+        if tls_port == info.data.get("port"):  # a wrong one is told
+            raise ValueError(
+                f"web.port is {tls_port} too, and speaks no HTTPS; choose another, or 0 for none"
+            )
+        return tls_port
+
+    @field_validator("tls_key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("tls_certificate")
+        if certificate is not None and bool(certificate) != bool(key):
+            raise ValueError(
+                "a certificate and its key are given together; name both files, or neither"
+            )
+        return key
 
 
 class UpstreamSettings(Section):
@@ -632,11 +683,12 @@ class Settings(Section):
     @classmethod
     def _has_a_port_of_its_own(cls, web: WebSettings, info: ValidationInfo) -> WebSettings:
         dns = info.data.get("dns")  # a wrong one is told
-        if dns and dns.port == web.port and (where := _on_both(dns.listen, web.listen)):
-            raise ValueError(
-                f"web.port and dns.port are both {web.port} on {where}, and DNS over TCP needs its "
-                "own; choose another one"
-            )
+        for name, port in (("port", web.port), ("tls_port", web.tls_port)):
+            if dns and dns.port == port and (where := _on_both(dns.listen, web.listen)):
+                raise ValueError(
+                    f"web.{name} and dns.port are both {port} on {where}, and DNS over TCP needs "
+                    "its own; choose another one"
+                )
         return web
 
     @field_validator("lists")

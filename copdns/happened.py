@@ -1,8 +1,8 @@
 """What happens that somebody may want to hear of, as values: events.
 
-They hold ids, minutes and moments only: no name that was asked, no address, no MAC address
-(docs/privacy.md); but for what an appeal is about, where the settings say so.  `events.py` tells
-them, `targets.py` passes them on; docs/events.md explains each.
+They hold ids, minutes, moments and names of accounts only: no name that was asked, no address, no
+MAC address (docs/privacy.md); but for what an appeal is about, where the settings say so.
+`events.py` tells them, `targets.py` passes them on; docs/events.md explains each.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Kind(Word):
     APPEAL_ANSWERED = "appeal answered"
     CLOCK_WRONG = "clock wrong"
     CLOCK_RIGHT = "clock right"
+    FULL_LOG_ANNOUNCED = "full log announced"
+    GUARDIANS_DISAGREE = "guardians disagree"
+    ACCOUNT_ADDED = "account added"
+    ACCOUNT_REMOVED = "account removed"
+    ACCOUNT_CHANGED = "account changed"
 
 
 class DeviceEvent(NamedTuple):
@@ -124,7 +129,43 @@ class ClockEvent(NamedTuple):
     at: float
 
 
-Event = DeviceEvent | TimeEvent | PauseEvent | GrantEvent | TicketEvent | AppealEvent | ClockEvent
+class PersonEvent(NamedTuple):
+    """What guardians owe each other to hear about a person.
+
+    at: when a full log begins, or two guardians set something differently.  until: when the full
+    log ends, None of anything else.
+    """
+
+    kind: Kind
+    household: str
+    profile: str
+    at: float
+    until: float | None = None
+
+
+class AccountEvent(NamedTuple):
+    """A guardian's account came, went, or was given another role or a way back in.
+
+    account: its name, since the account may be gone.
+    """
+
+    kind: Kind
+    household: str
+    account: str
+    at: float
+
+
+Event = (
+    DeviceEvent
+    | TimeEvent
+    | PauseEvent
+    | GrantEvent
+    | TicketEvent
+    | AppealEvent
+    | ClockEvent
+    | PersonEvent
+    | AccountEvent
+)
 
 _MOMENTS = frozenset({"at", "until"})
 

@@ -12,16 +12,13 @@ import binascii
 import hmac
 import secrets
 from hashlib import scrypt
-
-import pyotp
+from typing import TYPE_CHECKING
 
 from copdns.passphrase import LONGEST, normal
 
-try:
+if TYPE_CHECKING:
     from argon2 import PasswordHasher
-    from argon2.exceptions import Argon2Error, InvalidHashError
-except ImportError:  # pragma: no cover - where there is no wheel
-    PasswordHasher = None  # type: ignore[assignment,misc]
+    from pyotp import TOTP
 
 _MEMORY, _PASSES, _LANES = 19_456, 2, 1  # KiB, rounds, threads
 _N, _R, _P = 1 << 14, 8, 5  # scrypt: 16 MiB; OWASP's figures for that much
@@ -32,9 +29,10 @@ DRIFT = 1  # steps that a telephone's clock may be ahead or behind
 
 def hashed(password: str) -> str:
     """Return what is kept of a password; it says by which method, and holds its own salt."""
-    if PasswordHasher is None:
+    hasher = _hasher()
+    if hasher is None:
         return _scrypt(password, secrets.token_bytes(16))
-    return _hasher().hash(normal(password))
+    return hasher.hash(normal(password))
 
 
 def matches(password: str, kept: str) -> bool:
@@ -53,9 +51,10 @@ def matches(password: str, kept: str) -> bool:
 
 def is_outdated(kept: str) -> bool:
     """Tell whether a password should be hashed anew when it is next typed."""
-    if PasswordHasher is None:
+    hasher = _hasher()
+    if hasher is None:
         return False
-    return kept.startswith(_SCRYPT) or _hasher().check_needs_rehash(kept)
+    return kept.startswith(_SCRYPT) or hasher.check_needs_rehash(kept)
 
 
 def _same(password: str, kept: str) -> bool:
@@ -65,15 +64,24 @@ def _same(password: str, kept: str) -> bool:
         except (binascii.Error, IndexError):
             return False
         return hmac.compare_digest(_scrypt(password, salt), kept)
-    if PasswordHasher is None:
+    hasher = _hasher()
+    if hasher is None:
         return False
+    from argon2.exceptions import Argon2Error, InvalidHashError
+
     try:
-        return _hasher().verify(kept, normal(password))
+        return hasher.verify(kept, normal(password))
     except (Argon2Error, InvalidHashError):
         return False
 
 
-def _hasher() -> PasswordHasher:
+def _hasher() -> PasswordHasher | None:
+    """Return what hashes; None where there is none.  Imported when the first password is typed:
+    most copdns never see one between two starts, and it takes 4 MB."""
+    try:
+        from argon2 import PasswordHasher
+    except ImportError:
+        return None
     return PasswordHasher(time_cost=_PASSES, memory_cost=_MEMORY, parallelism=_LANES)
 
 
@@ -98,12 +106,20 @@ def _nobodys() -> str:
 
 def totp_secret() -> str:
     """Return a new secret for an authenticator: 160 bits, in base 32."""
+    import pyotp
+
     return pyotp.random_base32()
 
 
 def totp_uri(secret: str, account: str, issuer: str) -> str:
     """Return what an authenticator reads from a QR code (otpauth://...)."""
-    return pyotp.TOTP(secret, interval=STEP).provisioning_uri(name=account, issuer_name=issuer)
+    return _clock(secret).provisioning_uri(name=account, issuer_name=issuer)
+
+
+def _clock(secret: str) -> TOTP:
+    import pyotp
+
+    return pyotp.TOTP(secret, interval=STEP)
 
 
 def totp_step(secret: str, code: str, now: float, used: int) -> int | None:
@@ -114,7 +130,7 @@ def totp_step(secret: str, code: str, now: float, used: int) -> int | None:
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdecimal() and len(digits) == 6):
         return None
-    clock = pyotp.TOTP(secret, interval=STEP)
+    clock = _clock(secret)
     here = int(now) // STEP
     for step in range(here - DRIFT, here + DRIFT + 1):
         if hmac.compare_digest(clock.generate_otp(step), digits) and step > used:

@@ -109,7 +109,7 @@ def running(
 
     settings: sections, or a file; ports and upstreams are ours in any case.  under: a command to
     start it by.  upstreams: their ports on 127.0.0.1; none: one that makes up its answers.
-    environment: more settings, as variables.
+    environment: more settings, as variables.  HTTPS is off unless they give it a port.
     """
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
@@ -121,6 +121,7 @@ def running(
             **os.environ,
             "COPDNS_DNS__PORT": str(port),
             "COPDNS_WEB__PORT": str(web_port),
+            "COPDNS_WEB__TLS_PORT": "0",
             "COPDNS_SOURCES__USE": "none",
             "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{each}" for each in ports]),
             **(environment or {}),

@@ -26,6 +26,7 @@ ROOMS = (
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
         *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
         *("reminders",),
+        *("certificate", "https", "logins", "porter"),
     ),
     ("store",),
     (

@@ -32,6 +32,7 @@ COMMANDS = (
     "bonus",
     "grant",
     "ticket",
+    "account",
     "appeal",
     "household",
     "lists",

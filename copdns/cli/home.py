@@ -33,7 +33,8 @@ from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf
 from copdns.store.db import store_error
-from copdns.store.household import FILE, Change, HouseholdStore
+from copdns.store.household import FILE, HouseholdStore
+from copdns.store.notes import Change
 from copdns.store.usage import history
 from copdns.system import memory
 from copdns.timing import Readings
@@ -171,7 +172,7 @@ class Home:
 
     def _stored(self) -> Household | None:
         async def read(store: HouseholdStore) -> Household | None:
-            household_id = await _only(store)
+            household_id = await only(store)
             return await store.household(household_id) if household_id else None
 
         return self.with_store(read) if self.has_database else None
@@ -203,7 +204,7 @@ class Home:
 
         async def work(store: HouseholdStore) -> Household:
             await seeded_household(store, self.settings, library, self.now)
-            household_id = await _only(store)
+            household_id = await only(store)
             assert household_id is not None
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
 
@@ -237,7 +238,7 @@ class Home:
         return asyncio.run(run())
 
 
-async def _only(store: HouseholdStore) -> str | None:
+async def only(store: HouseholdStore) -> str | None:
     """Return the id of the one household, or None; raise HouseholdError where there are more."""
     ids = await store.households()
     if len(ids) > 1:

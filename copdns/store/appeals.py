@@ -29,7 +29,8 @@ from copdns.household_check import Known
 from copdns.model import Household, Rule
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import snapshot, transaction
-from copdns.store.household import Change, HouseholdStore, edited, noted
+from copdns.store.household import HouseholdStore, edited
+from copdns.store.notes import Change, audit
 from copdns.vouched import ListError, day_of, opened_for_everyone
 
 T = TypeVar("T")
@@ -382,7 +383,7 @@ def _carried_out(
 
     after = edited(connection, household, noting, change)
     if after.revision == revisions[0]:
-        noted(connection, household, change)
+        audit(connection, household, change.author, change.what, change.at)
     return done[0]
 
 

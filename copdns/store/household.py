@@ -15,13 +15,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
+from copdns.accounts import Notice, NoticeKind
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.privacy import adopt, due
+from copdns.roles import Balance
+from copdns.store.balance import balanced
 from copdns.store.db import open_database, snapshot, store_error, transaction
 from copdns.store.migrations import HOUSEHOLD
+from copdns.store.notes import Change, notify
 from copdns.store.tables import load, odd_row, write
 
 FILE = "household.db"
@@ -30,15 +34,6 @@ DAY = 86_400
 REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
 
 T = TypeVar("T")
-
-
-class Change(NamedTuple):
-    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
-
-    revision: int
-    at: int
-    author: str
-    what: str
 
 
 class HouseholdStore:
@@ -88,17 +83,21 @@ class HouseholdStore:
         author: str,
         what: str,
         now: int,
+        balance: Balance | None = None,
     ) -> Household:
         """Return the household as stored after an edit, which may raise HouseholdError.
 
         edit: runs in another thread.  Its result's revision is ignored; when nothing else
             changed either, nothing is written.  what: for the audit, in people's words.
-        now: seconds since the epoch.  Raises PrivacyError as `privacy.adopt` does.
+        now: seconds since the epoch.  balance: for a guardian, whose settings of people are weighed
+        against what the others set (`store/balance.py`).  Raises PrivacyError as `privacy.adopt`
+        does.
         """
 
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
-                return edited(connection, household_id, edit, Change(0, now, author, what))
+                change = Change(0, now, author, what)
+                return edited(connection, household_id, edit, change, balance)
 
         return await self.run(work)
 
@@ -156,6 +155,7 @@ def edited(
     household_id: str,
     edit: Callable[[Household], Household],
     change: Change,
+    balance: Balance | None = None,
 ) -> Household:
     """Return the household as stored after an edit, inside a transaction of the caller.
 
@@ -164,22 +164,11 @@ def edited(
     before = load(connection, household_id)
     if before is None:
         raise HouseholdError(f"there is no household {household_id!r}")
-    after = _adopted(connection, before, edit(before), change.at)
+    wanted = edit(before)
+    if balance is not None:
+        wanted = balanced(connection, before, wanted, balance, change)
+    after = _adopted(connection, before, wanted, change.at)
     return before if after == before else _store(connection, before, after, change)
-
-
-def noted(connection: sqlite3.Connection, household_id: str, change: Change) -> None:
-    """Write a line of the audit about what changed no policy, inside a transaction of the caller.
-
-    change: its revision is ignored.
-    """
-    connection.execute(
-        """
-        insert into change (household, revision, at, author, what)
-        select household, revision, ?, ?, ? from household where household = ?
-        """,
-        (change.at, change.author, change.what, household_id),
-    )
 
 
 # Neighbouring rows repeat scopes and profiles: a thousand profiles hold each text once.
@@ -221,11 +210,26 @@ def _store(
     write(connection, before, after)
     _remember(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
+    _announce(connection, before, after, change)
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
     )
     return after
+
+
+def _announce(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> None:
+    """Tell the guardians of each full log that begins: none is turned on unseen by the others."""
+    for profile in after.profiles:
+        full, old = profile.full_log, before.profile(profile.id) if before else None
+        if full is not None and (old is None or old.full_log is None or old.full_log != full):
+            kind = NoticeKind.FULL_LOG
+            notice = Notice(
+                0, after.id, kind, profile.id, change.author, change.at, full.start, full.end
+            )
+            notify(connection, notice)
 
 
 def _remember(

@@ -462,6 +462,7 @@ def whose_device(db: Database) -> None:
             id text not null,
             kind text not null,
             address text not null,
+            mac text not null,
             profile text not null,
             author text not null,
             at integer not null,

@@ -48,6 +48,14 @@ class Watcher:
         row = self._one("select revision from household where household = ?", (household_id,))
         return 0 if row is None else int(row[0])
 
+    def revisions(self) -> dict[str, int]:
+        """Return the revision of every household, by id: what of a change concerns answers."""
+        try:
+            rows = self._connection.execute("select household, revision from household").fetchall()
+        except sqlite3.Error as error:
+            raise store_error(self.path, error) from error
+        return {str(household): int(revision) for household, revision in rows}
+
     async def wait(self, interval: float = 0.1) -> None:
         """Return after the next change; interval: seconds between two looks."""
         while not await asyncio.to_thread(self.changed):  # noqa: ASYNC110 - no Event spans processes

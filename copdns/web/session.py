@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import quote
 
 from aiohttp import web
 
 from copdns.accounts import Session
+from copdns.desk import Connection, desk_allowed
 from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.asker import asker_of
@@ -58,7 +58,6 @@ async def required(
 
 def over_safe_way(request: web.Request) -> None:
     """Raise HTTPForbidden where a password could be read on its way (docs/accounts.md)."""
-    if request.secure or parts_of(request).desk_over_http:
-        return
-    if not ip_address(asker_of(request).address).is_loopback:
+    connection = Connection(request.secure, asker_of(request).address)
+    if not desk_allowed(connection, over_http=parts_of(request).desk_over_http):
         raise web.HTTPForbidden(reason="Come by https://")

@@ -68,7 +68,7 @@ class Copdns:
         names = {"slug": "bench", "path": "names.txt", "category": CATEGORY}
         return {
             "dns": dns,
-            "web": {"listen": ["127.0.0.1"], "port": place.control},
+            "web": {"listen": ["127.0.0.1"], "port": place.control, "tls_port": 0},
             "upstreams": {"servers": [f"127.0.0.1:{place.upstream}"]},
             "rebinding": {"allow": ["127.0.0.0/8"]},
             "sources": {

@@ -105,6 +105,7 @@ def start(data: Path, settings: str = "", **ports: int) -> tuple[int, str]:
     at = {"dns": free_port(), "web": free_port(), **ports}
     environment = {f"COPDNS_{key.upper()}__PORT": str(port) for key, port in at.items()}
     environment |= {"COPDNS_DNS__LISTEN": "[127.0.0.1]", "COPDNS_WEB__LISTEN": "[127.0.0.1]"}
+    environment["COPDNS_WEB__TLS_PORT"] = "0"
     done = subprocess.run(
         [*COPDNS, "-c", file, "--data", data, "run"],
         env={**os.environ, **environment, "COPDNS_UPSTREAMS__SERVERS": "[127.0.0.1]"},

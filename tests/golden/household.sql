@@ -365,6 +365,7 @@ CREATE TABLE guest (
     id text not null,
     kind text not null,
     address text not null,
+    mac text not null,
     profile text not null,
     author text not null,
     at integer not null,

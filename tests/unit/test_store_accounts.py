@@ -89,7 +89,7 @@ async def test_a_code_for_an_account_sets_its_password_and_ends_all_that_was(hou
 
 async def test_credentials_are_found_by_the_name_in_any_case(house: House) -> None:
     ada = await house.account("Ada")
-    await house.accounts.set_password("home", ada.id, KEPT, NOW)
+    await house.accounts.set_password("home", ada.id, KEPT, NOW, by=None)
     found = await house.accounts.credentials("home", " ADA ")
     assert found is not None
     assert (found.account.id, found.password) == (ada.id, KEPT)
@@ -194,7 +194,7 @@ async def test_a_recovery_code_is_used_up(house: House) -> None:
 
 async def test_a_password_that_changed_meanwhile_is_not_hashed_back(house: House) -> None:
     ada = await house.account("Ada")
-    await house.accounts.set_password("home", ada.id, "new", NOW)
+    await house.accounts.set_password("home", ada.id, "new", NOW, by=None)
     await house.accounts.rehash("home", ada.id, "old", "older")
     found = await house.accounts.credentials("home", "Ada")
     assert found is not None

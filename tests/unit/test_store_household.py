@@ -38,7 +38,8 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.store.household import Change, HouseholdStore
+from copdns.store.household import HouseholdStore
+from copdns.store.notes import Change
 from copdns.times import (
     Bonus,
     Budget,

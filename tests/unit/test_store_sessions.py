@@ -102,7 +102,7 @@ async def test_sessions_are_ended_from_elsewhere(house: House) -> None:
 async def test_a_new_password_ends_all_sessions_but_the_one_at_hand(house: House) -> None:
     ada = await house.account("Ada")
     here, there = await house.sessions.begin(ada, NOW), await house.sessions.begin(ada, NOW)
-    await house.accounts.set_password("home", ada.id, "x", NOW, stays=secret_digest(here))
+    await house.accounts.set_password("home", ada.id, "x", NOW, stays=secret_digest(here), by=None)
     assert await house.sessions.find(here, NOW) is not None
     assert await house.sessions.find(there, NOW) is None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from copdns.web.routes import healthz
+from copdns.web.health import healthz
 from tests.running import Program
 from tests.web.browsing import Browsers, violations
 from tests.web.pages import (

@@ -1,0 +1,77 @@
+"""What the running program does about accounts and guests, beside letting them in.
+
+Guests are put among the household's devices while their time lasts; what no guardian may do unseen
+by the others becomes events; what is over is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from copdns.accounts import Notice, NoticeKind
+from copdns.events import Events
+from copdns.guests import with_guests
+from copdns.happened import AccountEvent, Event, Kind, PersonEvent
+from copdns.model import Household
+from copdns.store.accounts import Accounts
+from copdns.store.looks import Looks, Notices
+from copdns.store.sessions import Sessions
+from copdns.store.thread import StoreThread
+from copdns.store.whose import Guests, Pairings
+
+_KINDS = {
+    NoticeKind.FULL_LOG: Kind.FULL_LOG_ANNOUNCED,
+    NoticeKind.ACCOUNT_ADDED: Kind.ACCOUNT_ADDED,
+    NoticeKind.ACCOUNT_REMOVED: Kind.ACCOUNT_REMOVED,
+    NoticeKind.ACCOUNT_CHANGED: Kind.ACCOUNT_CHANGED,
+    NoticeKind.DISAGREEMENT: Kind.GUARDIANS_DISAGREE,
+}
+
+
+class Porter:
+    """now: the wall clock.  All methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
+        self._guests = Guests(thread)
+        self._notices = Notices(thread)
+        self._tidied = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
+        self._now = now
+        self.next_end: float | None = None  # when the first guest has to go
+
+    async def welcome(self, households: Sequence[Household]) -> list[Household]:
+        """Return the households with their guests of this moment."""
+        now, ends, found = self._now(), [], []
+        for each in households:
+            guests = await self._guests.of(each.id, int(now))
+            found.append(with_guests(each, guests, now))
+            ends += [guest.until for guest in guests]
+        self.next_end = min(ends, default=None)
+        return found
+
+    @property
+    def somebody_leaves(self) -> bool:
+        return self.next_end is not None and self._now() >= self.next_end
+
+    async def tell(self, events: Events) -> None:
+        """Tell what is not told yet; a process killed meanwhile tells it once more."""
+        untold = await self._notices.untold()
+        for each in untold:
+            events.tell(event_of(each))
+        if untold:
+            await self._notices.told(each.id for each in untold)
+
+    async def tidy(self) -> None:
+        """Delete what is over, by a clock that is right."""
+        now = int(self._now())
+        for each in self._tidied:
+            await each.tidy(now)
+        await self._guests.tidy(now)
+
+
+def event_of(notice: Notice) -> Event:
+    kind = _KINDS[notice.kind]
+    if notice.kind is NoticeKind.FULL_LOG:
+        return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
+    if notice.kind is NoticeKind.DISAGREEMENT:
+        return PersonEvent(kind, notice.household, notice.about, notice.at)
+    return AccountEvent(kind, notice.household, notice.about, notice.at)

@@ -1,0 +1,42 @@
+"""Over which connections the desk opens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.desk import Connection, cookie_name, desk_allowed
+
+
+@pytest.mark.parametrize(
+    ("secure", "address", "allowed"),
+    [
+        (True, "192.0.2.8", True),
+        (False, "192.0.2.8", False),
+        (False, "127.0.0.1", True),
+        (False, "127.8.8.8", True),
+        (False, "::1", True),
+        (False, "::ffff:127.0.0.1", True),
+        (False, "::ffff:192.0.2.8", False),
+        (False, "fe80::1%eth0", False),
+        (False, "localhost", False),
+        (False, "", False),
+    ],
+)
+def test_the_desk_wants_https_but_on_the_machine_itself(
+    secure: bool, address: str, allowed: bool
+) -> None:
+    assert desk_allowed(Connection(secure, address), over_http=False) is allowed
+    assert desk_allowed(Connection(secure, address), over_http=True)
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_taken_for_this_machine(text: str) -> None:
+    if not text.startswith(("127.", "::", "0")):
+        assert not desk_allowed(Connection(False, text), over_http=False)
+
+
+def test_over_https_no_page_over_http_can_plant_the_cookie() -> None:
+    assert cookie_name("session", Connection(True, "192.0.2.8")) == "__Host-session"
+    assert cookie_name("session", Connection(False, "127.0.0.1")) == "session"
