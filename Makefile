@@ -9,7 +9,7 @@ ARGS ?=
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test screenshots bench lint words lock install clean
+.PHONY: run test screenshots attack bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -22,6 +22,12 @@ test: $(VENV)/.installed
 screenshots: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/python -m tests.web.screenshots $(ARGS)
+
+# What outside tools find wrong with the pages and the API.  wapiti, large and with dependencies that
+# are not ours, has a virtual environment of its own; it needs Python 3.12 or newer.
+attack: $(VENV)/.installed $(VENV)-attack/.installed
+	@scripts/add-browser $(VENV) requirements-browser.lock
+	$(VENV)/bin/python -m tests.web.attack $(VENV)-attack/bin/wapiti
 
 # Beside other servers, as far as they are installed; docs/performance.md tells of it.
 bench: $(VENV)/.installed
@@ -46,6 +52,8 @@ lock: $(VENV)/.installed
 	$(PINS) --extra test --extra rich -o requirements.lock
 	$(PINS) --extra rich -c requirements.lock -o requirements-run.lock
 	$(PINS) --extra browser -c requirements.lock -o requirements-browser.lock
+	echo "wapiti3>=3.3,<4" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
+	    --no-emit-index-url --no-header --python-version 3.12 - -o requirements-attack.lock
 
 # As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
@@ -63,3 +71,6 @@ clean:
 
 $(VENV)/.installed: pyproject.toml requirements.lock
 	@scripts/make-venv $(VENV) "$(PYTHON)" requirements.lock -e .
+
+$(VENV)-attack/.installed: requirements-attack.lock
+	@scripts/make-venv $(VENV)-attack "$(PYTHON)" requirements-attack.lock wapiti3

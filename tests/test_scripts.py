@@ -110,8 +110,43 @@ def test_what_is_installed_is_what_was_tested() -> None:
     assert {"aiohttp", "dnslib", "pydantic"} <= running.keys()
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-run.lock"])
+def test_what_drives_a_browser_changes_nothing_else() -> None:
+    """Both stand in one environment, and the browser's comes last."""
+    tested, driving = pins("requirements.lock"), pins("requirements-browser.lock")
+    assert {
+        name: driving[name] for name in tested.keys() & driving.keys()
+    }.items() <= tested.items()
+    assert {"playwright", "axe-playwright-python"} <= driving.keys() - tested.keys()
+
+
+LOCKS = ["", "-run", "-browser", "-attack"]
+
+
+@pytest.mark.parametrize("file", [f"requirements{each}.lock" for each in LOCKS])
 def test_pins_are_checked_by_hash_and_name_no_index(file: str) -> None:
     text = (ROOT / file).read_text()
     assert text.count("--hash=sha256:") > len(pins(file))
     assert "://" not in text
+
+
+ASKED_FOR = """#!/bin/sh
+echo "$@" >>"$0.said"
+exit 1
+"""
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_drives_a_browser_is_added_where_one_is_and_never_fails(
+    tmp_path: Path, there: bool
+) -> None:
+    program(tmp_path / "venv" / "bin" / "pip", ASKED_FOR)
+    program(tmp_path / "touch", '#!/bin/sh\n: >"$1"\n')
+    if there:
+        program(tmp_path / "chromium", SOME_PYTHON)
+    for _ in range(2):
+        done = run("scripts/add-browser", str(tmp_path / "venv"), "pins", folder=tmp_path)
+        assert done.returncode == 0
+    assert ("will be skipped" in done.stderr) is False  # it was tried once
+    said = tmp_path / "venv" / "bin" / "pip.said"
+    assert said.exists() is there
+    assert not there or len(said.read_text().splitlines()) == 1

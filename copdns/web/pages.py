@@ -26,10 +26,9 @@ _KINDS = {
 }
 LANGUAGE = "copdns_language"  # the cookie
 _A_YEAR_LONG = 365 * 86_400  # seconds
-_A_YEAR = "public, max-age=31536000, immutable"  # a file that changed has another address
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
     octets: bytes
     kind: str
     version: str
@@ -71,23 +70,17 @@ class Pages:
         text = self._templates.get_template(template).render(values)
         return web.Response(status=status, text=text, content_type="text/html")
 
-    async def static(self, request: web.Request) -> web.Response:
-        """A style sheet, script or picture."""
-        found = self._files.get(request.match_info["file"])
-        if found is None:
-            raise web.HTTPNotFound
-        kept = _A_YEAR if request.query_string == found.version else "no-cache"
-        return web.Response(
-            body=found.octets, content_type=found.kind, headers={"Cache-Control": kept}
-        )
+    def file(self, name: str) -> File | None:
+        """Return a style sheet, script or picture."""
+        return self._files.get(name)
 
     def _address(self, name: str) -> str:
         return f"/static/{name}?{self._files[name].version}"
 
 
-def _file(path: Path) -> _File:
+def _file(path: Path) -> File:
     octets = path.read_bytes()
-    return _File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
+    return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
 
 
 def language_of(request: web.Request) -> str:

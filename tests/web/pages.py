@@ -5,16 +5,33 @@ A page that is missing here fails tests/web/test_pages.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+import json
+import time
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from copdns.appeal import Ask, Kind, Objected
+from copdns.model import Action, Reason
+from copdns.store.accounts import Accounts
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
+from copdns.store.thread import StoreThread
+from copdns.store.whose import Pairings
 from tests.e2e.house import ADA, MIA, ROOT, TOM
 from tests.running import Program, running
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen
+
+T = TypeVar("T")
+
+DOOR = "http://copdns.home.arpa/"
+DESK_LOGIN, SET_UP = f"{DOOR}guardian/login", f"{DOOR}guardian/setup"
+PASSWORD = "seven green bottles"
 
 
 class Who(StrEnum):
@@ -49,7 +66,19 @@ class Page(NamedTuple):
         )
 
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page("/", CHILD),
+    Page("/why/{code}", CHILD),
+    Page("/rules", CHILD),
+    Page("/check", CHILD, "/check?name=games.example"),
+    Page("/ask", CHILD, "/ask?name=chess2.games.example"),
+    Page("/ask/{appeal}", CHILD),
+    Page("/guardian/login", GUARDIAN),
+    Page("/guardian/setup", GUARDIAN),
+    Page("/guardian/", GUARDIAN),
+    Page("/guardian/inbox", GUARDIAN),
+    Page("/guardian/appeals/{appeal}", GUARDIAN),
+)
 
 # Read by machines.
 NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
@@ -89,11 +118,72 @@ def example(folder: Path, band: str = "7-9") -> Iterator[Program]:
         yield program
 
 
-def scene(program: Program) -> Mapping[str, str]:
-    """Let something happen that pages can tell of; return what fills in their paths."""
-    for address in (MIA, TOM):
-        program.ask("games.example", source=address)
-    return {}
+def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
+    """Make a browser the known one of its device, or log a guardian in; let something happen that
+    pages can tell of.  Return what fills in their paths."""
+    if who is Who.GUARDIAN:
+        log_in(device, program)
+    else:
+        pair(device, program)
+    appeal = ask(program)["mia" if device.way.source == MIA else "tom"]
+    device.open(DOOR)
+    codes = device.page.locator('a[href^="/why/"]').first
+    code = (codes.get_attribute("href") or "").removeprefix("/why/") if codes.count() else ""
+    return {"code": code, "appeal": appeal}
+
+
+def pair(device: Device, program: Program) -> None:
+    """Let this browser be one that its device is known by, as a guardian can."""
+    program.ask("888.com", source=device.way.source)
+    with beside(program) as thread:
+        name = "tom-phone" if device.way.source == TOM else "mia-tablet"
+        done(Pairings(thread).let_another_in("home", name, "Ada", int(time.time())))
+    device.open(DOOR)
+    device.page.locator('form[action="/device"] button').click()
+
+
+def log_in(device: Device, program: Program) -> None:
+    """Log Ada in; the first time she makes her account."""
+    with beside(program) as thread:
+        there = done(Accounts(thread).all("home"))
+    device.open(DESK_LOGIN)
+    if not there:
+        made = json.loads(program.command("account", "code", "--json").stdout)
+        device.open(SET_UP)
+        device.page.locator("#code").fill(made["code"])
+        device.page.locator("#again").fill(PASSWORD)
+    device.page.locator("#name").fill("Ada")
+    device.page.locator("#password").fill(PASSWORD)
+    device.page.locator("main form button").click()
+
+
+def ask(program: Program) -> Mapping[str, str]:
+    """Let Mia and Tom have asked for something; return the ids of their questions."""
+    now, asked = int(time.time()), {}
+    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
+    with HouseholdStore.open(data(program)) as store:
+        appeals = AppealStore(store)
+        for profile, device in (("mia", "mia-tablet"), ("tom", "tom-phone")):
+            wanted = Ask(profile, device, Kind.NAME, to, name="games.example", words="For school.")
+            asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
+    return asked
+
+
+def done(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine gives; not in this thread, where Playwright has its event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@contextmanager
+def beside(program: Program) -> Iterator[StoreThread]:
+    """Open the program's data, as its commands do."""
+    with StoreThread.open(data(program)) as thread:
+        yield thread
+
+
+def data(program: Program) -> Path:
+    return Path(program.options[-1])
 
 
 def walk(
@@ -103,7 +193,6 @@ def walk(
     theirs = [page for page in pages if who in page.who]
     if not theirs:
         return
-    filled = scene(program)
     device = browsers.device(
         program,
         DEVICES[who][0],
@@ -111,6 +200,8 @@ def walk(
         dark=look.light == "dark",
         language=look.language,
     )
+    filled = at_home(device, program, who)
+    device.complaints.clear()
     for page in theirs:
         device.open("http://copdns.home.arpa" + (page.path or page.route).format(**filled))
         yield page, device

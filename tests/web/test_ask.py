@@ -131,7 +131,7 @@ async def test_a_category_can_be_contested(client: Client, home: Home, site: Sit
     )
     await site.follow()
     form = await text(client, "/ask?name=poker.example")
-    assert "It is no site about gambling at all." in form
+    assert 'name="kind" value="category"' in form
     await send(client, "/ask", name="poker.example", kind="category")
     (appeal,) = await site.appeals.appeals("home")
     assert appeal.ask.kind is Kind.CATEGORY

@@ -39,7 +39,7 @@ async def test_a_child_reads_what_was_blocked_and_why(client: Client, home: Home
     home.ask("mia", "toys.example")
     page = await text(client, "/")
     assert "toys.example" in page
-    assert "Somebody in your house closed it." in page
+    assert "A grown-up closed this page for you." in page
 
 
 async def test_one_block_has_a_page_of_its_own(client: Client, home: Home) -> None:
