@@ -129,9 +129,7 @@ class Home:
         Minutes of use are those that were stored last, and only for a moment of today: what will
         be used nobody knows.
         """
-        in_force = {each.info.slug for each in self.library.statuses if not each.error}
-        sources = self.chosen.sources
-        missing = frozenset(each.category for each in sources if each.slug not in in_force)
+        missing = self.chosen.missing_categories(self.library)
         if not self.day.start <= at < self.day.end:
             return Readings(missing=missing)
         try:
