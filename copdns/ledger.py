@@ -122,6 +122,22 @@ class Ledger:
         """Mark the minutes that are over; return whose minutes changed since it was called last."""
         return self._fold(int(now) // MINUTE, all_of_it=False)
 
+    def shut(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
+        """Note budgets that nothing of could be used in the minute of a moment.
+
+        It matters where something was used shortly before: that silence is no use.
+        """
+        who = household, profile
+        day = self._day_of(*who, at)
+        place = int(at - day.start) // MINUTE
+        for budget in budgets:
+            kept = self._kept.get(who, {}).get(budget, {}).get(day.date)
+            if kept is not None and place >= 0 and kept.start == day.start:
+                marks = kept.marks.with_closed(place)
+                if marks != kept.marks:
+                    kept.marks = marks
+                    self._unsaved.add((who, budget, day.date))
+
     def close(self, now: float) -> frozenset[Who]:
         """Do the same before a stop: the minute that runs is marked too."""
         return self._fold(int(now) // MINUTE, all_of_it=True)

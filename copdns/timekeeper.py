@@ -103,6 +103,7 @@ class Timekeeper:
         ends = list(ending_schedules(live, now, now + AHEAD))
         if int(now) // MINUTE != self._minute:
             self._minute = int(now) // MINUTE
+            self._note_closed(live, now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
             self.readings = self._read(now)
             ends += ended_budgets(live, before.used, self.readings.used, now)
@@ -110,6 +111,12 @@ class Timekeeper:
         self._open_softly(live, ends, now)
         self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
         return self.readings != before
+
+    def _note_closed(self, live: Live, now: float) -> None:
+        """Note what was closed in the minute that is over."""
+        last = now // MINUTE * MINUTE - 1
+        for who, budgets in standing.closed_budgets(live, last):
+            self.ledger.shut(*who, budgets, last)
 
     def tell(self) -> None:
         """Tell what happened since this was called last, and what is soon to happen."""

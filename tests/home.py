@@ -194,7 +194,7 @@ class Home:
         """Count the minutes that are over, and put in force what follows from them and the date."""
         live, now = self.resolver.live, self.clock.wall
         due = live.rebuild_at is not None and now >= live.rebuild_at
-        if due or now < live.made_at or self.counting.fold(now) != self.readings:
+        if due or now < live.made_at or self.counting.fold(now, live) != self.readings:
             self.change()
 
     def ask(

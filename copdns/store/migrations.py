@@ -363,3 +363,9 @@ def usage(db: Database) -> None:
         create table clock (
             seen integer not null
         )""")
+
+
+@LOG(name="0004_closed_minutes")
+def closed_minutes(db: Database) -> None:
+    """A third bitmap of a day: in which minutes nothing could be used."""
+    db.execute("alter table usage add column closed blob not null default x''")

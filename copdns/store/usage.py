@@ -94,7 +94,7 @@ def close_days(folder: Path, household: str, today: date, kept: Collection[str])
 
 
 _CLOSE = """
-    update usage set some = x'', several = x''
+    update usage set some = x'', several = x'', closed = x''
      where household = ? and day < ? and profile = ? and (some <> x'' or several <> x'')
     """
 _DROP = "delete from usage where household = ? and day < ? and profile = ?"
@@ -131,7 +131,7 @@ def _read(
 ) -> tuple[Usage, ...]:
     rows = connection.execute(
         """
-        select household, profile, budget, day, start, some, several, low, likely, high
+        select household, profile, budget, day, start, some, several, closed, low, likely, high
           from usage
          where (:household is null or household = :household)
            and (:profile is null or profile = :profile)
@@ -143,9 +143,9 @@ def _read(
     return tuple(map(_usage, rows))
 
 
-def _usage(row: tuple[str, str, str, str, int, bytes, bytes, int, int, int]) -> Usage:
-    household, profile, budget, day, start, some, several, low, likely, high = row
-    marks = Marks(decoded(some), decoded(several))
+def _usage(row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int]) -> Usage:
+    household, profile, budget, day, start, *bitmaps, low, likely, high = row
+    marks = _marks(bitmaps)
     minutes = Minutes(low, likely, high)
     return Usage(household, profile, budget, date.fromisoformat(day), start, marks, minutes)
 
@@ -157,22 +157,24 @@ def _add(connection: sqlite3.Connection, usage: Usage) -> None:
     before = connection.execute(_STORED, key).fetchone()
     marks, minutes = usage.marks, usage.minutes
     if before is not None:
-        start, some, several, *numbers = before
-        stored = Marks(decoded(some), decoded(several))
-        marks |= stored.moved((usage.start - start) // MINUTE)
+        start, some, several, closed, *numbers = before
+        marks |= _marks((some, several, closed)).moved((usage.start - start) // MINUTE)
         minutes = at_least(minutes, Minutes(*numbers))
-    bitmaps = encoded(marks.some), encoded(marks.several)
-    connection.execute(_REPLACE, (*key, usage.start, *bitmaps, *minutes))
+    connection.execute(_REPLACE, (*key, usage.start, *map(encoded, marks), *minutes))
+
+
+def _marks(bitmaps: Iterable[bytes]) -> Marks:
+    return Marks(*map(decoded, bitmaps))
 
 
 _STORED = """
-    select start, some, several, low, likely, high from usage
+    select start, some, several, closed, low, likely, high from usage
      where household = ? and profile = ? and budget = ? and day = ?
     """
 _REPLACE = """
     insert or replace into usage
-           (household, profile, budget, day, start, some, several, low, likely, high)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           (household, profile, budget, day, start, some, several, closed, low, likely, high)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     """
 
 

@@ -105,6 +105,19 @@ def test_a_stop_counts_the_minute_that_runs() -> None:
     assert likely(ledger) == 4
 
 
+def test_what_is_closed_right_after_use_is_not_counted_when_it_opens_again() -> None:
+    ledger = empty()
+    play(ledger, range(10))
+    for minute in range(10, 15):
+        ledger.shut("home", "mia", ["games", "films"], NOON + minute * 60 + 59)
+    play(ledger, range(15, 20))
+    assert likely(ledger) == 15
+    again = empty()
+    again.load(ledger.unsaved())
+    assert again.marks("home", "mia", "games", TODAY).closed.bit_count() == 5
+    assert "films" not in ledger.used("home", "mia", TODAY)
+
+
 def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
     ledger = empty()
     play(ledger, range(30))

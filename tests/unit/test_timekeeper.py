@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from copdns.records import A
 from copdns.store.querylog import FILE
 from copdns.store.usage import load_clock
 from copdns.timekeeper import Timekeeper
-from copdns.times import Budget, Schedule, Slot
+from copdns.times import Bonus, Budget, Schedule, Slot
 from tests.household import NOW, family, library, live
 
 TUBE = (Matcher("tube.example"),)
@@ -80,6 +81,21 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert not home.is_open()
     kinds = home.kinds()
     assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
+
+
+async def test_a_silence_while_it_was_closed_is_no_use(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=30)
+    for _ in range(4):
+        await home.wait(60)
+    bonus = Bonus("b1", "mia", "tube", date(2026, 3, 29), 10)
+    home.house = replace(house, bonuses=(bonus,))
+    home.build()
+    await home.use(*VIDEO, minutes=9)
+    assert home.is_open()
+    await home.use(*VIDEO, minutes=1)
+    assert not home.is_open()
 
 
 async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
