@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import structlog
@@ -29,7 +29,7 @@ from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_whi
 from copdns.standing import Standing
 from copdns.store.usage import UsageStore, close_days, load_clock, save_clock
 from copdns.times import OnFailure
-from copdns.timing import NOTHING_READ, Readings, in_scope
+from copdns.timing import NOTHING_READ, Readings, carrying
 
 log = structlog.get_logger("copdns")
 
@@ -175,10 +175,12 @@ class Timekeeper:
         for household, profile in self._with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
+            self.ledger.begin_day(*who, carrying(household, profile), now)
             if found := self.ledger.used(*who, today):
                 used[who] = found
-            carried = any(each.carry_over for each in in_scope(household.budgets, profile))
-            if carried and (found := self.ledger.used(*who, self._day_of(*who, today.start - 1))):
+            if carrying(household, profile) and (
+                found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
+            ):
                 before[who] = found
         return replace(self.readings, used=used, used_before=before)
 
@@ -223,8 +225,7 @@ class Timekeeper:
         for household in self._households.values():
             kept = [each.id for each in household.profiles if each.privacy is not PrivacyMode.OFF]
             day = budget_day(now, zone_of(household.timezone), household.day_starts).day
-            yesterday = day - timedelta(days=1)  # what is carried over is asked of it
-            close_days(self._folder, household.id, yesterday, kept)
+            close_days(self._folder, household.id, day, kept)
         if not self._clock.is_wrong:
             save_clock(self._folder, now)
         return erased

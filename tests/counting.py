@@ -11,7 +11,7 @@ from copdns.live import Live
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household
 from copdns.standing import closed_budgets
-from copdns.timing import Readings, Who
+from copdns.timing import Readings, Who, carrying
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 
@@ -53,6 +53,8 @@ class Counting:
     def readings(self, now: float) -> Readings:
         today = self.day(now)
         before = self.day(today.start - 1)
+        for each in self.house.profiles:
+            self.ledger.begin_day(self.house.id, each.id, carrying(self.house, each), now)
         return Readings(self._used(today), self._used(before))
 
     def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:

@@ -145,6 +145,17 @@ def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> 
     assert ledger.marks("home", "mia", "games", TODAY).several == 1 << 12 * 60 + 1
 
 
+def test_a_day_without_use_is_known_from_one_that_was_not_counted() -> None:
+    ledger = empty()
+    ledger.begin_day("home", "mia", ["games"], NOON)
+    assert ledger.used("home", "mia", TODAY) == {"games": Minutes()}
+    (usage,) = ledger.unsaved()
+    assert (usage.day, usage.minutes) == (TODAY.date, Minutes())
+    ledger.begin_day("home", "mia", ["games"], NOON + 60)
+    assert ledger.unsaved() == ()
+    assert ledger.used("home", "mia", TOMORROW) == {}
+
+
 def test_a_new_day_begins_with_nothing() -> None:
     ledger = empty()
     play(ledger, range(12 * 60 - 10, 12 * 60 + 5))

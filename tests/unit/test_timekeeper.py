@@ -13,13 +13,15 @@ from copdns.events import Events
 from copdns.happened import Event, Kind
 from copdns.live import Live
 from copdns.matchers import Match, Matcher
-from copdns.model import Household
+from copdns.minutes import NO_MARKS
+from copdns.model import Household, PrivacyMode
 from copdns.policy import decide
 from copdns.records import A
 from copdns.store.querylog import FILE
-from copdns.store.usage import load_clock
+from copdns.store.usage import history, load_clock
 from copdns.timekeeper import Timekeeper
 from copdns.times import Bonus, Budget, Schedule, Slot
+from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
 
 TUBE = (Matcher("tube.example"),)
@@ -106,6 +108,48 @@ async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
     assert again.is_open()
     await again.use(*VIDEO, minutes=12)
     assert not again.is_open()
+
+
+CARRIED = replace(HALF_HOUR, carry_over=True)
+DAY = 86_400
+
+
+def minutes_left(home: Running) -> int:
+    timed = home.live.policy(*MIA).timed
+    assert timed is not None
+    return timed.timing.left[0].minutes
+
+
+async def test_a_new_budget_begins_with_its_minutes_and_carries_over_from_then_on(
+    tmp_path: Path,
+) -> None:
+    house = replace(family(), budgets=(CARRIED,))
+    home = await Running(tmp_path, house).begin()
+    assert minutes_left(home) == 30
+    await home.wait(60)
+    again = await Running(tmp_path, house, home.now + 60).begin()
+    assert minutes_left(again) == 30
+    await again.wait(DAY)
+    assert minutes_left(again) == 60
+    late = await Running(tmp_path, house, again.now + 60).begin()
+    assert minutes_left(late) == 60
+
+
+async def test_nothing_is_carried_over_where_nothing_is_kept(tmp_path: Path) -> None:
+    house = replace(family(replace(PERSON, privacy=PrivacyMode.OFF)), budgets=(CARRIED,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=5)
+    await home.wait(DAY)
+    assert minutes_left(home) == 30
+    assert history(tmp_path, "home", "mia", date(2026, 3, 1)) == ()
+
+
+async def test_of_a_day_that_is_over_only_numbers_are_on_the_disk(tmp_path: Path) -> None:
+    home = await Running(tmp_path, replace(family(), budgets=(CARRIED,))).begin()
+    await home.use(*VIDEO, minutes=5)
+    await home.wait(DAY)
+    (yesterday, _) = history(tmp_path, "home", "mia", date(2026, 3, 1))
+    assert (yesterday.marks, yesterday.minutes.likely) == (NO_MARKS, 5)
 
 
 async def test_a_stop_keeps_the_minute_that_runs(tmp_path: Path) -> None:
