@@ -22,7 +22,7 @@ from copdns.errors import StoreError
 from copdns.events import Events
 from copdns.happened import ClockEvent, Kind, TimeEvent
 from copdns.ledger import Ledger
-from copdns.live import Live
+from copdns.live import Live, profiles_of
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
@@ -186,7 +186,7 @@ class Timekeeper:
 
     def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():
-            for profile in household.profiles if household.budgets else ():
+            for profile in profiles_of(household) if household.budgets else ():
                 yield household, profile
 
     def _open_softly(self, live: Live, ends: Iterable[SoftEnd], now: float) -> None:
@@ -223,7 +223,8 @@ class Timekeeper:
         """Write, in a thread: the minutes, what is over of days, and the clock."""
         erased = self._store.save(usages)
         for household in self._households.values():
-            kept = [each.id for each in household.profiles if each.privacy is not PrivacyMode.OFF]
+            people = profiles_of(household)
+            kept = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
             day = budget_day(now, zone_of(household.timezone), household.day_starts).day
             close_days(self._folder, household.id, day, kept)
         if not self._clock.is_wrong:

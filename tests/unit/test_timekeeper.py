@@ -11,7 +11,7 @@ import pytest
 from copdns.clock import Clock
 from copdns.events import Events
 from copdns.happened import Event, Kind
-from copdns.live import Live
+from copdns.live import GUEST, Live
 from copdns.matchers import Match, Matcher
 from copdns.minutes import NO_MARKS
 from copdns.model import Household, PrivacyMode
@@ -83,6 +83,18 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert not home.is_open()
     kinds = home.kinds()
     assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
+
+
+async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) -> None:
+    home = await Running(
+        tmp_path, replace(family(), budgets=(replace(HALF_HOUR, scope=""),))
+    ).begin()
+    for _ in range(31):
+        for name in VIDEO:
+            home.keeper.ledger.note("home", GUEST, ["tube"], name, home.now)
+        await home.wait(60)
+    assert decide(home.live.policy("home", GUEST), "tube.example", A, home.now).blocks
+    assert home.is_open()
 
 
 async def test_a_silence_while_it_was_closed_is_no_use(tmp_path: Path) -> None:
