@@ -208,6 +208,18 @@ class Home:
         after = self._with_store(work)
         return seen[0], after
 
+    def redeemed(self, digest: str, profile_id: str) -> tuple[Household, Household]:
+        """Redeem a ticket; return the household as it was and as it is.  Raises HouseholdError."""
+        before, library = self.household, self.library
+
+        async def work(store: HouseholdStore) -> Household:
+            await seeded_household(store, self.settings, library, self.now)
+            household_id = await _only(store)
+            assert household_id is not None
+            return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
+
+        return before, self._with_store(work)
+
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""
         after = self._with_store(lambda store: store.create(household, AUTHOR, self.now))

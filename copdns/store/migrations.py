@@ -283,6 +283,19 @@ def what_ends_by_itself(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0013_ticket_attempts")
+def ticket_attempts(db: Database) -> None:
+    """Codes that were typed and are not known; the code itself is not kept."""
+    db.execute("""
+        create table ticket_attempt (
+            id integer primary key,
+            household text not null references household on delete cascade,
+            profile text not null,
+            device text not null,
+            at integer not null
+        )""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

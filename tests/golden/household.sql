@@ -203,3 +203,11 @@ CREATE TABLE ticket (
     redeemed_by text not null,
     primary key (household, id)
 ) without rowid;
+
+CREATE TABLE ticket_attempt (
+    id integer primary key,
+    household text not null references household on delete cascade,
+    profile text not null,
+    device text not null,
+    at integer not null
+);
