@@ -16,7 +16,7 @@ import structlog
 
 from copdns import standing
 from copdns.ahead import Told, due
-from copdns.clock import Clock
+from copdns.clock import Clock, Seen, goes_on
 from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import Events
@@ -27,8 +27,13 @@ from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
 from copdns.standing import Standing
-from copdns.store.usage import UsageStore, close_days, load_clock, save_clock
-from copdns.times import OnFailure
+from copdns.store.usage import (
+    UsageStore,
+    close_days,
+    load_clock,
+    note_wrong_clock,
+    save_clock,
+)
 from copdns.timing import NOTHING_READ, Readings, carrying
 
 log = structlog.get_logger("copdns")
@@ -68,23 +73,25 @@ class Timekeeper:
         self._know({each.id: each for each in households})
         try:
             seen = await asyncio.to_thread(load_clock, self._folder)
-            now = self._begin_clock(seen)
+            now, wrong_since = self._begin_clock(seen)
             since = date.fromordinal(_ordinal(now) - 2)
             self.ledger.load(await asyncio.to_thread(self._store.load, since))
+            if wrong_since is not None:
+                await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
         except StoreError as error:
             now = self._clock().wall
             log.warning("minutes of use were not read", error=str(error))
         self._minute = int(now) // MINUTE
         self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
 
-    def _begin_clock(self, seen: float | None) -> float:
-        chosen = {each.failures.clock for each in self._households.values()}
-        self._clock.begin(seen, OnFailure.LAST_KNOWN in chosen or not chosen)
+    def _begin_clock(self, seen: Seen | None) -> tuple[float, float | None]:
+        """Return the moment, and since when the clock is wrong."""
+        wrong_since = self._clock.begin(seen, goes_on(self._households.values()))
         now = self._clock().wall
-        if self._clock.is_wrong:
+        if wrong_since is not None:
             self._events.tell(ClockEvent(Kind.CLOCK_WRONG, now))
-        self._told = Told(before=float(seen or 0.0))
-        return now
+        self._told = Told(before=seen.at if seen else 0.0)
+        return now, wrong_since
 
     def believe(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property, wraps
 from pathlib import Path
@@ -18,6 +19,7 @@ import click
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
+from copdns.clock import Clock, goes_on
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
@@ -34,8 +36,8 @@ from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf
 from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
-from copdns.store.usage import history
-from copdns.system import memory
+from copdns.store.usage import history, load_clock
+from copdns.system import clock_is_synchronised, memory
 from copdns.timing import Readings
 
 AUTHOR = "command line"
@@ -48,15 +50,30 @@ Used = Mapping[Who, Mapping[str, Minutes]]  # by budget
 
 
 class Home:
-    """One household with the data that it is judged by.
-
-    now: the moment that the command began, seconds since the epoch.
-    """
+    """One household with the data that it is judged by."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data)
-        self.now = int(time.time())
+
+    @cached_property
+    def now(self) -> int:
+        """The moment that the command began, seconds since the epoch, as a running copdns tells
+        the time."""
+        return int(self.clock().wall)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock, taken for wrong where a running copdns takes it so."""
+        made = Clock(time.time, time.monotonic, clock_is_synchronised)
+        try:
+            seen = load_clock(self.folder)
+        except StoreError:  # the running copdns believes it then, too
+            seen = None
+        made.join(seen, goes_on=False)
+        if made.is_wrong:  # rarely; else the household need not be read
+            made.join(seen, goes_on([self.household]))
+        return made
 
     @cached_property
     def library(self) -> Library:
@@ -130,13 +147,19 @@ class Home:
         be used nobody knows.
         """
         missing = self.chosen.missing_categories(self.library)
+        # At another moment the clock may be right again, so nobody is told that it is wrong then.
+        known = Readings(missing=missing, clock_is_wrong=self.is_wrong_at(at))
         if not self.day.start <= at < self.day.end:
-            return Readings(missing=missing)
+            return known
         try:
             today, before = self.minutes
         except StoreError:  # the running copdns begins anew too, and tells of it
-            return Readings(missing=missing)
-        return Readings(used=today, used_before=before, missing=missing)
+            return known
+        return replace(known, used=today, used_before=before)
+
+    def is_wrong_at(self, at: float) -> bool:
+        """Tell whether a moment is this one, and the clock is surely wrong."""
+        return self.clock.is_wrong and int(at) == self.now
 
     @cached_property
     def minutes(self) -> tuple[Used, Used]:

@@ -382,3 +382,10 @@ def usage(db: Database) -> None:
 def closed_minutes(db: Database) -> None:
     """A third bitmap of a day: in which minutes nothing could be used."""
     db.execute("alter table usage add column closed blob not null default x''")
+
+
+@LOG(name="0005_wrong_clock")
+def wrong_clock(db: Database) -> None:
+    """Since when, by the clock that only goes forward, a running copdns knows that the other one
+    is wrong: so that commands think as it does."""
+    db.execute("alter table clock add column wrong_since real")

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from copdns.clock import Seen
 from copdns.minutes import MINUTE, Marks, Minutes, Usage, at_least, decoded, encoded
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.logdb import erased_since, last_erasure
@@ -105,12 +106,12 @@ def history(folder: Path, household: str, profile: str | None, since: date) -> t
     return _ask(folder, lambda each: _read(each, household, profile, since), ())
 
 
-def load_clock(folder: Path) -> int | None:
-    """Return the moment that was seen last, in seconds since the epoch; None before the first."""
+def load_clock(folder: Path) -> Seen | None:
+    """Return what was seen last of the clock; None before the first look."""
 
-    def work(connection: sqlite3.Connection) -> int | None:
-        row = connection.execute("select seen from clock").fetchone()
-        return None if row is None else int(row[0])
+    def work(connection: sqlite3.Connection) -> Seen | None:
+        row = connection.execute("select seen, wrong_since from clock").fetchone()
+        return None if row is None else Seen(*row)
 
     return _ask(folder, work, None)
 
@@ -124,6 +125,16 @@ def save_clock(folder: Path, now: float) -> None:
             connection.execute("insert into clock (seen) values (?)", (int(now),))
 
     _make(folder, work)
+
+
+def note_wrong_clock(folder: Path, since: float) -> None:
+    """Keep since when the clock is wrong, until it is saved again.  since: of the other clock."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.execute("update clock set wrong_since = ?", (since,))
+
+    _ask(folder, work, None)
 
 
 def _read(

@@ -63,4 +63,4 @@ CREATE TABLE usage (
 
 CREATE TABLE clock (
     seen integer not null
-);
+, wrong_since real);

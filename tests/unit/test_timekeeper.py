@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.clock import Clock
+from copdns.clock import Clock, Seen
 from copdns.events import Events
 from copdns.happened import Event, Kind
 from copdns.live import GUEST, Live
@@ -185,15 +185,17 @@ async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> Non
 async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
     await home.wait(60)
-    seen = load_clock(tmp_path)
-    assert seen == NOW + 60
+    assert load_clock(tmp_path) == Seen(NOW + 60)
     late = await Running(tmp_path, family(), now=NOW - 86_400).begin()
     assert late.kinds() == [Kind.CLOCK_WRONG]
     assert late.keeper.readings.clock_is_wrong
+    assert load_clock(tmp_path) == Seen(NOW + 60, wrong_since=500 - 86_400)
     late.now = NOW + 100  # somebody sets it
     await late.wait(1)
     assert late.kinds() == [Kind.CLOCK_WRONG, Kind.CLOCK_RIGHT]
     assert not late.keeper.readings.clock_is_wrong
+    await late.wait(60)
+    assert load_clock(tmp_path) == Seen(NOW + 161)
 
 
 TODAY = int(NOW) // 86_400 * 86_400
