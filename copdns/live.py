@@ -321,8 +321,8 @@ def building(
             other = next(iter(shared.values()), None)
             shared[household.id] = share(library, defaults, household, other)
         rules, models = ByScope(household.rules), Models()
-        for who, profile in _policies_of(household):
-            key, own, unknown = (household.id, who), rules.of(profile), who == _UNKNOWN
+        for who, profile, unknown in _policies_of(household):
+            key, own = (household.id, who), rules.of(profile)
             essential = _is_essential(profile, household, readings, unknown=unknown)
             settled = _settled(
                 profile, household, now, readings, essential=essential, unknown=unknown
@@ -344,21 +344,28 @@ def building(
 
 def _guest_of(household: Household) -> str:
     """Return whose policy unknown devices get, as the id that it is kept by."""
-    if household.failures.devices is not OnFailure.LAST_KNOWN:
-        return _UNKNOWN
-    return household.guest or GUEST
+    return _UNKNOWN if _own_guest(household) else household.guest or GUEST
 
 
-def _policies_of(household: Household) -> Iterator[tuple[str, Profile]]:
-    """Yield the profiles that policies are made of, each with the id that its policy is kept by.
+def _own_guest(household: Household) -> Profile | None:
+    """Return the household's guest, where unknown devices are trusted less, or more, than it.
 
-    Where unknown devices are trusted less, or more, than the guest of the household, they have a
-    policy of their own made from it: the guest may be a person, whose own devices are known.
+    They have a policy of their own then, made from it: it may be a person, with devices that are
+    known.  The built-in guest has none of these.
     """
+    if household.failures.devices is OnFailure.LAST_KNOWN:
+        return None
+    return household.profile(household.guest or GUEST)
+
+
+def _policies_of(household: Household) -> Iterator[tuple[str, Profile, bool]]:
+    """Yield what policies are made of: the id that it is kept by, the profile, and whether it is
+    for unknown devices."""
     for profile in profiles_of(household):
-        yield profile.id, profile
-    if household.failures.devices is not OnFailure.LAST_KNOWN:
-        yield _UNKNOWN, household.profile(household.guest or GUEST) or guest_profile()
+        yield profile.id, profile, household.profile(profile.id) is None
+    guest = _own_guest(household)
+    if guest is not None:
+        yield _UNKNOWN, guest, True
 
 
 def profiles_of(household: Household) -> tuple[Profile, ...]:
