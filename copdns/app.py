@@ -345,6 +345,7 @@ class App:
             "copdns_cache_octets": lambda: self._resolver.cache.octets,
             "copdns_log_dropped": lambda: self._log.dropped,
             "copdns_log_failures": lambda: self._log.failures,
+            "copdns_events_dropped": lambda: self._targets.dropped,
             "copdns_policy_revision": lambda: max(
                 (each.revision for each in self._resolver.live.households.values()), default=0
             ),

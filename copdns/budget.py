@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from copdns.days import BudgetDay, budget_day, fits, zone_of
 from copdns.minutes import MINUTE, NO_MINUTES, Minutes
-from copdns.model import Household
+from copdns.model import Household, PrivacyMode, Profile
 from copdns.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
 
 DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
@@ -54,9 +54,18 @@ def extra(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int
     )
 
 
-def carried(budget: Budget, calendar: Calendar, day: date, used_before: Minutes) -> int:
-    """Return what was left the day before and is carried over: at most a day's minutes."""
-    if not budget.carry_over:
+def carries(budget: Budget, profile: Profile | None) -> bool:
+    """Tell whether what is left is carried over; not where nothing stays of a day that is over."""
+    off = profile is not None and profile.privacy is PrivacyMode.OFF
+    return budget.carry_over and not off
+
+
+def carried(budget: Budget, calendar: Calendar, day: date, used_before: Minutes | None) -> int:
+    """Return what was left the day before and is carried over: at most a day's minutes.
+
+    used_before: None for a day on which the budget was not counted, so that nothing was left.
+    """
+    if not budget.carry_over or used_before is None:
         return 0
     before = limit_of(budget, calendar, day - timedelta(days=1))
     today = limit_of(budget, calendar, day)
@@ -70,14 +79,15 @@ def total(
     household: Household,
     profile: str,
     day: date,
-    used_before: Minutes = NO_MINUTES,
+    used_before: Minutes | None = None,
 ) -> int | None:
     """Return the minutes of a date, all included; None: there is no limit."""
     limit = limit_of(budget, household.calendar, day)
     if limit is None:
         return None
-    more = extra(household.bonuses, profile, budget.id, day)
-    whole = limit + carried(budget, household.calendar, day, used_before) + more
+    whole = limit + extra(household.bonuses, profile, budget.id, day)
+    if carries(budget, household.profile(profile)):
+        whole += carried(budget, household.calendar, day, used_before)
     return min(whole, 2 * DAY_MINUTES)
 
 
@@ -94,7 +104,7 @@ def lefts(
     spent: list[Spent] = []
     for budget in budgets:
         day = budget_day(now, zone_of(household.timezone), household.day_starts)
-        before = used_before.get(budget.id, NO_MINUTES)
+        before = used_before.get(budget.id)
         whole = total(budget, household, profile, day.day, before)
         if whole is not None:
             minutes = whole - used.get(budget.id, NO_MINUTES).likely

@@ -5,12 +5,29 @@ Pure: the machine's clocks are handed to it (`app.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+from copdns.model import Household
 from copdns.moment import Moment
+from copdns.times import OnFailure
 
 WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
 GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
+
+
+class Seen(NamedTuple):
+    """What a copdns saw last.  at: of the wall clock, seconds since the epoch.  wrong_since: of the
+    other clock, when one found that the wall clock shows an earlier time; None: it does not."""
+
+    at: float
+    wrong_since: float | None = None
+
+
+def goes_on(households: Iterable[Household]) -> bool:
+    """Tell whether time goes on from what was seen last where the clock is wrong."""
+    chosen = {each.failures.clock for each in households}
+    return OnFailure.LAST_KNOWN in chosen or not chosen
 
 
 class Clock:
@@ -39,11 +56,25 @@ class Clock:
             return Moment(self._seen + mono - self._since, mono)
         return Moment(self._wall(), mono)
 
-    def begin(self, seen: float | None, goes_on: bool) -> None:
-        """Compare with the moment that was seen last.  goes_on: time goes on from there."""
-        self._seen, self._since, self._goes_on = seen or 0.0, self._mono(), goes_on
+    def begin(self, seen: Seen | None, goes_on: bool) -> float | None:
+        """Compare with the moment that was seen last; return since when the clock is wrong.
+
+        goes_on: time goes on from what was seen.
+        """
+        mono = self._mono()
+        self._seen, self._since, self._goes_on = seen.at if seen else 0.0, mono, goes_on
         behind = self._wall() < self._seen - WRONG
         self.is_wrong = behind and not self._is_synchronised()
+        return mono if self.is_wrong else None
+
+    def join(self, seen: Seen | None, goes_on: bool) -> None:
+        """Think as a copdns does that runs on this machine, or as it would if it were started."""
+        self.begin(seen, goes_on)
+        since = seen.wrong_since if seen else None
+        # Of an earlier run of the machine, whose other clock began anew, nothing is known.
+        if since is not None and since <= self._mono():
+            self.is_wrong, self._since = True, since
+            self.look()
 
     def look(self) -> bool:
         """Look whether something set a wrong clock meanwhile; tell whether that is so."""

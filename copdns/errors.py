@@ -47,6 +47,14 @@ class CalendarError(CopdnsError):
     """A calendar file cannot be read, or is too large; the text says where in it."""
 
 
+class UnknownCodeError(HouseholdError):
+    """No ticket has this code."""
+
+
+class TooManyTriesError(HouseholdError):
+    """Too many codes were not known; the text says for how long to wait."""
+
+
 class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 

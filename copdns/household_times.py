@@ -21,7 +21,7 @@ from copdns.editing import (
     without,
     without_orphans,
 )
-from copdns.errors import HouseholdError
+from copdns.errors import HouseholdError, UnknownCodeError
 from copdns.faults import no_such
 from copdns.household_check import Known, unknown_topics
 from copdns.model import Household
@@ -239,7 +239,8 @@ def remove_ticket(household: Household, ticket_id: str) -> Household:
 
 
 def redeem(household: Household, digest: str, profile_id: str, now: int) -> Household:
-    """Turn a ticket into a grant of time that starts now; raise HouseholdError, in kind words.
+    """Turn a ticket into a grant of time that starts now; raise HouseholdError, in kind words, and
+    UnknownCodeError where there is none (`HouseholdStore.redeem` counts these).
 
     It was given when the ticket was made: a pause that began since then holds.
     """
@@ -266,7 +267,7 @@ def redeem(household: Household, digest: str, profile_id: str, now: int) -> Hous
 def _redeemable(household: Household, digest: str, profile_id: str, now: int) -> Ticket:
     ticket = next((each for each in household.tickets if each.digest == digest), None)
     if ticket is None:
-        raise HouseholdError("this code is not known here; please look at it again")
+        raise UnknownCodeError("this code is not known here; please look at it again")
     if ticket.profile not in ("", profile_id):
         raise HouseholdError("this code is for somebody else; ask who gave it to you")
     if ticket.redeemed is not None:

@@ -122,6 +122,34 @@ class Ledger:
         """Mark the minutes that are over; return whose minutes changed since it was called last."""
         return self._fold(int(now) // MINUTE, all_of_it=False)
 
+    def begin_day(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
+        """Note that budgets are counted on the day of a moment: without use it is one on which
+        nothing was used, and not one of which nothing is known."""
+        who = household, profile
+        for budget in budgets:
+            day = self._day_of(*who, at)
+            if day.date not in self._kept.get(who, {}).get(budget, {}):
+                if self._day(who, budget, day) is None:
+                    self.dropped += 1
+                else:
+                    self._unsaved.add((who, budget, day.date))
+
+    def shut(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
+        """Note budgets that nothing of could be used in the minute of a moment.
+
+        It matters where something was used shortly before: that silence is no use.
+        """
+        who = household, profile
+        day = self._day_of(*who, at)
+        place = int(at - day.start) // MINUTE
+        for budget in budgets:
+            kept = self._kept.get(who, {}).get(budget, {}).get(day.date)
+            if kept is not None and place >= 0 and kept.start == day.start:
+                marks = kept.marks.with_closed(place)
+                if marks != kept.marks:
+                    kept.marks = marks
+                    self._unsaved.add((who, budget, day.date))
+
     def close(self, now: float) -> frozenset[Who]:
         """Do the same before a stop: the minute that runs is marked too."""
         return self._fold(int(now) // MINUTE, all_of_it=True)
@@ -187,7 +215,7 @@ class Ledger:
         return kept
 
     def used(self, household: str, profile: str, day: Day) -> dict[str, Minutes]:
-        """Return the minutes of a day by budget; a budget without any is not among them."""
+        """Return the minutes of a day by budget; one that was not counted is not among them."""
         found = {}
         for budget, days in self._kept.get((household, profile), {}).items():
             kept = days.get(day.date)

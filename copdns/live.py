@@ -37,6 +37,7 @@ from copdns.times import OnFailure
 from copdns.timing import NOTHING_READ, Readings, Timing, timing_of
 
 GUEST = "guest"
+_UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
 _REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
 _NOTICED = 1024  # addresses of devices that nobody named, until somebody asks for them
 
@@ -327,10 +328,12 @@ def building(
             other = next(iter(shared.values()), None)
             shared[household.id] = share(library, defaults, household, other)
         rules, models = ByScope(household.rules), Models()
-        for profile in _profiles(household):
-            key, own = (household.id, profile.id), rules.of(profile)
-            essential = _is_essential(profile, household, readings)
-            settled = _settled(profile, household, now, readings, essential=essential)
+        for who, profile, unknown in _policies_of(household):
+            key, own = (household.id, who), rules.of(profile)
+            essential = _is_essential(profile, household, readings, unknown=unknown)
+            settled = _settled(
+                profile, household, now, readings, essential=essential, unknown=unknown
+            )
             timing = timing_of(household, profile, now, readings)
             if essential and profile.always:
                 timing = replace(timing, always=profile.always, essential=True)
@@ -347,14 +350,32 @@ def building(
 
 
 def _guest_of(household: Household) -> str:
-    """Return the profile of unknown devices: nobody's own where the household trusts them less, or
-    more, than whoever it named as its guest."""
-    if household.failures.devices is not OnFailure.LAST_KNOWN:
-        return GUEST
-    return household.guest or GUEST
+    """Return whose policy unknown devices get, as the id that it is kept by."""
+    return _UNKNOWN if _own_guest(household) else household.guest or GUEST
 
 
-def _profiles(household: Household) -> tuple[Profile, ...]:
+def _own_guest(household: Household) -> Profile | None:
+    """Return the household's guest, where unknown devices are trusted less, or more, than it.
+
+    They have a policy of their own then, made from it: it may be a person, with devices that are
+    known.  The built-in guest has none of these.
+    """
+    if household.failures.devices is OnFailure.LAST_KNOWN:
+        return None
+    return household.profile(household.guest or GUEST)
+
+
+def _policies_of(household: Household) -> Iterator[tuple[str, Profile, bool]]:
+    """Yield what policies are made of: the id that it is kept by, the profile, and whether it is
+    for unknown devices."""
+    for profile in profiles_of(household):
+        yield profile.id, profile, household.profile(profile.id) is None
+    guest = _own_guest(household)
+    if guest is not None:
+        yield _UNKNOWN, guest, True
+
+
+def profiles_of(household: Household) -> tuple[Profile, ...]:
     """Return a household's profiles, and the built-in one for guests unless it has its own."""
     if household.profile(GUEST) is not None:
         return household.profiles
@@ -373,26 +394,34 @@ def _shares(household: Household) -> tuple[object, ...]:
 
 
 def _settled(
-    profile: Profile, household: Household, now: float, readings: Readings, *, essential: bool
+    profile: Profile,
+    household: Household,
+    now: float,
+    readings: Readings,
+    *,
+    essential: bool,
+    unknown: bool,
 ) -> Profile:
     """Return what of a profile its policy depends on, as things stand."""
     chosen = household.failures
     if chosen.lists is OnFailure.OPEN:
         profile = replace(profile, categories=profile.categories - readings.missing)
-    if chosen.devices is OnFailure.OPEN and profile.id == GUEST:
-        profile = Profile(GUEST, "", Band.ADULT, privacy=profile.privacy)
+    if chosen.devices is OnFailure.OPEN and unknown:
+        profile = Profile(profile.id, "", Band.ADULT, privacy=profile.privacy)
     default = Default.ALLOWLIST if essential else profile.default
     return replace(profile, band=profile.band_at(now), name="", band_change=None, default=default)
 
 
-def _is_essential(profile: Profile, household: Household, readings: Readings) -> bool:
+def _is_essential(
+    profile: Profile, household: Household, readings: Readings, *, unknown: bool
+) -> bool:
     """Tell whether only what is surely right may resolve now (docs/time.md)."""
     chosen, essential = household.failures, OnFailure.ESSENTIAL
     if readings.clock_is_wrong and chosen.clock is essential:
         return True
     if chosen.lists is essential and not readings.missing.isdisjoint(profile.categories):
         return True
-    return chosen.devices is essential and profile.id == GUEST
+    return chosen.devices is essential and unknown
 
 
 def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:

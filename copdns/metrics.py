@@ -109,6 +109,10 @@ METRICS = {
     "copdns_log_dropped": ("counter", "Log rows that were dropped because the queue was full."),
     "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
     "copdns_appeals": ("gauge", "Appeals that are kept, by state."),
+    "copdns_events_dropped": (
+        "counter",
+        "Events that were dropped because too many waited for a webhook or the program.",
+    ),
     "copdns_policy_revision": ("gauge", "Revision of the household in force."),
     "copdns_list_entries": ("gauge", "Entries of all lists in force."),
     "copdns_list_age_seconds": ("gauge", "Time since a list was known to be the newest, by list."),

@@ -4,9 +4,10 @@ DNS does not see use, only that a device asked for a name.  So a day is two bitm
 minute: in which minutes names were asked for at all, and in which several different ones.  Names
 that devices ask for by themselves are left out before (`blocklists/beacons.yaml`).  All devices of
 a profile share the bitmaps, so two screens at once cost one minute, and what two nodes saw is
-merged with OR.  docs/usage.md says how wrong it can be; tests/traces measures it.
+merged with OR.  A third bitmap says in which minutes it was closed: a silence then is no use.
+docs/usage.md says how wrong it can be; tests/traces measures it.
 
-Marking more never makes any number smaller.  Pure.
+Marking more look-ups never makes any number smaller.  Pure.
 """
 
 from __future__ import annotations
@@ -58,25 +59,35 @@ def at_least(one: Minutes, other: Minutes) -> Minutes:
 
 
 class Marks(NamedTuple):
-    """A day as two bitmaps; bit i is the minute that begins i minutes after the day.
+    """A day as bitmaps; bit i is the minute that begins i minutes after the day.
 
-    some: a name was asked for.  several: different ones were.
+    some: a name was asked for.  several: different ones were.  closed: nothing could be used; of
+    the minutes right after a look-up only, since elsewhere it tells nothing.
     """
 
     some: int = 0
     several: int = 0
+    closed: int = 0
 
     def __or__(self, other: Marks) -> Marks:
-        return Marks(self.some | other.some, self.several | other.several)
+        return Marks(
+            self.some | other.some, self.several | other.several, self.closed | other.closed
+        )
 
     def moved(self, minutes: int) -> Marks:
         """Return the same for a day that begins later by that much; what lies outside goes."""
-        return Marks(_moved(self.some, minutes), _moved(self.several, minutes))
+        return Marks(*(_moved(bits, minutes) for bits in self))
 
     def before(self, minute: int) -> Marks:
         """Return the same without a minute and all after it."""
         earlier = (1 << max(minute, 0)) - 1
-        return Marks(self.some & earlier, self.several & earlier)
+        return Marks(*(bits & earlier for bits in self))
+
+    def with_closed(self, minute: int) -> Marks:
+        """Return the same with a minute, 0 or later, in which nothing could be used."""
+        recent = (self.some | self.several) >> max(minute - LONG_HOLD, 0)
+        bit = (1 << minute) & _WHOLE_DAY
+        return self._replace(closed=self.closed | bit) if recent else self
 
 
 NO_MARKS = Marks()
@@ -117,13 +128,15 @@ def estimate(marks: Marks, sense: Sense = NARROW) -> Minutes:
     low: minutes that show it themselves.
     likely: from such a minute on, for as long as something is asked for every few minutes.
     high: every minute with a look-up, and longer silences between two.
+    Of silences those minutes do not count in which it was closed.
     """
     some = marks.some | marks.several
     shown = _shown(some, marks.several, sense)
+    could_be = ~marks.closed | some
     return Minutes(
         shown.bit_count(),
-        _followed(shown, _filled(some, HOLD)).bit_count(),
-        _filled(some, LONG_HOLD).bit_count(),
+        _followed(shown, _filled(some, HOLD) & could_be).bit_count(),
+        (_filled(some, LONG_HOLD) & could_be).bit_count(),
     )
 
 

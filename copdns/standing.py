@@ -80,6 +80,19 @@ def timings(live: Live, household: Household) -> Iterator[tuple[tuple[str, str],
         yield (household.id, profile.id), timed.timing if timed else NO_TIMING
 
 
+def closed_budgets(live: Live, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
+    """Yield for each profile the budgets of which nothing can be used now: they are spent, or
+    everything is closed."""
+    for household in live.households.values():
+        for who, timing in timings(live, household):
+            shut = [each for each in timing.closures if each.start <= now < each.end]
+            spent = {each.period for each in shut if each.reason is Reason.BUDGET}
+            if any(not each.about for each in shut):
+                spent |= {each.id for each in timing.left}
+            if spent:
+                yield who, frozenset(spent)
+
+
 def happened(before: Standing, after: Standing, now: float) -> Iterator[Event]:
     """Yield what happened between two moments; what ended first, then what began."""
     yield from _shut(Kind.TIME_OPENED, before, after, now)

@@ -7,7 +7,7 @@ questions.  It answers with a verdict, or None for "not mine".  Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from copdns.errors import NXDOMAIN
@@ -283,6 +283,8 @@ class SafeSearch:
     number: int = 14
     title: str = "safe search"
     by_lists: bool = False
+    # By target: the end of a verdict is kept with the verdict itself (`timed.held`).
+    _made: dict[str, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def idle(self) -> bool:
@@ -304,12 +306,12 @@ class SafeSearch:
         target = self.targets.get(question.name)
         if target is None or question.qtype not in self.REWRITTEN:
             return None
-        return Verdict(
-            Action.REWRITE,
-            Reason.SAFE_SEARCH,
-            self.number,
-            target=target,
-        )
+        made = self._made.get(target)
+        if made is None:
+            made = self._made[target] = Verdict(
+                Action.REWRITE, Reason.SAFE_SEARCH, self.number, target=target
+            )
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Targets:
     def __init__(self, settings: EventSettings, patience: Patience = PATIENCE) -> None:
         self._patience = patience
         self._targets: tuple[_Target, ...] = ()
+        self._dropped_by_gone = 0
         self._changed = asyncio.Event()
         self._closing = False
         self._idle = asyncio.Event()
@@ -73,7 +74,7 @@ class Targets:
     @property
     def dropped(self) -> int:
         """How many events were never passed on, because too many waited."""
-        return sum(each.dropped for each in self._targets)
+        return self._dropped_by_gone + sum(each.dropped for each in self._targets)
 
     @property
     def waiting(self) -> int:
@@ -84,6 +85,8 @@ class Targets:
         """Tell these from now on; what waits for one that stays as it is stays too."""
         before = {each.way: each for each in self._targets}
         self._targets = tuple(before.get(way) or _Target(way) for way in self._ways(settings))
+        gone = set(before.values()) - set(self._targets)
+        self._dropped_by_gone += sum(each.dropped for each in gone)
         self._changed.set()
 
     def _ways(self, settings: EventSettings) -> list[_Way]:

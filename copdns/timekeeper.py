@@ -9,27 +9,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import structlog
 
 from copdns import standing
 from copdns.ahead import Told, due
-from copdns.clock import Clock
+from copdns.clock import Clock, Seen, goes_on
 from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import Events
 from copdns.happened import ClockEvent, Kind, TimeEvent
 from copdns.ledger import Ledger
-from copdns.live import Live
+from copdns.live import Live, profiles_of
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
 from copdns.standing import Standing
-from copdns.store.usage import UsageStore, close_days, load_clock, save_clock
-from copdns.times import OnFailure
-from copdns.timing import NOTHING_READ, Readings, in_scope
+from copdns.store.usage import (
+    UsageStore,
+    close_days,
+    load_clock,
+    note_wrong_clock,
+    save_clock,
+)
+from copdns.timing import NOTHING_READ, Readings, carrying
 
 log = structlog.get_logger("copdns")
 
@@ -68,23 +73,25 @@ class Timekeeper:
         self._know({each.id: each for each in households})
         try:
             seen = await asyncio.to_thread(load_clock, self._folder)
-            now = self._begin_clock(seen)
+            now, wrong_since = self._begin_clock(seen)
             since = date.fromordinal(_ordinal(now) - 2)
             self.ledger.load(await asyncio.to_thread(self._store.load, since))
+            if wrong_since is not None:
+                await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
         except StoreError as error:
             now = self._clock().wall
             log.warning("minutes of use were not read", error=str(error))
         self._minute = int(now) // MINUTE
         self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
 
-    def _begin_clock(self, seen: float | None) -> float:
-        chosen = {each.failures.clock for each in self._households.values()}
-        self._clock.begin(seen, OnFailure.LAST_KNOWN in chosen or not chosen)
+    def _begin_clock(self, seen: Seen | None) -> tuple[float, float | None]:
+        """Return the moment, and since when the clock is wrong."""
+        wrong_since = self._clock.begin(seen, goes_on(self._households.values()))
         now = self._clock().wall
-        if self._clock.is_wrong:
+        if wrong_since is not None:
             self._events.tell(ClockEvent(Kind.CLOCK_WRONG, now))
-        self._told = Told(before=float(seen or 0.0))
-        return now
+        self._told = Told(before=seen.at if seen else 0.0)
+        return now, wrong_since
 
     def believe(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""
@@ -103,6 +110,7 @@ class Timekeeper:
         ends = list(ending_schedules(live, now, now + AHEAD))
         if int(now) // MINUTE != self._minute:
             self._minute = int(now) // MINUTE
+            self._note_closed(live, now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
             self.readings = self._read(now)
             ends += ended_budgets(live, before.used, self.readings.used, now)
@@ -110,6 +118,12 @@ class Timekeeper:
         self._open_softly(live, ends, now)
         self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
         return self.readings != before
+
+    def _note_closed(self, live: Live, now: float) -> None:
+        """Note what was closed in the minute that is over."""
+        last = now // MINUTE * MINUTE - 1
+        for who, budgets in standing.closed_budgets(live, last):
+            self.ledger.shut(*who, budgets, last)
 
     def tell(self) -> None:
         """Tell what happened since this was called last, and what is soon to happen."""
@@ -168,16 +182,18 @@ class Timekeeper:
         for household, profile in self._with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
+            self.ledger.begin_day(*who, carrying(household, profile), now)
             if found := self.ledger.used(*who, today):
                 used[who] = found
-            carried = any(each.carry_over for each in in_scope(household.budgets, profile))
-            if carried and (found := self.ledger.used(*who, self._day_of(*who, today.start - 1))):
+            if carrying(household, profile) and (
+                found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
+            ):
                 before[who] = found
         return replace(self.readings, used=used, used_before=before)
 
     def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():
-            for profile in household.profiles if household.budgets else ():
+            for profile in profiles_of(household) if household.budgets else ():
                 yield household, profile
 
     def _open_softly(self, live: Live, ends: Iterable[SoftEnd], now: float) -> None:
@@ -214,10 +230,10 @@ class Timekeeper:
         """Write, in a thread: the minutes, what is over of days, and the clock."""
         erased = self._store.save(usages)
         for household in self._households.values():
-            kept = [each.id for each in household.profiles if each.privacy is not PrivacyMode.OFF]
+            people = profiles_of(household)
+            kept = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
             day = budget_day(now, zone_of(household.timezone), household.day_starts).day
-            yesterday = day - timedelta(days=1)  # what is carried over is asked of it
-            close_days(self._folder, household.id, yesterday, kept)
+            close_days(self._folder, household.id, day, kept)
         if not self._clock.is_wrong:
             save_clock(self._folder, now)
         return erased

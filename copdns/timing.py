@@ -14,7 +14,7 @@ from math import inf
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.budget import Left, lefts
+from copdns.budget import Left, carries, lefts
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
@@ -82,7 +82,8 @@ Scoped = TypeVar("Scoped", Schedule, Budget)
 class Readings:
     """What policies depend on besides what was written.
 
-    used, used_before: minutes of this budget day and of the one before, by budget.
+    used, used_before: minutes of this budget day and of the one before, by budget.  A budget that
+        is not among those of before was not counted then.
     in_use: names that were in use when something closed softly, as permissions that end soon.
     clock_is_wrong: it shows a time before one that was seen already.
     missing: categories of which no full list is here.
@@ -144,6 +145,12 @@ def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...
     """Return those that hold for a profile; scopes are those of rules."""
     scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
     return tuple(each for each in each_of if each.scope in scopes)
+
+
+def carrying(household: Household, profile: Profile) -> tuple[str, ...]:
+    """Return the budgets of a profile whose minutes are carried over, by id."""
+    budgets = in_scope(household.budgets, profile)
+    return tuple(each.id for each in budgets if carries(each, profile))
 
 
 def _paused(pause: Pause | None) -> Iterator[Closure]:

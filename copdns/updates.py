@@ -76,18 +76,14 @@ class Updates:
     @property
     def missing(self) -> str:
         """Say which chosen lists are not in force yet, for people; "" when all are."""
-        statuses = self._library().statuses
-        in_force = {each.info.slug for each in statuses if not each.error}
+        in_force = self._library().in_force
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
         return not_yet(slugs, len(self._chosen.sources))
 
     @property
     def missing_categories(self) -> frozenset[str]:
         """Return the categories of which a chosen list is not in force yet."""
-        in_force = {each.info.slug for each in self._library().statuses if not each.error}
-        return frozenset(
-            each.category for each in self._chosen.sources if each.slug not in in_force
-        )
+        return self._chosen.missing_categories(self._library())
 
     def numbers(self) -> list[ListNumbers]:
         """Return what monitoring is told of each chosen list."""

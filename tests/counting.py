@@ -7,9 +7,11 @@ from datetime import date
 
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.ledger import Ledger
-from copdns.minutes import NARROW, WIDE, Day, Minutes, Sense, Usage
+from copdns.live import Live
+from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household
-from copdns.timing import Readings, Who
+from copdns.standing import closed_budgets
+from copdns.timing import Readings, Who, carrying
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 
@@ -27,8 +29,14 @@ class Counting:
         self.ledger.load(stored)
         self._store(stored)
 
-    def fold(self, now: float) -> Readings:
-        """Mark the minutes that are over, store them, and return what was used by now."""
+    def fold(self, now: float, live: Live) -> Readings:
+        """Mark the minutes that are over, store them, and return what was used by now.
+
+        live: what was in force in them.
+        """
+        last = now // MINUTE * MINUTE - 1
+        for who, budgets in closed_budgets(live, last):
+            self.ledger.shut(*who, budgets, last)
         self.ledger.fold(now)
         self._store(self.ledger.unsaved())
         return self.readings(now)
@@ -45,6 +53,8 @@ class Counting:
     def readings(self, now: float) -> Readings:
         today = self.day(now)
         before = self.day(today.start - 1)
+        for each in self.house.profiles:
+            self.ledger.begin_day(self.house.id, each.id, carrying(self.house, each), now)
         return Readings(self._used(today), self._used(before))
 
     def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:

@@ -14,6 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from copdns.clock import Clock, Seen
 from copdns.keep import CountKey, Row
 from copdns.message import Answer, read_answer
 from copdns.moment import Moment
@@ -30,18 +31,43 @@ _SOA = "ns.example. hostmaster.example. 1 3600 600 86400 60"
 
 
 class FakeClock:
-    """Both clocks, moved by hand."""
+    """Both clocks of a machine, moved by hand, and what copdns takes them for.
+
+    wall: as copdns tells it, where the machine shows something that is surely wrong; to set it is
+    to set the machine's.
+    """
 
     def __init__(self, wall: float, mono: float = 1000.0) -> None:
-        self.wall = wall
+        self._shows = wall
         self.mono = mono
+        self._clock = Clock(lambda: self._shows, lambda: self.mono, lambda: False)
 
     def __call__(self) -> Moment:
-        return Moment(self.wall, self.mono)
+        return self._clock()
+
+    @property
+    def wall(self) -> float:
+        return self._clock().wall
+
+    @wall.setter
+    def wall(self, shows: float) -> None:
+        self._shows = shows
+
+    @property
+    def is_wrong(self) -> bool:
+        return self._clock.is_wrong
 
     def wait(self, seconds: float) -> None:
-        self.wall += seconds
+        self._shows += seconds
         self.mono += seconds
+        self._clock.look()
+
+    def begin(self, seen: float, goes_on: bool) -> None:
+        """Compare with what an earlier run saw, as at a start."""
+        self._clock.begin(Seen(seen), goes_on)
+
+    def look(self) -> None:
+        self._clock.look()
 
 
 class FakeLog:

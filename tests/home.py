@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import dns.edns
@@ -12,6 +13,7 @@ import dns.rdatatype
 
 from copdns.answer import Resolver
 from copdns.cache import Cache
+from copdns.clock import goes_on
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding
 from copdns.lists.catalogue import Library
@@ -21,7 +23,9 @@ from copdns.model import Asker, Household, Verdict
 from copdns.policy import Policy
 from copdns.recent import Recent
 from copdns.record import Recorder
-from copdns.timing import Timing
+from copdns.soft import ended_budgets, ending_schedules, open_for_a_while
+from copdns.times import Grant
+from copdns.timing import Readings, Timing, Who
 from copdns.wire import Query
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
@@ -131,7 +135,9 @@ class Home:
     def _start(self, counting: Counting) -> None:
         """Begin as a program does that was just started."""
         self.counting = counting
-        self.readings = counting.readings(self.clock.wall)
+        self._in_use: dict[Who, tuple[Grant, ...]] = {}
+        self._looked = self.clock.wall
+        self.readings = self._read()
         self.counters = Counters()
         codes = map("CODE-{}".format, range(1, 10_000))
         self.recent = Recent(codes.__next__)
@@ -151,6 +157,10 @@ class Home:
             Lane() if self._has_lane else None,
         )
 
+    def _read(self) -> Readings:
+        found = self.counting.readings(self.clock.wall)
+        return replace(found, in_use=self._in_use, clock_is_wrong=self.clock.is_wrong)
+
     def _live(self, before: Live | None) -> Live:
         return live(
             self.house, self.timing, self.clock.wall, before, self._lists, readings=self.readings
@@ -160,16 +170,21 @@ class Home:
         """Put another household, or a profile's other timing, in force."""
         self.house = self.counting.house = house or self.house
         self.timing |= timing
-        self.readings = self.counting.readings(self.clock.wall)
+        self.readings = self._read()
         self.resolver.live = self._live(self.resolver.live)
 
-    def restart(self, *, power_cut: bool = False) -> None:
-        """Go on with what is stored: the household, and minutes of use.
+    def restart(self, *, power_cut: bool = False, shows: float | None = None) -> None:
+        """Go on with what is stored: the household, minutes of use, and what the clock showed.
 
-        A power cut loses the minute that runs.
+        A power cut loses the minute that runs.  shows: what the machine's clock does afterwards.
         """
+        seen = self._looked
         if not power_cut:
             self.counting.close(self.clock.wall)
+            seen = self.clock.wall
+        if shows is not None:
+            self.clock.wall = shows
+            self.clock.begin(seen, goes_on([self.house]))
         self._start(Counting(self.house, self.counting.stored.values()))
 
     def policy_at(self, who: str, now: float) -> Policy:
@@ -188,13 +203,21 @@ class Home:
     def set_clock(self, wall: float) -> None:
         """Set the wall clock; the other one goes on."""
         self.clock.wall = wall
+        self.clock.look()
         self.look()
 
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows from them and the date."""
         live, now = self.resolver.live, self.clock.wall
         due = live.rebuild_at is not None and now >= live.rebuild_at
-        if due or now < live.made_at or self.counting.fold(now) != self.readings:
+        used = self.counting.fold(now, live).used
+        ends = [*ending_schedules(live, self._looked, now)]
+        ends += ended_budgets(live, self.readings.used, used, now)
+        for end in ends:
+            names = self.counting.ledger.in_use(*end.who, now)
+            self._in_use[end.who] = tuple(open_for_a_while(live.policy(*end.who), end, names))
+        self._looked = now
+        if due or ends or now < live.made_at or self._read() != self.readings:
             self.change()
 
     def ask(

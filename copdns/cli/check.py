@@ -6,7 +6,6 @@ that answers queries.
 
 from __future__ import annotations
 
-import time
 from ipaddress import IPv6Address
 
 import click
@@ -91,7 +90,7 @@ def check(
     if profile and client:
         raise click.UsageError("--profile and --client exclude each other; give one")
     zone = home.household.timezone
-    now = moment(at, zone, home.now, "--at") if at else time.time()
+    now = moment(at, zone, home.now, "--at") if at else home.now
     asker = _asker(home, profile, client)
     if week:
         tell_week(home, week_of(home, asker, name, qtype, now), as_json=as_json)
@@ -106,6 +105,7 @@ def check(
         asker.address,
         decide(who.policy, name, qtype, now),
         explain(who.policy, name, qtype, now),
+        home.is_wrong_at(now),
     )
     if as_json:
         print_json(case_json(case))

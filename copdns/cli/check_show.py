@@ -13,6 +13,7 @@ from copdns.cli.time_json import grant_json
 from copdns.cli.time_words import grant_text, lifted
 from copdns.errors import NXDOMAIN
 from copdns.live import Client
+from copdns.minutes import MINUTE
 from copdns.model import Action, Household, LocalAnswer, Reason, Verdict
 from copdns.names import display
 from copdns.policy import Explained
@@ -34,7 +35,10 @@ _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 
 
 class Case(NamedTuple):
-    """One question, whose it is, and what is decided.  address: "" where a profile was named."""
+    """One question, whose it is, and what is decided.
+
+    address: "" where a profile was named.  wrong_clock: that of this machine is surely wrong.
+    """
 
     name: str
     qtype: int
@@ -44,6 +48,26 @@ class Case(NamedTuple):
     address: str
     verdict: Verdict
     steps: tuple[Explained, ...]
+    wrong_clock: bool = False
+
+    @property
+    def grace(self) -> int:
+        """The minutes for which names that were in use may be open, though the verdict says
+        otherwise: which they are, only the running copdns knows."""
+        verdict, timed = self.verdict, self.client.policy.timed
+        if timed is None or verdict.reason not in (Reason.SCHEDULE, Reason.BUDGET):
+            return 0
+        home = self.household
+        ends = home.schedules if verdict.reason is Reason.SCHEDULE else home.budgets
+        grace = next((each.grace for each in ends if each.id == verdict.period), 0)
+        # When a budget was used up is not stored.
+        just_closed = verdict.reason is Reason.BUDGET or any(
+            each.reason is Reason.SCHEDULE
+            and each.period == verdict.period
+            and each.start <= self.now < each.start + grace * MINUTE
+            for each in timed.timing.closures
+        )
+        return grace if just_closed else 0
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -78,6 +102,8 @@ def case_json(case: Case) -> dict[str, object]:
         "ends": case.verdict.ends,
         "grants": [grant_json(each) for each in case.grants],
         "ttl": case.verdict.ttl,
+        "grace": case.grace,
+        "wrong_clock": case.wrong_clock,
         "steps": [_step_json(each) for each in case.steps],
     }
 
@@ -113,7 +139,13 @@ def print_case(case: Case, home: Home, *, named: bool) -> None:
     click.echo(asked)
     if not named:
         click.echo(f"(nobody was named, so {THIS_MACHINE} was taken: see --profile and --client)")
-    click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})\n")
+    click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})")
+    if case.wrong_clock:
+        click.echo(
+            "(the clock of this machine is surely wrong, so this is as failures.clock: "
+            f"{case.household.failures.clock} says)"
+        )
+    click.echo()
     for line in aligned([_row(each, case) for each in case.steps]):
         click.echo(safe(line))
     click.echo()
@@ -157,6 +189,11 @@ def _outcome(case: Case, home: Home) -> list[str]:
     if verdict.until is not None:
         lines.append(f"  until {local(verdict.until, zone)} at least")
     lines += [f"  grant {each.id}: {grant_text(each, zone)}" for each in case.grants]
+    if case.grace:
+        lines.append(
+            f"  names that were in use stay open for {case.grace} min after it closed: which they "
+            "are, only the running copdns knows"
+        )
     if verdict.blocks:
         profile = case.household.profile(case.client.policy.profile)
         mode = "nxdomain" if verdict.reason is Reason.LEGAL else case.client.policy.block_mode

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property, wraps
 from pathlib import Path
@@ -18,6 +19,7 @@ import click
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
+from copdns.clock import Clock, goes_on
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
@@ -35,8 +37,8 @@ from copdns.shelving import Shelf
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
 from copdns.store.notes import Change
-from copdns.store.usage import history
-from copdns.system import memory
+from copdns.store.usage import history, load_clock
+from copdns.system import clock_is_synchronised, memory
 from copdns.timing import Readings
 
 AUTHOR = "command line"
@@ -49,15 +51,30 @@ Used = Mapping[Who, Mapping[str, Minutes]]  # by budget
 
 
 class Home:
-    """One household with the data that it is judged by.
-
-    now: the moment that the command began, seconds since the epoch.
-    """
+    """One household with the data that it is judged by."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data)
-        self.now = int(time.time())
+
+    @cached_property
+    def now(self) -> int:
+        """The moment that the command began, seconds since the epoch, as a running copdns tells
+        the time."""
+        return int(self.clock().wall)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock, taken for wrong where a running copdns takes it so."""
+        made = Clock(time.time, time.monotonic, clock_is_synchronised)
+        try:
+            seen = load_clock(self.folder)
+        except StoreError:  # the running copdns believes it then, too
+            seen = None
+        made.join(seen, goes_on=False)
+        if made.is_wrong:  # rarely; else the household need not be read
+            made.join(seen, goes_on([self.household]))
+        return made
 
     @cached_property
     def library(self) -> Library:
@@ -130,16 +147,20 @@ class Home:
         Minutes of use are those that were stored last, and only for a moment of today: what will
         be used nobody knows.
         """
-        in_force = {each.info.slug for each in self.library.statuses if not each.error}
-        sources = self.chosen.sources
-        missing = frozenset(each.category for each in sources if each.slug not in in_force)
+        missing = self.chosen.missing_categories(self.library)
+        # At another moment the clock may be right again, so nobody is told that it is wrong then.
+        known = Readings(missing=missing, clock_is_wrong=self.is_wrong_at(at))
         if not self.day.start <= at < self.day.end:
-            return Readings(missing=missing)
+            return known
         try:
             today, before = self.minutes
         except StoreError:  # the running copdns begins anew too, and tells of it
-            return Readings(missing=missing)
-        return Readings(used=today, used_before=before, missing=missing)
+            return known
+        return replace(known, used=today, used_before=before)
+
+    def is_wrong_at(self, at: float) -> bool:
+        """Tell whether a moment is this one, and the clock is surely wrong."""
+        return self.clock.is_wrong and int(at) == self.now
 
     @cached_property
     def minutes(self) -> tuple[Used, Used]:
@@ -210,6 +231,18 @@ class Home:
 
         after = self.with_store(work)
         return seen[0], after
+
+    def redeemed(self, digest: str, profile_id: str) -> tuple[Household, Household]:
+        """Redeem a ticket; return the household as it was and as it is.  Raises HouseholdError."""
+        before, library = self.household, self.library
+
+        async def work(store: HouseholdStore) -> Household:
+            await seeded_household(store, self.settings, library, self.now)
+            household_id = await only(store)
+            assert household_id is not None
+            return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
+
+        return before, self.with_store(work)
 
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""

@@ -19,7 +19,7 @@ from copdns.cli.params import (
 from copdns.cli.time_json import grant_json, ticket_json
 from copdns.cli.time_words import subjects_text
 from copdns.codes import ticket_code
-from copdns.household_times import add_ticket, redeem, remove_ticket
+from copdns.household_times import add_ticket, remove_ticket
 from copdns.tickets import ticket_digest
 from copdns.times import Subject, Ticket
 
@@ -151,13 +151,13 @@ def remove(home: Home, ticket: str) -> None:
 def redeem_(home: Home, code: str, profile: str, as_json: bool) -> None:
     """Redeem a CODE: its minutes begin now.
 
-    Upper and lower case, blanks and dashes do not matter.  Each code works once.
+    Upper and lower case, blanks and dashes do not matter.  Each code works once.  After five codes
+    in 15 minutes that are not known there is a wait.
 
     \b
     Example:  copdns ticket redeem 7K3M-PQ9T --profile mia
     """
-    edit = partial(redeem, digest=ticket_digest(code), profile_id=profile, now=home.now)
-    before, after = home.changed(f"ticket redeemed by {profile}", edit)
+    before, after = home.redeemed(ticket_digest(code), profile)
     if as_json:
         print_json(grant_json(after.grants[-1]))
     else:

@@ -89,8 +89,7 @@ def _today(home: Home, profile: str) -> Iterator[Line]:
         who = household.id, person.id
         used, before = today.get(who, {}), yesterday.get(who, {})
         for budget in in_scope(household.budgets, person):
-            carried = before.get(budget.id, NO_MINUTES)
-            whole = total(budget, household, person.id, home.day.day, carried)
+            whole = total(budget, household, person.id, home.day.day, before.get(budget.id))
             yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
 
 

@@ -112,6 +112,11 @@ class Library:
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
 
+    @property
+    def in_force(self) -> frozenset[str]:
+        """The slugs of the lists that could be read."""
+        return frozenset(each.info.slug for each in self.statuses if not each.error)
+
 
 class Files(NamedTuple):
     """The bundled data files, as they are written."""

@@ -18,10 +18,18 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from copdns.accounts import Notice, NoticeKind
-from copdns.errors import HouseholdError, StoreError
+from copdns.attempts import WITHIN, Attempt
+from copdns.errors import HouseholdError, StoreError, UnknownCodeError
+from copdns.household_times import redeem
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.privacy import adopt, due
 from copdns.roles import Balance
+from copdns.store.attempts import (
+    delete_attempts,
+    forget_attempts,
+    note_attempt,
+    refuse_too_many,
+)
 from copdns.store.balance import balanced
 from copdns.store.db import open_database, snapshot, store_error, transaction
 from copdns.store.migrations import HOUSEHOLD
@@ -101,6 +109,42 @@ class HouseholdStore:
 
         return await self.run(work)
 
+    async def redeem(
+        self,
+        household_id: str,
+        digest: str,
+        profile_id: str,
+        *,
+        device: str = "",
+        author: str,
+        now: int,
+    ) -> Household:
+        """Return the household with a ticket redeemed; raise HouseholdError as `redeem` does.
+
+        A code that is not known is counted; after too many TooManyTriesError is raised for a
+        while, whatever the code.  device: "" where none is known.
+        """
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                before = load(connection, household_id)
+                if before is None:
+                    raise HouseholdError(f"there is no household {household_id!r}")
+                refuse_too_many(connection, household_id, profile_id, device, now)
+                try:
+                    redeemed = redeem(before, digest, profile_id, now)
+                except UnknownCodeError as error:
+                    note_attempt(connection, household_id, Attempt(profile_id, device, now))
+                    unknown = error
+                else:
+                    forget_attempts(connection, household_id, profile_id)
+                    after = _adopted(connection, before, redeemed, now)
+                    what = f"ticket redeemed by {profile_id}"
+                    return _store(connection, before, after, Change(0, now, author, what))
+            raise unknown  # outside: what was counted stays
+
+        return await self.run(work)
+
     async def create(self, household: Household, author: str, now: int) -> Household:
         """Return a new household as stored; raise HouseholdError when its id is taken."""
 
@@ -124,6 +168,7 @@ class HouseholdStore:
 
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
+                delete_attempts(connection, now - WITHIN)
                 return _delete_ended(connection, now - REMEMBERED)
 
         return await self.run(work)

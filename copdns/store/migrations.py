@@ -538,6 +538,19 @@ def look(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0017_ticket_attempts")
+def ticket_attempts(db: Database) -> None:
+    """Codes that were typed and are not known; the code itself is not kept."""
+    db.execute("""
+        create table ticket_attempt (
+            id integer primary key,
+            household text not null references household on delete cascade,
+            profile text not null,
+            device text not null,
+            at integer not null
+        )""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""
@@ -618,3 +631,16 @@ def usage(db: Database) -> None:
         create table clock (
             seen integer not null
         )""")
+
+
+@LOG(name="0004_closed_minutes")
+def closed_minutes(db: Database) -> None:
+    """A third bitmap of a day: in which minutes nothing could be used."""
+    db.execute("alter table usage add column closed blob not null default x''")
+
+
+@LOG(name="0005_wrong_clock")
+def wrong_clock(db: Database) -> None:
+    """Since when, by the clock that only goes forward, a running copdns knows that the other one
+    is wrong: so that commands think as it does."""
+    db.execute("alter table clock add column wrong_since real")

@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from copdns.clock import Seen
 from copdns.minutes import MINUTE, Marks, Minutes, Usage, at_least, decoded, encoded
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.logdb import erased_since, last_erasure
@@ -94,7 +95,7 @@ def close_days(folder: Path, household: str, today: date, kept: Collection[str])
 
 
 _CLOSE = """
-    update usage set some = x'', several = x''
+    update usage set some = x'', several = x'', closed = x''
      where household = ? and day < ? and profile = ? and (some <> x'' or several <> x'')
     """
 _DROP = "delete from usage where household = ? and day < ? and profile = ?"
@@ -105,12 +106,12 @@ def history(folder: Path, household: str, profile: str | None, since: date) -> t
     return _ask(folder, lambda each: _read(each, household, profile, since), ())
 
 
-def load_clock(folder: Path) -> int | None:
-    """Return the moment that was seen last, in seconds since the epoch; None before the first."""
+def load_clock(folder: Path) -> Seen | None:
+    """Return what was seen last of the clock; None before the first look."""
 
-    def work(connection: sqlite3.Connection) -> int | None:
-        row = connection.execute("select seen from clock").fetchone()
-        return None if row is None else int(row[0])
+    def work(connection: sqlite3.Connection) -> Seen | None:
+        row = connection.execute("select seen, wrong_since from clock").fetchone()
+        return None if row is None else Seen(*row)
 
     return _ask(folder, work, None)
 
@@ -126,12 +127,22 @@ def save_clock(folder: Path, now: float) -> None:
     _make(folder, work)
 
 
+def note_wrong_clock(folder: Path, since: float) -> None:
+    """Keep since when the clock is wrong, until it is saved again.  since: of the other clock."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.execute("update clock set wrong_since = ?", (since,))
+
+    _ask(folder, work, None)
+
+
 def _read(
     connection: sqlite3.Connection, household: str | None, profile: str | None, since: date
 ) -> tuple[Usage, ...]:
     rows = connection.execute(
         """
-        select household, profile, budget, day, start, some, several, low, likely, high
+        select household, profile, budget, day, start, some, several, closed, low, likely, high
           from usage
          where (:household is null or household = :household)
            and (:profile is null or profile = :profile)
@@ -143,9 +154,9 @@ def _read(
     return tuple(map(_usage, rows))
 
 
-def _usage(row: tuple[str, str, str, str, int, bytes, bytes, int, int, int]) -> Usage:
-    household, profile, budget, day, start, some, several, low, likely, high = row
-    marks = Marks(decoded(some), decoded(several))
+def _usage(row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int]) -> Usage:
+    household, profile, budget, day, start, *bitmaps, low, likely, high = row
+    marks = _marks(bitmaps)
     minutes = Minutes(low, likely, high)
     return Usage(household, profile, budget, date.fromisoformat(day), start, marks, minutes)
 
@@ -157,22 +168,24 @@ def _add(connection: sqlite3.Connection, usage: Usage) -> None:
     before = connection.execute(_STORED, key).fetchone()
     marks, minutes = usage.marks, usage.minutes
     if before is not None:
-        start, some, several, *numbers = before
-        stored = Marks(decoded(some), decoded(several))
-        marks |= stored.moved((usage.start - start) // MINUTE)
+        start, some, several, closed, *numbers = before
+        marks |= _marks((some, several, closed)).moved((usage.start - start) // MINUTE)
         minutes = at_least(minutes, Minutes(*numbers))
-    bitmaps = encoded(marks.some), encoded(marks.several)
-    connection.execute(_REPLACE, (*key, usage.start, *bitmaps, *minutes))
+    connection.execute(_REPLACE, (*key, usage.start, *map(encoded, marks), *minutes))
+
+
+def _marks(bitmaps: Iterable[bytes]) -> Marks:
+    return Marks(*map(decoded, bitmaps))
 
 
 _STORED = """
-    select start, some, several, low, likely, high from usage
+    select start, some, several, closed, low, likely, high from usage
      where household = ? and profile = ? and budget = ? and day = ?
     """
 _REPLACE = """
     insert or replace into usage
-           (household, profile, budget, day, start, some, several, low, likely, high)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           (household, profile, budget, day, start, some, several, closed, low, likely, high)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     """
 
 

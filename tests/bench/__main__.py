@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
-from tests.bench import machine, small, switch
+from tests.bench import decide, machine, small, switch
 from tests.bench.aims import CHAIN, LANE, MANY, TIMED, verdicts
 from tests.bench.build import BenchError, Programs, compiled
+from tests.bench.decide import DECIDE
 from tests.bench.machine import Machine
 from tests.bench.ours import Copdns
 from tests.bench.peers import PEERS, Echo, Server
@@ -49,7 +50,10 @@ def _words(_context: click.Context, _option: click.Parameter, text: str) -> list
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of each workload: 5.")
 @click.option("--seconds", type=click.FloatRange(0.05), help="Of load in each round: 2.")
 @click.option(
-    "--only", callback=_words, default=",".join(WORKLOADS), help="Workloads; or small, or switch."
+    "--only",
+    callback=_words,
+    default=",".join([DECIDE, *WORKLOADS]),
+    help="Workloads; or small, or switch.",
 )
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option("--many", is_flag=True, help="copdns for 1,000 profiles and 10,000 devices too.")
@@ -74,7 +78,7 @@ def main(
 
     --only small is a measurement of its own: copdns alone, with little memory.
     """
-    workloads = _chosen(only, [*WORKLOADS, SMALL, SWITCH], "--only")
+    workloads = _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH], "--only")
     peers = _chosen(peers, list(PEERS), "--peers")
     usual = QUICK if quick else {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
     here = machine.this_machine(real_time)
@@ -93,7 +97,12 @@ def main(
         ) as stage:
             run = Run(stage, int(rounds or usual["rounds"]), seconds or usual["seconds"])
             stage.sources = SOURCES_OF_MANY if many else stage.sources
-            run.measure(_servers(programs, peers, many=many, timed=timed), workloads)
+            if DECIDE in workloads:  # before there are servers beside it
+                say(f"{DECIDE}: in this process")
+                run.samples += decide.measure(run.rounds, _fresh(folder / DECIDE))
+            asked = [each for each in workloads if each in WORKLOADS]
+            if asked:
+                run.measure(_servers(programs, peers, many=many, timed=timed), asked)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     click.echo(_report(run, here, peers))

@@ -11,6 +11,7 @@ from tests.bench.workloads import Sample
 
 LANE, CHAIN = "copdns", "copdns-chain"  # with the fast lane, and without it
 TIMED = "copdns-timed"  # with the lane, and with schedules, budgets and rules for each
+DECISION = "copdns-decide"  # no server: policy.decide in the bench's own process
 MANY = "copdns-many"  # without it, for 1,000 profiles and 10,000 devices
 
 
@@ -63,6 +64,7 @@ AIMS = (
     Aim("hot set", LANE, "hot", "rate", at_least=1.3, peer="dnsmasq"),
     Aim("hot set", CHAIN, "hot", "rate", at_least=0.9, peer="dnsmasq"),
     Aim("hot set", TIMED, "hot", "rate", at_least=0.95, peer=LANE),
+    Aim("a decision in us", DECISION, "decide", "worst", at_most=20),
     Aim("names never seen", LANE, "cold", "rate", at_least=1.3, peer="unbound"),
     Aim("p99 at 5,000/s", LANE, "latency", "p99", at_most=1.4, peer="unbound"),
     Aim("lost at 5,000/s", LANE, "latency", "lost", at_most=0, worst=True),

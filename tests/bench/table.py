@@ -79,6 +79,20 @@ VIEWS = (
         "in_force",
     ),
     View(
+        "decide",
+        "one decision in microseconds: 50 schedules, 10 budgets, 200 rules; the worst moment",
+        (
+            Column("no list", "unlisted", digits=1),
+            Column("service", "service", digits=1),
+            Column("rule", "rule", digits=1),
+            Column("list", "listed", digits=1),
+            Column("always", "always", digits=1),
+            Column("worst", "worst", digits=1),
+            Column("range", "worst", "range", 1),
+        ),
+        "worst",
+    ),
+    View(
         "memory",
         "memory in MB, list loaded and caches warm; of ...: RSS",
         (

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import SOURCES_OF_MANY
-from tests.bench.aims import CHAIN
+from tests.bench.aims import CHAIN, DECISION
 from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
+from tests.bench.decide import DECIDE
 from tests.bench.ours import Copdns, household, town
 from tests.bench.peers import UNBOUND, Place
 from tests.bench.run import Run
@@ -48,6 +49,8 @@ def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
     assert {"hot", "latency"} == {workload for workload, server in counted if server == "echo"}
     assert set(WORKLOADS) == {workload for workload, server in counted if server == CHAIN}
     assert all(_sound(each["values"]) for each in kept["samples"])
+    assert {DECISION} == {server for workload, server in counted if workload == DECIDE}
+    assert "a decision in us" in done.stdout
     assert kept["log_rows_dropped"][CHAIN] == 0
 
 

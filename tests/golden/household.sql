@@ -433,3 +433,11 @@ CREATE TABLE stance (
     primary key (household, profile, setting, account),
     foreign key (household, account) references account on delete cascade
 ) without rowid;
+
+CREATE TABLE ticket_attempt (
+    id integer primary key,
+    household text not null references household on delete cascade,
+    profile text not null,
+    device text not null,
+    at integer not null
+);

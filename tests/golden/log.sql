@@ -57,10 +57,10 @@ CREATE TABLE usage (
     several blob not null,
     low integer not null,
     likely integer not null,
-    high integer not null,
+    high integer not null, closed blob not null default x'',
     primary key (household, profile, budget, day)
 ) without rowid;
 
 CREATE TABLE clock (
     seen integer not null
-);
+, wrong_since real);

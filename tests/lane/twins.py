@@ -212,7 +212,7 @@ class Twin:
         """Count the minutes that are over, and put in force what follows."""
         before, now = self.resolver.live, self._clock.wall
         due = before.rebuild_at is not None and now >= before.rebuild_at
-        if due or now < before.made_at or self.counting.fold(now) != self.readings:
+        if due or now < before.made_at or self.counting.fold(now, before) != self.readings:
             self.change()
 
     def look_round(self) -> None:

@@ -197,12 +197,17 @@ class Remaining(Step):
 
 
 class Restart(Step):
-    """{restart: stop}, {restart: power cut}: begin anew with what is stored."""
+    """{restart: stop}, {restart: power cut}: begin anew with what is stored.
+
+    shows: what the machine's clock does afterwards, where it has no battery; it goes on.
+    """
 
     restart: Literal["stop", "power cut"]
+    shows: str | None = None
 
     def play(self, home: Home, story: ScenarioShape) -> None:
-        home.restart(power_cut=self.restart == "power cut")
+        shows = None if self.shows is None else moment(self.shows, story.day)
+        home.restart(power_cut=self.restart == "power cut", shows=shows)
 
 
 class SetClock(Step):

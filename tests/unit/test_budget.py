@@ -9,9 +9,9 @@ import pytest
 
 from copdns.budget import Left, Spent, carried, earliest_end, lefts, limit_of, total
 from copdns.minutes import MOST_ADDED, Minutes
-from copdns.model import Household
+from copdns.model import Household, PrivacyMode
 from copdns.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
-from tests.household import family
+from tests.household import MIA, family
 
 SUNDAY = date(2026, 3, 29)
 MONDAY = date(2026, 3, 30)
@@ -92,6 +92,18 @@ def test_what_was_left_the_day_before_is_carried_over_where_the_budget_says_so(
 ) -> None:
     budget = replace(FILMS, carry_over=carry_over)
     assert carried(budget, USUAL_WEEK, SUNDAY, used(before)) == more
+
+
+def test_of_a_day_on_which_it_was_not_counted_nothing_is_carried_over() -> None:
+    budget = replace(FILMS, carry_over=True)
+    assert carried(budget, USUAL_WEEK, SUNDAY, None) == 0
+
+
+def test_nothing_is_carried_over_where_nothing_is_kept_of_a_day() -> None:
+    budget = replace(FILMS, carry_over=True)
+    off = family(replace(MIA, privacy=PrivacyMode.OFF), budgets=(budget,))
+    assert total(budget, off, "mia", SUNDAY, used(0)) == 60
+    assert total(budget, house(budget), "mia", SUNDAY, used(0)) == 120
 
 
 def test_no_more_than_a_day_s_minutes_are_carried_over() -> None:

@@ -15,7 +15,7 @@ from copdns.lists.parse import Form
 from copdns.lists.source import Source
 from copdns.matchers import Match
 from copdns.model import Contact, Household
-from tests.household import ADA, MIA, family
+from tests.household import ADA, MIA, family, library
 
 PLAIN = Source(
     slug="",
@@ -50,6 +50,12 @@ def slugs(chosen: Chosen) -> list[str]:
 def chosen(*wanted: str, needed: set[str] | None = None, **more: Any) -> Chosen:
     fields = {"own": (), "max_names": 1000, "known": {}, **more}
     return choose(CATALOGUE, wanted=wanted, needed=needed or set(), **fields)
+
+
+def test_a_category_lacks_a_list_until_that_is_in_force() -> None:
+    both = chosen("auto", needed={"games", "piracy"})
+    assert both.missing_categories(library()) == {"games", "piracy"}
+    assert both.missing_categories(library(more={"toys": ("games", ["a.example"])})) == {"piracy"}
 
 
 # --- what is wanted ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from copdns.library import known, load_library
 from copdns.live import Defaults, build
 from copdns.model import Asker
 from copdns.policy import decide
+from copdns.store.usage import note_wrong_clock, save_clock
 from tests.unit.calling import FAMILY, Home
 
 
@@ -82,6 +83,8 @@ def test_the_answer_for_programs_has_every_field(home: Home) -> None:
         "ends": "",
         "grants": [],
         "ttl": 10,
+        "grace": 0,
+        "wrong_clock": False,
         "steps": [],
     }
 
@@ -210,3 +213,61 @@ def test_looking_makes_no_file(home: Home) -> None:
 def test_a_mistake_in_the_household_file_is_one_of_configuration(home: Home) -> None:
     (home.folder / "family.yaml").write_text("profiles: {mia: {band: 7-8}}")
     assert home.call("check", "a.example").exit_code == 78
+
+
+# --- what a running copdns knows and others do not ------------------------------------------------
+
+NOON = 1_764_068_400  # 2025-11-25, 12:00 in Paris
+
+
+@pytest.fixture
+def wrong_clock(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home whose machine woke up long ago by its clock; copdns has run for ten minutes since."""
+    home.ok("schedule", "add", "bed", "12:05-13:00", "--profile", "mia")
+    save_clock(home.data, NOON)
+    note_wrong_clock(home.data, time.monotonic() - 600)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    return home
+
+
+def test_a_wrong_clock_is_put_right_as_the_running_copdns_does(wrong_clock: Home) -> None:
+    shown = wrong_clock.json("check", "open.example", "--profile", "mia")
+    assert (shown["reason"], shown["wrong_clock"]) == ("schedule", True)
+    assert shown["at"] == "2025-11-25T11:10:00Z"
+    said = wrong_clock.call("check", "open.example").stdout
+    assert "surely wrong, so this is as failures.clock: last_known says" in said
+    pause = ["pause", "tom", "--for", "30m"]
+    wrong_clock.ok(*pause)
+    assert wrong_clock.json("check", "open.example", "--profile", "tom")["reason"] == "paused"
+
+
+def test_another_moment_is_judged_by_a_clock_that_is_right(wrong_clock: Home) -> None:
+    at = "--at", "2025-11-25T10:00"
+    shown = wrong_clock.json("check", "open.example", "--profile", "mia", *at)
+    assert (shown["action"], shown["wrong_clock"]) == ("allow", False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"), [("essential", "not_on_allowlist"), ("open", "default")]
+)
+def test_a_wrong_clock_is_taken_as_the_household_says(
+    wrong_clock: Home, chosen: str, reason: str
+) -> None:
+    file = wrong_clock.folder / "other.yaml"
+    file.write_text(f"{wrong_clock.ok('household', 'export')}failures: {{clock: {chosen}}}\n")
+    wrong_clock.ok("household", "import", str(file))
+    shown = wrong_clock.json("check", "open.example", "--profile", "mia")
+    assert (shown["reason"], shown["wrong_clock"]) == (reason, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "grace"), [("12:05", 5), ("12:09", 5), ("12:10", 0), ("12:04", 0), ("14:00", 0)]
+)
+def test_after_a_soft_end_it_says_that_names_in_use_may_be_open(
+    home: Home, at: str, grace: int
+) -> None:
+    home.ok("schedule", "add", "bed", "12:05-13:00", "--profile", "mia", "--grace", "5")
+    asked = "check", "open.example", "--profile", "mia", "--at", f"2025-11-25T{at}"
+    assert home.json(*asked)["grace"] == grace
+    words = "names that were in use stay open for 5 min after it closed"
+    assert (words in home.call(*asked).stdout) is bool(grace)

@@ -296,6 +296,18 @@ def test_a_ticket_is_redeemed_once_however_its_code_is_typed(home: Home) -> None
     assert "redeemed by mia on 2026-11-24 12:00" in home.ok("ticket", "list")
 
 
+def test_codes_cannot_be_tried_without_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = home.json("ticket", "make", "45")["code"]
+    for number in range(5):
+        refused = home.call("ticket", "redeem", f"AAAA-AAA{number}", "--profile", "mia")
+        assert "is not known here" in refused.stderr
+    refused = home.call("ticket", "redeem", code, "--profile", "mia")
+    assert refused.exit_code == 1
+    assert "please try again in 15 min" in refused.stderr
+    clock(monkeypatch, NOON + 900)
+    home.ok("ticket", "redeem", code, "--profile", "mia")
+
+
 def test_a_code_is_told_once_and_its_digest_never(home: Home) -> None:
     made = home.json("ticket", "make", "1h", "--about", "category:games", "--expires", "12h")
     assert (made["minutes"], made["for"], made["about"]) == (60, "", "category:games")

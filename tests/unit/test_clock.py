@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.clock import GIVE_UP, WRONG, Clock
+from copdns.clock import GIVE_UP, WRONG, Clock, Seen
 
 SEEN = 1_774_800_000.0  # when an earlier run looked last
 
@@ -17,7 +17,12 @@ class Machine:
 
     def clock(self, *, goes_on: bool = True, seen: float | None = SEEN) -> Clock:
         made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
-        made.begin(seen, goes_on)
+        made.begin(None if seen is None else Seen(seen), goes_on)
+        return made
+
+    def joined(self, seen: Seen) -> Clock:
+        made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
+        made.join(seen, goes_on=True)
         return made
 
     def wait(self, seconds: float) -> None:
@@ -72,3 +77,33 @@ def test_a_clock_that_nothing_corrects_is_believed_in_the_end() -> None:
     machine.wait(1)
     assert clock.look()
     assert clock().wall == machine.wall
+
+
+def test_who_joins_tells_the_same_time() -> None:
+    machine = Machine(1000.0)
+    first = machine.clock()
+    machine.wait(600)
+    joined = machine.joined(Seen(SEEN, wrong_since=100.0))
+    assert joined.is_wrong
+    assert joined() == first()
+
+
+@pytest.mark.parametrize(
+    ("wall", "synchronised", "since", "is_wrong"),
+    [
+        (SEEN - WRONG, False, 100.0, True),  # it is not there yet
+        (SEEN, False, 100.0, False),
+        (1000.0, True, 100.0, False),
+        (1000.0, False, 100.0 - GIVE_UP, True),
+        (1000.0, False, 99.0 - GIVE_UP, False),
+        (SEEN, False, 200.0, False),  # of before the machine was started
+        (1000.0, False, None, True),  # nobody runs, and whoever begins will find it wrong
+        (SEEN - WRONG, False, None, False),
+    ],
+)
+def test_who_joins_takes_the_clock_for_wrong_for_as_long_as_the_other(
+    wall: float, synchronised: bool, since: float | None, is_wrong: bool
+) -> None:
+    machine = Machine(wall)
+    machine.is_synchronised = synchronised
+    assert machine.joined(Seen(SEEN, since)).is_wrong is is_wrong

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.live import Live
+from copdns.live import GUEST, Live
 from copdns.model import Asker, Household
 from copdns.policy import decide
 from copdns.records import A
 from copdns.times import Failures, OnFailure, Schedule, Slot
 from copdns.timing import Readings
-from tests.household import ADA, MIA, NOW, family, library, live
+from tests.household import ADA, MIA, NOW, allow, family, library, live
 
 ALL_DAY = Schedule("day", "mia", (Slot(frozenset({"daily"}), 0, 1440),))
 GAMES = replace(MIA, categories=frozenset({"games"}))
@@ -64,7 +64,7 @@ def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str)
     [
         (OnFailure.LAST_KNOWN, "category", "default"),
         (OnFailure.OPEN, "default", "default"),
-        (OnFailure.ESSENTIAL, "not_on_allowlist", "not_on_allowlist"),
+        (OnFailure.ESSENTIAL, "category", "not_on_allowlist"),
     ],
 )
 def test_a_device_that_nobody_named(chosen: OnFailure, game: str, any_name: str) -> None:
@@ -73,3 +73,27 @@ def test_a_device_that_nobody_named(chosen: OnFailure, game: str, any_name: str)
     found = [decide(policy, name, A, NOW).reason for name in ("games.example", "a.example")]
     assert found == [game, any_name]
     assert asked(made, "a.example") == "default"  # Mia's own devices are known
+
+
+@pytest.mark.parametrize(
+    ("chosen", "any_name"),
+    [(OnFailure.ESSENTIAL, "not_on_allowlist"), (OnFailure.OPEN, "default")],
+)
+def test_a_device_that_nobody_named_is_the_household_s_own_guest(
+    chosen: OnFailure, any_name: str
+) -> None:
+    made = home(
+        Failures(devices=chosen), Readings(), guest="mia", rules=(allow("chess.example", "mia"),)
+    )
+    policy = made.who(Asker("", STRANGER, "udp")).policy
+    assert (policy.profile, policy.privacy) == ("mia", made.policy("home", "mia").privacy)
+    found = [decide(policy, name, A, NOW).reason for name in ("chess.example", "a.example")]
+    assert found == ["rule", any_name]
+    assert asked(made, "games.example") == "category"  # Mia's own devices are known
+
+
+def test_without_a_guest_of_its_own_it_is_the_built_in_one() -> None:
+    made = home(Failures(devices=OnFailure.ESSENTIAL), Readings())
+    policy = made.who(Asker("", STRANGER, "udp")).policy
+    assert policy.profile == GUEST
+    assert decide(policy, "a.example", A, NOW).reason == "not_on_allowlist"

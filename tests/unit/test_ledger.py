@@ -105,6 +105,19 @@ def test_a_stop_counts_the_minute_that_runs() -> None:
     assert likely(ledger) == 4
 
 
+def test_what_is_closed_right_after_use_is_not_counted_when_it_opens_again() -> None:
+    ledger = empty()
+    play(ledger, range(10))
+    for minute in range(10, 15):
+        ledger.shut("home", "mia", ["games", "films"], NOON + minute * 60 + 59)
+    play(ledger, range(15, 20))
+    assert likely(ledger) == 15
+    again = empty()
+    again.load(ledger.unsaved())
+    assert again.marks("home", "mia", "games", TODAY).closed.bit_count() == 5
+    assert "films" not in ledger.used("home", "mia", TODAY)
+
+
 def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
     ledger = empty()
     play(ledger, range(30))
@@ -130,6 +143,17 @@ def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> 
     ledger.note("home", "mia", ["games"], "b.example", NOON + 60)
     ledger.fold(NOON + 180)
     assert ledger.marks("home", "mia", "games", TODAY).several == 1 << 12 * 60 + 1
+
+
+def test_a_day_without_use_is_known_from_one_that_was_not_counted() -> None:
+    ledger = empty()
+    ledger.begin_day("home", "mia", ["games"], NOON)
+    assert ledger.used("home", "mia", TODAY) == {"games": Minutes()}
+    (usage,) = ledger.unsaved()
+    assert (usage.day, usage.minutes) == (TODAY.date, Minutes())
+    ledger.begin_day("home", "mia", ["games"], NOON + 60)
+    assert ledger.unsaved() == ()
+    assert ledger.used("home", "mia", TOMORROW) == {}
 
 
 def test_a_new_day_begins_with_nothing() -> None:

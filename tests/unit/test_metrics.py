@@ -43,7 +43,7 @@ def full() -> Counters:
         name: lambda: 7.0
         for name in METRICS
         if name.startswith(("copdns_cache_entries", "copdns_cache_octets", "copdns_log"))
-        or name in ("copdns_policy_revision", "copdns_list_entries")
+        or name in ("copdns_policy_revision", "copdns_list_entries", "copdns_events_dropped")
     }
     return counters
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ from copdns.minutes import (
 senses = st.sampled_from([NARROW, WIDE])
 bitmaps = st.integers(min_value=0, max_value=(1 << DAY_BITS) - 1)
 crowded = st.lists(st.integers(0, 80), max_size=40).map(lambda at: sum({1 << each for each in at}))
-days = st.builds(Marks, crowded, crowded) | st.builds(Marks, bitmaps, bitmaps)
+days = st.builds(Marks, crowded, crowded, crowded) | st.builds(Marks, bitmaps, bitmaps, bitmaps)
 
 
 def day(*minutes: tuple[int, int], sense: Sense = NARROW) -> Marks:
@@ -86,6 +88,26 @@ def test_two_screens_at_once_cost_one_minute() -> None:
     assert estimate(phone | tablet) == Minutes(90, 90, 90)
 
 
+def test_a_silence_in_which_it_was_closed_is_no_use() -> None:
+    marks = day((100, 2), (101, 2), (105, 2), (106, 2))
+    assert estimate(marks) == Minutes(4, 7, 7)
+    for minute in (102, 103, 104):
+        marks = marks.with_closed(minute)
+    assert estimate(marks) == Minutes(4, 4, 4)
+
+
+def test_a_look_up_counts_also_in_a_minute_that_was_closed_for_a_part() -> None:
+    assert estimate(day((100, 2), (101, 2)).with_closed(101)) == Minutes(2, 2, 2)
+
+
+def test_of_a_night_that_is_closed_only_the_beginning_is_marked() -> None:
+    marks = day((100, 2))
+    for minute in range(101, 600):
+        marks = marks.with_closed(minute)
+    assert marks.closed.bit_count() == LONG_HOLD
+    assert NO_MARKS.with_closed(100) == NO_MARKS
+
+
 @given(days, senses)
 def test_the_three_numbers_are_in_order(marks: Marks, sense: Sense) -> None:
     low, likely, high = estimate(marks, sense)
@@ -94,6 +116,7 @@ def test_the_three_numbers_are_in_order(marks: Marks, sense: Sense) -> None:
 
 @given(days, days, senses)
 def test_more_look_ups_never_mean_fewer_minutes(one: Marks, other: Marks, sense: Sense) -> None:
+    other = other._replace(closed=0)
     both = estimate(one | other, sense)
     assert all(more >= less for more, less in zip(both, estimate(one, sense), strict=True))
 
@@ -103,7 +126,7 @@ def test_a_newest_minute_adds_no_more_than_the_bound(
     marks: Marks, minute: int, sense: Sense
 ) -> None:
     past = (1 << minute) - 1
-    before = Marks(marks.some & past, marks.several & past)
+    before = Marks(marks.some & past, marks.several & past, marks.closed)
     assert 0 <= most_added(before, minute, sense) <= MOST_ADDED
     for names in (1, sense.several):
         after = estimate(before | marks_of(minute, names, sense), sense)
@@ -126,11 +149,15 @@ def test_the_estimate_is_what_its_words_say(marks: Marks, sense: Sense) -> None:
 
     shown = {at for at in several if close(at) >= 1}
     shown |= {at for at in some if sense.single and close(at) >= 2}
-    likely, last, on = set(), -DAY_BITS, False
+    likely: set[int] = set()
+    last, on = -2 - HOLD, False
     for at in sorted(some):
-        on = at in shown or (on and at - last <= HOLD + 1)
-        joined = on and at - last <= HOLD + 1 and last in likely
-        likely |= {*range(last + 1, at + 1)} if joined else {at} if on else set()
+        silence = range(last + 1, at) if at - last <= HOLD + 1 else range(0)
+        open_for = list(takewhile(lambda minute: not marks.closed >> minute & 1, silence))
+        likely |= set(open_for if on else ())
+        goes_on = at - last <= HOLD + 1 and len(open_for) == len(silence)
+        on = at in shown or (on and goes_on)
+        likely |= {at} if on else set()
         last = at
     assert estimate(marks, sense)[:2] == (len(shown), len(likely))
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from copdns.ahead import Coming
 from copdns.happened import GrantEvent, Kind, PauseEvent, TicketEvent, TimeEvent
+from copdns.matchers import Matcher
 from copdns.minutes import Minutes
 from copdns.model import Household, Reason
-from copdns.standing import Standing, coming, happened, standing
+from copdns.standing import Standing, closed_budgets, coming, happened, standing
 from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
 from copdns.timing import Readings
 from tests.household import NOW, family, live
@@ -84,3 +85,21 @@ def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
     assert list(coming(made, (), NOW)) == []
     (found,) = coming(made, [("home", "mia")], NOW)
     assert (found.id, found.at, found.day) == ("games", NOW + 600, TODAY)
+
+
+def closed_now(house: Household, likely: int = 0) -> dict[tuple[str, str], frozenset[str]]:
+    readings = Readings(used={("home", "mia"): {"games": Minutes(likely=likely)}})
+    return dict(closed_budgets(live(house, now=NOW, readings=readings), NOW))
+
+
+def test_of_a_spent_budget_and_of_all_in_a_pause_nothing_can_be_used() -> None:
+    mia = "home", "mia"
+    house = replace(family(), budgets=(GAMES, replace(GAMES, id="films", minutes=(("daily", 90),))))
+    assert closed_now(house) == {}
+    everything = frozenset({"games", "films"})
+    assert closed_now(house, likely=30) == {mia: everything}  # it is about all names
+    only = replace(GAMES, about=(Matcher("games.example"),))
+    narrow = replace(house, budgets=(only, house.budgets[1]))
+    assert closed_now(narrow, likely=30) == {mia: frozenset({"games"})}
+    paused = replace(house, pauses=(Pause("mia", int(NOW) - 60, None),))
+    assert closed_now(paused) == {mia: everything}

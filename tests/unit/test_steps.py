@@ -227,6 +227,11 @@ def test_only_the_very_hosts_of_an_engine_are_rewritten() -> None:
     assert verdict(made, "a.example").target == "safe.example"
 
 
+def test_the_verdict_about_a_host_is_made_once() -> None:
+    made = policy(SAFE, engines=FINDER)
+    assert verdict(made, "a.example") is verdict(made, "a.example")
+
+
 def test_an_engine_or_mode_that_is_not_there_changes_nothing() -> None:
     for chosen in ((("other", "strict"),), (("finder", "moderate"),)):
         made = policy(replace(MIA, safe_search=chosen), engines=FINDER)

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.errors import HouseholdError, PrivacyError, StoreError
+from copdns.attempts import WITHIN
+from copdns.errors import (
+    HouseholdError,
+    PrivacyError,
+    StoreError,
+    TooManyTriesError,
+    UnknownCodeError,
+)
 from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
@@ -492,6 +499,36 @@ async def test_a_household_is_changed_as_ever_after_tidying(store: HouseholdStor
     home = await change(store, lambda home: replace(home, grants=(*home.grants, GRANT)))
     assert home.grants == (GRANT,)
     assert await store.household("home") == home
+
+
+# Codes of tickets
+
+
+async def test_unknown_codes_are_counted_over_restarts_and_forgotten_soon(tmp_path: Path) -> None:
+    tickets = (Ticket("t1", "right", 5, 0, DAY),)
+    for number in range(5):
+        with HouseholdStore.open(tmp_path) as store:
+            if not number:
+                await store.create(replace(HOME, tickets=tickets), "ada", 0)
+            with pytest.raises(UnknownCodeError):
+                await store.redeem("home", "wrong", "mia", device="d", author="mia", now=number)
+    with HouseholdStore.open(tmp_path) as store:
+        for profile, device in (("mia", ""), ("tom", "d")):
+            with pytest.raises(TooManyTriesError):
+                await store.redeem("home", "right", profile, device=device, author="", now=5)
+        assert len(await store.changes("home")) == 1
+        await store.tidy(5 + WITHIN)
+        home = await store.redeem("home", "right", "mia", author="mia", now=5)
+        assert home.tickets[0].redeemed_by == "mia"
+
+
+async def test_a_right_code_makes_up_for_wrong_ones(store: HouseholdStore) -> None:
+    tickets = (Ticket("t1", "right", 5, 0, DAY),)
+    await change(store, lambda home: replace(home, tickets=tickets))
+    for code in ("a", "b", "c", "d", "right", "e", "f", "g", "h"):
+        known = nullcontext() if code == "right" else pytest.raises(UnknownCodeError)
+        with known:
+            await store.redeem("home", code, "mia", author="mia", now=9)
 
 
 # The privacy rules hold for everything that is written

@@ -215,6 +215,8 @@ async def test_what_waits_is_bounded_and_the_oldest_goes_first(hooks: Hooks) -> 
         assert targets.dropped == 3
         hooks.open.set()
         assert [(await hooks.next())["id"] for _ in range(3)] == ["b3", "b4", "b5"]
+        targets.use(EventSettings())
+        assert targets.dropped == 3  # a counter never goes back
 
 
 async def test_a_slow_webhook_holds_no_other_one_up(hooks: Hooks) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from copdns.clock import Clock
+from copdns.clock import Clock, Seen
 from copdns.events import Events
 from copdns.happened import Event, Kind
-from copdns.live import Live
+from copdns.live import GUEST, Live
 from copdns.matchers import Match, Matcher
-from copdns.model import Household
+from copdns.minutes import NO_MARKS
+from copdns.model import Household, PrivacyMode
 from copdns.policy import decide
 from copdns.records import A
 from copdns.store.querylog import FILE
-from copdns.store.usage import load_clock
+from copdns.store.usage import history, load_clock
 from copdns.timekeeper import Timekeeper
-from copdns.times import Budget, Schedule, Slot
+from copdns.times import Bonus, Budget, Schedule, Slot
+from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
 
 TUBE = (Matcher("tube.example"),)
@@ -82,6 +85,33 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
 
 
+async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) -> None:
+    home = await Running(
+        tmp_path, replace(family(), budgets=(replace(HALF_HOUR, scope=""),))
+    ).begin()
+    for _ in range(31):
+        for name in VIDEO:
+            home.keeper.ledger.note("home", GUEST, ["tube"], name, home.now)
+        await home.wait(60)
+    assert decide(home.live.policy("home", GUEST), "tube.example", A, home.now).blocks
+    assert home.is_open()
+
+
+async def test_a_silence_while_it_was_closed_is_no_use(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=30)
+    for _ in range(4):
+        await home.wait(60)
+    bonus = Bonus("b1", "mia", "tube", date(2026, 3, 29), 10)
+    home.house = replace(house, bonuses=(bonus,))
+    home.build()
+    await home.use(*VIDEO, minutes=9)
+    assert home.is_open()
+    await home.use(*VIDEO, minutes=1)
+    assert not home.is_open()
+
+
 async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
     house = replace(family(), budgets=(HALF_HOUR,))
     home = await Running(tmp_path, house).begin()
@@ -90,6 +120,48 @@ async def test_what_was_used_is_known_after_a_restart(tmp_path: Path) -> None:
     assert again.is_open()
     await again.use(*VIDEO, minutes=12)
     assert not again.is_open()
+
+
+CARRIED = replace(HALF_HOUR, carry_over=True)
+DAY = 86_400
+
+
+def minutes_left(home: Running) -> int:
+    timed = home.live.policy(*MIA).timed
+    assert timed is not None
+    return timed.timing.left[0].minutes
+
+
+async def test_a_new_budget_begins_with_its_minutes_and_carries_over_from_then_on(
+    tmp_path: Path,
+) -> None:
+    house = replace(family(), budgets=(CARRIED,))
+    home = await Running(tmp_path, house).begin()
+    assert minutes_left(home) == 30
+    await home.wait(60)
+    again = await Running(tmp_path, house, home.now + 60).begin()
+    assert minutes_left(again) == 30
+    await again.wait(DAY)
+    assert minutes_left(again) == 60
+    late = await Running(tmp_path, house, again.now + 60).begin()
+    assert minutes_left(late) == 60
+
+
+async def test_nothing_is_carried_over_where_nothing_is_kept(tmp_path: Path) -> None:
+    house = replace(family(replace(PERSON, privacy=PrivacyMode.OFF)), budgets=(CARRIED,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=5)
+    await home.wait(DAY)
+    assert minutes_left(home) == 30
+    assert history(tmp_path, "home", "mia", date(2026, 3, 1)) == ()
+
+
+async def test_of_a_day_that_is_over_only_numbers_are_on_the_disk(tmp_path: Path) -> None:
+    home = await Running(tmp_path, replace(family(), budgets=(CARRIED,))).begin()
+    await home.use(*VIDEO, minutes=5)
+    await home.wait(DAY)
+    (yesterday, _) = history(tmp_path, "home", "mia", date(2026, 3, 1))
+    assert (yesterday.marks, yesterday.minutes.likely) == (NO_MARKS, 5)
 
 
 async def test_a_stop_keeps_the_minute_that_runs(tmp_path: Path) -> None:
@@ -113,15 +185,17 @@ async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> Non
 async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
     await home.wait(60)
-    seen = load_clock(tmp_path)
-    assert seen == NOW + 60
+    assert load_clock(tmp_path) == Seen(NOW + 60)
     late = await Running(tmp_path, family(), now=NOW - 86_400).begin()
     assert late.kinds() == [Kind.CLOCK_WRONG]
     assert late.keeper.readings.clock_is_wrong
+    assert load_clock(tmp_path) == Seen(NOW + 60, wrong_since=500 - 86_400)
     late.now = NOW + 100  # somebody sets it
     await late.wait(1)
     assert late.kinds() == [Kind.CLOCK_WRONG, Kind.CLOCK_RIGHT]
     assert not late.keeper.readings.clock_is_wrong
+    await late.wait(60)
+    assert load_clock(tmp_path) == Seen(NOW + 161)
 
 
 TODAY = int(NOW) // 86_400 * 86_400

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from copdns.clock import Seen
 from copdns.errors import StoreError
 from copdns.minutes import NO_MARKS, Marks, Minutes, Usage
 from copdns.store.querylog import QueryLog
@@ -166,9 +167,9 @@ def test_the_clock_is_the_moment_that_was_seen_last_also_after_it_went_back(
     tmp_path: Path,
 ) -> None:
     save_clock(tmp_path, START + 0.9)
-    assert load_clock(tmp_path) == START
+    assert load_clock(tmp_path) == Seen(START)
     save_clock(tmp_path, START - DAY)
-    assert load_clock(tmp_path) == START - DAY
+    assert load_clock(tmp_path) == Seen(START - DAY)
 
 
 def test_a_log_of_before_gets_its_new_tables(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""What is measured of decisions is what is said: every kind of name, and all of them decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from copdns.model import Reason
+from copdns.policy import decide
+from copdns.records import A
+from tests.bench.decide import NAMES, children
+
+
+def test_the_child_has_all_that_is_said_and_names_meet_all_of_it(tmp_path: Path) -> None:
+    policies = children(tmp_path)
+    for policy in policies.values():
+        assert policy.timed is not None
+        assert len(policy.timed.timing.left) == 10
+        assert len({each.period for each in policy.timed.timing.closures}) == 50
+    reasons = {
+        decide(policy, name, A, at).reason
+        for at, policy in policies.items()
+        for name in NAMES.values()
+    }
+    assert reasons == {
+        Reason.DEFAULT,
+        Reason.SAFE_SEARCH,
+        Reason.RULE,
+        Reason.CATEGORY,
+        Reason.SCHEDULE,
+    }
