@@ -25,7 +25,7 @@ from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
-from copdns.errors import CopdnsError, ListenError
+from copdns.errors import CopdnsError, ListenError, StoreError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding
@@ -44,6 +44,7 @@ from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
+from copdns.store.aside import is_unwritable
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
@@ -61,6 +62,7 @@ FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and res
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
+MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
 SLICE = 0.001  # seconds of work beside the answering at a time
@@ -72,6 +74,15 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
 REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
+UNWRITTEN = (
+    "the disk of household.db takes no writing: answering goes on by what stands there; nothing "
+    "can be changed or kept until that is mended"
+)
+UNREAD = (
+    "the disk takes no writing, and no household is stored there: answering goes on by what the "
+    "setting household gives, or else by the rules of guests; nothing can be changed or kept "
+    "until that is mended"
+)
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
 
@@ -104,17 +115,18 @@ class App:
         self._machine: object = None
         self._clock = Clock(time.time, time.monotonic, system.clock_is_synchronised)
         self._replaced = False
+        self._watcher: Watcher | None = None  # None: the household is a copy in memory
+        self._unwritten = ""  # why it is one, for people
         self._runner: web.AppRunner | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
         gc.set_threshold(*GC_THRESHOLDS)
-        self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
-        self._watcher = await asyncio.to_thread(Watcher, self._folder)
+        await self._open_store()
         households = await self._households()
         self._fetched = await self._updates.begin(households)
         self._shelved = await self._lists_at_hand()
-        await seeded_household(self._store, self.settings, self._library, int(time.time()))
+        await self._seed()
         self._counters = Counters()
         self._log = QueryLog(self._folder)
         self._recent = Recent(appeal_code)
@@ -125,7 +137,7 @@ class App:
             attempt=self.settings.upstreams.attempt,
         )
         if not households:  # the first start; what was written until here need not be read twice
-            await asyncio.to_thread(self._watcher.changed)
+            await self._is_changed()
             households = await self._households()
         self._events = Events(self._unlogged)
         self._targets = Targets(self.settings.events)
@@ -170,6 +182,7 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self._repeat(self._follow_household, FOLLOW_HOUSEHOLD)),
+                tasks.create_task(self._repeat(self._mend_store, MEND_STORE)),
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._follow_time, FOLLOW_TIME)),
@@ -206,7 +219,8 @@ class App:
         await self._targets.close()
         self._recorder.pass_on(self._now)
         await asyncio.to_thread(self._log.stop)
-        await asyncio.to_thread(self._watcher.close)
+        if self._watcher is not None:
+            await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._store.close)
         log.info("stopped")
 
@@ -219,6 +233,62 @@ class App:
         home = self._resolver.live.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now) is PrivacyMode.OFF
+
+    # --- what is stored ---
+
+    async def _open_store(self) -> None:
+        """Open the household: a copy in memory where its disk takes no writing."""
+        try:
+            self._watcher = await asyncio.to_thread(Watcher, self._folder)
+            self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
+        except StoreError as error:
+            await self._do_without_disk(error)
+
+    async def _seed(self) -> None:
+        """Make the household at the first start: in memory only, where it cannot be kept."""
+        try:
+            await self._seeded()
+        except StoreError as error:
+            opened = self._store
+            await self._do_without_disk(error)
+            await asyncio.to_thread(opened.close)
+            await self._seeded()
+
+    async def _seeded(self) -> None:
+        await seeded_household(self._store, self.settings, self._library, int(time.time()))
+
+    async def _do_without_disk(self, error: StoreError) -> None:
+        """Go on with what can be read; raise the error when the disk is not what is at fault."""
+        if self._unwritten or not is_unwritable(error):
+            raise error
+        copy = await asyncio.to_thread(HouseholdStore.copy, self._folder)
+        if self._watcher is not None:
+            await asyncio.to_thread(self._watcher.close)
+        self._store, self._watcher = copy, None
+        answering = UNWRITTEN if await copy.households() else UNREAD
+        self._unwritten = f"{answering} ({error})"
+        log.error(self._unwritten)
+
+    async def _mend_store(self) -> None:
+        """Go back to the disk once it takes writing again."""
+        if not self._unwritten:
+            return
+        with contextlib.suppress(StoreError):  # told already, and still so
+            with await asyncio.to_thread(HouseholdStore.open, self._folder) as store:
+                await seeded_household(store, self.settings, self._library, int(self._now))
+            await self._back_to_disk()
+
+    async def _back_to_disk(self) -> None:
+        watcher = await asyncio.to_thread(Watcher, self._folder)
+        store = await asyncio.to_thread(HouseholdStore.open, self._folder)
+        async with self._changing:
+            before, self._store, self._watcher = self._store, store, watcher
+            self._unwritten, self._behind = "", True
+        await asyncio.to_thread(before.close)
+        log.info("household.db can be written again")
+
+    async def _is_changed(self) -> bool:
+        return self._watcher is not None and await asyncio.to_thread(self._watcher.changed)
 
     # --- what is in force ---
 
@@ -357,8 +427,14 @@ class App:
 
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
+        kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
         compiling = "" if self._shelved.current else STILL_COMPILING
-        return tuple(filter(None, (compiling, self._updates.missing, self._reception.warning)))
+        return tuple(
+            filter(
+                None,
+                (self._unwritten, kept, compiling, self._updates.missing, self._reception.warning),
+            )
+        )
 
     # --- following changes ---
 
@@ -378,11 +454,12 @@ class App:
             log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
-        if not self._replaced and await asyncio.to_thread(self._watcher.is_replaced):
+        watcher = self._watcher
+        if watcher and not self._replaced and await asyncio.to_thread(watcher.is_replaced):
             self._replaced = True
             log.error(REPLACED)
         rebuild_at = self._resolver.live.rebuild_at
-        if await asyncio.to_thread(self._watcher.changed):
+        if await self._is_changed():
             self._behind = True  # until it is in force: a busy database is asked again
         now, live = self._now, self._resolver.live
         another_day = rebuild_at is not None and now >= rebuild_at

@@ -119,22 +119,32 @@ class Reception:
             )
 
     async def _load(self) -> None:
-        if self._stored is None:
-            self._visitors = self._stored = await asyncio.to_thread(load_visitors, self._folder)
+        """Read the list once; while it cannot be read, those who ask now are all there are."""
+        if self._stored is not None:
+            return
+        try:
+            stored = await asyncio.to_thread(load_visitors, self._folder)
+        except StoreError as error:
+            self._not_kept(error)
+            return
+        self._visitors = self._stored = stored
 
     async def _save(self) -> None:
         """Keep the list; a disk that is full or busy is told of once, and tried again."""
-        if self._visitors == self._stored:
+        if self._stored is None or self._visitors == self._stored:
             return
         visitors = self._visitors
         try:
             await asyncio.to_thread(save_visitors, self._folder, visitors)
         except StoreError as error:
-            if not self._failing:
-                log.warning("unknown devices are not kept", error=str(error))
-            self._failing = True
+            self._not_kept(error)
             return
         self._stored, self._failing = visitors, False
+
+    def _not_kept(self, error: StoreError) -> None:
+        if not self._failing:
+            log.warning("unknown devices are not kept", error=str(error))
+        self._failing = True
 
     def _compare(self, moment: Moment) -> None:
         """Warn while all that asked look like one."""

@@ -174,7 +174,7 @@ class Home:
             household_id = await _only(store)
             return await store.household(household_id) if household_id else None
 
-        return self._with_store(read) if self.has_database else None
+        return self._read(read) if self.has_database else None
 
     def _first(self) -> Household:
         if not self.settings.household:
@@ -220,18 +220,25 @@ class Home:
         household = self._stored()
         if household is None:
             return ()
-        return self._with_store(lambda store: store.changes(household.id, limit))
+        return self._read(lambda store: store.changes(household.id, limit))
 
     def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile."""
         household = self._stored()
         if household is None:
             return ()
-        return self._with_store(lambda store: store.full_logs(household.id, profile_id))
+        return self._read(lambda store: store.full_logs(household.id, profile_id))
 
-    def _with_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+    def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+        return self._with_store(work, HouseholdStore.open_or_copy)
+
+    def _with_store(
+        self,
+        work: Callable[[HouseholdStore], Awaitable[T]],
+        opened: Callable[[Path], HouseholdStore] = HouseholdStore.open,
+    ) -> T:
         async def run() -> T:
-            with HouseholdStore.open(self.folder) as store:
+            with opened(self.folder) as store:
                 return await work(store)
 
         return asyncio.run(run())

@@ -20,6 +20,7 @@ from typing import NamedTuple, Self, TypeVar
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.privacy import adopt, due
+from copdns.store.aside import copied, is_unwritable
 from copdns.store.db import open_database, snapshot, store_error, transaction
 from copdns.store.migrations import HOUSEHOLD
 from copdns.store.tables import load, odd_row, write
@@ -58,6 +59,27 @@ class HouseholdStore:
         connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
         connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
         return cls(path, connection)
+
+    @classmethod
+    def copy(cls, folder: Path) -> Self:
+        """Read the database of a folder that takes no writing into memory; blocks.
+
+        It is empty where there is none.  Changes are not kept.
+        """
+        path = folder / FILE
+        connection = copied(path, HOUSEHOLD)
+        connection.text_factory = _lenient
+        return cls(path, connection)
+
+    @classmethod
+    def open_or_copy(cls, folder: Path) -> Self:
+        """Open the database to be read: a copy of it where its disk takes no writing; blocks."""
+        try:
+            return cls.open(folder)
+        except StoreError as error:
+            if not is_unwritable(error):
+                raise
+            return cls.copy(folder)
 
     def close(self) -> None:
         self._thread.submit(self._connection.close).result()
