@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.disk import Disk, disk
 from tests.e2e.house import ROOT, House, eventually, house
+from tests.list_server import list_server
 
 HOME = ROOT / "config" / "home.yaml"
 BLOCKED = (17, "rule: films.example")
@@ -105,3 +106,19 @@ def test_at_the_first_start_on_a_full_disk_without_a_household_file_all_are_gues
         assert home.ask("chess.example").data
         found = home.check("chess.example", "127.0.0.1")
         assert found["profile"] == "guest"
+
+
+def test_a_list_that_has_no_room_is_not_asked_for_again_and_again(
+    tmp_path: Path, small: Disk
+) -> None:
+    form = {"category": "games", "format": "domains", "match": "subtree"}
+    family = {"profiles": {"mia": {"band": "7-9", "categories": ["games"]}}}
+    small.fill()
+    with list_server() as server:
+        server.put("/toys", "chess.example\n")
+        toys = {"slug": "toys", "url": server.url("/toys"), **form}
+        with house(tmp_path, {"sources": {"own": [toys]}}, family) as home:
+            eventually(lambda: home.metrics()["copdns_lists_failing"] == 1)
+            small.make_room()  # which is seen by looks that are further apart than those at lists
+            eventually(lambda: "takes no writing" not in home.program.get("/readyz"))
+            assert [each.path for each in server.asked] == ["/toys"]
