@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -25,7 +26,7 @@ from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
-from copdns.errors import CopdnsError, ListenError, StoreError
+from copdns.errors import CopdnsError, ListenError, ListError, StoreError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding
@@ -60,6 +61,7 @@ log = structlog.get_logger("copdns")
 FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
+FIRST_RETRY = 10.0  # seconds after a failed compile; then ever longer, up to HOUSEKEEPING
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
 MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
@@ -102,6 +104,9 @@ class App:
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
         self._shelf = Shelf(self._folder)
         self._fetched: tuple[ListSource, ...] = ()  # lists of other people
+        self._uncompiled = ""  # why the lists in force are those of before, for people
+        self._compile_failures = 0  # in a row
+        self._compile_at = 0.0  # not before: monotonic seconds
         self._updates = Updates(
             Copies(self._folder),
             offer(files(bundled_text)),
@@ -428,7 +433,7 @@ class App:
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
         kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
-        compiling = "" if self._shelved.current else STILL_COMPILING
+        compiling = "" if self._shelved.current else self._uncompiled or STILL_COMPILING
         return tuple(
             filter(
                 None,
@@ -506,26 +511,44 @@ class App:
             await asyncio.sleep(self._manager.watchdog / 3)
 
     async def _catch_up(self) -> None:
-        """Compile lists that were not at the start, and try again when that fails."""
-        while not self._shelved.current:
-            await self._beside(lambda: self.relist(self._fetched))
-            if not self._shelved.current:
-                await asyncio.sleep(HOUSEKEEPING)
+        """Compile lists that were not at the start, or could not be compiled, once it is time."""
+        while True:
+            if not self._shelved.current and self._loop.time() >= self._compile_at:
+                await self._beside(lambda: self.relist(self._fetched))
+            await asyncio.sleep(FOLLOW_LISTS)
 
     async def relist(self, fetched: Sequence[ListSource]) -> None:
-        """Put the lists in force as they are on disk now; raise ListError, changing nothing.
+        """Put the lists in force as they are on disk now, or keep those of before and try again.
 
         fetched: those of other people.
         """
         async with self._reloading:
             self._fetched = tuple(fetched)
-            shelved = await self._shelf.compiled(self._sources(self.settings), self._shelved)
+            shelved = await self._compiled(self.settings)
             if shelved is self._shelved:
                 return
             async with self._changing:
                 self._resolver.live = await self._relisted(shelved)
                 self._shelved = shelved
             await self._tell_lists()
+
+    async def _compiled(self, settings: Settings) -> Shelved:
+        """Return the lists of some settings, or those in force, marked so, and try again later."""
+        sources = self._sources(settings)
+        try:
+            shelved = await self._shelf.compiled(sources, self._shelved)
+        except ListError as error:
+            pause = min(FIRST_RETRY * 3.0**self._compile_failures, HOUSEKEEPING)
+            self._compile_failures += 1
+            self._compile_at = self._loop.time() + pause
+            waiting = await asyncio.to_thread(self._shelf.waiting, sources)
+            said = str(replace(waiting, why=str(error)) if waiting else error)
+            self._uncompiled = f"{said}; it is tried again"
+            log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
+            self._shelved = replace(self._shelved, current=False)
+            return self._shelved
+        self._compile_failures, self._compile_at, self._uncompiled = 0, 0.0, ""
+        return shelved
 
     async def _relisted(self, shelved: Shelved) -> Live:
         """Return the snapshot for other lists; whoever follows the household sees to the rest."""
@@ -538,15 +561,20 @@ class App:
         log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 
     async def _reload(self) -> None:
-        """Take over changed settings and lists; a mistake in them changes nothing."""
+        """Take over changed settings and lists; a mistake in the settings changes nothing.
+
+        Lists that cannot be compiled are no such mistake: those of before stay, and it is tried
+        again.
+        """
         async with self._reloading:
             self._manager.reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                shelved = await self._shelf.compiled(self._sources(settings), self._shelved)
+                shelved = await self._compiled(settings)
                 async with self._changing:
                     await self._take_over(settings, shelved)
-                await self._tell_lists()
+                if shelved.current:
+                    await self._tell_lists()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering

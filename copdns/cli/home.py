@@ -27,11 +27,12 @@ from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
+from copdns.lists.source import ListSource
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
-from copdns.shelving import Shelf
+from copdns.shelving import Shelf, Waiting
 from copdns.store.db import store_error
 from copdns.store.household import FILE, Change, HouseholdStore
 from copdns.store.usage import history
@@ -87,9 +88,16 @@ class Home:
         return chosen_for(self.settings.sources, self.offered, households, memory(), known)
 
     def _library_of(self, chosen: Chosen) -> Library:
+        return Shelf(self.folder).read(self._sources_of(chosen))
+
+    def _sources_of(self, chosen: Chosen) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
-        fetched = on_disk(chosen, self.copies, states)
-        return Shelf(self.folder).read((*own_files(self.settings.lists), *fetched))
+        return *own_files(self.settings.lists), *on_disk(chosen, self.copies, states)
+
+    @cached_property
+    def waiting(self) -> Waiting | None:
+        """What a copdns that runs answers by until it has compiled `library`; None when it has."""
+        return Shelf(self.folder).waiting(self._sources_of(self.chosen))
 
     @cached_property
     def household(self) -> Household:
