@@ -82,7 +82,9 @@ class Updates:
         statuses = self._library().statuses
         in_force = {each.info.slug for each in statuses if not each.error}
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
-        return not_yet(slugs, len(self._chosen.sources))
+        here = [slug for slug in slugs if self._states.get(slug, State()).has_copy]
+        absent = [slug for slug in slugs if slug not in here]
+        return not_yet(absent, len(self._chosen.sources), here)
 
     @property
     def missing_categories(self) -> frozenset[str]:
