@@ -363,3 +363,16 @@ def usage(db: Database) -> None:
         create table clock (
             seen integer not null
         )""")
+
+
+@LOG(name="0004_visitor_number")
+def visitor_number(db: Database) -> None:
+    """The highest number that a visitor had, so that no other one gets it later."""
+    db.execute("""
+        create table visitor_number (
+            household text primary key,
+            last integer not null
+        ) without rowid""")
+    db.execute("""
+        insert into visitor_number (household, last)
+        select household, max(cast(substr(id, 2) as integer)) from visitor group by household""")

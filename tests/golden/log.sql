@@ -64,3 +64,8 @@ CREATE TABLE usage (
 CREATE TABLE clock (
     seen integer not null
 );
+
+CREATE TABLE visitor_number (
+    household text primary key,
+    last integer not null
+) without rowid;
