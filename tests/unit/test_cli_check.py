@@ -210,3 +210,11 @@ def test_looking_makes_no_file(home: Home) -> None:
 def test_a_mistake_in_the_household_file_is_one_of_configuration(home: Home) -> None:
     (home.folder / "family.yaml").write_text("profiles: {mia: {band: 7-8}}")
     assert home.call("check", "a.example").exit_code == 78
+
+
+def test_a_name_that_begins_with_a_hyphen_is_taken_after_two_of_them(home: Home) -> None:
+    refused = home.call("check", "-bad-.example")
+    assert refused.exit_code == 2
+    assert "after --: -- -bad-.example" in refused.stderr
+    assert home.call("check", "--", "-bad-.example").stdout.startswith("-bad-.example, type A")
+    assert "--:" not in home.call("check", "games.example", "--profil", "mia").stderr
