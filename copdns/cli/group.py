@@ -59,8 +59,9 @@ class TellingGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
-            error.message += _hint(ctx.meta[_WORDS])
-            raise
+            if not (hint := _hint(ctx.meta[_WORDS])):
+                raise
+            raise click.UsageError(f"{error.format_message()}{hint}", error.ctx) from None
         except CopdnsError as error:
             click.echo(str(error), err=True)
             ctx.exit(exit_code(error))
