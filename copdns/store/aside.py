@@ -7,6 +7,7 @@ memory, whole; what is written there stays there, and the file stays as it is.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -56,7 +57,7 @@ def copied(path: Path, migrations: Migrations | None = None) -> sqlite3.Connecti
 
 def _copy(path: Path, into: sqlite3.Connection) -> None:
     """Read a file and what its write-ahead log adds to it, from a place where SQLite may write."""
-    ram = _RAM if _RAM.is_dir() else None
+    ram = _RAM if os.access(_RAM, os.W_OK) else None  # else where temporary files go
     with tempfile.TemporaryDirectory(prefix="copdns-", dir=ram) as folder:
         copy = Path(folder) / path.name
         with alone(path.parent):
