@@ -62,6 +62,8 @@ _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _NOT_KEPT = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
 _NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
+NO_REPLY = b""  # in place of a reply: nothing is sent
+
 
 class Asked(NamedTuple):
     """One question, who asked it, and how its reply gets back when it has to wait.
@@ -146,7 +148,7 @@ class Resolver:
         if not client.sure:
             put_off = self.put_off(message, asker, moment)
             if put_off is not None:
-                return put_off
+                return put_off or None
             live = self._live
             client = live.who(asker)
         policy, body = client.policy, message[2:]
@@ -173,7 +175,10 @@ class Resolver:
         return reply
 
     def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
-        """Return the reply to somebody who may be another than it seems, or None to go on."""
+        """Return the reply to somebody who may be another than it seems, or None to go on.
+
+        NO_REPLY: say nothing now.
+        """
         return None
 
     def _know(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:

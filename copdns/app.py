@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -25,7 +26,7 @@ from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
-from copdns.errors import CopdnsError, ListenError
+from copdns.errors import CopdnsError, ListenError, ListError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.https import Https
@@ -50,13 +51,12 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
-from copdns.store.watch import Watcher
 from copdns.store.whose import Pairings
+from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
 from copdns.updates import Updates
@@ -71,10 +71,12 @@ log = structlog.get_logger("copdns")
 FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
+FIRST_RETRY = 10.0  # seconds after a failed compile; then ever longer, up to HOUSEKEEPING
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
 BRING_UP = 60.0  # seconds between looks for appeals that wait too long
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
+MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
 SLICE = 0.001  # seconds of work beside the answering at a time
@@ -85,7 +87,6 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 # once; the rest when the housekeeping asks.
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
-REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
 OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
 
 
@@ -105,6 +106,9 @@ class App:
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
         self._shelf = Shelf(self._folder)
         self._fetched: tuple[ListSource, ...] = ()  # lists of other people
+        self._uncompiled = ""  # why the lists in force are those of before, for people
+        self._compile_failures = 0  # in a row
+        self._compile_at = 0.0  # not before: monotonic seconds
         self._updates = Updates(
             Copies(self._folder),
             offer(files(bundled_text)),
@@ -117,21 +121,24 @@ class App:
         self._manager: ServiceManager = service_manager()
         self._machine: object = None
         self._clock = Clock(time.time, time.monotonic, system.clock_is_synchronised)
-        self._replaced = False
+        self._stored = Stored(
+            self._folder,
+            lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
+        )
         self._runner: web.AppRunner | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
         gc.set_threshold(*GC_THRESHOLDS)
-        self._store = await asyncio.to_thread(HouseholdStore.open, self._folder)
-        self._thread = await asyncio.to_thread(StoreThread.open, self._folder)
+        await self._stored.open()
+        self._store = self._stored.store
+        self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
         self._porter = Porter(self._thread, lambda: self._now)
-        self._watcher = await asyncio.to_thread(Watcher, self._folder)
         households = await self._households()
         self._fetched = await self._updates.begin(households)
         self._shelved = await self._lists_at_hand()
-        await seeded_household(self._store, self.settings, self._library, int(time.time()))
+        await self._stored.seed()
         self._counters = Counters()
         self._log = QueryLog(self._folder)
         self._recent = Recent(appeal_code)
@@ -142,7 +149,7 @@ class App:
             attempt=self.settings.upstreams.attempt,
         )
         if not households:  # the first start; what was written until here need not be read twice
-            await asyncio.to_thread(self._watcher.changed)
+            await self._stored.is_changed()
             households = await self._households()
         self._events = Events(self._unlogged)
         self._targets = Targets(self.settings.events)
@@ -195,6 +202,7 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self._repeat(self._follow_household, FOLLOW_HOUSEHOLD)),
+                tasks.create_task(self._repeat(self._mend_store, MEND_STORE)),
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
                 tasks.create_task(self._repeat(self._follow_time, FOLLOW_TIME)),
@@ -233,10 +241,8 @@ class App:
         await self._targets.close()
         self._recorder.pass_on(self._now)
         await asyncio.to_thread(self._log.stop)
-        await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self._logins.close)
-        await asyncio.to_thread(self._thread.close)
-        await asyncio.to_thread(self._store.close)
+        await self._stored.close()
         log.info("stopped")
 
     @property
@@ -255,6 +261,12 @@ class App:
         home = self._resolver.live.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now) is PrivacyMode.OFF
+
+    # --- what is stored ---
+
+    async def _mend_store(self) -> None:
+        """Go back to the disk once it takes writing again."""
+        self._behind |= await self._stored.mend(self._changing)
 
     # --- what is in force ---
 
@@ -415,15 +427,17 @@ class App:
             missing.append("no upstream is known: see upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no upstream answers")
-        if self._replaced:
+        if self._stored.is_replaced:
             missing.append(REPLACED)
         return tuple(missing)
 
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        compiling = "" if self._shelved.current else STILL_COMPILING
+        kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
+        compiling = "" if self._shelved.current else self._uncompiled or STILL_COMPILING
         missing, unknown = self._updates.missing, self._reception.warning
-        return tuple(filter(None, (compiling, missing, unknown, self._https.warning)))
+        told = (self._stored.unwritten, kept, compiling, missing, unknown, self._https.warning)
+        return tuple(filter(None, told))
 
     # --- following changes ---
 
@@ -443,11 +457,8 @@ class App:
             log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
-        if not self._replaced and await asyncio.to_thread(self._watcher.is_replaced):
-            self._replaced = True
-            log.error(REPLACED)
         rebuild_at = self._resolver.live.rebuild_at
-        if await asyncio.to_thread(self._watcher.changed):
+        if await self._stored.is_changed():
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind and not await self._concerns_answers():
             await self._porter.tell(self._events)
@@ -461,8 +472,7 @@ class App:
 
     async def _concerns_answers(self) -> bool:
         """Tell whether what was stored may change an answer: a login, say, does not."""
-        stored = await asyncio.to_thread(self._watcher.revisions)
-        return stored != {
+        return await self._stored.revisions() != {
             each.id: each.revision for each in self._resolver.live.households.values()
         }
 
@@ -509,26 +519,44 @@ class App:
             await asyncio.sleep(self._manager.watchdog / 3)
 
     async def _catch_up(self) -> None:
-        """Compile lists that were not at the start, and try again when that fails."""
-        while not self._shelved.current:
-            await self._beside(lambda: self.relist(self._fetched))
-            if not self._shelved.current:
-                await asyncio.sleep(HOUSEKEEPING)
+        """Compile lists that were not at the start, or could not be compiled, once it is time."""
+        while True:
+            if not self._shelved.current and self._loop.time() >= self._compile_at:
+                await self._beside(lambda: self.relist(self._fetched))
+            await asyncio.sleep(FOLLOW_LISTS)
 
     async def relist(self, fetched: Sequence[ListSource]) -> None:
-        """Put the lists in force as they are on disk now; raise ListError, changing nothing.
+        """Put the lists in force as they are on disk now, or keep those of before and try again.
 
         fetched: those of other people.
         """
         async with self._reloading:
             self._fetched = tuple(fetched)
-            shelved = await self._shelf.compiled(self._sources(self.settings), self._shelved)
+            shelved = await self._compiled(self.settings)
             if shelved is self._shelved:
                 return
             async with self._changing:
                 self._resolver.live = await self._relisted(shelved)
                 self._shelved = shelved
             await self._tell_lists()
+
+    async def _compiled(self, settings: Settings) -> Shelved:
+        """Return the lists of some settings, or those in force, marked so, and try again later."""
+        sources = self._sources(settings)
+        try:
+            shelved = await self._shelf.compiled(sources, self._shelved)
+        except ListError as error:
+            pause = min(FIRST_RETRY * 3.0**self._compile_failures, HOUSEKEEPING)
+            self._compile_failures += 1
+            self._compile_at = self._loop.time() + pause
+            waiting = await asyncio.to_thread(self._shelf.waiting, sources)
+            said = str(replace(waiting, why=str(error)) if waiting else error)
+            self._uncompiled = f"{said}; it is tried again"
+            log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
+            self._shelved = replace(self._shelved, current=False)
+            return self._shelved
+        self._compile_failures, self._compile_at, self._uncompiled = 0, 0.0, ""
+        return shelved
 
     async def _relisted(self, shelved: Shelved) -> Live:
         """Return the snapshot for other lists; whoever follows the household sees to the rest."""
@@ -541,15 +569,20 @@ class App:
         log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 
     async def _reload(self) -> None:
-        """Take over changed settings and lists; a mistake in them changes nothing."""
+        """Take over changed settings and lists; a mistake in the settings changes nothing.
+
+        Lists that cannot be compiled are no such mistake: those of before stay, and it is tried
+        again.
+        """
         async with self._reloading:
             self._manager.reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                shelved = await self._shelf.compiled(self._sources(settings), self._shelved)
+                shelved = await self._compiled(settings)
                 async with self._changing:
                     await self._take_over(settings, shelved)
-                await self._tell_lists()
+                if shelved.current:
+                    await self._tell_lists()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering

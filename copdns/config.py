@@ -153,6 +153,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+LEAST_PREFIX = {4: 8, 6: 16}  # of a forwarder's network: 10.0.0.0/8 is the widest private one
+
+
 class TrustedForwarder(Section):
     """A resolver before us that says who asks."""
 
@@ -182,6 +185,12 @@ class TrustedForwarder(Section):
     def _not_everybody(cls, network: Network) -> Network:
         if not network.prefixlen:
             raise ValueError(f"{network} is everybody, and anybody could then ask as any child")
+        least = LEAST_PREFIX[network.version]
+        if network.prefixlen < least:
+            raise ValueError(
+                f"{network} is wider than any home, and whoever is in it could ask as any child; "
+                f"name the forwarder's own address, or a network of /{least} or smaller"
+            )
         return network
 
     @field_validator("subnet")

@@ -5,6 +5,7 @@ A copy is there whole or not at all: it is written under another name, and renam
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,6 +21,9 @@ from copdns.lists.source import ListSource
 LOCK = "lock"
 NOT_HERE = "it is not here yet"
 RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it comes, unpacked, state
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Mark(NamedTuple):
@@ -83,6 +87,15 @@ class Copies:
             else:
                 yield True
 
+    def not_written(self, error: OSError) -> str:
+        """Return for people why no copy could be written, and what to do."""
+        what = f"the copy could not be written ({error.strerror})"
+        if error.errno in _FULL:
+            return f"{what}; make room on the disk of {self.folder}"
+        if error.errno == errno.EROFS:
+            return f"{what}; mount the disk of {self.folder} for writing"
+        return f"{what}; let {self.folder} and what is in it belong to the user of copdns"
+
     def _lock(self) -> IO[str]:
         try:
             if not self.folder.is_dir():
@@ -91,9 +104,7 @@ class Copies:
             file = (self.folder / LOCK).open("a")
             self._own(self.folder / LOCK)
         except OSError as error:
-            raise FetchError(
-                f"{self.folder}: {error.strerror}; let it belong to the user of copdns"
-            ) from error
+            raise FetchError(self.not_written(error)) from error
         return file
 
     def _own(self, path: Path) -> None:

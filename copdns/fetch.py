@@ -8,7 +8,6 @@ version only.  Names are looked up by the system's resolver, which may be this v
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -102,7 +101,8 @@ class Fetcher:
         try:
             outcome = await self._fetched(source, before, smaller)
         except (FetchError, OSError) as error:
-            state = failed(before, _told(error, self._copies), self._clock())
+            why = self._copies.not_written(error) if isinstance(error, OSError) else str(error)
+            state = failed(before, why, self._clock())
             # First: where the disk is full, what was begun takes the room that the note needs.
             await asyncio.to_thread(self._copies.clear, source.slug)
             with suppress(OSError):  # a full disk: the outcome tells of it
@@ -199,18 +199,6 @@ class Fetcher:
         if "error" in outcome:
             raise FetchError(outcome["error"])
         return Copy(**outcome)
-
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-def _told(error: FetchError | OSError, copies: Copies) -> str:
-    if not isinstance(error, OSError):
-        return str(error)
-    what = f"the copy could not be written ({error.strerror})"
-    if error.errno in _FULL:
-        return f"{what}; make room on the disk of {copies.folder}"
-    return f"{what}; let {copies.folder} and what is in it belong to the user of copdns"
 
 
 @contextmanager

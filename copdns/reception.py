@@ -21,9 +21,9 @@ from copdns.leases import Lease
 from copdns.live import Live, Notice
 from copdns.moment import Moment
 from copdns.recognition import Recognition
-from copdns.store.visitors import load_visitors, save_visitors
+from copdns.store.visitors import load_numbers, load_visitors, save_visitors
 from copdns.system import in_container
-from copdns.visitors import Visitor, claimed, greeted
+from copdns.visitors import Visitor, claimed, greeted, highest
 
 log = structlog.get_logger("copdns")
 
@@ -54,6 +54,7 @@ class Reception:
         self._events = events
         self._visitors: tuple[Visitor, ...] = ()
         self._stored: tuple[Visitor, ...] | None = None  # None: not read yet
+        self._numbers: dict[str, int] = {}  # by household: the highest that a visitor had
         self._names: Mapping[str, str] = {}
         self._leases = LeaseFiles()
         self._asking: set[tuple[str, str]] = set()  # addresses, and MACs that a forwarder told
@@ -89,9 +90,12 @@ class Reception:
         live = self._recognition.live
         noticed = map(self._seen_now, live.noticed())
         unknown = [each for each in noticed if not _owner(live, each)]
-        found = greeted(self._visitors, unknown, self._name, moment.wall)
+        found = greeted(self._visitors, unknown, self._name, moment.wall, self._numbers)
         self._visitors = found.visitors
         for each in found.newcomers:
+            self._numbers[each.household] = max(
+                self._numbers.get(each.household, 0), highest([each.id])
+            )
             kind = Kind.UNKNOWN_MAC if each.device else Kind.UNKNOWN_DEVICE
             self._events.tell(
                 DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
@@ -119,22 +123,33 @@ class Reception:
             )
 
     async def _load(self) -> None:
-        if self._stored is None:
-            self._visitors = self._stored = await asyncio.to_thread(load_visitors, self._folder)
+        """Read the list once; while it cannot be read, those who ask now are all there are."""
+        if self._stored is not None:
+            return
+        try:
+            stored = await asyncio.to_thread(load_visitors, self._folder)
+            numbers = await asyncio.to_thread(load_numbers, self._folder)
+        except StoreError as error:
+            self._not_kept(error)
+            return
+        self._visitors, self._stored, self._numbers = stored, stored, numbers
 
     async def _save(self) -> None:
         """Keep the list; a disk that is full or busy is told of once, and tried again."""
-        if self._visitors == self._stored:
+        if self._stored is None or self._visitors == self._stored:
             return
         visitors = self._visitors
         try:
             await asyncio.to_thread(save_visitors, self._folder, visitors)
         except StoreError as error:
-            if not self._failing:
-                log.warning("unknown devices are not kept", error=str(error))
-            self._failing = True
+            self._not_kept(error)
             return
         self._stored, self._failing = visitors, False
+
+    def _not_kept(self, error: StoreError) -> None:
+        if not self._failing:
+            log.warning("unknown devices are not kept", error=str(error))
+        self._failing = True
 
     def _compare(self, moment: Moment) -> None:
         """Warn while all that asked look like one."""

@@ -5,14 +5,19 @@ and just gave itself a new IPv6 address.  So the kernel is asked before the answ
 such address and some seconds.  When the kernel has not spoken with that address either, the
 client is told to ask by TCP (a truncated answer, RFC 2181 section 9): sending that makes the
 kernel find out who is there (RFC 4861 section 7.2), and the question comes back at once.
+
+Until it has found out, up to three seconds where nobody is there, the kernel holds what we send in
+the buffer of the socket that everybody is answered from.  So only some such replies leave in a
+second; whoever is there asks again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from enum import Enum
 
-from copdns.answer import Resolver
+from copdns.answer import NO_REPLY, Resolver
 from copdns.errors import WireError
 from copdns.kernel import Connect, netlink
 from copdns.live import Live, Sightings
@@ -22,6 +27,7 @@ from copdns.neighbours import Look, Neighbours
 from copdns.wire import plain_reply, read_query
 
 LOOKS = 200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses
+REPLIES = 40  # a second to where nobody may be: held for 3 s they stay far below a usual buffer
 _ADDRESSES = 4096  # that were looked for
 _TRUNCATED = 0x02  # in the third octet of a message
 
@@ -34,12 +40,20 @@ _BEYOND = 60.0
 _IN_FORCE: property = vars(Resolver)["live"]
 
 
+class Turn(Enum):
+    """What a client that nobody named gets now."""
+
+    ANSWER = "answer"
+    BY_TCP = "by tcp"
+    NOTHING = "nothing"  # its address may be made up, and too many such were answered just now
+
+
 class AttentiveResolver(Resolver):
     """A Resolver that answers only when it is known who asks, or sure that nobody knows."""
 
     # Both are set by `Recognition`.  meets: tells whether a client may be answered as what it
     # seems to be.  dressed: gives a live state together with what is seen of the network now.
-    meets: Callable[[Asker, Moment], bool] = staticmethod(lambda _asker, _moment: True)
+    meets: Callable[[Asker, Moment], Turn] = staticmethod(lambda _asker, _moment: Turn.ANSWER)
     dressed: Callable[[Live], Live] = staticmethod(lambda live: live)
 
     @property
@@ -51,7 +65,10 @@ class AttentiveResolver(Resolver):
         _IN_FORCE.__set__(self, self.dressed(live))
 
     def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
-        return None if self.meets(asker, moment) else by_tcp(message)
+        turn = self.meets(asker, moment)
+        if turn is Turn.ANSWER:
+            return None
+        return by_tcp(message) if turn is Turn.BY_TCP else NO_REPLY
 
 
 def by_tcp(message: bytes) -> bytes | None:
@@ -78,7 +95,8 @@ class Recognition:
         self._sightings = Sightings()
         # Until when an address need not be looked for, when it asks by UDP, or by another way.
         self._looked: dict[tuple[str, bool], float] = {}
-        self._second, self._looks = 0, 0
+        self._silent: set[str] = set()  # of these: with whom the kernel has not spoken
+        self._second, self._looks, self._replies = 0, 0, 0
         resolver.meets, resolver.dressed = self.meets, self.dressed
 
     @property
@@ -115,26 +133,45 @@ class Recognition:
             self._sightings = seen
             self._resolver.live = self._resolver.live  # dressed anew
 
-    def meets(self, asker: Asker, moment: Moment) -> bool:
-        """Look for a client that nobody named; False: it should come again by TCP."""
+    def meets(self, asker: Asker, moment: Moment) -> Turn:
+        """Look for a client that nobody named, and say what it gets."""
         address, now = asker.address, moment.mono
         by_udp = asker.transport == "udp"
-        if now < self._looked.get((address, by_udp), 0.0) or not self._may_look(now):
-            return True
+        self._begin(int(now))
+        if now < self._looked.get((address, by_udp), 0.0):
+            return self._reply(Turn.ANSWER) if by_udp and address in self._silent else Turn.ANSWER
+        if self._looks >= LOOKS:
+            return Turn.NOTHING if by_udp and self._replies >= REPLIES else Turn.ANSWER
+        self._looks += 1
         look = self._neighbours.look(address)
         if look is Look.KNOWN:
-            return True
+            return Turn.ANSWER
+        if look is Look.SILENT and by_udp:
+            return self._ask_to_come(address, now)
+        until = now + (_NEVER_SEEN if look is Look.SILENT else _BEYOND)
+        self._note(address, until)
+        self._looked[address, False] = until
+        return Turn.ANSWER
+
+    def _ask_to_come(self, address: str, now: float) -> Turn:
+        turn = self._reply(Turn.BY_TCP)
+        if turn is Turn.BY_TCP:
+            self._note(address, now + _SILENT)
+            self._silent.add(address)
+        return turn
+
+    def _note(self, address: str, until: float) -> None:
         if len(self._looked) >= _ADDRESSES:
             self._looked.clear()
-        if look is Look.SILENT and by_udp:
-            self._looked[address, True] = now + _SILENT
-            return False
-        until = now + (_NEVER_SEEN if look is Look.SILENT else _BEYOND)
-        self._looked[address, True] = self._looked[address, False] = until
-        return True
+            self._silent.clear()
+        self._looked[address, True] = until
+        self._silent.discard(address)
 
-    def _may_look(self, now: float) -> bool:
-        if int(now) != self._second:
-            self._second, self._looks = int(now), 0
-        self._looks += 1
-        return self._looks <= LOOKS
+    def _begin(self, second: int) -> None:
+        if second != self._second:
+            self._second, self._looks, self._replies = second, 0, 0
+
+    def _reply(self, turn: Turn) -> Turn:
+        """Return a turn whose reply the kernel may have to hold, or none when it holds many."""
+        self._replies += 1
+        return turn if self._replies <= REPLIES else Turn.NOTHING

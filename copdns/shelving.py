@@ -33,6 +33,7 @@ from copdns.resources import folder
 
 SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
 PENDING = "it is being compiled"
+FAILED = "failed.json"
 PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
 
 
@@ -48,6 +49,27 @@ class Shelved:
     key: str
     current: bool = True
     trouble: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Lists that are here but not compiled, and what a running copdns answers by meanwhile.
+
+    slugs: those that are new or other than when that was compiled.  made_at: when it was, seconds
+    since the epoch.  why: what went wrong at the last try; "" when there was none yet.
+    """
+
+    library: Library
+    slugs: tuple[str, ...]
+    made_at: float
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Say so, for people."""
+        slugs = ", ".join(self.slugs) or "those that ship"
+        if self.why:
+            return f"lists could not be compiled, so those of before count: {slugs} ({self.why})"
+        return f"lists are yet to be compiled by a copdns that runs; those of before count: {slugs}"
 
 
 class Shelf:
@@ -82,8 +104,12 @@ class Shelf:
             return before
         library = await asyncio.to_thread(self._ready, key, sources, trouble)
         if library is None:
-            await asyncio.to_thread(self._make_folder)
-            await _compile(Job(str(self._path(key)), key, tuple(sources), _memory(sources)))
+            try:
+                await asyncio.to_thread(self._make_folder)
+                await _compile(Job(str(self._path(key)), key, tuple(sources), _memory(sources)))
+            except ListError as error:
+                await asyncio.to_thread(self._note_failure, key, str(error))
+                raise
             found = await asyncio.to_thread(indexfile.read, self._path(key))
             library = await asyncio.to_thread(_library, found, sources)
         return Shelved(library, key, trouble=tuple(trouble))
@@ -94,9 +120,38 @@ class Shelf:
         key = key_of(sources)
         return self._ready(key, sources, []) or _read_here(key, sources)
 
+    def waiting(self, sources: Sequence[ListSource]) -> Waiting | None:
+        """Return what is in force in place of these lists, or None where nothing is.
+
+        A command asks, which cannot ask the running copdns: it maps the newest index there is.
+        """
+        key = key_of(sources)
+        if self._path(key).exists() or _octets(sources) <= SMALL:
+            return None
+        for path in self._paths():
+            with suppress(ListError, OSError):
+                made_at = path.stat().st_mtime
+                library = _library(indexfile.read(path), sources)
+                slugs = _changed(sources, library, made_at)
+                return Waiting(library, slugs, made_at, self._failure(key))
+        return None
+
+    def _note_failure(self, key: str, why: str) -> None:
+        with suppress(OSError):  # a full disk: the log and /readyz tell
+            (self.folder / FAILED).write_text(json.dumps({"key": key, "why": why}))
+
+    def _failure(self, key: str) -> str:
+        """Return why these lists could not be compiled; "" when nobody tried, or it went well."""
+        try:
+            noted = json.loads((self.folder / FAILED).read_text())
+            return str(noted["why"]) if noted["key"] == key else ""
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
+
     def clear(self, key: str) -> None:
         """Remove every index but one; those that are mapped stay readable until they are not."""
         with suppress(OSError):  # what cannot be removed now is at the next time
+            (self.folder / FAILED).unlink(missing_ok=True)
             for path in (*self._paths(), *self.folder.glob(f"*{indexfile.UNFINISHED}")):
                 if path != self._path(key):
                     path.unlink(missing_ok=True)
@@ -171,6 +226,23 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _changed(sources: Iterable[ListSource], library: Library, made_at: float) -> tuple[str, ...]:
+    """Return which lists are not as they are in a library that was compiled then."""
+    held = {each.info.slug for each in library.statuses if not each.error}
+    return tuple(
+        each.slug
+        for each in sources
+        if not each.error and (each.slug not in held or _changed_at(each.path) > made_at)
+    )
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 # --- what an index is made from ---

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import structlog
 
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
+from copdns.errors import FetchError
 from copdns.fetch import Clock, Fetcher, News, Outcome, fetching
 from copdns.lists.catalogue import Library
 from copdns.lists.chosen import Chosen, Offer, chosen_for, not_yet
-from copdns.lists.download import HOUR, Limits, State, next_look
+from copdns.lists.download import HOUR, Limits, State, failed, next_look
 from copdns.lists.source import ListSource, Source
 from copdns.metrics import ListNumbers
 from copdns.model import Household
@@ -60,6 +62,7 @@ class Updates:
         self._chosen = Chosen()
         self._states: dict[str, State] = {}
         self._tried: object = None  # what was compiled last, with or without success
+        self._unstored: dict[str, State] = {}  # of tries here, in case the disk took no note
         self._seen: object = None
         self._looks = 0  # since what is here began to differ from what was compiled
         self._came = False  # all that was due was fetched, so nothing more is to be waited for
@@ -78,7 +81,9 @@ class Updates:
         """Say which chosen lists are not in force yet, for people; "" when all are."""
         in_force = self._library().in_force
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
-        return not_yet(slugs, len(self._chosen.sources))
+        here = [slug for slug in slugs if self._states.get(slug, State()).has_copy]
+        absent = [slug for slug in slugs if slug not in here]
+        return not_yet(absent, len(self._chosen.sources), here)
 
     @property
     def missing_categories(self) -> frozenset[str]:
@@ -98,11 +103,20 @@ class Updates:
         """Choose, and return those of the chosen that are here, with what tells a change."""
         settings = self._settings().sources
         slugs = {each.slug for each in self._offered.sources} | {each.slug for each in settings.own}
-        self._states = await asyncio.to_thread(self._copies.states, slugs)
+        stored = await asyncio.to_thread(self._copies.states, slugs)
+        self._states = {slug: self._tried_last(slug, state) for slug, state in stored.items()}
         known = {slug: state.names for slug, state in self._states.items()}
         self._chosen = chosen_for(settings, self._offered, households, memory(), known)
         here = on_disk(self._chosen, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
+
+    def _tried_last(self, slug: str, stored: State) -> State:
+        """Add a try that is newer than what is stored: a disk that is full takes no note of it."""
+        noted = self._unstored.get(slug)
+        if noted is None or (noted.tried_at or 0.0) <= (stored.tried_at or 0.0):
+            return stored
+        tries = noted.tried_at, noted.error, noted.failures
+        return replace(stored, tried_at=tries[0], error=tries[1], failures=tries[2])
 
     # --- putting in force ---------------------------------------------------------------------
 
@@ -157,15 +171,22 @@ class Updates:
         ]
         if not due:
             return
-        with self._copies.changing(wait=False) as ours:
-            if ours:
-                fetcher = fetching(self._copies, self._clock, self._limits, reading=self._heavy)
-                await fetch_all(due, fetcher, self._note)
-                self._came = True
+        try:
+            with self._copies.changing(wait=False) as ours:
+                if ours:
+                    fetcher = fetching(self._copies, self._clock, self._limits, reading=self._heavy)
+                    await fetch_all(due, fetcher, self._note)
+                    self._came = True
+        except FetchError as error:  # no copies can be kept, so nothing was asked for
+            for each in due:
+                before = self._states.get(each.slug, State())
+                self._note(Outcome(each.slug, News.KEPT, failed(before, str(error), now)))
 
     def _note(self, outcome: Outcome) -> None:
-        before = self._states.get(outcome.slug, State())
-        self._states[outcome.slug] = state = outcome.state
+        before, state = self._states.get(outcome.slug, State()), outcome.state
+        if state.error:
+            state = replace(state, failures=before.failures + 1)
+        self._states[outcome.slug] = self._unstored[outcome.slug] = state
         if outcome.news is News.NEW:
             log.info("a list was fetched", list=outcome.slug, names=state.names)
         elif state.error and state.error != before.error:

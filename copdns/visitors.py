@@ -5,7 +5,7 @@ Kept for 30 days after the last day on which one asked; at most 200 of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -18,13 +18,15 @@ VISITORS = 200
 NEWCOMERS = 10  # at once; more wait for their next turn, so that a flood of them fills no log
 
 _DAY = 86_400
+_NONE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """An unknown device, or an unknown MAC address at the address of a known device.
 
-    id: "u1", "u2" ..., unique in its household.  device: the known one, "" for an unknown device.
+    id: "u1", "u2" ..., in its household nobody else's before or after.  device: the known
+    one, "" for an unknown device.
     mac: "" when none was seen.  address: where it was last seen.  name: what the device calls
     itself, "" when no lease says.  first, last: seconds since the epoch; last is the beginning
     of a day.
@@ -61,8 +63,14 @@ def greeted(
     notices: Iterable[Notice],
     name_of: Callable[[Notice], str],
     now: float,
+    numbers: Mapping[str, int] = _NONE,
 ) -> Greeted:
-    """Return the visitors after some were noticed; name_of: what a notice's lease says."""
+    """Return the visitors after some were noticed.
+
+    name_of: what a notice's lease says.  numbers: the highest that a visitor of a household ever
+    had, who may be gone.
+    """
+    numbers = dict(numbers)
     known = {each.key: each for each in visitors if each.last + KEPT > now}
     newcomers: list[tuple[str, str]] = []
     today = int(now) // _DAY * _DAY
@@ -74,7 +82,10 @@ def greeted(
             if len(newcomers) >= NEWCOMERS:
                 continue
             newcomers.append(key)
-            old = _newcomer(notice, known.values(), int(now))
+            there = [each.id for each in known.values() if each.household == notice.household]
+            number = max(numbers.get(notice.household, 0), highest(there)) + 1
+            numbers[notice.household] = number
+            old = _newcomer(notice, number, int(now))
         known[key] = replace(
             old,
             device=notice.device,
@@ -93,10 +104,10 @@ def _can_be_named(notice: Notice) -> bool:
     return bool(notice.mac) or (address.version == 4 and not address.is_loopback)
 
 
-def _newcomer(notice: Notice, visitors: Iterable[Visitor], now: int) -> Visitor:
+def _newcomer(notice: Notice, number: int, now: int) -> Visitor:
     return Visitor(
         household=notice.household,
-        id=_free_id(each.id for each in visitors if each.household == notice.household),
+        id=f"u{number}",
         device="",
         mac=notice.mac,
         address="",
@@ -106,9 +117,9 @@ def _newcomer(notice: Notice, visitors: Iterable[Visitor], now: int) -> Visitor:
     )
 
 
-def _free_id(taken: Iterable[str]) -> str:
-    numbers = [int(each[1:]) for each in taken if each[1:].isdecimal()]
-    return f"u{max(numbers, default=0) + 1}"
+def highest(ids: Iterable[str]) -> int:
+    """Return the highest number among ids of visitors, 0 where there are none."""
+    return max((int(each[1:]) for each in ids if each[1:].isdecimal()), default=0)
 
 
 def claimed(

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.fetched import Fetched
 from copdns.cli.home import Home
-from copdns.cli.output import plain, print_json, safe
+from copdns.cli.output import plain, print_json
 from copdns.config import schema as settings_schema
 from copdns.copies import NOT_HERE
+from copdns.errors import ConfigError
 
 
 @click.group()
@@ -41,13 +42,20 @@ def check(options: Options, as_json: bool) -> None:
     if as_json:
         file = str(options.path) if options.path.exists() else None
         settings = as_written(home.settings)
-        print_json({"file": file, "settings": settings, "broken_lists": dict(broken)})
-        return
+        print_json(
+            {
+                "file": file,
+                "settings": settings,
+                "broken_lists": dict(broken),
+                "unknown_lists": home.chosen.unknown,
+            }
+        )
     for slug, error in broken:
         click.echo(f"list {slug} is not in force: {error}", err=True)
     if unknown := Fetched.of(home).unknown:
-        click.echo(safe(unknown), err=True)
-    click.echo(_said(options.path))
+        raise ConfigError(f"{unknown}; docs/lists.md has the names")
+    if not as_json:
+        click.echo(_said(options.path))
 
 
 def _said(path: Path) -> str:

@@ -32,6 +32,9 @@ def lists(home: Home) -> Iterator[Finding]:
             yield warn("lists", f"{each.info.slug}: {lost} lines of it were not used", todo)
     entries = sum(each.used for each in statuses)
     yield ok("lists", f"{len(statuses)} lists with {entries} entries are read")
+    if waiting := home.waiting:
+        todo = "it is tried again by itself; use fewer lists if memory is short, or make room"
+        yield warn("lists", str(waiting), todo)
     yield from _fetched(Fetched.of(home))
 
 

@@ -149,6 +149,8 @@ def _database(path: Path) -> Finding:
     if faults:
         todo = "stop copdns, move the file away, and restore a backup or an exported household"
         return fail("databases", f"{path} is damaged: {'; '.join(faults)}", todo)
+    if _is_read_only(path.parent):
+        return fail("databases", f"{path} is whole, but its disk is mounted read-only", _MOUNT)
     if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
         return fail("databases", f"{path} cannot be written by this user", _chown(path))
     if path.stat().st_uid != path.parent.stat().st_uid:
@@ -157,12 +159,24 @@ def _database(path: Path) -> Finding:
     return ok("databases", f"{path} is whole and can be written ({path.stat().st_size >> 10} KiB)")
 
 
+_MOUNT = (
+    "mount it for writing, and check it if it became so by itself; until then copdns answers by "
+    "what it can read, and neither changes nor the log are kept"
+)
+
+
 def _chown(path: Path) -> str:
     return f"let it belong to the folder's owner: chown --reference={path.parent} {path}*"
 
 
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
 def _disk(folder: Path) -> Finding:
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if _is_read_only(there):
+        return fail("disk", f"the disk of {folder} is mounted read-only", _MOUNT)
     free = shutil.disk_usage(there).free
     what = f"{free // MIB} MiB are free on the disk of {folder}"
     if free < LITTLE:

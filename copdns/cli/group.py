@@ -36,15 +36,32 @@ class Commands(MutableMapping[str, click.Command]):
         return len(self._found)
 
 
+_WORDS = f"{__name__}.words"  # where a context keeps all words of the command line
+
+
+def _hint(words: Sequence[str]) -> str:
+    """Return what to do when a name was taken for an option; "" when no word looks like one."""
+    names = [word for word in words if word[:1] == "-" and "." in word and "=" not in word]
+    return f" A name that begins with a hyphen comes last, after --: -- {names[0]}" if names else ""
+
+
 class TellingGroup(click.Group):
     """The outermost group: what was raised on purpose below it is told, and ends the program."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if not (hint := _hint(ctx.meta[_WORDS])):
+                raise
+            raise click.UsageError(f"{error.format_message()}{hint}", error.ctx) from None
         except CopdnsError as error:
             click.echo(str(error), err=True)
             ctx.exit(exit_code(error))

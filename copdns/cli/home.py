@@ -29,11 +29,12 @@ from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
+from copdns.lists.source import ListSource
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import FullLog, Household, Profile
 from copdns.seed import HOME, seeded_household
-from copdns.shelving import Shelf
+from copdns.shelving import Shelf, Waiting
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
 from copdns.store.notes import Change
@@ -105,9 +106,16 @@ class Home:
         return chosen_for(self.settings.sources, self.offered, households, memory(), known)
 
     def _library_of(self, chosen: Chosen) -> Library:
+        return Shelf(self.folder).read(self._sources_of(chosen))
+
+    def _sources_of(self, chosen: Chosen) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
-        fetched = on_disk(chosen, self.copies, states)
-        return Shelf(self.folder).read((*own_files(self.settings.lists), *fetched))
+        return *own_files(self.settings.lists), *on_disk(chosen, self.copies, states)
+
+    @cached_property
+    def waiting(self) -> Waiting | None:
+        """What a copdns that runs answers by until it has compiled `library`; None when it has."""
+        return Shelf(self.folder).waiting(self._sources_of(self.chosen))
 
     @cached_property
     def household(self) -> Household:
@@ -196,7 +204,7 @@ class Home:
             household_id = await only(store)
             return await store.household(household_id) if household_id else None
 
-        return self.with_store(read) if self.has_database else None
+        return self._read(read) if self.has_database else None
 
     def _first(self) -> Household:
         if not self.settings.household:
@@ -254,18 +262,25 @@ class Home:
         household = self._stored()
         if household is None:
             return ()
-        return self.with_store(lambda store: store.changes(household.id, limit))
+        return self._read(lambda store: store.changes(household.id, limit))
 
     def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile."""
         household = self._stored()
         if household is None:
             return ()
-        return self.with_store(lambda store: store.full_logs(household.id, profile_id))
+        return self._read(lambda store: store.full_logs(household.id, profile_id))
 
-    def with_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+    def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+        return self.with_store(work, HouseholdStore.open_or_copy)
+
+    def with_store(
+        self,
+        work: Callable[[HouseholdStore], Awaitable[T]],
+        opened: Callable[[Path], HouseholdStore] = HouseholdStore.open,
+    ) -> T:
         async def run() -> T:
-            with HouseholdStore.open(self.folder) as store:
+            with opened(self.folder) as store:
                 return await work(store)
 
         return asyncio.run(run())

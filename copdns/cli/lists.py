@@ -51,16 +51,26 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     """Show every list, and whether it is in force.
 
     Shown are what it is about, its size, licence and keeper, and how long ago its server last said
-    that the copy here is the newest.  Lines that were not used are counted by reason; docs/lists.md
-    explains the reasons.  With --json all lists are shown.
+    that the copy here is the newest.  While lists are here that could not be compiled, the sizes
+    are of those that count, and a line says which and why.  Lines that were not used are counted by
+    reason; docs/lists.md explains the reasons.  With --json all lists are shown.
 
     \b
     Example:  copdns lists status
     """
-    statuses = home.library.statuses
+    waiting = home.waiting
+    statuses = (waiting.library if waiting else home.library).statuses
+    behind = waiting.slugs if waiting else ()
     fetched = Fetched.of(home)
     if as_json:
-        print_json([_status_json(each) | fetched.as_json(each.info.slug) for each in statuses])
+        print_json(
+            [
+                _status_json(each)
+                | fetched.as_json(each.info.slug)
+                | {"compiled": each.info.slug not in behind}
+                for each in statuses
+            ]
+        )
         return
     found = [each for each in statuses if every or each.info.kind in _SHOWN]
     headers: tuple[str, ...] = (
@@ -76,7 +86,8 @@ def status(home: Home, every: bool, as_json: bool) -> None:
         click.echo(
             f"and {len(statuses) - len(found)} of services, protected groups and signals: see --all"
         )
-    for line in (*(line for each in statuses for line in _troubles(each)), *fetched.lines()):
+    troubles = [line for each in statuses for line in _troubles(each)]
+    for line in (*troubles, *((str(waiting),) if waiting else ()), *fetched.lines()):
         click.echo(safe(line))
 
 

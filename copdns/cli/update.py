@@ -35,7 +35,8 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
 
     A list that did not change is not sent again, and one that cannot be fetched, or came broken,
     stays as it was.  A copdns that runs takes over what came by itself, within seconds.  The exit
-    code is 1 when a list could not be fetched.
+    code is 1 when a list could not be fetched.  Counted are the names that a list holds; `lists
+    status` counts those that are used, which protected names never are.
 
     \b
     Example:  copdns lists update

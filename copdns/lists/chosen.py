@@ -171,10 +171,21 @@ def _profiles(household: Household) -> Iterator[Profile]:
         yield guest_profile()
 
 
-def not_yet(missing: Sequence[str], of: int) -> str:
-    """Return how plainly we say that lists are missing; "" when none is."""
-    if not missing:
+def not_yet(absent: Sequence[str], of: int, uncompiled: Sequence[str] = ()) -> str:
+    """Return how plainly we say that lists are missing; "" when none is.
+
+    uncompiled: those that are here, but not in force.
+    """
+    said = [
+        _few(absent, of, "not here yet"),
+        _few(uncompiled, of, "here and yet to be compiled"),
+    ]
+    return f"not protecting fully yet: {'; '.join(filter(None, said))}" if any(said) else ""
+
+
+def _few(slugs: Sequence[str], of: int, how: str) -> str:
+    if not slugs:
         return ""
-    few = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-    verb = "is" if len(missing) == 1 else "are"
-    return f"not protecting fully yet: {len(missing)} of {of} lists {verb} not here yet ({few})"
+    few = ", ".join(slugs[:5]) + (" ..." if len(slugs) > 5 else "")
+    verb = "is" if len(slugs) == 1 else "are"
+    return f"{len(slugs)} of {of} lists {verb} {how} ({few})"

@@ -26,6 +26,9 @@ from copdns.wire import UDP_SIZE
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
 _SEATS = 4096  # clients whose address was read before; a home has few
+# Octets of replies that the kernel holds while it looks who is at an address of this network: some
+# seconds for one where nobody is.  It gives net.core.wmem_max at most.
+_HELD = 2 << 20
 _BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
 
 
@@ -175,6 +178,7 @@ def bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind is socket.SOCK_DGRAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _HELD)
         else:  # connections of the last run may linger
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))

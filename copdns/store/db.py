@@ -6,6 +6,7 @@ secure_delete, so that what was deleted is gone from the file.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -30,6 +31,12 @@ _REMEDIES = {
     sqlite3.SQLITE_READONLY: _NO_ACCESS,
     sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
     sqlite3.SQLITE_PERM: _NO_ACCESS,
+}
+_DISK_REMEDIES = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room on that disk, or raise the quota",
+    errno.EROFS: "mount that disk for writing, and check it if it became so by itself",
+    errno.EIO: "the disk fails: check it",
 }
 _UNKNOWN = "if that stays, restore a backup"
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -58,6 +65,12 @@ def open_database(
             return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error
+
+
+def in_memory(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+    """Bring a database in memory to its newest schema; path: whose copy it is.  Raises as above."""
+    connection.execute("pragma foreign_keys = on")
+    _migrate(connection, path, migrations)
 
 
 @contextmanager
@@ -112,7 +125,8 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """Return the error for people: which file, what happened, what to do."""
     if isinstance(error, OSError):
-        return StoreError(f"{path}: {error.strerror or error}; {_NO_ACCESS}")
+        remedy = _DISK_REMEDIES.get(error.errno or 0, _NO_ACCESS)
+        return StoreError(f"{path}: {error.strerror or error}; {remedy}")
     return StoreError(f"{path}: {error}; {_REMEDIES.get(_code(error), _UNKNOWN)}")
 
 

@@ -6,7 +6,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from copdns.store.aside import copied, is_unwritable
 from copdns.store.db import BUSY, store_error
+
+_CHECK = "pragma quick_check(5)"
 
 
 def page_faults(path: Path) -> tuple[str, ...]:
@@ -17,7 +20,10 @@ def page_faults(path: Path) -> tuple[str, ...]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY)) as connection:
-            rows = connection.execute("pragma quick_check(5)").fetchall()
+            rows = connection.execute(_CHECK).fetchall()
     except sqlite3.Error as error:
-        raise store_error(path, error) from error
+        if not path.exists() or not is_unwritable(error):
+            raise store_error(path, error) from error
+        with closing(copied(path)) as copy:
+            rows = copy.execute(_CHECK).fetchall()
     return tuple(text for (text,) in rows if text != "ok")

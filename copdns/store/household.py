@@ -24,6 +24,7 @@ from copdns.household_times import redeem
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.privacy import adopt, due
 from copdns.roles import Balance
+from copdns.store.aside import copied, is_unwritable
 from copdns.store.attempts import (
     delete_attempts,
     forget_attempts,
@@ -61,6 +62,32 @@ class HouseholdStore:
         connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
         connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
         return cls(path, connection)
+
+    @classmethod
+    def copy(cls, folder: Path) -> Self:
+        """Read the database of a folder that takes no writing into memory; blocks.
+
+        It is empty where there is none.  Changes are not kept.
+        """
+        path = folder / FILE
+        connection = copied(path, HOUSEHOLD)
+        connection.text_factory = _lenient
+        return cls(path, connection)
+
+    @classmethod
+    def open_or_copy(cls, folder: Path) -> Self:
+        """Open the database to be read: a copy of it where its disk takes no writing; blocks."""
+        try:
+            return cls.open(folder)
+        except StoreError as error:
+            if not is_unwritable(error):
+                raise
+            return cls.copy(folder)
+
+    def become(self, other: HouseholdStore) -> None:
+        """Go on with another one's connection, for all who hold this one; blocks."""
+        self.close()
+        self._connection, self._thread = other._connection, other._thread
 
     def close(self) -> None:
         self._thread.submit(self._connection.close).result()

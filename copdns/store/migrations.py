@@ -644,3 +644,16 @@ def wrong_clock(db: Database) -> None:
     """Since when, by the clock that only goes forward, a running copdns knows that the other one
     is wrong: so that commands think as it does."""
     db.execute("alter table clock add column wrong_since real")
+
+
+@LOG(name="0006_visitor_number")
+def visitor_number(db: Database) -> None:
+    """The highest number that a visitor had, so that no other one gets it later."""
+    db.execute("""
+        create table visitor_number (
+            household text primary key,
+            last integer not null
+        ) without rowid""")
+    db.execute("""
+        insert into visitor_number (household, last)
+        select household, max(cast(substr(id, 2) as integer)) from visitor group by household""")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
 from copdns.errors import StoreError
+from copdns.store.aside import is_unwritable
 from copdns.store.db import store_error
 
 LOCK = "server.lock"
@@ -22,9 +23,13 @@ LOCK = "server.lock"
 def sole_server(folder: Path) -> Iterator[None]:
     """Hold the right to serve a folder, which is made if need be; raise StoreError.
 
-    The kernel takes it back when this process ends, however it does; the file stays.
+    The kernel takes it back when this process ends, however it does; the file stays.  Where the
+    disk takes no file there is nothing to hold, and what cannot write is in nobody's way.
     """
-    with _opened(folder) as file:
+    with _opened(folder) or nullcontext() as file:
+        if file is None:
+            yield
+            return
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -34,18 +39,19 @@ def sole_server(folder: Path) -> Iterator[None]:
             ) from None
         with suppress(OSError):  # a full disk: who it is cannot be told then
             file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())  # nothing is left to be written
         yield
 
 
-def _opened(folder: Path) -> IO[str]:
+def _opened(folder: Path) -> IO[str] | None:
     path = folder / LOCK
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         file = path.open("r+", encoding="ascii", errors="replace")
     except OSError as error:
+        if is_unwritable(error):
+            return None  # whoever opens the databases tells what is wrong
         raise store_error(path, error) from error
     owner = folder.stat()
     if owner.st_uid != os.geteuid():  # root came first, and the owner must get in as well

@@ -11,7 +11,7 @@ from pathlib import Path
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.migrations import LOG
 from copdns.store.querylog import FILE
-from copdns.visitors import Visitor
+from copdns.visitors import Visitor, highest
 
 
 def load_visitors(folder: Path) -> tuple[Visitor, ...]:
@@ -35,10 +35,23 @@ def load_visitors(folder: Path) -> tuple[Visitor, ...]:
     return tuple(Visitor(*row) for row in rows)
 
 
+def load_numbers(folder: Path) -> dict[str, int]:
+    """Return the highest number that a visitor of each household ever had; raise StoreError."""
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    try:
+        with closing(open_database(path, LOG)) as connection:
+            return dict(connection.execute("select household, last from visitor_number"))
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+
+
 def save_visitors(folder: Path, visitors: Iterable[Visitor]) -> None:
     """Put these in the place of those that were kept; raise StoreError."""
     path = folder / FILE
-    rows = [astuple(each) for each in visitors]
+    kept = tuple(visitors)
+    rows = [astuple(each) for each in kept]
     try:
         with closing(open_database(path, LOG)) as connection, transaction(connection):
             connection.execute("delete from visitor")
@@ -48,6 +61,13 @@ def save_visitors(folder: Path, visitors: Iterable[Visitor]) -> None:
                 values (?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 rows,
+            )
+            connection.executemany(
+                """
+                insert into visitor_number (household, last) values (?, ?)
+                    on conflict do update set last = max(last, excluded.last)
+                """,
+                [(each.household, highest([each.id])) for each in kept],
             )
     except sqlite3.Error as error:
         raise store_error(path, error) from error

@@ -51,7 +51,7 @@ def is_compiled(program: Program) -> bool:
 
 
 def indexes(folder: Path) -> list[str]:
-    return [each.name for each in (folder / "data" / "lists" / "index").iterdir()]
+    return [each.name for each in (folder / "data" / "lists" / "index").glob("*.index")]
 
 
 def compiler(program: Program) -> int:
@@ -150,6 +150,29 @@ def test_when_the_compiler_is_killed_the_lists_stay_as_they_were(tmp_path: Path)
         assert is_blocked(program, f"toys-{COUNT + 1}.example")
         _, said = program.stop()
     assert "the lists were not compiled: the process ended with -9" in said
+
+
+def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "toys.txt").write_text(names(0))
+    with home(tmp_path) as program:
+        eventually(lambda: is_compiled(program), within=30)
+        (tmp_path / "toys.txt").write_text(names(COUNT, BIG))
+        program.send_reload()
+        os.kill(compiler(program), signal.SIGKILL)
+        program.hear("READY=1")
+        told = "lists could not be compiled, so those of before count: toys"
+        assert told in program.get("/readyz")
+        assert told in program.command("doctor").stdout
+        status = program.command("lists", "status").stdout
+        assert told in status
+        assert f" {COUNT} " in status  # what is in force, and not what is here
+        assert is_blocked(program, "toys-1.example")
+        eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
+        eventually(lambda: program.get("/readyz") == "ready\n")
+        assert told not in program.command("lists", "status").stdout
+        _, said = program.stop()
+    assert "lists were not compiled" in said
+    assert "the settings were not reloaded" not in said
 
 
 def test_when_the_program_is_killed_its_compiler_ends_and_the_old_lists_are_there_at_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -84,6 +85,33 @@ def test_the_first_question_from_a_new_address_is_the_tablets(home: Home) -> Non
     assert "192.0.2.1" not in answer
     assert " tc" in answer  # it is asked to come by TCP, and then it is known
     assert home.is_mia(BOX6, "+notcp")
+
+
+def test_forged_senders_in_this_network_keep_nobody_from_an_answer(home: Home) -> None:
+    assert home.is_mia(BOX6)
+    card = home.network.at(home.network.box, "cat", "/sys/class/net/lan/address").strip()
+    words = (FORGE, card, BOX6, str(home.program.port))
+    home.network.at(home.network.tablet, sys.executable, "-c", *words)
+    assert home.is_mia(BOX6)  # dig asks once
+
+
+# From 2,000 addresses of the network at which nobody is: the kernel holds each reply for 3 s.
+FORGE = """
+import socket, struct, sys
+card, box, port = bytes.fromhex(sys.argv[1].replace(":", "")), sys.argv[2], int(sys.argv[3])
+query = bytes.fromhex("000001000001000000000000 0567616d6573 076578616d706c65 00 0001 0001")
+udp = struct.pack("!HHH", 40000, port, 8 + len(query))
+to = socket.inet_pton(socket.AF_INET6, box)
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+    sock.bind(("lan", 0))
+    for number in range(2000):
+        source = socket.inet_pton(socket.AF_INET6, f"fd00:77::bad:{number:x}")
+        summed = source + to + struct.pack("!II", 8 + len(query), 17) + udp + query + bytes(1)
+        rest = sum(struct.unpack(f"!{len(summed) // 2}H", summed[: len(summed) // 2 * 2])) % 65535
+        head = struct.pack("!IHBB", 6 << 28, 8 + len(query), 17, 64) + source + to
+        checked = udp + struct.pack("!H", 65535 - rest) + query
+        sock.send(card + sock.getsockname()[4] + bytes.fromhex("86dd") + head + checked)
+"""
 
 
 def test_another_card_is_a_guest_and_is_told_once(home: Home) -> None:

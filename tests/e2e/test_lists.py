@@ -67,7 +67,7 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
         assert made.metrics()["copdns_lists_absent"] == 0
         code, said = made.program.stop()
     assert (code, "Traceback" in said) == (0, False)
-    assert said.count(f"{NOT_YET}: 1 of 2") == 1
+    assert said.count(f'{NOT_YET}: 1 of 2 lists is not here yet (cards)"') == 1
     assert '"all lists are here"' in said
 
 

@@ -64,3 +64,8 @@ CREATE TABLE usage (
 CREATE TABLE clock (
     seen integer not null
 , wrong_since real);
+
+CREATE TABLE visitor_number (
+    household text primary key,
+    last integer not null
+) without rowid;

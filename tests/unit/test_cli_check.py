@@ -215,6 +215,14 @@ def test_a_mistake_in_the_household_file_is_one_of_configuration(home: Home) -> 
     assert home.call("check", "a.example").exit_code == 78
 
 
+def test_a_name_that_begins_with_a_hyphen_is_taken_after_two_of_them(home: Home) -> None:
+    refused = home.call("check", "-bad-.example")
+    assert refused.exit_code == 2
+    assert "after --: -- -bad-.example" in refused.stderr
+    assert home.call("check", "--", "-bad-.example").stdout.startswith("-bad-.example, type A")
+    assert "--:" not in home.call("check", "games.example", "--profil", "mia").stderr
+
+
 # --- what a running copdns knows and others do not ------------------------------------------------
 
 NOON = 1_764_068_400  # 2025-11-25, 12:00 in Paris

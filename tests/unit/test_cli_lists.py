@@ -30,6 +30,7 @@ def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
         "unused": {"duplicate": 1, "name": 1, "protected": 1},
         "problems": [{"line": 4, "reason": "name", "text": "^x^"}],
         "error": "",
+        "compiled": True,
         "url": "",
         "fetched_at": None,
         "checked_at": None,

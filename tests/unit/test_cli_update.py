@@ -183,7 +183,10 @@ def test_what_is_left_out_or_called_wrongly_is_told(home: Fetching) -> None:
     text = home.ok("lists", "status")
     assert "may have 4,000 names (sources.max_names): toys" in text
     assert "what no list is called: toyz" in text
-    assert "what no list is called: toyz" in home.call("config", "check").stderr
+    checked = home.call("config", "check")
+    assert (checked.exit_code, checked.stdout) == (78, "")
+    assert "what no list is called: toyz" in checked.stderr
+    assert home.call("config", "check", "--json").exit_code == 78
     told = [each["what"] for each in home.json("doctor")["findings"] if each["about"] == "lists"]
     assert any("may have 4,000 names" in each for each in told)
     assert any("what no list is called: toyz" in each for each in told)

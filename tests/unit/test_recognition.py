@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.recognition import LOOKS
+from copdns.recognition import LOOKS, REPLIES
 from tests.household import asker
 from tests.unit.kernel import GONE, Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
@@ -91,6 +91,21 @@ async def test_a_flood_of_addresses_is_not_looked_for_without_end(home: Recognis
     assert home.kernel.asked - before == 2 * LOOKS
     home.clock.wait(1)
     assert home.whose(NEW) == "tcp"
+
+
+async def test_few_replies_go_where_nobody_may_be_and_nobody_else_waits_for_that(
+    home: Recognising,
+) -> None:
+    home.kernel.tell(entry("192.0.2.99", STRANGE))
+    home.recognition._neighbours._follow()
+    flood = [f"2001:db8::1:{number:x}" for number in range(2 * LOOKS)]
+    assert [home.whose(each) for each in flood].count("tcp") == REPLIES
+    assert [home.whose(each) for each in flood] == [""] * len(flood)  # the same once more
+    assert home.whose("192.0.2.8") == "mia"
+    assert home.whose("192.0.2.99") == "guest"
+    assert home.whose(flood[0], "tcp") == "guest"
+    home.clock.wait(1)
+    assert home.whose(flood[-1]) == "tcp"  # it asks again, and gets its turn
 
 
 async def test_a_changed_household_is_dressed_with_what_is_seen(home: Recognising) -> None:

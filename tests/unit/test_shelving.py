@@ -170,9 +170,25 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     before = files(shelf)
     monkeypatch.setattr(shelving, "memory_for", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
+    assert "yet to be compiled" in str(shelf.waiting([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
         await shelf.compiled([games])
-    assert files(shelf) == before
+    assert files(shelf) == ["failed.json", *before] or files(shelf) == [*before, "failed.json"]
+    waiting = shelf.waiting([games])
+    assert waiting is not None
+    assert blocks(waiting.library, "toys.example")
+    assert "so those of before count: mine (the lists were not compiled: the" in str(waiting)
+
+
+async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_before(
+    shelf: Shelf, games: ListSource
+) -> None:
+    assert shelf.waiting([games]) is None  # nothing was ever compiled
+    found = await shelf.compiled([games])
+    (shelf.folder / "failed.json").write_text("no JSON")
+    assert shelf.waiting([games]) is None
+    shelf.clear(found.key)
+    assert files(shelf) == [f"{found.key}.index"]
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, games: ListSource) -> None:

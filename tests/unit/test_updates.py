@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,8 @@ async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_
     await home.look_twice()
     assert "2 of 2 lists are not here yet (toys, cards)" in home.updates.missing
     await home.updates.fetch()
-    assert "2 of 2" in home.updates.missing  # fetched, but not in force
+    assert "1 of 2 lists is not here yet (cards)" in home.updates.missing
+    assert "1 of 2 lists is here and yet to be compiled (toys)" in home.updates.missing
     await home.look_twice()
     assert "1 of 2 lists is not here yet (cards)" in home.updates.missing
     server.put("/cards", "solitaire.example\n")
@@ -218,6 +220,40 @@ async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
     await home.updates.fetch()
     await home.look_twice()
     assert home.updates.missing == ""
+
+
+async def test_the_pauses_after_failures_grow_even_where_no_note_of_them_can_be_written(
+    tmp_path: Path, server: ListServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    home = await house(tmp_path, server, "toys")
+    server.put("/toys", TOYS)
+    monkeypatch.setattr(home.copies, "_written", full)
+    for wait, asked in ((0, 1), (2, 1), (60, 2), (60, 2), (120, 3), (180, 3), (360, 4)):
+        home.now += wait
+        await home.updates.fetch()
+        await home.look_twice()
+        assert len(server.asked) == asked
+    monkeypatch.undo()
+    home.now += 1620
+    await home.updates.fetch()
+    await home.look_twice()
+    assert home.updates.missing == ""
+
+
+async def test_where_no_folder_for_copies_can_be_made_that_is_told_once_and_nothing_is_asked(
+    tmp_path: Path, server: ListServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lists").write_text("a file in the way")
+    home = await house(tmp_path, server, "toys")
+    for _ in range(3):
+        await home.updates.look()
+        await home.updates.fetch()
+        home.now += 2
+    assert server.asked == []
+    assert capsys.readouterr().out.count("a list could not be fetched") == 1
 
 
 async def test_monitoring_hears_of_age_size_and_failures(

@@ -10,7 +10,7 @@ import pytest
 
 from copdns.errors import StoreError
 from copdns.live import Notice
-from copdns.store.visitors import load_visitors, save_visitors
+from copdns.store.visitors import load_numbers, load_visitors, save_visitors
 from copdns.visitors import KEPT, NEWCOMERS, VISITORS, Greeted, Visitor, claimed, greeted
 
 NOW = 1_774_800_000
@@ -71,6 +71,16 @@ def test_ids_are_counted_by_household() -> None:
         ("there", "u1"),
         ("home", "u2"),
     ]
+
+
+def test_the_id_of_one_who_is_gone_is_nobody_elses(tmp_path: Path) -> None:
+    gone = seen(notice(), notice(mac=OTHER)).visitors
+    save_visitors(tmp_path, gone)
+    save_visitors(tmp_path, ())
+    numbers = load_numbers(tmp_path)
+    assert numbers == {"home": 2}
+    after = greeted((), [notice(mac="02:00:00:00:00:98")], lambda _: "", NOW, numbers)
+    assert [each.id for each in after.visitors] == ["u3"]
 
 
 def test_who_was_not_seen_for_30_days_is_forgotten() -> None:
