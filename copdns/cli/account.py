@@ -35,7 +35,7 @@ _SCOPES = click.Choice([str(scope) for scope in sorted(scopes_for(Role.OWNER))])
 
 @click.group()
 def account() -> None:
-    """Say who may log in, and let those back in who lost their password."""
+    """Say who may log in, and let people back in."""
 
 
 @account.command()

@@ -114,7 +114,7 @@ def home(tmp_path: Path) -> Home:
 def set_up(home: Home, *servers: str, **sections: Any) -> None:
     here: dict[str, Any] = {
         "dns": {"listen": ["127.0.0.1"], "port": free_port()},
-        "web": {"listen": ["127.0.0.1"], "port": free_port()},
+        "web": {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": 0},
         "upstreams": {"servers": list(servers)},
     }
     home.set(**here | sections)

@@ -103,7 +103,7 @@ def test_every_command_explains_itself_with_an_example(path: str, command: click
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
-CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end"}
+CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end", "passwd"}
 A_FILE_FOR_OTHERS = {"household export", "config schema"}
 
 
