@@ -24,12 +24,32 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if SHARED_DATA.is_dir():
-        return
     skip = pytest.mark.skip(reason=_NO_DATA)
     for item in items:
-        if item.get_closest_marker("shared_data"):
+        if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
             item.add_marker(skip)
+        if _is_for_one_python(item):
+            item.add_marker("once")
+        if _path(item).startswith(MEASURING):
+            item.add_marker("alone")
+
+
+# What these show no version of Python changes, as long as the tests of the parts hold under it and
+# the whole program runs: that is what test_road.py is for.
+PROGRAMS = ("tests/bench/", "tests/e2e/")
+ROAD = "tests/e2e/test_road.py"
+# Speed and growth: another test beside them could spoil what they see.
+MEASURING = ("tests/bench/", "tests/e2e/test_load.py", "tests/e2e/test_replay.py")
+
+
+def _is_for_one_python(item: pytest.Item) -> bool:
+    browser = "chromium" in getattr(item, "fixturenames", ())
+    program = _path(item).startswith(PROGRAMS) and _path(item) != ROAD
+    return browser or program or item.get_closest_marker("shared_data") is not None
+
+
+def _path(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT).as_posix()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

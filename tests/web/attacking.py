@@ -9,6 +9,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,24 @@ def breaches(
     if importlib.util.find_spec("schemathesis") is None:
         missing("needs schemathesis, which `make test` installs where there is a Chromium")
     sent = [f"--header={name}:{value}" for name, value in (headers or {}).items()]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "schemathesis.cli", "run", document, "--checks=all"),
-            *(
-                f"--max-examples={examples}",
-                f"--seed={seed}",
-                "--no-color",
-                "--continue-on-failure",
-            ),
-            *sent,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=NO_MORE_THAN,
-    )
+    with tempfile.TemporaryDirectory() as work:  # it keeps what it found where it runs
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run", document, "--checks=all"),
+                *(
+                    f"--max-examples={examples}",
+                    f"--seed={seed}",
+                    "--no-color",
+                    "--continue-on-failure",
+                ),
+                *sent,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=NO_MORE_THAN,
+            cwd=work,
+        )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
