@@ -28,6 +28,10 @@ class StoreThread:
         """Open the database of a data folder, making or migrating it where needed; blocks."""
         return cls(HouseholdStore.open(folder))
 
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
     def close(self) -> None:
         self._store.close()
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from copdns.appeal import State
 from copdns.appeal_life import DAY, HOUR
-from copdns.clock import Clock
+from copdns.clock import Clock, Seen
 from copdns.config import AppealSettings, EventSettings, Settings
 from copdns.events import Events
 from copdns.happened import AppealEvent, Event, Kind
@@ -104,7 +104,7 @@ async def test_the_settings_say_how_long_is_too_long(running: Running) -> None:
 async def test_a_wrong_clock_brings_nothing_up(running: Running) -> None:
     await running.file()
     clock = Clock(lambda: running.now, lambda: running.now, lambda: False)
-    clock.begin(running.now + 400 * DAY, goes_on=True)
+    clock.begin(Seen(running.now + 400 * DAY), goes_on=True)
     running.start(clock)
     assert running.clock.is_wrong
     assert await running.kinds(100) == [Kind.APPEAL_MADE]
