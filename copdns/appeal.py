@@ -13,6 +13,7 @@ from datetime import date
 
 from copdns.errors import AppealError
 from copdns.model import Action, Reason, Verdict
+from copdns.review import GRANTING, REFUSING, TALKING, Because
 from copdns.words import Word
 
 MOST_WORDS = 280  # characters
@@ -63,40 +64,11 @@ WAITING = frozenset({State.OPEN, State.SEEN, State.ESCALATED})
 ANSWERED = frozenset({State.GRANTED, State.LIMITED, State.REFUSED, State.TALK})
 
 
-class ReasonKey(Word):
-    """Why it was answered so; docs/appeals.md explains each."""
-
-    NEEDED = "needed"
-    LIST_ERROR = "list_error"
-    TOO_STRICT = "too_strict"
-    TRUST = "trust"
-    COUNTED_WRONG = "counted_wrong"
-    NOT_FOR_AGE = "not_for_age"
-    NOT_SAFE = "not_safe"
-    NOT_NOW = "not_now"
-    ENOUGH_TODAY = "enough_today"
-    OTHER_WAY = "other_way"
-    FAMILY_RULE = "family_rule"
-    CANNOT_OPEN = "cannot_open"
-    TALK_FIRST = "talk_first"
-    OTHER = "other"  # with a text
-
-
-_YES = frozenset(
-    {
-        ReasonKey.NEEDED,
-        ReasonKey.LIST_ERROR,
-        ReasonKey.TOO_STRICT,
-        ReasonKey.TRUST,
-        ReasonKey.COUNTED_WRONG,
-        ReasonKey.OTHER,
-    }
-)
-_TALK = frozenset({ReasonKey.TALK_FIRST, ReasonKey.OTHER})
-REASONS: dict[State, frozenset[ReasonKey]] = {
-    State.GRANTED: _YES,
-    State.REFUSED: (frozenset(ReasonKey) - _YES - _TALK) | {ReasonKey.OTHER},
-    State.TALK: _TALK,
+# The reasons that fit an answer; docs/review-policy.md says when to use each.
+REASONS: dict[State, frozenset[Because]] = {
+    State.GRANTED: GRANTING,
+    State.REFUSED: REFUSING,
+    State.TALK: TALKING,
 }
 
 
@@ -174,7 +146,7 @@ class Answer:
 
     at: int
     state: State
-    reason: ReasonKey
+    reason: Because
     by: Decider
     text: str = ""
     made: tuple[str, ...] = ()

@@ -19,7 +19,6 @@ from copdns.appeal import (
     Decider,
     Kind,
     Objected,
-    ReasonKey,
     State,
     Wanted,
     Why,
@@ -27,6 +26,7 @@ from copdns.appeal import (
 )
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Reason
+from copdns.review import Because
 from copdns.times import DAY_MINUTES
 
 HOUR = 3600
@@ -154,7 +154,7 @@ def may_answer(appeal: Appeal, by: Decider) -> None:
         raise AppealError("you answered this before, so somebody else looks at it this time")
 
 
-def fitting(state: State, reason: ReasonKey | None, text: str) -> tuple[ReasonKey, str]:
+def fitting(state: State, reason: Because | None, text: str) -> tuple[Because, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
     state: GRANTED, REFUSED or TALK.
@@ -163,14 +163,11 @@ def fitting(state: State, reason: ReasonKey | None, text: str) -> tuple[ReasonKe
         raise AppealError(f"an answer has a reason; for {state} it is one of: {_named(state)}")
     if reason not in REASONS[state]:
         raise AppealError(f"{reason} is no reason for {state}; one of these is: {_named(state)}")
-    text = cleaned(text)
-    if reason is ReasonKey.OTHER and not text:
-        raise AppealError("another reason needs a sentence of your own")
-    return reason, text
+    return reason, cleaned(text)
 
 
 def _named(state: State) -> str:
-    return ", ".join(each for each in ReasonKey if each in REASONS[state])
+    return ", ".join(each for each in Because if each in REASONS[state])
 
 
 def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:

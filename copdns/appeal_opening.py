@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
-from copdns.appeal import Appeal, Ask, Decider, Kind, Objected, ReasonKey, State, Wanted
+from copdns.appeal import Appeal, Ask, Decider, Kind, Objected, State, Wanted
 from copdns.appeal_life import LENGTHS
 from copdns.days import budget_day, zone_of
 from copdns.editing import sound, the_profile
@@ -21,6 +21,7 @@ from copdns.household_check import Known
 from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
 from copdns.model import Household, Reason, Rule, RuleAction
+from copdns.review import Because
 from copdns.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 
 CONTENT = frozenset(
@@ -81,7 +82,7 @@ class Decision:
     """
 
     state: State
-    reason: ReasonKey | None
+    reason: Because | None
     text: str = ""
     yes: Yes = Yes()
 

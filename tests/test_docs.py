@@ -10,11 +10,12 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from copdns.appeal import Kind, ReasonKey, State, Wanted, Why
+from copdns.appeal import Kind, State, Wanted, Why
 from copdns.cli import main
 from copdns.config import Settings
 from copdns.metrics import METRICS
 from copdns.model import BlockMode, PrivacyMode, Reason
+from copdns.review import Because
 from copdns.words import Word
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +86,7 @@ def missing(words: Iterable[str], text: str) -> list[str]:
         ("reasons.md", Reason),
         ("privacy.md", PrivacyMode),
         ("blocking.md", BlockMode),
-        *(("appeals.md", each) for each in (Kind, State, Why, Wanted, ReasonKey)),
+        *(("appeals.md", each) for each in (Kind, State, Why, Wanted, Because)),
     ],
 )
 def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:

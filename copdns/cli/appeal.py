@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeal import REASONS, Appeal, Decider, ReasonKey, State, Wanted
+from copdns.appeal import REASONS, Appeal, Decider, State, Wanted
 from copdns.appeal_opening import Decision, Opening, Yes, opening
 from copdns.cli.appeal_json import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
@@ -16,13 +16,14 @@ from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.matchers import Matcher
+from copdns.review import Because
 from copdns.store.appeals import AppealStore
 from copdns.vouched import still_listed
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
 _ASKED_FOR = (State.OPEN, State.SEEN, State.ESCALATED, State.TALK)
-_REASONS = click.Choice([str(each) for each in ReasonKey])
+_REASONS = click.Choice([str(each) for each in Because])
 
 
 def _lasts(text: str) -> int | Wanted:
@@ -128,7 +129,7 @@ def _opens_text(opens: Opening) -> str:
     return f"{names} (against {against})"
 
 
-def _answer_text(state: State, reason: ReasonKey, text: str) -> str:
+def _answer_text(state: State, reason: Because, text: str) -> str:
     return f"{state}, {reason}{': ' if text else ''}{text}"
 
 
@@ -170,25 +171,24 @@ def decide(
 ) -> None:
     """Answer an appeal, with a reason.
 
-    What a yes opens is open within a second.  Reasons for a yes: needed, list_error, too_strict,
-    trust, counted_wrong; for a no: not_for_age, not_safe, not_now, enough_today, other_way,
-    family_rule, cannot_open; to talk: talk_first; and for any: other, with --text.
+    What a yes opens is open within a second.  docs/review-policy.md has the reasons, and
+    when to use which.
 
     \b
-    Example:  copdns appeal decide k7qf2m9d --yes --reason needed --for 1h
-              copdns appeal decide k7qf2m9d --no --reason not_now --text "After homework."
+    Example:  copdns appeal decide k7qf2m9d --yes --reason fair_enough --for 1h
+              copdns appeal decide k7qf2m9d --no --reason agreed_time --text "After homework."
     """
     if answer is None:
         raise click.UsageError("say --yes, --no or --talk")
     state = State(answer)
     if reason is None:
-        fitting = ", ".join(each for each in ReasonKey if each in REASONS[state])
+        fitting = ", ".join(each for each in Because if each in REASONS[state])
         raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
     if state is not State.GRANTED and (lasts or everyone or narrow or minutes):
         raise click.UsageError("--for, --everyone, --narrow and --minutes go with --yes")
     _appeal(home, appeal)
     yes = Yes(lasts, everyone, narrow, minutes)
-    decision = Decision(state, ReasonKey(reason), text, yes)
+    decision = Decision(state, Because(reason), text, yes)
     known, services, home_id = home.known, _services(home), home.household.id
     found = home.with_store(
         lambda store: AppealStore(store).decide(

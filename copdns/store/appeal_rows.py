@@ -13,13 +13,13 @@ from copdns.appeal import (
     Decider,
     Kind,
     Objected,
-    ReasonKey,
     State,
     Wanted,
     Why,
 )
 from copdns.appeal_news import mark
 from copdns.model import Action, Reason
+from copdns.review import Because
 from copdns.store.cells import Cells, as_json, moment, number, text, texts
 from copdns.store.tables import odd_row
 
@@ -184,7 +184,7 @@ def _answer(household: str, row: tuple[object, ...]) -> Answer:
         return Answer(
             at=number(at),
             state=State(text(state)),
-            reason=ReasonKey(text(reason)),
+            reason=Because(text(reason)),
             by=Decider(text(role), text(name), text(account)),
             text=text(words),
             made=texts(made),

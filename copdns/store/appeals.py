@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from copdns import appeal_life as life
-from copdns.appeal import WAITING, Answer, Appeal, Ask, Decider, Objected, ReasonKey, State
+from copdns.appeal import WAITING, Answer, Appeal, Ask, Decider, Objected, State
 from copdns.appeal_life import PATIENCE, Due, Filed, Patience
 from copdns.appeal_news import mark
 from copdns.appeal_opening import (
@@ -27,6 +27,7 @@ from copdns.codes import appeal_id
 from copdns.errors import AppealError, HouseholdError
 from copdns.household_check import Known
 from copdns.model import Household, Rule
+from copdns.review import Because
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import snapshot, transaction
 from copdns.store.household import HouseholdStore, edited
@@ -200,7 +201,7 @@ class AppealStore:
 
             what = f"appeal {appeal} of {before.ask.profile}: {decision.state}"
             done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
-            if decision.state is State.GRANTED and reason is ReasonKey.LIST_ERROR:
+            if decision.state is State.GRANTED and reason is Because.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
             answer = Answer(now, done.state, reason, by, text, done.made, done.until)
             return _saved(connection, household, life.answered(before, answer))

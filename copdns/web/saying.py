@@ -14,6 +14,7 @@ from copdns.levels import Level
 from copdns.lists.catalogue import Library
 from copdns.model import Household, Verdict
 from copdns.phrases import Phrases
+from copdns.review import TOLD, Because
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 
@@ -39,6 +40,10 @@ class Saying:
 
     def what_next(self, verdict: Verdict | Objected) -> str:
         return self._said(child_words.what_next(_whole(verdict), self.level))
+
+    def because(self, reason: Because) -> str:
+        """Return why an appeal was answered so."""
+        return self.phrases.gettext(TOLD[reason])
 
     def category(self, slug: str) -> str:
         name = child_words.category_name(slug)

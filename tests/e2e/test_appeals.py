@@ -60,7 +60,7 @@ def test_a_yes_opens_within_a_second_for_who_asked_and_for_nobody_else(home: Hou
     (waiting,) = json.loads(home.command("appeal", "list", "--json"))
     assert (waiting["id"], waiting["state"]) == (appeal.id, "open")
 
-    home.command("appeal", "decide", appeal.id, "--yes", "--reason", "needed", "--for", "1h")
+    home.command("appeal", "decide", appeal.id, "--yes", "--reason", "fair_enough", "--for", "1h")
     eventually(lambda: is_open(home, name), within=SOON)
     reply = home.ask(name).message
     assert 0 < min(rrset.ttl for rrset in reply.answer) <= 3600
@@ -78,7 +78,7 @@ def test_a_no_changes_nothing_and_is_told_with_its_reason(home: House) -> None:
     assert reply.ede is not None
     to = Objected(Action.BLOCK, Reason.CATEGORY, "starter-gambling", category="gambling")
     appeal = filed(home, name, to)
-    words = ("--no", "--reason", "not_for_age", "--text", "Later.", "--json")
+    words = ("--no", "--reason", "not_yet_for_age", "--text", "Later.", "--json")
     shown = json.loads(home.command("appeal", "decide", appeal.id, *words))
     assert (shown["state"], shown["answers"][0]["text"]) == (State.REFUSED, "Later.")
     assert not is_open(home, name)

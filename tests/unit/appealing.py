@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from copdns.appeal import Ask, Decider, Kind, ReasonKey, State, Wanted, Why, objected
+from copdns.appeal import Ask, Decider, Kind, State, Wanted, Why, objected
 from copdns.appeal_opening import Decision, Yes
 from copdns.days import budget_day, zone_of
 from copdns.household_check import Known
 from copdns.lists.catalogue import Library
 from copdns.matchers import matcher
 from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
+from copdns.review import Because
 from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
 from tests.household import MIA, NOW, TOM, family, library
 
@@ -61,8 +62,8 @@ def ask(name: str = "games.example", **fields: Any) -> Ask:
 
 
 def yes(**fields: Any) -> Decision:
-    return Decision(State.GRANTED, ReasonKey.NEEDED, yes=Yes(**fields))
+    return Decision(State.GRANTED, Because.FAIR_ENOUGH, yes=Yes(**fields))
 
 
-def no(reason: ReasonKey | None = ReasonKey.NOT_NOW, text: str = "") -> Decision:
+def no(reason: Because | None = Because.AGREED_TIME, text: str = "") -> Decision:
     return Decision(State.REFUSED, reason, text)

@@ -17,7 +17,6 @@ from copdns.appeal import (
     Appeal,
     Decider,
     Kind,
-    ReasonKey,
     State,
     cleaned,
     objected,
@@ -25,6 +24,7 @@ from copdns.appeal import (
 from copdns.appeal_life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason, Verdict
+from copdns.review import Because
 from tests.unit.appealing import ADA, AT, TODAY, ask
 
 SECOND = Decider("reviewer", "Reviewer", "second")
@@ -36,7 +36,7 @@ def appeal(state: State = State.OPEN, **fields: object) -> Appeal:
 
 
 def answer(state: State = State.REFUSED, at: int = AT + HOUR, by: Decider = ADA) -> Answer:
-    return Answer(at, state, ReasonKey.OTHER, by, "Because.")
+    return Answer(at, state, Because.AGREED_TIME, by, "In short: no.")
 
 
 def refused() -> Appeal:
@@ -146,21 +146,21 @@ def test_what_waits_or_is_to_be_talked_about_can_be_answered(state: State) -> No
     ("state", "reason", "text"),
     [
         (State.REFUSED, None, ""),
-        (State.REFUSED, ReasonKey.NEEDED, ""),
-        (State.GRANTED, ReasonKey.NOT_NOW, ""),
-        (State.TALK, ReasonKey.TRUST, ""),
-        (State.GRANTED, ReasonKey.OTHER, " \n"),
+        (State.REFUSED, Because.FAIR_ENOUGH, ""),
+        (State.TALK, None, "Why not?"),
+        (State.GRANTED, Because.AGREED_TIME, ""),
+        (State.TALK, Because.OLD_ENOUGH, ""),
     ],
 )
 def test_an_answer_has_a_reason_that_fits_it(
-    state: State, reason: ReasonKey | None, text: str
+    state: State, reason: Because | None, text: str
 ) -> None:
     with pytest.raises(AppealError):
         life.fitting(state, reason, text)
 
 
-@pytest.mark.parametrize("reason", ReasonKey)
-def test_every_reason_fits_some_answer(reason: ReasonKey) -> None:
+@pytest.mark.parametrize("reason", Because)
+def test_every_reason_fits_some_answer(reason: Because) -> None:
     fits = [state for state, reasons in life.REASONS.items() if reason in reasons]
     assert fits
     for state in fits:
@@ -311,7 +311,7 @@ def test_what_is_left_of_an_old_one_tells_nothing_of_the_child() -> None:
         replace(appeal(), ask=ask("private.example", words="secret", device="tablet")), answer()
     )
     left = repr(life.without_texts(old))
-    for text in ("private", "secret", "Because", "tablet"):
+    for text in ("private", "secret", "In short", "tablet"):
         assert text not in left
     assert life.without_texts(old).state is State.REFUSED
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from copdns import appeal_life as life
-from copdns.appeal import Answer, Appeal, Decider, ReasonKey, State
+from copdns.appeal import Answer, Appeal, Decider, State
 from copdns.appeal_life import DAY, HOUR
 from copdns.appeal_news import mark, news
 from copdns.happened import AppealEvent, Kind
+from copdns.review import Because
 from tests.unit.appealing import ADA, AT, ask
 
 NEW = Appeal("a1", ask("private.example"), AT, AT)
@@ -24,7 +25,7 @@ def told(*lives: Appeal) -> list[Kind]:
 
 
 def answered(appeal: Appeal, state: State, at: int) -> Appeal:
-    return life.answered(appeal, Answer(at, state, ReasonKey.OTHER, Decider("guardian", "Ada")))
+    return life.answered(appeal, Answer(at, state, Because.FAIR_ENOUGH, Decider("guardian", "Ada")))
 
 
 def brought_up(appeal: Appeal, hours: int) -> Appeal:

@@ -54,11 +54,11 @@ def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Ho
     assert "chess.example is not games" in text
     assert "for the [31mclub" in text
     assert "\x1b" not in text
-    home.ok("appeal", "decide", found.id, "--no", "--reason", "not_now")
+    home.ok("appeal", "decide", found.id, "--no", "--reason", "agreed_time")
     assert home.json("appeal", "list") == []
     (shown,) = home.json("appeal", "list", "--all")
     assert (shown["id"], shown["state"], shown["kind"]) == (found.id, "refused", "category")
-    assert shown["answers"][0]["reason"] == "not_now"
+    assert shown["answers"][0]["reason"] == "agreed_time"
 
 
 def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
@@ -76,7 +76,7 @@ def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
 
 def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
     found = filed(home)
-    words = ("--yes", "--reason", "needed", "--for", "1h")
+    words = ("--yes", "--reason", "fair_enough", "--for", "1h")
     text = home.ok("appeal", "decide", found.id, *words)
     assert text.startswith(f"appeal {found.id} of mia: granted until 2026-11-24 13:00 (grant g1)")
     assert json.loads(home.call("check", "chess.example", "--profile", "mia", "--json").stdout)[
@@ -106,8 +106,8 @@ def test_a_yes_for_always_and_everyone_is_a_rule(home: Home) -> None:
         (),
         ("--yes",),
         ("--no",),
-        ("--no", "--reason", "not_now", "--for", "1h"),
-        ("--yes", "--reason", "needed", "--for", "soon"),
+        ("--no", "--reason", "agreed_time", "--for", "1h"),
+        ("--yes", "--reason", "fair_enough", "--for", "soon"),
     ],
 )
 def test_an_answer_without_a_reason_or_with_what_does_not_fit_is_no_usage(
@@ -121,9 +121,9 @@ def test_an_answer_without_a_reason_or_with_what_does_not_fit_is_no_usage(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--no", "--reason", "needed"),
-        ("--yes", "--reason", "other"),
-        ("--talk", "--reason", "trust"),
+        ("--no", "--reason", "fair_enough"),
+        ("--yes", "--reason", "agreed_time"),
+        ("--talk", "--reason", "trial"),
     ],
 )
 def test_a_reason_that_does_not_fit_the_answer_is_told_in_words(
@@ -150,7 +150,7 @@ def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path:
     empty = Home(tmp_path)
     assert empty.json("appeal", "list") == []
     assert empty.json("appeal", "errors") == []
-    for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "not_now"]):
+    for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "agreed_time"]):
         done = empty.call("appeal", *command)
         assert done.exit_code == 1
         assert "there is no appeal" in done.output

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Kind, Objected, ReasonKey, State, Wanted, Why, objected
+from copdns.appeal import Appeal, Kind, Objected, State, Wanted, Why, objected
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
 from copdns.appeal_news import mark
 from copdns.appeal_opening import Decision, Yes
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
 from copdns.model import Action, Household, Reason, Verdict
+from copdns.review import Because
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.vouched import ListError
@@ -226,7 +227,7 @@ async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_wh
 async def test_names_that_were_decided_to_be_errors_are_kept_without_who_asked(
     store: AppealStore,
 ) -> None:
-    wrong = Decision(State.GRANTED, ReasonKey.LIST_ERROR, yes=Yes(lasts=Wanted.ALWAYS))
+    wrong = Decision(State.GRANTED, Because.LIST_ERROR, yes=Yes(lasts=Wanted.ALWAYS))
     await decided(store, await filed(store), wrong)
     await decided(store, await filed(store, "other.example"), yes())
     assert await store.list_errors("home") == (ListError("games.example", "games", "games"),)

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Decider, Kind, ReasonKey, State, Wanted, Why
+from copdns.appeal import Decider, Kind, State, Wanted, Why
 from copdns.appeal_opening import Decision, Yes
+from copdns.review import Because
 from copdns.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
@@ -76,7 +77,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     await site.appeals.decide(
         "home",
         appeal,
-        Decision(State.GRANTED, ReasonKey.NEEDED, yes=Yes()),
+        Decision(State.GRANTED, Because.FAIR_ENOUGH, yes=Yes()),
         ADA,
         parts.known(),
         parts.services(),
@@ -98,7 +99,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
     parts = site.parts
-    decision = Decision(State.REFUSED, ReasonKey.NOT_NOW, "Not before the test.")
+    decision = Decision(State.REFUSED, Because.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
         "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
     )

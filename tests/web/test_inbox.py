@@ -58,7 +58,7 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
         f"/guardian/appeals/{appeal}/decide",
         state="granted",
         lasts="1h",
-        reason="needed",
+        reason="fair_enough",
     )
     await site.follow()
     assert not home.ask("mia", "toys.example").verdict.blocks

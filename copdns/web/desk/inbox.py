@@ -7,10 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, Decider, ReasonKey, State, Wanted
+from copdns.appeal import REASONS, WAITING, Appeal, Decider, State, Wanted
 from copdns.appeal_opening import Decision, Opening, Yes, opening
 from copdns.errors import AppealError, HouseholdError
 from copdns.model import Household
+from copdns.review import TOLD, Because
 from copdns.roles import Actor, Permission
 from copdns.web.parts import parts_of
 from copdns.web.session import required
@@ -73,7 +74,7 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     """Return what was decided; raise AppealError for what is no answer."""
     try:
         state = State(str(fields.get("state", "")))
-        reason = ReasonKey(str(fields["reason"])) if fields.get("reason") else None
+        reason = Because(str(fields["reason"])) if fields.get("reason") else None
         lasts = Wanted(str(fields["lasts"])) if fields.get("lasts") else None
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
@@ -104,6 +105,7 @@ async def _page(
         closed=closed,
         source=_source(request, found),
         reasons=REASONS,
+        told=TOLD,
         states=State,
         wanteds=tuple(Wanted),
         error=error,
