@@ -33,6 +33,7 @@ ROUTES = (
     web.get("/guardian/", overview.overview),
     web.get("/guardian/inbox", inbox.inbox),
     web.get("/guardian/appeals/{appeal}", inbox.appeal),
+    web.get("/guardian/appeals/{appeal}/report", inbox.report),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
 )

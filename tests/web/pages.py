@@ -82,6 +82,8 @@ PAGES: tuple[Page, ...] = (
 
 # Read by machines.
 NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
+# Text to be sent on, and files to keep.
+NO_HTML = ("/guardian/appeals/{appeal}/report",)
 
 
 class Look(NamedTuple):

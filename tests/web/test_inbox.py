@@ -18,7 +18,9 @@ from tests.web.site import Client, Site, send, text
 @pytest.fixture
 def home() -> Home:
     rule = replace(block("toys.example", "mia"), id="r1")
-    return Home(family(MIA, TOM, rules=(rule,)), library())
+    return Home(
+        family(MIA, TOM, rules=(rule,)), library(categories={"gambling": ["poker.example"]})
+    )
 
 
 @pytest.fixture
@@ -95,3 +97,21 @@ async def test_looking_at_the_page_alone_changes_nothing(client: Client, site: S
     await text(client, f"/guardian/appeals/{appeal}")
     (found,) = await site.appeals.appeals("home")
     assert found.seen is None
+
+
+async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
+    client: Client, site: Site
+) -> None:
+    mia = replace(MIA, categories=frozenset({"gambling"}))
+    await site.store.change(
+        "home", lambda house: replace(house, profiles=(mia, TOM)), author="", what="", now=site.now
+    )
+    await site.follow()
+    await send(client, "/ask", name="poker.example", kind="category", words="A card game.")
+    appeal = (await site.appeals.appeals("home"))[0].id
+    await text(client, f"/guardian/appeals/{appeal}/report")  # the login
+    await log_in(client)
+    told = await text(client, f"/guardian/appeals/{appeal}/report")
+    assert "poker.example" in told
+    for word in ("Mia", "mia", "card game", "phone"):
+        assert word not in told

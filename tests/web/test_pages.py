@@ -17,6 +17,7 @@ from tests.web.pages import (
     DEVICES,
     GUARDIAN,
     LOOKS,
+    NO_HTML,
     NOT_PAGES,
     PAGES,
     Look,
@@ -44,7 +45,7 @@ def unlisted(app: web.Application) -> set[str]:
         for route in app.router.routes()
         if route.method == "GET" and route.resource is not None
     }
-    machines = {each for each in routes if each.startswith(NOT_PAGES)}
+    machines = {each for each in routes if each.startswith(NOT_PAGES)} | set(NO_HTML)
     return routes - machines - {page.route for page in PAGES}
 
 

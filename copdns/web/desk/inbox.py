@@ -10,6 +10,8 @@ from aiohttp import web
 from copdns.appeal import REASONS, WAITING, Appeal, Decider, State, Wanted
 from copdns.appeal_opening import Decision, Opening, Yes, opening
 from copdns.errors import AppealError, HouseholdError
+from copdns.list_report import list_report
+from copdns.lists.index import ListInfo
 from copdns.model import Household
 from copdns.review import TOLD, Because
 from copdns.roles import Actor, Permission
@@ -70,6 +72,15 @@ async def decide(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
+async def report(request: web.Request) -> web.Response:
+    """What to tell the maintainer of the list, as text to be sent by hand; nothing of the child."""
+    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    if found is None or not found.ask.to.list or not found.ask.name:
+        raise web.HTTPNotFound
+    return web.Response(text=list_report(found.ask.name, found.ask.to, _source(request, found)))
+
+
 def _decision(fields: Mapping[str, Any]) -> Decision:
     """Return what was decided; raise AppealError for what is no answer."""
     try:
@@ -123,7 +134,7 @@ def _opening(
         return None, str(error)
 
 
-def _source(request: web.Request, found: Appeal) -> Any:
+def _source(request: web.Request, found: Appeal) -> ListInfo | None:
     """Return the list that closed it, as it stands; None where no list did."""
     infos = parts_of(request).live().library.index.infos
     return next((each for each in infos if each.slug == found.ask.to.list), None)
