@@ -108,7 +108,8 @@ async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
     )
     await site.follow()
     await send(client, "/ask", name="poker.example", kind="category", words="A card game.")
-    appeal = (await site.appeals.appeals("home"))[0].id
+    there = await site.appeals.appeals("home")
+    appeal = next(each.id for each in there if each.ask.name == "poker.example")
     await text(client, f"/guardian/appeals/{appeal}/report")  # the login
     await log_in(client)
     told = await text(client, f"/guardian/appeals/{appeal}/report")
