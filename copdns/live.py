@@ -14,6 +14,7 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple, Self
 
+from copdns.budget import EARLY
 from copdns.days import DAY_SECONDS
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
@@ -87,6 +88,8 @@ class Sightings:
 
 NOTHING_SEEN = Sightings()
 
+Policies = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -151,7 +154,7 @@ class Live:
         defaults: Defaults,
         households: Sequence[Household],
         shared: Mapping[str, Shared],
-        policies: Mapping[tuple[str, str], tuple[object, Policy]],
+        policies: Policies,
         now: float,
         before: Live | None = None,
         rebuild_at: float | None = None,
@@ -162,7 +165,7 @@ class Live:
         self.shared = shared
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NOTHING_SEEN
-        self._strangers = Client("", "", strangers())
+        self._strangers: Client = before._strangers if before else Client("", "", strangers())
         self._remembered: dict[str, Client] = {}
         # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
         self._noticed: dict[str, Notice] = before._noticed if before else {}
@@ -343,7 +346,16 @@ def building(
             due.update(_due(profile, timing, now))
             yield
     rebuild_at = min((at for at in due if at > now), default=None)
-    return Live(library, defaults, households, shared, policies, now, before, rebuild_at)
+    same = _as_before(before, policies)
+    return Live(library, defaults, households, shared, same, now, before, rebuild_at)
+
+
+def _as_before(before: Live | None, policies: Policies) -> Policies:
+    """Return the very same mapping where nothing in it changed: what is remembered holds on."""
+    if before is None or policies.keys() != before.policies.keys():
+        return policies
+    changed = any(known is not before.policies[who] for who, known in policies.items())
+    return policies if changed else before.policies
 
 
 def _guest_of(household: Household) -> str:
@@ -404,6 +416,7 @@ def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
     if timing.day_ends != inf:
         yield timing.day_ends
     yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
+    yield from (each.lasts - EARLY for each in timing.left if each.lasts)
 
 
 def guest_profile() -> Profile:

@@ -311,3 +311,12 @@ def test_households_share_what_they_do_not_define_themselves() -> None:
     live = build(None, LISTS, DEFAULTS, [family(), bo], NOW)
     assert live.shared["bo"].engines is live.shared["home"].engines
     assert live.shared["bo"].household == "bo"
+
+
+def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
+    """So that whoever remembers something by them need not look through it."""
+    first = snapshot()
+    assert snapshot(before=first, now=NOW + 60).policies is first.policies
+    other = family(rules=(block("games.example", "mia"),))
+    assert snapshot(other, before=first).policies is not first.policies
+    assert snapshot(family(ADA), before=first).policies is not first.policies
