@@ -29,6 +29,7 @@ from copdns.errors import CopdnsError, ListenError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.judge import Rebinding
+from copdns.lean import give_back
 from copdns.library import bundled_text, own_files
 from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
@@ -158,6 +159,7 @@ class App:
         self._listeners = Listeners(self._resolver, self._clock)
         self._gauges()
         self._log.start()
+        give_back()
         try:
             await self._serve()
         finally:
