@@ -63,6 +63,7 @@ FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well with
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
+PASSED_ON = 500  # tallies at a time: all those of a thousand profiles would hold up answers
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
@@ -433,7 +434,7 @@ class App:
             await self._use_upstreams(list(self._resolver.live.households.values()))
 
     async def _pass_on(self) -> None:
-        self._recorder.pass_on(self._now)
+        self._recorder.pass_on(self._now, PASSED_ON)
 
     async def _keep_house(self) -> None:
         now, kept = self._now, self.settings.log

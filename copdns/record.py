@@ -44,6 +44,7 @@ class Recorder:
         self._log = log
         self._tallies: dict[Counted, Tally] = {}
         self._running: list[Tally] = []
+        self._forgotten = False  # what is tallied is to be passed on at once
         # By index, its lists of help names, and name: does it speak of help?
         self._help: dict[tuple[Index, frozenset[int], str], bool] = {}
         self._window = 0
@@ -153,6 +154,7 @@ class Recorder:
         """Let go of policies that are no longer in force."""
         self._tallies.clear()
         self._help.clear()
+        self._forgotten = True
 
     def _is_news(
         self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
@@ -171,15 +173,20 @@ class Recorder:
         self._noted.add(row)
         return True
 
-    def pass_on(self, now: float) -> None:
+    def pass_on(self, now: float, most: int | None = None) -> None:
         """Give what was tallied to the counters and to the log, under the hour that it is.
 
         Called a few times a second, and before the counters are read.
+        most: tallies that are passed on, those that have run for longest; the others run on.
+            None for all; after a change of policies, or when a profile was erased, none waits.
         """
         if self._log.erasures != self._erasures:  # what was noted is gone from the log
             self._erasures, self._noted = self._log.erasures, set()
-        running = self._running[:]
-        self._running.clear()
+            self._forgotten = True
+        taken = None if self._forgotten else most
+        self._forgotten = False
+        running = self._running[:taken]
+        del self._running[:taken]
         counters = self._counters
         for each in running:
             policy, verdict, n = each.policy, each.verdict, each.take()
