@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from copdns.errors import StoreError
+from copdns.store.steps import Steps
 
 BUSY = 5.0  # seconds to wait for another process
 
@@ -36,7 +35,7 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_database(
-    path: Path, migrations: Migrations, *, durable: bool = False, busy: float = BUSY
+    path: Path, steps: Steps, *, durable: bool = False, busy: float = BUSY
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
@@ -51,7 +50,7 @@ def open_database(
             connection = _connect(path, busy)
             try:
                 _settle(connection, durable)
-                _migrate(connection, path, migrations)
+                _migrate(connection, path, steps)
             except BaseException:
                 connection.close()
                 raise
@@ -145,24 +144,14 @@ def _settle(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    # Neither plugins nor settings of another program's sqlite-utils have a say here.
-    database = Database(connection, recursive_triggers=False, execute_plugins=False)
-    newer = {each.name for each in migrations.applied(database)} - _names(migrations)
+def _migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
+    applied = steps.applied(connection)
+    newer = applied - steps.names
     if newer:
         raise StoreError(
             f"{path}: made by a newer copdns ({', '.join(sorted(newer))}): install that one"
             " again, or restore a backup from before"
         )
-    if migrations.pending(database):
+    if steps.names - applied:
         with transaction(connection):
-            migrations.apply(database)
-
-
-def _names(migrations: Migrations) -> set[str]:
-    """Return the names of all migrations: those that are pending in an empty database."""
-    empty = Database(memory=True, execute_plugins=False)
-    try:
-        return {each.name for each in migrations.pending(empty)}
-    finally:
-        empty.close()
+            steps.apply(connection)
