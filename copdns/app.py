@@ -405,12 +405,10 @@ class App:
         if not self._replaced and await asyncio.to_thread(self._watcher.is_replaced):
             self._replaced = True
             log.error(REPLACED)
-        rebuild_at = self._resolver.live.rebuild_at
         if await asyncio.to_thread(self._watcher.changed):
             self._behind = True  # until it is in force: a busy database is asked again
         now, live = self._now, self._resolver.live
-        another_day = rebuild_at is not None and now >= rebuild_at
-        if self._behind or another_day or now < live.made_at - SET_BACK:
+        if self._behind or live.is_due(now) or now < live.made_at - SET_BACK:
             await self._take_up()
 
     async def _take_up(self) -> None:

@@ -125,6 +125,7 @@ class Live:
     """All that a query needs to know.
 
     rebuild_at: when an announced change is due, or another day has to be worked out; None: never.
+    refresh_at: the same, when it has to be found out anew for how long minutes surely last.
     made_at: a wall clock that shows an earlier time was set back, and what it shows is not known.
     What `who` said holds as long as this object is the one in force.
     """
@@ -144,6 +145,7 @@ class Live:
         "made_at",
         "policies",
         "rebuild_at",
+        "refresh_at",
         "shared",
         "sightings",
     )
@@ -176,6 +178,12 @@ class Live:
         self._place(households)
         self.made_at = now
         self.rebuild_at = rebuild_at
+        self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it is time for another snapshot."""
+        moments = self.rebuild_at, self.refresh_at
+        return any(at is not None and now >= at for at in moments)
 
     def _place(self, households: Sequence[Household]) -> None:
         self._guest = self._strangers
@@ -416,7 +424,14 @@ def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
     if timing.day_ends != inf:
         yield timing.day_ends
     yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
-    yield from (each.lasts - EARLY for each in timing.left if each.lasts)
+
+
+def _sure_until(policies: Policies) -> Iterator[float]:
+    """Yield the moments shortly before those until which budgets surely have minutes left."""
+    for _, policy in policies.values():
+        for left in policy.timed.timing.left if policy.timed else ():
+            if left.lasts:
+                yield left.lasts - EARLY
 
 
 def guest_profile() -> Profile:

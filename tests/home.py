@@ -193,7 +193,7 @@ class Home:
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows from them and the date."""
         live, now = self.resolver.live, self.clock.wall
-        due = live.rebuild_at is not None and now >= live.rebuild_at
+        due = live.is_due(now)
         if due or now < live.made_at or self.counting.fold(now) != self.readings:
             self.change()
 
