@@ -260,9 +260,18 @@ class Resolver:
         tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
         # Kept for when it is asked again: a name that was just fetched may never be.
         if self.lane is not None and arrived is None and not isinstance(kept, Missing):
-            noted = self.recorder.notes(policy, query.qname, verdict)
             self.lane.keep(
-                message, query, asker, policy, verdict, reply, tally, kept, moment, noted=noted
+                message,
+                query,
+                asker,
+                policy,
+                verdict,
+                reply,
+                tally,
+                kept,
+                moment,
+                noted=self.recorder.notes(policy, query.qname, verdict),
+                used=self.recorder.used(policy, query.qname, verdict, moment.wall),
             )
         return reply
 

@@ -31,6 +31,7 @@ from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.https import Https
 from copdns.judge import Rebinding
+from copdns.lean import give_back
 from copdns.library import bundled_presets, bundled_text, known, own_files
 from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
@@ -75,6 +76,7 @@ FIRST_RETRY = 10.0  # seconds after a failed compile; then ever longer, up to HO
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
 BRING_UP = 60.0  # seconds between looks for appeals that wait too long
+PASSED_ON = 500  # tallies at a time: all those of a thousand profiles would hold up answers
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
 MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
@@ -187,6 +189,7 @@ class App:
         self._listeners = Listeners(self._resolver, self._clock)
         self._gauges()
         self._log.start()
+        give_back()
         try:
             await self._serve()
         finally:
@@ -457,16 +460,14 @@ class App:
             log.error("a bug beside the answering", traceback=traceback.format_exc())
 
     async def _follow_household(self) -> None:
-        rebuild_at = self._resolver.live.rebuild_at
         if await self._stored.is_changed():
             self._behind = True  # until it is in force: a busy database is asked again
         if self._behind and not await self._concerns_answers():
             await self._porter.tell(self._events)
             self._behind = False
         now, live = self._now, self._resolver.live
-        another_day = rebuild_at is not None and now >= rebuild_at
-        another_day |= self._porter.somebody_leaves
-        if self._behind or another_day or now < live.made_at - SET_BACK:
+        due = live.is_due(now) or self._porter.somebody_leaves
+        if self._behind or due or now < live.made_at - SET_BACK:
             await self._take_up()
             await self._porter.tell(self._events)
 
@@ -498,7 +499,7 @@ class App:
         await self._https.look()
 
     async def _pass_on(self) -> None:
-        self._recorder.pass_on(self._now)
+        self._recorder.pass_on(self._now, PASSED_ON)
 
     async def _keep_house(self) -> None:
         now, kept = self._now, self.settings.log

@@ -10,21 +10,36 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from copdns.days import BudgetDay, budget_day, fits, zone_of
-from copdns.minutes import MINUTE, NO_MINUTES, Minutes
+from copdns.minutes import MINUTE, MOST_ADDED, NO_MINUTES, Minutes
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
 
+PLENTY = 30  # minutes: of more, it does not matter how many there are
+GRID = 10 * MINUTE  # seconds: as long as there are plenty, a policy lasts that long at least
+EARLY = 3 * MINUTE  # seconds before it is no longer sure that some are left: then look again
 DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A budget with minutes left.  minutes: 1 and more.  end: of its day."""
+    """A budget with minutes left.
+
+    minutes: 1 and more; PLENTY for that many and more.  end: of its day.
+    lasts: where there are plenty, a moment before which it surely has some left, however it is
+        used.  It stays where it is while minutes are used, and so the same policy does.
+    """
 
     id: str
     about: tuple[Subject, ...]
     minutes: int
     end: float
+    lasts: float = 0.0
+
+    def surely_until(self, now: float) -> float:
+        """Return before when there surely are minutes left."""
+        if not self.lasts:
+            return earliest_end(self.minutes, now, MOST_ADDED)
+        return self.lasts if now < self.lasts else earliest_end(0, now, MOST_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +124,19 @@ def lefts(
         if whole is not None:
             minutes = whole - used.get(budget.id, NO_MINUTES).likely
             if minutes > 0:
-                left.append(Left(budget.id, budget.about, minutes, day.end))
+                left.append(_left(budget, minutes, now, day.end))
             else:
                 # Not from now on, which is another moment at each look: nothing else changed.
                 spent.append(Spent(budget.id, budget.about, day.start, day.end))
         spent += _closed_days(budget, household, profile, day)
     return tuple(left), tuple(spent)
+
+
+def _left(budget: Budget, minutes: int, now: float, end: float) -> Left:
+    if minutes < PLENTY:
+        return Left(budget.id, budget.about, minutes, end)
+    lasts = earliest_end(minutes, now, MOST_ADDED) // GRID * GRID
+    return Left(budget.id, budget.about, PLENTY, end, lasts)
 
 
 def _closed_days(

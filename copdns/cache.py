@@ -36,6 +36,11 @@ class Kept:
         self._made: tuple[int, int | None] = (-1, None)  # at what age, with what cap ...
         self._body = b""  # ... this was made last
 
+    @property
+    def longest(self) -> int:
+        """The longest TTL of its records, as they came."""
+        return max((ttl for _, ttl in self.answer.ttls), default=0)
+
     def same_until(self, now: float, cap: int | None) -> float:
         """Return until when `body` will be what it is now; seconds on the monotonic clock."""
         seconds = int(now - self.stored) + 1

@@ -10,8 +10,10 @@ What a reply depends on, and how each is kept true:
     the policy and who is behind the address    an entry belongs to a policy object
     the verdict's own end                       `until`, on the monotonic clock, before a TTL would
                                                 reach past it
-    the answer's age                            `until`: when its TTLs show the next second
-    minutes of use                              `until`: the end of the minute, where they count
+    the answer's age                            `until`: when its TTLs show the next second; where
+                                                nothing else changes, they are all that is made anew
+    minutes of use                              `until`: the end of the minute, where they count;
+                                                in the next one they are noted once more
     a wall clock that jumps                     everything is forgotten
     what is counted, noted and logged           done here just the same, from the entry
 
@@ -21,10 +23,12 @@ Pure: the server (`server/udp.py`) gives it moments, and looks up and counts in 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from copdns.cache import Kept
 from copdns.live import Live
+from copdns.minutes import Used
 from copdns.model import Action, Asker, BlockMode, Reason, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy
@@ -46,43 +50,66 @@ class Noted(NamedTuple):
     verdict: Verdict
 
 
+Note = Callable[[Used, float], None]
+
+
 class Entry:
     """A reply that can be given again.
 
-    tail: the reply without its ID.  until: monotonic seconds.  kept: the answer in the cache that
-    it was made of.  noted: what the recorder has to be told each time.
+    tail: the reply without its ID.  kept: the answer in the cache that it was made of.
+    until: when something is to be done before it is given again; same: until when its TTLs are what
+        they are; ends: when it is another reply.  All in monotonic seconds.
+    noted: what the recorder has to be told each time; used: once a minute.
     ages: where in the tail the answer's records begin, and the cap on their TTLs, where nothing
         but those TTLs changes for as long as the answer is kept; else None.
     """
 
-    __slots__ = ("ages", "kept", "noted", "tail", "tally", "until")
+    __slots__ = ("ages", "ends", "kept", "noted", "same", "tail", "tally", "until", "used")
 
     def __init__(
         self,
         tail: bytes,
         until: float,
+        same: float,
+        ends: float,
         tally: Tally,
         kept: Kept | None,
         noted: Noted | None,
+        used: Used | None,
         ages: tuple[int, int | None] | None,
     ) -> None:
         self.tail = tail
         self.until = until
+        self.same = same
+        self.ends = ends
         self.tally = tally
         self.kept = kept
         self.noted = noted
+        self.used = used
         self.ages = ages
 
-    def grows_older(self, now: float) -> bool:
-        """Let the TTLs show their age, where that is all that is to be done; tell whether it is."""
-        kept, ages = self.kept, self.ages
-        if ages is None or kept is None or now >= kept.expires:
+    def goes_on(self, moment: Moment, use: Note) -> bool:
+        """Do what is due before the reply is given again; tell whether that was all.
+
+        Let its TTLs show their age, and note the use in another minute.
+        """
+        if moment.mono >= self.ends:
             return False
+        if moment.mono >= self.same and self.ages is not None and self.kept is not None:
+            self._grow_older(self.kept, self.ages, moment.mono)
+        until = min(self.ends, self.same)
+        if self.used is not None:
+            use(self.used, moment.wall)
+            until = min(until, _next_minute(moment))
+        self.until = until
+        return True
+
+    def _grow_older(self, kept: Kept, ages: tuple[int, int | None], now: float) -> None:
+        """Give the reply its TTLs of now."""
         (start, cap), tail = ages, self.tail
         body = kept.body(now, cap)
         self.tail = tail[:start] + body + tail[start + len(body) :]
-        self.until = kept.same_until(now, cap)
-        return True
+        self.same = kept.same_until(now, cap)
 
     def share(self, other: Entry) -> None:
         """Hold what is the same in another policy's reply once: it is most of the memory."""
@@ -90,6 +117,10 @@ class Entry:
             self.tail = other.tail
         if self.until == other.until:
             self.until = other.until
+        if self.same == other.same:
+            self.same = other.same
+        if self.ends == other.ends:
+            self.ends = other.ends
         if self.noted == other.noted:
             self.noted = other.noted
         if self.ages == other.ages:
@@ -124,11 +155,13 @@ class Lane:
         moment: Moment,
         *,
         noted: bool = False,
+        used: Used | None = None,
     ) -> None:
         """Remember a reply, unless it is one that only the whole way can give.
 
         tally: None for a name that leaves no trace.  kept: the answer of an upstream that it was
-        made of.  noted: the recorder may keep more of it than a count.
+        made of.  noted: the recorder may keep more of it than a count.  used: what it shows to be
+        in use.
         """
         if (
             tally is None
@@ -136,17 +169,22 @@ class Lane:
             or not _is_plain(message, query, policy, verdict)
         ):
             return
-        until, ages = moment.mono + _lasts(policy, verdict, moment.wall), None
+        ends, ages = moment.mono + _lasts(policy, verdict, kept, moment.wall), None
+        same = ends
         if kept is not None:
-            until = min(until, kept.same_until(moment.mono, policy.max_ttl))
+            same = kept.same_until(moment.mono, policy.max_ttl)
             ages = _ages(query, policy, verdict, reply, kept.body(moment.mono, policy.max_ttl))
-        if policy.timed is not None and policy.timed.notes:
-            # Once a minute each name takes the whole way, where minutes of use are counted.
-            until = min(until, moment.mono + 60 - moment.wall % 60)
-        if until <= moment.mono:
+            ends = min(ends, same if ages is None else kept.expires)
+        if noted and policy.timed is not None and policy.timed.moves_on(moment.wall):
+            ends = min(ends, _next_minute(moment))  # what is noted tells the verdict's end too
+        if ends <= moment.mono:
             return
+        until = min(same, ends)
+        if used is not None:
+            until = min(until, _next_minute(moment))
         told = Noted(query.qname, query.qtype, verdict) if noted else None
-        self._put(message[2:], policy, Entry(reply[2:], until, tally, kept, told, ages))
+        entry = Entry(reply[2:], until, same, ends, tally, kept, told, used, ages)
+        self._put(message[2:], policy, entry)
 
     def _put(self, body: bytes, policy: Policy, entry: Entry) -> None:
         """Where there is no room, forget what came first: little at a time, so nobody waits."""
@@ -173,9 +211,10 @@ class Lane:
     def follow(self, live: Live) -> None:
         """Forget the replies of policies that are no longer in force."""
         in_force = {policy for _, policy in live.policies.values()}
-        if self._policies.isdisjoint(
-            in_force
-        ):  # as with other lists: taken one by one it took long
+        if self._policies <= in_force:
+            return
+        # As with other lists: taken one by one it took long.
+        if self._policies.isdisjoint(in_force):
             self.clear()
             return
         self._policies &= in_force
@@ -192,7 +231,12 @@ class Lane:
         self._count = 0
 
 
-def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:
+def _next_minute(moment: Moment) -> float:
+    """Return when the next minute begins, in monotonic seconds."""
+    return moment.mono + 60 - moment.wall % 60
+
+
+def _lasts(policy: Policy, verdict: Verdict, kept: Kept | None, now: float) -> float:
     """Return for how many seconds a verdict's reply stays as it is.
 
     Its TTLs must not reach past the verdict's end, so near that they go down with each second.
@@ -202,6 +246,8 @@ def _lasts(policy: Policy, verdict: Verdict, now: float) -> float:
     left = verdict.until - now
     withheld = verdict.action is Action.BLOCK and verdict.reason is not Reason.UPSTREAM_FILTERED
     ttl = verdict.ttl if withheld else policy.max_ttl
+    if ttl is None and kept is not None and verdict.action is Action.ALLOW:
+        ttl = kept.longest
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
@@ -212,11 +258,11 @@ def _ages(
 ) -> tuple[int, int | None] | None:
     """Return an entry's `ages`.
 
-    Only for what no clock can change, and with all of an answer's records as the cache gives them:
-    those that a rewrite made, or of which some did not fit, are others.
+    Only with all of an answer's records as the cache gives them: those that a rewrite made, that
+    end with the verdict, or of which some did not fit, are others.
     """
     start = HEADER + len(query.question)
-    if verdict.action is not Action.ALLOW or policy.timed is not None or verdict.until is not None:
+    if verdict.action is not Action.ALLOW:
         return None
     return (start - 2, policy.max_ttl) if body and reply.startswith(body, start) else None
 

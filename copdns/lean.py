@@ -1,23 +1,36 @@
-"""Leave out of memory what libraries load by themselves and a server has no use for.
+"""Leave out of memory what a server has no use for.
 
-Called before anything else is imported; what is saved are megabytes of the 60 that a whole copdns
-takes.
+That is what libraries load by themselves, megabytes of the 60 that a whole copdns takes, and what
+was needed only to begin.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def import_little() -> None:
-    """Import aiohttp and structlog without what they would bring along."""
+    """Import aiohttp and structlog without what they would bring along.
+
+    Called before anything else is imported.
+    """
     with _absent("rich"):  # 5 MB for tracebacks in colour
         import structlog  # noqa: F401
     with _without_certificates():
         import aiohttp  # noqa: F401
+
+
+def give_back() -> None:
+    """Give the system back what is free now, where the C library can (malloc_trim(3)).
+
+    After a household was read and put in force: 5 MB with 1,000 profiles.
+    """
+    with suppress(AttributeError):  # as with musl
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager

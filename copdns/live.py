@@ -14,6 +14,7 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple, Self
 
+from copdns.budget import EARLY
 from copdns.days import DAY_SECONDS
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
@@ -88,6 +89,8 @@ class Sightings:
 
 NOTHING_SEEN = Sightings()
 
+Policies = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -123,6 +126,7 @@ class Live:
     """All that a query needs to know.
 
     rebuild_at: when an announced change is due, or another day has to be worked out; None: never.
+    refresh_at: the same, when it has to be found out anew for how long minutes surely last.
     made_at: a wall clock that shows an earlier time was set back, and what it shows is not known.
     What `who` said holds as long as this object is the one in force.
     """
@@ -142,6 +146,7 @@ class Live:
         "made_at",
         "policies",
         "rebuild_at",
+        "refresh_at",
         "shared",
         "sightings",
     )
@@ -152,7 +157,7 @@ class Live:
         defaults: Defaults,
         households: Sequence[Household],
         shared: Mapping[str, Shared],
-        policies: Mapping[tuple[str, str], tuple[object, Policy]],
+        policies: Policies,
         now: float,
         before: Live | None = None,
         rebuild_at: float | None = None,
@@ -163,7 +168,7 @@ class Live:
         self.shared = shared
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NOTHING_SEEN
-        self._strangers = Client("", "", strangers())
+        self._strangers: Client = before._strangers if before else Client("", "", strangers())
         self._remembered: dict[str, Client] = {}
         # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
         self._noticed: dict[str, Notice] = before._noticed if before else {}
@@ -174,6 +179,12 @@ class Live:
         self._place(households)
         self.made_at = now
         self.rebuild_at = rebuild_at
+        self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether it is time for another snapshot."""
+        moments = self.rebuild_at, self.refresh_at
+        return any(at is not None and now >= at for at in moments)
 
     def _place(self, households: Sequence[Household]) -> None:
         self._guest = self._strangers
@@ -346,7 +357,16 @@ def building(
             due.update(_due(profile, timing, now))
             yield
     rebuild_at = min((at for at in due if at > now), default=None)
-    return Live(library, defaults, households, shared, policies, now, before, rebuild_at)
+    same = _as_before(before, policies)
+    return Live(library, defaults, households, shared, same, now, before, rebuild_at)
+
+
+def _as_before(before: Live | None, policies: Policies) -> Policies:
+    """Return the very same mapping where nothing in it changed: what is remembered holds on."""
+    if before is None or policies.keys() != before.policies.keys():
+        return policies
+    changed = any(known is not before.policies[who] for who, known in policies.items())
+    return policies if changed else before.policies
 
 
 def _guest_of(household: Household) -> str:
@@ -433,6 +453,14 @@ def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
     if timing.day_ends != inf:
         yield timing.day_ends
     yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
+
+
+def _sure_until(policies: Policies) -> Iterator[float]:
+    """Yield the moments shortly before those until which budgets surely have minutes left."""
+    for _, policy in policies.values():
+        for left in policy.timed.timing.left if policy.timed else ():
+            if left.lasts:
+                yield left.lasts - EARLY
 
 
 def guest_profile() -> Profile:

@@ -100,6 +100,15 @@ class Day(NamedTuple):
     start: int
 
 
+class Used(NamedTuple):
+    """A name that was looked up, and the budgets that it counts for."""
+
+    household: str
+    profile: str
+    budgets: tuple[str, ...]
+    qname: str
+
+
 class Usage(NamedTuple):
     """What was used of one budget on one day, as it is stored and loaded.
 

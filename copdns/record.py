@@ -10,6 +10,7 @@ from copdns.ledger import Ledger
 from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
+from copdns.minutes import Used
 from copdns.model import Action, Asker, PrivacyMode, Reason, Verdict
 from copdns.policy import Policy, budgets_of, speaks_of_help
 from copdns.recent import Recent
@@ -43,6 +44,7 @@ class Recorder:
         self._log = log
         self._tallies: dict[Counted, Tally] = {}
         self._running: list[Tally] = []
+        self._forgotten = False  # what is tallied is to be passed on at once
         # By index, its lists of help names, and name: does it speak of help?
         self._help: dict[tuple[Index, frozenset[int], str], bool] = {}
         self._window = 0
@@ -80,19 +82,29 @@ class Recorder:
         key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
         tally = self._tallies.get(key) or self._tally(key, verdict)
         tally.add()
-        if policy.timed is not None and policy.timed.notes and self._ledger is not None:
-            self._use(self._ledger, policy, query.qname, verdict, now)
+        used = self.used(policy, query.qname, verdict, now)
+        if used is not None:
+            self.use(used, now)
         if self.notes(policy, query.qname, verdict):
             self.keep(client, query.qname, query.qtype, verdict, now)
         return tally
 
-    def _use(
-        self, ledger: Ledger, policy: Policy, qname: str, verdict: Verdict, now: float
-    ) -> None:
-        """Note a look-up that shows use: for budgets, and for what closes softly."""
+    def used(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> Used | None:
+        """Return what a look-up shows to be in use: for budgets, and for what closes softly.
+
+        It is the same until the verdict's end.
+        """
+        if policy.timed is None or not policy.timed.notes or self._ledger is None:
+            return None
         budgets = budgets_of(policy, qname, verdict, now)
-        if budgets is not None and not self._speaks_of_help(policy, qname):
-            ledger.note(policy.household, policy.profile, budgets, qname, now)
+        if budgets is None or self._speaks_of_help(policy, qname):
+            return None
+        return Used(policy.household, policy.profile, budgets, qname)
+
+    def use(self, used: Used, now: float) -> None:
+        """Note what is in use.  Once a minute is enough: more tells nothing more."""
+        if self._ledger is not None:
+            self._ledger.note(*used, now)
 
     def notes(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
         """Tell whether a reply may be kept, by its name, besides being counted."""
@@ -142,6 +154,7 @@ class Recorder:
         """Let go of policies that are no longer in force."""
         self._tallies.clear()
         self._help.clear()
+        self._forgotten = True
 
     def _is_news(
         self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
@@ -160,15 +173,20 @@ class Recorder:
         self._noted.add(row)
         return True
 
-    def pass_on(self, now: float) -> None:
+    def pass_on(self, now: float, most: int | None = None) -> None:
         """Give what was tallied to the counters and to the log, under the hour that it is.
 
         Called a few times a second, and before the counters are read.
+        most: tallies that are passed on, those that have run for longest; the others run on.
+            None for all; after a change of policies, or when a profile was erased, none waits.
         """
         if self._log.erasures != self._erasures:  # what was noted is gone from the log
             self._erasures, self._noted = self._log.erasures, set()
-        running = self._running[:]
-        self._running.clear()
+            self._forgotten = True
+        taken = None if self._forgotten else most
+        self._forgotten = False
+        running = self._running[:taken]
+        del self._running[:taken]
         counters = self._counters
         for each in running:
             policy, verdict, n = each.policy, each.verdict, each.take()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from copdns.config import Settings
 from copdns.errors import ConfigError, HouseholdError
-from copdns.household_file import parse
 from copdns.library import known
 from copdns.lists.catalogue import Library
 from copdns.model import Household
@@ -24,6 +23,8 @@ async def seeded_household(
         return
     first = Household(HOME, "Home")
     if settings.household:
+        from copdns.household_file import parse  # once in a household's life; it takes 2 MB
+
         path = Path(settings.household)
         text = await asyncio.to_thread(_text, path)
         first = parse(text, str(path), known(library))

@@ -51,6 +51,14 @@ class Timed:
         """Tell whether somebody wants to know what is in use, minute by minute."""
         return bool(self.timing.left) or self.timing.soft
 
+    def moves_on(self, now: float) -> bool:
+        """Tell whether the ends of verdicts are other ones each minute, as with few minutes left.
+
+        Also when the day is over by which budgets count, until the next day's policy is made.
+        """
+        timing = self.timing
+        return now >= timing.day_ends or any(now >= left.lasts for left in timing.left)
+
 
 def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> float:
     """Return the first moment at which the same question may get another verdict; inf for never.
@@ -68,8 +76,7 @@ def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> 
         if not question.exempt:
             until = min(until, _known_until(timed.timing.day_ends, now))
             for left in lefts_about(timed, question):
-                used_up = earliest_end(left.minutes, now, MOST_ADDED)
-                until = min(until, _known_until(left.end, now), used_up)
+                until = min(until, _known_until(left.end, now), left.surely_until(now))
     for grant, reach in timed.grants:
         if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)

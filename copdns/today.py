@@ -99,7 +99,7 @@ def _minutes(
     used: Mapping[str, Minutes] = readings.used.get(who, {})
     before: Mapping[str, Minutes] = readings.used_before.get(who, {})
     for budget in in_scope(household.budgets, profile):
-        carried = before.get(budget.id, NO_MINUTES)
+        carried = before.get(budget.id)
         whole = total(budget, household, profile.id, day.day, carried)
         if whole is not None:
             yield Minute(budget, whole, used.get(budget.id, NO_MINUTES))

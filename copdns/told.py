@@ -7,6 +7,7 @@ as little trace as that name.  Pure.
 
 from __future__ import annotations
 
+from copdns.budget import PLENTY, Left
 from copdns.model import Action, LocalAnswer, Reason, Record, Verdict
 from copdns.policy import Policy, closing, decide, speaks_of_help
 from copdns.reasons import text_of
@@ -51,7 +52,12 @@ def _time(policy: Policy, now: float) -> tuple[str, ...]:
     timed = policy.timed
     first = "open" if closed is None else f"closed; {text_of(closed)}"
     left = timed.timing.left if timed else ()
-    return first, *(f"{each.id}: {each.minutes} minutes left" for each in left)
+    return first, *(f"{each.id}: {_minutes(each)} left" for each in left)
+
+
+def _minutes(left: Left) -> str:
+    more = " or more" if left.minutes >= PLENTY else ""
+    return f"{left.minutes} minutes{more}"
 
 
 def _texts(qname: str, texts: tuple[str, ...]) -> LocalAnswer:

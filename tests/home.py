@@ -209,7 +209,7 @@ class Home:
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows from them and the date."""
         live, now = self.resolver.live, self.clock.wall
-        due = live.rebuild_at is not None and now >= live.rebuild_at
+        due = live.is_due(now)
         used = self.counting.fold(now, live).used
         ends = [*ending_schedules(live, self._looked, now)]
         ends += ended_budgets(live, self.readings.used, used, now)

@@ -83,6 +83,7 @@ class UdpServer:
         message_at = self._address + 2  # the same from question to question, but for the ID before
         resolver = self._resolver
         live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
+        use = recorder.use
         questions: Mapping[bytes, Replies] = {} if lane is None else lane.questions
         try:
             count = inbox.receive(self._fd)
@@ -103,7 +104,7 @@ class UdpServer:
             if seat is not None and seat.live is live:
                 replies = questions.get(raw[message_at:])
                 entry = None if replies is None else replies.get(seat.policy)
-                if entry is not None and (mono < entry.until or entry.grows_older(mono)):
+                if entry is not None and (mono < entry.until or entry.goes_on(moment, use)):
                     tally = entry.tally
                     if tally.count:
                         tally.count += 1

@@ -14,10 +14,9 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from sqlite_utils import Migrations
-
 from copdns.errors import StoreError
 from copdns.store.db import alone, in_memory, store_error
+from copdns.store.steps import Steps
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a folder in memory, in which nobody else reads ours
 _FULL_OR_READ_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -34,10 +33,10 @@ def is_unwritable(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and code in _CODES
 
 
-def copied(path: Path, migrations: Migrations | None = None) -> sqlite3.Connection:
+def copied(path: Path, steps: Steps | None = None) -> sqlite3.Connection:
     """Return a database in memory with what a file holds; blocks.
 
-    migrations: bring it to the newest schema.  It is empty where there is no file.  Raises
+    steps: bring it to the newest schema.  It is empty where there is no file.  Raises
     StoreError for a file that cannot be read.
     """
     try:
@@ -45,8 +44,8 @@ def copied(path: Path, migrations: Migrations | None = None) -> sqlite3.Connecti
         try:
             if path.exists():
                 _copy(path, connection)
-            if migrations is not None:
-                in_memory(connection, path, migrations)
+            if steps is not None:
+                in_memory(connection, path, steps)
         except BaseException:
             connection.close()
             raise

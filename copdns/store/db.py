@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database, Migrations
-
 from copdns.errors import StoreError
+from copdns.store.steps import Steps
 
 BUSY = 5.0  # seconds to wait for another process
 
@@ -43,7 +42,7 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_database(
-    path: Path, migrations: Migrations, *, durable: bool = False, busy: float = BUSY
+    path: Path, steps: Steps, *, durable: bool = False, busy: float = BUSY
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
@@ -58,7 +57,7 @@ def open_database(
             connection = _connect(path, busy)
             try:
                 _settle(connection, durable)
-                _migrate(connection, path, migrations)
+                _migrate(connection, path, steps)
             except BaseException:
                 connection.close()
                 raise
@@ -67,10 +66,10 @@ def open_database(
         raise store_error(path, error) from error
 
 
-def in_memory(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def in_memory(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
     """Bring a database in memory to its newest schema; path: whose copy it is.  Raises as above."""
     connection.execute("pragma foreign_keys = on")
-    _migrate(connection, path, migrations)
+    _migrate(connection, path, steps)
 
 
 @contextmanager
@@ -159,24 +158,14 @@ def _settle(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
-    # Neither plugins nor settings of another program's sqlite-utils have a say here.
-    database = Database(connection, recursive_triggers=False, execute_plugins=False)
-    newer = {each.name for each in migrations.applied(database)} - _names(migrations)
+def _migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
+    applied = steps.applied(connection)
+    newer = applied - steps.names
     if newer:
         raise StoreError(
             f"{path}: made by a newer copdns ({', '.join(sorted(newer))}): install that one"
             " again, or restore a backup from before"
         )
-    if migrations.pending(database):
+    if steps.names - applied:
         with transaction(connection):
-            migrations.apply(database)
-
-
-def _names(migrations: Migrations) -> set[str]:
-    """Return the names of all migrations: those that are pending in an empty database."""
-    empty = Database(memory=True, execute_plugins=False)
-    try:
-        return {each.name for each in migrations.pending(empty)}
-    finally:
-        empty.close()
+            steps.apply(connection)

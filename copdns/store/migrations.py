@@ -6,10 +6,15 @@ but that of the machine's clock has its `household`, also where there is only on
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
-HOUSEHOLD = Migrations("household")
-LOG = Migrations("log")
+from copdns.store.steps import Steps
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+HOUSEHOLD = Steps("household")
+LOG = Steps("log")
 
 
 @HOUSEHOLD(name="0001_household")

@@ -211,7 +211,7 @@ class Twin:
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows."""
         before, now = self.resolver.live, self._clock.wall
-        due = before.rebuild_at is not None and now >= before.rebuild_at
+        due = before.is_due(now)
         if due or now < before.made_at or self.counting.fold(now, before) != self.readings:
             self.change()
 

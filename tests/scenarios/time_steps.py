@@ -12,10 +12,10 @@ from copdns import household_times as times
 from copdns.days import zone_of
 from copdns.errors import HouseholdError
 from copdns.library import known
-from copdns.model import Reason
 from copdns.preview import Closed, week, week_span
 from copdns.tickets import ticket_digest
 from copdns.times import Extra, subject
+from copdns.today import today
 from tests.home import Home
 from tests.scenarios import fits
 from tests.scenarios.story import ScenarioShape, Step, duration, lists_of, moment
@@ -185,15 +185,15 @@ class Remaining(Step):
 
     def play(self, home: Home, story: ScenarioShape) -> None:
         for who, budgets in self.left.items():
-            timed = home.resolver.live.policy(home.house.id, who).timed
-            assert timed is not None
-            there = {each.id: f"{each.minutes}m" for each in timed.timing.left}
-            spent = {
-                each.period: "0m"
-                for each in timed.timing.closures
-                if each.reason is Reason.BUDGET and each.start <= home.clock.wall < each.end
-            }
-            assert {**spent, **there} == budgets, {**spent, **there}
+            profile, now = home.house.profile(who), home.clock.wall
+            assert profile is not None
+            policy = home.resolver.live.policy(home.house.id, who)
+            found = today(home.house, profile, policy, home.readings, now).minutes
+            there = {each.budget.id: f"{each.left}m" for each in found}
+            assert there == budgets, there
+            assert policy.timed is not None
+            lasting = {each.id for each in policy.timed.timing.left}
+            assert lasting == {each.budget.id for each in found if each.left}
 
 
 class Restart(Step):

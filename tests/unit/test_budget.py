@@ -7,7 +7,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from copdns.budget import Left, Spent, carried, earliest_end, lefts, limit_of, total
+from copdns.budget import (
+    EARLY,
+    GRID,
+    PLENTY,
+    Left,
+    Spent,
+    carried,
+    earliest_end,
+    lefts,
+    limit_of,
+    total,
+)
 from copdns.minutes import MOST_ADDED, Minutes
 from copdns.model import Household, PrivacyMode
 from copdns.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
@@ -138,7 +149,7 @@ def test_a_bonus_opens_a_budget_that_was_used_up() -> None:
 def test_days_to_come_without_a_minute_are_known_before_they_begin() -> None:
     budget = replace(FILMS, minutes=(("mon", 0), ("daily", 60)))
     (today,), (monday,) = left(house(budget))
-    assert today.minutes == 60
+    assert today.minutes == PLENTY
     assert (monday.start, monday.end) == (MIDNIGHT, at("2026-03-31T00:00"))
 
 
@@ -172,3 +183,27 @@ def test_a_day_of_a_changed_clock_has_its_own_length() -> None:
 def test_a_budget_surely_lasts_until_a_full_minute(minutes: int, sure: int) -> None:
     assert earliest_end(minutes, NOON, MOST_ADDED) == NOON + 60 * sure
     assert earliest_end(minutes, NOON + 59.9, MOST_ADDED) == NOON + 60 * sure
+
+
+def test_plenty_of_minutes_stay_the_same_while_they_are_used() -> None:
+    """So that a policy is not another one in each minute in which a child watches films."""
+    first, *others = [left(house(FILMS), NOON + 60 * minute, today=minute) for minute in range(31)]
+    assert all(each == first for each in others)
+    assert left(house(FILMS), NOON + 31 * 60, today=31) != first
+
+
+@pytest.mark.parametrize("minutes", [PLENTY, 45, 60])
+@pytest.mark.parametrize("second", [0, 59.9, 601])
+def test_plenty_of_minutes_are_sure_for_a_while_and_never_for_longer_than_they_are(
+    minutes: int, second: float
+) -> None:
+    now = NOON + second
+    ((found,), _) = left(house(FILMS), now, today=60 - minutes)
+    sure = earliest_end(minutes, now, MOST_ADDED)
+    assert sure - GRID < found.surely_until(now) == found.lasts <= sure
+    assert found.lasts - EARLY > now + 60
+
+
+def test_what_was_sure_for_a_while_is_sure_for_the_minute_behind_it() -> None:
+    ((found,), _) = left(house(FILMS))
+    assert found.surely_until(found.lasts + 1) == found.lasts + 60

@@ -11,11 +11,13 @@ from typing import Any
 import dns.message
 import pytest
 
+from copdns.budget import PLENTY
 from copdns.cache import Cache
 from copdns.fastlane import ENTRIES, JUMP, MESSAGE, Lane
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import Rebinding
 from copdns.live import Client, Live
+from copdns.minutes import Day
 from copdns.model import (
     Action,
     Asker,
@@ -31,6 +33,7 @@ from copdns.model import (
 from copdns.moment import Moment
 from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
+from copdns.times import Budget, subject
 from copdns.timing import Closure, Timing
 from copdns.wire import read_query
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
@@ -355,6 +358,67 @@ def test_a_reply_ends_when_the_verdict_does(
     clock.wait(1 / 1024)
     reply, fast = ask(home, query(WWW))
     assert (bool(read(reply).answer), fast) == (blocked, False)
+
+
+def test_a_ttl_that_is_far_from_the_end_of_a_verdict_grows_shorter(
+    make: Make, clock: FakeClock
+) -> None:
+    home = make(replace(MIA, max_ttl=3600), timing=pause(7200, 7300))
+    warm(home, query(WWW))
+    clock.wait(1)
+    reply, fast = ask(home, query(WWW))
+    assert (ttls(reply), fast) == ([299], True)
+
+
+# --- minutes of use -----------------------------------------------------------------------------
+
+FILMS = Budget("films", "mia", (("daily", 60),), (subject(WWW),))
+
+
+def marked(home: Twin, minutes: int) -> list[bool]:
+    """Tell in which minutes before this one the films were noted."""
+    ledger, now = home.counting.ledger, home._clock.wall
+    ledger.fold(now)
+    day = home.counting.day(now)
+    some = ledger.marks("home", "mia", "films", Day(day.day, int(day.start))).some
+    place = int(now - day.start) // 60
+    return [bool(some >> place - minute & 1) for minute in range(minutes, 0, -1)]
+
+
+def test_use_is_noted_in_each_minute_in_which_a_reply_is_given_again(
+    make: Make, clock: FakeClock
+) -> None:
+    home = make(budgets=(FILMS,))
+    warm(home, query(WWW))
+    for wait in (60, 120, 60):
+        clock.wait(wait)
+        assert is_fast(home, query(WWW))
+        assert is_fast(home, query(WWW))
+    clock.wait(60)
+    assert marked(home, 5) == [True, True, False, True, True]
+
+
+def test_a_budget_that_is_used_keeps_its_replies_while_there_is_plenty(
+    make: Make, clock: FakeClock
+) -> None:
+    home = make(budgets=(FILMS,), script={WWW: {"A": "198.51.100.7", "ttl": 3600}})
+    warm(home, query(WWW))
+    for minute in range(60 - PLENTY):
+        ask(home, query(GAMES))  # who asks is looked at anew where anything may have changed
+        assert is_fast(home, query(WWW)), minute
+        clock.wait(60)
+        home.look()
+    assert home.readings.used["home", "mia"]["films"].likely == 60 - PLENTY
+
+
+def test_the_end_that_a_block_is_noted_with_is_that_of_its_minute(
+    make: Make, clock: FakeClock
+) -> None:
+    few = replace(FILMS, about=(), minutes=(("daily", PLENTY - 1),))
+    home = make(budgets=(few,))
+    warm(home, query(GAMES))
+    clock.wait(60)
+    assert not is_fast(home, query(GAMES))
 
 
 FILTERED_THERE = {"filtered.example": FILTERED}

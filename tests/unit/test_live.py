@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
+from copdns.budget import EARLY
 from copdns.lists.index import ListKind
 from copdns.live import GUEST, Live, build, building
 from copdns.matchers import matcher
@@ -27,6 +28,7 @@ from copdns.model import (
 )
 from copdns.policy import Policy, decide
 from copdns.records import PTR, A
+from copdns.times import Budget
 from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
 from tests.household import GUEST as VISITOR
 
@@ -311,3 +313,21 @@ def test_households_share_what_they_do_not_define_themselves() -> None:
     live = build(None, LISTS, DEFAULTS, [family(), bo], NOW)
     assert live.shared["bo"].engines is live.shared["home"].engines
     assert live.shared["bo"].household == "bo"
+
+
+def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
+    """So that whoever remembers something by them need not look through it."""
+    first = snapshot()
+    assert snapshot(before=first, now=NOW + 60).policies is first.policies
+    other = family(rules=(block("games.example", "mia"),))
+    assert snapshot(other, before=first).policies is not first.policies
+    assert snapshot(family(ADA), before=first).policies is not first.policies
+
+
+def test_how_long_minutes_surely_last_is_found_out_before_nobody_knows() -> None:
+    films = Budget("films", "mia", (("daily", 60),))
+    live = snapshot(family(budgets=(films,)))
+    (left,) = live.policy("home", "mia").timed.timing.left  # type: ignore[union-attr]
+    assert live.refresh_at == left.lasts - EARLY
+    assert (live.is_due(left.lasts - EARLY - 1), live.is_due(left.lasts - EARLY)) == (False, True)
+    assert snapshot().refresh_at is None

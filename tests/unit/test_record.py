@@ -15,7 +15,7 @@ from copdns.recent import Recent
 from copdns.record import Recorder
 from copdns.wire import Query, read_query
 from tests.fakes import FakeLog
-from tests.household import ADA, MIA, NOW, asker, client, policy
+from tests.household import ADA, MIA, NOW, TOM, asker, client, policy
 
 ALLOWED = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 BLOCKED = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games", list="games-list")
@@ -90,6 +90,32 @@ def test_what_was_passed_on_is_not_passed_on_again() -> None:
     desk.recorder.pass_on(NOW)
     assert desk.counters.verdicts == {(Action.BLOCK, Reason.CATEGORY): 2}
     assert sum(desk.log.counts.values()) == 2
+
+
+def test_of_many_tallies_some_are_passed_on_at_a_time_and_none_is_lost() -> None:
+    desk, policies = Desk(), [mode(PrivacyMode.COUNTS, each) for each in (MIA, TOM, ADA)]
+    passed = []
+    for _ in range(4):
+        for of in policies:
+            desk.tell(BLOCKED, of)
+        desk.recorder.pass_on(NOW, 2)
+        passed.append(sum(desk.log.counts.values()))
+    desk.recorder.pass_on(NOW, 2)
+    assert passed == [2, 5, 8, 11]
+    assert sum(desk.log.counts.values()) == 12
+
+
+@pytest.mark.parametrize("what", ["other policies", "an erasure"])
+def test_nothing_waits_when_somebody_may_be_gone(what: str) -> None:
+    desk = Desk()
+    for profile in (MIA, TOM, ADA):
+        desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, profile))
+    if what == "an erasure":
+        desk.log.erasures += 1
+    else:
+        desk.recorder.forget()
+    desk.recorder.pass_on(NOW, 1)
+    assert sum(desk.log.counts.values()) == 3
 
 
 def test_verdicts_that_counts_cannot_tell_apart_are_tallied_together() -> None:

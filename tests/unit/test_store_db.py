@@ -12,12 +12,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 
 from copdns.errors import StoreError
 from copdns.store.db import alone, is_broken, open_database, snapshot, store_error, transaction
+from copdns.store.steps import Steps
 
-STEPS = Migrations("notes")
+STEPS = Steps("notes")
 
 
 @STEPS(name="0001_note")
@@ -143,7 +144,7 @@ def test_a_damaged_database_is_told_as_one(path: Path) -> None:
 def test_a_database_of_a_newer_copdns_is_left_alone(
     path: Path, connection: sqlite3.Connection
 ) -> None:
-    newer = Migrations("notes")
+    newer = Steps("notes")
     newer(name="0001_note")(note)
     newer(name="0002_colour")(
         lambda db: db.execute("alter table note add column colour text not null default ''")
@@ -160,7 +161,7 @@ def test_a_migration_that_fails_leaves_the_schema_before_it(path: Path) -> None:
         db.execute("create table other (household text)")
         db.execute("create table note (household text)")
 
-    failing = Migrations("notes")
+    failing = Steps("notes")
     failing(name="0001_note")(note)
     failing(name="0002_half")(half)
     with pytest.raises(StoreError, match="already exists"):
@@ -235,3 +236,17 @@ def test_one_at_a_time_is_alone_in_a_folder(
         pass
     with alone(tmp_path):
         pass
+
+
+def test_a_database_that_is_as_it_should_be_needs_no_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from copdns.store.db import open_database; "
+        "from copdns.store.migrations import LOG; open_database(Path(sys.argv[1]), LOG).close(); "
+        "print('sqlite_utils' in sys.modules)"
+    )
+
+    def said() -> str:
+        command = [sys.executable, "-c", code, str(tmp_path / "log.db")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert [said(), said()] == ["True", "False"]

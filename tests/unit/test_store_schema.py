@@ -11,17 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlite_utils import Migrations
 
 from copdns.store.db import open_database
 from copdns.store.migrations import HOUSEHOLD, LOG
+from copdns.store.steps import Steps
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
 OWN = re.compile(r"_?sqlite_")  # tables of SQLite and of sqlite-utils
 
 
-def schema(folder: Path, migrations: Migrations) -> str:
+def schema(folder: Path, migrations: Steps) -> str:
     with closing(open_database(folder / "new.db", migrations)) as connection:
         found = connection.execute(
             "select tbl_name, sql from sqlite_master where sql is not null order by rowid"
@@ -32,15 +32,13 @@ def schema(folder: Path, migrations: Migrations) -> str:
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
 def test_migrations_add_up_to_the_golden_schema(
-    tmp_path: Path, file: str, migrations: Migrations
+    tmp_path: Path, file: str, migrations: Steps
 ) -> None:
     assert schema(tmp_path, migrations) == (GOLDEN / file).read_text()
 
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
-def test_every_table_belongs_to_a_household(
-    tmp_path: Path, file: str, migrations: Migrations
-) -> None:
+def test_every_table_belongs_to_a_household(tmp_path: Path, file: str, migrations: Steps) -> None:
     tables = re.findall(
         r"CREATE TABLE (\w+) \((.*?)\n[),]", schema(tmp_path, migrations), re.DOTALL
     )
@@ -51,7 +49,7 @@ def test_every_table_belongs_to_a_household(
 
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
-def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: Migrations) -> None:
+def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: Steps) -> None:
     assert schema(tmp_path, migrations) == schema(tmp_path, migrations)
 
 

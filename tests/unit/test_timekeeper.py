@@ -21,6 +21,7 @@ from copdns.store.querylog import FILE
 from copdns.store.usage import history, load_clock
 from copdns.timekeeper import Timekeeper
 from copdns.times import Bonus, Budget, Schedule, Slot
+from copdns.today import today
 from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
 
@@ -127,9 +128,9 @@ DAY = 86_400
 
 
 def minutes_left(home: Running) -> int:
-    timed = home.live.policy(*MIA).timed
-    assert timed is not None
-    return timed.timing.left[0].minutes
+    house = home.live.households["home"]
+    profile, policy = home.live.profile(*MIA), home.live.policy(*MIA)
+    return today(house, profile, policy, home.keeper.readings, home.now).minutes[0].left
 
 
 async def test_a_new_budget_begins_with_its_minutes_and_carries_over_from_then_on(

@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from copdns.budget import Left
+from copdns.budget import PLENTY, Left
 from copdns.household_times import add_bonus
 from copdns.live import GUEST, Live, build
 from copdns.minutes import Minutes
@@ -85,7 +85,8 @@ def test_the_calendar_and_the_zone_are_the_household_s() -> None:
 
 def test_it_is_the_same_all_day_so_that_policies_stay_the_same() -> None:
     home = family(schedules=(BEDTIME,), budgets=(FILMS,), grants=())
-    assert timing(home, now=NOW) == timing(home, now=NOW + 3600)
+    few = used(60 - PLENTY + 1)
+    assert timing(home, now=NOW, used=few) == timing(home, now=NOW + 3600, used=few)
     spent = used(60)
     assert timing(home, now=NOW, used=spent) == timing(home, now=NOW + 90, used=spent)
     assert timing(home, now=NOW) != timing(home, now=NOW + DAY)
@@ -121,7 +122,7 @@ def test_permissions_are_their_profile_s_and_are_left_out_when_they_are_long_ove
 def test_minutes_that_were_used_are_taken_off_the_budget_of_their_profile() -> None:
     home = family(budgets=(FILMS,))
     midnight = TODAY + DAY
-    assert timing(home).left == (Left("films", FILMS.about, 60, midnight),)
+    assert [each.minutes for each in timing(home).left] == [PLENTY]
     assert timing(home, used=used(45)).left == (Left("films", FILMS.about, 15, midnight),)
     spent = timing(home, used=used(60))
     assert spent.left == ()
