@@ -8,8 +8,8 @@ which takes ten megabytes: commands import it, what runs for months had better n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from icalendar import Event
 
 from copdns.errors import CalendarError
 from copdns.repeats import Every, Repeat
-from copdns.times import Calendar, DayType
+from copdns.whole_days import Dates
 
 LENGTH = 1 << 20  # characters of a file
 EVENTS = 5_000
@@ -29,35 +29,6 @@ DATES = 10_000  # that a file gives, each a stretch of days
 REACH = 2_000_000  # days on which all its rules are asked together
 _ONE_DAY = timedelta(days=1)
 _When = date | datetime  # a datetime is aware
-
-
-class Dates(NamedTuple):
-    """What a calendar says of some days in a row.
-
-    first, last: both are in it.  whole: it takes all of these days; otherwise it is an hour or
-        two in them, an evening for parents, say, and makes no holiday.
-    """
-
-    first: date
-    last: date
-    name: str
-    whole: bool = True
-
-
-def holidays(
-    calendar: Calendar, dates: Iterable[Dates], kind: DayType = DayType.HOLIDAY
-) -> Calendar:
-    """Return a calendar with these days added, as far as they are whole.
-
-    A date that the calendar names already stays as it is: somebody may have written it by hand.
-    """
-    added = {
-        date.fromordinal(day): kind
-        for each in dates
-        if each.whole
-        for day in range(each.first.toordinal(), each.last.toordinal() + 1)
-    }
-    return replace(calendar, days=tuple(sorted((added | dict(calendar.days)).items())))
 
 
 def dates_of(text: str, zone: ZoneInfo, first: date, last: date) -> tuple[Dates, ...]:

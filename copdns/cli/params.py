@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import click
 from click.shell_completion import CompletionItem
 
+from copdns import when
 from copdns.cli.base import Options, Read
-from copdns.days import ends_at, local, starts_at, zone_of
 from copdns.errors import CopdnsError
 from copdns.times import DAY_MINUTES, subject
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m?)?", re.ASCII)
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 
 
 def complete_profile(
@@ -114,32 +111,14 @@ note_option = click.option("--note", metavar="TEXT", default="", help="Why; the 
 
 
 def moment(text: str, timezone: str, now: float, option: str) -> float:
-    """Return the moment of `2026-11-24T20:15`, `2026-11-24T19:15Z`, or of the next `20:15`.
+    """Return what a text means (`when.moment`).
 
     option: by which name a text that says no time is refused.
     """
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute = int(clock[1]), int(clock[2])
-        if hour < 24 and minute < 60:
-            return _next(hour * 60 + minute, zone_of(timezone), now)
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or not 1970 < at.year < 9999:
-        raise click.BadParameter(
-            f"{text!r} is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z",
-            param_hint=option,
-        )
-    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(timezone))).timestamp()
-
-
-def _next(minute: int, zone: ZoneInfo, now: float) -> float:
-    """Return when the clock next shows a time of day; the same minute is tomorrow's."""
-    today = local(now, zone).date()
-    days = [today + timedelta(days=number) for number in (-1, 0, 1, 2)]
-    moments = [when(day, minute, zone) for day in days for when in (starts_at, ends_at)]
-    return min(each for each in moments if each > now)
+        return when.moment(text, timezone, now)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
 
 
 def ending(

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -36,9 +35,7 @@ from copdns.time_dump import stretch_text
 from copdns.time_shape import ONE_DAY, Stretch, day, stretch
 from copdns.times import Calendar, DayType, Schedule, Slot, Subject
 from copdns.timing import in_scope
-
-if TYPE_CHECKING:
-    from copdns.ics import Dates
+from copdns.whole_days import Dates, holidays
 
 USUAL = "usual"
 _MOST = 1 << 22  # octets of a calendar file: more than its characters can take
@@ -259,7 +256,7 @@ def import_(home: Home, file: Path) -> None:
         raise CalendarError(f"{file}: {error}") from error
 
     def edit(before: Household) -> Household:
-        return set_household(before, calendar=ics.holidays(before.calendar, dates))
+        return set_household(before, calendar=holidays(before.calendar, dates))
 
     before, after = home.changed(f"calendar: holidays from {file.name}", edit)
     tell(before, after)

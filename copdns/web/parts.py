@@ -17,6 +17,7 @@ from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.whose import Pairings
 from copdns.timing import Readings
@@ -56,6 +57,7 @@ class Parts:
     sessions: Sessions
     tokens: Tokens
     logins: Logins
+    looks: Looks
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, rules, static
-from copdns.web.desk import inbox, login, overview
+from copdns.web.desk import (
+    calendar,
+    give,
+    inbox,
+    login,
+    overview,
+    schedules,
+    tickets,
+    time,
+)
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -36,6 +45,28 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}/report", inbox.report),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
+    web.get("/guardian/time", time.people),
+    web.get("/guardian/time/{person}", time.time),
+    web.post("/guardian/time/{person}/pause", give.pause_),
+    web.post("/guardian/time/{person}/unpause", give.unpause_),
+    web.post("/guardian/time/{person}/more", give.more),
+    web.post("/guardian/time/{person}/grants", give.grant),
+    web.post("/guardian/time/{person}/grants/{grant}/end", give.end_a_grant),
+    web.post("/guardian/time/{person}/suggest", schedules.suggest),
+    web.post("/guardian/time/{person}/schedules", schedules.add_a_schedule),
+    web.post("/guardian/time/{person}/schedules/{schedule}", schedules.change_a_schedule),
+    web.post("/guardian/time/{person}/schedules/{schedule}/remove", schedules.remove_a_schedule),
+    web.post("/guardian/time/{person}/budgets", schedules.add_a_budget),
+    web.post("/guardian/time/{person}/budgets/{budget}", schedules.change_a_budget),
+    web.post("/guardian/time/{person}/budgets/{budget}/remove", schedules.remove_a_budget),
+    web.post("/guardian/time/{person}/budgets/{budget}/bonus", give.bonus),
+    web.get("/guardian/calendar", calendar.calendar),
+    web.post("/guardian/calendar/days", calendar.set_dates),
+    web.post("/guardian/calendar/weekend", calendar.set_weekend),
+    web.post("/guardian/calendar/import", calendar.upload),
+    web.get("/guardian/tickets", tickets.tickets),
+    web.post("/guardian/tickets", tickets.make),
+    web.post("/guardian/tickets/{ticket}/remove", tickets.remove),
 )
 
 

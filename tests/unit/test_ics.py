@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from copdns.days import day_type, zone_of
 from copdns.errors import CalendarError
-from copdns.ics import DATES, EVENTS, LENGTH, Dates, dates_of, holidays
+from copdns.ics import DATES, EVENTS, LENGTH, dates_of
 from copdns.times import Calendar, DayType
+from copdns.whole_days import Dates, holidays
 
 BERLIN = zone_of("Europe/Berlin")
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)

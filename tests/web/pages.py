@@ -78,6 +78,10 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/", GUARDIAN),
     Page("/guardian/inbox", GUARDIAN),
     Page("/guardian/appeals/{appeal}", GUARDIAN),
+    Page("/guardian/time", GUARDIAN),
+    Page("/guardian/time/{person}", GUARDIAN, "/guardian/time/mia"),
+    Page("/guardian/calendar", GUARDIAN),
+    Page("/guardian/tickets", GUARDIAN),
 )
 
 # Read by machines.

@@ -21,6 +21,7 @@ from copdns.model import Asker
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
@@ -82,6 +83,7 @@ class Site:
             sessions=Sessions(self.thread),
             tokens=Tokens(self.thread),
             logins=self.logins,
+            looks=Looks(self.thread),
             known=lambda: known(library),
             services=lambda: {slug: each.matchers for slug, each in library.services.items()},
             vouches=lambda: vouch(library, bundled_presets().values()),

@@ -5,27 +5,27 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.appeal import WAITING
+from copdns.more_time import mark, more_time
 from copdns.roles import Permission
-from copdns.today import today
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.desk.theirs import house, shown, stands
+from copdns.web.desk.time import pause_of
 
 
 async def overview(request: web.Request) -> web.Response:
-    """How things stand for everybody."""
-    actor, parts = await required(request, Permission.SEE_STATUS), parts_of(request)
-    live, now = parts.live(), parts.now()
-    household = live.households[actor.household]
-    waiting = await parts.appeals.appeals(actor.household, states=WAITING)
-    people = [
-        (each, today(household, each, live.policy(household.id, each.id), parts.readings(), now))
-        for each in household.profiles
-    ]
+    """How things stand for everybody, with what is done most often one tap away."""
+    home = await house(request, Permission.SEE_STATUS)
+    parts, household, now = home.parts, home.household, home.now
+    waiting = await parts.appeals.appeals(household.id, states=WAITING)
+    people, live = [], home.live()
+    for each in household.profiles:
+        policy, seen = stands(home, live, each)
+        more = more_time(household, each, policy, seen, now)
+        pause = pause_of(household, each.id, now)
+        people.append((each, seen, more, mark(household, each.id), pause))
     return parts.pages.render(
         request,
         "desk/overview.html",
-        actor=actor,
-        household=household,
+        **shown(home),
         waiting=waiting,
         people=people,
         trouble=(*parts.readiness(), *parts.warnings()),

@@ -1,0 +1,36 @@
+"""A calendar file is read in a process of its own, which ends whatever it is given."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from copdns.calendars import MOST, read_calendar
+from copdns.errors import CalendarError
+from copdns.whole_days import Dates
+
+TODAY = date(2026, 3, 29)
+ICS = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+    "DTSTART;VALUE=DATE:20260504\r\nSUMMARY:Fête\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+async def test_its_dates_come_back_whole() -> None:
+    day = date(2026, 5, 4)
+    assert await read_calendar(ICS.encode(), "Europe/Paris", TODAY) == (Dates(day, day, "Fête"),)
+
+
+@pytest.mark.parametrize(
+    ("octets", "told"),
+    [
+        (b"\xff", "no text"),
+        (b"not a calendar", "."),
+        (b"x" * (MOST + 1), "larger than a calendar"),
+    ],
+    ids=["no text", "no calendar", "too large"],
+)
+async def test_what_is_no_calendar_is_told(octets: bytes, told: str) -> None:
+    with pytest.raises(CalendarError, match=told):
+        await read_calendar(octets, "UTC", TODAY)

@@ -1,0 +1,109 @@
+"""One button for more time: what it gives is what closes, and it gives it once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from copdns.errors import HouseholdError
+from copdns.household_check import Known
+from copdns.household_times import add_bonus, give_grant
+from copdns.minutes import Minutes
+from copdns.model import Household
+from copdns.more_time import Kind, More, give, is_sent_twice, mark, more_time
+from copdns.schedule import slots
+from copdns.times import Budget, Pause, Schedule, Topic, TopicKind
+from copdns.timing import NOTHING_READ
+from copdns.today import today
+from tests.household import MIA, NOW, TOM, family, library, live
+
+_DAY = date(2026, 3, 29)
+KNOWN = Known(categories=frozenset({"games"}))
+GAMES = Topic(TopicKind.CATEGORY, "games")
+BUDGET = Budget("games", "mia", (("daily", 60),), (GAMES,))
+WHOLE = Budget("all", "mia", (("daily", 60),))
+NIGHT = Schedule("night", "mia", slots("19:00-07:00"))  # three hours from now
+SUPPER = Schedule("supper", "mia", slots("15:30-16:30"))  # now
+
+
+def more(house: Household, used: int = 0) -> More | None:
+    counts = {each.id: Minutes(used, used, used) for each in house.budgets}
+    readings = replace(NOTHING_READ, used={("home", "mia"): counts})
+    seen = live(house, lists=library(categories={"games": ["play.example"]}), readings=readings)
+    policy = seen.policy("home", "mia")
+    return more_time(house, MIA, policy, today(house, MIA, policy, readings, NOW), NOW)
+
+
+def home(**fields: Any) -> Household:
+    return family(MIA, TOM, **fields)
+
+
+def given(house: Household, found: More | None, minutes: int = 15) -> Household:
+    assert found is not None
+    return give(house, "mia", found, minutes, KNOWN, author="Ada", now=int(NOW))
+
+
+def test_nothing_that_closes_takes_no_more_time() -> None:
+    assert more(home()) is None
+    assert more(home(schedules=(replace(NIGHT, scope="tom"),))) is None
+
+
+@pytest.mark.parametrize(
+    "fields", [{"schedules": (SUPPER,)}, {"pauses": (Pause("mia", int(NOW) - 60),)}]
+)
+def test_what_is_closed_opens_for_these_minutes(fields: dict[str, Any]) -> None:
+    house = home(**fields)
+    assert more(house) == More(Kind.OPEN, NOW)
+    (grant,) = given(house, more(house)).grants
+    assert (grant.start, grant.end, grant.time, grant.content) == (NOW, NOW + 900, True, False)
+
+
+def test_more_goes_on_where_the_last_minutes_end() -> None:
+    house = home(schedules=(SUPPER,))
+    once = given(house, more(house))
+    assert more(once) == More(Kind.OPEN, NOW + 900)
+
+
+def test_a_bedtime_begins_later_and_again_later() -> None:
+    house = home(schedules=(NIGHT,))
+    assert more(house) == More(Kind.LATER, NOW + 3 * 3600)
+    once = given(house, more(house))
+    assert more(once) == More(Kind.LATER, NOW + 3 * 3600 + 900)
+
+
+def test_a_budget_that_is_used_up_gets_the_minutes() -> None:
+    house = home(budgets=(BUDGET, WHOLE), schedules=(NIGHT,))
+    assert more(house, used=60) == More(Kind.MINUTES, budgets=("games", "all"))
+    assert [each.budget for each in given(house, more(house, 60)).bonuses] == ["games", "all"]
+
+
+def test_a_budget_with_minutes_left_gets_them_where_nothing_else_closes() -> None:
+    assert more(home(budgets=(BUDGET,)), used=5) == More(Kind.MINUTES, budgets=("games",))
+    assert more(home(budgets=(BUDGET,), schedules=(NIGHT,)), used=5) == More(
+        Kind.LATER, NOW + 3 * 3600
+    )
+
+
+def test_a_mark_changes_with_all_that_is_given_to_this_person() -> None:
+    house = home(budgets=(BUDGET,))
+    bonus = add_bonus(house, "mia", "games", _DAY, 5)
+    grant = give_grant(
+        house, "mia", None, KNOWN, start=NOW, end=NOW + 60, given=NOW, content=False, time=True
+    )
+    toms = replace(grant, grants=(replace(grant.grants[0], profile="tom"),))
+    assert len({mark(each, "mia") for each in (house, bonus, grant)}) == 3
+    assert mark(toms, "mia") == mark(house, "mia")
+
+
+def test_the_same_form_twice_is_known_and_an_old_one_is_told() -> None:
+    house = home(schedules=(SUPPER,))
+    seen, after = mark(house, "mia"), given(house, more(house))
+    assert not is_sent_twice(house, "mia", seen, "Ada", NOW)
+    assert is_sent_twice(after, "mia", seen, "Ada", NOW + 5)
+    with pytest.raises(HouseholdError, match="look at it again"):
+        is_sent_twice(after, "mia", seen, "Bo", NOW + 5)
+    with pytest.raises(HouseholdError, match="look at it again"):
+        is_sent_twice(after, "mia", seen, "Ada", NOW + 90)

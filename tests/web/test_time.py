@@ -1,0 +1,363 @@
+"""A guardian's pages about one person's time: what is set counts at once, and nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from copdns.accounts import View
+from copdns.budget import total
+from copdns.minutes import Minutes
+from copdns.model import Household
+from copdns.roles import Role
+from copdns.schedule import slots
+from copdns.times import Budget, Extra, Origin, Schedule, Topic, TopicKind
+from copdns.timing import NOTHING_READ
+from tests.home import Home
+from tests.household import ADA, MIA, TOM, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+TIME = "/guardian/time/mia"
+GAMES = Topic(TopicKind.CATEGORY, "games")
+BEDTIME = Schedule("mia-bedtime", "mia", slots("daily 21:00-07:00"), note="Sleep well.")
+MINUTES = Budget("mia-games", "mia", (("daily", 60),), (GAMES,))
+TOMS = Schedule("tom-night", "tom", slots("daily 23:00-07:00"))
+EVERYONES = Schedule("supper", "", slots("daily 18:00-18:30"))
+SUNDAY = date(2026, 3, 29)  # today, in tests
+
+
+@pytest.fixture
+def home() -> Home:
+    written = family(MIA, TOM, ADA, schedules=(BEDTIME, TOMS, EVERYONES), budgets=(MINUTES,))
+    return Home(written, library(categories={"games": ["play.example"]}))
+
+
+@pytest.fixture
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+async def stored(site: Site) -> Household:
+    house = await site.store.household("home")
+    assert house is not None
+    return house
+
+
+async def schedule(site: Site, key: str) -> Schedule:
+    return {each.id: each for each in (await stored(site)).schedules}[key]
+
+
+async def test_a_night_is_one_bar_and_one_line(client: Client) -> None:
+    page = await text(client, TIME)
+    assert page.count("<title>mia-bedtime 21:00–07:00</title>") == 7
+    assert "Sleep well." in page
+    assert "tom-night" not in page
+
+
+async def test_another_week_can_be_looked_at(client: Client) -> None:
+    assert "2026-12-21" in await text(client, f"{TIME}?week=2026-12-21")
+    for odd in ("2026-13-01", "0001-01-01", "<b>", "9999-12-31"):
+        await text(client, f"{TIME}?week={odd}", 404)
+
+
+async def test_a_schedule_is_added_and_closes(client: Client, site: Site, home: Home) -> None:
+    fields = {"start0": "15:00", "end0": "19:00", "what": "category:games", "note": "Dinner."}
+    await send(client, f"{TIME}/schedules", **fields)
+    made = await schedule(site, "mia-games")
+    assert made.scope == "mia"
+    assert made.about == (GAMES,)
+    assert made.note == "Dinner."
+    await site.follow()
+    assert home.ask("mia", "play.example").verdict.reason == "schedule"
+
+
+async def test_a_form_sent_twice_makes_one_schedule(client: Client, site: Site) -> None:
+    fields = {"name": "Piano", "days0": "mon", "start0": "17:00", "end0": "18:00"}
+    for _ in range(2):
+        await send(client, f"{TIME}/schedules", **fields)
+    assert [each.id for each in (await stored(site)).schedules].count("piano") == 1
+
+
+async def test_a_schedule_is_changed(client: Client, site: Site) -> None:
+    fields = {"days0": "school_night", "start0": "20:30", "end0": "07:00", "how": "closed"}
+    await send(client, f"{TIME}/schedules/mia-bedtime", **fields)
+    found = await schedule(site, "mia-bedtime")
+    assert found.slots == slots("school_night 20:30-07:00")
+
+
+async def test_a_schedule_is_removed_and_twice_is_harmless(client: Client, site: Site) -> None:
+    for _ in range(2):
+        await send(client, f"{TIME}/schedules/mia-bedtime/remove")
+    assert {each.id for each in (await stored(site)).schedules} == {"tom-night", "supper"}
+
+
+async def test_a_page_touches_only_what_holds_for_its_person(client: Client, site: Site) -> None:
+    before = await stored(site)
+    await send(client, f"{TIME}/schedules/tom-night/remove")
+    await send(client, f"{TIME}/schedules/tom-night", 404, start0="1:00", end0="2:00")
+    assert await stored(site) == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"start0": "21:00"},
+        {"start0": "25:00", "end0": "07:00"},
+        {"start0": "21:00", "end0": "07:00", "days0": "someday"},
+        {"start0": "21:00", "end0": "07:00", "scope": "tom"},
+        {"start0": "21:00", "end0": "07:00", "what": "category:nothing"},
+        {"start0": "21:00", "end0": "07:00", "names": "no name!"},
+        {"start0": "21:00", "end0": "07:00", "grace": "-1"},
+        {"start0": "21:00", "end0": "07:00", "grace": "1" * 5000},
+        {"start0": "21:00", "end0": "07:00", "note": "x" * 201},
+    ],
+)
+async def test_what_means_nothing_is_told_and_changes_nothing(
+    client: Client, site: Site, fields: dict[str, str]
+) -> None:
+    before = await stored(site)
+    await send(client, f"{TIME}/schedules", 400, **fields)
+    assert await stored(site) == before
+
+
+async def test_suggestions_of_the_age_are_taken_over(client: Client, site: Site) -> None:
+    assert "Suggested for this age" in await text(client, TIME)
+    await send(client, f"{TIME}/suggest")
+    house = await stored(site)
+    assert any(each.note and each.scope == "mia" for each in house.budgets)
+    await send(client, f"{TIME}/suggest")
+    assert (await stored(site)).budgets == house.budgets
+
+
+async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Site) -> None:
+    used = {("home", "mia"): {"mia-games": Minutes(10, 20, 45)}}
+    site.readings = replace(NOTHING_READ, used=used)
+    page = await text(client, TIME)
+    assert "low 10, likely 20, high 45" in page
+    assert "40 minutes left" in page
+
+
+async def test_a_look_at_minutes_is_one_that_the_child_can_see(client: Client, site: Site) -> None:
+    await text(client, TIME)
+    (look,) = await site.parts.looks.of("home", "mia")
+    assert (look.view, look.role) == (View.USAGE, Role.OWNER)
+
+
+async def test_a_budget_is_added_changed_and_removed(client: Client, site: Site) -> None:
+    days = {"day0": "daily", "minutes0": "90", "day1": "school", "minutes1": "30"}
+    await send(client, f"{TIME}/budgets", name="all", **days)
+    budgets = {each.id: each for each in (await stored(site)).budgets}
+    assert budgets["all"].minutes == (("school", 30), ("daily", 90))
+    await send(client, f"{TIME}/budgets/all", day0="daily", minutes0="0", carry_over="on")
+    budgets = {each.id: each for each in (await stored(site)).budgets}
+    assert (budgets["all"].minutes, budgets["all"].carry_over) == ((("daily", 0),), True)
+    for _ in range(2):
+        await send(client, f"{TIME}/budgets/all/remove")
+    assert {each.id for each in (await stored(site)).budgets} == {"mia-games"}
+
+
+async def test_minutes_are_given_and_given_back(client: Client, site: Site) -> None:
+    await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="15", kind="bonus")
+    await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="10", kind="credit")
+    house = await stored(site)
+    assert [(each.minutes, each.kind, each.author) for each in house.bonuses] == [
+        (15, Extra.BONUS, "Ada"),
+        (10, Extra.CREDIT, "Ada"),
+    ]
+    assert total(MINUTES, house, "mia", SUNDAY) == 85
+
+
+async def test_two_taps_give_once(client: Client, site: Site) -> None:
+    for _ in range(2):
+        await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="15", seen="-")
+    await send(client, f"{TIME}/grants", lasts="30", seen="-b1")
+    await send(client, f"{TIME}/grants", lasts="30", seen="-b1")
+    house = await stored(site)
+    assert (len(house.bonuses), len(house.grants)) == (1, 1)
+
+
+async def test_a_page_that_is_old_gives_nothing_unseen(client: Client, site: Site) -> None:
+    await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="15")
+    site.home.clock.wait(120)
+    page = await send(client, f"{TIME}/budgets/mia-games/bonus", 400, minutes="15", seen="-")
+    assert "look at it again" in page
+
+
+async def test_a_pause_begins_now_and_ends_by_itself(
+    client: Client, site: Site, home: Home
+) -> None:
+    page = await send(client, f"{TIME}/pause", lasts="30")
+    assert "End the pause" in page
+    await site.follow()
+    assert home.ask("mia", "open.example").verdict.reason == "paused"
+    (pause,) = (await stored(site)).pauses
+    assert (pause.end, pause.homework) == (site.now + 1800, False)
+
+
+async def test_a_pause_can_last_until_a_time_or_until_it_is_ended(
+    client: Client, site: Site
+) -> None:
+    await send(client, f"{TIME}/pause", until="20:00")
+    (pause,) = (await stored(site)).pauses
+    assert pause.end is not None
+    assert 0 < pause.end - site.now <= 86_400
+    await send(client, f"{TIME}/pause", homework="yes")
+    (pause,) = (await stored(site)).pauses
+    assert (pause.end, pause.homework) == (None, True)
+    for _ in range(2):
+        await send(client, f"{TIME}/unpause")
+    assert (await stored(site)).pauses == ()
+
+
+async def test_the_overview_pauses_and_gives_with_one_tap(client: Client, site: Site) -> None:
+    page = await text(client, "/guardian/")
+    assert page.count('action="/guardian/time/mia/pause"') == 2
+    assert 'action="/guardian/time/ada/pause"' not in page
+    page = await send(client, f"{TIME}/pause", lasts="30", back="overview")
+    assert "<h1>Example family</h1>" in page
+    await send(client, f"{TIME}/more", minutes="15", back="overview")
+    (grant,) = (await stored(site)).grants
+    assert (grant.about, grant.time, grant.content) == (None, True, False)
+    assert grant.end - grant.start == 900
+
+
+async def test_more_time_is_given_once_however_often_it_is_tapped(
+    client: Client, site: Site
+) -> None:
+    for _ in range(2):
+        await send(client, f"{TIME}/more", minutes="15", seen="-")
+    house = await stored(site)
+    assert len(house.grants) + len(house.bonuses) == 1
+
+
+async def test_a_permission_opens_and_is_ended(client: Client, site: Site, home: Home) -> None:
+    await send(client, f"{TIME}/pause")
+    await send(client, f"{TIME}/grants", what="category:games", lasts="60", lifts="both", note="!")
+    await site.follow()
+    assert home.ask("mia", "play.example").verdict.reason == "granted"
+    (grant,) = (await stored(site)).grants
+    assert (grant.origin, grant.author, grant.note) == (Origin.GUARDIAN, "Ada", "!")
+    site.home.clock.wait(60)
+    for _ in range(2):
+        await send(client, f"{TIME}/grants/{grant.id}/end")
+    (grant,) = (await stored(site)).grants
+    assert grant.end == site.now
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"lasts": "0"},
+        {"lasts": "99999"},
+        {"until": "soon"},
+        {"lasts": "5", "lifts": "all"},
+        {"lasts": "5", "lifts": "content"},
+        {"lasts": "5", "names": "a.example b.example"},
+    ],
+)
+async def test_a_permission_is_about_one_thing_and_ends(
+    client: Client, site: Site, fields: dict[str, str]
+) -> None:
+    await send(client, f"{TIME}/grants", 400, **fields)
+    assert (await stored(site)).grants == ()
+
+
+async def test_a_permission_of_somebody_else_is_not_ended(client: Client, site: Site) -> None:
+    await send(client, "/guardian/time/tom/grants", lasts="60")
+    await send(client, f"{TIME}/grants/g1/end")
+    (grant,) = (await stored(site)).grants
+    assert grant.end > site.now
+
+
+ACTIONS = (
+    "pause",
+    "unpause",
+    "more",
+    "grants",
+    "grants/g1/end",
+    "suggest",
+    "schedules",
+    "schedules/mia-bedtime",
+    "schedules/mia-bedtime/remove",
+    "budgets",
+    "budgets/mia-games",
+    "budgets/mia-games/remove",
+    "budgets/mia-games/bonus",
+)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_nobody_changes_anything_who_may_not(client: Client, site: Site, action: str) -> None:
+    before = await stored(site)
+    fields = {"lasts": "30", "minutes": "15", "start0": "1:00", "end0": "2:00", "minutes0": "1"}
+    assert (await client.get(f"{TIME}/{action}")).status in (404, 405)
+    await send(client, "/guardian/logout")
+    await send(client, f"{TIME}/{action}", 401, **fields)
+    for role in (Role.AUDITOR, Role.REVIEWER):
+        await set_up(site, f"Bo {role}", role)
+        await log_in(client, f"Bo {role}")
+        await send(client, f"{TIME}/{action}", 403, **fields)
+        await send(client, "/guardian/logout")
+    assert await stored(site) == before
+
+
+async def test_an_auditor_sees_times_and_no_minutes_of_use(client: Client, site: Site) -> None:
+    await send(client, "/guardian/logout")
+    await set_up(site, "Bo", Role.AUDITOR)
+    await log_in(client, "Bo")
+    page = await text(client, TIME)
+    assert "mia-bedtime" in page
+    assert "likely" not in page
+    assert "<form" not in page.partition("<main")[2].partition("</main>")[0]
+    assert await site.parts.looks.of("home") == ()
+
+
+async def test_nobody_who_is_not_there_has_a_page(client: Client) -> None:
+    await text(client, "/guardian/time/bo", 404)
+    await send(client, "/guardian/time/bo/pause", 404, lasts="30")
+
+
+async def test_looking_changes_nothing(client: Client, site: Site) -> None:
+    before = await stored(site)
+    for page in ("/guardian/", "/guardian/time", TIME):
+        await text(client, page)
+    assert await stored(site) == before
+
+
+async def test_words_that_look_like_markup_stay_words(client: Client) -> None:
+    note = "<script>alert(1)</script>"
+    fields = {"start0": "1:00", "end0": "2:00", "names": "x.example", "name": "<b>"}
+    page = await send(client, f"{TIME}/schedules", note=note, **fields)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert note not in page
+
+
+async def test_a_page_takes_the_same_queries_however_much_is_written(
+    client: Client, site: Site
+) -> None:
+    seen: list[str] = []
+    await site.store.run(lambda connection: connection.set_trace_callback(seen.append))
+    await text(client, TIME)
+    few = len(seen)
+    many = tuple(replace(BEDTIME, id=f"s{number}") for number in range(40))
+    site.home.change(replace(await stored(site), schedules=many))
+    await site.store.change(
+        "home", lambda house: replace(house, schedules=many), author="", what="", now=site.now
+    )
+    seen.clear()
+    await text(client, TIME)
+    assert len(seen) == few
