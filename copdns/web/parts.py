@@ -17,6 +17,9 @@ from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
+from copdns.store.proposals import Proposals
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.whose import Pairings
 from copdns.timing import Readings
@@ -56,6 +59,9 @@ class Parts:
     sessions: Sessions
     tokens: Tokens
     logins: Logins
+    log: QueryLog
+    looks: Looks
+    proposals: Proposals
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, rules, static
-from copdns.web.desk import inbox, login, overview
+from copdns.web.desk import (
+    inbox,
+    login,
+    overview,
+    people,
+    person_kept,
+    person_rules,
+    person_settings,
+)
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -35,6 +43,29 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}", inbox.appeal),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
+    web.get("/guardian/people", people.people),
+    web.post("/guardian/people", people.add),
+    web.get("/guardian/people/{person}", people.person),
+    web.post("/guardian/people/{person}/answers", people.set_answers),
+    web.post("/guardian/people/{person}/remove", people.remove),
+    web.get("/guardian/people/{person}/closed", person_settings.closed),
+    web.post("/guardian/people/{person}/closed", person_settings.set_closed),
+    web.get("/guardian/people/{person}/search", person_settings.search),
+    web.post("/guardian/people/{person}/search", person_settings.set_search),
+    web.get("/guardian/people/{person}/preset", person_settings.preset),
+    web.post("/guardian/people/{person}/preset", person_settings.take_preset),
+    web.post("/guardian/people/{person}/propose", person_settings.propose),
+    web.post("/guardian/people/{person}/propose/drop", person_settings.drop_proposal),
+    web.get("/guardian/people/{person}/rules", person_rules.rules),
+    web.post("/guardian/people/{person}/rules", person_rules.add),
+    web.post("/guardian/people/{person}/rules/{rule}/note", person_rules.change_note),
+    web.post("/guardian/people/{person}/rules/{rule}/remove", person_rules.remove),
+    web.get("/guardian/people/{person}/kept", person_kept.kept),
+    web.post("/guardian/people/{person}/kept", person_kept.set_mode),
+    web.post("/guardian/people/{person}/full-log", person_kept.ask_full_log),
+    web.post("/guardian/people/{person}/full-log/stop", person_kept.stop_full_log),
+    web.post("/guardian/people/{person}/export", person_kept.export),
+    web.post("/guardian/people/{person}/erase", person_kept.erase),
 )
 
 
