@@ -1,4 +1,4 @@
-"""People on the desk: who there is, what applies to each, and nothing that a guardian may not do."""
+"""People on the desk: who there is, what applies to each, and who may change it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.model import Band, Profile
-from copdns.roles import Role
+from copdns.model import Profile
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, text
 
 PARTS = ("", "/closed", "/search", "/preset", "/rules", "/kept")
 

@@ -9,15 +9,14 @@ from functools import partial
 
 from aiohttp import web
 
-from copdns.differences import differences, told
 from copdns.errors import HouseholdError
-from copdns.household import add_profile, remove_device, remove_profile, set_device, set_profile
+from copdns.household import add_profile, remove_device, remove_profile, set_device
 from copdns.library import bundled_presets
 from copdns.model import Band, BlockMode, Household, Profile
 from copdns.policy import scoped
 from copdns.privacy import default_mode
-from copdns.roles import Permission
-from copdns.web.desk.persons import Found, change, house_of, person_page, the_person
+from copdns.roles import Permission, may
+from copdns.web.desk.persons import change, house_of, keep, person_page, the_person
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -84,13 +83,15 @@ async def set_answers(request: web.Request) -> web.Response:
     if ttl is not None and not 1 <= ttl <= 86_400:
         raise HouseholdError("Write seconds from 1 to 86400, or nothing")
     name = name_in(str(fields.get("name", "")))
-    await _set(request, found, name=name, block_mode=mode, max_ttl=ttl)
+    await keep(request, found, {"name": name, "block_mode": mode, "max_ttl": ttl})
     raise web.HTTPSeeOther(found.address)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a person with all that is kept; their devices become somebody's, or go."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    if not may(found.actor, Permission.ERASE, found.profile):
+        raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
         raise HouseholdError("Tick that you are sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
@@ -99,16 +100,6 @@ async def remove(request: web.Request) -> web.Response:
     parts = parts_of(request)
     await asyncio.to_thread(parts.log.erase, household, profile, parts.now())
     raise web.HTTPSeeOther("/guardian/people")
-
-
-async def _set(request: web.Request, found: Found, **values: object) -> None:
-    """Set fields of a person; nothing is written where nothing is different."""
-    edit = partial(
-        set_profile, profile_id=found.profile.id, known=parts_of(request).known(), **values
-    )
-    after = edit(found.household).profile(found.profile.id)
-    assert after is not None
-    await change(request, found.actor, edit, told(after, differences(found.profile, after)))
 
 
 def _removed(household: Household, profile_id: str, heir: str) -> Household:

@@ -10,18 +10,20 @@ from functools import partial
 from aiohttp import web
 
 from copdns.accounts import View
-from copdns.differences import differences, told
 from copdns.discreet import discreet
 from copdns.errors import HouseholdError, PrivacyError
 from copdns.household import set_profile
 from copdns.household_check import Known
+from copdns.keep import CountKey
 from copdns.library import discreet_names
+from copdns.minutes import Usage
 from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.person_export import Kept, export_of
 from copdns.privacy import CONSENT_FROM, request_full
 from copdns.roles import Permission, may
+from copdns.store.logdb import Logged
 from copdns.store.usage import history
-from copdns.web.desk.persons import Found, change, person_page, the_person
+from copdns.web.desk.persons import Found, change, keep, person_page, the_person
 from copdns.web.parts import parts_of
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -60,15 +62,9 @@ async def set_mode(request: web.Request) -> web.Response:
         raise HouseholdError("Choose one of the answers on the page") from None
     if mode not in MODES:
         raise PrivacyError("Every name is kept for some days only; ask for a full log")
+    same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
-    edit = partial(
-        set_profile, profile_id=found.profile.id, known=parts_of(request).known(), **values
-    )
-    after = edit(found.household).profile(found.profile.id)
-    assert after is not None
-    changed = differences(found.profile, after)
-    what = told(after, changed) if changed else _line(found, "ended")
-    await change(request, found.actor, edit, what)
+    await keep(request, found, values, _line(found, "ended") if same else "")
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
@@ -95,10 +91,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
 async def stop_full_log(request: web.Request) -> web.Response:
     """End a full log, or take its announcement back; twice is harmless."""
     found = await the_person(request, Permission.EDIT_PROFILES)
-    edit = partial(
-        set_profile, profile_id=found.profile.id, known=parts_of(request).known(), full_log=None
-    )
-    await change(request, found.actor, edit, _line(found, "ended"))
+    await keep(request, found, {"full_log": None}, _line(found, "ended"))
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
@@ -153,7 +146,9 @@ async def kept_of(request: web.Request, household: str, profile: str) -> Kept:
     )
 
 
-def _logged(request: web.Request, household: str, profile: str):  # type: ignore[no-untyped-def]
+def _logged(
+    request: web.Request, household: str, profile: str
+) -> tuple[tuple[Logged, ...], tuple[tuple[CountKey, int], ...], tuple[Usage, ...]]:
     log = parts_of(request).log
     since = datetime.fromtimestamp(0, UTC).date()
     return (

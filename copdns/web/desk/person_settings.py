@@ -18,12 +18,19 @@ from copdns.differences import differences, reason, told
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
-from copdns.model import Band, Contact, Default, Household, Profile, RuleAction
+from copdns.model import Band, Contact, Default, Household, RuleAction
 from copdns.presets import apply
 from copdns.roles import Permission
 from copdns.store.proposals import Proposal
 from copdns.web.desk.people import band_in
-from copdns.web.desk.persons import Found, change, person_page, the_person
+from copdns.web.desk.persons import (
+    Found,
+    change,
+    keep,
+    person_page,
+    the_person,
+    with_values,
+)
 from copdns.web.parts import parts_of
 
 DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
@@ -53,7 +60,7 @@ async def set_closed(request: web.Request) -> web.Response:
     """Keep it; what else would stop is shown once before."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
     values = _closed_in(fields)
-    after = _with(request, found, values)
+    after = with_values(request, found, values)
     changed = differences(found.profile, after)
     lost = losses(changed, parts_of(request).live().library)
     if lost and "sure" not in fields:
@@ -64,8 +71,8 @@ async def set_closed(request: web.Request) -> web.Response:
             lost=lost,
             sent=[(name, str(value)) for name, value in fields.items()],
         )
-    keep = [str(each) for each in fields.getall("keep", ())]
-    edit = partial(_kept_open, found=found, request=request, values=values, keep=keep)
+    names = [str(each) for each in fields.getall("keep", ())]
+    edit = partial(_kept_open, found=found, request=request, values=values, names=names)
     await change(request, found.actor, edit, told(after, changed))
     raise web.HTTPSeeOther(found.address)
 
@@ -91,7 +98,7 @@ async def set_search(request: web.Request) -> web.Response:
         "safe_search": tuple(sorted((e, mode) for e, mode in wanted.items() if mode != OFF)),
         "no_safe_search": "no_safe_search" in fields,
     }
-    await _keep(request, found, values)
+    await keep(request, found, values)
     raise web.HTTPSeeOther(found.address)
 
 
@@ -186,37 +193,19 @@ def _closed_in(fields: MultiMapping[Any]) -> dict[str, Any]:
         raise HouseholdError(NO_CHOICE) from None
 
 
-def _with(request: web.Request, found: Found, values: Mapping[str, Any]) -> Profile:
-    """Return somebody with other settings; raise HouseholdError for what is not known."""
-    known = parts_of(request).known()
-    profile = set_profile(found.household, found.profile.id, known, **values).profile(
-        found.profile.id
-    )
-    assert profile is not None
-    return profile
-
-
-async def _keep(request: web.Request, found: Found, values: Mapping[str, Any]) -> None:
-    after = _with(request, found, values)
-    edit = partial(
-        set_profile, profile_id=found.profile.id, known=parts_of(request).known(), **values
-    )
-    await change(request, found.actor, edit, told(after, differences(found.profile, after)))
-
-
 def _kept_open(
     household: Household,
     found: Found,
     request: web.Request,
     values: Mapping[str, Any],
-    keep: list[str],
+    names: list[str],
 ) -> Household:
     """Return the household with what is closed, and rules for the names to keep open."""
     parts = parts_of(request)
     known, now = parts.known(), int(parts.now())
     household = set_profile(household, found.profile.id, known, **values)
     mine = {str(each.target) for each in household.rules if each.scope == found.profile.id}
-    for name in dict.fromkeys(keep):
+    for name in dict.fromkeys(names):
         if name not in mine:
             household = add_rule(
                 household, RuleAction.ALLOW, name, known, scope=found.profile.id, created=now

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from copdns.differences import differences, told
+from copdns.household import set_profile
 from copdns.levels import Level
 from copdns.library import bundled_presets
 from copdns.model import Household, Profile
@@ -62,6 +64,29 @@ async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> H
         now=int(parts.now()),
         balance=Balance(actor.id, fair),
     )
+
+
+def with_values(request: web.Request, found: Found, values: Mapping[str, Any]) -> Profile:
+    """Return somebody with other settings; raise HouseholdError for what is not known."""
+    known = parts_of(request).known()
+    profile = set_profile(found.household, found.profile.id, known, **values).profile(
+        found.profile.id
+    )
+    assert profile is not None
+    return profile
+
+
+async def keep(
+    request: web.Request, found: Found, values: Mapping[str, Any], what: str = ""
+) -> None:
+    """Keep settings of a person.  what: for the audit, where it is not what is different."""
+    after, known = with_values(request, found, values), parts_of(request).known()
+
+    def edit(household: Household) -> Household:
+        return set_profile(household, found.profile.id, known, **values)
+
+    changed = differences(found.profile, after)
+    await change(request, found.actor, edit, what or told(after, changed))
 
 
 def fair(profile: Profile) -> Profile:
