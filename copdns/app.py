@@ -53,6 +53,7 @@ from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.looks import Looks
+from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.sole import sole_server
@@ -401,6 +402,8 @@ class App:
             tokens=Tokens(self._thread),
             logins=self._logins,
             looks=Looks(self._thread),
+            log=self._log,
+            proposals=Proposals(self._thread),
             known=lambda: known(self._library),
             services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
             vouches=lambda: vouch(self._library, bundled_presets().values()),

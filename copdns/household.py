@@ -241,6 +241,14 @@ def remove_rule(household: Household, rule_id: str) -> Household:
     return replace(household, rules=without(household.rules, "id", rule_id, "rule"))
 
 
+def note_rule(household: Household, rule_id: str, note: str) -> Household:
+    """Give a rule another reason, which the child reads."""
+    if all(each.id != rule_id for each in household.rules):
+        raise HouseholdError(no_such("rule", rule_id, [each.id for each in household.rules]))
+    rules = (replace(each, note=note) if each.id == rule_id else each for each in household.rules)
+    return replace(household, rules=tuple(rules))
+
+
 def rules_about(household: Household, text: str) -> tuple[Rule, ...]:
     """Return the rules whose target is what the person wrote, for every scope."""
     about = target(text)

@@ -34,7 +34,7 @@ from copdns.store.attempts import (
 from copdns.store.balance import balanced
 from copdns.store.db import open_database, snapshot, store_error, transaction
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.notes import Change, notify
+from copdns.store.notes import Change, audit, notify
 from copdns.store.tables import load, odd_row, write
 
 FILE = "household.db"
@@ -203,6 +203,15 @@ class HouseholdStore:
     async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
         """Return the newest lines of the audit, the newest last."""
         return await self.run(lambda connection: _changes(connection, household_id, limit))
+
+    async def note(self, household_id: str, author: str, what: str, now: int) -> None:
+        """Write a line of the audit about something that is kept elsewhere."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                audit(connection, household_id, author, what, now)
+
+        await self.run(work)
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile of this id."""

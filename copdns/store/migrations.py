@@ -556,6 +556,25 @@ def ticket_attempts(db: Database) -> None:
         )""")
 
 
+@HOUSEHOLD(name="0018_proposal")
+def proposal(db: Database) -> None:
+    """New rules that a guardian proposed for somebody's next age band."""
+    db.execute("""
+        create table proposal (
+            household text not null references household on delete cascade,
+            profile text not null,
+            band text not null,
+            since integer not null,
+            author text not null,
+            at integer not null,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_proposal after delete on profile begin
+            delete from proposal where household = old.household and profile = old.id;
+        end""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

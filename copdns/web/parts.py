@@ -18,6 +18,8 @@ from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks
+from copdns.store.proposals import Proposals
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.whose import Pairings
 from copdns.timing import Readings
@@ -58,6 +60,8 @@ class Parts:
     tokens: Tokens
     logins: Logins
     looks: Looks
+    log: QueryLog
+    proposals: Proposals
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]

@@ -7,6 +7,7 @@ from aiohttp import web
 from copdns.policy import scoped
 from copdns.web.asker import person_of
 from copdns.web.child import child_page
+from copdns.web.news import news_of
 
 
 async def rules(request: web.Request) -> web.Response:
@@ -18,4 +19,5 @@ async def rules(request: web.Request) -> web.Response:
         "rules.html",
         categories=sorted(person.profile.categories),
         rules=scoped(person.profile, person.household.rules),
+        news=await news_of(request, person),
     )

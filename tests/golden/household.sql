@@ -441,3 +441,17 @@ CREATE TABLE ticket_attempt (
     device text not null,
     at integer not null
 );
+
+CREATE TABLE proposal (
+    household text not null references household on delete cascade,
+    profile text not null,
+    band text not null,
+    since integer not null,
+    author text not null,
+    at integer not null,
+    primary key (household, profile)
+) without rowid;
+
+CREATE TRIGGER profile_gone_proposal after delete on profile begin
+    delete from proposal where household = old.household and profile = old.id;
+end;

@@ -82,6 +82,15 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/time/{person}", GUARDIAN, "/guardian/time/mia"),
     Page("/guardian/calendar", GUARDIAN),
     Page("/guardian/tickets", GUARDIAN),
+    Page("/guardian/people", GUARDIAN),
+    Page("/guardian/people/{person}", GUARDIAN, "/guardian/people/mia"),
+    Page("/guardian/people/{person}/closed", GUARDIAN, "/guardian/people/mia/closed"),
+    Page("/guardian/people/{person}/search", GUARDIAN, "/guardian/people/mia/search"),
+    Page("/guardian/people/{person}/preset", GUARDIAN, "/guardian/people/mia/preset?band=13-15"),
+    Page(
+        "/guardian/people/{person}/rules", GUARDIAN, "/guardian/people/mia/rules?name=games.example"
+    ),
+    Page("/guardian/people/{person}/kept", GUARDIAN, "/guardian/people/mia/kept"),
 )
 
 # Read by machines.

@@ -22,6 +22,8 @@ from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks
+from copdns.store.proposals import Proposals
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
@@ -57,6 +59,7 @@ class Site:
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
         self._stack.callback(self.logins.close)
+        self.log = QueryLog(folder)
         self.appeals = AppealStore(self.store)
         self.accounts = Accounts(self.thread)
         self.pairings = Pairings(self.thread)
@@ -84,6 +87,8 @@ class Site:
             tokens=Tokens(self.thread),
             logins=self.logins,
             looks=Looks(self.thread),
+            log=self.log,
+            proposals=Proposals(self.thread),
             known=lambda: known(library),
             services=lambda: {slug: each.matchers for slug, each in library.services.items()},
             vouches=lambda: vouch(library, bundled_presets().values()),

@@ -1,0 +1,71 @@
+"""New rules that were proposed for a person who grows out of an age band.
+
+No birth date is kept, so a guardian says from when on.  Nothing switches by itself: a guardian
+takes them over, and until then both sides can read what would be different.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from copdns.model import Band
+from copdns.store.notes import audit
+from copdns.store.thread import StoreThread
+
+_COLUMNS = "household, profile, band, since, author, at"
+
+
+class Proposal(NamedTuple):
+    """since: from when on it should hold, seconds since the epoch.  author: in people's words."""
+
+    household: str
+    profile: str
+    band: Band
+    since: int
+    author: str
+    at: int
+
+
+class Proposals:
+    """One a person at most.  Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def of(self, household: str, profile: str) -> Proposal | None:
+        def work(connection: sqlite3.Connection) -> Proposal | None:
+            row = connection.execute(
+                f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608
+                (household, profile),
+            ).fetchone()
+            return None if row is None else Proposal(*row)._replace(band=Band(row[2]))
+
+        return await self._thread.read(work)
+
+    async def propose(self, proposal: Proposal) -> None:
+        """Keep a proposal in the place of an earlier one; nothing of a person who is not there."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"""
+                insert or replace into proposal ({_COLUMNS})
+                select ?, ?, ?, ?, ?, ? where exists
+                       (select 1 from profile where household = ?1 and id = ?2)
+                """,  # noqa: S608
+                proposal,
+            )
+            what = f"profile {proposal.profile} set: band {proposal.band} proposed"
+            audit(connection, proposal.household, proposal.author, what, proposal.at)
+
+        await self._thread.write(work)
+
+    async def drop(self, household: str, profile: str) -> None:
+        """Take a proposal back, or be done with it; twice is harmless."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "delete from proposal where household = ? and profile = ?", (household, profile)
+            )
+
+        await self._thread.write(work)

@@ -1,0 +1,136 @@
+"""The people of the house: who there is, one of them whole, and how one comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import unicodedata
+from functools import partial
+
+from aiohttp import web
+
+from copdns.errors import HouseholdError
+from copdns.household import add_profile, remove_device, remove_profile, set_device
+from copdns.library import bundled_presets
+from copdns.model import Band, BlockMode, Household, Profile
+from copdns.policy import scoped
+from copdns.privacy import default_mode
+from copdns.roles import Permission, may
+from copdns.web.desk.persons import change, house_of, keep, person_page, the_person
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+LONGEST_NAME = 60
+
+
+async def people(request: web.Request) -> web.Response:
+    """Everybody, and a form for one more."""
+    actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    return parts.pages.render(
+        request,
+        "desk/people.html",
+        actor=actor,
+        household=await house_of(request, actor),
+        presets=bundled_presets(),
+        now=parts.now(),
+    )
+
+
+async def add(request: web.Request) -> web.Response:
+    """Add a person, who starts with what is fair for the age."""
+    actor, fields = await required(request, Permission.EDIT_PROFILES), await request.post()
+    name = name_in(str(fields.get("name", "")))
+    band = band_in(str(fields.get("band", "")))
+    made: list[str] = []
+
+    def edit(household: Household) -> Household:
+        if any(each.name == name for each in household.profiles):
+            raise HouseholdError(f"There is a {name} already; write the name so that they differ")
+        made.append(id_for(name, household))
+        new = Profile(made[-1], name, band, privacy=default_mode(band))
+        known, preset = parts_of(request).known(), bundled_presets()[band]
+        return add_profile(household, new, known, preset, times="times" in fields)
+
+    await change(request, actor, edit, f"person added: {name}")
+    raise web.HTTPSeeOther(f"/guardian/people/{made[-1]}")
+
+
+async def person(request: web.Request) -> web.Response:
+    """What applies to one person, and where each part of it is changed."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    household, profile = found.household, found.profile
+    return person_page(
+        request,
+        found,
+        "desk/person.html",
+        devices=[each for each in household.devices if each.profile == profile.id],
+        others=[each for each in household.profiles if each.id != profile.id],
+        rules=scoped(profile, household.rules),
+        block_modes=tuple(BlockMode),
+        proposal=await parts_of(request).proposals.of(household.id, profile.id),
+    )
+
+
+async def set_answers(request: web.Request) -> web.Response:
+    """Change what somebody is called, and how a block is answered."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    try:
+        mode = BlockMode(str(fields.get("block_mode", "")))
+        typed = str(fields.get("max_ttl", "")).strip()
+        ttl = int(typed) if typed else None
+    except ValueError:
+        raise HouseholdError("Choose one of the answers on the page") from None
+    if ttl is not None and not 1 <= ttl <= 86_400:
+        raise HouseholdError("Write seconds from 1 to 86400, or nothing")
+    name = name_in(str(fields.get("name", "")))
+    await keep(request, found, {"name": name, "block_mode": mode, "max_ttl": ttl})
+    raise web.HTTPSeeOther(found.address)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Remove a person with all that is kept; their devices become somebody's, or go."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    if not may(found.actor, Permission.ERASE, found.profile):
+        raise web.HTTPForbidden(reason="You may not do this")
+    if "sure" not in fields:
+        raise HouseholdError("Tick that you are sure")
+    household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
+    edit = partial(_removed, profile_id=profile, heir=heir)
+    await change(request, found.actor, edit, f"profile {profile} removed")
+    parts = parts_of(request)
+    await asyncio.to_thread(parts.log.erase, household, profile, parts.now())
+    raise web.HTTPSeeOther("/guardian/people")
+
+
+def _removed(household: Household, profile_id: str, heir: str) -> Household:
+    """Return the household without somebody.  heir: whose the devices become; "" for nobody's."""
+    for device in household.devices:
+        if device.profile == profile_id and heir:
+            household = set_device(household, device.id, profile=heir)
+        elif device.profile == profile_id:
+            household = remove_device(household, device.id)
+    return remove_profile(household, profile_id)
+
+
+def name_in(typed: str) -> str:
+    """Return what somebody is called; raise HouseholdError for what nobody can be called."""
+    name = " ".join(typed.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise HouseholdError(f"Write a name of 1 to {LONGEST_NAME} letters")
+    return name
+
+
+def band_in(typed: str) -> Band:
+    try:
+        return Band(typed)
+    except ValueError:
+        raise HouseholdError("Choose one of the ages on the page") from None
+
+
+def id_for(name: str, household: Household) -> str:
+    """Return a short word for somebody, by the name where its letters allow."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "person"
+    taken = {each.id for each in household.profiles} | {"guest"}
+    numbers = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(each for each in (stem, *numbers) if each not in taken)

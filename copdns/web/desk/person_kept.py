@@ -1,0 +1,186 @@
+"""What is kept of a person: how much, who looked, all of it as a file, and how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from functools import partial
+
+from aiohttp import web
+
+from copdns.accounts import View
+from copdns.discreet import discreet
+from copdns.errors import HouseholdError, PrivacyError
+from copdns.household import set_profile
+from copdns.household_check import Known
+from copdns.keep import CountKey
+from copdns.library import discreet_names
+from copdns.minutes import Usage
+from copdns.model import FullLog, Household, PrivacyMode, Profile
+from copdns.person_export import Kept, export_of
+from copdns.privacy import CONSENT_FROM, request_full
+from copdns.roles import Permission, may
+from copdns.store.logdb import Logged
+from copdns.store.usage import history
+from copdns.web.desk.persons import Found, change, keep, person_page, the_person
+from copdns.web.parts import parts_of
+
+MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
+LOOKS, MOST = 20, 1_000_000  # looks that are shown; rows of an export
+
+
+async def kept(request: web.Request) -> web.Response:
+    """What is written down, who looked, and what can be done about it."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    parts, now = parts_of(request), int(parts_of(request).now())
+    household, profile = found.household.id, found.profile
+    past = await parts.store.full_logs(household, profile.id)
+    possible, why_not = _possible(profile, past, now)
+    return person_page(
+        request,
+        found,
+        "desk/person_kept.html",
+        modes=MODES,
+        mode=profile.privacy_at(now),
+        possible=possible,
+        why_not=why_not,
+        needs_consent=profile.band_at(now).age >= CONSENT_FROM,
+        looks=await parts.looks.of(household, profile.id, LOOKS),
+        accounts={each.id: each.name for each in await parts.accounts.all(household)},
+        may_export=may(found.actor, Permission.EXPORT, profile),
+        may_erase=may(found.actor, Permission.ERASE, profile),
+    )
+
+
+async def set_mode(request: web.Request) -> web.Response:
+    """Choose how much is written down; a full log ends with it."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    try:
+        mode = PrivacyMode(str(fields.get("mode", "")))
+    except ValueError:
+        raise HouseholdError("Choose one of the answers on the page") from None
+    if mode not in MODES:
+        raise PrivacyError("Every name is kept for some days only; ask for a full log")
+    same = mode is found.profile.privacy
+    values = {"privacy": mode, "full_log": None}
+    await keep(request, found, values, _line(found, "ended") if same else "")
+    raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def ask_full_log(request: web.Request) -> web.Response:
+    """Keep every name for some days; announced from 13 on, and told to the other guardians."""
+    found, fields = await the_person(request, Permission.ASK_FULL_LOG), await request.post()
+    parts, now = parts_of(request), int(parts_of(request).now())
+    days = str(fields.get("days", ""))
+    if days not in {str(each) for each in range(1, 8)}:
+        raise PrivacyError("A full log lasts 1 to 7 days")
+    past = await parts.store.full_logs(found.household.id, found.profile.id)
+    edit = partial(
+        _with_full_log,
+        profile_id=found.profile.id,
+        known=parts.known(),
+        past=past,
+        now=now,
+        days=int(days),
+    )
+    await change(request, found.actor, edit, _line(found, f"of {days} days"))
+    raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def stop_full_log(request: web.Request) -> web.Response:
+    """End a full log, or take its announcement back; twice is harmless."""
+    found = await the_person(request, Permission.EDIT_PROFILES)
+    await keep(request, found, {"full_log": None}, _line(found, "ended"))
+    raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def export(request: web.Request) -> web.Response:
+    """All that is kept of somebody, as a file; the person sees that it was taken."""
+    found = await the_person(request, Permission.EXPORT)
+    parts, now = parts_of(request), int(parts_of(request).now())
+    await parts.looks.note(found.actor, found.profile.id, View.EXPORT, now)
+    hidden = discreet(discreet_names(), parts.live().library)
+    mine = found.actor.profile == found.profile.id
+    document = export_of(
+        found.household,
+        found.profile,
+        await kept_of(request, found.household.id, found.profile.id),
+        now,
+        None if mine else hidden,
+    )
+    return web.Response(
+        text=json.dumps(document, ensure_ascii=False, indent=2) + "\n",
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="copdns-{found.profile.id}.json"'},
+    )
+
+
+async def erase(request: web.Request) -> web.Response:
+    """Delete what was written down of look-ups, minutes and appeals, for good."""
+    found, fields = await the_person(request, Permission.ERASE), await request.post()
+    if "sure" not in fields:
+        raise HouseholdError("Tick that you are sure")
+    parts, now = parts_of(request), int(parts_of(request).now())
+    household, profile = found.household.id, found.profile.id
+    # First the line: no erasure without one, even when somebody pulls the plug.
+    what = f"profile {profile} erased: look-ups, minutes, appeals"
+    await parts.store.note(household, found.actor.name, what, now)
+    await asyncio.to_thread(parts.log.erase, household, profile, float(now))
+    await parts.appeals.erase(household, profile)
+    raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def kept_of(request: web.Request, household: str, profile: str) -> Kept:
+    """Return what the stores hold of somebody, for the person's own file as well."""
+    parts = parts_of(request)
+    rows, counts, usage = await asyncio.to_thread(_logged, request, household, profile)
+    return Kept(
+        rows=tuple(each.row for each in rows),
+        counts=counts,
+        usage=usage,
+        appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
+        looks=await parts.looks.of(household, profile, MOST),
+        changes=await parts.store.changes(household, MOST),
+        full_logs=await parts.store.full_logs(household, profile),
+    )
+
+
+def _logged(
+    request: web.Request, household: str, profile: str
+) -> tuple[tuple[Logged, ...], tuple[tuple[CountKey, int], ...], tuple[Usage, ...]]:
+    log = parts_of(request).log
+    since = datetime.fromtimestamp(0, UTC).date()
+    return (
+        log.rows(household, profile, MOST),
+        log.counts(household, profile),
+        history(log.path.parent, household, profile, since),
+    )
+
+
+def _possible(profile: Profile, past: tuple[FullLog, ...], now: int) -> tuple[FullLog | None, str]:
+    """Return the stretch that a full log would cover, or why there can be none."""
+    try:
+        return request_full(profile, past, now), ""
+    except PrivacyError as error:
+        return None, str(error)
+
+
+def _with_full_log(
+    household: Household,
+    profile_id: str,
+    known: Known,
+    past: tuple[FullLog, ...],
+    now: int,
+    days: int,
+) -> Household:
+    profile = household.profile(profile_id)
+    if profile is None:
+        raise HouseholdError("This person is gone")
+    return set_profile(
+        household, profile_id, known, full_log=request_full(profile, past, now, days)
+    )
+
+
+def _line(found: Found, said: str) -> str:
+    return f"profile {found.profile.id} set: full-log {said}"

@@ -1,0 +1,121 @@
+"""A person's own rules, and why a name is open or closed for them, step by step."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from copdns.errors import HouseholdError
+from copdns.household import add_rule, note_rule, remove_rule
+from copdns.matchers import target
+from copdns.model import Household, Rule, RuleAction
+from copdns.names import display
+from copdns.policy import decide, explain, scoped
+from copdns.reasons import text_of
+from copdns.records import A
+from copdns.roles import Permission
+from copdns.web.check import name_of
+from copdns.web.desk.persons import Found, change, person_page, the_person
+from copdns.web.parts import parts_of
+
+LONGEST_NOTE = 300
+EVERYONE = "everyone"
+
+
+async def rules(request: web.Request) -> web.Response:
+    """The rules that hold for somebody; with a name also why it is open or closed."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    return person_page(
+        request,
+        found,
+        "desk/person_rules.html",
+        rules=scoped(found.profile, found.household.rules),
+        **_why(request, found),
+    )
+
+
+async def add(request: web.Request) -> web.Response:
+    """Allow or block a name, for somebody or for everyone."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    try:
+        action = RuleAction(str(fields.get("action", "")))
+        about = target(str(fields.get("target", "")).strip()[:300])
+    except ValueError:
+        raise HouseholdError("Write a name, such as games.example, and choose") from None
+    scope = "" if fields.get("for") == EVERYONE else found.profile.id
+    note = note_in(str(fields.get("note", "")))
+    if _there(found.household, scope, str(about), action):
+        raise web.HTTPSeeOther(f"{found.address}/rules")
+    edit = partial(
+        add_rule,
+        action=action,
+        text=str(about),
+        known=parts_of(request).known(),
+        scope=scope,
+        over_security="over_security" in fields,
+        unsafe_search="unsafe_search" in fields,
+        note=note,
+        created=int(parts_of(request).now()),
+    )
+    what = f"rule added: {action} {about} for {scope or EVERYONE}"
+    await change(request, found.actor, edit, what)
+    raise web.HTTPSeeOther(f"{found.address}/rules")
+
+
+async def change_note(request: web.Request) -> web.Response:
+    """Give a rule another reason."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    rule, note = _own(request, found), note_in(str(fields.get("note", "")))
+    if rule is None:
+        raise web.HTTPNotFound
+    what = f"rule changed: the reason of {rule.target} for {rule.scope or EVERYONE}"
+    await change(request, found.actor, partial(note_rule, rule_id=rule.id, note=note), what)
+    raise web.HTTPSeeOther(f"{found.address}/rules")
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Take a rule away; one that is gone already is gone."""
+    found = await the_person(request, Permission.EDIT_PROFILES)
+    rule = _own(request, found)
+    if rule is not None:
+        what = f"rule removed: {rule.action} {rule.target} for {rule.scope or EVERYONE}"
+        await change(request, found.actor, partial(remove_rule, rule_id=rule.id), what)
+    raise web.HTTPSeeOther(f"{found.address}/rules")
+
+
+def _why(request: web.Request, found: Found) -> dict[str, Any]:
+    """Return what is decided about the name in the address, from the policy that is in force."""
+    typed = request.query.get("name", "").strip()
+    name, parts = name_of(typed), parts_of(request)
+    values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
+    policies = parts.live().policies
+    if not name or (found.household.id, found.profile.id) not in policies:
+        return {**values, "verdict": None, "steps": ()}
+    policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
+    steps = [
+        (each, text_of(each.verdict) if each.verdict else "")
+        for each in explain(policy, name, A, now)
+    ]
+    return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
+
+
+def _own(request: web.Request, found: Found) -> Rule | None:
+    """Return the rule that the address names, if it holds for this person."""
+    mine = scoped(found.profile, found.household.rules)
+    return next((each for each in mine if each.id == request.match_info["rule"]), None)
+
+
+def _there(household: Household, scope: str, about: str, action: RuleAction) -> bool:
+    return any(
+        (each.scope, str(each.target), each.action) == (scope, about, action)
+        for each in household.rules
+    )
+
+
+def note_in(typed: str) -> str:
+    note = " ".join(typed.split())
+    if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
+        raise HouseholdError(f"Write a reason of at most {LONGEST_NOTE} letters")
+    return note

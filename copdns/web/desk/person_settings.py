@@ -1,0 +1,213 @@
+"""What is closed for a person, what searches leave out, and what the preset of an age would change.
+
+What a block takes along is told before it is kept, with the names to keep open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from aiohttp import web
+from multidict import MultiMapping
+
+from copdns.collateral import by_contact, losses
+from copdns.differences import differences, reason, told
+from copdns.errors import HouseholdError
+from copdns.household import add_rule, set_profile
+from copdns.library import bundled_presets
+from copdns.model import Band, Contact, Default, Household, RuleAction
+from copdns.presets import apply
+from copdns.roles import Permission
+from copdns.store.proposals import Proposal
+from copdns.web.desk.people import band_in
+from copdns.web.desk.persons import (
+    Found,
+    change,
+    keep,
+    person_page,
+    the_person,
+    with_values,
+)
+from copdns.web.parts import parts_of
+
+DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
+OFF = "off"
+NO_CHOICE = "Choose one of the answers on the page"
+
+
+async def closed(request: web.Request) -> web.Response:
+    """Categories, services, contacts, ways round the rules, and what is open without any."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    library = parts_of(request).live().library
+    own = found.household.services
+    shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
+    return person_page(
+        request,
+        found,
+        "desk/person_closed.html",
+        categories=[each for each in library.categories.values() if each.layer == "content"],
+        groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
+        own=own,
+        contacts={each: by_contact(library, each) for each in (Contact.STRANGERS, Contact.KNOWN)},
+        canaries=library.canaries.values(),
+    )
+
+
+async def set_closed(request: web.Request) -> web.Response:
+    """Keep it; what else would stop is shown once before."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    values = _closed_in(fields)
+    after = with_values(request, found, values)
+    changed = differences(found.profile, after)
+    lost = losses(changed, parts_of(request).live().library)
+    if lost and "sure" not in fields:
+        return person_page(
+            request,
+            found,
+            "desk/person_lost.html",
+            lost=lost,
+            sent=[(name, str(value)) for name, value in fields.items()],
+        )
+    names = [str(each) for each in fields.getall("keep", ())]
+    edit = partial(_kept_open, found=found, request=request, values=values, names=names)
+    await change(request, found.actor, edit, told(after, changed))
+    raise web.HTTPSeeOther(found.address)
+
+
+async def search(request: web.Request) -> web.Response:
+    """Search engines and their modes."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    return person_page(
+        request,
+        found,
+        "desk/person_search.html",
+        engines=parts_of(request).live().library.engines.values(),
+        chosen=dict(found.profile.safe_search),
+    )
+
+
+async def set_search(request: web.Request) -> web.Response:
+    """Keep what is chosen for each engine."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    engines = parts_of(request).live().library.engines
+    wanted = {each: str(fields.get(f"engine-{each}", OFF)) for each in engines}
+    values = {
+        "safe_search": tuple(sorted((e, mode) for e, mode in wanted.items() if mode != OFF)),
+        "no_safe_search": "no_safe_search" in fields,
+    }
+    await keep(request, found, values)
+    raise web.HTTPSeeOther(found.address)
+
+
+async def preset(request: web.Request) -> web.Response:
+    """What would be different with the preset of an age, each with its reason."""
+    found = await the_person(request, Permission.SEE_PROFILES)
+    parts, now = parts_of(request), int(parts_of(request).now())
+    proposal = await parts.proposals.of(found.household.id, found.profile.id)
+    usual = proposal.band if proposal else found.profile.band_at(now)
+    band = band_in(request.query.get("band", usual))
+    wanted = bundled_presets()[band]
+    changed = differences(found.profile, apply(wanted, found.profile))
+    times = wanted.times(found.profile.id)
+    return person_page(
+        request,
+        found,
+        "desk/person_preset.html",
+        bands=tuple(Band),
+        band=band,
+        preset=wanted,
+        changed=[(each, reason(wanted, each)) for each in changed if each.setting != "band"],
+        allowed=wanted.allowed,
+        times=(*times.schedules, *times.budgets),
+        proposal=proposal,
+    )
+
+
+async def take_preset(request: web.Request) -> web.Response:
+    """Take the preset of an age over, or its age alone; a lower one from 13 on is announced."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    band, known = band_in(str(fields.get("band", ""))), parts_of(request).known()
+    wanted = None if "only_age" in fields else bundled_presets()[band]
+    # Whoever names an age takes an announced one back.
+    values: dict[str, Any] = {"band": band, "band_change": None}
+    edit = partial(
+        set_profile,
+        profile_id=found.profile.id,
+        known=known,
+        preset=wanted,
+        times=wanted is not None and "times" in fields,
+        **values,
+    )
+    what = f"profile {found.profile.id} set: {'preset' if wanted else 'band'} {band}"
+    await change(request, found.actor, edit, what)
+    await parts_of(request).proposals.drop(found.household.id, found.profile.id)
+    raise web.HTTPSeeOther(found.address)
+
+
+async def propose(request: web.Request) -> web.Response:
+    """Propose the preset of another age for a day to come, which both sides can read till then."""
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
+    try:
+        days = int(str(fields.get("days", SOON)))
+    except ValueError:
+        raise HouseholdError(NO_CHOICE) from None
+    if not 1 <= days <= LATEST:
+        raise HouseholdError(f"Write days from 1 to {LATEST}")
+    now = int(parts.now())
+    await parts.proposals.propose(
+        Proposal(
+            found.household.id, found.profile.id, band, now + days * DAY, found.actor.name, now
+        )
+    )
+    raise web.HTTPSeeOther(found.address)
+
+
+async def drop_proposal(request: web.Request) -> web.Response:
+    """Take a proposal back."""
+    found = await the_person(request, Permission.EDIT_PROFILES)
+    await parts_of(request).proposals.drop(found.household.id, found.profile.id)
+    raise web.HTTPSeeOther(found.address)
+
+
+def _closed_in(fields: MultiMapping[Any]) -> dict[str, Any]:
+    """Return what a form says is closed; raise HouseholdError for what is no answer."""
+
+    def chosen(name: str) -> frozenset[str]:
+        return frozenset(map(str, fields.getall(name, ())))
+
+    try:
+        return {
+            "security": "security" in fields,
+            "categories": chosen("category"),
+            "services": chosen("service"),
+            "contacts": frozenset(map(Contact, chosen("contact"))),
+            "bypass": "bypass" in fields,
+            "canaries": chosen("canary"),
+            "default": Default(str(fields.get("default", ""))),
+        }
+    except ValueError:
+        raise HouseholdError(NO_CHOICE) from None
+
+
+def _kept_open(
+    household: Household,
+    found: Found,
+    request: web.Request,
+    values: Mapping[str, Any],
+    names: list[str],
+) -> Household:
+    """Return the household with what is closed, and rules for the names to keep open."""
+    parts = parts_of(request)
+    known, now = parts.known(), int(parts.now())
+    household = set_profile(household, found.profile.id, known, **values)
+    mine = {str(each.target) for each in household.rules if each.scope == found.profile.id}
+    for name in dict.fromkeys(names):
+        if name not in mine:
+            household = add_rule(
+                household, RuleAction.ALLOW, name, known, scope=found.profile.id, created=now
+            )
+    return household

@@ -1,0 +1,113 @@
+"""What all pages about one person have in common: who it is, who may, and how a change is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from copdns.differences import differences, told
+from copdns.household import set_profile
+from copdns.levels import Level
+from copdns.library import bundled_presets
+from copdns.model import Household, Profile
+from copdns.presets import apply
+from copdns.roles import Actor, Balance, Permission, may
+from copdns.web.parts import parts_of
+from copdns.web.saying import saying
+from copdns.web.session import required
+
+Edit = Callable[[Household], Household]
+
+
+class Found(NamedTuple):
+    """Who acts, and on whom, as it is stored: a page shows what was just changed there."""
+
+    actor: Actor
+    household: Household
+    profile: Profile
+
+    @property
+    def address(self) -> str:
+        return f"/guardian/people/{self.profile.id}"
+
+
+async def house_of(request: web.Request, actor: Actor) -> Household:
+    """Return the household as it is stored."""
+    found = await parts_of(request).store.household(actor.household)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+async def the_person(request: web.Request, permission: Permission) -> Found:
+    """Return whom the address names; raise as `required` does, HTTPNotFound for nobody."""
+    actor = await required(request, permission)
+    household = await house_of(request, actor)
+    profile = household.profile(request.match_info["person"])
+    if profile is None:
+        raise web.HTTPNotFound
+    if not may(actor, permission, profile):
+        raise web.HTTPForbidden(reason="You may not do this")
+    return Found(actor, household, profile)
+
+
+async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> Household:
+    """Keep a change, weighed against the word of the other guardians."""
+    parts = parts_of(request)
+    return await parts.store.change(
+        actor.household,
+        edit,
+        author=actor.name,
+        what=what,
+        now=int(parts.now()),
+        balance=Balance(actor.id, fair),
+    )
+
+
+def with_values(request: web.Request, found: Found, values: Mapping[str, Any]) -> Profile:
+    """Return somebody with other settings; raise HouseholdError for what is not known."""
+    known = parts_of(request).known()
+    profile = set_profile(found.household, found.profile.id, known, **values).profile(
+        found.profile.id
+    )
+    assert profile is not None
+    return profile
+
+
+async def keep(
+    request: web.Request, found: Found, values: Mapping[str, Any], what: str = ""
+) -> None:
+    """Keep settings of a person.  what: for the audit, where it is not what is different."""
+    after, known = with_values(request, found, values), parts_of(request).known()
+
+    def edit(household: Household) -> Household:
+        return set_profile(household, found.profile.id, known, **values)
+
+    changed = differences(found.profile, after)
+    await change(request, found.actor, edit, what or told(after, changed))
+
+
+def fair(profile: Profile) -> Profile:
+    """Return somebody as the preset of their age has them."""
+    return apply(bundled_presets()[profile.band], profile)
+
+
+def person_page(
+    request: web.Request, found: Found, template: str, *, status: int = 200, **values: Any
+) -> web.Response:
+    parts = parts_of(request)
+    return parts.pages.render(
+        request,
+        template,
+        status=status,
+        actor=found.actor,
+        household=found.household,
+        profile=found.profile,
+        say=saying(request, found.household, Level.FULL),
+        may_edit=may(found.actor, Permission.EDIT_PROFILES, found.profile),
+        now=parts.now(),
+        zone=found.household.timezone,
+        **values,
+    )

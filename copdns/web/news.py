@@ -1,0 +1,44 @@
+"""What a person's own pages tell of changes: what changed lately, and what is proposed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+
+from copdns.changed import Changed, changes_for
+from copdns.differences import differences, reason
+from copdns.library import bundled_presets
+from copdns.model import Profile
+from copdns.presets import apply
+from copdns.store.proposals import Proposal
+from copdns.web.asker import Person
+from copdns.web.parts import parts_of
+
+LINES = 500  # of the audit, in which a person's changes are looked for
+
+
+class News(NamedTuple):
+    """reasons: of the lines that would be different under what is proposed."""
+
+    changed: tuple[Changed, ...] = ()
+    proposal: Proposal | None = None
+    reasons: tuple[str, ...] = ()
+
+
+async def news_of(request: web.Request, person: Person) -> News:
+    """Return what changed; nothing for a browser that is not the one of its device."""
+    if not person.paired:
+        return News()
+    parts, home, mine = parts_of(request), person.household.id, person.profile
+    changes = await parts.store.changes(home, LINES)
+    proposal = await parts.proposals.of(home, mine.id)
+    return News(changes_for(mine, changes, parts.now()), proposal, _reasons(mine, proposal))
+
+
+def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:
+    if proposal is None:
+        return ()
+    preset = bundled_presets()[proposal.band]
+    changed = differences(profile, apply(preset, profile))
+    return tuple(dict.fromkeys(filter(None, (reason(preset, each) for each in changed))))

@@ -1,0 +1,36 @@
+"""What else stops is told before a block is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from copdns.collateral import Loss, losses
+from copdns.differences import differences
+from copdns.library import load_library
+from copdns.model import Contact
+from tests.household import MIA, library
+
+
+def test_a_service_tells_what_needs_its_names() -> None:
+    shipped = load_library(())
+    blocked = replace(MIA, services=frozenset({"youtube"}))
+    found = losses(differences(MIA, blocked), shipped)
+    assert any("YouTube Kids" in each.what for each in found)
+    assert all(each.names for each in found)
+    assert losses(differences(blocked, MIA), shipped) == ()
+
+
+def test_services_of_a_contact_kind_tell_it_too() -> None:
+    shipped = load_library(())
+    whole = {Contact.STRANGERS, Contact.KNOWN}
+    found = losses(differences(MIA, replace(MIA, contacts=frozenset(whole))), shipped)
+    assert {each.blocked for each in found} <= set(shipped.services)
+
+
+def test_a_category_tells_which_services_stand_on_its_lists() -> None:
+    lists = library(
+        categories={"games": ["video.example", "!clips.example", "clips.example"]},
+        services={"video": ["video.example", "cdn.example"], "clips": ["clips.example"]},
+    )
+    found = losses(differences(MIA, replace(MIA, categories=frozenset({"games"}))), lists)
+    assert found == (Loss("category", "games", "", "video", ("video.example",)),)
