@@ -39,6 +39,7 @@ _HEADERS = {
     # Other sites learn nothing.  With no-referrer browsers would say of our own forms, too, that
     # they come from "null" (Fetch, "append a request `Origin` header"), and we check that.
     "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Server": "copdns",  # and not the versions of what it is made of

@@ -76,6 +76,8 @@ class Device:
         from playwright.sync_api import Error
 
         self.actions += 1
+        if self.sees_an_error:  # or the next error page could not be told from this one
+            self.page.goto("about:blank")
         self._fetched.clear()
         try:
             self.page.goto(address)

@@ -11,9 +11,11 @@ PASSWORD = "seven green bottles"
 _HASH = hashed(PASSWORD)
 
 
-async def set_up(site: Site, name: str = "Ada", role: Role = Role.OWNER) -> Account:
-    """Make an account."""
-    account = await site.accounts.add(Account("home", "", name, role), None, site.now)
+async def set_up(
+    site: Site, name: str = "Ada", role: Role = Role.OWNER, profile: str = ""
+) -> Account:
+    """Make an account.  profile: of a child."""
+    account = await site.accounts.add(Account("home", "", name, role, profile), None, site.now)
     await site.accounts.set_password("home", account.id, _HASH, site.now, by=None)
     return account
 

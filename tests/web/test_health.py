@@ -110,6 +110,7 @@ async def test_every_page_is_kept_from_frames_caches_and_guesses(
     assert "unsafe" not in reply.headers["Content-Security-Policy"]
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Referrer-Policy"] == "same-origin"
+    assert reply.headers["X-Frame-Options"] == "DENY"
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["Server"] == "copdns"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import State
+from copdns.appeal import REASONS, State
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
@@ -74,6 +74,17 @@ async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site)
         await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
     (found,) = await site.appeals.appeals("home")
     assert found.state is State.OPEN
+
+
+async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, site: Site) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    where = f"/guardian/appeals/{appeal}/decide"
+    await send(client, where, state="talk", reason=next(iter(REASONS[State.TALK])))
+    page = await text(client, "/guardian/inbox")
+    assert f'action="/guardian/appeals/{appeal}/look"' in page
+    await send(client, where, state="refused", reason=next(iter(REASONS[State.REFUSED])), text=".")
+    assert "Nobody waits for an answer." in await text(client, "/guardian/inbox")
 
 
 @pytest.mark.parametrize("action", ["look", "decide"])

@@ -19,14 +19,16 @@ from copdns.web.parts import parts_of
 from copdns.web.session import required
 
 ANSWERED = 20  # that are shown below those that wait
+# What was to be talked about waits, too, until somebody says what came of it.
+TO_ANSWER = WAITING | {State.TALK}
 
 
 async def inbox(request: web.Request) -> web.Response:
     """What waits for an answer, the longest first; and what was answered lately."""
     actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
-    waiting = await parts.appeals.appeals(actor.household, states=WAITING)
+    waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
     answered = await parts.appeals.appeals(
-        actor.household, states=frozenset(State) - WAITING, limit=ANSWERED
+        actor.household, states=frozenset(State) - TO_ANSWER, limit=ANSWERED
     )
     return parts.pages.render(
         request,

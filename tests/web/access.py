@@ -1,0 +1,90 @@
+"""Whose each route is, as data.  tests/web/test_strangers.py tries everybody else at each of them.
+
+A route of the desk or the API that stands nowhere here is for whoever is logged in and may;
+any other that is missing here fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from aiohttp import web
+
+from copdns.roles import Role
+from copdns.web.routes import ROUTES
+
+DESK = ("/guardian/", "/api/v1/")
+
+# Nothing in them is anybody's, or only what holds for whichever device asks.
+EVERYONES = frozenset(
+    {
+        *("GET /healthz", "GET /readyz", "GET /metrics", "GET /static/{file}"),
+        *("GET /", "GET /rules", "GET /check", "POST /language"),
+        *("GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
+        *("GET /guardian/setup", "POST /guardian/setup"),
+    }
+)
+
+# For the device of somebody of this house.
+DEVICES = frozenset({"POST /device", "GET /ask", "POST /ask"})
+
+# For the browser that somebody's device is known by.
+PAIRED = frozenset(
+    {
+        *("GET /why/{code}", "GET /ask/{appeal}"),
+        *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
+    }
+)
+
+# What somebody may change who is logged in, but no guardian.
+MAY_CHANGE = {
+    Role.REVIEWER: frozenset(
+        {"POST /guardian/appeals/{appeal}/look", "POST /guardian/appeals/{appeal}/decide"}
+    ),
+    Role.AUDITOR: frozenset[str](),
+}
+
+# What forms send, so that whoever is let in by mistake does change something.
+FIELDS = {
+    "POST /ask": {"name": "other.toys.example", "code": "{code}"},
+    "POST /language": {"language": "fr", "back": "/"},
+    "POST /guardian/appeals/{appeal}/decide": {"state": "refused", "reason": "{no}", "text": "No."},
+}
+
+
+class Route(NamedTuple):
+    method: str
+    path: str  # with {placeholders}
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def changes(self) -> bool:
+        return self.method not in ("GET", "HEAD")
+
+    def at(self, filled: dict[str, str]) -> str:
+        """Return its path; what is not filled in gets the id of nothing."""
+        return re.sub(r"\{(\w+)[^}]*\}", lambda found: filled.get(found[1], "nothing"), self.path)
+
+    def fields(self, filled: dict[str, str]) -> dict[str, str]:
+        return {key: text.format(**filled) for key, text in FIELDS.get(str(self), {}).items()}
+
+
+def every_route() -> tuple[Route, ...]:
+    app = web.Application()
+    app.router.add_routes(ROUTES)
+    return tuple(
+        Route(each.method, each.resource.canonical)
+        for each in app.router.routes()
+        if each.resource is not None and each.method not in ("HEAD", "*")
+    )
+
+
+LISTED = EVERYONES | DEVICES | PAIRED
+
+
+def desk_routes() -> tuple[Route, ...]:
+    found = (each for each in every_route() if each.path.startswith(DESK))
+    return tuple(each for each in found if str(each) not in LISTED)
