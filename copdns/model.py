@@ -334,12 +334,14 @@ class LocalAnswer:
 
     own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
     told: it depends on who asks; `told.py` makes the records.
+    probe: that it was asked is noted (`probes.py`).
     """
 
     rcode: int = 0
     records: tuple[Record, ...] = ()
     own: bool = False
     told: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ def _write(path: Path, text: str) -> None:
 @click.option(
     "--country",
     metavar="CODE",
-    help="Whose helplines are shown, in two letters, such as FR; `none` for the international ones.",
+    help="Whose helplines are shown, in two letters, such as FR; `none` for no country.",
 )
 @click.option(
     "--guest",
