@@ -34,7 +34,7 @@ Read = Callable[[bytes, str], Offer | None]
 
 
 class Interface(NamedTuple):
-    index: int
+    number: int  # the kernel's
     name: str
     mac: bytes
     addresses: tuple[str, ...]
@@ -72,17 +72,17 @@ def _own() -> Iterator[Own]:
 
 def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
     """Yield the interfaces to networks in which copdns answers."""
-    by_index: dict[int, list[str]] = {}
+    by_number: dict[int, list[str]] = {}
     for each in own:
-        by_index.setdefault(each.interface, []).append(each.address)
-    for index, addresses in by_index.items():
+        by_number.setdefault(each.interface, []).append(each.address)
+    for number, addresses in by_number.items():
         if not any(each in answered and not ip_address(each).is_loopback for each in addresses):
             continue
         with contextlib.suppress(OSError, ValueError):  # it went away meanwhile, or is no network
-            name = socket.if_indextoname(index)
+            name = socket.if_indextoname(number)
             mac = bytes.fromhex(Path(f"/sys/class/net/{name}/address").read_text().replace(":", ""))
             if len(mac) == 6:
-                yield Interface(index, name, mac, tuple(addresses))
+                yield Interface(number, name, mac, tuple(addresses))
 
 
 def _look(interfaces: Iterable[Interface], seconds: float) -> Look:
@@ -143,10 +143,10 @@ def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[Ear]:
         return
     made = _socket(socket.AF_INET6, socket.SOCK_DGRAM, 0, at, stack)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("::", _CLIENT6, 0, at.index))
+    made.bind(("::", _CLIENT6, 0, at.number))
     number = secrets.randbits(24)
     message = offers.information_request(at.mac, number)
-    made.sendto(message, (_EVERY_SERVER6, _SERVER6, 0, at.index))
+    made.sendto(message, (_EVERY_SERVER6, _SERVER6, 0, at.number))
     yield Ear(made, lambda octets, sender: offers.dhcp6_offer(octets, number, sender))
 
 
@@ -159,7 +159,7 @@ def _by_router(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     passed = [0xFFFFFFFF] * 8
     passed[offers.ROUTER_ADVERTISEMENT >> 5] ^= 1 << (offers.ROUTER_ADVERTISEMENT & 31)
     made.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
-    made.sendto(offers.solicitation(), (_EVERY_ROUTER, 0, 0, at.index))
+    made.sendto(offers.solicitation(), (_EVERY_ROUTER, 0, 0, at.number))
     yield Ear(made, _near)
 
 
