@@ -113,6 +113,9 @@ class Arrived(NamedTuple):
 class Resolver:
     """Answers queries under the live policies; `live` is swapped whole."""
 
+    # Hears of questions for the names by which a device finds out whom it asks.
+    probed: Callable[[str, Asker, Client, float], None] = staticmethod(lambda *_: None)
+
     def __init__(
         self,
         live: Live,
@@ -255,6 +258,8 @@ class Resolver:
             reply = _blocked_reply(message_id, query, asker, policy, verdict, moment)
         elif action is Action.LOCAL:
             reply, verdict = _local_reply(message_id, query, asker, policy, verdict, moment)
+            if verdict.local is not None and verdict.local.probe:
+                self.probed(query.qname, asker, client, moment.wall)
         else:
             reply = plain_reply(message_id, query, REFUSED, ede_of(verdict))
         tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)

@@ -39,10 +39,12 @@ from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
 from copdns.live import Client, Defaults, Live, building
 from copdns.logins import Logins
+from copdns.lookout import look_around
 from copdns.metrics import Counters, registry
 from copdns.model import Asker, Household, PrivacyMode
 from copdns.notify import ServiceManager, service_manager
 from copdns.porter import Porter
+from copdns.probes import Probes
 from copdns.recent import Recent
 from copdns.reception import Reception
 from copdns.recognition import AttentiveResolver, Recognition
@@ -52,10 +54,11 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
-from copdns.store.looks import Looks
+from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
+from copdns.store.setup import Setups
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
@@ -66,7 +69,7 @@ from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.vouched import vouch
 from copdns.web.pages import Pages
-from copdns.web.parts import Parts
+from copdns.web.parts import ListsState, Parts
 from copdns.web.routes import application
 
 log = structlog.get_logger("copdns")
@@ -91,7 +94,8 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 # once; the rest when the housekeeping asks.
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
-OWN_HOSTS = frozenset({"localhost", "copdns.home.arpa", "why.home.arpa"})
+DOOR = "copdns.home.arpa"
+OWN_HOSTS = frozenset({"localhost", DOOR, "why.home.arpa"})
 
 
 class App:
@@ -179,6 +183,8 @@ class App:
             self._rebinding(),
             self._lane(),
         )
+        self._probes = Probes()
+        self._resolver.probed = self._probes.asked
         self._recognition = Recognition(self._loop, self._resolver)
         self._reception = Reception(
             self._folder,
@@ -202,6 +208,7 @@ class App:
         await self._start_web()
         await self._beside(lambda: self._porter.tell(self._events))
         await self._beside(self._updates.look)  # so that readiness is right from the start
+        await self._beside(self._tell_code)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
@@ -407,6 +414,14 @@ class App:
             known=lambda: known(self._library),
             services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
             vouches=lambda: vouch(self._library, bundled_presets().values()),
+            thread=self._thread,
+            folder=self._folder,
+            setups=Setups(self._thread),
+            notices=Notices(self._thread),
+            probes=self._probes,
+            look_around=lambda: asyncio.to_thread(look_around, self._listeners.addresses),
+            lists=lambda: ListsState(len(self._updates.numbers()), self._updates.missing),
+            addresses=lambda: self._listeners.addresses,
             desk_over_http=chosen.desk_over_http,
         )
         app = application(parts)
@@ -423,6 +438,18 @@ class App:
                     "see web.listen and web.port"
                 ) from error
         await self._https.start(self._runner, addresses)
+
+    async def _tell_code(self) -> None:
+        """Tell whoever reads the console how the first account is made, while there is none."""
+        for household in self._resolver.live.households:
+            code = await self._logins.setup_code(household, int(self._now))
+            if code:
+                where = f"https://{DOOR}" if self.settings.web.tls_port else f"http://{DOOR}"
+                log.warning(
+                    "nobody has an account yet: open the page and type the code, within an hour",
+                    page=f"{where}/guardian/setup",
+                    code=code,
+                )
 
     def _runner_addresses(self) -> list[tuple[str, int]]:
         return [] if self._runner is None else self._runner.addresses

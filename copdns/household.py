@@ -41,14 +41,21 @@ from copdns.names import normal
 from copdns.presets import Preset, apply
 from copdns.times import Subject, Topic, TopicKind
 
+_SETTABLE = {
+    *("name", "timezone", "guest", "protected", "language", "country", "helplines"),
+    *("calendar", "day_starts", "failures"),
+}
+
 
 def set_household(household: Household, **values: Any) -> Household:
-    """Set name, timezone, guest, protected (names in any spelling), calendar, day_starts or
-    failures."""
+    """Set name, timezone, guest, protected (names in any spelling), language, country, helplines,
+    calendar, day_starts or failures."""
     if "protected" in values:
-        values["protected"] = tuple(dict.fromkeys(map(domain, values["protected"])))
-    allowed = {"name", "timezone", "guest", "protected", "calendar", "day_starts", "failures"}
-    only(values, allowed, "household")
+        values["protected"] = [read(domain, each) for each in values["protected"]]
+    for key in ("protected", "helplines"):
+        if key in values:
+            values[key] = tuple(dict.fromkeys(values[key]))
+    only(values, _SETTABLE, "household")
     return sound(replace(household, **values))
 
 

@@ -7,6 +7,7 @@ Each fault says which part it is about, so that the file's reader can tell the l
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ from copdns.addresses import address, device_address, mac_address, slug, upstrea
 from copdns.faults import Fault as Fault
 from copdns.faults import no_such as no_such
 from copdns.faults import wrong
-from copdns.model import Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.model import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.presets import Preset
 from copdns.time_faults import time_faults
 from copdns.times import Subject, Topic, TopicKind
 
+_COUNTRY = re.compile("[A-Z]{2}")  # ISO 3166
 _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", "budgets"})
 
 
@@ -131,6 +133,14 @@ def _household_faults(household: Household) -> Iterator[Fault]:
         if "." not in name:
             what = f"{name!r} is a whole top-level domain; name a site, such as school.{name}"
             yield Fault("protected", name, "", what)
+    if household.language and household.language not in LANGUAGES:
+        yield Fault("language", "", "", no_such("language", household.language, LANGUAGES))
+    if household.country and not _COUNTRY.fullmatch(household.country):
+        what = f"{household.country!r} is no country; write its two letters, such as FR"
+        yield Fault("country", "", "", what)
+    for each in household.helplines:
+        if problem := wrong(slug, each):
+            yield Fault("helplines", each, "", problem)
     people = [each.id for each in household.profiles]
     if household.guest and household.guest not in people:
         yield Fault("guest", "", "", no_such("profile", household.guest, people))

@@ -173,6 +173,9 @@ class HouseholdShape(Written):
     timezone: str = "UTC"
     guest: str = ""
     protected: tuple[Domain, ...] = ()
+    language: str = ""
+    country: str = ""
+    helplines: tuple[Slug, ...] = ()
     calendar: CalendarShape = CalendarShape()
     day_starts: ClockTime = 0
     failures: FailuresShape = FailuresShape()

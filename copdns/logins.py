@@ -13,8 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from copdns.accounts import Account, Credentials
-from copdns.codes import recovery_code
+from copdns.accounts import CODE_LASTS, Account, Code, Credentials, Purpose
+from copdns.codes import one_time_code, recovery_code
 from copdns.errors import AccountError
 from copdns.lockout import Attempt, Book, succeeded, tried, wait
 from copdns.passphrase import pin_weakness, weakness
@@ -118,6 +118,16 @@ class Logins:
             return self._wrong(attempt)
         self._book = succeeded(self._book, attempt)
         return Login(Outcome.IN, 0, account)
+
+    async def setup_code(self, household: str, now: int) -> str:
+        """Return a new code for the first account of a house; "" where there is an account."""
+        if await self._accounts.all(household):
+            return ""
+        code = one_time_code()
+        wanted = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
+        digest = await self._hash(code_digest, code, CODE)
+        await self._accounts.make_code(wanted, digest, None, now)
+        return code
 
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]

@@ -26,6 +26,8 @@ from copdns.times import (
 )
 from copdns.words import Word
 
+LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh")  # that pages speak
+
 
 class Action(Word):
     """What happens to a query."""
@@ -264,6 +266,9 @@ class Household:
 
     guest: the profile of unknown devices; "" is the built-in guest policy.
     protected: names of this deployment, such as the school's, that nothing here may block.
+    language: of notices and printed pages, where nobody chose one; "" for none.
+    country: two letters of ISO 3166, whose helplines are shown; "" for the international ones.
+    helplines: ids of lines that a guardian vouched for (`helplines.py`).
     day_starts: minute of the day, 0 to 719, at which budgets begin anew.
     pauses, grants, bonuses, tickets: what ends by itself; no file of a household holds them.
     revision: raised by every change; 0 is a household that was never stored.
@@ -274,6 +279,9 @@ class Household:
     timezone: str = "UTC"
     guest: str = ""
     protected: tuple[str, ...] = ()
+    language: str = ""
+    country: str = ""
+    helplines: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = ()
     devices: tuple[Device, ...] = ()
     rules: tuple[Rule, ...] = ()
@@ -326,12 +334,14 @@ class LocalAnswer:
 
     own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
     told: it depends on who asks; `told.py` makes the records.
+    probe: that it was asked is noted (`probes.py`).
     """
 
     rcode: int = 0
     records: tuple[Record, ...] = ()
     own: bool = False
     told: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

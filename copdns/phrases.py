@@ -22,10 +22,10 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from copdns.days import local, zone_of
+from copdns.model import LANGUAGES as LANGUAGES
 from copdns.times import WEEKDAYS
 
 SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
-LANGUAGES = (SOURCE, "fr", "es", "ar", "ru", "zh")
 PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
 MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 

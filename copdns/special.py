@@ -13,6 +13,7 @@ A, PTR, AAAA = 1, 12, 28
 
 OWN_NAMES = frozenset({"copdns.home.arpa", "why.home.arpa"})
 TOLD = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
+PROBE = "probe.home.arpa"  # below it any name is this machine, to see who asks it (probes.py)
 _DNS64 = "ipv4only.arpa"
 ALWAYS_THERE = OWN_NAMES | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
@@ -91,6 +92,8 @@ def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
         return LocalAnswer(own=True)
     if qname.endswith(TOLD) and qname[-len(TOLD) - 1 : -len(TOLD)] in ("", "."):
         return LocalAnswer(told=True)
+    if qname.endswith(f".{PROBE}"):
+        return LocalAnswer(own=True, probe=True)
     if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
     if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):

@@ -28,7 +28,7 @@ from copdns.model import (
 from copdns.schedule import slot_text
 from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Ticket, Topic
 
-_OWN_FIELDS = ("name", "timezone", "guest", "protected")
+_OWN_FIELDS = ("name", "timezone", "guest", "protected", "language", "country", "helplines")
 _MOMENTS = frozenset({"start", "end", "given", "at", "made", "expires", "redeemed"})
 
 

@@ -49,6 +49,9 @@ def show(home: Home, as_json: bool) -> None:
             ("time zone", found.timezone),
             ("unknown devices", f"as {found.guest}" if found.guest else "the built-in guest rules"),
             ("protected here", ", ".join(found.protected)),
+            ("language", found.language),
+            ("country", found.country),
+            ("helplines vouched for", ", ".join(found.helplines)),
             ("people", ", ".join(f"{each.name} ({each.band})" for each in found.profiles)),
             ("devices", str(len(found.devices))),
             ("rules", str(len(found.rules))),
@@ -78,6 +81,9 @@ def _as_json(home: Home) -> dict[str, object]:
         "timezone": found.timezone,
         "guest": found.guest,
         "protected": list(found.protected),
+        "language": found.language,
+        "country": found.country,
+        "helplines": list(found.helplines),
         "revision": found.revision,
         "profiles": [profile_json(each, found, home.now) for each in found.profiles],
         "devices": [device_json(each) for each in found.devices],
@@ -151,6 +157,14 @@ def _write(path: Path, text: str) -> None:
 @click.option("--name", metavar="TEXT", help="What the household is called.")
 @click.option("--timezone", metavar="ZONE", help="Its time zone, such as Europe/Paris.")
 @click.option(
+    "--language", metavar="CODE", help="For notices and print, such as fr; `none` for no one."
+)
+@click.option(
+    "--country",
+    metavar="CODE",
+    help="Whose helplines are shown, in two letters, such as FR; `none` for no country.",
+)
+@click.option(
     "--guest",
     metavar="ID",
     shell_complete=complete_profile,
@@ -171,6 +185,8 @@ def set_(
     home: Home,
     name: str | None,
     timezone: str | None,
+    language: str | None,
+    country: str | None,
     guest: str | None,
     protect: tuple[str, ...],
     unprotect: tuple[str, ...],
@@ -180,9 +196,10 @@ def set_(
     \b
     Example:  copdns household set --timezone Europe/Paris --protect school.example
     """
-    if guest == "none":
-        guest = ""
-    given = {"name": name, "timezone": timezone, "guest": guest}
+    empty = {"language": language, "country": country, "guest": guest}
+    given = {"name": name, "timezone": timezone} | {
+        key: "" if value == "none" else value for key, value in empty.items()
+    }
     values = {key: value for key, value in given.items() if value is not None}
     if not (values or protect or unprotect):
         raise click.UsageError("nothing to set: name at least one option")

@@ -575,6 +575,31 @@ def proposal(db: Database) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0019_language_and_country")
+def language_and_country(db: Database) -> None:
+    """helplines: a JSON list of ids that a guardian vouched for."""
+    for column in (
+        "language text not null default ''",
+        "country text not null default ''",
+        "helplines text not null default '[]'",
+    ):
+        db.execute(f"alter table household add column {column}")
+
+
+@HOUSEHOLD(name="0020_setup")
+def setup(db: Database) -> None:
+    """What was done of the set-up, and what its checks found; see `setup.py`."""
+    db.execute("""
+        create table setup (
+            household text not null references household on delete cascade,
+            item text not null,
+            state text not null,
+            detail text not null,
+            at integer not null,
+            primary key (household, item)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -53,7 +53,7 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
     row = connection.execute(
         """
         select name, timezone, guest, protected, revision, weekend, days, day_starts,
-               failure_clock, failure_lists, failure_devices
+               failure_clock, failure_lists, failure_devices, language, country, helplines
           from household where household = ?
         """,
         (household_id,),
@@ -73,7 +73,10 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
             revision=number(row[4]),
             calendar=calendar(row[5], row[6]),
             day_starts=number(row[7]),
-            failures=failures(*row[8:]),
+            failures=failures(*row[8:11]),
+            language=text(row[11]),
+            country=text(row[12]),
+            helplines=texts(row[13]),
             **fields,
         )
     except ValueError as error:
@@ -146,14 +149,15 @@ def _write_household(connection: sqlite3.Connection, household: Household) -> No
         """
         insert into household (
                household, name, timezone, guest, protected, revision, weekend, days, day_starts,
-               failure_clock, failure_lists, failure_devices)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               failure_clock, failure_lists, failure_devices, language, country, helplines)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             on conflict (household) do update
            set name = excluded.name, timezone = excluded.timezone, guest = excluded.guest,
                protected = excluded.protected, revision = excluded.revision,
                weekend = excluded.weekend, days = excluded.days, day_starts = excluded.day_starts,
                failure_clock = excluded.failure_clock, failure_lists = excluded.failure_lists,
-               failure_devices = excluded.failure_devices
+               failure_devices = excluded.failure_devices, language = excluded.language,
+               country = excluded.country, helplines = excluded.helplines
         """,
         (
             household.id,
@@ -168,5 +172,8 @@ def _write_household(connection: sqlite3.Connection, household: Household) -> No
             household.failures.clock,
             household.failures.lists,
             household.failures.devices,
+            household.language,
+            household.country,
+            as_json(household.helplines),
         ),
     )

@@ -20,11 +20,13 @@ from copdns.errors import (
     HouseholdError,
     NameTextError,
 )
+from copdns.special import PROBE
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
 
 MOST_SENT = 64 << 10  # octets of a form: the longest are a household's rules
+PROBED = "/protection/dot/"  # what is fetched under a made-up name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # No script, style or picture from elsewhere, nothing inline, in nobody's frame, and forms go
@@ -103,6 +105,8 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
     parts = parts_of(request)
     if host in parts.hosts or _is_address(host):
         return await handler(request)
+    if host.endswith(f".{PROBE}") and request.path.startswith(PROBED):
+        return await handler(request)  # a dot that anybody may have, and nothing else
     if request.method == "GET" and wants_html(request):
         return parts.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest

@@ -5,6 +5,7 @@ Templates and files ship with copdns (`web-ui/`); they are read once, at the sta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,18 @@ _KINDS = {
     ".webmanifest": "application/manifest+json",
 }
 LANGUAGE = "copdns_language"  # the cookie
+HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
 _A_YEAR_LONG = 365 * 86_400  # seconds
+
+
+class Desk(NamedTuple):
+    """What every page of the desk tells.  unseen: notices that its reader has not seen yet."""
+
+    open_checks: tuple[str, ...] = ()
+    unseen: int = 0
+
+
+DESK = web.RequestKey("desk", Desk)
 
 
 class File(NamedTuple):
@@ -64,6 +76,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.path,
             "status": status,
+            "desk": request.get(DESK, Desk()),
             "languages": [spoken(each) for each in LANGUAGES],
             **values,
         }
@@ -84,11 +97,13 @@ def _file(path: Path) -> File:
 
 
 def language_of(request: web.Request) -> str:
-    """Return the language for whoever asks: as chosen on a page, else as the browser says."""
+    """Return the language for whoever asks: as chosen on a page, else as the browser says, else
+    the household's."""
     chosen = request.cookies.get(LANGUAGE, "")
     if chosen in LANGUAGES:
         return chosen
-    return negotiate(request.headers.get("Accept-Language", ""), SOURCE)
+    house = request.app[HOUSE_LANGUAGE]() if HOUSE_LANGUAGE in request.app else ""
+    return negotiate(request.headers.get("Accept-Language", ""), house or SOURCE)
 
 
 async def choose_language(request: web.Request) -> web.Response:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -13,20 +15,32 @@ from copdns.household_check import Known
 from copdns.live import Client, Live
 from copdns.logins import Logins
 from copdns.model import Asker
+from copdns.offers import Judged
+from copdns.probes import Probes
 from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks
+from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
+from copdns.store.setup import Setups
+from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
 from copdns.timing import Readings
 from copdns.vouched import Vouch
 from copdns.web.pages import Pages
 
 Readiness = Callable[[], tuple[str, ...]]
+
+
+class ListsState(NamedTuple):
+    """chosen: how many lists of other people are to be used.  missing: which of them are not in
+    force, for people."""
+
+    chosen: int
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,10 @@ class Parts:
     who: whose device asks, as for DNS.  now: seconds since the epoch.
     known: what a household may refer to.  services: names of those that ship, by slug.
     vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
-    over the network, because somebody chose so.
+    over the network, because somebody chose so.  thread: what stands beside the household.
+    folder: of the databases.  probes: what was seen of devices that check themselves.
+    look_around: asks the network which resolvers it hands out.  lists: how many of other people
+    are used.  addresses: on which questions are answered.
     """
 
     registry: CollectorRegistry
@@ -65,6 +82,14 @@ class Parts:
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]
+    thread: StoreThread
+    folder: Path
+    setups: Setups
+    notices: Notices
+    probes: Probes
+    look_around: Callable[[], Awaitable[Judged]]
+    lists: Callable[[], ListsState]
+    addresses: Callable[[], tuple[str, ...]]
     desk_over_http: bool = False
 
 

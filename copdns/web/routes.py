@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import ask, asker, check, door, health, pages, rules, static
+from copdns.web import ask, asker, check, door, health, pages, protection, rules, static
 from copdns.web.desk import (
     calendar,
     give,
@@ -20,6 +20,7 @@ from copdns.web.desk import (
     time,
 )
 from copdns.web.guards import GUARDS, MOST_SENT
+from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.parts import PARTS, Parts
 
 ROUTES = (
@@ -31,6 +32,9 @@ ROUTES = (
     web.get("/why/{code}", door.why),
     web.get("/rules", rules.rules),
     web.get("/check", check.check),
+    web.get("/protection", protection.begin),
+    web.get("/protection/{code}", protection.result),
+    web.get("/protection/dot/{code}", protection.dot),
     web.post("/device", asker.pair),
     web.post("/language", pages.choose_language),
     web.get("/ask", ask.form),
@@ -101,5 +105,7 @@ def application(parts: Parts) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
     app[PARTS] = parts
+    homes = parts.live
+    app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
     app.router.add_routes(ROUTES)
     return app

@@ -15,6 +15,7 @@ from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.asker import asker_of
 from copdns.web.guards import wants_html
+from copdns.web.pages import DESK, Desk
 from copdns.web.parts import parts_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
@@ -53,7 +54,21 @@ async def required(
         raise web.HTTPUnauthorized(reason="Log in first")
     if not may(actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
+    if wants_html(request):
+        request[DESK] = await _told(request, actor)
     return actor
+
+
+async def _told(request: web.Request, actor: Actor) -> Desk:
+    parts = parts_of(request)
+    found = await parts.setups.progress(actor.household)
+    unseen = await parts.notices.unseen(actor.household, actor.id) if may_see(actor) else ()
+    return Desk(found.open_checks, len(unseen))
+
+
+def may_see(actor: Actor) -> bool:
+    """Tell whether notices are for somebody: they are between guardians."""
+    return actor.role.is_guardian
 
 
 def over_safe_way(request: web.Request) -> None:

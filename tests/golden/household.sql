@@ -5,7 +5,7 @@ CREATE TABLE household (
     guest text not null,
     protected text not null,
     revision integer not null
-, weekend text not null default '["sat", "sun"]', days text not null default '{}', day_starts integer not null default 0, failure_clock text not null default 'last_known', failure_lists text not null default 'last_known', failure_devices text not null default 'last_known') without rowid;
+, weekend text not null default '["sat", "sun"]', days text not null default '{}', day_starts integer not null default 0, failure_clock text not null default 'last_known', failure_lists text not null default 'last_known', failure_devices text not null default 'last_known', language text not null default '', country text not null default '', helplines text not null default '[]') without rowid;
 
 CREATE TABLE profile (
     household text not null references household on delete cascade,
@@ -455,3 +455,12 @@ CREATE TABLE proposal (
 CREATE TRIGGER profile_gone_proposal after delete on profile begin
     delete from proposal where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE setup (
+    household text not null references household on delete cascade,
+    item text not null,
+    state text not null,
+    detail text not null,
+    at integer not null,
+    primary key (household, item)
+) without rowid;

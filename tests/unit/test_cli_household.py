@@ -133,6 +133,7 @@ def test_a_file_that_cannot_be_read_is_told(home: Home, file: str) -> None:
 def test_the_household_itself_can_be_set(home: Home) -> None:
     printed = home.ok(
         *("household", "set", "--name", "We", "--timezone", "Asia/Tokyo", "--guest", "ada"),
+        *("--language", "fr", "--country", "FR"),
         *("--protect", "Club.Example", "--unprotect", "school.example"),
     )
     assert printed.splitlines() == [
@@ -140,6 +141,8 @@ def test_the_household_itself_can_be_set(home: Home) -> None:
         "household: timezone: Europe/Paris -> Asia/Tokyo",
         "household: guest: none -> ada",
         "household: protected: + club.example, - school.example",
+        "household: language: none -> fr",
+        "household: country: none -> FR",
     ]
     shown = home.json("household", "show")
     assert (shown["guest"], shown["protected"]) == ("ada", ["club.example"])

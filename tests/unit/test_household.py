@@ -53,6 +53,21 @@ def test_a_household_changes_its_name_zone_guest_and_protected_names() -> None:
     assert changed.profiles is FAMILY.profiles
 
 
+def test_a_household_has_a_language_a_country_and_helplines_that_somebody_vouches_for() -> None:
+    changed = edit.set_household(FAMILY, language="fr", country="FR", helplines=["a", "b", "a"])
+    assert (changed.language, changed.country) == ("fr", "FR")
+    assert changed.helplines == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"language": "xx"}, {"country": "fr"}, {"country": "FRA"}, {"helplines": ["No Id"]}],
+)
+def test_what_is_no_language_country_or_helpline_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(HouseholdError):
+        edit.set_household(FAMILY, **values)
+
+
 def test_a_profile_is_added_with_the_values_and_rules_of_its_preset() -> None:
     changed = edit.add_profile(FAMILY, Profile("eve", "Eve", Band.ADULT), KNOWN, PRESET)
     eve = changed.profile("eve")

@@ -142,6 +142,9 @@ HOME = Household(
     rewrites=(NameRewrite(Matcher("old.example", Match.BELOW), "new.example"),),
     split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
     calendar=Calendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
+    language="fr",
+    country="FR",
+    helplines=("fr-line",),
     day_starts=240,
     schedules=(
         Schedule(

@@ -73,6 +73,8 @@ PAGES: tuple[Page, ...] = (
     Page("/check", CHILD, "/check?name=games.example"),
     Page("/ask", CHILD, "/ask?name=chess2.games.example"),
     Page("/ask/{appeal}", CHILD),
+    Page("/protection", (Who.PLAIN,)),
+    Page("/protection/{code}", (Who.PLAIN, Who.FULL), "/protection/k7qf2m9d"),
     Page("/guardian/login", GUARDIAN),
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
@@ -97,6 +99,7 @@ PAGES: tuple[Page, ...] = (
 NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
 # Text to be sent on, and files to keep.
 NO_HTML = ("/guardian/appeals/{appeal}/report",)
+NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api", "/protection/dot")
 
 
 class Look(NamedTuple):

@@ -18,22 +18,26 @@ from copdns.library import bundled_presets, known
 from copdns.logins import Logins
 from copdns.metrics import registry
 from copdns.model import Asker
+from copdns.offers import Judged
+from copdns.probes import Probes
+from copdns.setup import State
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks
+from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
+from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
 from copdns.timing import NOTHING_READ, Readings
 from copdns.vouched import vouch
 from copdns.web.pages import Pages
-from copdns.web.parts import Parts
+from copdns.web.parts import ListsState, Parts
 from copdns.web.routes import application
 from tests.home import Home
-from tests.household import asker
+from tests.household import LISTENER, asker
 
 Client = TestClient  # type: ignore[type-arg]
 
@@ -45,7 +49,8 @@ class Site:
     """The pages of a home.
 
     who: who visits them: one of the cast, or an address; connections all come from loopback.
-    missing: what keeps copdns from being ready.
+    missing: what keeps copdns from being ready.  network: what a look around finds.  lists: of
+    other people.
     """
 
     def __init__(self, home: Home | None = None, hosts: Iterable[str] = ()) -> None:
@@ -53,8 +58,10 @@ class Site:
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
         self.readings: Readings = NOTHING_READ
+        self.network = Judged(State.PASSED)
+        self.lists = ListsState(3)
         self._stack = ExitStack()
-        folder = Path(self._stack.enter_context(TemporaryDirectory()))
+        self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
         self.store = self._stack.enter_context(HouseholdStore.open(folder))
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -63,6 +70,9 @@ class Site:
         self.appeals = AppealStore(self.store)
         self.accounts = Accounts(self.thread)
         self.pairings = Pairings(self.thread)
+        self.setups = Setups(self.thread)
+        self.probes = Probes()
+        self.home.resolver.probed = self.probes.asked
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
@@ -92,7 +102,18 @@ class Site:
             known=lambda: known(library),
             services=lambda: {slug: each.matchers for slug, each in library.services.items()},
             vouches=lambda: vouch(library, bundled_presets().values()),
+            thread=self.thread,
+            folder=self.folder,
+            setups=self.setups,
+            notices=Notices(self.thread),
+            probes=self.probes,
+            look_around=self._look_around,
+            lists=lambda: self.lists,
+            addresses=lambda: (LISTENER, "127.0.0.1"),
         )
+
+    async def _look_around(self) -> Judged:
+        return self.network
 
     @property
     def asker(self) -> Asker:

@@ -1,0 +1,75 @@
+"""By made-up names it is seen whom a device asks, by which addresses, and whose it is taken for."""
+
+from __future__ import annotations
+
+from copdns.model import Asker
+from copdns.probes import AGE, NAMES, Asks, Findings, Probes, findings, is_childs, names
+from tests.home import Home
+from tests.household import GUEST, MIA, NOW, TOM, family, library
+
+CODE = "k7qf2m9d"
+
+
+def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES) -> Findings:
+    home.resolver.probed = probes.asked
+    for name in names(CODE)[:asked]:
+        for each in who:
+            home.ask(each, name)
+    return findings(probes.of(CODE, home.clock().wall))
+
+
+def test_a_device_that_asks_copdns_alone_is_seen_by_every_name() -> None:
+    found = seen(Home(), Probes(), "mia")
+    assert (found.asks, found.ipv4, found.ipv6, found.away) == (Asks.US, True, False, True)
+    assert (found.device, found.profile, found.strangers) == ("mia-phone", "mia", ())
+
+
+def test_names_that_went_elsewhere_are_missed() -> None:
+    assert seen(Home(), Probes(), "mia", asked=2).asks is Asks.NOT_ONLY_US
+    assert seen(Home(), Probes(), "mia", asked=0).asks is Asks.NOT_US
+
+
+def test_every_name_gives_the_address_that_was_asked() -> None:
+    home = Home()
+    assert home.ask("mia", names(CODE)[0]).data == ["192.0.2.1"]
+
+
+def test_it_is_seen_also_in_a_pause_and_on_an_allowlist() -> None:
+    home = Home(family(MIA), library())
+    assert home.ask("mia", names(CODE)[0]).verdict.step == 2
+
+
+def test_an_address_that_is_not_known_of_a_known_device_is_told() -> None:
+    found = seen(Home(), Probes(), "mia", GUEST)
+    assert (found.device, found.strangers) == ("mia-phone", (GUEST,))
+
+
+def test_a_machine_that_asks_itself_is_no_second_device() -> None:
+    probes, home = Probes(), Home()
+    me = Asker("192.0.2.8", "192.0.2.8", "udp")
+    client = home.resolver.live.who(me)
+    probes.asked(names(CODE)[0], me, client, NOW)
+    probes.came(CODE, Asker("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
+    assert not findings(probes.of(CODE, NOW)).away
+
+
+def test_a_grown_up_is_no_child() -> None:
+    mia, ada = seen(Home(), Probes(), "mia"), seen(Home(), Probes(), "ada")
+    assert is_childs(mia, MIA, NOW)
+    assert not is_childs(ada, family().profile("ada"), NOW)
+    assert not is_childs(seen(Home(), Probes(), GUEST), TOM, NOW)
+
+
+def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
+    probes, home = Probes(), Home()
+    seen(home, probes, "mia")
+    client = home.resolver.live.who(Asker("192.0.2.1", "192.0.2.8", "udp"))
+    asker = Asker("192.0.2.1", "192.0.2.8", "udp")
+    for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
+        probes.asked(f"{name}.probe.home.arpa", asker, client, NOW)
+    assert probes.of("x", NOW) == ()
+    assert probes.of(CODE, NOW + AGE) == ()
+    for number in range(1000):
+        probes.came(f"{number:08}", asker, client, NOW)
+    assert probes.of(CODE, NOW) == ()
+    assert len([n for n in range(1000) if probes.of(f"{n:08}", NOW)]) == 256

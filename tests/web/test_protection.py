@@ -1,0 +1,99 @@
+"""The check that any device can make: whom it asks, by which addresses, and whose it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.probes import NAMES, names
+from tests.household import GUEST
+from tests.web.site import HTML, Client, Site, text
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(hosts=["127.0.0.1"])
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+async def begun(client: Client) -> str:
+    """Open the page; return its code."""
+    found = re.search(r"/protection/([0-9a-z]{8})", await text(client, "/protection"))
+    assert found
+    return found[1]
+
+
+async def checked(client: Client, site: Site, *, asked: int = NAMES) -> str:
+    """Check a device that asks copdns for some of the names; return the second page."""
+    code = await begun(client)
+    for name in names(code)[:asked]:
+        site.home.ask(site.who, name)
+    return await text(client, f"/protection/{code}")
+
+
+async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) -> None:
+    page = await checked(client, site)
+    assert "This browser asks the filter of this house" in page
+    assert "The device is known" in page
+    assert "To do:" not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(0, "does not ask the filter"), (2, "asks somebody else as well")]
+)
+async def test_a_device_that_asks_elsewhere_is_told_what_to_do(
+    client: Client, site: Site, asked: int, said: str
+) -> None:
+    page = await checked(client, site, asked=asked)
+    assert said in page
+    assert "To do:" in page
+
+
+async def test_a_device_that_nobody_named_is_told_its_address(client: Client, site: Site) -> None:
+    site.who = GUEST
+    page = await checked(client, site)
+    assert "Nobody knows whose device this is" in page
+    assert "127.0.0.1" in page  # where all browsers of these tests are
+
+
+async def test_whose_it_is_is_told_to_the_browser_that_it_is_known_by_alone(
+    client: Client, site: Site
+) -> None:
+    assert "Mia" not in await checked(client, site)
+
+
+async def test_one_device_reads_nothing_of_another(client: Client, site: Site) -> None:
+    page = await checked(client, site)
+    assert "asks the filter of this house" in page
+    site.who = "tom"
+    assert "does not ask the filter" in await text(client, "/protection/aaaaaaaa")
+
+
+async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Client) -> None:
+    host = {"Host": names("k7qf2m9d")[0]}
+    reply = await client.get("/protection/dot/k7qf2m9d", headers=host)
+    assert (reply.status, reply.content_type) == (200, "image/svg+xml")
+    assert reply.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    for path in ("/", "/protection", "/guardian/login", "/protection/k7qf2m9d"):
+        assert (await client.get(path, headers={**HTML, **host})).status == 403
+
+
+@pytest.mark.parametrize("code", ["%3Cscript%3E", "..%2f..%2fetc", "a" * 500])
+async def test_a_made_up_code_shows_harmlessly(client: Client, code: str) -> None:
+    page = await text(client, f"/protection/{code}")
+    assert "<script>" not in page
+    assert "does not ask the filter" in page
+
+
+async def test_pictures_come_from_names_and_addresses_of_ours_alone(client: Client) -> None:
+    reply = await client.get("/protection", headers=HTML)
+    policy = reply.headers["Content-Security-Policy"]
+    assert "http://*.probe.home.arpa" in policy
+    assert "default-src 'self'" in policy
