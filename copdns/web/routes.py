@@ -8,6 +8,7 @@ from copdns.web import ask, asker, check, door, health, pages, protection, rules
 from copdns.web.desk import (
     calendar,
     give,
+    hours,
     inbox,
     login,
     overview,
@@ -17,7 +18,6 @@ from copdns.web.desk import (
     person_settings,
     schedules,
     tickets,
-    time,
 )
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
@@ -53,8 +53,8 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}/report", inbox.report),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
-    web.get("/guardian/time", time.people),
-    web.get("/guardian/time/{person}", time.time),
+    web.get("/guardian/time", hours.people),
+    web.get("/guardian/time/{person}", hours.time),
     web.post("/guardian/time/{person}/pause", give.pause_),
     web.post("/guardian/time/{person}/unpause", give.unpause_),
     web.post("/guardian/time/{person}/more", give.more),
