@@ -26,7 +26,7 @@ ROOMS = (
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
         *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
         *("reminders", "stored"),
-        *("certificate", "https", "logins", "porter"),
+        *("certificate", "https", "logins", "porter", "calendars"),
     ),
     ("store",),
     (
