@@ -55,6 +55,8 @@ ROUTES = (
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
     web.get("/guardian/time", hours.people),
     web.get("/guardian/time/{person}", hours.time),
+    web.get("/guardian/time", time.people),
+    web.get("/guardian/time/{person}", time.person),
     web.post("/guardian/time/{person}/pause", give.pause_),
     web.post("/guardian/time/{person}/unpause", give.unpause_),
     web.post("/guardian/time/{person}/more", give.more),

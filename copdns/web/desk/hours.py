@@ -36,7 +36,7 @@ async def people(request: web.Request) -> web.Response:
     )
 
 
-async def time(request: web.Request) -> web.Response:
+async def person(request: web.Request) -> web.Response:
     """All about one person's time, on one page."""
     them = await theirs(request, Permission.SEE_PROFILES)
     parts, profile = them.parts, them.profile
