@@ -1,7 +1,7 @@
 """New rules that were proposed for a person who grows out of an age band.
 
-No birth date is kept, so a guardian says from when on.  Nothing switches by itself: a guardian takes
-them over, and until then both sides can read what would be different.
+No birth date is kept, so a guardian says from when on.  Nothing switches by itself: a guardian
+takes them over, and until then both sides can read what would be different.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from copdns.store.proposals import Proposal, Proposals
 from tests.unit.accounts import NOW, House
 
 
-
 def proposal(profile: str = "mia", band: Band = Band.TO_12) -> Proposal:
     return Proposal("home", profile, band, NOW + 86_400, "Ada", NOW)
 
