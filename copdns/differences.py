@@ -48,8 +48,12 @@ def told(profile: Profile, changed: tuple[Difference, ...]) -> str:
 
 
 def reason(preset: Preset, difference: Difference) -> str:
-    """Return why a preset has it so, in words for the child; "" where it says nothing of it."""
-    return preset.why(difference.setting, difference.value)
+    """Return why a preset has it so, in words for the child.
+
+    Of what it leaves alone it says nothing; that is open for the same reason as all the rest.
+    """
+    why = "" if difference.after == OFF else preset.why(difference.setting, difference.value)
+    return why or preset.why("default")
 
 
 def _of(setting: str, old: Profile, new: Profile) -> Iterator[Difference]:

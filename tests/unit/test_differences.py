@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 from copdns.differences import Difference, differences, reason, told
 from copdns.library import bundled_presets
@@ -28,9 +29,14 @@ def test_what_is_added_and_what_is_taken_away() -> None:
     )
 
 
-def test_every_line_that_a_preset_adds_has_its_reason() -> None:
-    for band in Band:
-        preset = bundled_presets()[band]
-        for each in differences(MIA, apply(preset, MIA)):
-            if each.setting != "band" and each.after not in ("off", "allow"):
-                assert reason(preset, each), (band, each)
+def test_every_difference_that_a_preset_makes_has_its_reason() -> None:
+    for old, new in product(Band, Band):
+        preset = bundled_presets()[new]
+        before = apply(bundled_presets()[old], MIA)
+        assert all(reason(preset, each) for each in differences(before, apply(preset, before)))
+
+
+def test_what_a_preset_opens_is_not_said_to_be_closed() -> None:
+    preset = bundled_presets()[Band.TO_15]
+    opened = Difference("categories", "social", "on", "off")
+    assert reason(preset, opened).startswith("Everything is open")

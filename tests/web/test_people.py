@@ -6,23 +6,27 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.model import Profile
+from copdns.accounts import Account
+from copdns.keep import Row
+from copdns.library import load_library
+from copdns.model import Band, Household, Profile
+from copdns.passwords import hashed
+from copdns.roles import Role
+from copdns.web.desk.people import id_for
+from copdns.web.routes import ROUTES
 from tests.home import Home
-from tests.household import MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, text
+from tests.household import MIA, NOW, TOM, family
+from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.site import Client, Site, send, text
 
+SHIPPED = load_library(())  # presets name what ships
+HASH = hashed(PASSWORD)
 PARTS = ("", "/closed", "/search", "/preset", "/rules", "/kept")
 
 
 @pytest.fixture
 def home() -> Home:
-    lists = library(
-        categories={"games": ["games.example", "video.example"], "social": ["social.example"]},
-        services={"video": ["video.example"], "messenger": ["messenger.example"]},
-        engines={"google": (["www.google.example"], {"strict": "safe.google.example"})},
-    )
-    return Home(family(MIA, TOM), lists)
+    return Home(family(MIA, TOM), SHIPPED)
 
 
 @pytest.fixture
@@ -59,3 +63,172 @@ async def test_looking_at_a_page_changes_nothing(client: Client, site: Site, par
     await text(client, f"/guardian/people/mia{part}")
     assert await site.store.changes("home") == before
     await text(client, f"/guardian/people/nobody{part}", 404)
+
+
+async def test_somebody_new_starts_with_what_is_fair_for_the_age(
+    client: Client, site: Site
+) -> None:
+    page = await send(client, "/guardian/people", name="  Somebody  New ", band="10-12")
+    assert "Somebody New" in page
+    new = await stored(site, "somebody-new")
+    assert (new.band, new.privacy, new.bypass) == (Band.TO_12, "blocked", True)
+    house = await site.store.household("home")
+    assert house is not None
+    assert not house.budgets  # nothing of time unasked
+    await send(client, "/guardian/people", name="Another", band="7-9", times="on")
+    house = await site.store.household("home")
+    assert house is not None
+    assert [each.scope for each in house.budgets] == ["another"]
+
+
+@pytest.mark.parametrize(
+    ("name", "band"),
+    [("", "7-9"), ("Mia", "7-9"), ("x" * 61, "7-9"), ("New", "8"), ("New", ""), ("a\x00b", "7-9")],
+)
+async def test_nobody_is_added_who_cannot_be(
+    client: Client, site: Site, name: str, band: str
+) -> None:
+    before = await site.store.household("home")
+    await send(client, "/guardian/people", 400, name=name, band=band)
+    assert await site.store.household("home") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Élève", "eleve"), ("ميا", "person"), ("Mia!", "mia-2"), ("Guest", "guest-2")],
+)
+def test_a_name_in_any_letters_gives_a_short_word(home: Home, name: str, expected: str) -> None:
+    assert id_for(name, home.house) == expected
+
+
+async def test_a_hostile_name_shows_harmlessly(client: Client) -> None:
+    bad = "<script>alert(1)</script>{{ 7 * 7 }}"
+    await send(client, "/guardian/people", name=bad, band="7-9")
+    for path in ("", "/script-alert-1-script-7-7"):
+        page = await text(client, f"/guardian/people{path}")
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
+        assert "{{ 7 * 7 }}" in page
+
+
+async def test_name_and_answers_can_be_changed(client: Client, site: Site) -> None:
+    fields = {"name": "Mia M", "block_mode": "page", "max_ttl": "30"}
+    page = await send(client, "/guardian/people/mia/answers", **fields)
+    assert "Mia M" in page
+    mia = await stored(site)
+    assert (mia.name, mia.block_mode, mia.max_ttl) == ("Mia M", "page", 30)
+    for wrong in ({"block_mode": "x"}, {"max_ttl": "0"}, {"max_ttl": "soon"}, {"name": ""}):
+        await send(client, "/guardian/people/mia/answers", 400, **{**fields, **wrong})
+    assert await stored(site) == mia
+
+
+async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: Site) -> None:
+    site.log.add(row_of("mia", "games.example"))
+    site.log.add(row_of("tom", "toys.example"))
+    site.log.flush()
+    await send(client, "/guardian/people/mia/remove", 400, heir="tom")  # nobody was sure
+    assert (await stored(site)).name == "Mia"
+    page = await send(client, "/guardian/people/mia/remove", sure="on", heir="tom")
+    assert "/guardian/people/mia" not in page
+    house = await site.store.household("home")
+    assert house is not None
+    assert [(each.id, each.profile) for each in house.devices] == [
+        ("mia-phone", "tom"),
+        ("tom-phone", "tom"),
+    ]
+    assert [each.row.profile for each in site.log.rows("home")] == ["tom"]
+    await send(client, "/guardian/people/mia/remove", 404, sure="on")
+
+
+def row_of(profile: str, qname: str) -> Row:
+    return Row(int(NOW), "home", profile, "", qname, 1, "block", "rule", "", "", "", qname, "")
+
+
+ACTIONS = (
+    "/guardian/people",
+    *(
+        f"/guardian/people/mia/{part}"
+        for part in (
+            *("answers", "remove", "closed", "search", "preset", "propose", "propose/drop"),
+            *("rules", "rules/r1/note", "rules/r1/remove", "kept", "full-log", "full-log/stop"),
+            *("export", "erase"),
+        )
+    ),
+)
+
+
+def test_every_action_is_tried_by_those_who_may_not() -> None:
+    routes = {each.path for each in ROUTES if each.method == "POST"}  # type: ignore[attr-defined]
+    tried = {each.replace("/mia", "/{person}").replace("/r1", "/{rule}") for each in ACTIONS}
+    assert tried == {each for each in routes if each.startswith("/guardian/people")}
+
+
+EVERYTHING = {
+    "name": "New",
+    "band": "10-12",
+    "block_mode": "null",
+    "default": "allowlist",
+    "sure": "on",
+    "days": "3",
+    "mode": "off",
+    "action": "block",
+    "target": "toys.example",
+    "note": "No.",
+}
+
+
+async def account_of(site: Site, role: Role) -> None:
+    profile = "tom" if role is Role.CHILD else ""
+    wanted = Account("home", "", f"a {role}", role, profile)
+    account = await site.accounts.add(wanted, None, site.now)
+    await site.accounts.set_password("home", account.id, HASH, site.now, by=None)
+
+
+async def become(client: Client, role: Role) -> None:
+    status = 403 if role is Role.CHILD else 200  # the desk, to which a login leads
+    await send(client, "/guardian/login", status, name=f"a {role}", password=PASSWORD)
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+async def test_nobody_changes_anything_who_may_not(client: Client, site: Site, path: str) -> None:
+    roles = (Role.REVIEWER, Role.AUDITOR, Role.CHILD)
+    for role in roles:
+        await account_of(site, role)
+    before, lines = await site.store.household("home"), await site.store.changes("home")
+    await send(client, "/guardian/logout")
+    await send(client, path, 401, **EVERYTHING)
+    for role in roles:
+        await become(client, role)
+        await send(client, path, 403, **EVERYTHING)
+    assert await site.store.household("home") == before
+    assert await site.store.changes("home") == lines
+    assert await site.parts.looks.of("home") == ()
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_nobody_reads_of_people_who_may_not(client: Client, site: Site, part: str) -> None:
+    await send(client, "/guardian/logout")
+    assert "Log in" in await text(client, f"/guardian/people/mia{part}")
+    for role in (Role.REVIEWER, Role.CHILD):
+        await account_of(site, role)
+        await become(client, role)
+        await text(client, f"/guardian/people/mia{part}", 403)
+    await account_of(site, Role.AUDITOR)
+    await become(client, Role.AUDITOR)
+    page = await text(client, f"/guardian/people/mia{part}")
+    main = page.partition("<main")[2].partition("</main>")[0]
+    assert '<button class="quiet">' not in main
+    assert "Keep it so" not in main
+
+
+async def test_a_stranger_of_another_house_finds_nobody(client: Client, site: Site) -> None:
+    await site.store.create(Household("bos", "Bo's house"), "test", site.now)
+    account = await site.accounts.add(Account("bos", "", "Bo", Role.OWNER), None, site.now)
+    await site.accounts.set_password("bos", account.id, HASH, site.now, by=None)
+    session = await site.parts.sessions.begin(account, site.now)
+    client.session.cookie_jar.clear()
+    client.session.cookie_jar.update_cookies({"copdns_session": session})
+    for part in PARTS:
+        await text(client, f"/guardian/people/mia{part}", 404)
+    for path in ACTIONS[1:]:
+        await send(client, path, 404, **EVERYTHING)

@@ -31,7 +31,7 @@ async def people(request: web.Request) -> web.Response:
         "desk/people.html",
         actor=actor,
         household=await house_of(request, actor),
-        presets=bundled_presets(),
+        presets={band: bundled_presets()[band] for band in Band},
         now=parts.now(),
     )
 

@@ -1,0 +1,134 @@
+"""Own rules and their reasons, and why a name is open or closed for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from copdns.model import Rule
+from tests.home import Home
+from tests.household import MIA, TOM, block, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+RULES = "/guardian/people/mia/rules"
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "xn--80ak6aa92e.example",
+    "a" * 300,
+    "..",
+    "\u202egames",
+    "",
+)
+
+
+@pytest.fixture
+def site() -> Site:
+    rules = (
+        replace(block("toys.example", "mia", note="After school."), id="r1"),
+        replace(block("secret.example", "tom"), id="r2"),
+    )
+    lists = library(
+        categories={"games": ["games.example"]}, protected={"child_helpline": ["help.example"]}
+    )
+    mia = replace(MIA, categories=frozenset({"games"}))
+    return Site(Home(family(mia, TOM, rules=rules), lists))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+async def rules_of(site: Site) -> dict[str, Rule]:
+    house = await site.store.household("home")
+    assert house is not None
+    return {each.id: each for each in house.rules}
+
+
+async def test_only_what_holds_for_the_person_is_shown(client: Client) -> None:
+    page = await text(client, RULES)
+    assert "toys.example" in page
+    assert "After school." in page
+    assert "secret.example" not in page
+
+
+async def test_a_rule_is_in_force_and_tells_the_child_why(client: Client, site: Site) -> None:
+    fields = {"action": "allow", "target": "chess.games.example", "note": "For the club."}
+    await send(client, RULES, **fields, **{"for": "mia"})
+    await send(client, RULES, **fields, **{"for": "mia"})  # twice is once
+    await site.follow()
+    assert not site.home.ask("mia", "chess.games.example").verdict.blocks
+    assert site.home.ask("mia", "games.example").verdict.blocks
+    new = (await rules_of(site))["r3"]
+    assert (new.scope, new.note, new.created) == ("mia", "For the club.", site.now)
+    assert len(await rules_of(site)) == 3
+    (*_, line) = await site.store.changes("home")
+    assert line.what == "rule added: allow chess.games.example for mia"
+
+
+async def test_a_rule_can_be_for_everyone(client: Client, site: Site) -> None:
+    await send(client, RULES, action="block", target="ads.example", **{"for": "everyone"})
+    await site.follow()
+    assert site.home.ask("tom", "ads.example").verdict.blocks
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "allow", "target": ""},
+        {"action": "open", "target": "a.example"},
+        {"target": "a.example"},
+        {"action": "block", "target": "help.example"},  # protected
+        {"action": "block", "target": "a.example", "over_security": "on"},
+        {"action": "block", "target": "a.example", "note": "x" * 301},
+        {"action": "block", "target": "a b.example"},
+    ],
+)
+async def test_what_can_be_no_rule_is_refused(
+    client: Client, site: Site, fields: dict[str, str]
+) -> None:
+    before = await rules_of(site)
+    await send(client, RULES, 400, **fields)
+    assert await rules_of(site) == before
+
+
+async def test_a_reason_can_be_changed_and_a_rule_taken_away(client: Client, site: Site) -> None:
+    page = await send(client, f"{RULES}/r1/note", note="Until your homework is done.")
+    assert "Until your homework is done." in page
+    await send(client, f"{RULES}/r1/remove")
+    await send(client, f"{RULES}/r1/remove")
+    assert list(await rules_of(site)) == ["r2"]
+
+
+async def test_somebody_elses_rule_is_not_touched_by_this_way(client: Client, site: Site) -> None:
+    await send(client, f"{RULES}/r2/remove")
+    await send(client, f"{RULES}/r2/note", 404, note="Changed.")
+    assert (await rules_of(site))["r2"].note == ""
+
+
+async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: Site) -> None:
+    before = site.home.traces()
+    page = await text(client, f"{RULES}?name=https://www.games.example/play")
+    assert "www.games.example" in page
+    assert "category lists" in page
+    assert "this one counts" in page
+    assert "closed" in page
+    assert "open" in await text(client, f"{RULES}?name=other.example")
+    assert site.home.traces() == before  # nothing was looked up
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_name_shows_harmlessly(client: Client, name: str) -> None:
+    page = await text(client, f"{RULES}?name={name}")
+    assert "<script>alert" not in page
+
+
+async def test_a_rule_for_a_name_in_markup_is_none(client: Client, site: Site) -> None:
+    await send(client, RULES, 400, action="block", target="<script>alert(1)</script>")
+    assert list(await rules_of(site)) == ["r1", "r2"]

@@ -1,0 +1,205 @@
+"""Settings are changed with open eyes: what else stops, and what a preset makes different."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.library import load_library
+from copdns.model import Band, Contact, Default, Profile, RuleAction
+from copdns.roles import Role
+from tests.home import Home
+from tests.household import MIA, TOM, family
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+SHIPPED = load_library(())
+CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA, TOM), SHIPPED))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+async def stored(site: Site, profile: str = "mia") -> Profile:
+    house = await site.store.household("home")
+    assert house is not None
+    found = house.profile(profile)
+    assert found is not None
+    return found
+
+
+async def test_a_category_closes_within_the_next_look(client: Client, site: Site) -> None:
+    name = "888.com"
+    assert not site.home.ask("mia", name).verdict.blocks
+    await send(client, CLOSED, category="gambling", default="allow", security="on", sure="on")
+    await site.follow()
+    assert site.home.ask("mia", name).verdict.category == "gambling"
+    (*_, line) = await site.store.changes("home")
+    assert (line.author, line.what) == ("Ada", "profile mia set: categories +gambling")
+
+
+async def test_each_category_says_what_it_is_about(client: Client) -> None:
+    page = await text(client, CLOSED)
+    assert "Games where people bet money and often lose it." in page
+    assert "Betting for money" in page
+
+
+async def test_what_else_stops_is_told_before_anything_is_kept(client: Client, site: Site) -> None:
+    page = await send(client, CLOSED, service="youtube", default="allow", security="on")
+    assert "What else stops" in page
+    assert "YouTube Kids" in page
+    assert (await stored(site)).services == frozenset()
+    await send(
+        client,
+        CLOSED,
+        service="youtube",
+        default="allow",
+        security="on",
+        sure="on",
+        keep="youtubei.googleapis.com",
+    )
+    assert (await stored(site)).services == {"youtube"}
+    house = await site.store.household("home")
+    assert house is not None
+    (rule,) = house.rules
+    assert (str(rule.target), rule.scope, rule.action) == (
+        "youtubei.googleapis.com",
+        "mia",
+        RuleAction.ALLOW,
+    )
+    # A second time nothing new stops, and no second rule is made.
+    await send(client, CLOSED, service="youtube", default="allow", keep="youtubei.googleapis.com")
+    house = await site.store.household("home")
+    assert house is not None
+    assert len(house.rules) == 1
+
+
+async def test_a_form_says_all_of_it(client: Client, site: Site) -> None:
+    await send(client, CLOSED, contact="strangers", bypass="on", default="allowlist", sure="on")
+    mia = await stored(site)
+    assert (mia.contacts, mia.bypass, mia.default, mia.security) == (
+        {Contact.STRANGERS},
+        True,
+        Default.ALLOWLIST,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"default": "open"},
+        {},
+        {"default": "allow", "category": "nonsense"},
+        {"default": "allow", "service": "../../etc"},
+        {"default": "allow", "contact": "everyone"},
+        {"default": "allow", "canary": "<b>"},
+    ],
+)
+async def test_what_is_not_known_changes_nothing(
+    client: Client, site: Site, fields: dict[str, str]
+) -> None:
+    page = await send(client, CLOSED, 400, **fields)
+    assert "<b>" not in page
+    assert await stored(site) == MIA
+
+
+async def test_youtube_is_chosen_in_three_ways(client: Client, site: Site) -> None:
+    for mode in ("strict", "moderate", "off"):
+        fields = {"engine-youtube": mode, "engine-google": "strict"}
+        await send(client, "/guardian/people/mia/search", **fields)
+        found = dict((await stored(site)).safe_search)
+        assert found == {"google": "strict"} | ({} if mode == "off" else {"youtube": mode})
+    await send(client, "/guardian/people/mia/search", 400, **{"engine-google": "wild"})
+
+
+async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Client) -> None:
+    page = await text(client, f"{PRESET}?band=7-9")
+    assert "Social networks and chat rooms are made for people who are older than you." in page
+    assert "Betting for money" in page
+    await text(client, f"{PRESET}?band=99", 400)
+
+
+async def test_taking_it_over_makes_these_and_no_times_unasked(client: Client, site: Site) -> None:
+    await send(client, PRESET, band="10-12")
+    mia = await stored(site)
+    assert (mia.band, mia.bypass, "gambling" in mia.categories) == (Band.TO_12, True, True)
+    house = await site.store.household("home")
+    assert house is not None
+    assert not house.schedules
+    page = await text(client, f"{PRESET}?band=10-12")
+    assert "Nothing: it is so already." in page
+
+
+async def test_the_age_can_change_alone(client: Client, site: Site) -> None:
+    await send(client, PRESET, band="10-12", only_age="on")
+    assert (await stored(site)).band is Band.TO_12
+    assert not (await stored(site)).categories
+
+
+async def test_a_lower_age_from_13_on_is_announced(client: Client, site: Site) -> None:
+    page = await send(client, "/guardian/people/tom/preset", band="10-12", only_age="on")
+    tom = await stored(site, "tom")
+    assert tom.band is Band.TO_15
+    assert tom.band_change is not None
+    assert tom.band_change.at == site.now + 86_400
+    assert "Announced" in page
+    await send(client, "/guardian/people/tom/preset", band="13-15", only_age="on")
+    assert (await stored(site, "tom")).band_change is None
+
+
+async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, site: Site) -> None:
+    page = await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
+    assert "Nothing switches by itself" in page
+    assert await stored(site) == MIA
+    await send(client, "/device")
+    child = await text(client, "/rules")
+    assert "New rules are proposed from" in child
+    assert "Gambling is made so that people lose money" in child
+    assert "the age that your rules are for" in child
+    for days in ("0", "9999", "soon"):
+        await send(client, "/guardian/people/mia/propose", 400, band="10-12", days=days)
+    await send(client, "/guardian/people/mia/propose/drop")
+    await send(client, "/guardian/people/mia/propose/drop")
+    assert "proposed from" not in await text(client, "/rules")
+
+
+async def test_taking_over_ends_the_proposal(client: Client, site: Site) -> None:
+    await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
+    await send(client, PRESET, band="10-12")
+    assert await site.parts.proposals.of("home", "mia") is None
+
+
+async def test_two_who_disagree_get_what_is_fair_for_the_age(client: Client, site: Site) -> None:
+    await send(client, PRESET, band="7-9")
+    await send(client, CLOSED, default="allowlist", sure="on")
+    await set_up(site, "Another", Role.GUARDIAN)
+    await send(client, "/guardian/logout")
+    await log_in(client, "Another")
+    await send(client, CLOSED, default="allow", bypass="on", sure="on")
+    mia = await stored(site)
+    assert mia.default is Default.ALLOW
+    assert mia.bypass  # both had an own word on it: the preset's holds
+
+
+async def test_the_child_reads_that_something_changed_and_nobody_else(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/device")
+    await send(client, CLOSED, category="gambling", default="allow", security="on", sure="on")
+    page = await text(client, "/rules")
+    assert "what is closed for you" in page
+    assert "Ada" in page
+    site.who = "tom"
+    assert "What changed" not in await text(client, "/rules")
