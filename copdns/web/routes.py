@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, protection, rules, static
-from copdns.web.desk import inbox, login, overview
+from copdns.web.desk import checks, inbox, login, overview, wizard
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.parts import PARTS, Parts
@@ -34,6 +34,12 @@ ROUTES = (
     web.post("/guardian/logout", login.logout),
     web.get("/guardian/setup", login.set_up_form),
     web.post("/guardian/setup", login.set_up),
+    web.get("/guardian/wizard", wizard.wizard),
+    web.get("/guardian/wizard/{step}", wizard.step),
+    web.post("/guardian/wizard/{step}", wizard.take),
+    web.get("/guardian/checks", checks.checks),
+    web.post("/guardian/checks", checks.look),
+    web.post("/guardian/checks/confirm", checks.confirm),
     web.get("/guardian/", overview.overview),
     web.get("/guardian/inbox", inbox.inbox),
     web.get("/guardian/appeals/{appeal}", inbox.appeal),
