@@ -95,7 +95,7 @@ async def test_a_child_gets_the_start_of_the_age(desk: Client, site: Site) -> No
     tom = (await stored(site)).profile("tom-o-neil")
     assert tom is not None
     assert (tom.band, bool(tom.safe_search)) == (Band.TO_15, True)
-    await take(desk, Step.CHILDREN, 400, add="1", name="Zoe", band="5")
+    await take(desk, Step.CHILDREN, 400, add="1", name="Tom", band="5")
     page = await take(desk, Step.CHILDREN, add="1", name=HOSTILE, band="7-9")
     assert HOSTILE not in page
 

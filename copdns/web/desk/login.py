@@ -35,7 +35,7 @@ async def login(request: web.Request) -> web.Response:
         code=str(fields.get("code", "")),
         session=request.cookies.get(SESSION, ""),
         browser=request.cookies.get(BROWSER, ""),
-        label=_label(request),
+        label=label_of(request),
     )
     done = await parts.logins.log_in(_household(request), typed, int(parts.now()))
     if done.outcome is not Outcome.IN:
@@ -72,7 +72,7 @@ async def set_up(request: web.Request) -> web.Response:
         )
     except AccountError as error:
         return _set_up_form(request, error)
-    typed = Typed(name, password, address, label=_label(request))
+    typed = Typed(name, password, address, label=label_of(request))
     done = await parts.logins.log_in(account.household, typed, now)
     raise let_in(request, done, WIZARD)
 
@@ -121,6 +121,6 @@ def _household(request: web.Request) -> str:
     return next(iter(parts_of(request).live().households), "")
 
 
-def _label(request: web.Request) -> str:
+def label_of(request: web.Request) -> str:
     """Return what the browser calls itself, shortened: to tell one's own sessions apart."""
     return request.headers.get("User-Agent", "")[:80]

@@ -157,7 +157,7 @@ async def _place(going: Going) -> Values:
 
 async def _take_place(going: Going, fields: Fields) -> bool:
     keys = ("name", "timezone", "language", "country")
-    values = {key: str(fields.get(key, "")).strip() for key in keys}
+    values: dict[str, Any] = {key: str(fields.get(key, "")).strip() for key in keys}
     values["name"] = values["name"][:60] or going.home.name
     await _change(going, partial(set_household, **values), "set-up: zone, language and country")
     return True
