@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
+from unicodedata import normalize
 
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
@@ -83,6 +85,20 @@ def free_id(letter: str, values: Iterable[HasId]) -> str:
         if value.id.startswith(letter) and digits.isascii() and digits.isdigit():
             numbers.append(int(digits))
     return f"{letter}{max(numbers) + 1}"
+
+
+def free_slug(name: str, taken: Iterable[str], usual: str) -> str:
+    """Return an id that reads like a name: "Mia's tablet" gives "mia-s-tablet".
+
+    usual: for a name without a Latin letter; a number is added to one that is taken.
+    """
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    first = "-".join(re.findall("[a-z0-9]+", plain))[:40].strip("-") or usual
+    there, number, found = set(taken), 1, first
+    while found in there:
+        number += 1
+        found = f"{first}-{number}"
+    return found
 
 
 def only(values: dict[str, Any], allowed: set[str], noun: str) -> None:

@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from babel import Locale, negotiate_locale
+from babel.core import get_global
 from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -137,6 +138,11 @@ def _compiled(language: str, catalogue: str) -> GNUTranslations:
     write_mo(compiled, read_po(BytesIO(catalogue.encode()), locale=language))
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def zones() -> tuple[str, ...]:
+    """Return the time zones that people choose from, such as "Europe/Paris", and UTC."""
+    return ("UTC", *sorted(each for each in get_global("zone_territories") if "/" in each))
 
 
 def negotiate(accept: str, household: str = SOURCE) -> str:

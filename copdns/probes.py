@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from copdns.live import Client
@@ -66,6 +66,13 @@ class Probes:
         """Return what was seen of a code, in order."""
         at, seen = self._seen.get(code, (0.0, {}))
         return tuple(seen) if 0 <= now - at < AGE else ()
+
+    def all(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
+        """Yield what was seen in a household of each code whose questions came."""
+        for code in tuple(self._seen):
+            seen = tuple(each for each in self.of(code, now) if each.household == household)
+            if any(each.way is Way.DNS for each in seen):
+                yield seen
 
     def _note(self, code: str, sighting: Sighting, now: float) -> None:
         if not _CODE.fullmatch(code):

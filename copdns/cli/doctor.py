@@ -12,20 +12,25 @@ from copdns.errors import EXIT_FAILED, CopdnsError
 
 
 @click.command()
+@click.option(
+    "--network",
+    is_flag=True,
+    help="Ask the network, too, which resolvers it hands out; takes root, and some seconds.",
+)
 @json_option
 @pass_home
-def doctor(home: Home, as_json: bool) -> None:
+def doctor(home: Home, network: bool, as_json: bool) -> None:
     """Look for what does not work.
 
     Each finding says what it means and what to do.  Looked at are the ports, the upstreams (each
     is asked, also whether it blocks names that must stay open), the clock, the databases and their
     disk, the lists, and whether devices are told apart.  Nothing is sent but to your upstreams and
-    to this machine.  The exit code is 1 when something does not work.
+    to this machine, unless --network asks for it.  The exit code is 1 when something does not work.
 
     \b
     Example:  copdns doctor
     """
-    found = examined(home)
+    found = examined(home, network=network)
     failed = any(each.status is Status.FAIL for each in found)
     if as_json:
         print_json({"ok": not failed, "findings": [each._asdict() for each in found]})
@@ -37,10 +42,10 @@ def doctor(home: Home, as_json: bool) -> None:
     click.get_current_context().exit(EXIT_FAILED if failed else 0)
 
 
-def examined(home: Home) -> list[Finding]:
+def examined(home: Home, *, network: bool = False) -> list[Finding]:
     """Return what all checks find; one that cannot go on is a finding itself, told once."""
     found: dict[str, Finding] = {}
-    for about, check in _checks():
+    for about, check in _checks(network):
         try:
             for each in check(home):
                 found[each.what] = each
@@ -49,9 +54,15 @@ def examined(home: Home) -> list[Finding]:
     return list(found.values())
 
 
-def _checks() -> tuple[tuple[str, Check], ...]:
+def _checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Here, because they import the server, and the help of copdns need not wait for that.
-    from copdns.cli import doctor_devices, doctor_household, doctor_machine, doctor_upstreams
+    from copdns.cli import (
+        doctor_devices,
+        doctor_household,
+        doctor_machine,
+        doctor_network,
+        doctor_upstreams,
+    )
 
     return (
         ("ports", doctor_machine.ports),
@@ -62,4 +73,5 @@ def _checks() -> tuple[tuple[str, Check], ...]:
         ("household", doctor_household.references),
         ("devices", doctor_household.told_apart),
         ("neighbours", doctor_devices.recognised),
+        *([("network", doctor_network.network)] if network else []),
     )

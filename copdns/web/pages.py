@@ -76,7 +76,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.path,
             "status": status,
-            "desk": request.get(DESK, Desk()),
+            "standing": request.get(DESK, Desk()),
             "languages": [spoken(each) for each in LANGUAGES],
             **values,
         }

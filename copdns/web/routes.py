@@ -19,6 +19,7 @@ from copdns.web.desk import (
     schedules,
     tickets,
 )
+from copdns.web.desk import accounts, checks, inbox, login, me, notices, overview, wizard
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.parts import PARTS, Parts
@@ -47,6 +48,28 @@ ROUTES = (
     web.post("/guardian/logout", login.logout),
     web.get("/guardian/setup", login.set_up_form),
     web.post("/guardian/setup", login.set_up),
+    web.get("/guardian/wizard", wizard.wizard),
+    web.get("/guardian/wizard/{step}", wizard.step),
+    web.post("/guardian/wizard/{step}", wizard.take),
+    web.get("/guardian/checks", checks.checks),
+    web.post("/guardian/checks", checks.look),
+    web.post("/guardian/checks/confirm", checks.confirm),
+    web.get("/guardian/me", me.me),
+    web.post("/guardian/me/password", me.change_password),
+    web.get("/guardian/me/factor", me.factor),
+    web.post("/guardian/me/factor", me.set_factor),
+    web.post("/guardian/me/factor/remove", me.remove_factor),
+    web.post("/guardian/me/sessions", me.end_session),
+    web.post("/guardian/me/tokens", me.make_token),
+    web.post("/guardian/me/tokens/remove", me.remove_token),
+    web.get("/guardian/accounts", accounts.accounts),
+    web.post("/guardian/accounts", accounts.invite),
+    web.post("/guardian/accounts/{account}/code", accounts.code),
+    web.post("/guardian/accounts/{account}/remove", accounts.remove),
+    web.get("/guardian/join", accounts.join_form),
+    web.post("/guardian/join", accounts.join),
+    web.get("/guardian/notices", notices.notices),
+    web.post("/guardian/notices", notices.see),
     web.get("/guardian/", overview.overview),
     web.get("/guardian/inbox", inbox.inbox),
     web.get("/guardian/appeals/{appeal}", inbox.appeal),

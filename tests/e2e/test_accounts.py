@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -18,12 +19,14 @@ from pathlib import Path
 from time import time
 from typing import TypeVar
 
-from copdns.accounts import GuestKind
+from copdns.accounts import Code, GuestKind, Purpose
 from copdns.certificate import FILE
+from copdns.logins import CODE
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Notices
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests
+from copdns.tickets import code_digest
 from tests.e2e.house import MIA, POINTS_HOME, TOM, eventually, house
 from tests.running import PATIENCE, free_port
 
@@ -156,3 +159,18 @@ def _lines(connection: sqlite3.Connection) -> tuple[int, int]:
         "select count(*) from change where what like 'account %'"
     ).fetchone()
     return notices, changes
+
+
+def test_the_first_start_prints_the_code_that_opens_the_set_up(tmp_path: Path) -> None:
+    with house(tmp_path, {}, FAMILY) as home:
+        _, said = home.program.stop()
+    (line,) = [each for each in said.splitlines() if "nobody has an account yet" in each]
+    told = json.loads(line)["code"]
+    digest = code_digest(told, CODE)
+
+    async def work(thread: StoreThread) -> Code | None:
+        return await Accounts(thread).code(digest, int(time()))
+
+    found = stored(tmp_path / "data", work)
+    assert found is not None
+    assert found.purpose is Purpose.SETUP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sqlite3
@@ -24,7 +25,10 @@ from copdns.cli import doctor_household, doctor_machine, probe
 from copdns.cli.doctor_upstreams import protected_sample
 from copdns.errors import UpstreamError, UpstreamTimeoutError
 from copdns.keep import CountKey
+from copdns.setup import Progress, State
 from copdns.store.querylog import QueryLog
+from copdns.store.setup import Setups
+from copdns.store.thread import StoreThread
 from tests.running import free_port
 from tests.unit.calling import Home
 
@@ -408,3 +412,20 @@ def test_a_probe_takes_only_the_answer_to_its_question(
         assert probe.ask(server, "a.example", 1, tcp=tcp)
         with pytest.raises(UpstreamError if tcp else UpstreamTimeoutError):
             probe.ask(server, "odd", 1, tcp=tcp)
+
+
+def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home: Home) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        home.ok("household", "set", "--name", "We")
+        assert found(home, "network") == []
+        findings = home.json("doctor", "--network")["findings"]
+    (alone,) = [each for each in findings if each["about"] == "network"]
+    assert (alone["status"], "this machine alone" in alone["what"]) == ("warn", True)
+
+    async def kept() -> Progress:
+        with StoreThread.open(home.data) as thread:
+            return await Setups(thread).progress("home")
+
+    found_there = asyncio.run(kept()).items["alone"]
+    assert (found_there.state, found_there.detail) == (State.UNKNOWN, "no_network")

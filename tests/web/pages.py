@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from copdns.appeal import Ask, Kind, Objected
 from copdns.model import Action, Reason
+from copdns.setup import Step
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -61,9 +62,8 @@ class Page(NamedTuple):
     @property
     def name(self) -> str:
         """Return the page's part of a file's name: "why-code" for "/why/{code}"."""
-        return (
-            "-".join(self.route.replace("{", "").replace("}", "").split("/")).strip("-") or "door"
-        )
+        where = self.path.partition("?")[0] or self.route
+        return "-".join(where.replace("{", "").replace("}", "").split("/")).strip("-") or "door"
 
 
 PAGES: tuple[Page, ...] = (
@@ -78,6 +78,14 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/login", GUARDIAN),
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
+    Page("/guardian/wizard", GUARDIAN),
+    *(Page("/guardian/wizard/{step}", GUARDIAN, f"/guardian/wizard/{each}") for each in Step),
+    Page("/guardian/checks", GUARDIAN),
+    Page("/guardian/me", GUARDIAN),
+    Page("/guardian/me/factor", GUARDIAN),
+    Page("/guardian/accounts", GUARDIAN),
+    Page("/guardian/join", GUARDIAN),
+    Page("/guardian/notices", GUARDIAN),
     Page("/guardian/inbox", GUARDIAN),
     Page("/guardian/appeals/{appeal}", GUARDIAN),
     Page("/guardian/time", GUARDIAN),

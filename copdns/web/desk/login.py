@@ -13,7 +13,7 @@ from copdns.web.asker import asker_of
 from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
 
-DESK = "/guardian/"
+DESK, WIZARD = "/guardian/", "/guardian/wizard"
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -35,13 +35,13 @@ async def login(request: web.Request) -> web.Response:
         code=str(fields.get("code", "")),
         session=request.cookies.get(SESSION, ""),
         browser=request.cookies.get(BROWSER, ""),
-        label=_label(request),
+        label=label_of(request),
     )
     done = await parts.logins.log_in(_household(request), typed, int(parts.now()))
     if done.outcome is not Outcome.IN:
         status = 429 if done.outcome is Outcome.WAIT else 401
         return await _form(request, status=status, done=done, name=typed.name)
-    raise _let_in(request, done, _next(request))
+    raise let_in(request, done, _next(request))
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -72,9 +72,9 @@ async def set_up(request: web.Request) -> web.Response:
         )
     except AccountError as error:
         return _set_up_form(request, error)
-    typed = Typed(name, password, address, label=_label(request))
+    typed = Typed(name, password, address, label=label_of(request))
     done = await parts.logins.log_in(account.household, typed, now)
-    raise _let_in(request, done, DESK)
+    raise let_in(request, done, WIZARD)
 
 
 def _set_up_form(request: web.Request, error: AccountError | None = None) -> web.Response:
@@ -97,7 +97,7 @@ async def _form(
     )
 
 
-def _let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
+def let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
     found = web.HTTPSeeOther(where)
     for cookie, value, lasts in (
         (SESSION, done.session, SESSION_LONGEST),
@@ -121,6 +121,6 @@ def _household(request: web.Request) -> str:
     return next(iter(parts_of(request).live().households), "")
 
 
-def _label(request: web.Request) -> str:
+def label_of(request: web.Request) -> str:
     """Return what the browser calls itself, shortened: to tell one's own sessions apart."""
     return request.headers.get("User-Agent", "")[:80]

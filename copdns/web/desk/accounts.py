@@ -1,0 +1,159 @@
+"""Who else may come to the desk: invite, let back in, and remove those whom a guardian may.
+
+Guardians are equal: here none removes another.  Who may do what is asked of `roles.py` in the
+store, so that no page gets past it; the buttons only follow.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from copdns.accounts import CODE_LASTS, Account, Code, Purpose
+from copdns.codes import one_time_code
+from copdns.errors import AccountError
+from copdns.logins import CODE, Typed
+from copdns.roles import Actor, Permission, Role, may_add, may_remove
+from copdns.tickets import code_digest
+from copdns.web.asker import asker_of
+from copdns.web.desk.login import DESK, label_of, let_in
+from copdns.web.parts import parts_of
+from copdns.web.session import over_safe_way, required
+
+INVITED = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
+
+
+class Shown(NamedTuple):
+    """An account, and what its reader may do to it."""
+
+    account: Account
+    removable: bool
+    invitable: bool  # a new code can be made
+
+
+async def accounts(request: web.Request) -> web.Response:
+    """Everybody who may log in."""
+    actor = await required(request, Permission.MANAGE_ACCOUNTS)
+    return await _page(request, actor)
+
+
+async def invite(request: web.Request) -> web.Response:
+    """Make an account, and show the code by which its owner sets a password, this once."""
+    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    fields, now = await request.post(), int(parts.now())
+    try:
+        new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
+        made = await parts.accounts.add(new, actor, now)
+        return await _told(request, actor, made, Purpose.INVITE)
+    except AccountError as error:
+        return await _page(request, actor, status=400, error=error)
+
+
+async def code(request: web.Request) -> web.Response:
+    """Make another code for somebody, where the first was lost or the password forgotten."""
+    actor = await required(request, Permission.MANAGE_ACCOUNTS)
+    found = await _the_account(request, actor)
+    purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
+    try:
+        return await _told(request, actor, found, purpose)
+    except AccountError as error:
+        return await _page(request, actor, status=400, error=error)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Remove an account that is no guardian's."""
+    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    account = request.match_info["account"]
+    try:
+        await parts.accounts.remove(actor.household, account, actor, int(parts.now()))
+    except AccountError as error:
+        return await _page(request, actor, status=400, error=error)
+    raise web.HTTPSeeOther("/guardian/accounts")
+
+
+async def join_form(request: web.Request) -> web.Response:
+    """Set a password with a code from a guardian or the console."""
+    over_safe_way(request)
+    return _join_page(request)
+
+
+async def join(request: web.Request) -> web.Response:
+    """Take the code and the password, and log in."""
+    over_safe_way(request)
+    parts, fields = parts_of(request), await request.post()
+    password, now, address = (
+        str(fields.get("password", "")),
+        int(parts.now()),
+        asker_of(request).address,
+    )
+    if password != str(fields.get("again", "")):
+        return _join_page(request, AccountError("the two passwords differ; type both again"))
+    try:
+        account = await parts.logins.use_code(
+            str(fields.get("code", "")), password, address, now, ()
+        )
+    except AccountError as error:
+        return _join_page(request, error)
+    typed = Typed(account.name, password, address, label=label_of(request))
+    done = await parts.logins.log_in(account.household, typed, now)
+    raise let_in(request, done, DESK)
+
+
+def _join_page(request: web.Request, error: AccountError | None = None) -> web.Response:
+    status = 200 if error is None else 400
+    return parts_of(request).pages.render(request, "desk/join.html", status=status, error=error)
+
+
+def _role(fields: Any) -> Role:
+    try:
+        role = Role(str(fields.get("role", "")))
+    except ValueError:
+        role = Role.CHILD
+    if role not in INVITED:
+        raise AccountError("choose one of the roles on the page")
+    return role
+
+
+async def _told(
+    request: web.Request, actor: Actor, account: Account, purpose: Purpose
+) -> web.Response:
+    parts, told = parts_of(request), one_time_code()
+    now = int(parts.now())
+    wanted = Code(actor.household, purpose, account.id, now + CODE_LASTS)
+    await parts.accounts.make_code(wanted, code_digest(told, CODE), actor, now)
+    return parts.pages.render(
+        request, "desk/invited.html", actor=actor, account=account, told=told, host=request.host
+    )
+
+
+async def _the_account(request: web.Request, actor: Actor) -> Account:
+    parts = parts_of(request)
+    found = await parts.accounts.get(actor.household, request.match_info["account"])
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+async def _page(
+    request: web.Request, actor: Actor, *, status: int = 200, error: Exception | None = None
+) -> web.Response:
+    parts = parts_of(request)
+    found = await parts.accounts.all(actor.household)
+    return parts.pages.render(
+        request,
+        "desk/accounts.html",
+        status=status,
+        error=error,
+        actor=actor,
+        shown=[_shown(each, actor) for each in found],
+        roles=[each for each in INVITED if may_add(actor.role, each)],
+        household=parts.live().households[actor.household],
+    )
+
+
+def _shown(account: Account, actor: Actor) -> Shown:
+    mine = account.id == actor.id
+    allowed = may_remove if account.has_password else may_add
+    removable = not mine and may_remove(actor.role, account.role)
+    return Shown(account, removable, not mine and allowed(actor.role, account.role))

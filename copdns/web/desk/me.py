@@ -1,0 +1,238 @@
+"""One's own account: password, second factor, where one is logged in, and keys for programs.
+
+What must not be done by whoever finds an open browser asks for the password again, unless it was
+typed a moment ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aiohttp import web
+from multidict import MultiDictProxy
+
+from copdns.accounts import DAY, TOKEN_LONGEST, TOKEN_USUAL, Account, Session
+from copdns.errors import AccountError
+from copdns.logins import Outcome
+from copdns.passwords import totp_uri
+from copdns.qr import qr
+from copdns.roles import Actor, Permission, may, scopes_for
+from copdns.web.asker import asker_of
+from copdns.web.parts import parts_of
+from copdns.web.session import BROWSER, LOGGED_IN, required
+
+Fields = MultiDictProxy[Any]
+HERE = "/guardian/me"
+
+
+class Own(NamedTuple):
+    """Somebody at the desk, in a browser: a program has no account of its own."""
+
+    actor: Actor
+    account: Account
+    session: Session
+
+
+async def me(request: web.Request) -> web.Response:
+    """All of it on one page."""
+    return await _page(request, await _own(request))
+
+
+async def change_password(request: web.Request) -> web.Response:
+    """Set another password; all other browsers are logged out."""
+    own, parts = await _own(request), parts_of(request)
+    fields, now = await request.post(), int(parts.now())
+    password = str(fields.get("password", ""))
+    try:
+        await _confirm(request, own, fields, always=True)
+        if password != str(fields.get("again", "")):
+            raise AccountError("the two passwords differ; type both again")
+        await parts.logins.change_password(
+            own.account, password, now, _names(request, own), stays=own.session.digest
+        )
+    except AccountError as error:
+        return await _page(request, own, status=400, error=error)
+    raise web.HTTPSeeOther(HERE)
+
+
+async def factor(request: web.Request) -> web.Response:
+    """Show a new secret for an authenticator; it counts once a code of it came back."""
+    own = await _own(request)
+    return _factor_page(request, own, await parts_of(request).logins.begin_totp())
+
+
+async def set_factor(request: web.Request) -> web.Response:
+    """Ask for the second factor from now on, and show the recovery codes, this once."""
+    own, parts, fields = await _own(request), parts_of(request), await request.post()
+    secret, now = str(fields.get("secret", "")), int(parts.now())
+    try:
+        await _confirm(request, own, fields)
+        codes = await parts.logins.finish_totp(
+            own.account, _a_secret(secret), str(fields.get("code", "")), now
+        )
+    except AccountError as error:
+        secret = secret if _is_secret(secret) else await parts.logins.begin_totp()
+        return _factor_page(request, own, secret, status=400, error=error)
+    return parts.pages.render(request, "desk/recovery.html", actor=own.actor, codes=codes)
+
+
+async def remove_factor(request: web.Request) -> web.Response:
+    """Ask for the password alone."""
+    own, parts = await _own(request), parts_of(request)
+    fields, now = await request.post(), int(parts.now())
+    try:
+        await _confirm(request, own, fields, always=True)
+    except AccountError as error:
+        return await _page(request, own, status=400, error=error)
+    await parts.accounts.set_totp(own.account.household, own.account.id, "", (), now)
+    raise web.HTTPSeeOther(HERE)
+
+
+async def end_session(request: web.Request) -> web.Response:
+    """Log another browser out, or all others."""
+    own, parts, fields = await _own(request), parts_of(request), await request.post()
+    if "all" in fields:
+        now = int(parts.now())
+        await parts.sessions.revoke_all(own.account, now, stays=own.session.digest)
+    else:
+        await parts.sessions.revoke(own.account, str(fields.get("session", "")))
+    raise web.HTTPSeeOther(HERE)
+
+
+async def make_token(request: web.Request) -> web.Response:
+    """Make a key for a program, and show it, this once."""
+    own = await _own(request, Permission.MANAGE_TOKENS)
+    parts, fields = parts_of(request), await request.post()
+    now = int(parts.now())
+    try:
+        await _confirm(request, own, fields)
+        token, told = await parts.tokens.make(
+            own.account,
+            str(fields.get("label", "")).strip(),
+            [Permission(str(each)) for each in fields.getall("scope", [])],
+            now + _days(fields) * DAY,
+            now,
+            own.actor.name,
+        )
+    except ValueError:
+        error = AccountError("choose what the token may do from the list")
+        return await _page(request, own, status=400, error=error)
+    except AccountError as error:
+        return await _page(request, own, status=400, error=error)
+    return parts.pages.render(request, "desk/token.html", actor=own.actor, token=token, told=told)
+
+
+async def remove_token(request: web.Request) -> web.Response:
+    """Take one of one's own tokens away."""
+    own, parts = await _own(request, Permission.MANAGE_TOKENS), parts_of(request)
+    household, wanted = own.account.household, str((await request.post()).get("token", ""))
+    mine = await parts.tokens.all(household, own.account.id)
+    if any(each.id == wanted for each in mine):  # gone already: twice is harmless
+        await parts.tokens.remove(household, wanted, own.actor.name, int(parts.now()))
+    raise web.HTTPSeeOther(HERE)
+
+
+async def _own(request: web.Request, permission: Permission = Permission.SEE_STATUS) -> Own:
+    actor = await required(request, permission)
+    session = request.get(LOGGED_IN)
+    if session is None or actor.scopes is not None:
+        raise web.HTTPForbidden(reason="This is for people, not for programs")
+    account = await parts_of(request).accounts.get(actor.household, actor.id)
+    if account is None:
+        raise web.HTTPNotFound
+    return Own(actor, account, session)
+
+
+async def _confirm(
+    request: web.Request, own: Own, fields: Mapping[str, Any], *, always: bool = False
+) -> None:
+    """Raise AccountError unless it is surely the owner of the account.
+
+    always: a login a moment ago is not enough.
+    """
+    parts = parts_of(request)
+    now = int(parts.now())
+    if not always and own.session.is_fresh(now):
+        return
+    known = await parts.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
+    done = await parts.logins.confirm(
+        own.account, str(fields.get("current", "")), asker_of(request).address, known
+    )
+    if done.outcome is Outcome.WAIT:
+        raise AccountError(f"too many tries; wait {done.wait} seconds")
+    if done.outcome is not Outcome.IN:
+        raise AccountError("the password of now is not right")
+
+
+async def _page(
+    request: web.Request, own: Own, *, status: int = 200, error: Exception | None = None
+) -> web.Response:
+    parts, account = parts_of(request), own.account
+    now = int(parts.now())
+    makes_tokens = may(own.actor, Permission.MANAGE_TOKENS)
+    return parts.pages.render(
+        request,
+        "desk/me.html",
+        status=status,
+        error=error,
+        actor=own.actor,
+        account=account,
+        session=own.session,
+        sessions=await parts.sessions.of(account, now),
+        codes_left=await parts.accounts.recovery_left(account.household, account.id),
+        tokens=await parts.tokens.all(account.household, account.id) if makes_tokens else (),
+        scopes=sorted(scopes_for(account.role)) if makes_tokens else (),
+        fresh=own.session.is_fresh(now),
+        usual=TOKEN_USUAL // DAY,
+        longest=TOKEN_LONGEST // DAY,
+        zone=_zone(request, own),
+        now=now,
+    )
+
+
+def _factor_page(
+    request: web.Request,
+    own: Own,
+    secret: str,
+    *,
+    status: int = 200,
+    error: Exception | None = None,
+) -> web.Response:
+    parts = parts_of(request)
+    uri = totp_uri(secret, own.account.name, "copdns")
+    return parts.pages.render(
+        request,
+        "desk/factor.html",
+        status=status,
+        error=error,
+        actor=own.actor,
+        secret=secret,
+        code=qr(uri),
+        fresh=own.session.is_fresh(int(parts.now())),
+    )
+
+
+def _is_secret(text: str) -> bool:
+    return 16 <= len(text) <= 64 and set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+
+
+def _a_secret(text: str) -> str:
+    if not _is_secret(text):
+        raise AccountError("this page was open for too long; scan the new code")
+    return text
+
+
+def _days(fields: Mapping[str, Any]) -> int:
+    text = str(fields.get("days", ""))
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+
+
+def _names(request: web.Request, own: Own) -> tuple[str, ...]:
+    """Return names of this house, of which a password should not be made."""
+    home = parts_of(request).live().households[own.account.household]
+    return (home.name, *(each.name for each in home.profiles))
+
+
+def _zone(request: web.Request, own: Own) -> str:
+    return parts_of(request).live().households[own.account.household].timezone

@@ -1,0 +1,42 @@
+"""What no guardian does unseen by the others: each stays until its reader has seen it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.roles import Permission
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+SHOWN = 50
+
+
+async def notices(request: web.Request) -> web.Response:
+    """Those that are new to the reader, and the last ones of before."""
+    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    unseen = await parts.notices.unseen(actor.household, actor.id)
+    new = {each.id for each in unseen}
+    before = await parts.notices.all(actor.household, SHOWN)
+    return parts.pages.render(
+        request,
+        "desk/notices.html",
+        actor=actor,
+        household=parts.live().households[actor.household],
+        unseen=unseen,
+        seen=[each for each in before if each.id not in new],
+        now=parts.now(),
+    )
+
+
+async def see(request: web.Request) -> web.Response:
+    """Keep that the reader has seen those that were shown."""
+    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    fields = await request.post()
+    told = [str(each) for each in fields.getall("notice", [])]
+    ids = [int(each) for each in told if _is_number(each)]
+    await parts.notices.see(actor.household, actor.id, ids, int(parts.now()))
+    raise web.HTTPSeeOther("/guardian/notices")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 18

@@ -1,0 +1,123 @@
+"""The checks: what makes a house protected, and a desk that says so until they all pass."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.offers import Blind, Judged
+from copdns.probes import names
+from copdns.roles import Role
+from copdns.setup import Check, State
+from copdns.web.parts import ListsState
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+def asks(site: Site, who: str, code: str = "k7qf2m9d") -> None:
+    """Let a device of somebody check itself."""
+    for name in names(code):
+        site.home.ask(who, name)
+
+
+async def look(client: Client) -> str:
+    return await send(client, "/guardian/checks")
+
+
+async def open_checks(site: Site) -> tuple[Check, ...]:
+    return (await site.setups.progress("home")).open_checks
+
+
+async def test_every_page_says_so_until_all_pass(client: Client, site: Site) -> None:
+    for path in ("/guardian/", "/guardian/inbox", "/guardian/wizard"):
+        assert "Not protecting yet" in await text(client, path)
+    asks(site, "mia")
+    page = await look(client)
+    assert "All checks passed." in page
+    assert await open_checks(site) == ()
+    for path in ("/guardian/", "/guardian/inbox", "/guardian/wizard"):
+        assert "Not protecting yet" not in await text(client, path)
+
+
+async def test_a_grown_ups_device_shows_that_copdns_is_reached_and_no_more(
+    client: Client, site: Site
+) -> None:
+    asks(site, "ada")
+    await look(client)
+    assert await open_checks(site) == (Check.CHILD,)
+
+
+async def test_what_a_device_showed_once_stays(client: Client, site: Site) -> None:
+    asks(site, "mia")
+    await look(client)
+    site.home.clock.wall += 3600
+    await look(client)
+    assert await open_checks(site) == ()
+
+
+async def test_missing_lists_and_none_but_the_small_ones_are_told(
+    client: Client, site: Site
+) -> None:
+    asks(site, "mia")
+    site.lists = ListsState(3, "not protecting fully yet: 1 of 3 lists is not here yet (games)")
+    assert "1 of 3 lists is not here yet" in await look(client)
+    site.lists = ListsState(0)
+    assert "Only the small lists that ship" in await look(client)
+    assert await open_checks(site) == (Check.LISTS,)
+
+
+async def test_a_second_resolver_is_told_with_who_hands_it_out(client: Client, site: Site) -> None:
+    asks(site, "mia")
+    site.network = Judged(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
+    page = await look(client)
+    assert "192.0.2.254" in page
+    assert "hands out by DHCP:" in page
+    await send(client, "/guardian/checks/confirm", 400)  # a word against what was seen
+    assert await open_checks(site) == (Check.ALONE,)
+
+
+async def test_where_it_cannot_look_a_guardians_word_counts_until_it_sees_something(
+    client: Client, site: Site
+) -> None:
+    asks(site, "mia")
+    site.network = Judged(State.UNKNOWN, Blind.RIGHTS)
+    assert "sudo copdns doctor --network" in await look(client)
+    await send(client, "/guardian/checks/confirm")
+    await look(client)
+    assert await open_checks(site) == ()
+    site.network = Judged(State.FAILED, "router fe80::1 fd00::1")
+    await look(client)
+    assert await open_checks(site) == (Check.ALONE,)
+
+
+async def test_nobody_looks_by_opening_the_page(client: Client, site: Site) -> None:
+    asks(site, "mia")
+    await text(client, "/guardian/checks")
+    assert (await site.setups.progress("home")).items == {}
+
+
+async def test_others_see_how_it_stands_and_look_at_nothing(client: Client, site: Site) -> None:
+    await set_up(site, "Bo", Role.AUDITOR)
+    await send(client, "/guardian/logout")
+    await log_in(client, "Bo")
+    assert "Not protecting yet" in await text(client, "/guardian/checks")
+    for path in ("/guardian/checks", "/guardian/checks/confirm"):
+        await send(client, path, 403)
+    await send(client, "/guardian/logout")
+    for path in ("/guardian/checks", "/guardian/checks/confirm"):
+        await send(client, path, 401)
+    assert (await site.setups.progress("home")).items == {}

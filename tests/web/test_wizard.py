@@ -1,0 +1,162 @@
+"""The set-up: each step is kept, in any order and on any day; nobody else gets in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.languages import bundled_helplines
+from copdns.library import load_library
+from copdns.model import Band, Household
+from copdns.roles import Role
+from copdns.setup import Step
+from copdns.store.visitors import save_visitors
+from copdns.visitors import Visitor
+from tests.home import Home
+from tests.household import GUEST, MIA, family
+from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+LIBRARY = load_library(())  # as shipped: presets speak of what is in it
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA), LIBRARY))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+@pytest.fixture
+async def desk(client: Client, site: Site) -> Client:
+    await set_up(site)
+    await log_in(client)
+    return client
+
+
+async def stored(site: Site) -> Household:
+    found = await site.store.household("home")
+    assert found is not None
+    return found
+
+
+async def take(client: Client, step: Step, status: int = 200, **fields: str) -> str:
+    return await send(client, f"/guardian/wizard/{step}", status, **fields)
+
+
+async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site) -> None:
+    code = await site.logins.setup_code("home", site.now)
+    fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
+    await send(client, "/guardian/setup", 400, code="AAAA-AAAA", **fields)
+    page = await send(client, "/guardian/setup", code=code, **fields)
+    assert "Set up this house" in page
+    assert "Not protecting yet" in page
+    await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
+    assert await site.logins.setup_code("home", site.now) == ""
+
+
+async def test_it_can_be_left_and_gone_on_with(desk: Client, site: Site) -> None:
+    assert "Step 2 of 7" in await take(desk, Step.PLACE, timezone="Europe/Paris")
+    assert "Step 4 of 7" in await take(desk, Step.CHILDREN)
+    page = await text(desk, "/guardian/wizard")
+    assert 'class="button" href="/guardian/wizard/school"' in page
+    assert page.count("done") == 2
+
+
+async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
+    await take(desk, Step.PLACE, name="We", timezone="Europe/Paris", language="fr", country="FR")
+    home = await stored(site)
+    assert (home.name, home.timezone, home.language, home.country) == (
+        "We",
+        "Europe/Paris",
+        "fr",
+        "FR",
+    )
+    page = await take(desk, Step.PLACE, 400, timezone="Mars/Base")
+    assert "is no time zone" in page
+    assert (await stored(site)).timezone == "Europe/Paris"
+
+
+async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None:
+    await take(desk, Step.SCHOOL, names="School.Example\nclub.example, club.example")
+    assert (await stored(site)).protected == ("school.example", "club.example")
+    assert HOSTILE not in await take(desk, Step.SCHOOL, 400, names=HOSTILE)
+
+
+async def test_a_child_gets_the_start_of_the_age(desk: Client, site: Site) -> None:
+    page = await take(desk, Step.CHILDREN, add="1", name="Tom O'Neil", band="13-15", times="1")
+    assert "Tom O&#39;Neil" in page
+    tom = (await stored(site)).profile("tom-o-neil")
+    assert tom is not None
+    assert (tom.band, bool(tom.safe_search)) == (Band.TO_15, True)
+    await take(desk, Step.CHILDREN, 400, add="1", name="Tom", band="5")
+    page = await take(desk, Step.CHILDREN, add="1", name=HOSTILE, band="7-9")
+    assert HOSTILE not in page
+
+
+async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) -> None:
+    seen = Visitor("home", "u1", "", "02:00:00:00:00:99", GUEST, "tablet", site.now, site.now)
+    other = Visitor("other", "u2", "", "", "192.0.2.201", "Bo", site.now, site.now)
+    save_visitors(site.folder, [seen, other])
+    page = await text(desk, "/guardian/wizard/devices")
+    assert "02:00:00:00:00:99" in page
+    assert "192.0.2.201" not in page
+    await take(desk, Step.DEVICES, visitor="u1", profile="mia", name="Mia's tablet")
+    (device,) = [each for each in (await stored(site)).devices if each.macs]
+    assert (device.id, device.name, device.profile) == ("mia-s-tablet", "Mia's tablet", "mia")
+    await take(desk, Step.DEVICES, 400, visitor="u2", profile="mia")
+    await take(desk, Step.DEVICES, 400, visitor="u1", profile="nobody")
+
+
+async def test_a_guardian_vouches_for_a_helpline(desk: Client, site: Site) -> None:
+    lines = bundled_helplines()
+    country = next(each for each in lines.countries if lines.to_confirm(each))
+    await take(desk, Step.PLACE, timezone="UTC", country=country)
+    line = lines.to_confirm(country)[0]
+    assert line.name in await text(desk, "/guardian/wizard/helplines")
+    await take(desk, Step.HELPLINES, line=line.id)
+    assert (await stored(site)).helplines == (line.id,)
+    await take(desk, Step.HELPLINES, line="made-up")
+    assert (await stored(site)).helplines == ()
+
+
+async def test_the_router_is_told_our_addresses_and_children_the_way(desk: Client) -> None:
+    assert "192.0.2.1" in await text(desk, "/guardian/wizard/router")
+    assert "<path d=" in await text(desk, "/guardian/wizard/door")
+    await take(desk, Step.ROUTER)
+    assert "Check the protection" in await take(desk, Step.DOOR)
+
+
+@pytest.mark.parametrize("step", Step)
+async def test_looking_at_a_step_changes_nothing(desk: Client, site: Site, step: Step) -> None:
+    before = await stored(site)
+    await text(desk, f"/guardian/wizard/{step}")
+    assert await stored(site) == before
+    assert (await site.setups.progress("home")).items == {}
+
+
+@pytest.mark.parametrize("step", Step)
+async def test_nobody_else_sets_a_house_up(client: Client, site: Site, step: Step) -> None:
+    before = await stored(site)
+    await take(client, step, 401, name="Bo", band="adult", add="1")
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    await take(client, step, 403, name="Bo", band="adult", add="1")
+    await text(client, f"/guardian/wizard/{step}", 403)
+    assert await stored(site) == before
+
+
+async def test_a_step_that_is_none_is_not_there(desk: Client) -> None:
+    await text(desk, "/guardian/wizard/nothing", 404)
+
+
+async def test_the_same_twice_is_harmless(desk: Client, site: Site) -> None:
+    for _ in range(2):
+        await take(desk, Step.SCHOOL, names="school.example")
+    assert (await stored(site)).protected == ("school.example",)
