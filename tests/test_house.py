@@ -24,7 +24,16 @@ ROOMS = (
     (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
-        *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
+        *(
+            "kernel",
+            "compiling",
+            "shelving",
+            "lean",
+            "listening",
+            "targets",
+            "apprised",
+            "timekeeper",
+        ),
         *("reminders", "stored"),
         *("certificate", "https", "logins", "porter"),
     ),
