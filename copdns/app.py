@@ -65,6 +65,7 @@ from copdns.store.whose import Pairings
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
+from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.vouched import vouch
@@ -162,6 +163,7 @@ class App:
         self._events = Events(self._unlogged)
         self._targets = Targets(self.settings.events)
         self._events.subscribe(self._targets.hears)
+        self._troubles = Troubles()
         self._timekeeper = Timekeeper(
             self._folder, lambda: self._resolver.live, self._clock, self._events
         )
@@ -223,6 +225,7 @@ class App:
                 tasks.create_task(self._targets.run()),
                 tasks.create_task(self._repeat(self._keep_house, HOUSEKEEPING)),
                 tasks.create_task(self._repeat(self._reception.look_round, LOOK_ROUND)),
+                tasks.create_task(self._repeat(self._tell_trouble, LOOK_ROUND)),
                 tasks.create_task(self._catch_up()),
                 tasks.create_task(self._repeat(self._updates.look, FOLLOW_LISTS)),
                 tasks.create_task(self._repeat(self._updates.fetch, FOLLOW_LISTS)),
@@ -529,6 +532,11 @@ class App:
         if self._machine != (own, system.identity()):
             await self._use_upstreams(list(self._resolver.live.households.values()))
         await self._https.look()
+
+    async def _tell_trouble(self) -> None:
+        lists = self._updates.numbers()
+        for event in self._troubles.look(self._upstreams.healths, lists, self._clock()):
+            self._events.tell(event)
 
     async def _pass_on(self) -> None:
         self._recorder.pass_on(self._now, PASSED_ON)

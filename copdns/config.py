@@ -28,6 +28,7 @@ from copdns.addresses import UpstreamAddress, address, domain, network, slug, up
 from copdns.errors import ConfigError
 from copdns.happened import Kind
 from copdns.lists.download import bad_url
+from copdns.notices import USUAL
 from copdns.yaml_text import ByText
 
 AUTO = "auto"
@@ -610,9 +611,29 @@ class EventSettings(Section):
     )
     appeal_names: bool = Field(
         default=False,
-        description="Whether events of appeals tell web servers and the program who asked, and for "
-        "which name.",
+        description="Whether events of appeals tell web servers, the program and guardians who "
+        "asked, and for which name.",
     )
+    notices: tuple[str, ...] = Field(
+        default=(),
+        max_length=16,
+        repr=False,
+        description="Where guardians are told of events in plain words, such as "
+        "`mailto://name:password@mail.example`: addresses of apprise, which is installed besides.",
+    )
+    notice_kinds: Kinds = Field(
+        default=USUAL, description="Of which events guardians are told: `all`, or a list of them."
+    )
+
+    @field_validator("notices")
+    @classmethod
+    def _are_addresses(cls, notices: tuple[str, ...]) -> tuple[str, ...]:
+        for number, each in enumerate(notices, 1):  # not repeated: it holds passwords
+            if not re.match(r"[a-z][a-z0-9+.-]*://.", each) or not each.isprintable():
+                raise ValueError(f"number {number} is no address; write mailto://... or another")
+        if len(notices) != len(set(notices)):
+            raise ValueError("one address stands twice")
+        return notices
 
     @field_validator("webhooks")
     @classmethod

@@ -34,6 +34,10 @@ class Kind(Word):
     APPEAL_ANSWERED = "appeal answered"
     CLOCK_WRONG = "clock wrong"
     CLOCK_RIGHT = "clock right"
+    UPSTREAM_TROUBLE = "upstream trouble"
+    UPSTREAM_WELL = "upstream well"
+    LIST_TROUBLE = "list trouble"
+    LIST_WELL = "list well"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
     ACCOUNT_ADDED = "account added"
@@ -129,6 +133,13 @@ class ClockEvent(NamedTuple):
     at: float
 
 
+class TroubleEvent(NamedTuple):
+    """No upstream answers, or a list stays old; or that is over."""
+
+    kind: Kind
+    at: float
+
+
 class PersonEvent(NamedTuple):
     """What guardians owe each other to hear about a person.
 
@@ -163,6 +174,7 @@ Event = (
     | TicketEvent
     | AppealEvent
     | ClockEvent
+    | TroubleEvent
     | PersonEvent
     | AccountEvent
 )

@@ -1,9 +1,10 @@
-"""Pass events on: to web servers (webhooks), and to a program that the settings name.
+"""Pass events on: to web servers (webhooks), to a program that the settings name, and to guardians
+in plain words (notices).
 
 `Targets.hears` only puts an event aside and never waits; `run` does all the waiting, for each
 target one event after another.  One that is slow or gone costs nobody else anything: what waits
-for it is bounded, and the oldest goes first.  Logs call a webhook by its place in the settings,
-since its address may be a secret.  docs/events.md tells people what they get.
+for it is bounded, and the oldest goes first.  Logs call webhooks and notices by their place in the
+settings, since an address may be a secret.  docs/events.md tells people what they get.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import asyncio
 import json
 import os
 import signal
+import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from ssl import create_default_context
 from typing import NamedTuple, Protocol
@@ -34,9 +37,10 @@ from aiohttp import (
     TCPConnector,
 )
 
-from copdns import __version__
+from copdns import __version__, apprised
 from copdns.config import EventSettings, Webhook
 from copdns.happened import Event, Kind, said
+from copdns.notices import Pace, notice, with_unsaid
 
 log = structlog.get_logger("copdns")
 
@@ -47,12 +51,13 @@ Deliver = Callable[[Event], Awaitable[str]]  # gives what went wrong; "" when no
 
 class Patience(NamedTuple):
     """Seconds.  post: for one try.  pauses: before the second try and the third.
-    command: after which a program is killed.
+    command: after which a program is killed; notice: after which sending one is.
     """
 
     post: float = 10.0
     pauses: tuple[float, ...] = (2.0, 10.0)
     command: float = 10.0
+    notice: float = 60.0
 
 
 PATIENCE = Patience()
@@ -97,6 +102,9 @@ class Targets:
         if settings.command:
             kinds = frozenset(settings.command_kinds)
             ways.append(_ToCommand(settings.command, kinds, self._patience.command))
+        kinds = frozenset(settings.notice_kinds)
+        for number, url in enumerate(settings.notices, 1):
+            ways.append(_ToGuardian(number, url, kinds, self._patience))
         return ways
 
     def hears(self, event: Event) -> None:
@@ -316,17 +324,25 @@ class _ToCommand:
             )
         except OSError as error:
             return f"it cannot be started ({error.strerror})"
-        try:
-            async with asyncio.timeout(self.seconds):
-                await process.communicate(f"{json.dumps(fields)}\n".encode())
-        except TimeoutError:
+        if not await _finished(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
             return f"it was not done within {self.seconds:g} s, and was ended"
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
         return _ended(process.returncode)
+
+
+async def _finished(process: asyncio.subprocess.Process, told: bytes, seconds: float) -> bool:
+    """Tell a program something and wait for its end; kill it with all that it started when it
+    takes too long, or nobody waits any more."""
+    try:
+        async with asyncio.timeout(seconds):
+            await process.communicate(told)
+    except TimeoutError:
+        return False
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return True
 
 
 def _ended(code: int | None) -> str:
@@ -350,3 +366,58 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+# --- guardians ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _ToGuardian:
+    """url: holds passwords, so it goes nowhere but to the program that sends.
+
+    pace: goes on when the settings are read again.
+    """
+
+    number: int
+    url: str
+    kinds: frozenset[Kind]
+    patience: Patience
+    pace: Pace = field(default_factory=Pace, compare=False)
+
+    @property
+    def name(self) -> str:
+        return f"notice {self.number}"
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Deliver]:
+        yield self._deliver
+
+    async def _deliver(self, event: Event) -> str:
+        if not self.pace.lets(event, time.monotonic()):
+            return ""
+        told = with_unsaid(notice(event), self.pace.unsaid())
+        message = json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
+        trouble = ""
+        for pause in (0.0, *self.patience.pauses):
+            await asyncio.sleep(pause)
+            trouble, again = await self._sent(message)
+            if not again:
+                break
+        return trouble
+
+    async def _sent(self, message: bytes) -> _Try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", apprised.__name__),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_environment({}),
+            start_new_session=True,
+        )
+        if not await _finished(process, message, self.patience.notice):
+            return _Try(f"it was not sent within {self.patience.notice:g} s", again=True)
+        code = process.returncode or apprised.SENT
+        if code == apprised.SENT:
+            return _Try("", again=False)
+        trouble = apprised.TROUBLE.get(code, "what sends it failed")
+        return _Try(trouble, again=code not in (apprised.UNKNOWN, apprised.MISSING))

@@ -25,7 +25,7 @@ ROOMS = (
         *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
         *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
-        *("reminders", "stored", "calendars"),
+        *("reminders", "stored", "calendars", "apprised"),
         *("certificate", "https", "logins", "porter", "lookout"),
     ),
     ("store",),

@@ -40,7 +40,7 @@ def test_what_is_shown_of_a_webhook_is_what_is_sent() -> None:
 
 def test_the_settings_that_are_shown_are_settings() -> None:
     shown = [load(each, "/etc/copdns/copdns.yaml", {}).events for each in blocks("yaml")]
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert shown[-1].command == ("/etc/copdns/cut-connections",)
     assert shown[-1].command_kinds == (Kind.TIME_CLOSED, Kind.PAUSE_BEGAN)
 

@@ -1,0 +1,135 @@
+"""What guardians are told: enough to act on, nothing that mail should not carry, not too often."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from copdns.happened import (
+    AccountEvent,
+    AppealEvent,
+    ClockEvent,
+    DeviceEvent,
+    Event,
+    GrantEvent,
+    Kind,
+    PauseEvent,
+    PersonEvent,
+    TicketEvent,
+    TimeEvent,
+    TroubleEvent,
+)
+from copdns.model import Reason
+from copdns.notices import AT_ONCE, EVERY, REMEMBERED, SAME, USUAL, Pace, notice, with_unsaid
+
+AT = 1_795_636_800.0
+MADE = AppealEvent(Kind.APPEAL_MADE, "home", "k7qf2m9d", AT, "open")
+BEDTIME = TimeEvent(
+    Kind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", AT, 15, everything=True
+)
+
+
+def event(kind: Kind) -> Event:
+    """Return one event of a kind."""
+    match str(kind).split()[0]:
+        case "unknown" | "device":
+            return DeviceEvent(kind, "home", "v1")
+        case "time":
+            return BEDTIME._replace(kind=kind)
+        case "pause":
+            return PauseEvent(kind, "home", "mia", AT)
+        case "grant":
+            return GrantEvent(kind, "home", "mia", "g1", AT, AT)
+        case "ticket":
+            return TicketEvent(kind, "home", "mia", "t1", AT, 30)
+        case "appeal":
+            return MADE._replace(kind=kind)
+        case "clock":
+            return ClockEvent(kind, AT)
+        case "upstream" | "list":
+            return TroubleEvent(kind, AT)
+        case "full" | "guardians":
+            return PersonEvent(kind, "home", "mia", AT)
+    return AccountEvent(kind, "home", "Ada", AT)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_event_has_words_and_no_gap_in_them(kind: Kind) -> None:
+    told = notice(event(kind))
+    assert told.title
+    assert "\n" not in told.title
+    for each in ("{", "}", "None", "  "):
+        assert each not in told.body
+    assert told.body.endswith("/guardian/")
+
+
+def test_every_family_of_events_is_tried_above() -> None:
+    assert {type(event(kind)) for kind in Kind} == set(get_args(Event))
+
+
+def test_what_is_usual_is_no_everyday_matter() -> None:
+    assert set(USUAL).isdisjoint({Kind.TIME_WARNING, Kind.TIME_CLOSED, Kind.GRANT_ENDED})
+
+
+def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> None:
+    body = notice(MADE).body
+    assert "mia" not in body
+    assert "k7qf2m9d" not in body
+    telling = notice(MADE._replace(profile="mia", name="chess.games.example")).body
+    assert "mia: chess.games.example" in telling
+    assert "mia: more time" in notice(MADE._replace(profile="mia")).body
+
+
+def test_a_warning_says_whose_what_and_when() -> None:
+    assert notice(BEDTIME).body.startswith("mia: bedtime closes in 15 min.")
+
+
+# --- how often ------------------------------------------------------------------------------------
+
+
+def appeal(number: int) -> AppealEvent:
+    return MADE._replace(id=f"a{number}")
+
+
+def test_the_same_is_told_once_in_a_while() -> None:
+    pace = Pace()
+    assert pace.lets(MADE, 0)
+    assert not pace.lets(MADE._replace(at=AT + 5), SAME - 1)
+    assert pace.lets(MADE, SAME)
+    assert pace.unsaid() == 0  # it was said
+
+
+def test_warnings_of_one_evening_are_not_the_same() -> None:
+    pace = Pace()
+    assert all(pace.lets(BEDTIME._replace(minutes=each), 15 - each) for each in (15, 5, 1))
+
+
+def test_a_flood_is_slowed_down_and_what_was_left_out_is_counted() -> None:
+    pace = Pace()
+    let = [pace.lets(appeal(number), number * 0.06) for number in range(1000)]
+    assert let == [True] * AT_ONCE + [False] * (1000 - AT_ONCE)
+    assert pace.lets(appeal(2000), EVERY + 1)
+    assert pace.unsaid() == 1000 - AT_ONCE
+    assert pace.unsaid() == 0
+    assert not pace.lets(appeal(2001), EVERY + 2)
+
+
+def test_after_a_quiet_day_no_more_come_at_once_than_before() -> None:
+    pace = Pace()
+    assert pace.lets(MADE, 0)
+    let = [pace.lets(appeal(number), 86_400) for number in range(50)]
+    assert sum(let) == AT_ONCE
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    pace = Pace()
+    for number in range(3 * REMEMBERED):
+        pace.lets(appeal(number), 0)
+    assert len(pace._told) == REMEMBERED
+
+
+def test_a_notice_says_how_many_were_left_out() -> None:
+    told = notice(MADE)
+    assert with_unsaid(told, 0) == told
+    assert "7 more" in with_unsaid(told, 7).body
