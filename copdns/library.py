@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 from stat import S_ISREG
 
+from copdns import yaml_text
 from copdns.config import ListFile
+from copdns.discreet import DiscreetShape
 from copdns.errors import ListError
 from copdns.household_check import Known
 from copdns.lists.catalogue import Library, files
@@ -75,6 +77,14 @@ def bundled_presets() -> dict[Band, Preset]:
 def _catalogued() -> frozenset[str]:
     """Return the slugs of the lists that are here or could be fetched."""
     return frozenset(each.slug for each in files(bundled_text).catalogue.sources)
+
+
+@cache
+def discreet_names() -> frozenset[str]:
+    """Return the names that guardians see as "other" (`discreet.py`)."""
+    file = "discreet.yaml"
+    found = yaml_text.read(bundled_text(file), f"blocklists/{file}", DiscreetShape)
+    return frozenset(name for names in found.groups.values() for name in names)
 
 
 def known(found: Library) -> Known:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from copdns.appeal_opening import Services
+from copdns.config import Settings
 from copdns.household_check import Known
 from copdns.live import Client, Live
 from copdns.logins import Logins
@@ -17,9 +19,13 @@ from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
-from copdns.store.whose import Pairings
+from copdns.store.thread import StoreThread
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.timing import Readings
+from copdns.updates import Updates
 from copdns.vouched import Vouch
 from copdns.web.pages import Pages
 
@@ -36,7 +42,9 @@ class Parts:
     who: whose device asks, as for DNS.  now: seconds since the epoch.
     known: what a household may refer to.  services: names of those that ship, by slug.
     vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
-    over the network, because somebody chose so.
+    over the network, because somebody chose so.  folder: of the databases.
+    thread: what stands beside the household.  log: of look-ups.
+    settings: those in force.  updates: the lists of other people.
     """
 
     registry: CollectorRegistry
@@ -59,6 +67,14 @@ class Parts:
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]
+    folder: Path
+    thread: StoreThread
+    log: QueryLog
+    looks: Looks
+    pins: Pins
+    guests: Guests
+    settings: Callable[[], Settings]
+    updates: Updates
     desk_over_http: bool = False
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, rules, static
-from copdns.web.desk import inbox, login, overview
+from copdns.web.desk import (
+    agreement,
+    changes,
+    devices,
+    house,
+    inbox,
+    lists,
+    log,
+    login,
+    numbers,
+    overview,
+    settings,
+)
+from copdns.web.following import Following
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
 
@@ -35,6 +48,27 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}", inbox.appeal),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
+    # The house.
+    web.get("/guardian/house", house.house),
+    web.get("/guardian/log", log.log),
+    web.get("/guardian/log/live", log.live),
+    web.get("/guardian/numbers", numbers.numbers),
+    web.get("/guardian/changes", changes.changes),
+    web.get("/guardian/settings", settings.settings),
+    web.get("/guardian/agreement/{profile}", agreement.agreement),
+    web.get("/guardian/lists", lists.lists),
+    web.post("/guardian/lists/update", lists.update),
+    web.get("/guardian/devices", devices.devices),
+    web.post("/guardian/devices/{device}/change", devices.change),
+    web.post("/guardian/devices/{device}/remove", devices.remove),
+    web.post("/guardian/devices/{device}/let-in", devices.let_in),
+    web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
+    web.post("/guardian/unknown/{visitor}/name", devices.name),
+    web.post("/guardian/unknown/{visitor}/guest", devices.guest),
+    web.post("/guardian/unknown/{visitor}/ignore", devices.ignore),
+    web.post("/guardian/unknown/{visitor}/show", devices.show),
+    web.post("/guardian/guests/{guest}/end", devices.end_guest),
+    web.post("/guardian/pins/{profile}", devices.set_pin),
 )
 
 
@@ -42,5 +76,7 @@ def application(parts: Parts) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
     app[PARTS] = parts
+    app[log.FOLLOWING] = following = Following(parts.log)
+    app.on_shutdown.append(lambda _: following.close())
     app.router.add_routes(ROUTES)
     return app

@@ -78,10 +78,18 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/", GUARDIAN),
     Page("/guardian/inbox", GUARDIAN),
     Page("/guardian/appeals/{appeal}", GUARDIAN),
+    Page("/guardian/house", GUARDIAN),
+    Page("/guardian/devices", GUARDIAN),
+    Page("/guardian/lists", GUARDIAN),
+    Page("/guardian/log", GUARDIAN),
+    Page("/guardian/numbers", GUARDIAN),
+    Page("/guardian/changes", GUARDIAN),
+    Page("/guardian/settings", GUARDIAN),
+    Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
 )
 
 # Read by machines.
-NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
+NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api", "/guardian/log/live")
 
 
 class Look(NamedTuple):
