@@ -43,6 +43,7 @@ def keep(folder: Path, others: Share, asked: frozenset[str], now: float) -> None
     blocked = {slug: others.lists.get(slug, 0) for slug in sorted(asked)}
     path, new = folder / FILE, folder / f"{FILE}.new"
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new.write_text(json.dumps({"at": now, "names": others.names, "blocked": blocked}) + "\n")
         if os.geteuid() == 0:  # it belongs to whoever owns the folder
             owner = folder.stat()

@@ -109,18 +109,24 @@ REST = "*"  # the kind of all that has no column of its own
 
 
 def tabled(
-    buckets: tuple[Bucket, ...], counted: Iterable[tuple[float, str, int]], most: int = 5
+    buckets: tuple[Bucket, ...],
+    counted: Iterable[tuple[float, str, int]],
+    first: tuple[str, ...] = (),
+    most: int = 5,
 ) -> Table:
     """Return how many of each kind there were in each stretch of time.
 
-    counted: moment, kind and number; what is before the first stretch is left out.  most: kinds
-    that have a column of their own, the largest; all others share one.
+    counted: moment, kind and number; what is before the first stretch is left out.  first: kinds
+    that have their column in any case.  most: kinds that have one, then the largest; all others
+    share one.
     """
     counts = [(moment, kind, n) for moment, kind, n in counted if moment >= buckets[0].start]
-    sums: dict[str, int] = {}
+    sums: dict[str, int] = dict.fromkeys(first, 0)
     for _, kind, n in counts:
         sums[kind] = sums.get(kind, 0) + n
-    largest = sorted(sums, key=lambda kind: (-sums[kind], kind))
+    largest = sorted(
+        sums, key=lambda kind: (kind not in first, -sums[kind] * (kind not in first), kind)
+    )
     kinds = (*largest[:most], *([REST] if len(largest) > most else []))
     column = {kind: min(at, most) for at, kind in enumerate(largest)}
     values = [[0] * len(kinds) for _ in buckets]

@@ -38,7 +38,7 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     assert "games-list" in page
     assert "<dt>Caught</dt><dd>2</dd>" in page
     assert "<dt>Names</dt><dd>2</dd>" in page
-    assert "not measured" in page
+    assert "copdns lists audit --keep" in page
 
 
 async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> None:
@@ -52,7 +52,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:
     for broken in ("", "[]", "{}", '{"at": 1, "names": 1, "blocked": 3}'):
         (site.folder / audited.FILE).write_text(broken)
-        assert "not measured" in await text(client, HERE)
+        assert "lists audit --keep" in await text(client, HERE)
 
 
 async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:

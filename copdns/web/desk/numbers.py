@@ -64,7 +64,7 @@ async def numbers(request: web.Request) -> web.Response:
         about=found,
         span=span,
         spans=SPANS,
-        lookups=tabled(buckets, _lookups(tallies)),
+        lookups=tabled(buckets, _lookups(tallies), (CLOSED, OPEN)),
         closed=tabled(buckets, _closed(tallies)),
         used=tuple(_used(home, found.chosen, usages, shown)),
         rest=REST,
