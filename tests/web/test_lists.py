@@ -45,7 +45,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
     share = Share(200, 3, {"games-list": 3})
     audited.keep(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
-    assert "1.5 % of names that should be open" in page
+    assert "1.5 of 100 names that should be open" in page
     assert "200 names" in page
 
 

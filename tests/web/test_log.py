@@ -172,6 +172,21 @@ async def test_a_browser_that_comes_again_misses_nothing(client: Client, site: S
     assert "one.games.example" not in told
 
 
+async def test_a_browser_that_leaves_is_no_trouble(
+    client: Client, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = await client.get("/guardian/log/live", headers=HTML)
+    stays = await client.get("/guardian/log/live", headers=HTML)
+    stream.close()
+    for name in ("one", "two"):
+        keep(site, row(f"{name}.games.example"))
+        told = ""
+        while f"{name}.games.example" not in told:
+            told += (await asyncio.wait_for(stays.content.readline(), 10)).decode()
+    stays.close()
+    assert "Traceback" not in capsys.readouterr().out
+
+
 async def test_reading_it_changes_nothing_else(client: Client, site: Site) -> None:
     before = await site.store.household("home")
     await text(client, "/guardian/log")

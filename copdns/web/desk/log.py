@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -62,10 +63,11 @@ async def live(request: web.Request) -> web.StreamResponse:
     stream = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
-    await stream.prepare(request)
-    await stream.write(_FIRST.encode())
-    async with request.app[FOLLOWING].of(found.household.id) as reader:
-        await _pass_on(request, found, reader, stream, last)
+    with suppress(ConnectionResetError):  # the browser left
+        await stream.prepare(request)
+        await stream.write(_FIRST.encode())
+        async with request.app[FOLLOWING].of(found.household.id) as reader:
+            await _pass_on(request, found, reader, stream, last)
     return stream
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.roles import Permission
-from copdns.setting_effects import settings_of
+from copdns.web.desk.setting_effects import settings_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
