@@ -25,6 +25,7 @@ BROWSER_LASTS = 365 * DAY  # a browser that an account was used on, since its la
 PAIRING_LASTS = 365 * DAY  # a pairing that was not used for so long is over
 PAIRING_OPEN = HOUR  # for so long a guardian lets a further browser of a device in
 GUEST_LASTS = DAY
+REQUEST_LASTS = DAY  # for so long a guardian can answer a device that asks to be let in
 PERSON_LASTS = 4 * HOUR  # who said by PIN that it is them, on a shared device
 LOOKS_KEPT = 365 * DAY
 LOOKS_JOINED = 5 * MINUTE  # paging through one log is one look
@@ -145,6 +146,15 @@ class Guest(NamedTuple):
     author: str
     at: int
     until: int
+
+
+class GuestRequest(NamedTuple):
+    """An unknown device whose user asks to be let in.  address, mac: as of a guest."""
+
+    household: str
+    address: str
+    mac: str
+    at: int
 
 
 class View(Word):

@@ -61,7 +61,7 @@ from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
@@ -425,6 +425,10 @@ class App:
             look_around=lambda: asyncio.to_thread(look_around, self._listeners.addresses),
             lists=lambda: ListsState(len(self._updates.numbers()), self._updates.missing),
             addresses=lambda: self._listeners.addresses,
+            pins=Pins(self._thread),
+            guests=Guests(self._thread),
+            settings=lambda: self.settings,
+            updates=self._updates,
             desk_over_http=chosen.desk_over_http,
         )
         app = application(parts)

@@ -103,6 +103,10 @@ class Phrases:
         """Return date and time of day."""
         return format_datetime(local(moment, zone_of(zone)), "medium", locale=self.locale)
 
+    def minute(self, moment: float, zone: str) -> str:
+        """Return date and time of day in short, without seconds."""
+        return format_datetime(local(moment, zone_of(zone)), "short", locale=self.locale)
+
     def ends(self, told: str, now: float, zone: str) -> str:
         """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today.
 

@@ -38,6 +38,7 @@ ROOMS = (
         "resources",
         "codes",
         "passwords",
+        "audited",
         "copies",
         "indexfile",
         "events",
@@ -171,7 +172,8 @@ def test_pure_modules_open_no_file_and_print_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "module"), [("babel", "phrases"), ("dnslib", "wire"), ("icalendar", "ics")]
+    ("library", "module"),
+    [("babel", "phrases"), ("dnslib", "wire"), ("icalendar", "ics"), ("segno", "qr")],
 )
 def test_only_one_module_knows_a_library(library: str, module: str) -> None:
     users = {

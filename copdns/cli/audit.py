@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from copdns import audited
 from copdns.cli.base import BAND, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
@@ -36,17 +37,26 @@ _HEADERS = ("label", "list", "names", "blocked", "share")
     default="",
     help="Labels that should be blocked, with commas between: PORN,GMB.",
 )
+@click.option(
+    "--keep", is_flag=True, help="Keep how much each list blocks wrongly, for the desk to show."
+)
 @json_option
 @pass_home
 def audit_command(
-    home: Home, file: Path, profile: str, band: str | None, wanted: str, as_json: bool
+    home: Home,
+    file: Path,
+    profile: str,
+    band: str | None,
+    wanted: str,
+    keep: bool,
+    as_json: bool,
 ) -> None:
     """Count what is blocked of a TABLE of labelled names.
 
     A row of the TABLE is a label, a tab, and a name or URL; a first line may name the columns, and
     the file may be packed with gzip; `-` is what is piped in.  Without --profile and --band, all
-    lists about categories, security and ways round the filter are asked.  Nothing is resolved, and
-    nothing is recorded.
+    lists about categories, security and ways round the filter are asked.  Nothing is resolved; with
+    --keep the numbers are kept, and no name.
 
     \b
     Example:  copdns lists audit labelled.tsv --band 7-9 --wanted PORN,GMB
@@ -58,7 +68,10 @@ def audit_command(
     who, rules = _person(home, profile, band)
     shared = home.live().shared[home.household.id]
     policy = policy_for(who, rules, shared, home.now)
-    found = audit(rows, policy, lists_of(who, shared), labels, home.now)
+    lists = tuple(lists_of(who, shared))
+    found = audit(rows, policy, lists, labels, home.now)
+    if keep:
+        audited.keep(home.folder, found.others, frozenset(each.slug for each in lists), home.now)
     if as_json:
         print_json(_json(found, rows, labels, who))
     else:

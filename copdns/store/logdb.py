@@ -5,8 +5,9 @@ What may be in a row or a count is decided in `keep`; here is how long it stays 
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
@@ -120,6 +121,88 @@ _AFTER = """
      order by id
      limit :limit
     """
+
+
+def newest(
+    connection: sqlite3.Connection,
+    household: str,
+    profiles: Collection[str],
+    limit: int,
+    before: int | None,
+) -> tuple[Logged, ...]:
+    """Return the newest rows of some people, or the newest before an id; the newest first.
+
+    One statement, each part of which finds its rows by an index.
+    """
+    each = _NEWEST_OF if before is None else _NEWEST_OF_BEFORE
+    parts = " union all ".join([each] * len(profiles))
+    values = [
+        value
+        for profile in profiles
+        for value in (household, profile, *(() if before is None else (before,)), limit)
+    ]
+    if not values:
+        return ()
+    found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
+    return tuple(Logged(row[0], Row(*row[1:])) for row in found)
+
+
+_LOGGED = """
+    id, at, household, profile, device, qname, qtype, action, reason,
+    category, service, list, rule, via
+    """
+_NEWEST_OF = f"""
+    select * from (select {_LOGGED} from lookup where household = ? and profile = ?
+                    order by id desc limit ?)
+    """  # noqa: S608
+_NEWEST_OF_BEFORE = f"""
+    select * from (select {_LOGGED} from lookup where household = ? and profile = ? and id < ?
+                    order by id desc limit ?)
+    """  # noqa: S608
+
+
+def caught(connection: sqlite3.Connection, household: str) -> dict[str, int]:
+    """Return of how many rows each list is the reason, by its slug."""
+    rows = connection.execute(
+        """
+        select list, count(*) from lookup
+         where household = ? and list <> '' group by list
+        """,
+        (household,),
+    )
+    return dict(rows.fetchall())
+
+
+class Tally(NamedTuple):
+    """How many look-ups of one hour, of some people together.  category: "" for none."""
+
+    hour: int
+    blocked: bool
+    category: str
+    n: int
+
+
+def tallies(
+    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+) -> tuple[Tally, ...]:
+    """Return the counts of some people, added up, of every hour that ends after a moment."""
+    rows = connection.execute(
+        """
+        select hour, action = 'block' as blocked,
+               case when action = 'block' then category else '' end as about, sum(n)
+          from lookup_count
+         where household = :household and hour >= :hour
+           and profile in (select value from json_each(:profiles))
+         group by hour, blocked, about
+         order by hour
+        """,
+        {
+            "household": household,
+            "hour": int(since) // 3600,
+            "profiles": json.dumps(list(profiles)),
+        },
+    )
+    return tuple(Tally(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
 
 
 def counts(

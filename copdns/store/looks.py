@@ -6,6 +6,7 @@ guardian's desk until that guardian has seen it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 
@@ -14,6 +15,16 @@ from copdns.roles import Actor, Role
 from copdns.store.thread import StoreThread
 
 _LOOK = "household, at, account, role, profile, view"
+_NOTE_ALL = f"""
+    insert into look ({_LOOK})
+    select :household, :now, :account, :role, person.value, seen.value
+      from json_each(:profiles) as person, json_each(:views) as seen
+     where not exists (
+           select 1 from look
+            where household = :household and profile = person.value
+              and at > :joined and at <= :now
+              and account = :account and role = :role and view = seen.value)
+    """  # noqa: S608
 _NOTICE = "id, household, kind, about, author, at, starts, ends"
 
 
@@ -46,6 +57,25 @@ class Looks:
 
         if who.profile != profile:
             await self._thread.write(work)
+
+    async def note_all(
+        self, who: Actor, profiles: Iterable[str], views: Iterable[View], now: int
+    ) -> None:
+        """Keep that somebody looks at several people at once, as `note` does; one statement."""
+        values = {
+            "household": who.household,
+            "profiles": json.dumps([each for each in profiles if each != who.profile]),
+            "views": json.dumps([str(each) for each in views]),
+            "now": now,
+            "joined": now - LOOKS_JOINED,
+            "account": who.id,
+            "role": str(who.role),
+        }
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_NOTE_ALL, values)
+
+        await self._thread.write(work)
 
     async def of(self, household: str, profile: str = "", limit: int = 100) -> tuple[Look, ...]:
         """Return the newest looks at a person, or at anybody, the newest first."""

@@ -600,6 +600,39 @@ def setup(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0021_audit_order")
+def audit_order(db: Database) -> None:
+    """Changes and looks are read together, the newest first, of one household."""
+    db.execute("create index change_of on change (household, at)")
+    db.execute("create index look_of on look (household, at)")
+
+
+@HOUSEHOLD(name="0022_ignored_visitor")
+def ignored_visitor(db: Database) -> None:
+    """Unknown devices that a guardian does not want to be shown.  id: as of a visitor, which no
+    other one ever gets, so that neither a MAC address nor an address has to stand here."""
+    db.execute("""
+        create table ignored_visitor (
+            household text not null references household on delete cascade,
+            id text not null,
+            at integer not null,
+            primary key (household, id)
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0023_guest_request")
+def guest_request(db: Database) -> None:
+    """Devices whose users ask to be let in for a day."""
+    db.execute("""
+        create table guest_request (
+            household text not null references household on delete cascade,
+            address text not null,
+            mac text not null,
+            at integer not null,
+            primary key (household, address)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""
@@ -706,3 +739,10 @@ def visitor_number(db: Database) -> None:
     db.execute("""
         insert into visitor_number (household, last)
         select household, max(cast(substr(id, 2) as integer)) from visitor group by household""")
+
+
+@LOG(name="0007_lookup_order")
+def lookup_order(db: Database) -> None:
+    """The newest rows of some people, and how many rows each list is the reason of."""
+    db.execute("create index lookup_of on lookup (household, profile)")
+    db.execute("create index lookup_caught on lookup (household, list) where list <> ''")

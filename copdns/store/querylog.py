@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ from copdns.errors import StoreError
 from copdns.keep import CountKey, Row
 from copdns.store import logdb
 from copdns.store.db import alone, is_broken, open_database, store_error
-from copdns.store.logdb import Logged
+from copdns.store.logdb import Logged, Tally
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
@@ -48,6 +48,8 @@ class QueryLog:
 
     capacity: how many rows, and how many different counts, wait at most.
     interval: seconds between two batches.
+    written: rows that came into the file since the start: whoever follows the log looks again
+        only when it moved.
     failures: batches that could not be written; last_error: why the last one could not, "" when
         it could.
     erasures: another number as soon as somebody erased a profile: whoever remembers what is in
@@ -56,6 +58,7 @@ class QueryLog:
 
     def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.25) -> None:
         self.path = folder / FILE
+        self.written = 0
         self.failures = 0
         self.last_error = ""
         self.erasures = 0
@@ -135,6 +138,24 @@ class QueryLog:
         """
         return self._ask(lambda each: logdb.rows(each, household, profile, limit, after), ())
 
+    def newest(
+        self,
+        household: str,
+        profiles: Collection[str],
+        limit: int = 100,
+        before: int | None = None,
+    ) -> tuple[Logged, ...]:
+        """Return the newest rows of some people, or those before an id; the newest first."""
+        return self._ask(lambda each: logdb.newest(each, household, profiles, limit, before), ())
+
+    def caught(self, household: str) -> dict[str, int]:
+        """Return of how many rows each list is the reason, by its slug."""
+        return self._ask(lambda each: logdb.caught(each, household), {})
+
+    def tallies(self, household: str, profiles: Collection[str], since: float) -> tuple[Tally, ...]:
+        """Return the counts of some people, added up, of every hour that ends after a moment."""
+        return self._ask(lambda each: logdb.tallies(each, household, profiles, since), ())
+
     def counts(
         self, household: str, profile: str | None = None, since: float = 0
     ) -> tuple[tuple[CountKey, int], ...]:
@@ -201,6 +222,7 @@ class QueryLog:
             return
         try:
             logdb.write(connection, rows, counts, self.erasures)
+            self.written += len(rows)
             lost = 0
         except _MISTAKES:
             raise

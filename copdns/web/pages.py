@@ -14,6 +14,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from copdns.languages import spoken
+from copdns.names import display
 from copdns.phrases import LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
 from copdns.told import DOOR
@@ -62,6 +63,7 @@ class Pages:
         )
         speak(self._templates)
         self._templates.globals["door"] = DOOR
+        self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._address
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
 
@@ -69,19 +71,22 @@ class Pages:
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
         """Return a page in the language of whoever asks."""
+        text = self.fragment(request, template, status=status, **values)
+        return web.Response(status=status, text=text, content_type="text/html")
+
+    def fragment(self, request: web.Request, template: str, **values: Any) -> str:
+        """Return a part of a page, or a whole one, in the language of whoever asks."""
         phrases = spoken(language_of(request))
         values = {
             "phrases": phrases,
             "lang": phrases.tag,
             "dir": phrases.direction,
             "path": request.path,
-            "status": status,
             "standing": request.get(DESK, Desk()),
             "languages": [spoken(each) for each in LANGUAGES],
             **values,
         }
-        text = self._templates.get_template(template).render(values)
-        return web.Response(status=status, text=text, content_type="text/html")
+        return self._templates.get_template(template).render(values)
 
     def file(self, name: str) -> File | None:
         """Return a style sheet, script or picture."""

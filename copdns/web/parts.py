@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from copdns.appeal_opening import Services
+from copdns.config import Settings
 from copdns.household_check import Known
 from copdns.live import Client, Live
 from copdns.logins import Logins
@@ -27,8 +28,9 @@ from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.timing import Readings
+from copdns.updates import Updates
 from copdns.vouched import Vouch
 from copdns.web.pages import Pages
 
@@ -57,6 +59,9 @@ class Parts:
     folder: of the databases.  probes: what was seen of devices that check themselves.
     look_around: asks the network which resolvers it hands out.  lists: how many of other people
     are used.  addresses: on which questions are answered.
+    over the network, because somebody chose so.  folder: of the databases.
+    thread: what stands beside the household.  log: of look-ups.
+    settings: those in force.  updates: the lists of other people.
     """
 
     registry: CollectorRegistry
@@ -90,6 +95,10 @@ class Parts:
     look_around: Callable[[], Awaitable[Judged]]
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
+    pins: Pins
+    guests: Guests
+    settings: Callable[[], Settings]
+    updates: Updates
     desk_over_http: bool = False
 
 

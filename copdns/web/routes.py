@@ -6,20 +6,33 @@ from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, protection, rules, static
 from copdns.web.desk import (
+    accounts,
+    agreement,
     calendar,
+    changes,
+    checks,
+    devices,
     give,
     hours,
+    house,
     inbox,
+    lists,
+    log,
     login,
+    me,
+    notices,
+    numbers,
     overview,
     people,
     person_kept,
     person_rules,
     person_settings,
     schedules,
+    settings,
     tickets,
+    wizard,
 )
-from copdns.web.desk import accounts, checks, inbox, login, me, notices, overview, wizard
+from copdns.web.following import Following
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.parts import PARTS, Parts
@@ -123,6 +136,26 @@ ROUTES = (
     web.post("/guardian/people/{person}/full-log/stop", person_kept.stop_full_log),
     web.post("/guardian/people/{person}/export", person_kept.export),
     web.post("/guardian/people/{person}/erase", person_kept.erase),
+    web.get("/guardian/house", house.house),
+    web.get("/guardian/log", log.log),
+    web.get("/guardian/log/live", log.live),
+    web.get("/guardian/numbers", numbers.numbers),
+    web.get("/guardian/changes", changes.changes),
+    web.get("/guardian/settings", settings.settings),
+    web.get("/guardian/agreement/{profile}", agreement.agreement),
+    web.get("/guardian/lists", lists.lists),
+    web.post("/guardian/lists/update", lists.update),
+    web.get("/guardian/devices", devices.devices),
+    web.post("/guardian/devices/{device}/change", devices.change),
+    web.post("/guardian/devices/{device}/remove", devices.remove),
+    web.post("/guardian/devices/{device}/let-in", devices.let_in),
+    web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
+    web.post("/guardian/unknown/{visitor}/name", devices.name),
+    web.post("/guardian/unknown/{visitor}/guest", devices.guest),
+    web.post("/guardian/unknown/{visitor}/ignore", devices.ignore),
+    web.post("/guardian/unknown/{visitor}/show", devices.show),
+    web.post("/guardian/guests/{guest}/end", devices.end_guest),
+    web.post("/guardian/pins/{profile}", devices.set_pin),
 )
 
 
@@ -132,5 +165,7 @@ def application(parts: Parts) -> web.Application:
     app[PARTS] = parts
     homes = parts.live
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
+    app[log.FOLLOWING] = following = Following(parts.log)
+    app.on_shutdown.append(lambda _: following.close())
     app.router.add_routes(ROUTES)
     return app

@@ -464,3 +464,22 @@ CREATE TABLE setup (
     at integer not null,
     primary key (household, item)
 ) without rowid;
+
+CREATE INDEX change_of on change (household, at);
+
+CREATE INDEX look_of on look (household, at);
+
+CREATE TABLE ignored_visitor (
+    household text not null references household on delete cascade,
+    id text not null,
+    at integer not null,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE guest_request (
+    household text not null references household on delete cascade,
+    address text not null,
+    mac text not null,
+    at integer not null,
+    primary key (household, address)
+) without rowid;

@@ -69,3 +69,7 @@ CREATE TABLE visitor_number (
     household text primary key,
     last integer not null
 ) without rowid;
+
+CREATE INDEX lookup_of on lookup (household, profile);
+
+CREATE INDEX lookup_caught on lookup (household, list) where list <> '';

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copdns import audited
 from tests.unit.calling import Home
 
 TABLE = """\
@@ -55,6 +56,20 @@ def test_wanted_labels_stand_apart_from_all_others(home: Home) -> None:
     assert "NEWS" not in first
     assert "NEWS " in second
     assert "GAME" not in second
+
+
+def test_what_should_not_be_blocked_is_kept_as_numbers_where_somebody_wants_that(
+    home: Home,
+) -> None:
+    audit(home, "--wanted", "GAME")
+    assert not [*home.folder.rglob(audited.FILE)]
+    audit(home, "--wanted", "GAME", "--keep")
+    (file,) = home.folder.rglob(audited.FILE)
+    found = audited.kept(file.parent)
+    assert found is not None
+    assert found.percent("no-such-list") is None
+    assert found.percent("rules") == 100 * found.blocked["rules"] / found.names
+    assert "example" not in file.read_text()
 
 
 def test_the_person_or_the_age_says_which_lists_and_rules_are_asked(home: Home) -> None:

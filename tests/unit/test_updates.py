@@ -121,6 +121,23 @@ async def test_nothing_is_asked_before_it_is_due(tmp_path: Path, server: ListSer
     assert server.asked[-1].headers["If-None-Match"] == '"1"'
 
 
+async def test_whoever_asks_has_it_looked_at_now_and_once_a_minute_at_most(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = await house(tmp_path, server, "toys")
+    server.put("/toys", TOYS, headers={"ETag": '"1"'})
+    for wait, asked in ((0.0, 1), (30.0, 1), (30.0, 2), (0.0, 2)):
+        home.now += wait
+        home.updates.ask()
+        assert home.updates.is_asked
+        await home.updates.fetch()
+        assert not home.updates.is_asked
+        assert len(server.asked) == asked
+    home.now += 3600
+    await home.updates.fetch()
+    assert len(server.asked) == 2, "what was asked for is done"
+
+
 async def test_what_is_not_used_is_neither_fetched_nor_missed(
     tmp_path: Path, server: ListServer
 ) -> None:

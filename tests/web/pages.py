@@ -101,13 +101,24 @@ PAGES: tuple[Page, ...] = (
         "/guardian/people/{person}/rules", GUARDIAN, "/guardian/people/mia/rules?name=games.example"
     ),
     Page("/guardian/people/{person}/kept", GUARDIAN, "/guardian/people/mia/kept"),
+    Page("/guardian/house", GUARDIAN),
+    Page("/guardian/devices", GUARDIAN),
+    Page("/guardian/lists", GUARDIAN),
+    Page("/guardian/log", GUARDIAN),
+    Page("/guardian/numbers", GUARDIAN),
+    Page("/guardian/changes", GUARDIAN),
+    Page("/guardian/settings", GUARDIAN),
+    Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
 )
 
 # Read by machines.
 NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
 # Text to be sent on, and files to keep.
 NO_HTML = ("/guardian/appeals/{appeal}/report",)
-NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api", "/protection/dot")
+NOT_PAGES = (
+    *("/healthz", "/readyz", "/metrics", "/static", "/api"),
+    *("/protection/dot", "/guardian/log/live"),
+)
 
 
 class Look(NamedTuple):

@@ -14,7 +14,10 @@ from tempfile import TemporaryDirectory
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
+from copdns.config import Settings
+from copdns.copies import Copies
 from copdns.library import bundled_presets, known
+from copdns.lists.chosen import Offer
 from copdns.logins import Logins
 from copdns.metrics import registry
 from copdns.model import Asker
@@ -30,8 +33,9 @@ from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.timing import NOTHING_READ, Readings
+from copdns.updates import Updates
 from copdns.vouched import vouch
 from copdns.web.pages import Pages
 from copdns.web.parts import ListsState, Parts
@@ -62,6 +66,18 @@ class Site:
         self.lists = ListsState(3)
         self._stack = ExitStack()
         self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
+        self.settings = Settings()
+        self.log = QueryLog(folder)
+        self._stack.callback(self.log.stop)
+        self.updates = Updates(
+            Copies(folder),
+            Offer((), frozenset(), {}),
+            lambda: self.settings,
+            lambda: self.home.resolver.live.households.values(),
+            lambda: self.home.resolver.live.library,
+            lambda: self.now,
+            self._swap,
+        )
         self.store = self._stack.enter_context(HouseholdStore.open(folder))
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -110,10 +126,17 @@ class Site:
             look_around=self._look_around,
             lists=lambda: self.lists,
             addresses=lambda: (LISTENER, "127.0.0.1"),
+            pins=Pins(self.thread),
+            guests=Guests(self.thread),
+            settings=lambda: self.settings,
+            updates=self.updates,
         )
 
     async def _look_around(self) -> Judged:
         return self.network
+
+    async def _swap(self, _: object) -> None:
+        """Lists that were fetched are not put in force here."""
 
     @property
     def asker(self) -> Asker:

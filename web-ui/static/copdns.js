@@ -22,4 +22,16 @@ function follow(part) {
   setTimeout(look, wait);
 }
 
+// Puts rows of the log where they belong as they come; without this script a link looks again.
+const MOST = 100;
+
+function live(rows) {
+  const source = new EventSource(rows.dataset.live);
+  source.onmessage = (event) => {
+    rows.insertAdjacentHTML("afterbegin", event.data);
+    while (rows.children.length > MOST) rows.lastElementChild.remove();
+  };
+}
+
 document.querySelectorAll("[data-fresh][id]").forEach(follow);
+document.querySelectorAll("[data-live]").forEach(live);

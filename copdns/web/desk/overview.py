@@ -7,8 +7,8 @@ from aiohttp import web
 from copdns.appeal import WAITING
 from copdns.more_time import mark, more_time
 from copdns.roles import Permission
-from copdns.web.desk.theirs import house, shown, stands
 from copdns.web.desk.hours import pause_of
+from copdns.web.desk.theirs import house, shown, stands
 
 
 async def overview(request: web.Request) -> web.Response:

@@ -1,0 +1,58 @@
+"""A family agreement to print: the rules of one child as they are in force, in the child's words,
+and a card with the way to the door."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from aiohttp import web
+
+from copdns.levels import level_of
+from copdns.policy import scoped
+from copdns.qr import Qr, qr
+from copdns.roles import Permission, may
+from copdns.timing import in_scope
+from copdns.told import DOOR
+from copdns.web.desk.about import house_of
+from copdns.web.parts import parts_of
+from copdns.web.saying import saying
+from copdns.web.session import required
+
+
+async def agreement(request: web.Request) -> web.Response:
+    """One page for one child."""
+    actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    household, now = house_of(request, actor), parts.now()
+    profile = household.profile(request.match_info["profile"])
+    if profile is None or not profile.band_at(now).is_child:
+        raise web.HTTPNotFound(reason="There is no child of this name here")
+    level = level_of(profile.band_at(now))
+    accounts = await parts.accounts.all(household.id)
+    kept = parts.settings().log
+    return parts.pages.render(
+        request,
+        "desk/agreement.html",
+        actor=actor,
+        household=household,
+        profile=profile,
+        level=level,
+        say=saying(request, household, level),
+        categories=sorted(profile.categories),
+        services=sorted(profile.services),
+        rules=scoped(profile, household.rules),
+        schedules=in_scope(household.schedules, profile),
+        budgets=in_scope(household.budgets, profile),
+        privacy=profile.privacy_at(now),
+        rows_days=kept.rows_days,
+        counts_days=kept.counts_days,
+        answer_hours=parts.settings().appeals.target_hours,
+        deciders=[each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
+        card=_card(),
+        now=now,
+        zone=household.timezone,
+    )
+
+
+@cache
+def _card() -> Qr:
+    return qr(DOOR)

@@ -1,0 +1,37 @@
+"""The audit: every change, and every look at what is kept of somebody."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.roles import Permission
+from copdns.store.trail import Trail
+from copdns.web.desk.about import house_of
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+SHOWN = 100  # lines of a page
+
+
+async def changes(request: web.Request) -> web.Response:
+    """Who changed what and who looked, the newest first."""
+    actor, parts = await required(request, Permission.SEE_AUDIT), parts_of(request)
+    household = house_of(request, actor)
+    before = _moment(request.query.get("before", ""))
+    lines = await Trail(parts.thread).lines(household.id, SHOWN, before)
+    return parts.pages.render(
+        request,
+        "desk/changes.html",
+        actor=actor,
+        household=household,
+        lines=lines,
+        before=before,
+        oldest=lines[-1].at if len(lines) >= SHOWN else 0,
+        accounts={each.id: each.name for each in await parts.accounts.all(household.id)},
+        names={each.id: each.name for each in household.profiles},
+        zone=household.timezone,
+    )
+
+
+def _moment(given: str) -> int | None:
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 13 else None

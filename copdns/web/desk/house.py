@@ -1,0 +1,22 @@
+"""Where the pages about the house are found."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.roles import Permission, may
+from copdns.web.desk.about import house_of
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+
+async def house(request: web.Request) -> web.Response:
+    """Devices, lists, the log, numbers, changes and settings, as far as somebody may see them."""
+    actor = await required(request, Permission.SEE_STATUS)
+    return parts_of(request).pages.render(
+        request,
+        "desk/house.html",
+        actor=actor,
+        household=house_of(request, actor),
+        may=lambda word: may(actor, Permission(word)),
+    )

@@ -1,0 +1,98 @@
+"""The lists: what each is about, who keeps it and where its mistakes are told, how old it is, what
+it catches, and how much it closes wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from aiohttp import web
+
+from copdns import audited
+from copdns.audited import Audited
+from copdns.copies import NOT_HERE
+from copdns.levels import Level
+from copdns.lists.download import State
+from copdns.lists.index import ListInfo, ListKind
+from copdns.lists.shelf import ListStatus
+from copdns.roles import Permission, may
+from copdns.updates import Updates
+from copdns.web.desk.about import house_of
+from copdns.web.parts import parts_of
+from copdns.web.saying import saying
+from copdns.web.session import required
+
+HERE = "/guardian/lists"
+# What people choose; services, protected groups and signals are shown in short.
+_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
+
+
+class Listed(NamedTuple):
+    """A list as it is shown.
+
+    error: why it is not in force, or could not be fetched; "" where all is well.  age: seconds
+    since its server said last that this is the newest; None for one that is not fetched.
+    caught: rows of the log; percent: of names that should be open, None where nobody looked.
+    """
+
+    info: ListInfo
+    is_here: bool
+    error: str
+    age: float | None
+    unused: int
+    caught: int
+    percent: float | None
+
+
+async def lists(request: web.Request) -> web.Response:
+    """Every list, with what is known of it."""
+    actor, parts = await required(request, Permission.SEE_STATUS), parts_of(request)
+    household = house_of(request, actor)
+    caught = await asyncio.to_thread(parts.log.caught, household.id)
+    found = await asyncio.to_thread(audited.kept, parts.folder)
+    statuses = parts.live().library.statuses
+    shown = [each for each in statuses if each.info.kind in _SHOWN]
+    return parts.pages.render(
+        request,
+        "desk/lists.html",
+        actor=actor,
+        lists=tuple(_listed(shown, parts.updates, caught, found, parts.now())),
+        others=[each.info for each in statuses if each.info.kind not in _SHOWN],
+        errors=await parts.appeals.list_errors(household.id),
+        chosen=parts.updates.chosen,
+        missing=parts.updates.missing,
+        asked=parts.updates.is_asked,
+        audited=found,
+        may_update=may(actor, Permission.EDIT_HOUSEHOLD),
+        say=saying(request, household, Level.FULL),
+        zone=household.timezone,
+    )
+
+
+async def update(request: web.Request) -> web.Response:
+    """Look for newer copies now; it begins within seconds, and is asked once a minute at most."""
+    await required(request, Permission.EDIT_HOUSEHOLD)
+    parts_of(request).updates.ask()
+    raise web.HTTPSeeOther(HERE)
+
+
+def _listed(
+    statuses: list[ListStatus],
+    updates: Updates,
+    caught: Mapping[str, int],
+    found: Audited | None,
+    now: float,
+) -> Iterator[Listed]:
+    for each in statuses:
+        slug = each.info.slug
+        state: State = updates.state(slug)
+        yield Listed(
+            each.info,
+            not each.error,
+            state.error or ("" if each.error == NOT_HERE else each.error),
+            state.age(now),
+            sum(each.unused.values()),
+            caught.get(slug, 0),
+            found.percent(slug) if found else None,
+        )

@@ -1,0 +1,183 @@
+"""Devices at the desk: whose they are, which browsers are known, and those that nobody named."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.roles import Role
+from copdns.store.visitors import save_visitors
+from copdns.visitors import Visitor
+from tests.home import Home
+from tests.household import MIA, TOM, family
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+HERE = "/guardian/devices"
+MAC = "02:00:00:00:00:01"
+ACTIONS = (
+    "/guardian/devices/mia-phone/change",
+    "/guardian/devices/mia-phone/remove",
+    "/guardian/devices/mia-phone/let-in",
+    "/guardian/pairings/x/revoke",
+    "/guardian/unknown/u1/name",
+    "/guardian/unknown/u1/guest",
+    "/guardian/unknown/u1/ignore",
+    "/guardian/unknown/u1/show",
+    "/guardian/guests/x/end",
+    "/guardian/pins/mia",
+)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA, TOM)))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await send(made, "/device")
+        await set_up(site)
+        await log_in(made)
+        unknown(site)
+        yield made
+
+
+def unknown(site: Site, name: str = "tablet", mac: str = MAC, device: str = "") -> None:
+    site.log.flush()  # makes the file
+    seen = Visitor("home", "u1", device, mac, "192.0.2.77", name, site.now, site.now)
+    save_visitors(site.folder, [seen])
+
+
+async def devices_of(site: Site) -> dict[str, tuple[str, ...]]:
+    house = await site.store.household("home")
+    assert house is not None
+    return {each.id: (each.profile, *each.macs, *each.addresses) for each in house.devices}
+
+
+async def test_it_tells_whose_each_is_and_how_it_is_known(client: Client) -> None:
+    page = await text(client, HERE)
+    assert "Mia&#39;s phone" in page
+    assert "192.0.2.8" in page
+    assert MAC in page
+    assert "made its MAC address up" in page
+
+
+async def test_an_unknown_device_is_given_a_name(client: Client, site: Site) -> None:
+    await send(client, "/guardian/unknown/u1/name", name="Mia's tablet", profile="mia")
+    assert (await devices_of(site))["mia-s-tablet"] == ("mia", MAC)
+    assert "made its MAC address up" not in await text(client, HERE)
+    await send(client, "/guardian/unknown/u1/name", 404, name="Again", profile="mia")
+
+
+async def test_an_unknown_mac_is_added_to_a_device_that_has_a_name(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/guardian/unknown/u1/name", device="tom-phone")
+    assert (await devices_of(site))["tom-phone"] == ("tom", MAC, "192.0.2.15")
+    await send(client, "/guardian/unknown/u1/name", 404, device="tom-phone")
+
+
+async def test_a_guest_is_let_in_for_a_day(client: Client, site: Site) -> None:
+    await send(client, "/guardian/unknown/u1/guest", profile="")
+    (guest,) = await site.parts.guests.of("home", site.now)
+    assert (guest.address, guest.mac, guest.profile) == ("192.0.2.77", MAC, "")
+    assert guest.until == site.now + 86_400
+    assert "Guests of today" in await text(client, HERE)
+    for _ in range(2):  # twice is harmless
+        await send(client, f"/guardian/guests/{guest.id}/end")
+    assert await site.parts.guests.of("home", site.now) == ()
+
+
+async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site) -> None:
+    for address in ("192.0.2.90", "2001:db8::90"):
+        await site.parts.guests.ask("home", address, site.now)
+    assert "Asking to be let in" in await text(client, HERE)
+    await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
+    await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
+    assert await site.parts.guests.asking("home", site.now) == ()
+    (guest,) = await site.parts.guests.of("home", site.now)
+    assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
+
+
+async def test_an_ignored_device_is_out_of_sight_and_can_be_shown_again(client: Client) -> None:
+    for _ in range(2):
+        await send(client, "/guardian/unknown/u1/ignore")
+    assert "1 that is ignored" in await text(client, HERE)
+    assert "made its MAC address up" not in await text(client, HERE)
+    await send(client, "/guardian/unknown/u1/show")
+    assert "made its MAC address up" in await text(client, HERE)
+
+
+async def test_a_device_gets_another_name_and_owner_and_goes(client: Client, site: Site) -> None:
+    await send(client, "/guardian/devices/mia-phone/change", name="Old phone", profile="tom")
+    assert (await devices_of(site))["mia-phone"][0] == "tom"
+    assert "Old phone" in await text(client, HERE)
+    await send(client, "/guardian/devices/mia-phone/remove")
+    assert "mia-phone" not in await devices_of(site)
+    await send(client, "/guardian/devices/mia-phone/remove", 400)
+
+
+async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, site: Site) -> None:
+    (pairing,) = await site.pairings.of("home")
+    assert "Let another in" in await text(client, HERE)
+    await send(client, "/guardian/devices/mia-phone/let-in")
+    for _ in range(2):
+        await send(client, f"/guardian/pairings/{pairing.id}/revoke")
+    assert await site.pairings.of("home") == ()
+
+
+async def test_a_pin_is_set_and_taken_away(client: Client, site: Site) -> None:
+    await send(client, "/guardian/pins/mia", 400, pin="1234")
+    await send(client, "/guardian/pins/mia", pin="2749")
+    assert await site.parts.pins.people("home") == {"mia"}
+    assert "2749" not in await text(client, HERE)
+    for _ in range(2):
+        await send(client, "/guardian/pins/mia", remove="1")
+    assert await site.parts.pins.people("home") == frozenset()
+    await send(client, "/guardian/pins/bo", 400, pin="2749")
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+async def test_only_guardians_change_devices(client: Client, site: Site, path: str) -> None:
+    fields = {"profile": "tom", "name": "x", "pin": "2749"}
+    before = await site.store.changes("home")
+    await send(client, "/guardian/logout")
+    await send(client, path, 401, **fields)
+    await set_up(site, "Bo", Role.AUDITOR)
+    await log_in(client, "Bo")
+    await send(client, path, 403, **fields)
+    reply = await client.get(path)
+    assert reply.status == 405, "GET changes nothing"
+    told = {each.what for each in await site.store.changes("home")} - {e.what for e in before}
+    assert all("account" in each or "password" in each for each in told)
+    assert "Change it" not in await text(client, HERE), "an auditor sees, and changes nothing"
+
+
+async def test_a_reviewer_sees_no_devices(client: Client, site: Site) -> None:
+    await send(client, "/guardian/logout")
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    await text(client, HERE, 403)
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "{{7*7}}", "\N{RIGHT-TO-LEFT OVERRIDE}x"]
+)
+async def test_what_a_device_calls_itself_is_shown_as_text(
+    client: Client, site: Site, name: str
+) -> None:
+    unknown(site, name)
+    page = await text(client, HERE)
+    assert "<script>alert" not in page
+    assert ">49<" not in page
+    await send(client, "/guardian/unknown/u1/name", profile="mia")
+    assert "<script>alert" not in await text(client, HERE)
+
+
+async def test_a_device_of_today_may_be_somebodys_tomorrow_only(client: Client, site: Site) -> None:
+    """A guest leaves no device behind."""
+    await send(client, "/guardian/unknown/u1/guest", profile="mia")
+    assert set(await devices_of(site)) == {"mia-phone", "tom-phone"}

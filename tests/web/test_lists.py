@@ -1,0 +1,73 @@
+"""The lists at the desk: what is known of each, and a look for newer copies when asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns import audited
+from copdns.lists.audit import Share
+from copdns.roles import Role
+from tests.home import Home
+from tests.household import MIA, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.site import Client, Site, send, text
+from tests.web.test_log import keep, row
+
+HERE = "/guardian/lists"
+
+
+@pytest.fixture
+def site() -> Site:
+    lists = library(categories={"games": ["games.example", "play.example"]}, services={"tube": []})
+    return Site(Home(family(MIA), lists))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, site: Site) -> None:
+    keep(site, row("a.games.example"), row("b.games.example"), row("open.example", action="allow"))
+    page = await text(client, HERE)
+    assert "games-list" in page
+    assert "<dt>Caught</dt><dd>2</dd>" in page
+    assert "<dt>Names</dt><dd>2</dd>" in page
+    assert "copdns lists audit --keep" in page
+
+
+async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> None:
+    share = Share(200, 3, {"games-list": 3})
+    audited.keep(site.folder, share, frozenset({"games-list"}), site.now)
+    page = await text(client, HERE)
+    assert "1.5 of 100 names that should be open" in page
+    assert "200 names" in page
+
+
+async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:
+    for broken in ("", "[]", "{}", '{"at": 1, "names": 1, "blocked": 3}'):
+        (site.folder / audited.FILE).write_text(broken)
+        assert "lists audit --keep" in await text(client, HERE)
+
+
+async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:
+    for _ in range(2):
+        page = await send(client, "/guardian/lists/update")
+    assert site.updates.is_asked
+    assert "It is looked for newer copies." in page
+
+
+async def test_only_guardians_ask_for_one(client: Client, site: Site) -> None:
+    await send(client, "/guardian/logout")
+    await send(client, "/guardian/lists/update", 401)
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    await send(client, "/guardian/lists/update", 403)
+    assert (await client.get("/guardian/lists/update")).status == 405
+    assert not site.updates.is_asked
+    assert "Look for newer copies now" not in await text(client, HERE)

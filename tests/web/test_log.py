@@ -1,0 +1,194 @@
+"""The log: rows as far as they are kept, for those who may see them, and every look is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.accounts import View
+from copdns.keep import Row
+from copdns.roles import Role
+from tests.home import Home
+from tests.household import ADA, MIA, TOM, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.site import HTML, Client, Site, send, text
+
+HOSTILE = r"\"\>\<script\>alert\(1\)\<.example"
+
+
+@pytest.fixture
+def home() -> Home:
+    lists = library(
+        categories={"games": ["games.example"]},
+        protected={
+            "child_helpline": ["help.example"],
+            "health_emergency_rights": ["health.example"],
+        },
+    )
+    return Home(family(MIA, TOM, ADA), lists)
+
+
+@pytest.fixture
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+def row(qname: str, profile: str = "mia", action: str = "block", reason: str = "category") -> Row:
+    about = ("games", "games-list", "games.example") if action == "block" else ("", "", "")
+    category, slug, rule = about
+    at = 1_774_800_000
+    return Row(at, "home", profile, "", qname, 1, action, reason, category, "", slug, rule, "")
+
+
+def keep(site: Site, *rows: Row) -> None:
+    for each in rows:
+        site.log.add(each)
+    site.log.flush()
+
+
+async def test_it_shows_what_is_kept_with_its_reason(client: Client, site: Site) -> None:
+    keep(site, row("chess.games.example"))
+    page = await text(client, "/guardian/log")
+    assert "chess.games.example" in page
+    assert "Games" in page
+    assert "games-list" in page
+    assert "Mia" in page
+
+
+async def test_one_person_alone_can_be_shown(client: Client, site: Site) -> None:
+    keep(site, row("one.games.example"), row("two.games.example", "tom"))
+    page = await text(client, "/guardian/log?person=tom")
+    assert "two.games.example" in page
+    assert "one.games.example" not in page
+    await text(client, "/guardian/log?person=bo", 404)
+
+
+async def test_nobody_sees_another_adult(client: Client, site: Site) -> None:
+    keep(site, row("adas.games.example", "ada"))
+    assert "adas.games.example" not in await text(client, "/guardian/log")
+    await text(client, "/guardian/log?person=ada", 403)
+    await text(client, "/guardian/log/live?person=ada", 403)
+
+
+async def test_every_look_is_kept_once_in_five_minutes(client: Client, site: Site) -> None:
+    await text(client, "/guardian/log")
+    await text(client, "/guardian/log")
+    looks = await site.parts.looks.of("home")
+    assert sorted(each.profile for each in looks) == ["mia", "tom"]
+    assert {each.view for each in looks} == {View.LOG}
+    await text(client, "/guardian/log?person=mia")
+    assert len(await site.parts.looks.of("home")) == 2
+
+
+async def test_a_help_name_is_never_there(client: Client, site: Site) -> None:
+    """Not even a row from before a list knew of it."""
+    keep(site, row("help.example", action="allow"), row("www.help.example.lan", action="allow"))
+    assert "help.example" not in await text(client, "/guardian/log")
+
+
+async def test_a_sensitive_name_is_shown_as_other(client: Client, site: Site) -> None:
+    keep(site, row("www.health.example", action="allow", reason="protected"))
+    page = await text(client, "/guardian/log")
+    assert "health.example" not in page
+    assert "protected" not in page
+    assert "<em>other</em>" in page
+
+
+async def test_a_hostile_name_is_shown_as_text(client: Client, site: Site) -> None:
+    keep(site, row(HOSTILE), row("{{7*7}}.example"), row("xn--h1aagokeh.example"))
+    page = await text(client, "/guardian/log")
+    assert "<script>alert" not in page
+    assert ">49" not in page
+    assert "(xn--h1aagokeh.example)" in page, "a name in another script is shown both ways"
+
+
+async def test_pages_go_back_row_by_row(client: Client, site: Site) -> None:
+    keep(site, *(row(f"n{n}.games.example") for n in range(150)))
+    page = await text(client, "/guardian/log")
+    assert "n149.games.example" in page
+    assert "n49.games.example" not in page
+    before = page.partition("before=")[2].partition('"')[0]
+    older = await text(client, f"/guardian/log?before={before}")
+    assert "n49.games.example" in older
+    assert "n50.games.example" not in older
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.AUDITOR])
+async def test_who_may_not_see_logs_gets_none(client: Client, site: Site, role: Role) -> None:
+    keep(site, row("chess.games.example"))
+    await set_up(site, "Bo", role)
+    await send(client, "/guardian/logout")
+    await log_in(client, "Bo")
+    for path in ("/guardian/log", "/guardian/log/live", "/guardian/numbers"):
+        assert "chess" not in await text(client, path, 403)
+    assert await site.parts.looks.of("home") == ()
+
+
+async def test_without_a_session_there_is_nothing(client: Client, site: Site) -> None:
+    keep(site, row("chess.games.example"))
+    await send(client, "/guardian/logout")
+    assert "Log in" in await text(client, "/guardian/log")
+    reply = await client.get("/guardian/log/live", headers={"Accept": "text/event-stream"})
+    assert reply.status == 401
+
+
+async def event(client: Client, path: str, **headers: str) -> str:
+    """Return the first event of a stream."""
+    async with client.get(path, headers={**HTML, **headers}) as reply:
+        assert reply.headers["Content-Type"] == "text/event-stream"
+        told = ""
+        while "data:" not in told or not told.endswith("\n\n"):
+            told += (await reply.content.readline()).decode()
+        return told
+
+
+async def test_rows_come_as_they_are_written(client: Client, site: Site) -> None:
+    keep(site, row("old.games.example"))
+    page = await text(client, "/guardian/log")
+    address = page.partition('data-live="')[2].partition('"')[0]
+    waiting = asyncio.ensure_future(event(client, address))
+    keep(site, row("new.games.example"), row("adas.games.example", "ada"))
+    told = await asyncio.wait_for(waiting, 10)
+    assert "new.games.example" in told
+    assert "old.games.example" not in told
+    assert "adas.games.example" not in told
+
+
+async def test_a_browser_that_comes_again_misses_nothing(client: Client, site: Site) -> None:
+    keep(site, row("one.games.example"), row("two.games.example"))
+    last = {"Last-Event-ID": "1"}
+    told = await asyncio.wait_for(event(client, "/guardian/log/live", **last), 10)
+    assert "two.games.example" in told
+    assert "one.games.example" not in told
+
+
+async def test_a_browser_that_leaves_is_no_trouble(
+    client: Client, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = await client.get("/guardian/log/live", headers=HTML)
+    stays = await client.get("/guardian/log/live", headers=HTML)
+    stream.close()
+    for name in ("one", "two"):
+        keep(site, row(f"{name}.games.example"))
+        told = ""
+        while f"{name}.games.example" not in told:
+            told += (await asyncio.wait_for(stays.content.readline(), 10)).decode()
+    stays.close()
+    assert "Traceback" not in capsys.readouterr().out
+
+
+async def test_reading_it_changes_nothing_else(client: Client, site: Site) -> None:
+    before = await site.store.household("home")
+    await text(client, "/guardian/log")
+    assert await site.store.household("home") == before
+    assert len(await site.store.changes("home")) == 3  # made, account, password
