@@ -51,11 +51,12 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.looks import Looks, Notices
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
@@ -393,6 +394,11 @@ class App:
             appeals=AppealStore(self._store),
             accounts=Accounts(self._thread),
             pairings=Pairings(self._thread),
+            pins=Pins(self._thread),
+            guests=Guests(self._thread),
+            looks=Looks(self._thread),
+            notices=Notices(self._thread),
+            log=self._log,
             sessions=Sessions(self._thread),
             tokens=Tokens(self._thread),
             logins=self._logins,

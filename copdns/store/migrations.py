@@ -551,6 +551,19 @@ def ticket_attempts(db: Database) -> None:
         )""")
 
 
+@HOUSEHOLD(name="0018_guest_request")
+def guest_request(db: Database) -> None:
+    """Devices whose users ask to be let in for a day."""
+    db.execute("""
+        create table guest_request (
+            household text not null references household on delete cascade,
+            address text not null,
+            mac text not null,
+            at integer not null,
+            primary key (household, address)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

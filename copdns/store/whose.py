@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.accounts import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, Guest, GuestKind, Pairing
+from copdns.accounts import (
+    DAY,
+    GUEST_LASTS,
+    PAIRING_LASTS,
+    PAIRING_OPEN,
+    REQUEST_LASTS,
+    Guest,
+    GuestKind,
+    GuestRequest,
+    Pairing,
+)
 from copdns.codes import secret, secret_digest, short_id
 from copdns.errors import AccountError
 from copdns.faults import no_such
@@ -17,9 +27,11 @@ from copdns.store.thread import StoreThread
 
 MOST_PAIRINGS = 8  # browsers of one device
 MOST_GUESTS = 100
+MOST_REQUESTS = 20  # a flood of made-up addresses fills no page
 
 _PAIRING = "household, id, device, profile, made, used"
 _GUEST = "household, id, kind, address, mac, profile, author, at, until"
+_REQUEST = "household, address, mac, at"
 
 
 class Pairings:
@@ -32,9 +44,19 @@ class Pairings:
         self._thread = thread
 
     async def known(
-        self, household: str, device: str, profile: str, told: str, now: int
+        self,
+        household: str,
+        device: str,
+        profile: str,
+        told: str,
+        now: int,
+        *,
+        quietly: bool = False,
     ) -> Pairing | None:
-        """Return the pairing of a cookie, if it is one of this device and this person."""
+        """Return the pairing of a cookie, if it is one of this device and this person.
+
+        quietly: it is not noted that it is in use.
+        """
 
         def work(connection: sqlite3.Connection) -> Pairing | None:
             row = connection.execute(
@@ -47,7 +69,7 @@ class Pairings:
             if row is None:
                 return None
             found = Pairing(*row)
-            if abs(now - found.used) >= DAY:
+            if not quietly and abs(now - found.used) >= DAY:
                 connection.execute(
                     "update pairing set used = ? where household = ? and id = ?",
                     (now, household, found.id),
@@ -213,9 +235,11 @@ class Guests:
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
                 _check_profile(connection, household, profile)
-            connection.execute(
-                "delete from guest where household = ? and address = ?", (household, address)
-            )
+            for table in ("guest", "guest_request"):
+                connection.execute(
+                    f"delete from {table} where household = ? and address = ?",  # noqa: S608
+                    (household, address),
+                )
             (there,) = connection.execute(
                 "select count(*) from guest where household = ?", (household,)
             ).fetchone()
@@ -244,6 +268,44 @@ class Guests:
 
         return await self._thread.read(work)
 
+    async def ask(self, household: str, address: str, now: int, mac: str = "") -> GuestRequest:
+        """Keep that a device's user asks to be let in, for a guardian to see; once an address.
+
+        Raises AccountError when too many ask already.
+        """
+        new = GuestRequest(household, address, mac, now)
+
+        def work(connection: sqlite3.Connection) -> GuestRequest:
+            found = _requests(connection, household, now)
+            if old := next((each for each in found if each.address == address), None):
+                return old
+            if len(found) >= MOST_REQUESTS:
+                raise AccountError("many devices ask already; tell a grown-up of this house")
+            connection.execute(
+                f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
+                new,
+            )
+            return new
+
+        return await self._thread.write(work)
+
+    async def asking(self, household: str, now: int) -> tuple[GuestRequest, ...]:
+        """Return the devices that wait to be let in, the oldest first; `approve` ends that."""
+        return await self._thread.read(lambda connection: _requests(connection, household, now))
+
+    async def refuse(self, household: str, address: str, author: str, now: int) -> None:
+        """Take a device off those that wait; it keeps the rules of guests.  Twice is harmless."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            done = connection.execute(
+                "delete from guest_request where household = ? and address = ?",
+                (household, address),
+            )
+            if done.rowcount:
+                audit(connection, household, author, "a device was not let in", now)
+
+        await self._thread.write(work)
+
     async def end(self, household: str, guest: str, author: str, now: int) -> None:
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(
@@ -260,7 +322,11 @@ class Guests:
         """Delete what is over, of all households; return how many rows."""
 
         def work(connection: sqlite3.Connection) -> int:
-            return connection.execute("delete from guest where until <= ?", (now,)).rowcount
+            statements = (
+                ("delete from guest where until <= ?", now),
+                ("delete from guest_request where at <= ?", now - REQUEST_LASTS),
+            )
+            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
 
         return await self._thread.write(work)
 
@@ -311,6 +377,14 @@ def _raise(connection: sqlite3.Connection, household: str) -> None:
     connection.execute(
         "update household set revision = revision + 1 where household = ?", (household,)
     )
+
+
+def _requests(connection: sqlite3.Connection, household: str, now: int) -> tuple[GuestRequest, ...]:
+    rows = connection.execute(
+        f"select {_REQUEST} from guest_request where household = ? and at > ? order by at, address",  # noqa: S608
+        (household, now - REQUEST_LASTS),
+    )
+    return tuple(GuestRequest(*row) for row in rows)
 
 
 def _guest(row: tuple[str, str, str, str, str, str, str, int, int]) -> Guest:

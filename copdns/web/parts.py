@@ -17,8 +17,10 @@ from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks, Notices
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.timing import Readings
 from copdns.vouched import Vouch
 from copdns.web.pages import Pages
@@ -35,8 +37,8 @@ class Parts:
     reached.  live: the snapshot in force; readings: what it was built from besides the household.
     who: whose device asks, as for DNS.  now: seconds since the epoch.
     known: what a household may refer to.  services: names of those that ship, by slug.
-    vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
-    over the network, because somebody chose so.
+    vouches: tells of a name that no list may block.  log: what is kept of look-ups.
+    desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
     """
 
     registry: CollectorRegistry
@@ -53,6 +55,11 @@ class Parts:
     appeals: AppealStore
     accounts: Accounts
     pairings: Pairings
+    pins: Pins
+    guests: Guests
+    looks: Looks
+    notices: Notices
+    log: QueryLog
     sessions: Sessions
     tokens: Tokens
     logins: Logins

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import ask, asker, check, door, health, pages, rules, static
+from copdns.web import (
+    ask,
+    bad,
+    check,
+    door,
+    health,
+    help,  # noqa: A004 - what the page is called
+    me,
+    pages,
+    rules,
+    static,
+    ticket,
+    whose,
+)
 from copdns.web.desk import inbox, login, overview
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
@@ -18,7 +31,20 @@ ROUTES = (
     web.get("/why/{code}", door.why),
     web.get("/rules", rules.rules),
     web.get("/check", check.check),
-    web.post("/device", asker.pair),
+    web.post("/device", door.pair),
+    web.get("/me", me.me),
+    web.get("/me/data.json", me.data),
+    web.post("/me/erase", me.erase),
+    web.get("/help", help.helping),
+    web.post("/help/country", help.choose_country),
+    web.get("/bad", bad.bad),
+    web.post("/bad/tell", bad.tell),
+    web.get("/whose", whose.whose),
+    web.post("/whose/ask", whose.ask),
+    web.post("/whose/pin", whose.say),
+    web.post("/whose/end", whose.end),
+    web.get("/ticket", ticket.form),
+    web.post("/ticket", ticket.redeem),
     web.post("/language", pages.choose_language),
     web.get("/ask", ask.form),
     web.post("/ask", ask.send),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from copdns.levels import Level
 from copdns.lists.catalogue import Library
 from copdns.model import Household, Verdict
 from copdns.phrases import Phrases
+from copdns.times import Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 
@@ -47,6 +49,27 @@ class Saying:
     def about_category(self, slug: str) -> str:
         about = child_words.about_category(slug)
         return self.phrases.pgettext(*about) if about else ""
+
+    def subject(self, subject: Subject) -> str:
+        """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
+        if not isinstance(subject, Topic):
+            return str(subject)
+        if subject.kind is TopicKind.CATEGORY:
+            return self.category(subject.slug)
+        return self.title(str(subject.kind), subject.slug)
+
+    def subjects(self, about: Sequence[Subject]) -> str:
+        """Return all that something is about; "" for everything."""
+        return ", ".join(map(self.subject, about))
+
+    def moment(self, at: float) -> str:
+        return self.phrases.moment(at, self.household.timezone)
+
+    def day(self, at: float) -> str:
+        return self.phrases.date(at, self.household.timezone)
+
+    def time(self, at: float) -> str:
+        return self.phrases.time(at, self.household.timezone)
 
     def title(self, kind: str, slug: str) -> str:
         """Return what a service, list or category of the household's own is called."""

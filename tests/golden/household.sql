@@ -441,3 +441,11 @@ CREATE TABLE ticket_attempt (
     device text not null,
     at integer not null
 );
+
+CREATE TABLE guest_request (
+    household text not null references household on delete cascade,
+    address text not null,
+    mac text not null,
+    at integer not null,
+    primary key (household, address)
+) without rowid;

@@ -73,6 +73,11 @@ PAGES: tuple[Page, ...] = (
     Page("/check", CHILD, "/check?name=games.example"),
     Page("/ask", CHILD, "/ask?name=chess2.games.example"),
     Page("/ask/{appeal}", CHILD),
+    Page("/me", CHILD),
+    Page("/help", CHILD),
+    Page("/bad", CHILD),
+    Page("/whose", CHILD),
+    Page("/ticket", CHILD),
     Page("/guardian/login", GUARDIAN),
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
@@ -81,7 +86,7 @@ PAGES: tuple[Page, ...] = (
 )
 
 # Read by machines.
-NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
+NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api", "/me/data.json")
 
 
 class Look(NamedTuple):

@@ -21,9 +21,11 @@ from copdns.model import Asker
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks, Notices
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.store.whose import Guests, Pairings, Pins
 from copdns.timing import NOTHING_READ, Readings
 from copdns.vouched import vouch
 from copdns.web.pages import Pages
@@ -59,6 +61,9 @@ class Site:
         self.appeals = AppealStore(self.store)
         self.accounts = Accounts(self.thread)
         self.pairings = Pairings(self.thread)
+        self.guests = Guests(self.thread)
+        self.looks, self.notices = Looks(self.thread), Notices(self.thread)
+        self.log = QueryLog(folder)
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
@@ -79,6 +84,11 @@ class Site:
             appeals=self.appeals,
             accounts=self.accounts,
             pairings=self.pairings,
+            pins=Pins(self.thread),
+            guests=self.guests,
+            looks=self.looks,
+            notices=self.notices,
+            log=self.log,
             sessions=Sessions(self.thread),
             tokens=Tokens(self.thread),
             logins=self.logins,

@@ -23,3 +23,11 @@ function follow(part) {
 }
 
 document.querySelectorAll("[data-fresh][id]").forEach(follow);
+
+// Leaves a page so that going back does not lead there again.
+document.querySelectorAll("a[data-leave]").forEach((link) => {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    location.replace(link.href);
+  });
+});

@@ -1,0 +1,130 @@
+"""What is kept about a child: that child reads, takes along and erases it, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from copdns.accounts import View
+from copdns.keep import CountKey, Row
+from copdns.model import FullLog, PrivacyMode
+from copdns.roles import Actor, Role
+from tests.home import Home
+from tests.household import MIA, NOW, TOM, family
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site, send, text
+
+
+def row(name: str, profile: str = "mia") -> Row:
+    at = int(NOW) - 600
+    return Row(
+        at, "home", profile, "", name, 1, "block", "category", "games", "", "games", name, ""
+    )
+
+
+def count(n: int, profile: str = "mia", action: str = "block") -> tuple[CountKey, int]:
+    return CountKey("home", profile, int(NOW) // 3600, action, "category", "games"), n
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(replace(MIA, privacy=PrivacyMode.BLOCKED), TOM)))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        for each in (row("toys.example"), row("<b>.example"), row("toms.example", "tom")):
+            site.log.add(each)
+        for key, n in (count(7), count(35, action="allow"), count(1234, "tom")):
+            site.log.count(key, n)
+        site.log.flush()
+        await send(made, "/device")
+        yield made
+
+
+async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -> None:
+    page = await text(client, "/me")
+    assert "What was closed is written down" in page
+    assert "toys.example" in page
+    assert "<td>42</td><td>7</td>" in page
+    assert "toms.example" not in page
+    assert "1,234" not in page
+    assert "<b>" not in page
+
+
+async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:
+    for path in ("/me", "/me/data.json"):
+        await client.get(path)
+    assert await site.looks.of("home") == ()
+    assert len(site.log.rows("home", "mia")) == 2
+
+
+async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
+    assert "Nobody has looked." in await text(client, "/me")
+    ada = await set_up(site)
+    await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", View.LOG, site.now)
+    page = await text(client, "/me")
+    assert "Ada, the list of sites" in page
+    assert "Nobody has looked." not in page
+
+
+async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
+    reply = await client.get("/me/data.json")
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    found = json.loads(await reply.text())
+    assert [each["qname"] for each in found["names"]] == ["<b>.example", "toys.example"]
+    assert sum(each["n"] for each in found["counts"]) == 42
+    assert found["profile"]["name"] == "Mia"
+    assert found["devices"][0]["id"] == "mia-phone"
+    assert "toms.example" not in json.dumps(found)
+    assert "digest" not in json.dumps(found)
+
+
+async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
+    client: Client, site: Site
+) -> None:
+    for _ in range(2):
+        assert "No names of sites are kept." in await send(client, "/me/erase")
+    assert site.log.rows("home", "mia") == ()
+    assert site.log.counts("home", "mia") == ()
+    assert len(site.log.rows("home", "tom")) == 1
+    changes = await site.store.changes("home")
+    assert ("Mia", "own log erased") in {(each.author, each.what) for each in changes}
+
+
+async def test_a_full_log_stays_while_it_runs(client: Client, site: Site) -> None:
+    log = FullLog(int(NOW) - 60, int(NOW) + 3600)
+    site.home.change(family(replace(MIA, full_log=log), TOM))
+    assert "/me/erase" not in await text(client, "/me")
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
+
+
+async def test_another_browser_reads_the_mode_and_nothing_that_is_kept(
+    client: Client, site: Site
+) -> None:
+    client.session.cookie_jar.clear()
+    page = await text(client, "/me")
+    assert "What was closed is written down" in page
+    assert "toys.example" not in page
+    await text(client, "/me/data.json", 403)
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
+
+
+@pytest.mark.parametrize("who", ["tom", "192.0.2.200", "203.0.113.66"])
+async def test_nobody_else_reads_or_erases_it(client: Client, site: Site, who: str) -> None:
+    site.who = who
+    reply = await client.get("/me", headers={"Accept": "text/html"})
+    assert "toys.example" not in await reply.text()
+    await text(client, "/me/data.json", 403)
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
+
+
+async def test_erasing_is_no_page(client: Client) -> None:
+    await text(client, "/me/erase", 405)
