@@ -196,6 +196,20 @@ async def test_rules_have_the_reasons_of_their_age(client: Client, home: Home) -
     assert "You may look around." in page
 
 
+async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, home: Home) -> None:
+    home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
+    reply = await client.get("/rules", headers={"Accept": "text/html", "Accept-Language": "fr"})
+    page = await reply.text()
+    assert "Les jeux d&#39;argent prennent de l&#39;argent" in page
+
+
+async def test_what_a_person_wrote_is_no_format(client: Client, home: Home) -> None:
+    note = "100% <b>no</b> %(name)s"
+    night = Schedule("night", "mia", (Slot(frozenset({"daily"}), 1200, 600),), note=note)
+    home.change(family(MIA, TOM, schedules=(night,)))
+    assert "100% &lt;b&gt;no&lt;/b&gt; %(name)s" in await text(client, "/rules")
+
+
 async def test_rules_tell_who_decides_but_not_to_strangers(client: Client, site: Site) -> None:
     await set_up(site)
     assert "<li>Ada</li>" in await text(client, "/rules")
