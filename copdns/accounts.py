@@ -26,6 +26,7 @@ PAIRING_LASTS = 365 * DAY  # a pairing that was not used for so long is over
 PAIRING_OPEN = HOUR  # for so long a guardian lets a further browser of a device in
 GUEST_LASTS = DAY
 REQUEST_LASTS = DAY  # for so long a guardian can answer a device that asks to be let in
+TOLD_AGAIN = HOUR  # a child who tells the same again within it tells it once
 PERSON_LASTS = 4 * HOUR  # who said by PIN that it is them, on a shared device
 LOOKS_KEPT = 365 * DAY
 LOOKS_JOINED = 5 * MINUTE  # paging through one log is one look
@@ -187,10 +188,11 @@ class NoticeKind(Word):
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"  # another role, or a way back in from the console
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
+    WANTS_TO_TALK = "child wants to talk"  # something happened; what, nobody is told here
 
 
 class Notice(NamedTuple):
-    """Something that no guardian may do unseen by the others.
+    """Something that no guardian may do unseen by the others, or that a child tells all of them.
 
     about: the id of the profile, or the name of the account.  author: in people's words.  starts,
     ends: of a full log, else 0.

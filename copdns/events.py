@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from copdns.happened import AppealEvent, Event, said
+from copdns.happened import AppealEvent, Event, Kind, said
 
 log = structlog.get_logger("copdns")
 
@@ -44,8 +44,11 @@ class Events:
 
     def _note(self, event: Event) -> None:
         """Write a line, unless it is about somebody of whom nothing is kept."""
+        # A log is read by others, and kept.
         if isinstance(event, AppealEvent):
-            event = event._replace(profile="", name="")  # a log is read by others, and kept
+            event = event._replace(profile="", name="")
+        elif event.kind is Kind.WANTS_TO_TALK:
+            event = event._replace(profile="")  # type: ignore[call-arg]
         fields = event._asdict()
         if fields.get("profile") and self._unlogged(fields["household"], fields["profile"]):
             return

@@ -12,13 +12,15 @@ from dataclasses import replace
 from copdns.accounts import Guest
 from copdns.model import Device, Household
 
+GUEST = "guest-"  # what the id of a guest's device begins with
+
 
 def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Household:
     """Return the household with its guests as devices behind all others, which they outrank at
     their address and MAC.  Those without a person get the rules of guests in any case."""
     devices = tuple(
         Device(
-            f"guest-{each.id}",
+            f"{GUEST}{each.id}",
             "Guest",
             each.profile,
             (each.address,),

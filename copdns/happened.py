@@ -40,6 +40,7 @@ class Kind(Word):
     LIST_WELL = "list well"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
+    WANTS_TO_TALK = "child wants to talk"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"
@@ -141,10 +142,10 @@ class TroubleEvent(NamedTuple):
 
 
 class PersonEvent(NamedTuple):
-    """What guardians owe each other to hear about a person.
+    """What guardians owe each other to hear about a person, or what a child tells all of them.
 
-    at: when a full log begins, or two guardians set something differently.  until: when the full
-    log ends, None of anything else.
+    at: when a full log begins, two guardians set something differently, or the child told.
+    until: when the full log ends, None of anything else.
     """
 
     kind: Kind

@@ -25,6 +25,7 @@ _KINDS = {
     NoticeKind.ACCOUNT_REMOVED: Kind.ACCOUNT_REMOVED,
     NoticeKind.ACCOUNT_CHANGED: Kind.ACCOUNT_CHANGED,
     NoticeKind.DISAGREEMENT: Kind.GUARDIANS_DISAGREE,
+    NoticeKind.WANTS_TO_TALK: Kind.WANTS_TO_TALK,
 }
 
 
@@ -72,6 +73,6 @@ def event_of(notice: Notice) -> Event:
     kind = _KINDS[notice.kind]
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
-    if notice.kind is NoticeKind.DISAGREEMENT:
+    if notice.kind in (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK):
         return PersonEvent(kind, notice.household, notice.about, notice.at)
     return AccountEvent(kind, notice.household, notice.about, notice.at)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
+from copdns.ahead import THRESHOLDS
 from copdns.budget import total
 from copdns.days import budget_day, local, starts_at, zone_of
 from copdns.minutes import NO_MINUTES, Minutes
@@ -53,12 +55,23 @@ class Minute(NamedTuple):
         return 100 if self.whole <= 0 else min(100, 100 * self.used.likely // self.whole)
 
 
+class Soon(NamedTuple):
+    """Something that closes within a quarter of an hour.  minutes: until then, rounded up.
+
+    about: empty: everything.
+    """
+
+    reason: Reason
+    about: tuple[Subject, ...]
+    minutes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Today:
     """What holds for a profile at a moment.
 
     closed: the verdict that closes every name which nothing exempts; None: open.
-    now: the moment, in thousandths of the day.
+    now: the moment, in thousandths of the day.  soon: what closes next, the nearest first.
     """
 
     closed: Verdict | None
@@ -66,6 +79,7 @@ class Today:
     minutes: tuple[Minute, ...]
     day: tuple[Stretch, ...]
     now: int
+    soon: tuple[Soon, ...] = ()
 
 
 def today(
@@ -76,13 +90,26 @@ def today(
     zone = zone_of(household.timezone)
     date = local(now, zone).date()
     start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
+    closed, minutes = closing(policy, now), tuple(_minutes(household, profile, readings, now))
     return Today(
-        closing(policy, now),
+        closed,
         tuple(_shut(timing, now)),
-        tuple(_minutes(household, profile, readings, now)),
+        minutes,
         tuple(_day(timing, start, end)),
         _share(now, start, end),
+        () if closed else tuple(sorted(_soon(timing, minutes, now), key=lambda each: each.minutes)),
     )
+
+
+def _soon(timing: Timing, minutes: tuple[Minute, ...], now: float) -> Iterator[Soon]:
+    """Yield what a warning is about, at each moment from the first warning on."""
+    for each in timing.closures:
+        left = ceil((each.start - now) / 60)
+        if each.reason is not Reason.BUDGET and 0 < left <= max(THRESHOLDS):
+            yield Soon(each.reason, each.about, left)
+    for minute in minutes:
+        if 0 < minute.left <= max(THRESHOLDS):
+            yield Soon(Reason.BUDGET, minute.budget.about, minute.left)
 
 
 def _shut(timing: Timing, now: float) -> Iterator[Shut]:

@@ -247,14 +247,30 @@ def erase(connection: sqlite3.Connection, household: str, profile: str, now: flo
     """
     whose = (household, profile)
     with transaction(connection):
-        connection.execute("delete from lookup where household = ? and profile = ?", whose)
-        connection.execute("delete from lookup_count where household = ? and profile = ?", whose)
+        _delete_lookups(connection, *whose)
         connection.execute("delete from usage where household = ? and profile = ?", whose)
         connection.execute(
             "insert into erasure (household, profile, at) values (?, ?, ?)", (*whose, int(now))
         )
     connection.execute("vacuum")
     return _empty_wal(connection)
+
+
+def forget(connection: sqlite3.Connection, household: str, profile: str) -> bool:
+    """Delete the names and counts of a profile as `erase` does; its minutes stay, which hold its
+    budgets."""
+    with transaction(connection):
+        _delete_lookups(connection, household, profile)
+    connection.execute("vacuum")
+    return _empty_wal(connection)
+
+
+def _delete_lookups(connection: sqlite3.Connection, household: str, profile: str) -> None:
+    for table in ("lookup", "lookup_count"):
+        connection.execute(
+            f"delete from {table} where household = ? and profile = ?",  # noqa: S608
+            (household, profile),
+        )
 
 
 def _empty_wal(connection: sqlite3.Connection) -> bool:

@@ -10,8 +10,18 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
-from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, Look, Notice, NoticeKind, View
+from copdns.accounts import (
+    LOOKS_JOINED,
+    LOOKS_KEPT,
+    NOTICES_KEPT,
+    TOLD_AGAIN,
+    Look,
+    Notice,
+    NoticeKind,
+    View,
+)
 from copdns.roles import Actor, Role
+from copdns.store.notes import notify
 from copdns.store.thread import StoreThread
 
 _LOOK = "household, at, account, role, profile, view"
@@ -132,6 +142,31 @@ class Notices:
 
         return await self._thread.read(work)
 
+    async def want_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
+        """Tell all guardians that a child wants to talk, and no more; once an hour."""
+        new = Notice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
+
+        def work(connection: sqlite3.Connection) -> None:
+            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            if last is None or not 0 <= now - last.at < TOLD_AGAIN:
+                notify(connection, new)
+
+        await self._thread.write(work)
+
+    async def wanted_to_talk(self, household: str, profile: str) -> tuple[Notice, int] | None:
+        """Return when a child told so last, and how many guardians have seen it; None: never."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Notice, int] | None:
+            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            if last is None:
+                return None
+            (seen,) = connection.execute(
+                "select count(*) from notice_seen where notice = ?", (last.id,)
+            ).fetchone()
+            return last, seen
+
+        return await self._thread.read(work)
+
     async def all(self, household: str, limit: int = 100) -> tuple[Notice, ...]:
         """Return the newest notices, the newest first."""
 
@@ -181,6 +216,19 @@ class Notices:
 def _look(row: tuple[str, int, str, str, str, str]) -> Look:
     household, at, account, role, profile, view = row
     return Look(household, at, account, Role(role), profile, View(view))
+
+
+def _last(
+    connection: sqlite3.Connection, household: str, kind: NoticeKind, about: str
+) -> Notice | None:
+    row = connection.execute(
+        f"""
+        select {_NOTICE} from notice where household = ? and kind = ? and about = ?
+         order by id desc limit 1
+        """,  # noqa: S608
+        (household, kind, about),
+    ).fetchone()
+    return None if row is None else _notice(row)
 
 
 def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> Notice:

@@ -175,7 +175,18 @@ class QueryLog:
         Databases that were moved aside go too: nobody can tell whose rows they hold.  now: kept
         as the moment of the erasure, seconds since the epoch.
         """
-        clean = self._ask(lambda each: logdb.erase(each, household, profile, now), True)
+        self._clean(lambda each: logdb.erase(each, household, profile, now))
+
+    def forget(self, household: str, profile: str) -> None:
+        """Delete the names and counts of a profile, in every file, and not its minutes of use.
+
+        What was asked in the last half second may still be on its way to the disk.
+        """
+        self.flush()
+        self._clean(lambda each: logdb.forget(each, household, profile))
+
+    def _clean(self, work: Callable[[sqlite3.Connection], bool]) -> None:
+        clean = self._ask(work, True)
         for path in self._broken():
             path.unlink()
         if not clean:

@@ -44,9 +44,19 @@ class Pairings:
         self._thread = thread
 
     async def known(
-        self, household: str, device: str, profile: str, told: str, now: int
+        self,
+        household: str,
+        device: str,
+        profile: str,
+        told: str,
+        now: int,
+        *,
+        quietly: bool = False,
     ) -> Pairing | None:
-        """Return the pairing of a cookie, if it is one of this device and this person."""
+        """Return the pairing of a cookie, if it is one of this device and this person.
+
+        quietly: it is not noted that it is in use.
+        """
 
         def work(connection: sqlite3.Connection) -> Pairing | None:
             row = connection.execute(
@@ -59,7 +69,7 @@ class Pairings:
             if row is None:
                 return None
             found = Pairing(*row)
-            if abs(now - found.used) >= DAY:
+            if not quietly and abs(now - found.used) >= DAY:
                 connection.execute(
                     "update pairing set used = ? where household = ? and id = ?",
                     (now, household, found.id),

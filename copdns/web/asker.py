@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts import PAIRING_LASTS
+from copdns.guests import GUEST
 from copdns.live import Client
 from copdns.model import Asker, Band, Household, Profile
 from copdns.web.parts import parts_of
@@ -35,54 +35,43 @@ class Person(NamedTuple):
         return self.client.device
 
     @property
+    def guest(self) -> str:
+        """The id of the guest who uses the device for a while; "" for nobody."""
+        return self.device.removeprefix(GUEST) if self.device.startswith(GUEST) else ""
+
+    @property
+    def is_anybodys(self) -> bool:
+        """Whether whoever uses it may say who they are: nobody named it, or only for a while."""
+        return not self.device or bool(self.guest)
+
+    @property
     def is_known(self) -> bool:
         """Whether it belongs to somebody of this house."""
         return bool(self.device) and self.household.profile(self.profile.id) is not None
 
 
-async def person_of(request: web.Request) -> Person:
-    """Return whose device asks; raise HTTPForbidden for somebody who is not served here."""
+async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
+    """Return whose device asks; raise HTTPForbidden for somebody who is not served here.
+
+    quietly: nothing is noted of the visit, not even that its pairing is in use.
+    """
     parts = parts_of(request)
     client = parts.who(asker_of(request))
     household = parts.live().households.get(client.household)
     if household is None:
         raise web.HTTPForbidden(reason="This is another house")
     profile = parts.live().profile(household.id, client.policy.profile)
-    paired = bool(client.device) and await _is_paired(request, client, profile)
+    paired = bool(client.device) and await _is_paired(request, client, profile, quietly)
     return Person(client, household, profile, profile.band_at(parts.now()), paired)
 
 
-async def _is_paired(request: web.Request, client: Client, profile: Profile) -> bool:
+async def _is_paired(request: web.Request, client: Client, profile: Profile, quietly: bool) -> bool:
     parts, told = parts_of(request), request.cookies.get(PAIRING, "")
     if not told:
         return False
-    now = int(parts.now())
-    found = await parts.pairings.known(client.household, client.device, profile.id, told, now)
+    whose = (client.household, client.device, profile.id)
+    found = await parts.pairings.known(*whose, told, int(parts.now()), quietly=quietly)
     return found is not None
-
-
-async def pair(request: web.Request) -> web.Response:
-    """Let this browser be the one that its device is known by, if none is yet."""
-    person, parts = await person_of(request), parts_of(request)
-    back = web.HTTPSeeOther("/")
-    if person.paired:
-        raise back
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
-    told = await parts.pairings.pair(
-        person.household.id, person.device, person.profile.id, int(parts.now())
-    )
-    if told is None:
-        return parts.pages.render(request, "not_paired.html", person=person, status=403)
-    back.set_cookie(
-        PAIRING,
-        told,
-        max_age=PAIRING_LASTS,
-        httponly=True,
-        samesite="Strict",
-        secure=request.secure,
-    )
-    raise back
 
 
 def asker_of(request: web.Request) -> Asker:

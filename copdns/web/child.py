@@ -15,13 +15,16 @@ from copdns.web.saying import saying
 def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    level = level_of(person.band)
+    """Return a page; `mode` is for the sign on it that says what is kept, which every one has."""
+    level, now, full = level_of(person.band), parts_of(request).now(), person.profile.full_log
     return parts_of(request).pages.render(
         request,
         template,
         status=status,
         person=person,
         level=level,
+        mode=person.profile.privacy_at(now),
+        announced=full.start if full is not None and now < full.start else None,
         say=saying(request, person.household, level),
         **values,
     )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from copdns.accounts import PAIRING_LASTS
 from copdns.days import local, zone_of
 from copdns.recent import Block
 from copdns.today import today
-from copdns.web.asker import Person, person_of
+from copdns.web.asker import PAIRING, Person, person_of
 from copdns.web.child import child_page
+from copdns.web.news import news_of
 from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
@@ -35,9 +37,34 @@ async def door(request: web.Request) -> web.Response:
         today=found,
         appeals=appeals,
         blocks=blocks_of(request, person)[:SHOWN],
+        news=await news_of(request, person),
         clock=local(now, zone_of(person.household.timezone)),
         zone=zone_of(person.household.timezone),
     )
+
+
+async def pair(request: web.Request) -> web.Response:
+    """Let this browser be the one that its device is known by, if none is yet."""
+    person, parts = await person_of(request), parts_of(request)
+    back = web.HTTPSeeOther("/")
+    if person.paired:
+        raise back
+    if not person.is_known:
+        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+    told = await parts.pairings.pair(
+        person.household.id, person.device, person.profile.id, int(parts.now())
+    )
+    if told is None:
+        return child_page(request, person, "not_paired.html", status=403)
+    back.set_cookie(
+        PAIRING,
+        told,
+        max_age=PAIRING_LASTS,
+        httponly=True,
+        samesite="Strict",
+        secure=request.secure,
+    )
+    raise back
 
 
 async def why(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from copdns.languages import spoken
 from copdns.names import display
@@ -62,6 +63,11 @@ class Pages:
             lstrip_blocks=True,
         )
         speak(self._templates)
+        self._pictures = {
+            path.stem: Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - our own drawings
+            for path in sorted((ui / "pictures").glob("*.svg"))
+        }
+        self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = DOOR
         self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._address

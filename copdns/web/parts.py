@@ -62,6 +62,8 @@ class Parts:
     over the network, because somebody chose so.  folder: of the databases.
     thread: what stands beside the household.  log: of look-ups.
     settings: those in force.  updates: the lists of other people.
+    vouches: tells of a name that no list may block.  log: what is kept of look-ups.
+    desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
     """
 
     registry: CollectorRegistry
@@ -78,11 +80,14 @@ class Parts:
     appeals: AppealStore
     accounts: Accounts
     pairings: Pairings
+    pins: Pins
+    guests: Guests
+    looks: Looks
+    notices: Notices
+    log: QueryLog
     sessions: Sessions
     tokens: Tokens
     logins: Logins
-    looks: Looks
-    log: QueryLog
     proposals: Proposals
     known: Callable[[], Known]
     services: Callable[[], Services]
@@ -90,13 +95,10 @@ class Parts:
     thread: StoreThread
     folder: Path
     setups: Setups
-    notices: Notices
     probes: Probes
     look_around: Callable[[], Awaitable[Judged]]
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
-    pins: Pins
-    guests: Guests
     settings: Callable[[], Settings]
     updates: Updates
     desk_over_http: bool = False

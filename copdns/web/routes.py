@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import ask, asker, check, door, health, pages, protection, rules, static
+from copdns.web import (
+    ask,
+    bad,
+    check,
+    door,
+    health,
+    help,  # noqa: A004 - what the page is called
+    me,
+    pages,
+    protection,
+    rules,
+    static,
+    ticket,
+    whose,
+)
 from copdns.web.desk import (
     accounts,
     agreement,
@@ -19,7 +33,7 @@ from copdns.web.desk import (
     lists,
     log,
     login,
-    me,
+    myself,
     notices,
     numbers,
     overview,
@@ -49,7 +63,6 @@ ROUTES = (
     web.get("/protection", protection.begin),
     web.get("/protection/{code}", protection.result),
     web.get("/protection/dot/{code}", protection.dot),
-    web.post("/device", asker.pair),
     web.post("/language", pages.choose_language),
     web.get("/ask", ask.form),
     web.post("/ask", ask.send),
@@ -67,14 +80,14 @@ ROUTES = (
     web.get("/guardian/checks", checks.checks),
     web.post("/guardian/checks", checks.look),
     web.post("/guardian/checks/confirm", checks.confirm),
-    web.get("/guardian/me", me.me),
-    web.post("/guardian/me/password", me.change_password),
-    web.get("/guardian/me/factor", me.factor),
-    web.post("/guardian/me/factor", me.set_factor),
-    web.post("/guardian/me/factor/remove", me.remove_factor),
-    web.post("/guardian/me/sessions", me.end_session),
-    web.post("/guardian/me/tokens", me.make_token),
-    web.post("/guardian/me/tokens/remove", me.remove_token),
+    web.get("/guardian/me", myself.me),
+    web.post("/guardian/me/password", myself.change_password),
+    web.get("/guardian/me/factor", myself.factor),
+    web.post("/guardian/me/factor", myself.set_factor),
+    web.post("/guardian/me/factor/remove", myself.remove_factor),
+    web.post("/guardian/me/sessions", myself.end_session),
+    web.post("/guardian/me/tokens", myself.make_token),
+    web.post("/guardian/me/tokens/remove", myself.remove_token),
     web.get("/guardian/accounts", accounts.accounts),
     web.post("/guardian/accounts", accounts.invite),
     web.post("/guardian/accounts/{account}/code", accounts.code),
@@ -154,6 +167,20 @@ ROUTES = (
     web.post("/guardian/unknown/{visitor}/show", devices.show),
     web.post("/guardian/guests/{guest}/end", devices.end_guest),
     web.post("/guardian/pins/{profile}", devices.set_pin),
+    web.post("/device", door.pair),
+    web.get("/me", me.me),
+    web.get("/me/data.json", me.data),
+    web.post("/me/erase", me.erase),
+    web.get("/help", help.helping),
+    web.post("/help/country", help.choose_country),
+    web.get("/bad", bad.bad),
+    web.post("/bad/tell", bad.tell),
+    web.get("/whose", whose.whose),
+    web.post("/whose/ask", whose.ask),
+    web.post("/whose/pin", whose.say),
+    web.post("/whose/end", whose.end),
+    web.get("/ticket", ticket.form),
+    web.post("/ticket", ticket.redeem),
 )
 
 

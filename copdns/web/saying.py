@@ -55,6 +55,11 @@ class Saying:
         about = child_words.about_category(slug)
         return self.phrases.pgettext(*about) if about else ""
 
+    def note(self, text: str) -> str:
+        """Return a reason that stands beside a rule: a preset's in the reader's language, one that
+        a person wrote as it is."""
+        return self.phrases.gettext(text) if text else ""
+
     def subject(self, subject: Subject) -> str:
         """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
         if not isinstance(subject, Topic):

@@ -13,6 +13,7 @@ from copdns.happened import (
     GrantEvent,
     Kind,
     PauseEvent,
+    PersonEvent,
     TicketEvent,
     TimeEvent,
 )
@@ -97,3 +98,13 @@ def test_whoever_subscribed_hears_though_another_one_fails() -> None:
     logs = logged(events, NEW)
     assert heard == [NEW]
     assert "ZeroDivisionError" in str(logs[1]["traceback"])
+
+
+def test_the_log_does_not_say_which_child_wants_to_talk() -> None:
+    told = PersonEvent(Kind.WANTS_TO_TALK, "home", "mia", NINE)
+    heard: list[Event] = []
+    events = Events(lambda *_: False)
+    events.subscribe(heard.append)
+    (line,) = logged(events, told)
+    assert "mia" not in str(line)
+    assert heard == [told]

@@ -109,6 +109,11 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/changes", GUARDIAN),
     Page("/guardian/settings", GUARDIAN),
     Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
+    Page("/me", CHILD),
+    Page("/help", CHILD),
+    Page("/bad", CHILD),
+    Page("/whose", CHILD),
+    Page("/ticket", CHILD),
 )
 
 # Read by machines.
@@ -117,7 +122,7 @@ NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
 NO_HTML = ("/guardian/appeals/{appeal}/report",)
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
-    *("/protection/dot", "/guardian/log/live"),
+    *("/protection/dot", "/guardian/log/live", "/me/data.json"),
 )
 
 

@@ -89,6 +89,9 @@ class Site:
         self.setups = Setups(self.thread)
         self.probes = Probes()
         self.home.resolver.probed = self.probes.asked
+        self.guests = Guests(self.thread)
+        self.looks, self.notices = Looks(self.thread), Notices(self.thread)
+        self.log = QueryLog(folder)
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
@@ -109,11 +112,14 @@ class Site:
             appeals=self.appeals,
             accounts=self.accounts,
             pairings=self.pairings,
+            pins=Pins(self.thread),
+            guests=self.guests,
+            looks=self.looks,
+            notices=self.notices,
+            log=self.log,
             sessions=Sessions(self.thread),
             tokens=Tokens(self.thread),
             logins=self.logins,
-            looks=Looks(self.thread),
-            log=self.log,
             proposals=Proposals(self.thread),
             known=lambda: known(library),
             services=lambda: {slug: each.matchers for slug, each in library.services.items()},
@@ -121,13 +127,10 @@ class Site:
             thread=self.thread,
             folder=self.folder,
             setups=self.setups,
-            notices=Notices(self.thread),
             probes=self.probes,
             look_around=self._look_around,
             lists=lambda: self.lists,
             addresses=lambda: (LISTENER, "127.0.0.1"),
-            pins=Pins(self.thread),
-            guests=Guests(self.thread),
             settings=lambda: self.settings,
             updates=self.updates,
         )

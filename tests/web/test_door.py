@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from copdns.model import Reason
-from copdns.times import Pause
+from copdns.model import Band, FullLog, PrivacyMode, Reason
+from copdns.times import Budget, Pause, Schedule, Slot
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
-from tests.web.site import Client, Site, send, text
+from tests.web.guardians import set_up
+from tests.web.site import PAGES, Client, Site, send, text
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ async def test_a_pause_is_told_with_its_end(client: Client, home: Home) -> None:
     home.change(family(MIA, TOM, pauses=(pause,)))
     page = await text(client, "/")
     assert "The Internet is paused" in page
-    assert "Sun 17:00" in page
+    assert "It opens again: \u206817:00\u2069." in page
     assert home.ask("mia", "www.example").verdict.reason is Reason.PAUSED
 
 
@@ -109,3 +111,139 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
     assert "<script>" not in page
     assert ">49" not in page
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page
+
+
+PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
+SIGNS = {
+    PrivacyMode.OFF: "Your sites are not recorded",
+    PrivacyMode.COUNTS: "Your sites are counted, without their names",
+    PrivacyMode.BLOCKED: "Your sites are counted, and what was closed is listed",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("mode", SIGNS)
+async def test_every_page_says_what_is_kept(
+    client: Client, home: Home, path: str, mode: PrivacyMode
+) -> None:
+    home.change(family(replace(MIA, privacy=mode), TOM))
+    page = await text(client, path)
+    assert [sign for sign in SIGNS.values() if sign in page] == [SIGNS[mode]]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_full_log_is_announced_and_then_told_on_every_page(
+    client: Client, home: Home, path: str
+) -> None:
+    log = FullLog(int(NOW) + 86_400, int(NOW) + 2 * 86_400)
+    home.change(family(replace(MIA, full_log=log), TOM))
+    page = await text(client, path)
+    assert "on all your sites are listed" in page
+    assert "Mar 30, 2026" in page
+    home.wait(86_400)
+    assert "All your sites are listed" in await text(client, path)
+
+
+async def test_what_closes_soon_is_told_a_quarter_of_an_hour_before(
+    client: Client, home: Home
+) -> None:
+    night = Schedule("bedtime", "mia", (Slot(frozenset({"daily"}), 16 * 60 + 20, 600),))
+    home.change(family(MIA, TOM, schedules=(night,)))
+    assert "It closes in" not in await text(client, "/")
+    for wait, told in ((300, "15 minutes"), (600, "5 minutes"), (240, "1 minute")):
+        home.wait(wait)
+        assert f"It closes in {told}: The whole Internet" in await text(client, "/")
+    home.wait(60)
+    page = await text(client, "/")
+    assert "It closes in" not in page
+    assert "It is closed now" in page
+
+
+async def test_counted_minutes_can_be_contested_from_the_door(
+    client: Client, home: Home, site: Site
+) -> None:
+    budget = Budget("games", "mia", (("daily", 60),), about=())
+    home.change(family(MIA, TOM, budgets=(budget,)))
+    for _ in range(10):
+        for number in range(6):
+            home.ask("mia", f"a{number}.example")
+        home.wait(60)
+    site.readings = home.readings
+    page = await text(client, "/")
+    assert "Minutes today" in page
+    assert "/ask?about=minutes&amp;budget=games" in page
+    assert "I was not watching" in page
+
+
+async def test_the_youngest_have_pictures_and_the_eldest_all_words(
+    client: Client, home: Home
+) -> None:
+    home.ask("mia", "toys.example")
+    assert page_pictures(await text(client, "/")) >= 4
+    older = replace(MIA, band=Band.TO_15)
+    home.change(family(older, TOM, rules=(block("toys.example", "mia"),)))
+    assert page_pictures(await text(client, "/")) == 0
+
+
+def page_pictures(page: str) -> int:
+    return page.count('class="picture"')
+
+
+async def test_rules_have_the_reasons_of_their_age(client: Client, home: Home) -> None:
+    home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
+    page = await text(client, "/rules")
+    assert "Gambling takes money" in page
+    assert "You may look around." in page
+
+
+async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, home: Home) -> None:
+    home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
+    reply = await client.get("/rules", headers={"Accept": "text/html", "Accept-Language": "fr"})
+    page = await reply.text()
+    assert "Les jeux d&#39;argent prennent de l&#39;argent" in page
+
+
+async def test_what_a_person_wrote_is_no_format(client: Client, home: Home) -> None:
+    note = "100% <b>no</b> %(name)s"
+    night = Schedule("night", "mia", (Slot(frozenset({"daily"}), 1200, 600),), note=note)
+    home.change(family(MIA, TOM, schedules=(night,)))
+    assert "100% &lt;b&gt;no&lt;/b&gt; %(name)s" in await text(client, "/rules")
+
+
+async def test_rules_tell_who_decides_but_not_to_strangers(client: Client, site: Site) -> None:
+    await set_up(site)
+    assert "<li>Ada</li>" in await text(client, "/rules")
+    site.who = "192.0.2.200"
+    assert "Ada" not in await text(client, "/rules")
+
+
+async def test_a_change_of_rules_is_told_for_a_week_to_whom_it_concerns(
+    client: Client, site: Site
+) -> None:
+    def named(name: str) -> None:
+        house = site.home.house
+        site.home.house = replace(house, rules=(*house.rules, block(name, "mia")))
+
+    for what, name in (("rule for mia added", "a.example"), ("rule for tom added", "b.example")):
+        named(name)
+        await site.store.change(
+            "home", lambda _: site.home.house, author="Ada", what=what, now=site.now
+        )
+    await site.follow()
+    assert "Your rules changed on March 29, 2026" in await text(client, "/")
+    page = await text(client, "/rules")
+    assert page.count("Ada changed something") == 1
+    site.home.wait(7 * 86_400)
+    assert "Your rules changed" not in await text(client, "/")
+
+
+async def test_a_door_with_all_that_it_can_show_is_small(client: Client, home: Home) -> None:
+    for number in range(100):
+        home.ask("mia", f"{number}.toys.example")
+    for path in PATHS:
+        whole = len((await text(client, path)).encode())
+        for name in ("copdns.css", "copdns.js", "icon.svg", "door.webmanifest"):
+            found = PAGES.file(name)
+            assert found is not None
+            whole += len(found.octets)
+        assert whole < 60_000, path

@@ -1,225 +1,130 @@
-"""One's own account: what it takes to change it, and that nobody else's is touched."""
+"""What is kept about a child: that child reads, takes along and erases it, and nobody else."""
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
-import pyotp
 import pytest
 
-from copdns.accounts import SESSION_FRESH
-from copdns.roles import Permission, Role
-from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import HTML, Client, Site, send, text
+from copdns.accounts import View
+from copdns.keep import CountKey, Row
+from copdns.model import FullLog, PrivacyMode
+from copdns.roles import Actor, Role
+from tests.home import Home
+from tests.household import MIA, NOW, TOM, family
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site, send, text
 
-OTHER = "eight brown teapots"
-HOSTILE = "<script>alert(1)</script>"
-POSTS = (
-    *("password", "factor", "factor/remove"),
-    *("sessions", "tokens", "tokens/remove"),
-)
+
+def row(name: str, profile: str = "mia") -> Row:
+    at = int(NOW) - 600
+    return Row(
+        at, "home", profile, "", name, 1, "block", "category", "games", "", "games", name, ""
+    )
+
+
+def count(n: int, profile: str = "mia", action: str = "block") -> tuple[CountKey, int]:
+    return CountKey("home", profile, int(NOW) // 3600, action, "category", "games"), n
 
 
 @pytest.fixture
 def site() -> Site:
-    return Site()
+    return Site(Home(family(replace(MIA, privacy=PrivacyMode.BLOCKED), TOM)))
 
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+        for each in (row("toys.example"), row("<b>.example"), row("toms.example", "tom")):
+            site.log.add(each)
+        for key, n in (count(7), count(35, action="allow"), count(1234, "tom")):
+            site.log.count(key, n)
+        site.log.flush()
+        await send(made, "/device")
         yield made
 
 
-def session(client: Client) -> str:
-    return next(each.value for each in client.session.cookie_jar if each.key == "copdns_session")
+async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -> None:
+    page = await text(client, "/me")
+    assert "What was closed is written down" in page
+    assert "toys.example" in page
+    assert "<td>42</td><td>7</td>" in page
+    assert "toms.example" not in page
+    assert "1,234" not in page
+    assert "<b>" not in page
 
 
-async def change(client: Client, status: int = 200, **fields: str) -> str:
-    return await send(client, "/guardian/me/password", status, **fields)
+async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:
+    for path in ("/me", "/me/data.json"):
+        await client.get(path)
+    assert await site.looks.of("home") == ()
+    assert len(site.log.rows("home", "mia")) == 2
 
 
-async def secret_of(client: Client) -> str:
-    found = re.search(r'name="secret" value="(\w+)"', await text(client, "/guardian/me/factor"))
-    assert found
-    return found[1]
+async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
+    assert "Nobody has looked." in await text(client, "/me")
+    ada = await set_up(site)
+    await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", View.LOG, site.now)
+    page = await text(client, "/me")
+    assert "Ada, the list of sites" in page
+    assert "Nobody has looked." not in page
 
 
-async def turn_on(client: Client, site: Site) -> tuple[str, str]:
-    """Set a second factor up; return its secret and the page with the recovery codes."""
-    secret = await secret_of(client)
-    code = pyotp.TOTP(secret).at(site.now)
-    return secret, await send(client, "/guardian/me/factor", secret=secret, code=code)
+async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
+    reply = await client.get("/me/data.json")
+    assert reply.headers["Content-Disposition"].startswith("attachment")
+    found = json.loads(await reply.text())
+    assert [each["qname"] for each in found["names"]] == ["<b>.example", "toys.example"]
+    assert sum(each["n"] for each in found["counts"]) == 42
+    assert found["profile"]["name"] == "Mia"
+    assert found["devices"][0]["id"] == "mia-phone"
+    assert "toms.example" not in json.dumps(found)
+    assert "digest" not in json.dumps(found)
 
 
-async def test_another_password_wants_the_old_one(client: Client, site: Site) -> None:
-    await change(client, 400, current="wrong", password=OTHER, again=OTHER)
-    await change(client, 400, current=PASSWORD, password=OTHER, again="another one")
-    await change(client, 400, current=PASSWORD, password="short", again="short")
-    await change(client, current=PASSWORD, password=OTHER, again=OTHER)
-    assert "Your account" in await text(client, "/guardian/me")  # still logged in here
-    await send(client, "/guardian/logout")
-    await send(client, "/guardian/login", 401, name="Ada", password=PASSWORD)
-    await send(client, "/guardian/login", name="Ada", password=OTHER)
-
-
-async def test_guessing_the_old_password_has_to_wait(client: Client) -> None:
-    for _ in range(5):
-        await change(client, 400, current="wrong", password=OTHER, again=OTHER)
-    page = await change(client, 400, current=PASSWORD, password=OTHER, again=OTHER)
-    assert "too many tries" in page
-
-
-async def test_a_second_factor_counts_once_a_code_of_it_came_back(
+async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
-    secret = await secret_of(client)
-    page = await send(client, "/guardian/me/factor", 400, secret=secret, code="000000")
-    assert secret in page
-    assert not (await site.accounts.all("home"))[0].totp
-    secret, page = await turn_on(client, site)
-    codes = re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}", page)
-    assert len(codes) == 8
-    await send(client, "/guardian/logout")
-    await send(client, "/guardian/login", 401, name="Ada", password=PASSWORD)
-    await send(client, "/guardian/login", name="Ada", password=PASSWORD, code=codes[0])
-    assert "7 recovery codes are left." in await text(client, "/guardian/me")
+    for _ in range(2):
+        assert "No names of sites are kept." in await send(client, "/me/erase")
+    assert site.log.rows("home", "mia") == ()
+    assert site.log.counts("home", "mia") == ()
+    assert len(site.log.rows("home", "tom")) == 1
+    changes = await site.store.changes("home")
+    assert ("Mia", "own log erased") in {(each.author, each.what) for each in changes}
 
 
-async def test_taking_it_away_wants_the_password(client: Client, site: Site) -> None:
-    await turn_on(client, site)
-    await send(client, "/guardian/me/factor/remove", 400, current="wrong")
-    assert (await site.accounts.all("home"))[0].totp
-    await send(client, "/guardian/me/factor/remove", current=PASSWORD)
-    assert not (await site.accounts.all("home"))[0].totp
+async def test_a_full_log_stays_while_it_runs(client: Client, site: Site) -> None:
+    log = FullLog(int(NOW) - 60, int(NOW) + 3600)
+    site.home.change(family(replace(MIA, full_log=log), TOM))
+    assert "/me/erase" not in await text(client, "/me")
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
 
 
-async def test_a_secret_that_is_none_is_not_taken(client: Client, site: Site) -> None:
-    page = await send(client, "/guardian/me/factor", 400, secret=HOSTILE, code="000000")
-    assert HOSTILE not in page
-    assert not (await site.accounts.all("home"))[0].totp
-
-
-async def test_whoever_finds_an_open_browser_makes_no_key_and_no_factor(
+async def test_another_browser_reads_the_mode_and_nothing_that_is_kept(
     client: Client, site: Site
 ) -> None:
-    site.home.clock.wall += SESSION_FRESH
-    fields = {"label": "Home", "scope": "give_time", "days": "90"}
-    await send(client, "/guardian/me/tokens", 400, **fields)
-    secret = await secret_of(client)
-    code = pyotp.TOTP(secret).at(site.now)
-    await send(client, "/guardian/me/factor", 400, secret=secret, code=code)
-    assert await site.parts.tokens.all("home") == ()
-    await send(client, "/guardian/me/tokens", current=PASSWORD, **fields)
-    await send(client, "/guardian/me/factor", current=PASSWORD, secret=secret, code=code)
-
-
-async def test_another_browser_is_logged_out(client: Client, site: Site) -> None:
-    (ada,) = await site.accounts.all("home")
-    there = await site.parts.sessions.begin(ada, site.now, HOSTILE)
-    page = await text(client, "/guardian/me")
-    assert HOSTILE not in page
-    found = re.search(r'name="session" value="(\w+)"', page)
-    assert found
-    for _ in range(2):
-        await send(client, "/guardian/me/sessions", session=found[1])
-    assert await site.parts.sessions.find(there, site.now) is None
-    assert await site.parts.sessions.find(session(client), site.now) is not None
-
-
-async def test_all_others_are_logged_out(client: Client, site: Site) -> None:
-    (ada,) = await site.accounts.all("home")
-    there = await site.parts.sessions.begin(ada, site.now)
-    await send(client, "/guardian/me/sessions", all="1")
-    assert await site.parts.sessions.find(there, site.now) is None
-    assert "Your account" in await text(client, "/guardian/me")
-
-
-async def test_somebody_elses_browser_is_not(client: Client, site: Site) -> None:
-    bo = await set_up(site, "Bo", Role.GUARDIAN)
-    there = await site.parts.sessions.begin(bo, site.now)
-    (theirs,) = await site.parts.sessions.of(bo, site.now)
-    await send(client, "/guardian/me/sessions", session=theirs.digest)
-    assert await site.parts.sessions.find(there, site.now) is not None
-
-
-async def test_a_key_is_shown_once_and_may_do_what_was_chosen(client: Client, site: Site) -> None:
-    page = await send(client, "/guardian/me/tokens", label=HOSTILE, scope="give_time", days="30")
-    assert HOSTILE not in page
-    told = re.search(r"copdns_[\w-]+", page)
-    assert told
-    actor = await site.parts.tokens.find(told[0], site.now)
-    assert actor is not None
-    assert actor.scopes == {Permission.GIVE_TIME}
-    assert told[0] not in await text(client, "/guardian/me")
-    (token,) = await site.parts.tokens.all("home")
-    for _ in range(2):
-        await send(client, "/guardian/me/tokens/remove", token=token.id)
-    assert await site.parts.tokens.find(told[0], site.now) is None
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"scope": "give_time", "days": "30", "label": ""},
-        {"scope": "manage_accounts", "days": "30", "label": "x"},
-        {"scope": "everything", "days": "30", "label": "x"},
-        {"scope": "give_time", "days": "366", "label": "x"},
-        {"scope": "give_time", "days": "-1", "label": "x"},
-        {"days": "30", "label": "x"},
-    ],
-)
-async def test_a_key_for_more_than_that_is_not_made(
-    client: Client, site: Site, fields: dict[str, str]
-) -> None:
-    await send(client, "/guardian/me/tokens", 400, **fields)
-    assert await site.parts.tokens.all("home") == ()
-
-
-async def test_a_key_of_somebody_else_stays(client: Client, site: Site) -> None:
-    bo = await set_up(site, "Bo", Role.GUARDIAN)
-    token, _ = await site.parts.tokens.make(
-        bo, "theirs", [Permission.GIVE_TIME], site.now + 60, site.now, "Bo"
-    )
-    await send(client, "/guardian/me/tokens/remove", token=token.id)
-    assert await site.parts.tokens.all("home") == (token,)
-    assert "theirs" not in await text(client, "/guardian/me")
-
-
-async def test_a_program_has_no_account_of_its_own(client: Client, site: Site) -> None:
-    (ada,) = await site.accounts.all("home")
-    scopes = [Permission.SEE_STATUS, Permission.EDIT_HOUSEHOLD]
-    _, told = await site.parts.tokens.make(ada, "x", scopes, site.now + 60, site.now, "Ada")
     client.session.cookie_jar.clear()
-    bearer = {**HTML, "Authorization": f"Bearer {told}"}
-    assert (await client.get("/guardian/me", headers=bearer)).status == 403
-    for each in POSTS:
-        reply = await client.post(f"/guardian/me/{each}", data={}, headers=bearer)
-        assert reply.status == 403, each
+    page = await text(client, "/me")
+    assert "What was closed is written down" in page
+    assert "toys.example" not in page
+    await text(client, "/me/data.json", 403)
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
 
 
-async def test_a_reviewer_has_an_account_and_makes_no_keys(client: Client, site: Site) -> None:
-    await send(client, "/guardian/logout")
-    await set_up(site, "Bo", Role.REVIEWER)
-    await log_in(client, "Bo")
-    page = await text(client, "/guardian/me")
-    assert "Another password" in page
-    assert "Keys for programs" not in page
-    await send(client, "/guardian/me/tokens", 403, label="x", scope="give_time", days="1")
+@pytest.mark.parametrize("who", ["tom", "192.0.2.200", "203.0.113.66"])
+async def test_nobody_else_reads_or_erases_it(client: Client, site: Site, who: str) -> None:
+    site.who = who
+    reply = await client.get("/me", headers={"Accept": "text/html"})
+    assert "toys.example" not in await reply.text()
+    await text(client, "/me/data.json", 403)
+    await send(client, "/me/erase", 403)
+    assert len(site.log.rows("home", "mia")) == 2
 
 
-@pytest.mark.parametrize("path", POSTS)
-async def test_nobody_without_a_session(client: Client, path: str) -> None:
-    await send(client, "/guardian/logout")
-    await send(client, f"/guardian/me/{path}", 401, current=PASSWORD)
-
-
-@pytest.mark.parametrize("path", ["me", "me/factor"])
-async def test_looking_changes_nothing(client: Client, site: Site, path: str) -> None:
-    before = await site.store.changes("home")
-    await text(client, f"/guardian/{path}")
-    assert await site.store.changes("home") == before
-    assert not (await site.accounts.all("home"))[0].totp
+async def test_erasing_is_no_page(client: Client) -> None:
+    await text(client, "/me/erase", 405)

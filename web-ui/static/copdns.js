@@ -35,3 +35,11 @@ function live(rows) {
 
 document.querySelectorAll("[data-fresh][id]").forEach(follow);
 document.querySelectorAll("[data-live]").forEach(live);
+
+// Leaves a page so that going back does not lead there again.
+document.querySelectorAll("a[data-leave]").forEach((link) => {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    location.replace(link.href);
+  });
+});

@@ -1,0 +1,109 @@
+"""What is kept about whoever's device asks: to read, to take along, to erase.
+
+Shown is what a guardian could see, the same and no more, and who looked at it.  It needs the
+browser that the device is known by, and leaves no look: it is one's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+from aiohttp import web
+
+from copdns.accounts import LOOKS_KEPT, Look
+from copdns.days import local, zone_of
+from copdns.model import PrivacyMode
+from copdns.own_data import Blocked, Kept, by_category, by_day, exported
+from copdns.store.notes import audit
+from copdns.store.usage import history
+from copdns.timing import in_scope
+from copdns.web.asker import Person, person_of
+from copdns.web.child import child_page
+from copdns.web.door import blocks_of
+from copdns.web.parts import parts_of
+
+SHOWN = 50  # names; the file has all of them
+KEPT_DAYS = 30  # of counts and minutes
+MOST = 100_000  # rows of a file
+LOOKS = 20
+
+
+async def me(request: web.Request) -> web.Response:
+    """What is kept, in plain words, and all of it that others could see."""
+    person, parts = await person_of(request), parts_of(request)
+    kept = await _kept(request, person, SHOWN, LOOKS) if person.paired else None
+    home = person.household
+    names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
+    return child_page(
+        request,
+        person,
+        "me.html",
+        kept=kept,
+        days=by_day(kept.counts, home.timezone) if kept else (),
+        categories=by_category(kept.counts) if kept else (),
+        budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
+        looks=[(each, names.get(each.account, "")) for each in kept.looks] if kept else (),
+        may_erase=_may_erase(person, parts.now()),
+        now=parts.now(),
+    )
+
+
+async def data(request: web.Request) -> web.Response:
+    """All that is kept, as a file."""
+    person, parts = await _paired(request), parts_of(request)
+    kept = await _kept(request, person, MOST, MOST)
+    now = parts.now()
+    text = json.dumps(exported(person.household, person.profile, kept, now), indent=1)
+    saved = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+    return web.Response(text=text, content_type="application/json", headers=saved)
+
+
+async def erase(request: web.Request) -> web.Response:
+    """Delete the names and counts that are kept; the minutes of today stay, which are rules."""
+    person, parts = await _paired(request), parts_of(request)
+    now, home, profile = int(parts.now()), person.household, person.profile
+    if not _may_erase(person, now):
+        raise web.HTTPForbidden(reason="A full log cannot be erased while it runs")
+    await asyncio.to_thread(parts.log.forget, home.id, profile.id)
+    await parts.store.run(
+        lambda connection: audit(connection, home.id, profile.name, "own log erased", now)
+    )
+    raise web.HTTPSeeOther("/me")
+
+
+def _may_erase(person: Person, now: float) -> bool:
+    return person.profile.privacy_at(now) is not PrivacyMode.FULL
+
+
+async def _paired(request: web.Request) -> Person:
+    person = await person_of(request)
+    if not person.paired:
+        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+    return person
+
+
+async def _kept(request: web.Request, person: Person, rows: int, looks: int) -> Kept:
+    parts, home, profile = parts_of(request), person.household, person.profile
+    now = parts.now()
+    since = local(now, zone_of(home.timezone)).date() - timedelta(days=KEPT_DAYS)
+    whose = (home.id, profile.id)
+    found = await asyncio.to_thread(parts.log.rows, *whose, rows)
+    blocks = blocks_of(request, person)
+    return Kept(
+        rows=[each.row for each in reversed(found)],
+        counts=await asyncio.to_thread(parts.log.counts, *whose),
+        minutes=await asyncio.to_thread(history, parts.log.path.parent, *whose, since),
+        looks=_of_theirs(await parts.looks.of(*whose, limit=looks), now),
+        appeals=await parts.appeals.appeals(home.id, profile=profile.id),
+        browsers=await parts.pairings.of(home.id, person.device),
+        full_logs=await parts.store.full_logs(*whose),
+        blocks=[Blocked(each.name, each.at, each.verdict.reason) for each in blocks],
+        pin=profile.id in await parts.pins.people(home.id),
+    )
+
+
+def _of_theirs(looks: tuple[Look, ...], now: float) -> tuple[Look, ...]:
+    """Return those that are still kept; they are deleted now and then only."""
+    return tuple(each for each in looks if each.at > now - LOOKS_KEPT)

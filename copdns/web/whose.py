@@ -1,0 +1,94 @@
+"""Whose is this?  For a device that nobody named: ask to be let in, or say by PIN who one is.
+
+Nothing of the last person is shown to the next: a device is a new one each time.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from aiohttp import web
+
+from copdns.accounts import PERSON_LASTS, GuestKind
+from copdns.errors import AccountError
+from copdns.logins import Login, Outcome
+from copdns.model import Profile
+from copdns.web.asker import Person, asker_of, person_of
+from copdns.web.child import child_page
+from copdns.web.parts import parts_of
+
+
+async def whose(request: web.Request) -> web.Response:
+    """Whose it is now, and what can be done about it."""
+    return await _page(request, await person_of(request))
+
+
+async def ask(request: web.Request) -> web.Response:
+    """Ask the guardians to let this device in; they see it at their devices."""
+    person, parts = await _anybodys(request), parts_of(request)
+    address = asker_of(request).address
+    await parts.guests.ask(person.household.id, address, int(parts.now()))
+    raise web.HTTPSeeOther("/whose")
+
+
+async def say(request: web.Request) -> web.Response:
+    """Let somebody be who they are here for some hours, by their PIN."""
+    person, parts = await _anybodys(request), parts_of(request)
+    fields, address = await request.post(), asker_of(request).address
+    meant = _named(person, str(fields.get("name", "")))
+    home, pin = person.household.id, str(fields.get("pin", ""))
+    # Looked at also where nobody is called so, and as long: names cannot be tried either.
+    done = await parts.logins.is_pin(home, meant.id if meant else "", pin, address)
+    if done.outcome is not Outcome.IN or meant is None:
+        return await _page(request, person, done, str(fields.get("name", "")))
+    now = int(parts.now())
+    await parts.guests.approve(
+        home, GuestKind.PERSON, address, meant.id, meant.name, now, PERSON_LASTS
+    )
+    # In force within a second; until then this page says that it is on its way.
+    raise web.HTTPSeeOther("/whose")
+
+
+async def end(request: web.Request) -> web.Response:
+    """Be nobody here again."""
+    person, parts = await person_of(request), parts_of(request)
+    if person.guest:
+        with suppress(AccountError):  # over already, or ended twice: what was wanted is so
+            await parts.guests.end(
+                person.household.id, person.guest, person.profile.name, int(parts.now())
+            )
+    raise web.HTTPSeeOther("/whose")
+
+
+async def _page(
+    request: web.Request, person: Person, done: Login | None = None, name: str = ""
+) -> web.Response:
+    parts, now = parts_of(request), int(parts_of(request).now())
+    address, home = asker_of(request).address, person.household.id
+    asked = [each for each in await parts.guests.asking(home, now) if each.address == address]
+    guests = [each for each in await parts.guests.of(home, now) if each.address == address]
+    status = 200 if done is None else 429 if done.outcome is Outcome.WAIT else 403
+    return child_page(
+        request,
+        person,
+        "whose.html",
+        status=status,
+        asked=bool(asked),
+        guest=guests[0] if guests else None,
+        done=done,
+        name=name,
+    )
+
+
+async def _anybodys(request: web.Request) -> Person:
+    person = await person_of(request)
+    if not person.is_anybodys:
+        raise web.HTTPForbidden(reason="This device is somebody's")
+    return person
+
+
+def _named(person: Person, name: str) -> Profile | None:
+    """Return who is called so; the name is typed, so that no stranger reads who lives here."""
+    called = name.strip().casefold()
+    people = person.household.profiles
+    return next((each for each in people if called in (each.name.casefold(), each.id)), None)

@@ -1,0 +1,93 @@
+"""Something bad happened: nobody is told unless the child does so, and then no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.accounts import NoticeKind
+from copdns.help_topics import REPORT
+from copdns.languages import help_topic
+from tests.home import Home
+from tests.household import MIA, TOM, family
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site, send, text
+
+HOUR = 3600
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA, TOM)))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+async def test_being_here_tells_nobody(client: Client, site: Site) -> None:
+    await send(client, "/device")
+    page = await text(client, "/bad")
+    assert "Nobody is told that you are here" in page
+    assert await site.notices.all("home") == ()
+
+
+async def test_a_child_tells_that_it_wants_to_talk_and_nothing_else(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/device")
+    page = await send(client, "/bad/tell", words="A secret.")
+    assert "Nobody has seen it yet." in page
+    (notice,) = await site.notices.all("home")
+    assert (notice.kind, notice.about) == (NoticeKind.WANTS_TO_TALK, "mia")
+    assert "secret" not in repr(notice)
+
+
+async def test_it_shows_when_somebody_has_seen_it(client: Client, site: Site) -> None:
+    ada = await set_up(site)
+    await send(client, "/device")
+    await send(client, "/bad/tell")
+    unseen = await site.notices.unseen("home", ada.id)
+    (notice,) = (each for each in unseen if each.kind is NoticeKind.WANTS_TO_TALK)
+    await site.notices.see("home", ada.id, [notice.id], site.now)
+    assert "Somebody has seen it." in await text(client, "/bad")
+
+
+async def test_twice_is_told_once_and_later_again(client: Client, site: Site) -> None:
+    for wait in (0, 60, HOUR):
+        site.home.wait(wait)
+        await send(client, "/bad/tell")
+    assert len(await site.notices.all("home")) == 2
+
+
+async def test_another_browser_at_the_address_does_not_read_that_it_was_told(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/device")
+    await send(client, "/bad/tell")
+    client.session.cookie_jar.clear()
+    page = await text(client, "/bad")
+    assert "You told on" not in page
+
+
+@pytest.mark.parametrize(("who", "status"), [("192.0.2.200", 403), ("203.0.113.66", 403)])
+async def test_nobody_else_tells_anything(
+    client: Client, site: Site, who: str, status: int
+) -> None:
+    site.who = who
+    await send(client, "/bad/tell", status)
+    assert await site.notices.all("home") == ()
+    await text(client, "/bad/tell", 405)
+
+
+async def test_the_place_to_report_begins_with_the_emergency_number(client: Client) -> None:
+    page = await send(client, "/help/country", country="GB", back="/bad")
+    topic = help_topic("en", REPORT)
+    assert topic.title in page
+    danger, first = page.index("If a child is in danger now:"), page.index("Report it here")
+    assert danger < first < page.index("Hotlines of all countries:")
+    assert 'href="tel:999"' in page[danger:first]
+    assert "nothing is sent" in page

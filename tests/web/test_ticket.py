@@ -1,0 +1,82 @@
+"""A code that is worth minutes is redeemed on the child's own page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from copdns.household_times import add_ticket
+from copdns.tickets import ticket_digest
+from copdns.times import Pause
+from tests.home import Home
+from tests.household import MIA, NOW, TOM, family
+from tests.web.site import Client, Site, send, text
+
+CODE = "7K3M-PQ9T"
+HOUR = 3600
+
+
+@pytest.fixture
+def site() -> Site:
+    pause = Pause("mia", int(NOW) - HOUR, int(NOW) + HOUR)
+    return Site(Home(family(MIA, TOM, pauses=(pause,))))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        edit = partial(
+            add_ticket,
+            digest=ticket_digest(CODE),
+            known=site.parts.known(),
+            minutes=30,
+            made=site.now,
+            expires=site.now + 86_400,
+        )
+        await site.store.change("home", edit, author="Ada", what="a ticket", now=site.now)
+        await site.follow()
+        yield made
+
+
+async def grants(site: Site) -> list[str]:
+    house = await site.store.household("home")
+    assert house is not None
+    return [each.profile for each in house.grants]
+
+
+async def test_a_code_opens_the_internet(client: Client, site: Site) -> None:
+    assert site.home.ask("mia", "www.example").verdict.blocks
+    await send(client, "/ticket", code="7k3m pq9t")
+    await site.follow()
+    assert not site.home.ask("mia", "www.example").verdict.blocks
+
+
+async def test_a_code_works_once(client: Client, site: Site) -> None:
+    await send(client, "/ticket", code=CODE)
+    assert "was used" in await send(client, "/ticket", 400, code=CODE)
+    assert await grants(site) == ["mia"]
+
+
+async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
+    for number in range(5):
+        page = await send(client, "/ticket", 400, code=f"0000-000{number}")
+        assert "not known here" in page
+    assert "Wait a quarter of an hour" in await send(client, "/ticket", 429, code=CODE)
+    assert await grants(site) == []
+
+
+@pytest.mark.parametrize("code", ["", "<script>", "x" * 5000, "\N{RIGHT-TO-LEFT OVERRIDE}"])
+async def test_an_odd_code_is_none(client: Client, site: Site, code: str) -> None:
+    page = await send(client, "/ticket", 400, code=code)
+    assert "<script>" not in page
+    assert await grants(site) == []
+
+
+@pytest.mark.parametrize("who", ["192.0.2.200", "203.0.113.66"])
+async def test_nobody_else_redeems_one(client: Client, site: Site, who: str) -> None:
+    site.who = who
+    await text(client, "/ticket", 403)
+    await send(client, "/ticket", 403, code=CODE)
+    assert await grants(site) == []
