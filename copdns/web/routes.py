@@ -5,6 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, rules, static
+from copdns.web.api.pace import Pace
+from copdns.web.api.serve import PACE
+from copdns.web.api.table import API_ROUTES
 from copdns.web.desk import inbox, login, overview
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.parts import PARTS, Parts
@@ -35,6 +38,7 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}", inbox.appeal),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     web.post("/guardian/appeals/{appeal}/decide", inbox.decide),
+    *API_ROUTES,
 )
 
 
@@ -42,5 +46,6 @@ def application(parts: Parts) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
     app[PARTS] = parts
+    app[PACE] = Pace()
     app.router.add_routes(ROUTES)
     return app

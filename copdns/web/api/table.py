@@ -1,0 +1,21 @@
+"""All operations of the API, and the routes that they make."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.web.api import pauses, profiles, status
+from copdns.web.api.openapi import BASE, serving_document
+from copdns.web.api.operation import Operation
+from copdns.web.api.serve import serving
+
+OPERATIONS: tuple[Operation, ...] = (
+    *status.OPERATIONS,
+    *profiles.OPERATIONS,
+    *pauses.OPERATIONS,
+)
+
+API_ROUTES = (
+    web.get(f"{BASE}/openapi.json", serving_document(OPERATIONS)),
+    *(web.route(each.method, BASE + each.path, serving(each)) for each in OPERATIONS),
+)

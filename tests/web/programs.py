@@ -1,0 +1,53 @@
+"""Programs that use the API: a token of somebody's, and calls with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from copdns.roles import Permission, Role, scopes_for
+from copdns.store.sessions import Tokens
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site
+
+BASE = "/api/v1"
+DAY = 86_400
+
+
+class Caller:
+    """A program with a token; without one it is a stranger."""
+
+    def __init__(self, client: Client, token: str = "") -> None:
+        self._client = client
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
+        """Call an operation, and return what it gives: JSON, a text, or None for nothing.
+
+        sent: as for aiohttp: json, params, data, headers.
+        """
+        headers = {**self._headers, **sent.pop("headers", {})}
+        url = path if path.startswith("/api") else BASE + path
+        async with self._client.request(method, url, headers=headers, **sent) as reply:
+            told = await reply.text()
+            assert reply.status == status, told
+            if status >= 400:
+                assert reply.content_type == "application/problem+json"
+            if reply.content_type.endswith("json"):
+                return await reply.json(content_type=None)
+            return told or None
+
+
+async def caller(
+    client: Client,
+    site: Site,
+    scopes: Iterable[Permission] | None = None,
+    name: str = "Ada",
+    role: Role = Role.OWNER,
+) -> Caller:
+    """Return a program of a new account.  scopes: None for all that a token of it can have."""
+    account = await set_up(site, name, role)
+    wanted = scopes_for(role) if scopes is None else scopes
+    tokens = Tokens(site.thread)
+    _, told = await tokens.make(account, "test", wanted, site.now + DAY, site.now, name)
+    return Caller(client, told)
