@@ -51,6 +51,7 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.looks import Looks
 from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.sole import sole_server
@@ -399,6 +400,10 @@ class App:
             known=lambda: known(self._library),
             services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
             vouches=lambda: vouch(self._library, bundled_presets().values()),
+            folder=self._folder,
+            log=self._log,
+            looks=Looks(self._thread),
+            updates=self._updates,
             desk_over_http=chosen.desk_over_http,
         )
         app = application(parts)

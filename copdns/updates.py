@@ -28,6 +28,7 @@ from copdns.system import memory
 log = structlog.get_logger("copdns")
 
 AT_ONCE = 2  # downloads: the line is the family's, and a server may be small
+AGAIN = 60.0  # seconds after a look before anybody can ask for another one
 PATIENCE = 15  # looks after which what came is put in force though more is coming
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
@@ -65,6 +66,7 @@ class Updates:
         self._unstored: dict[str, State] = {}  # of tries here, in case the disk took no note
         self._seen: object = None
         self._looks = 0  # since what is here began to differ from what was compiled
+        self._asked = False
         self._came = False  # all that was due was fetched, so nothing more is to be waited for
         self._told: tuple[str, str] = ("", "")
         self._heavy = asyncio.Lock()  # reading a list and compiling all: one takes memory enough
@@ -74,7 +76,25 @@ class Updates:
         here, self._tried = await self._here(households)
         return here
 
+    def ask(self) -> None:
+        """Let the next `fetch` look at all lists, but for those it looked at a moment ago."""
+        self._asked = True
+
     # --- what is known ------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> Chosen:
+        """Which lists are used, as the last look saw it."""
+        return self._chosen
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody asked for a look that has not begun yet."""
+        return self._asked
+
+    def state(self, slug: str) -> State:
+        """Return what is known of the copy of a list."""
+        return self._states.get(slug, State())
 
     @property
     def missing(self) -> str:
@@ -164,10 +184,13 @@ class Updates:
         What is chosen, and how old it is, is what the last look saw.
         """
         every, now = self._settings().sources.every * HOUR, self._clock()
+        asked, self._asked = self._asked, False
         due = [
             each
             for each in self._chosen.sources
-            if next_look(each.slug, self._states.get(each.slug, State()), every, now) <= now
+            for state in (self.state(each.slug),)
+            if next_look(each.slug, state, every, now) <= now
+            or (asked and now - (state.tried_at or 0.0) >= AGAIN)
         ]
         if not due:
             return

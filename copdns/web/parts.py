@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -17,9 +18,12 @@ from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.whose import Pairings
 from copdns.timing import Readings
+from copdns.updates import Updates
 from copdns.vouched import Vouch
 from copdns.web.pages import Pages
 
@@ -36,7 +40,8 @@ class Parts:
     who: whose device asks, as for DNS.  now: seconds since the epoch.
     known: what a household may refer to.  services: names of those that ship, by slug.
     vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
-    over the network, because somebody chose so.
+    over the network, because somebody chose so.  folder: of the databases.
+    log: of look-ups.  updates: the lists of other people.
     """
 
     registry: CollectorRegistry
@@ -59,6 +64,10 @@ class Parts:
     known: Callable[[], Known]
     services: Callable[[], Services]
     vouches: Callable[[], Vouch]
+    folder: Path
+    log: QueryLog
+    looks: Looks
+    updates: Updates
     desk_over_http: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web import ask, asker, check, door, health, pages, rules, static
+from copdns.web.api.feed import add_feed
 from copdns.web.api.pace import Pace
 from copdns.web.api.serve import PACE
 from copdns.web.api.table import API_ROUTES
@@ -47,5 +48,6 @@ def application(parts: Parts) -> web.Application:
     app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
     app[PARTS] = parts
     app[PACE] = Pace()
+    add_feed(app)
     app.router.add_routes(ROUTES)
     return app

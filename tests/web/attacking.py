@@ -30,12 +30,12 @@ def breaches(
 
     document: the address of its OpenAPI document.  headers: sent with each request, such as a
     token.  examples: requests for each operation; the same seed makes the same ones.
-    without: a path that is left out, such as one that never ends.
+    without: what paths look like that are left out, such as those that never end.
     """
     if importlib.util.find_spec("schemathesis") is None:
         missing("needs schemathesis, which `make test` installs where there is a Chromium")
     sent = [f"--header={name}:{value}" for name, value in (headers or {}).items()]
-    sent += [f"--exclude-path={without}"] if without else []
+    sent += [f"--exclude-path-regex={without}"] if without else []
     with tempfile.TemporaryDirectory() as work:  # it keeps what it found where it runs
         done = subprocess.run(
             [

@@ -14,17 +14,23 @@ from tempfile import TemporaryDirectory
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
+from copdns.config import Settings
+from copdns.copies import Copies
 from copdns.library import bundled_presets, known
+from copdns.lists.chosen import Offer
 from copdns.logins import Logins
 from copdns.metrics import registry
 from copdns.model import Asker
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.store.looks import Looks
+from copdns.store.querylog import QueryLog
 from copdns.store.sessions import Sessions, Tokens
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
 from copdns.timing import NOTHING_READ, Readings
+from copdns.updates import Updates
 from copdns.vouched import vouch
 from copdns.web.pages import Pages
 from copdns.web.parts import Parts
@@ -51,7 +57,8 @@ class Site:
         self.missing: tuple[str, ...] = ()
         self.readings: Readings = NOTHING_READ
         self._stack = ExitStack()
-        folder = Path(self._stack.enter_context(TemporaryDirectory()))
+        self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
+        self.settings = Settings()
         self.store = self._stack.enter_context(HouseholdStore.open(folder))
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -59,6 +66,17 @@ class Site:
         self.appeals = AppealStore(self.store)
         self.accounts = Accounts(self.thread)
         self.pairings = Pairings(self.thread)
+        self.log = QueryLog(folder)
+        self._stack.callback(self.log.stop)
+        self.updates = Updates(
+            Copies(folder),
+            Offer((), frozenset(), {}),
+            lambda: self.settings,
+            lambda: self.home.resolver.live.households.values(),
+            lambda: self.home.resolver.live.library,
+            lambda: self.now,
+            self._swap,
+        )
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
@@ -85,7 +103,14 @@ class Site:
             known=lambda: known(library),
             services=lambda: {slug: each.matchers for slug, each in library.services.items()},
             vouches=lambda: vouch(library, bundled_presets().values()),
+            folder=self.folder,
+            log=self.log,
+            looks=Looks(self.thread),
+            updates=self.updates,
         )
+
+    async def _swap(self, _: object) -> None:
+        """Lists that were fetched are not put in force here."""
 
     @property
     def asker(self) -> Asker:

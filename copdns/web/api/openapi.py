@@ -133,7 +133,7 @@ def _described(
 def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
     if each.text:
-        said["content"] = {each.text: {"schema": {"type": "string"}}}
+        said["content"] = {each.text: {"schema": {}}}
     elif each.result is not None:
         said["content"] = {JSON: {"schema": schemas["gives", each.id]}}
     return said

@@ -6,18 +6,22 @@ Handlers get a `Call`, in which all of that is checked, and return a value as `a
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from copdns.editing import HasId
 from copdns.errors import HouseholdError
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import Actor, Balance, Permission
+from copdns.web.api.problem import Refused
 from copdns.web.parts import Parts
+
+Part = TypeVar("Part", bound=HasId)
 
 # Built when they are first needed: a house that uses no API pays nothing for it.
 _LATER = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -66,6 +70,14 @@ class Call:
     def part(self, name: str) -> str:
         """Return a part of the path."""
         return self.request.match_info[name]
+
+    def one(self, part: str, there: Iterable[Part]) -> Part:
+        """Return what the path names; raise Refused (404)."""
+        wanted = self.part(part)
+        found = next((each for each in there if each.id == wanted), None)
+        if found is None:
+            raise Refused(404, f"There is no such {part}")
+        return found
 
     async def change(self, what: str, edit: Callable[[Household], Household]) -> Household:
         """Store an edited household, weighed against what other guardians want."""

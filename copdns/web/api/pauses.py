@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from pydantic import Field
-
 from copdns.as_json.household import running_pause
 from copdns.as_json.plain import utc
 from copdns.as_json.times import pause_json
@@ -15,9 +13,7 @@ from copdns.household_times import unpause as unpausing
 from copdns.model import Household
 from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Moment, When, ending
-
-_LONGEST = 366 * 1440  # minutes
+from copdns.web.api.types import Long, Moment, When, ending
 
 
 class Pause(Given):
@@ -33,7 +29,7 @@ class Pause(Given):
 class PauseWanted(Sent):
     """From now on, for some minutes or until a moment; without both until somebody ends it."""
 
-    minutes: int | None = Field(None, ge=1, le=_LONGEST)
+    minutes: Long | None = None
     until: When | None = None
     homework: bool = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from math import inf
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ from copdns.times import Subject, subject
 from copdns.today import today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.pauses import Pause
-from copdns.web.api.types import About, Id, Moment, Text
+from copdns.web.api.types import WHOLE, About, Id, Moment, Text
 from copdns.words import Word
 
 
@@ -173,7 +173,7 @@ class ProfileSet(Sent):
     default: Default | None = None
     block_mode: BlockMode | None = None
     privacy: PrivacyMode | None = None
-    max_ttl: int | None = Field(None, ge=1, le=86_400)
+    max_ttl: Annotated[int, Field(ge=1, le=86_400), WHOLE] | None = None
     always: list[About] | None = Field(None, max_length=100)
     homework: list[About] | None = Field(None, max_length=100)
 
@@ -253,7 +253,7 @@ async def remove(call: Call) -> object:
 
 
 class FullLogWanted(Sent):
-    days: int = Field(ge=1, le=7)
+    days: Annotated[int, Field(ge=1, le=7), WHOLE]
 
 
 async def ask_full_log(call: Call) -> object:

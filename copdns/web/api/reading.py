@@ -19,7 +19,7 @@ from copdns.web.api.problem import Mistake, Refused
 JSON = "application/json"
 Model = TypeVar("Model", bound=Sent)
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+_INTEGER = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))(?:\.0+)?", re.ASCII)
 _SWITCH = {"true": True, "false": False}
 
 
@@ -41,8 +41,8 @@ def _typed(model: type[Sent], key: str, text: str) -> object:
     kinds = _kinds(model.model_fields[key].annotation) if key in model.model_fields else ()
     if bool in kinds:
         return _SWITCH.get(text, text)
-    if int in kinds and _INTEGER.fullmatch(text):
-        return int(text)
+    if int in kinds and (number := _INTEGER.fullmatch(text)):
+        return int(number[1])
     return text
 
 

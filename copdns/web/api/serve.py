@@ -104,7 +104,7 @@ def _response(operation: Operation, found: object) -> web.StreamResponse:
         return web.Response(text=str(found), content_type=operation.text, charset="utf-8")
     # Checked before it goes out, so that the document is true.
     adapter = adapter_of(operation)
-    body = adapter.dump_json(adapter.validate_python(found), by_alias=True)
+    body = adapter.dump_json(adapter.validate_python(found), by_alias=True, exclude_unset=True)
     return web.Response(status=operation.status, body=body, content_type=JSON)
 
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web.api import pauses, profiles, status
+from copdns.web.api import (
+    appeals,
+    devices,
+    events,
+    grants,
+    house,
+    lists,
+    log,
+    pauses,
+    profiles,
+    rules,
+    status,
+    tickets,
+    times,
+)
 from copdns.web.api.openapi import BASE, serving_document
 from copdns.web.api.operation import Operation
 from copdns.web.api.serve import serving
@@ -13,6 +27,16 @@ OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,
     *profiles.OPERATIONS,
     *pauses.OPERATIONS,
+    *grants.OPERATIONS,
+    *tickets.OPERATIONS,
+    *times.OPERATIONS,
+    *rules.OPERATIONS,
+    *devices.OPERATIONS,
+    *lists.OPERATIONS,
+    *appeals.OPERATIONS,
+    *log.OPERATIONS,
+    *events.OPERATIONS,
+    *house.OPERATIONS,
 )
 
 API_ROUTES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from copdns.errors import HouseholdError
 from copdns.times import DAY_MINUTES
@@ -27,8 +27,13 @@ About = Annotated[
         description="category:games, service:youtube, list:some-list, or a name as in a rule.",
     ),
 ]
+Code = Annotated[str, Field(min_length=1, max_length=40)]
 Text = Annotated[str, Field(max_length=300)]
-Minutes = Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+# Last of its annotations: what stands behind it, the document would not know.
+WHOLE = BeforeValidator(lambda value: _whole(value))
+Minutes = Annotated[int, Field(ge=1, le=DAY_MINUTES), WHOLE]
+Long = Annotated[int, Field(ge=1, le=366 * DAY_MINUTES, description="Minutes."), WHOLE]
+Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most."), WHOLE]
 Date = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 When = Annotated[
@@ -40,6 +45,11 @@ When = Annotated[
 ]
 # What is given; None is no such moment.
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+def _whole(value: object) -> object:
+    """In JSON 30.0 is a whole number, too (JSON Schema, section 6.1.1 of its validation)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def moment(text: str) -> int:
