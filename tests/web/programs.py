@@ -19,14 +19,14 @@ class Caller:
 
     def __init__(self, client: Client, token: str = "") -> None:
         self._client = client
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
         """Call an operation, and return what it gives: JSON, a text, or None for nothing.
 
         sent: as for aiohttp: json, params, data, headers.
         """
-        headers = {**self._headers, **sent.pop("headers", {})}
+        headers = {**self.headers, **sent.pop("headers", {})}
         url = path if path.startswith("/api") else BASE + path
         async with self._client.request(method, url, headers=headers, **sent) as reply:
             told = await reply.text()

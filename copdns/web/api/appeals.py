@@ -130,7 +130,7 @@ class DecisionSent(Sent):
     """
 
     state: Answering
-    reason: Annotated[str, Field(json_schema_extra={"enum": _FITTING})]
+    reason: Annotated[str, Field(pattern=f"^({'|'.join(_FITTING)})$")]
     text: Text = ""
     lasts: Lasts | None = None
     for_minutes: Long | None = None

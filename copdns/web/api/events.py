@@ -41,6 +41,7 @@ async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.Stre
     stream = web.StreamResponse(headers={"Content-Type": SSE, "Cache-Control": "no-store"})
     with feed.listening(call.household.id, rows=rows) as listener:
         await _note(call, call.now, rows=rows)
+        await feed.begin(listener)
         await stream.prepare(call.request)
         with contextlib.suppress(ConnectionError):
             await stream.write(b"retry: 5000\n\n")
@@ -57,7 +58,7 @@ async def _pass_on(
         if abs(now - noted) >= LOOKS_JOINED:
             await _note(call, now, rows=listener.rows)
             noted = now
-        await stream.write(b": here\n\n")
+        await stream.write(b": here\n\n")  # so that a line which is gone is noticed
         end = asyncio.get_running_loop().time() + ASKED_AGAIN
         while event := await _next(call, listener, end):
             await stream.write(event)

@@ -70,6 +70,13 @@ class Feed:
         finally:
             self._listeners.discard(listener)
 
+    async def begin(self, listener: Listener) -> None:
+        """Know how things are, so that all that comes from now on is news."""
+        if listener.rows and listener.household not in self._last:
+            await self._new_rows(listener.household)
+        if not listener.rows and listener.household not in self._appeals:
+            await self._new_appeals(listener.household)
+
     async def close(self, _app: web.Application) -> None:
         """Let all go, so that the program can stop."""
         for each in self._listeners:
