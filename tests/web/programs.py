@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from copdns.roles import Permission, Role, scopes_for
 from copdns.store.sessions import Tokens
+from tests.running import Program
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site
 
 BASE = "/api/v1"
+DOCUMENT, ENDLESS = f"{BASE}/openapi.json", "/events$"
 DAY = 86_400
+
+
+def bearer(program: Program) -> dict[str, str]:
+    """Return the headers of a program of a new owner's, for all that a token can be for."""
+    added = program.command("account", "add", "Guardian", "--role", "owner")
+    assert added.returncode == 0, added.stderr
+    scopes = [f"--scope={each}" for each in sorted(scopes_for(Role.OWNER))]
+    made = program.command("account", "token", "make", "Guardian", "test", "--json", *scopes)
+    assert made.returncode == 0, made.stderr
+    return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
 
 
 class Caller:
