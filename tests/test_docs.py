@@ -16,6 +16,7 @@ from copdns.config import Settings
 from copdns.metrics import METRICS
 from copdns.model import BlockMode, PrivacyMode, Reason
 from copdns.review import Because
+from copdns.web.api.table import OPERATIONS
 from copdns.words import Word
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +109,17 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_metric_is_explained() -> None:
     assert missing(METRICS, page("metrics.md")) == []
+
+
+def test_every_operation_of_the_api_is_in_its_table() -> None:
+    rows = [
+        f"| `{each.method} {each.path}` | `{each.permission}` | {each.summary} |"
+        for each in OPERATIONS
+    ]
+    lines = page("api.md").splitlines()
+    assert [row for row in rows if row not in lines] == []
+    told = [line for line in lines if re.match(r"\| `(GET|POST|PUT|PATCH|DELETE) /", line)]
+    assert [line for line in told if line not in rows] == []
 
 
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

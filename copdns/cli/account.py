@@ -10,9 +10,11 @@ from typing import TypeVar
 import click
 
 from copdns.accounts import CODE_LASTS, TOKEN_LONGEST, TOKEN_USUAL, Account, Code, Purpose, Token
+from copdns.as_json.accounts import account_json
+from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, only, pass_home
-from copdns.cli.output import local, print_json, safe, table, utc
+from copdns.cli.output import local, print_json, safe, table
 from copdns.cli.params import DURATION, profile_option
 from copdns.codes import one_time_code
 from copdns.errors import AccountError
@@ -61,7 +63,7 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
 
     made, code = _change(home, work)
     if as_json:
-        print_json({**_account_json(made), "code": code, "expires": utc(home.now + CODE_LASTS)})
+        print_json({**account_json(made), "code": code, "expires": utc(home.now + CODE_LASTS)})
         return
     click.echo(safe(f"account {made.name}: {made.role}"))
     _tell_code(code)
@@ -80,7 +82,7 @@ def list_(home: Home, as_json: bool) -> None:
     if home.is_stored:
         found = _read(home, lambda thread, household: Accounts(thread).all(household))
     if as_json:
-        print_json([_account_json(each) for each in found])
+        print_json([account_json(each) for each in found])
         return
     zone = home.household.timezone
     table(
@@ -269,18 +271,6 @@ def remove_token(home: Home, token_id: str) -> None:
 
     gone = _change(home, work)
     click.echo(safe(f"token {gone.label} is removed"))
-
-
-def _account_json(each: Account) -> dict[str, object]:
-    return {
-        "id": each.id,
-        "name": each.name,
-        "role": str(each.role),
-        "profile": each.profile,
-        "made": utc(each.made),
-        "has_password": each.has_password,
-        "second_factor": each.totp,
-    }
 
 
 def _token_json(each: Token) -> dict[str, object]:

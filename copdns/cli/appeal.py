@@ -8,7 +8,7 @@ import click
 
 from copdns.appeal import REASONS, Appeal, Decider, State, Wanted
 from copdns.appeal_opening import Decision, Opening, Yes, opening
-from copdns.cli.appeal_json import about_text, appeal_json, opening_json
+from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import local, pairs, print_json, safe, table

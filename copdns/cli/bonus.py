@@ -7,11 +7,11 @@ from functools import partial
 
 import click
 
+from copdns.as_json.times import bonus_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import print_json
 from copdns.cli.params import MINUTES, profile_argument
-from copdns.cli.time_json import bonus_json
 from copdns.household_times import add_bonus
 from copdns.time_shape import day as read_day
 from copdns.times import Extra

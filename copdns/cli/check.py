@@ -11,18 +11,19 @@ from ipaddress import IPv6Address
 import click
 
 from copdns.addresses import address
+from copdns.as_json.check import Case, case_json
 from copdns.cli.base import NAME, Read, json_option
-from copdns.cli.check_show import THIS_MACHINE, Case, case_json, print_case
+from copdns.cli.check_show import THIS_MACHINE, print_case
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
 from copdns.cli.params import moment, profile_option
-from copdns.cli.qtypes import qtype_number
 from copdns.cli.week import Asking, tell_week, week_of
 from copdns.config import AUTO
 from copdns.live import NOTHING_SEEN, Sightings
 from copdns.model import Action
 from copdns.neighbours import read_once
 from copdns.policy import decide, explain
+from copdns.qtypes import qtype_number
 
 EXIT = {
     Action.ALLOW: 0,

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import click
 
+from copdns.as_json.check import Case
 from copdns.cli.home import Home
-from copdns.cli.output import aligned, local, safe, utc
-from copdns.cli.qtypes import qtype_name
-from copdns.cli.time_json import grant_json
+from copdns.cli.output import aligned, local, safe
 from copdns.cli.time_words import grant_text, lifted
 from copdns.errors import NXDOMAIN
-from copdns.live import Client
-from copdns.minutes import MINUTE
-from copdns.model import Action, Household, LocalAnswer, Reason, Verdict
+from copdns.model import Action, LocalAnswer, Reason
 from copdns.names import display
 from copdns.policy import Explained
+from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
-from copdns.times import Grant
 
 THIS_MACHINE = "127.0.0.1"  # who is asked for when nobody is named
 
@@ -32,106 +27,6 @@ _DONE = {
 _GRANTS = 6  # the step
 _LIFTED_BY_A_GRANT = frozenset({7, 8, 9})
 _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
-
-
-class Case(NamedTuple):
-    """One question, whose it is, and what is decided.
-
-    address: "" where a profile was named.  wrong_clock: that of this machine is surely wrong.
-    """
-
-    name: str
-    qtype: int
-    now: float
-    household: Household
-    client: Client
-    address: str
-    verdict: Verdict
-    steps: tuple[Explained, ...]
-    wrong_clock: bool = False
-
-    @property
-    def grace(self) -> int:
-        """The minutes for which names that were in use may be open, though the verdict says
-        otherwise: which they are, only the running copdns knows."""
-        verdict, timed = self.verdict, self.client.policy.timed
-        if timed is None or verdict.reason not in (Reason.SCHEDULE, Reason.BUDGET):
-            return 0
-        home = self.household
-        ends = home.schedules if verdict.reason is Reason.SCHEDULE else home.budgets
-        grace = next((each.grace for each in ends if each.id == verdict.period), 0)
-        # When a budget was used up is not stored.
-        just_closed = verdict.reason is Reason.BUDGET or any(
-            each.reason is Reason.SCHEDULE
-            and each.period == verdict.period
-            and each.start <= self.now < each.start + grace * MINUTE
-            for each in timed.timing.closures
-        )
-        return grace if just_closed else 0
-
-    @property
-    def grants(self) -> tuple[Grant, ...]:
-        """The permissions that hold for the name now."""
-        policy = self.client.policy
-        if policy.timed is None:
-            return ()
-        entries = policy.index.find(self.name)
-        return tuple(
-            grant
-            for grant, reach in policy.timed.grants
-            if grant.start <= self.now < grant.end
-            and (reach is None or reach.covers(self.name, entries))
-        )
-
-
-# --- for programs ---------------------------------------------------------------------------------
-
-
-def case_json(case: Case) -> dict[str, object]:
-    return {
-        "name": case.name,
-        "type": qtype_name(case.qtype),
-        "household": case.client.household,
-        "profile": case.client.policy.profile,
-        "device": case.client.device,
-        "client": case.address,
-        "at": utc(case.now),
-        "step": case.verdict.step,
-        **_verdict_json(case.verdict),
-        "until": utc(case.verdict.until),
-        "ends": case.verdict.ends,
-        "grants": [grant_json(each) for each in case.grants],
-        "ttl": case.verdict.ttl,
-        "grace": case.grace,
-        "wrong_clock": case.wrong_clock,
-        "steps": [_step_json(each) for each in case.steps],
-    }
-
-
-def _step_json(step: Explained) -> dict[str, object]:
-    place = {"number": step.number, "title": step.title, "decides": step.decides}
-    if step.verdict is None:
-        return {**place, "action": None}
-    return {**place, **_verdict_json(step.verdict)}
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, object]:
-    return {
-        "action": verdict.action,
-        "reason": verdict.reason,
-        "text": text_of(verdict),
-        "category": verdict.category,
-        "service": verdict.service,
-        "list": verdict.list,
-        "list_version": verdict.list_version,
-        "rule": verdict.rule,
-        "via": verdict.via,
-        "target": verdict.target,
-        "period": verdict.period,
-    }
-
-
-# --- for people -----------------------------------------------------------------------------------
 
 
 def print_case(case: Case, home: Home, *, named: bool) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from copdns.as_json.plain import plain
 from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.fetched import Fetched
 from copdns.cli.home import Home
-from copdns.cli.output import plain, print_json
+from copdns.cli.output import print_json
 from copdns.config import schema as settings_schema
 from copdns.copies import NOT_HERE
 from copdns.errors import ConfigError

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
-from copdns.cli.describe import device_json
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, table, utc
+from copdns.cli.output import local, print_json, table
 from copdns.cli.params import complete_profile, profile_option
 from copdns.household import add_device, remove_device, set_device
 from copdns.store.visitors import load_visitors
@@ -159,7 +159,7 @@ def unknown(home: Home, as_json: bool) -> None:
     """
     found = _unknown(home)
     if as_json:
-        print_json([_visitor_json(each) for each in found])
+        print_json([visitor_json(each) for each in found])
         return
     zone = home.household.timezone
     rows = [
@@ -186,16 +186,3 @@ def _unknown(home: Home) -> list[Visitor]:
         for each in load_visitors(home.folder)
         if each.household == home.household.id and (each.mac or each.address) not in named
     ]
-
-
-def _visitor_json(visitor: Visitor) -> dict[str, object]:
-    return {
-        "id": visitor.id,
-        "mac": visitor.mac,
-        "private": visitor.is_private,
-        "address": visitor.address,
-        "name": visitor.name,
-        "first": utc(visitor.first),
-        "last": utc(visitor.last),
-        "device": visitor.device,
-    }

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.cli.output import utc
 from copdns.lists.chosen import Chosen, not_yet
 from copdns.lists.download import State
 from copdns.lists.source import Source

@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from copdns.as_json.times import grant_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import local, print_json, safe, table
@@ -17,7 +18,6 @@ from copdns.cli.params import (
     profile_argument,
     profile_option,
 )
-from copdns.cli.time_json import grant_json
 from copdns.cli.time_words import lifted, subjects_text
 from copdns.days import DAY_SECONDS
 from copdns.household_times import end_grant, give_grant

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
+from copdns.as_json.household import device_json, profile_json, rule_json, running_pause
+from copdns.as_json.plain import plain, utc
+from copdns.as_json.times import times_json
 from copdns.cli.base import NAME, json_option, read_text
-from copdns.cli.describe import device_json, profile_json, rule_json, running_pause
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, pairs, plain, print_json, table, utc
+from copdns.cli.output import local, pairs, print_json, table
 from copdns.cli.params import complete_profile
-from copdns.cli.time_json import times_json
 from copdns.errors import ConfigError, HouseholdError
 from copdns.household import replaced, set_household
 from copdns.household_check import no_such

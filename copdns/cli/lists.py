@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import click
 
+from copdns.as_json.lists import entry_json, status_json
 from copdns.cli.audit import audit_command
 from copdns.cli.base import NAME, json_option
 from copdns.cli.fetched import Fetched
@@ -13,7 +14,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
 from copdns.cli.update import update
 from copdns.copies import NOT_HERE
-from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.lists.index import Entry, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.matchers import Matcher
 from copdns.names import display
@@ -65,7 +66,7 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             [
-                _status_json(each)
+                status_json(each)
                 | fetched.as_json(each.info.slug)
                 | {"compiled": each.info.slug not in behind}
                 for each in statuses
@@ -109,27 +110,6 @@ def _troubles(status: ListStatus) -> Iterable[str]:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
 
 
-def _status_json(status: ListStatus) -> dict[str, object]:
-    info = status.info
-    return {
-        "list": info.slug,
-        "kind": info.kind,
-        "about": info.subject,
-        "title": info.title,
-        "licence": info.licence,
-        "maintainer": info.maintainer,
-        "report": info.report,
-        "version": info.version,
-        "used": status.used,
-        "unused": status.unused,
-        "problems": [
-            {"line": each.line, "reason": each.reason, "text": each.text}
-            for each in status.problems
-        ],
-        "error": status.error,
-    }
-
-
 @lists.command()
 @click.argument("name", type=NAME)
 @json_option
@@ -147,7 +127,7 @@ def search(home: Home, name: str, as_json: bool) -> None:
     found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
     engines = [each.title for each in home.library.engines.values() if name in each.hosts]
     if as_json:
-        entries = [_entry_json(*each) for each in found]
+        entries = [entry_json(*each) for each in found]
         print_json({"name": name, "entries": entries, "search_engines": engines})
         return
     rows = [
@@ -164,15 +144,3 @@ def search(home: Home, name: str, as_json: bool) -> None:
 def _entry_text(entry: Entry) -> str:
     matcher = str(Matcher(entry.name, entry.match))
     return f"{matcher} (an exception: not blocked by this list)" if entry.allow else matcher
-
-
-def _entry_json(entry: Entry, info: ListInfo) -> dict[str, object]:
-    return {
-        "list": info.slug,
-        "kind": info.kind,
-        "about": info.subject,
-        "title": info.title,
-        "entry": str(Matcher(entry.name, entry.match)),
-        "exception": entry.allow,
-        "version": info.version,
-    }

@@ -9,24 +9,23 @@ from itertools import chain
 
 import click
 
+from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, safe, table, utc
+from copdns.cli.output import local, print_json, safe, table
 from copdns.cli.params import profile_argument, profile_option
-from copdns.cli.qtypes import qtype_name
 from copdns.errors import HouseholdError
 from copdns.household_check import no_such
-from copdns.keep import CountKey, Row
+from copdns.keep import Row
 from copdns.live import GUEST
-from copdns.model import Action, Reason, Verdict
 from copdns.names import display
-from copdns.reasons import text_of
+from copdns.qtypes import qtype_name
 from copdns.store.logdb import Logged
 from copdns.store.querylog import QueryLog
 
 PAGE = 1000  # rows that are read at once
 PAUSE = 0.5  # seconds between two looks for new rows
-HOUR, DAY = 3600, 86_400
+DAY = 86_400
 
 _HEADERS = ("when", "profile", "device", "name", "type", "what", "why")
 
@@ -69,7 +68,7 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
     found = kept.rows(household.id, profile or None, limit)
     if not follow:
         if as_json:
-            print_json([_row_json(each.row) for each in found])
+            print_json([row_json(each.row) for each in found])
         else:
             table(_HEADERS, [_cells(each.row, household.timezone) for each in found])
         return
@@ -78,7 +77,7 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
         for each in chain(old, _following(kept, household.id, profile, newest)):
             row = each.row
             line = "  ".join(_cells(row, household.timezone))
-            click.echo(json.dumps(_row_json(row)) if as_json else safe(line))
+            click.echo(json.dumps(row_json(row)) if as_json else safe(line))
     except KeyboardInterrupt:
         return
 
@@ -101,27 +100,8 @@ def _cells(row: Row, zone: str) -> tuple[str, ...]:
         display(row.qname),
         qtype_name(row.qtype),
         row.action,
-        f"{_why(row)} (by {row.via})" if row.via else _why(row),
+        f"{why(row)} (by {row.via})" if row.via else why(row),
     )
-
-
-def _why(row: Row) -> str:
-    """Return the reason in the words that the device got."""
-    verdict = Verdict(
-        Action(row.action),
-        Reason(row.reason),
-        0,
-        category=row.category,
-        service=row.service,
-        list=row.list,
-        rule=row.rule,
-    )
-    return text_of(verdict)
-
-
-def _row_json(row: Row) -> dict[str, object]:
-    kept = row._asdict() | {"at": utc(row.at), "type": qtype_name(row.qtype), "text": _why(row)}
-    return {"name" if key == "qname" else key: kept[key] for key in kept if key != "qtype"}
 
 
 def _known(home: Home, profile: str) -> None:
@@ -158,7 +138,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     since = home.now - days * DAY
     found = QueryLog(home.folder).counts(home.household.id, profile or None, since)
     if as_json:
-        print_json([_count_json(*each) for each in found])
+        print_json([count_json(*each) for each in found])
         return
     zone = home.household.timezone
     rows = [
@@ -166,17 +146,6 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
         for key, n in found
     ]
     table(("hour from", "profile", "what", "why", "category", "look-ups"), rows)
-
-
-def _count_json(key: CountKey, n: int) -> dict[str, object]:
-    return {
-        "hour": utc(key.hour * HOUR),
-        "profile": key.profile,
-        "action": key.action,
-        "reason": key.reason,
-        "category": key.category,
-        "count": n,
-    }
 
 
 @log.command()

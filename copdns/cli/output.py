@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 from unicodedata import east_asian_width
 from zoneinfo import ZoneInfo
 
 import click
+
+from copdns.as_json.plain import plain
 
 Row = Sequence[str]
 
@@ -22,31 +22,6 @@ def print_json(value: object) -> None:
     """Print one JSON document; values of the model become texts, lists and objects."""
     text = json.dumps(plain(value), indent=2, ensure_ascii=False)
     click.echo(text.encode())  # JSON is UTF-8, whatever the terminal speaks (RFC 8259 section 8.1)
-
-
-def plain(value: Any) -> Any:
-    """Return a value of the model as JSON has it.
-
-    What has a text of its own (a matcher, an address, a network) becomes that text.
-    """
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(map(str, value))
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return [plain(each) for each in value]
-    if is_dataclass(value) and type(value).__str__ is object.__str__:
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    return str(value)
-
-
-def utc(at: float | None) -> str | None:
-    """Return a moment as JSON has it: `2026-11-24T18:00:00Z`."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")
 
 
 def local(at: float, timezone: str) -> str:

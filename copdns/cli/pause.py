@@ -6,11 +6,11 @@ from functools import partial
 
 import click
 
+from copdns.as_json.times import pause_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import local, print_json, table
 from copdns.cli.params import complete_profile, ending, ending_options
-from copdns.cli.time_json import pause_json
 from copdns.household_times import pause as pausing
 from copdns.household_times import unpause
 from copdns.model import Household

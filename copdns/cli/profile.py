@@ -6,8 +6,8 @@ from functools import partial
 
 import click
 
+from copdns.as_json.household import profile_json
 from copdns.cli.base import BAND, ID, json_option
-from copdns.cli.describe import profile_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument

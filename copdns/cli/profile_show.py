@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from copdns.as_json.household import running_pause
 from copdns.cli.changes import rule_text
-from copdns.cli.describe import running_pause
 from copdns.cli.home import Home
 from copdns.cli.output import local, pairs, safe
 from copdns.cli.time_words import (

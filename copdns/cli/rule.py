@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
+from copdns.as_json.household import rule_json
 from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
-from copdns.cli.describe import rule_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, print_json, table
 from copdns.cli.params import profile_option, scope_of, tag_option

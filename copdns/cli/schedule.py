@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
 from copdns.cli.base import ID, Read, json_option
 from copdns.cli.home import Home, pass_home, tell
 from copdns.cli.output import print_json, safe
@@ -21,7 +22,6 @@ from copdns.cli.params import (
     scope_of,
     tag_option,
 )
-from copdns.cli.time_json import budget_json, calendar_json, schedule_json, texts
 from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
 from copdns.days import local, zone_of
 from copdns.errors import CalendarError, HouseholdError

@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import local, print_json, table
@@ -16,7 +17,6 @@ from copdns.cli.params import (
     complete_profile,
     profile_option,
 )
-from copdns.cli.time_json import grant_json, ticket_json
 from copdns.cli.time_words import subjects_text
 from copdns.codes import ticket_code
 from copdns.household_times import add_ticket, remove_ticket

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 
 import click
 
+from copdns.as_json.plain import utc
 from copdns.cli.base import ID, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, safe, table, utc
+from copdns.cli.output import print_json, safe, table
 from copdns.copies import Copies
 from copdns.errors import EXIT_FAILED, HouseholdError
 from copdns.fetch import News, Outcome, Progress, fetching

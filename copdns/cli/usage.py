@@ -4,39 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import NamedTuple
 
 import click
 
-from copdns.budget import total
+from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
 from copdns.cli.params import profile_option
 from copdns.live import GUEST
-from copdns.minutes import NO_MINUTES, Minutes, Usage
+from copdns.minutes import Usage
 from copdns.model import Profile
-from copdns.times import Budget
-from copdns.timing import in_scope
 
 _ESTIMATE = (
     "Minutes are estimated from look-ups, since a DNS server sees no screen; the truth lies most\n"
     "likely between LOW and HIGH (docs/usage.md).  LIKELY is what a budget counts, as it was\n"
     "stored last, once a minute.  `copdns bonus ID BUDGET MINUTES --credit` gives minutes back."
 )
-
-
-class Line(NamedTuple):
-    """One budget of one person today.  total: None where the day has no limit."""
-
-    profile: str
-    budget: Budget
-    used: Minutes
-    total: int | None
-
-    @property
-    def left(self) -> int | None:
-        return None if self.total is None else max(0, self.total - self.used.likely)
 
 
 @click.command()
@@ -67,8 +51,8 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
             {
                 "day": str(home.day.day),
                 "estimate": True,
-                "today": [_line_json(each) for each in today],
-                "before": [_usage_json(each) for each in before],
+                "today": [line_json(each) for each in today],
+                "before": [usage_json(each) for each in before],
             }
         )
         return
@@ -88,9 +72,7 @@ def _today(home: Home, profile: str) -> Iterator[Line]:
     for person in _people(home, profile):
         who = household.id, person.id
         used, before = today.get(who, {}), yesterday.get(who, {})
-        for budget in in_scope(household.budgets, person):
-            whole = total(budget, household, person.id, home.day.day, before.get(budget.id))
-            yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
+        yield from lines(household, person, home.day.day, used, before)
 
 
 def _people(home: Home, profile: str) -> tuple[Profile, ...]:
@@ -116,22 +98,3 @@ def _row(line: Line) -> tuple[str, ...]:
     whole = "no limit" if line.total is None else str(line.total)
     left = "" if line.left is None else str(line.left)
     return (line.profile, line.budget.id, *map(str, line.used), whole, left)
-
-
-def _line_json(line: Line) -> dict[str, object]:
-    return {
-        "profile": line.profile,
-        "budget": line.budget.id,
-        **line.used._asdict(),
-        "total": line.total,
-        "left": line.left,
-    }
-
-
-def _usage_json(usage: Usage) -> dict[str, object]:
-    return {
-        "day": str(usage.day),
-        "profile": usage.profile,
-        "budget": usage.budget,
-        **usage.minutes._asdict(),
-    }

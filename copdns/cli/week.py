@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 import click
 
+from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.cli.output import aligned, print_json, safe, utc
-from copdns.cli.qtypes import qtype_name
+from copdns.cli.output import aligned, print_json, safe
 from copdns.closed import Parts
 from copdns.days import local, starts_at, zone_of
 from copdns.live import Client, Live, Sightings
 from copdns.model import Action, Asker, Verdict
 from copdns.names import display
 from copdns.policy import Policy, budgets_of, decide
+from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
 
 DAYS = 7

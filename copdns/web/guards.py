@@ -6,6 +6,7 @@ The outermost comes first in `GUARDS`.  Who may do what is the first line of eac
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from copdns.errors import (
     NameTextError,
 )
 from copdns.special import PROBE
+from copdns.web.api.problem import is_for_programs, problem
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
@@ -68,7 +70,8 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPRedirection:
         raise
     except web.HTTPException as error:
-        return _error_page(request, error.status, error.reason)
+        told = {key: value for key, value in error.headers.items() if key == "Allow"}
+        return _error_page(request, error.status, error.reason, told)
     except _TOLD as error:  # a sentence for whoever sent it
         return _error_page(request, 400, str(error))
     except CopdnsError as error:
@@ -83,7 +86,11 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
 _TOLD = (AppealError, AccountError, HouseholdError, NameTextError)
 
 
-def _error_page(request: web.Request, status: int, reason: str) -> web.Response:
+def _error_page(
+    request: web.Request, status: int, reason: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    if is_for_programs(request):
+        return problem(status, reason, headers=headers)
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
         return web.Response(status=status, text=f"{reason}.\n")
     return parts_of(request).pages.render(request, "error.html", status=status, reason=reason)
@@ -120,13 +127,23 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     browser of the last years sends.  A program that sends neither brings a token, which no
     browser sends by itself.
     """
-    if request.method in _SAFE or "Authorization" in request.headers:
+    if request.method in _SAFE or _comes_by_itself(request):
         return await handler(request)
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
     if site != "same-origin" or urlsplit(origin).netloc.lower() != request.host.lower():
         raise web.HTTPForbidden(reason="This was sent from another site")
     return await handler(request)
+
+
+def _comes_by_itself(request: web.Request) -> bool:
+    """Tell whether nothing that a browser adds lets it do anything.
+
+    The API knows nobody without a token or a cookie, and says so (401).
+    """
+    if "Authorization" in request.headers:
+        return True
+    return is_for_programs(request) and "Cookie" not in request.headers
 
 
 GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _known_host, _own_forms_only)

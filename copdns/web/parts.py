@@ -64,6 +64,7 @@ class Parts:
     settings: those in force.  updates: the lists of other people.
     vouches: tells of a name that no list may block.  log: what is kept of look-ups.
     desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
+    log: of look-ups.  updates: the lists of other people.
     """
 
     registry: CollectorRegistry

@@ -19,6 +19,10 @@ from copdns.web import (
     ticket,
     whose,
 )
+from copdns.web.api.feed import add_feed
+from copdns.web.api.pace import Pace
+from copdns.web.api.serve import PACE
+from copdns.web.api.table import API_ROUTES
 from copdns.web.desk import (
     accounts,
     agreement,
@@ -181,6 +185,7 @@ ROUTES = (
     web.post("/whose/end", whose.end),
     web.get("/ticket", ticket.form),
     web.post("/ticket", ticket.redeem),
+    *API_ROUTES,
 )
 
 
@@ -192,5 +197,7 @@ def application(parts: Parts) -> web.Application:
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
     app[log.FOLLOWING] = following = Following(parts.log)
     app.on_shutdown.append(lambda _: following.close())
+    app[PACE] = Pace()
+    add_feed(app)
     app.router.add_routes(ROUTES)
     return app

@@ -13,6 +13,7 @@ from copdns.accounts import Session
 from copdns.desk import Connection, desk_allowed
 from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
+from copdns.web.api.problem import is_for_programs
 from copdns.web.asker import asker_of
 from copdns.web.guards import wants_html
 from copdns.web.pages import DESK, Desk
@@ -21,15 +22,15 @@ from copdns.web.parts import parts_of
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
 LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
-_BEARER = "Bearer "
 
 
 async def actor_of(request: web.Request) -> Actor | None:
     """Return who acts: by a token, or by the session of a browser; None for nobody."""
     parts, now = parts_of(request), int(parts_of(request).now())
-    key = request.headers.get("Authorization", "")
-    if key:
-        return await parts.tokens.find(key.removeprefix(_BEARER), now)
+    key = request.headers.get("Authorization")
+    if key is not None:  # a cookie beside it counts for nothing: `guards` let it pass for its token
+        scheme, _, token = key.partition(" ")
+        return await parts.tokens.find(token if scheme.lower() == "bearer" else "", now)
     told = request.cookies.get(SESSION, "")
     found = await parts.sessions.find(told, now) if told else None
     if found is None:
@@ -49,7 +50,7 @@ async def required(
     over_safe_way(request)
     actor = await actor_of(request)
     if actor is None:
-        if wants_html(request) and request.method == "GET":
+        if wants_html(request) and request.method == "GET" and not is_for_programs(request):
             raise web.HTTPSeeOther(f"{LOGIN}?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized(reason="Log in first")
     if not may(actor, permission, profile):

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from copdns.addresses import UpstreamAddress
+from copdns.as_json.plain import plain, utc
 from copdns.cli import output
 from copdns.cli.changes import differences
-from copdns.cli.qtypes import qtype_name, qtype_number
 from copdns.matchers import Matcher
 from copdns.model import Band, BandChange, FullLog, Household, OwnService
+from copdns.qtypes import qtype_name, qtype_number
 from copdns.times import (
     Bonus,
     Budget,
@@ -61,7 +62,7 @@ def test_values_become_what_json_has() -> None:
         "object": OwnService("s", "S", (Matcher("a.example"),)),
         "none": None,
     }
-    assert output.plain(value) == {
+    assert plain(value) == {
         "matcher": "a.example",
         "address": "192.0.2.1:53",
         "set": ["7-9", "adult"],
@@ -71,8 +72,8 @@ def test_values_become_what_json_has() -> None:
 
 
 def test_moments_are_utc_for_programs_and_local_for_people() -> None:
-    assert output.utc(1_800_000_000) == "2027-01-15T08:00:00Z"
-    assert output.utc(None) is None
+    assert utc(1_800_000_000) == "2027-01-15T08:00:00Z"
+    assert utc(None) is None
     assert output.local(1_800_000_000, "Asia/Tokyo") == "2027-01-15 17:00"
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from urllib.error import HTTPError
 
 from tests.running import Program
 from tests.web.attacking import attacked, breaches
 from tests.web.pages import example
-
-DOCUMENT = "/api/v1/openapi.json"
+from tests.web.programs import DOCUMENT, ENDLESS, bearer
 
 
 def main(wapiti: str) -> None:
@@ -24,15 +22,12 @@ def main(wapiti: str) -> None:
 
 
 def _api(program: Program) -> list[str]:
-    """Return what schemathesis says, where there is a document that it can hold against the API."""
-    try:
-        program.get(DOCUMENT)
-    except HTTPError as error:
-        if error.code != 404:
-            raise
-        sys.stdout.write(f"There is no {DOCUMENT} yet: the API was left out.\n")
-        return []
-    return [breaches(f"http://127.0.0.1:{program.web_port}{DOCUMENT}", examples=100)]
+    """Return what schemathesis says of the API, to somebody who may do everything and to nobody."""
+    address, sent = f"http://127.0.0.1:{program.web_port}{DOCUMENT}", bearer(program)
+    return [
+        breaches(address, sent, examples=100, without=ENDLESS),
+        breaches(address, examples=30, without=ENDLESS),
+    ]
 
 
 if __name__ == "__main__":

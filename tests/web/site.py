@@ -92,6 +92,16 @@ class Site:
         self.guests = Guests(self.thread)
         self.looks, self.notices = Looks(self.thread), Notices(self.thread)
         self.log = QueryLog(folder)
+        self._stack.callback(self.log.stop)
+        self.updates = Updates(
+            Copies(folder),
+            Offer((), frozenset(), {}),
+            lambda: self.settings,
+            lambda: self.home.resolver.live.households.values(),
+            lambda: self.home.resolver.live.library,
+            lambda: self.now,
+            self._swap,
+        )
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from copdns.cli.output import utc
+from copdns.as_json.plain import utc
 from copdns.model import Household
 from copdns.schedule import slot_text
 from copdns.time_dump import calendar_text, clock_text

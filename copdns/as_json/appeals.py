@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copdns.appeal import Answer, Appeal, Ask, Kind
 from copdns.appeal_opening import Opening
-from copdns.cli.output import utc
+from copdns.as_json.plain import utc
 
 
 def appeal_json(appeal: Appeal) -> dict[str, object]:

@@ -1,13 +1,14 @@
-"""Profiles, devices and rules as JSON objects; docs/commands.md shows them."""
+"""Profiles, devices and rules as JSON objects."""
 
 from __future__ import annotations
 
-from copdns.cli.output import plain, utc
-from copdns.cli.time_json import pause_json, texts
+from copdns.as_json.plain import plain, utc
+from copdns.as_json.times import pause_json, texts
 from copdns.model import Device, Household, Profile, Rule
 from copdns.policy import scoped
 from copdns.times import Grant, Pause
 from copdns.timing import in_scope
+from copdns.visitors import Visitor
 
 
 def profile_json(profile: Profile, household: Household, now: float) -> dict[str, object]:
@@ -83,4 +84,17 @@ def rule_json(rule: Rule) -> dict[str, object]:
         "unsafe_search": rule.unsafe_search,
         "note": rule.note,
         "created": utc(rule.created) if rule.created else None,
+    }
+
+
+def visitor_json(visitor: Visitor) -> dict[str, object]:
+    return {
+        "id": visitor.id,
+        "mac": visitor.mac,
+        "private": visitor.is_private,
+        "address": visitor.address,
+        "name": visitor.name,
+        "first": utc(visitor.first),
+        "last": utc(visitor.last),
+        "device": visitor.device,
     }

@@ -1,0 +1,109 @@
+"""A decision about one name, whole, as a JSON object."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from copdns.as_json.plain import utc
+from copdns.as_json.times import grant_json
+from copdns.live import Client
+from copdns.minutes import MINUTE
+from copdns.model import Household, Reason, Verdict
+from copdns.policy import Explained
+from copdns.qtypes import qtype_name
+from copdns.reasons import text_of
+from copdns.times import Grant
+
+
+class Case(NamedTuple):
+    """One question, whose it is, and what is decided.
+
+    address: "" where a profile was named.  wrong_clock: that of this machine is surely wrong.
+    """
+
+    name: str
+    qtype: int
+    now: float
+    household: Household
+    client: Client
+    address: str
+    verdict: Verdict
+    steps: tuple[Explained, ...]
+    wrong_clock: bool = False
+
+    @property
+    def grace(self) -> int:
+        """The minutes for which names that were in use may be open, though the verdict says
+        otherwise: which they are, only the running copdns knows."""
+        verdict, timed = self.verdict, self.client.policy.timed
+        if timed is None or verdict.reason not in (Reason.SCHEDULE, Reason.BUDGET):
+            return 0
+        home = self.household
+        ends = home.schedules if verdict.reason is Reason.SCHEDULE else home.budgets
+        grace = next((each.grace for each in ends if each.id == verdict.period), 0)
+        # When a budget was used up is not stored.
+        just_closed = verdict.reason is Reason.BUDGET or any(
+            each.reason is Reason.SCHEDULE
+            and each.period == verdict.period
+            and each.start <= self.now < each.start + grace * MINUTE
+            for each in timed.timing.closures
+        )
+        return grace if just_closed else 0
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The permissions that hold for the name now."""
+        policy = self.client.policy
+        if policy.timed is None:
+            return ()
+        entries = policy.index.find(self.name)
+        return tuple(
+            grant
+            for grant, reach in policy.timed.grants
+            if grant.start <= self.now < grant.end
+            and (reach is None or reach.covers(self.name, entries))
+        )
+
+
+def case_json(case: Case) -> dict[str, object]:
+    return {
+        "name": case.name,
+        "type": qtype_name(case.qtype),
+        "household": case.client.household,
+        "profile": case.client.policy.profile,
+        "device": case.client.device,
+        "client": case.address,
+        "at": utc(case.now),
+        "step": case.verdict.step,
+        **_verdict_json(case.verdict),
+        "until": utc(case.verdict.until),
+        "ends": case.verdict.ends,
+        "grants": [grant_json(each) for each in case.grants],
+        "ttl": case.verdict.ttl,
+        "grace": case.grace,
+        "wrong_clock": case.wrong_clock,
+        "steps": [_step_json(each) for each in case.steps],
+    }
+
+
+def _step_json(step: Explained) -> dict[str, object]:
+    place = {"number": step.number, "title": step.title, "decides": step.decides}
+    if step.verdict is None:
+        return {**place, "action": None}
+    return {**place, **_verdict_json(step.verdict)}
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "action": verdict.action,
+        "reason": verdict.reason,
+        "text": text_of(verdict),
+        "category": verdict.category,
+        "service": verdict.service,
+        "list": verdict.list,
+        "list_version": verdict.list_version,
+        "rule": verdict.rule,
+        "via": verdict.via,
+        "target": verdict.target,
+        "period": verdict.period,
+    }

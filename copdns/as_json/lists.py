@@ -1,0 +1,40 @@
+"""Lists, and what they hold, as JSON objects."""
+
+from __future__ import annotations
+
+from copdns.lists.index import Entry, ListInfo
+from copdns.lists.shelf import ListStatus
+from copdns.matchers import Matcher
+
+
+def status_json(status: ListStatus) -> dict[str, object]:
+    info = status.info
+    return {
+        "list": info.slug,
+        "kind": info.kind,
+        "about": info.subject,
+        "title": info.title,
+        "licence": info.licence,
+        "maintainer": info.maintainer,
+        "report": info.report,
+        "version": info.version,
+        "used": status.used,
+        "unused": status.unused,
+        "problems": [
+            {"line": each.line, "reason": each.reason, "text": each.text}
+            for each in status.problems
+        ],
+        "error": status.error,
+    }
+
+
+def entry_json(entry: Entry, info: ListInfo) -> dict[str, object]:
+    return {
+        "list": info.slug,
+        "kind": info.kind,
+        "about": info.subject,
+        "title": info.title,
+        "entry": str(Matcher(entry.name, entry.match)),
+        "exception": entry.allow,
+        "version": info.version,
+    }

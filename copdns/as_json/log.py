@@ -1,0 +1,41 @@
+"""What is kept of look-ups as JSON objects."""
+
+from __future__ import annotations
+
+from copdns.as_json.plain import utc
+from copdns.keep import CountKey, Row
+from copdns.model import Action, Reason, Verdict
+from copdns.qtypes import qtype_name
+from copdns.reasons import text_of
+
+HOUR = 3600  # seconds
+
+
+def why(row: Row) -> str:
+    """Return the reason in the words that the device got."""
+    verdict = Verdict(
+        Action(row.action),
+        Reason(row.reason),
+        0,
+        category=row.category,
+        service=row.service,
+        list=row.list,
+        rule=row.rule,
+    )
+    return text_of(verdict)
+
+
+def row_json(row: Row) -> dict[str, object]:
+    kept = row._asdict() | {"at": utc(row.at), "type": qtype_name(row.qtype), "text": why(row)}
+    return {"name" if key == "qname" else key: kept[key] for key in kept if key != "qtype"}
+
+
+def count_json(key: CountKey, n: int) -> dict[str, object]:
+    return {
+        "hour": utc(key.hour * HOUR),
+        "profile": key.profile,
+        "action": key.action,
+        "reason": key.reason,
+        "category": key.category,
+        "count": n,
+    }

@@ -1,0 +1,58 @@
+"""Minutes of use as JSON objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from copdns.budget import total
+from copdns.minutes import NO_MINUTES, Minutes, Usage
+from copdns.model import Household, Profile
+from copdns.times import Budget
+from copdns.timing import in_scope
+
+
+class Line(NamedTuple):
+    """One budget of one person today.  total: None where the day has no limit."""
+
+    profile: str
+    budget: Budget
+    used: Minutes
+    total: int | None
+
+    @property
+    def left(self) -> int | None:
+        return None if self.total is None else max(0, self.total - self.used.likely)
+
+
+def lines(
+    household: Household,
+    person: Profile,
+    day: date,
+    used: Mapping[str, Minutes],
+    before: Mapping[str, Minutes],
+) -> Iterator[Line]:
+    """Yield a person's budgets.  used, before: today's minutes and yesterday's, by budget."""
+    for budget in in_scope(household.budgets, person):
+        whole = total(budget, household, person.id, day, before.get(budget.id))
+        yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
+
+
+def line_json(line: Line) -> dict[str, object]:
+    return {
+        "profile": line.profile,
+        "budget": line.budget.id,
+        **line.used._asdict(),
+        "total": line.total,
+        "left": line.left,
+    }
+
+
+def usage_json(usage: Usage) -> dict[str, object]:
+    return {
+        "day": str(usage.day),
+        "profile": usage.profile,
+        "budget": usage.budget,
+        **usage.minutes._asdict(),
+    }

@@ -1,0 +1,246 @@
+"""What children object to, and the answers, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.appeal import REASONS, WAITING, Decider, Kind, State, Wanted, Why
+from copdns.appeal_opening import Decision, Yes, opening
+from copdns.as_json.appeals import appeal_json, opening_json
+from copdns.errors import AppealError
+from copdns.list_report import list_report
+from copdns.model import Action, Reason
+from copdns.roles import Permission
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.problem import Refused
+from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
+from copdns.words import Word
+
+_ASKED_FOR = WAITING | {State.TALK}
+
+
+class AnswerShown(Given):
+    """made: such as "grant g3".  until: when what it opened closes again."""
+
+    at: Moment
+    state: State
+    reason: str
+    text: str
+    role: str
+    by: str
+    made: list[str]
+    until: Moment | None
+
+
+class AppealShown(Given):
+    """action to revision: the verdict that is objected to.  answers: one, or two after the child
+    disagreed.  docs/appeals.md explains the words."""
+
+    id: str
+    profile: str
+    device: str
+    kind: Kind
+    name: str
+    why: Why
+    words: str
+    more_words: str
+    wanted: Wanted
+    minutes: int
+    day: str | None
+    action: Action
+    reason: Reason
+    list: str
+    list_version: str
+    category: str
+    service: str
+    rule: str
+    via: str
+    period: str
+    revision: int
+    state: State
+    asked: Moment
+    since: Moment
+    seen: Moment | None
+    reminded: Moment | None
+    overdue: Moment | None
+    closed: Moment | None
+    disagreed: bool
+    provisional: str
+    answers: tuple[AnswerShown, ...]
+
+
+class OpeningShown(Given):
+    """about: null is every name.  names: all that is meant by name."""
+
+    about: list[str | None]
+    names: list[str]
+    service: str
+    content: bool
+    time: bool
+    minutes: int
+
+
+class AppealWhole(AppealShown):
+    """opens: what a yes would open; why_not: why nothing can be opened."""
+
+    opens: OpeningShown | None
+    why_not: str
+
+
+class ReportShown(Given):
+    """report: where the list's maintainer takes it.  Nothing about the child is in it."""
+
+    list: str
+    report: str
+    text: str
+
+
+class AppealsAsked(Sent):
+    """profile: only those of one person.  all: also those that were answered."""
+
+    profile: Id | None = None
+    all: bool = False
+    limit: Limit = 500
+
+
+class Answering(Word):
+    """What somebody answers."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    TALK = "talk"
+
+
+class Lasts(Word):
+    TODAY = "today"
+    ALWAYS = "always"
+
+
+_FITTING = sorted({str(reason) for reasons in REASONS.values() for reason in reasons})
+
+
+class DecisionSent(Sent):
+    """Every answer has a reason that fits it (docs/review-policy.md).
+
+    text: the child reads it.  Of a yes only: for how long, by lasts or for_minutes, as was asked
+    for where neither is said; everyone: for the whole household, with always; narrow: the name
+    alone, without what its service needs; minutes: how many are given back.
+    """
+
+    state: Answering
+    reason: Annotated[str, Field(pattern=f"^({'|'.join(_FITTING)})$")]
+    text: Text = ""
+    lasts: Lasts | None = None
+    for_minutes: Long | None = None
+    everyone: bool = False
+    narrow: bool = False
+    minutes: Minutes | None = None
+
+
+async def appeals(call: Call) -> object:
+    asked: AppealsAsked = call.query
+    if asked.profile is not None:
+        call.profile_of(asked.profile)
+    found = await call.parts.appeals.appeals(
+        call.household.id,
+        profile=asked.profile or "",
+        states=() if asked.all else _ASKED_FOR,
+        limit=asked.limit,
+    )
+    return [appeal_json(each) for each in found]
+
+
+async def appeal(call: Call) -> object:
+    found = await call.parts.appeals.appeal(call.household.id, call.part("appeal"))
+    if found is None:
+        raise Refused(404, "There is no such appeal")
+    try:
+        opens, why_not = opening(found.ask, call.household, call.parts.services()), ""
+    except AppealError as error:
+        opens, why_not = None, str(error)
+    return {**appeal_json(found), "opens": opening_json(opens), "why_not": why_not}
+
+
+async def see(call: Call) -> object:
+    """The child sees that somebody looked."""
+    await appeal(call)
+    found = await call.parts.appeals.see(call.household.id, call.part("appeal"), call.now)
+    return appeal_json(found)
+
+
+async def decide(call: Call) -> object:
+    """What a yes opens is open within a second."""
+    await appeal(call)
+    found = await call.parts.appeals.decide(
+        call.household.id,
+        call.part("appeal"),
+        _decision(call.body),
+        Decider(call.actor.role, call.actor.name, call.actor.id),
+        call.parts.known(),
+        call.parts.services(),
+        call.now,
+    )
+    return appeal_json(found)
+
+
+def _decision(sent: DecisionSent) -> Decision:
+    state = State(sent.state)
+    reason = next((each for each in REASONS[state] if each == sent.reason), None)
+    lasts: int | Wanted | None = None if sent.lasts is None else Wanted(sent.lasts)
+    if sent.for_minutes is not None:
+        if lasts is not None:
+            raise AppealError("lasts and for_minutes exclude each other; give one")
+        lasts = sent.for_minutes * 60
+    yes = Yes(lasts, sent.everyone, sent.narrow, sent.minutes)
+    if state is not State.GRANTED and yes != Yes():
+        raise AppealError("lasts, for_minutes, everyone, narrow and minutes go with granted")
+    return Decision(state, reason, sent.text, yes)
+
+
+async def report(call: Call) -> object:
+    """Nothing is sent anywhere."""
+    found = await call.parts.appeals.appeal(call.household.id, call.part("appeal"))
+    if found is None:
+        raise Refused(404, "There is no such appeal")
+    ask = found.ask
+    if not (ask.name and ask.to.list):
+        raise Refused(404, "No list closed this, so there is nobody to tell")
+    infos = call.parts.live().library.index.infos
+    info = next((each for each in infos if each.slug == ask.to.list), None)
+    where = info.report if info is not None else ""
+    return {"list": ask.to.list, "report": where, "text": list_report(ask.name, ask.to, info)}
+
+
+_SEE = Permission.SEE_APPEALS
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/appeals",
+        _SEE,
+        "Appeals that wait, the newest first",
+        appeals,
+        list[AppealShown],
+        query=AppealsAsked,
+    ),
+    Operation("GET", "/appeals/{appeal}", _SEE, "One, with what a yes opens", appeal, AppealWhole),
+    Operation("POST", "/appeals/{appeal}/see", _SEE, "Note that somebody looks", see, AppealShown),
+    Operation(
+        "POST",
+        "/appeals/{appeal}/decide",
+        Permission.DECIDE_APPEALS,
+        "Answer one, with a reason",
+        decide,
+        AppealShown,
+        body=DecisionSent,
+    ),
+    Operation(
+        "GET",
+        "/appeals/{appeal}/report",
+        _SEE,
+        "What to tell the maintainer of a list that is wrong",
+        report,
+        ReportShown,
+    ),
+)

@@ -1,0 +1,181 @@
+"""The OpenAPI 3.1 document, made from the table of operations: what it says is what is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from copdns import __version__
+from copdns.web.api.operation import Given, Nothing, Operation
+from copdns.web.api.problem import PROBLEM
+from copdns.web.api.reading import JSON
+from copdns.web.api.serve import adapter_of
+
+BASE = "/api/v1"
+
+_ABOUT = """\
+Everything that the guardians' desk does, for programs.  docs/api.md tells how to get a token, and
+has examples.  What a token may do are its scopes; each operation names the one it needs.  A browser
+that is logged in to the desk may use the session's cookie instead, from pages of the desk only.
+"""
+_SAID: Mapping[int, str] = {
+    400: "A parameter is not right, or the body is not JSON.",
+    401: "No token or session came along, or one that is over.",
+    403: "It is there, but does not let this be done; or it came unencrypted over the network.",
+    404: "There is nothing of this id.",
+    405: "The path takes other methods, which Allow names.",
+    409: "It was understood, and cannot be done as things are; the detail says why.",
+    413: "The body is larger than 64 KiB.",
+    415: "The body is sent as something else than JSON.",
+    422: "The body does not have the keys and values that it should have; all mistakes are told.",
+    429: "Too many calls; Retry-After says for how long to wait, where that is known.",
+    503: "Not possible at the moment, such as when the disk is full.",
+}
+_PARTS: Mapping[str, str] = {
+    "profile": "The id of a profile.",
+    "schedule": "The id of a schedule.",
+    "budget": "The id of a budget.",
+    "grant": "The id of a permission.",
+    "ticket": "The id of a ticket.",
+    "rule": "The id of a rule.",
+    "device": "The id of a device.",
+    "appeal": "The id of an appeal.",
+}
+_ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
+
+
+class ProblemMistake(Given):
+    """at: a JSON pointer into the body, or the name of a parameter."""
+
+    at: str
+    what: str
+
+
+class Problem(Given):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemMistake] | None = None
+
+
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    adapters: list[tuple[object, Any, TypeAdapter[Any]]] = [
+        ("problem", "validation", TypeAdapter(Problem))
+    ]
+    for each in operations:
+        if each.result is not None and not each.text:
+            adapters.append((("gives", each.id), "serialization", adapter_of(each)))
+        if each.body is not None:
+            adapters.append((("takes", each.id), "validation", TypeAdapter(each.body)))
+        adapters.append((("asks", each.id), "validation", TypeAdapter(each.query)))
+    schemas, shared = TypeAdapter.json_schemas(
+        adapters,
+        ref_template="#/components/schemas/{model}",
+    )
+    named = {key[0]: value for key, value in schemas.items()}
+    definitions = shared.get("$defs", {})
+    paths: dict[str, dict[str, Any]] = {}
+    for each in operations:
+        paths.setdefault(BASE + each.path, {})[each.method.lower()] = _described(
+            each, named, definitions
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "copdns", "version": __version__, "description": _ABOUT},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "responses": {
+                _name(status): {
+                    "description": said,
+                    "content": {PROBLEM: {"schema": named["problem"]}},
+                }
+                for status, said in _SAID.items()
+            },
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "copdns_session"},
+            },
+        },
+    }
+
+
+def _described(
+    each: Operation, schemas: Mapping[Any, Any], definitions: Mapping[str, Any]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": each.id,
+        "summary": each.summary,
+        "tags": [each.subject],
+        "security": [{"token": [str(each.permission)]}, {"session": []}],
+        "parameters": [*_path(each), *_query(each, schemas, definitions)],
+        "responses": {str(each.status): _success(each, schemas)}
+        | {
+            str(status): {"$ref": f"#/components/responses/{_name(status)}"}
+            for status in each.refusals
+        },
+    }
+    if each.body is not None:
+        schema = schemas["takes", each.id]
+        found["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    return found
+
+
+def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
+    if each.text:
+        said["content"] = {each.text: {"schema": {}}}
+    elif each.result is not None:
+        said["content"] = {JSON: {"schema": schemas["gives", each.id]}}
+    return said
+
+
+def _path(each: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": part, "in": "path", "required": True, "description": _PARTS[part], "schema": _ID}
+        for part in each.parts
+    ]
+
+
+def _query(
+    each: Operation, schemas: Mapping[Any, Any], definitions: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    if each.query is Nothing:
+        return []
+    schema = schemas["asks", each.id]
+    model = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in model.get("required", ()),
+            "description": of.get("description", name),
+            "schema": {key: value for key, value in of.items() if key != "description"},
+        }
+        for name, of in model["properties"].items()
+    ]
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.replace(" ", "")
+
+
+def serving_document(operations: Sequence[Operation]) -> Any:
+    """Return the handler that gives the document, which is made when it is asked for first."""
+    made: list[bytes] = []
+
+    async def openapi(_request: web.Request) -> web.Response:
+        if not made:
+            made.append(json.dumps(document(operations)).encode())
+        return web.Response(body=made[0], content_type=JSON)
+
+    return openapi

@@ -1,0 +1,27 @@
+"""How often an account's programs may call, so that one in a loop keeps nobody from answers.
+
+Pure; moments are of a clock that never goes back, in seconds.
+"""
+
+from __future__ import annotations
+
+AT_ONCE = 1000  # calls
+A_SECOND = 100  # and so many more with each second
+
+
+class Pace:
+    """A bucket of calls for each account, which fills by itself."""
+
+    def __init__(self, at_once: int = AT_ONCE, a_second: float = A_SECOND) -> None:
+        self._at_once = at_once
+        self._a_second = a_second
+        self._left: dict[str, tuple[float, float]] = {}  # calls, and as of when
+
+    def wait(self, account: str, now: float) -> float:
+        """Count a call; return for how many seconds to wait before it may be made, 0 for none."""
+        left, at = self._left.get(account, (float(self._at_once), now))
+        left = min(float(self._at_once), left + (now - at) * self._a_second)
+        if left < 1:
+            return (1 - left) / self._a_second
+        self._left[account] = (left - 1, now)
+        return 0

@@ -1,0 +1,113 @@
+"""Answer a request by its operation: who may, what was sent, what comes of it, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import TypeAdapter
+
+from copdns.errors import (
+    AccountError,
+    AppealError,
+    AppealLimitError,
+    CalendarError,
+    CopdnsError,
+    HouseholdError,
+    NameTextError,
+    TooManyTriesError,
+)
+from copdns.model import Household, Profile
+from copdns.roles import Actor, may
+from copdns.web.api.operation import Call, Operation
+from copdns.web.api.pace import Pace
+from copdns.web.api.problem import Refused, problem
+from copdns.web.api.reading import JSON, body_of, query_of
+from copdns.web.parts import parts_of
+from copdns.web.session import required
+
+PACE = web.AppKey("pace", Pace)
+
+# It was understood, and cannot be done as things are in this household.
+_CANNOT_BE = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
+_TOO_OFTEN = (TooManyTriesError, AppealLimitError)
+
+
+def serving(operation: Operation) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await _served(operation, request)
+        except Refused as refused:
+            return problem(refused.status, refused.detail, refused.mistakes, refused.headers)
+        except _TOO_OFTEN as error:
+            return problem(429, str(error))
+        except _CANNOT_BE as error:
+            return problem(409, str(error))
+
+    return serve
+
+
+async def _served(operation: Operation, request: web.Request) -> web.StreamResponse:
+    actor = await required(request, operation.permission)
+    _keep_pace(request, actor)
+    household = await _household(request, actor)
+    profile = None
+    if "profile" in operation.parts:
+        profile = _profile(request, household)
+        if not may(actor, operation.permission, profile):
+            raise web.HTTPForbidden(reason="You may not do this")
+    call = Call(
+        request,
+        parts_of(request),
+        actor,
+        household,
+        profile,
+        query_of(request, operation.query),
+        None if operation.body is None else await body_of(request, operation.body),
+        int(parts_of(request).now()),
+    )
+    return _response(operation, await operation.handler(call))
+
+
+def _keep_pace(request: web.Request, actor: Actor) -> None:
+    now = asyncio.get_running_loop().time()
+    if seconds := request.app[PACE].wait(f"{actor.household} {actor.id}", now):
+        after = {"Retry-After": str(math.ceil(seconds))}
+        raise Refused(429, "Too many calls; wait a moment", headers=after)
+
+
+async def _household(request: web.Request, actor: Actor) -> Household:
+    found = await parts_of(request).store.household(actor.household)
+    if found is None:
+        raise CopdnsError("the household is gone")
+    return found
+
+
+def _profile(request: web.Request, household: Household) -> Profile:
+    found = household.profile(request.match_info["profile"])
+    if found is None:
+        raise Refused(404, "There is no such profile")
+    return found
+
+
+def _response(operation: Operation, found: object) -> web.StreamResponse:
+    if operation.streams:
+        assert isinstance(found, web.StreamResponse)
+        return found
+    if operation.result is None:
+        return web.Response(status=204)
+    if operation.text:
+        return web.Response(text=str(found), content_type=operation.text, charset="utf-8")
+    # Checked before it goes out, so that the document is true.
+    adapter = adapter_of(operation)
+    body = adapter.dump_json(adapter.validate_python(found), by_alias=True, exclude_unset=True)
+    return web.Response(status=operation.status, body=body, content_type=JSON)
+
+
+@cache
+def adapter_of(operation: Operation) -> TypeAdapter[Any]:
+    return TypeAdapter(operation.result)

@@ -1,0 +1,47 @@
+"""How copdns is, and whether anybody waits for an answer."""
+
+from __future__ import annotations
+
+from copdns import __version__
+from copdns.appeal import WAITING
+from copdns.as_json.plain import utc
+from copdns.roles import Permission
+from copdns.web.api.operation import Call, Given, Operation
+from copdns.web.api.types import Moment
+
+
+class Status(Given):
+    """missing: what keeps it from answering as it should.  warnings: what is not as it should be,
+    though it answers.  waiting: appeals without an answer."""
+
+    version: str
+    now: Moment
+    household: str
+    name: str
+    timezone: str
+    revision: int
+    ready: bool
+    missing: list[str]
+    warnings: list[str]
+    waiting: int
+
+
+async def status(call: Call) -> object:
+    parts, household = call.parts, call.household
+    missing = parts.readiness()
+    waiting = await parts.appeals.appeals(household.id, states=WAITING)
+    return {
+        "version": __version__,
+        "now": utc(call.now),
+        "household": household.id,
+        "name": household.name,
+        "timezone": household.timezone,
+        "revision": household.revision,
+        "ready": not missing,
+        "missing": list(missing),
+        "warnings": list(parts.warnings()),
+        "waiting": len(waiting),
+    }
+
+
+OPERATIONS = (Operation("GET", "/status", Permission.SEE_STATUS, "How copdns is", status, Status),)

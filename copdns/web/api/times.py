@@ -1,0 +1,338 @@
+"""When something is closed, for how long it may be used, and which dates are days of school."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from copdns import household_times as edits
+from copdns.as_json.times import bonus_json, budget_json, calendar_json, schedule_json
+from copdns.days import budget_day, zone_of
+from copdns.editing import read
+from copdns.errors import HouseholdError
+from copdns.model import Household
+from copdns.roles import Permission
+from copdns.schedule import slots
+from copdns.time_shape import day_word
+from copdns.times import DAY_MINUTES, Budget, DayType, Extra, Schedule, Subject, subject
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import WHOLE, About, Date, Id, Minutes, Scope, Text, day
+
+_Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
+_Slot = Annotated[str, Field(min_length=1, max_length=200)]
+_About = Annotated[tuple[About, ...], Field(max_length=100)]
+
+
+class ScheduleShown(Given):
+    """slots: days and times.  about: [] is every name.  open: the slots are when it is open."""
+
+    id: str
+    scope: str = Field(alias="for")
+    slots: list[str]
+    about: list[str]
+    open: bool
+    grace: int
+    note: str
+
+
+class ScheduleWanted(Sent):
+    """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them."""
+
+    scope: Scope = Field("", alias="for")
+    slots: list[_Slot] = Field(min_length=1, max_length=50)
+    about: _About = ()
+    open: bool = False
+    grace: _Grace = 0
+    note: Text = ""
+
+
+class NewSchedule(ScheduleWanted):
+    id: Id
+
+
+class BudgetShown(Given):
+    """minutes: by words for days, of which the first that fits counts."""
+
+    id: str
+    scope: str = Field(alias="for")
+    minutes: dict[str, int]
+    about: list[str]
+    carry_over: bool
+    grace: int
+    note: str
+
+
+class BudgetWanted(Sent):
+    """minutes: by words for days: daily, school, weekend, holiday, mon ... sun."""
+
+    scope: Scope = Field("", alias="for")
+    minutes: dict[str, Annotated[int, Field(ge=0, le=DAY_MINUTES), WHOLE]] = Field(
+        min_length=1, max_length=20
+    )
+    about: _About = ()
+    carry_over: bool = False
+    grace: _Grace = 0
+    note: Text = ""
+
+
+class NewBudget(BudgetWanted):
+    id: Id
+
+
+class Calendar(Given):
+    """As a household file has it: what is not as in a usual week."""
+
+    weekend: list[str] | None = None
+    days: dict[str, DayType] | None = None
+
+
+class CalendarShown(Given):
+    calendar: Calendar
+    day_starts: str
+
+
+class DaysWanted(Sent):
+    """From a date to another one, both of that kind; null: what the day of the week says."""
+
+    first: Date
+    last: Date | None = None
+    kind: DayType | None
+
+
+class BonusShown(Given):
+    id: str
+    profile: str
+    budget: str
+    day: str
+    minutes: int
+    kind: Extra
+    author: str
+    at: str
+
+
+class BonusWanted(Sent):
+    """day: as budgets count; today where nothing is said.  kind: a credit gives minutes back that
+    were counted though nobody used them."""
+
+    budget: Id
+    minutes: Minutes
+    kind: Extra = Extra.BONUS
+    day: Date | None = None
+
+
+def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
+    return tuple(dict.fromkeys(read(subject, each) for each in texts))
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
+    try:
+        found = slots(wanted.slots)
+    except ValueError as error:
+        raise HouseholdError(str(error)) from None
+    about = _subjects(wanted.about)
+    return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
+
+
+def _values(made: Schedule | Budget) -> dict[str, Any]:
+    return {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
+
+
+async def schedules(call: Call) -> object:
+    return [schedule_json(each) for each in call.household.schedules]
+
+
+async def add_schedule(call: Call) -> object:
+    wanted: NewSchedule = call.body
+    made = _schedule(wanted.id, wanted)
+    edit = partial(edits.add_schedule, schedule=made, known=call.parts.known())
+    await call.change(f"schedule {made.id} added", edit)
+    return schedule_json(made)
+
+
+async def set_schedule(call: Call) -> object:
+    """What is not sent is as where nothing is said."""
+    found = call.one("schedule", call.household.schedules)
+    made = _schedule(found.id, call.body)
+    edit = partial(
+        edits.set_schedule, schedule_id=found.id, known=call.parts.known(), **_values(made)
+    )
+    await call.change(f"schedule {found.id} set", edit)
+    return schedule_json(made)
+
+
+async def remove_schedule(call: Call) -> object:
+    found = call.one("schedule", call.household.schedules)
+    edit = partial(edits.remove_schedule, schedule_id=found.id)
+    await call.change(f"schedule {found.id} removed", edit)
+    return None
+
+
+# --- budgets --------------------------------------------------------------------------------------
+
+
+def _budget(budget_id: str, wanted: BudgetWanted) -> Budget:
+    minutes = tuple((read(day_word, word), count) for word, count in wanted.minutes.items())
+    about = _subjects(wanted.about)
+    return Budget(
+        budget_id, wanted.scope, minutes, about, wanted.carry_over, wanted.grace, wanted.note
+    )
+
+
+async def budgets(call: Call) -> object:
+    return [budget_json(each) for each in call.household.budgets]
+
+
+async def add_budget(call: Call) -> object:
+    wanted: NewBudget = call.body
+    made = _budget(wanted.id, wanted)
+    edit = partial(edits.add_budget, budget=made, known=call.parts.known())
+    await call.change(f"budget {made.id} added", edit)
+    return budget_json(made)
+
+
+async def set_budget(call: Call) -> object:
+    """What was used or given stays.  What is not sent is as where nothing is said."""
+    found = call.one("budget", call.household.budgets)
+    made = _budget(found.id, call.body)
+    edit = partial(edits.set_budget, budget_id=found.id, known=call.parts.known(), **_values(made))
+    await call.change(f"budget {found.id} set", edit)
+    return budget_json(made)
+
+
+async def remove_budget(call: Call) -> object:
+    """Minutes that were given for it go with it."""
+    found = call.one("budget", call.household.budgets)
+    await call.change(
+        f"budget {found.id} removed", partial(edits.remove_budget, budget_id=found.id)
+    )
+    return None
+
+
+async def bonus(call: Call) -> object:
+    wanted: BonusWanted = call.body
+    household = call.household
+    today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
+    meant = today if wanted.day is None else day(wanted.day)
+    edit = partial(
+        edits.add_bonus,
+        profile_id=call.person.id,
+        budget_id=wanted.budget,
+        day=meant,
+        minutes=wanted.minutes,
+        kind=wanted.kind,
+        author=call.actor.name,
+        at=call.now,
+    )
+    what = f"{wanted.kind} of {wanted.minutes} minutes of {wanted.budget} for {call.person.id}"
+    after = await call.change(f"{what} on {meant}", edit)
+    return bonus_json(after.bonuses[-1])
+
+
+# --- the calendar ---------------------------------------------------------------------------------
+
+
+async def calendar(call: Call) -> object:
+    return calendar_json(call.household)
+
+
+async def set_days(call: Call) -> object:
+    wanted: DaysWanted = call.body
+    days = dict.fromkeys(_span(wanted), wanted.kind)
+    first, last = min(days), max(days)
+
+    def edit(household: Household) -> Household:
+        return edits.set_days(household, days)
+
+    said = str(first) if first == last else f"{first}..{last}"
+    after = await call.change(f"calendar: {said} {wanted.kind or 'usual'}", edit)
+    return calendar_json(after)
+
+
+def _span(wanted: DaysWanted) -> list[date]:
+    first = day(wanted.first)
+    last = first if wanted.last is None else day(wanted.last)
+    if not 0 <= (last - first).days <= 366:
+        raise HouseholdError("the last day is not before the first, and within a year of it")
+    return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+
+
+_EDIT, _SEE = Permission.EDIT_PROFILES, Permission.SEE_PROFILES
+OPERATIONS = (
+    Operation("GET", "/schedules", _SEE, "All schedules", schedules, list[ScheduleShown]),
+    Operation(
+        "POST",
+        "/schedules",
+        _EDIT,
+        "Add a schedule",
+        add_schedule,
+        ScheduleShown,
+        body=NewSchedule,
+        status=201,
+    ),
+    Operation(
+        "PUT",
+        "/schedules/{schedule}",
+        _EDIT,
+        "Put another one in the place of a schedule",
+        set_schedule,
+        ScheduleShown,
+        body=ScheduleWanted,
+    ),
+    Operation(
+        "DELETE",
+        "/schedules/{schedule}",
+        _EDIT,
+        "Remove a schedule",
+        remove_schedule,
+        status=204,
+    ),
+    Operation("GET", "/budgets", _SEE, "All budgets", budgets, list[BudgetShown]),
+    Operation(
+        "POST",
+        "/budgets",
+        _EDIT,
+        "Add a budget",
+        add_budget,
+        BudgetShown,
+        body=NewBudget,
+        status=201,
+    ),
+    Operation(
+        "PUT",
+        "/budgets/{budget}",
+        _EDIT,
+        "Put another one in the place of a budget",
+        set_budget,
+        BudgetShown,
+        body=BudgetWanted,
+    ),
+    Operation("DELETE", "/budgets/{budget}", _EDIT, "Remove a budget", remove_budget, status=204),
+    Operation(
+        "POST",
+        "/profiles/{profile}/bonuses",
+        Permission.GIVE_TIME,
+        "Give more minutes of a budget for one day",
+        bonus,
+        BonusShown,
+        body=BonusWanted,
+        status=201,
+    ),
+    Operation("GET", "/calendar", _SEE, "Which dates are days of school", calendar, CalendarShown),
+    Operation(
+        "PUT",
+        "/calendar/days",
+        Permission.EDIT_HOUSEHOLD,
+        "Say what kind of days some dates are",
+        set_days,
+        CalendarShown,
+        body=DaysWanted,
+    ),
+)

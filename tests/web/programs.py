@@ -1,0 +1,66 @@
+"""Programs that use the API: a token of somebody's, and calls with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from copdns.roles import Permission, Role, scopes_for
+from copdns.store.sessions import Tokens
+from tests.running import Program
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site
+
+BASE = "/api/v1"
+DOCUMENT, ENDLESS = f"{BASE}/openapi.json", "/events$"
+DAY = 86_400
+
+
+def bearer(program: Program) -> dict[str, str]:
+    """Return the headers of a program of a new owner's, for all that a token can be for."""
+    added = program.command("account", "add", "Guardian", "--role", "owner")
+    assert added.returncode == 0, added.stderr
+    scopes = [f"--scope={each}" for each in sorted(scopes_for(Role.OWNER))]
+    made = program.command("account", "token", "make", "Guardian", "test", "--json", *scopes)
+    assert made.returncode == 0, made.stderr
+    return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+
+
+class Caller:
+    """A program with a token; without one it is a stranger."""
+
+    def __init__(self, client: Client, token: str = "") -> None:
+        self._client = client
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
+        """Call an operation, and return what it gives: JSON, a text, or None for nothing.
+
+        sent: as for aiohttp: json, params, data, headers.
+        """
+        headers = {**self.headers, **sent.pop("headers", {})}
+        url = path if path.startswith("/api") else BASE + path
+        async with self._client.request(method, url, headers=headers, **sent) as reply:
+            told = await reply.text()
+            assert reply.status == status, told
+            if status >= 400:
+                assert reply.content_type == "application/problem+json"
+            if reply.content_type.endswith("json"):
+                return await reply.json(content_type=None)
+            return told or None
+
+
+async def caller(
+    client: Client,
+    site: Site,
+    scopes: Iterable[Permission] | None = None,
+    name: str = "Ada",
+    role: Role = Role.OWNER,
+) -> Caller:
+    """Return a program of a new account.  scopes: None for all that a token of it can have."""
+    account = await set_up(site, name, role)
+    wanted = scopes_for(role) if scopes is None else scopes
+    tokens = Tokens(site.thread)
+    _, told = await tokens.make(account, "test", wanted, site.now + DAY, site.now, name)
+    return Caller(client, told)

@@ -1,0 +1,227 @@
+"""The API as a whole: who may, what is refused and how, and a document that says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from copdns.roles import NO_SCOPES, Permission, Role, scopes_for
+from copdns.web.api.openapi import BASE, document
+from copdns.web.api.operation import Operation
+from copdns.web.api.pace import Pace
+from copdns.web.api.serve import PACE
+from copdns.web.api.table import OPERATIONS
+from copdns.web.guards import MOST_SENT
+from tests.household import asker
+from tests.web.guardians import log_in, set_up
+from tests.web.programs import Caller, caller
+from tests.web.site import Client, Site
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.id)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+def path(operation: Operation) -> str:
+    """Return a path that leads to the operation; only profiles of the cast are there."""
+    return re.sub(r"\{\w+\}", "nobody", operation.path.replace("{profile}", "mia"))
+
+
+def of(role: Role) -> list[Operation]:
+    """Return the operations that a token of a role can be for."""
+    return [each for each in OPERATIONS if each.permission in scopes_for(role)]
+
+
+@each_operation
+async def test_a_stranger_may_do_nothing(client: Client, operation: Operation) -> None:
+    for headers in (
+        {},
+        {"Authorization": "Bearer copdns_nobody"},
+        {"Authorization": "Basic QWRhOnNldmVu"},
+        {"Authorization": ""},
+        {"Cookie": "copdns_session=nobody", "Origin": f"http://{client.host}:{client.port}"},
+    ):
+        found = await Caller(client)(operation.method, path(operation), 401, headers=headers)
+        assert found["title"] == "Unauthorized"
+
+
+@each_operation
+async def test_a_token_may_do_what_its_scope_is_for_and_no_more(
+    client: Client, site: Site, operation: Operation
+) -> None:
+    others = scopes_for(Role.OWNER) - {operation.permission}
+    bo = await caller(client, site, others)
+    await bo(operation.method, path(operation), 403)
+
+
+@each_operation
+async def test_somebody_without_the_permission_may_not(
+    client: Client, site: Site, operation: Operation
+) -> None:
+    bo = await caller(client, site, name="Bo", role=Role.REVIEWER)
+    if operation in of(Role.REVIEWER):
+        return
+    await bo(operation.method, path(operation), 403)
+
+
+async def test_a_token_counts_also_beside_the_session_of_somebody_else(
+    client: Client, site: Site
+) -> None:
+    await set_up(site)
+    await log_in(client)
+    await Caller(client)("GET", "/status", 401, headers={"Authorization": ""})
+    await Caller(client)("GET", "/status", 401, headers={"Authorization": "Bearer copdns_x"})
+    await Caller(client)("GET", "/status")
+
+
+async def test_a_session_changes_things_from_our_own_pages_only(client: Client, site: Site) -> None:
+    await set_up(site)
+    await log_in(client)
+    own = f"http://{client.host}:{client.port}"
+    call = Caller(client)
+    sent: dict[str, Any] = {"json": {"minutes": 30}}
+    for headers in ({}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+        await call("PUT", "/profiles/mia/pause", 403, headers=headers, **sent)
+    crossed = {"Origin": own, "Sec-Fetch-Site": "cross-site"}
+    await call("PUT", "/profiles/mia/pause", 403, headers=crossed, **sent)
+    await call("PUT", "/profiles/mia/pause", headers={"Origin": own}, **sent)
+
+
+async def test_no_token_goes_over_the_network_unencrypted(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await caller(client, site)
+    monkeypatch.setattr("copdns.web.session.asker_of", lambda _: asker("mia", "tcp"))
+    assert "https" in (await ada("GET", "/status", 403))["detail"]
+
+
+async def test_a_program_in_a_loop_is_told_to_wait(site: Site) -> None:
+    site.app[PACE] = Pace(at_once=2, a_second=0.001)
+    async with site.visited() as client:
+        ada = await caller(client, site)
+        await ada("GET", "/status")
+        await ada("GET", "/status")
+        assert "wait" in (await ada("GET", "/status", 429))["detail"]
+
+
+def test_a_pace_fills_again() -> None:
+    pace = Pace(at_once=2, a_second=1)
+    assert [pace.wait("ada", 0.0), pace.wait("ada", 0.0)] == [0, 0]
+    assert pace.wait("ada", 0.25) == 0.75
+    assert pace.wait("tom", 0.25) == 0
+    assert pace.wait("ada", 1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"minutes": NaN}', 422),
+        (b'{"homework": "\\ud800"}', 400),
+        (b"[" * 30_000, 400),
+        (b"\xff", 400),
+        (b"[]", 422),
+        (b'{"minutes": "30"}', 422),
+        (b'{"minutes": 30.5}', 422),
+        (b'{"minutes": 0}', 422),
+        (b'{"minute": 30}', 422),
+        (b'{"until": "tomorrow"}', 422),
+        (b'{"until": "2026-02-30T18:00:00Z"}', 409),
+        (b'{"until": "2020-01-01T18:00:00Z"}', 409),
+        (b'{"minutes": 30, "until": "2030-01-01T18:00:00Z"}', 409),
+        (b" " * (MOST_SENT + 1), 413),
+    ],
+)
+async def test_a_body_that_is_not_right_changes_nothing(
+    client: Client, site: Site, body: bytes, status: int
+) -> None:
+    ada = await caller(client, site)
+    sent = {"Content-Type": "application/json"}
+    found = await ada("PUT", "/profiles/mia/pause", status, data=body, headers=sent)
+    assert found["detail"]
+    assert await ada("GET", "/pauses") == []
+
+
+async def test_a_mistake_is_told_with_its_place(client: Client, site: Site) -> None:
+    ada = await caller(client, site)
+    found = await ada("PUT", "/profiles/mia/pause", 422, json={"minute": 3, "homework": "yes"})
+    assert {each["at"] for each in found["errors"]} == {"/minute", "/homework"}
+    assert "minutes" in json.dumps(found["errors"])
+
+
+async def test_only_json_is_taken(client: Client, site: Site) -> None:
+    ada = await caller(client, site)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp"):
+        headers = {"Content-Type": kind}
+        await ada("PUT", "/profiles/mia/pause", 415, data=b"{}", headers=headers)
+
+
+@pytest.mark.parametrize("name", ["nobody", "..%2f..", "%00", "mia%20", "MIA"])
+async def test_what_is_not_there_is_not_found(client: Client, site: Site, name: str) -> None:
+    ada = await caller(client, site)
+    await ada("GET", f"/profiles/{name}", 404)
+    await ada("GET", f"/{name}", 404)
+
+
+async def test_another_method_is_told_which_there_are(client: Client) -> None:
+    reply = await client.request("POST", f"{BASE}/status", headers={"Authorization": "Bearer x"})
+    assert reply.status == 405
+    assert "GET" in reply.headers["Allow"]
+    assert reply.content_type == "application/problem+json"
+
+
+async def test_an_unknown_host_learns_nothing(client: Client, site: Site) -> None:
+    ada = await caller(client, site)
+    await ada("GET", "/status", 421, headers={"Host": "evil.example"})
+
+
+# --- the document ---------------------------------------------------------------------------------
+
+
+async def test_the_document_is_given_to_everybody(client: Client) -> None:
+    found = await Caller(client)("GET", "/openapi.json")
+    assert found["openapi"].startswith("3.1")
+    assert found == json.loads(json.dumps(document(OPERATIONS)))
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    ids = [each.id for each in OPERATIONS]
+    assert len(ids) == len(set(ids))
+    assert len({(each.method, each.path) for each in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_reading_changes_nothing_and_changing_is_no_reading() -> None:
+    reading = {each for each in Permission if each.value.startswith("see_")}
+    for each in OPERATIONS:
+        if each.permission in reading:
+            assert each.reads or each.id == "appeals.see", each.id
+
+
+def test_what_no_token_may_do_is_not_open_to_one() -> None:
+    closed = [each.id for each in OPERATIONS if each.permission in NO_SCOPES]
+    assert closed == ["profiles.ask_full_log"]
+
+
+@each_operation
+def test_each_status_that_an_operation_can_have_is_in_the_document(operation: Operation) -> None:
+    found = document([operation])
+    (of_path,) = found["paths"].values()
+    said = set(of_path[operation.method.lower()]["responses"])
+    always = {"401", "403", "405", "429", "503", str(operation.status)}
+    assert always <= said
+    assert ({"413", "415", "422"} <= said) is (operation.body is not None)
+    assert ("404" in said) is ("{" in operation.path)

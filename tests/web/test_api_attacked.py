@@ -1,0 +1,39 @@
+"""schemathesis finds nothing in the running program: its document is true, nothing breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running import Program, running
+from tests.web.attacking import breaches
+from tests.web.programs import DOCUMENT, ENDLESS, bearer
+
+HOUSE = """
+household: Example family
+timezone: Europe/Paris
+profiles:
+  ada: {band: adult, devices: {ada-phone: [127.0.0.40]}}
+  mia: {preset: 7-9, preset_times: true, devices: {mia-phone: [127.0.0.8]}}
+  tom: {band: 13-15}
+block: [games.example]
+"""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "house.yaml").write_text(HOUSE)
+    with running(folder, {"household": str(folder / "house.yaml")}) as made:
+        yield made
+
+
+def test_the_document_is_true(program: Program) -> None:
+    address = f"http://127.0.0.1:{program.web_port}{DOCUMENT}"
+    assert breaches(address, bearer(program), examples=5, without=ENDLESS) == ""
+
+
+def test_without_a_token_nothing_is_found_either(program: Program) -> None:
+    address = f"http://127.0.0.1:{program.web_port}{DOCUMENT}"
+    assert breaches(address, examples=3, without=ENDLESS) == ""

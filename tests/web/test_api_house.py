@@ -1,0 +1,136 @@
+"""Rules, devices, lists, changes and the file of the household by the API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns.household_check import Known
+from copdns.household_file import parse
+from copdns.store.visitors import save_visitors
+from copdns.visitors import Visitor
+from tests.home import Home
+from tests.household import MIA, TOM, family, library
+from tests.web.programs import Caller, caller
+from tests.web.site import Client, Site
+
+LISTS = library(
+    categories={"games": ["games.example"]},
+    protected={"child_helpline": ["help.example"]},
+)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA, TOM), LISTS))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+@pytest.fixture
+async def ada(client: Client, site: Site) -> Caller:
+    return await caller(client, site)
+
+
+async def test_a_rule_counts_and_goes(ada: Caller, site: Site) -> None:
+    sent = {"action": "block", "target": "toys.example", "for": "mia", "note": "Later."}
+    made = await ada("POST", "/rules", 201, json=sent)
+    assert made["created"] == "2026-03-29T16:00:00Z"
+    assert await ada("GET", "/rules", params={"profile": "mia"}) == [made]
+    assert await ada("GET", "/rules", params={"profile": "tom"}) == []
+    await site.follow()
+    assert site.home.ask("mia", "toys.example").verdict.blocks
+    await ada("DELETE", f"/rules/{made['id']}", 204)
+    await ada("DELETE", f"/rules/{made['id']}", 404)
+
+
+@pytest.mark.parametrize("target", ["help.example", "*.help.example", "not a name", "a..b", "-"])
+async def test_no_rule_blocks_what_is_protected_or_no_name(ada: Caller, target: str) -> None:
+    await ada("POST", "/rules", 409, json={"action": "block", "target": target})
+    assert await ada("GET", "/rules") == []
+
+
+async def test_a_name_is_explained_and_nothing_is_recorded(ada: Caller, site: Site) -> None:
+    await ada("PATCH", "/profiles/mia", json={"categories": ["games"]})
+    await site.follow()
+    before = site.home.traces()
+    asked = {"name": "chess.games.example", "profile": "mia"}
+    found = await ada("GET", "/check", params=asked)
+    assert (found["action"], found["reason"], found["list"]) == ("block", "category", "games-list")
+    (deciding,) = [each for each in found["steps"] if each["decides"]]
+    assert deciding["number"] == found["step"] == 13
+    tom = await ada("GET", "/check", params=asked | {"profile": "tom", "type": "AAAA"})
+    assert (tom["action"], tom["type"]) == ("allow", "AAAA")
+    for wrong in ({"name": "a..b"}, {"profile": "nobody"}, {"type": "NOTYPE"}):
+        await ada("GET", "/check", 409, params=asked | wrong)
+    await ada("GET", "/check", 400, params={"name": "games.example"})
+    await ada("GET", "/check", 400, params=[("name", "a.example"), ("name", "b.example")])
+    assert site.home.traces() == before
+
+
+async def test_a_device_is_somebodys(ada: Caller) -> None:
+    sent = {"id": "tablet", "profile": "mia", "macs": ["02-00-00-00-00-0A"]}
+    made = await ada("POST", "/devices", 201, json=sent)
+    assert made["macs"] == ["02:00:00:00:00:0a"]
+    await ada("POST", "/devices", 409, json=sent)
+    await ada("POST", "/devices", 409, json={"id": "other", "profile": "mia"})
+    await ada("PATCH", "/devices/tablet", json={"profile": "tom"})
+    await ada("PATCH", "/devices/tablet", 409, json={})
+    await ada("PATCH", "/devices/nobody", 404, json={"profile": "tom"})
+    assert (await ada("GET", "/devices"))[-1]["profile"] == "tom"
+    await ada("DELETE", "/devices/tablet", 204)
+    await ada("DELETE", "/devices/tablet", 404)
+
+
+async def test_those_that_nobody_named_are_told(ada: Caller, site: Site) -> None:
+    mac = "02:00:00:00:00:09"
+    save_visitors(site.folder, [Visitor("home", "u1", "", mac, "192.0.2.9", "tv", 1, 0)])
+    (found,) = await ada("GET", "/unknown-devices")
+    assert (found["id"], found["mac"], found["private"]) == ("u1", mac, True)
+    await ada("POST", "/devices", 201, json={"id": "tv", "profile": "tom", "macs": [mac]})
+    assert await ada("GET", "/unknown-devices") == []
+
+
+async def test_lists_are_told_and_looked_for(ada: Caller, site: Site) -> None:
+    found = {each["list"]: each for each in await ada("GET", "/lists")}
+    assert (found["games-list"]["kind"], found["games-list"]["used"]) == ("category", 1)
+    searched = await ada("GET", "/lists/search", params={"name": "chess.games.example"})
+    assert [each["entry"] for each in searched["entries"]] == ["games.example"]
+    assert not site.updates.is_asked
+    for _ in range(2):
+        assert await ada("POST", "/lists/update", 202) == {"asked": True}
+    assert site.updates.is_asked
+
+
+async def test_who_changed_what_and_who_may_log_in(ada: Caller) -> None:
+    await ada("PUT", "/profiles/mia/pause", json={"minutes": 30})
+    last = (await ada("GET", "/audit", params={"limit": 1}))[0]
+    assert (last["author"], last["what"]) == ("Ada", "mia paused until 2026-03-29T16:30:00Z")
+    (account,) = await ada("GET", "/accounts")
+    assert (account["name"], account["role"]) == ("Ada", "owner")
+    assert "hash" not in str(account).lower()
+    for limit in ("0", "1001", "x", "1_0", ""):
+        await ada("GET", "/audit", 400, params={"limit": limit})
+    await ada("GET", "/audit", 400, params={"limits": "1"})
+
+
+async def test_the_household_is_given_as_its_file(ada: Caller, site: Site) -> None:
+    text = await ada("GET", "/household.yaml")
+    known = Known(categories=frozenset(), services=frozenset())
+    found = parse(text, "export", known)
+    stored = await site.store.household("home")
+    assert stored is not None
+    assert found.profiles == stored.profiles
+    assert found.devices == stored.devices
+
+
+async def test_status_says_what_is_missing(ada: Caller, site: Site) -> None:
+    assert (await ada("GET", "/status"))["ready"] is True
+    site.missing = ("no upstream answers",)
+    found = await ada("GET", "/status")
+    assert (found["ready"], found["missing"]) == (False, ["no upstream answers"])

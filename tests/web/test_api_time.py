@@ -1,0 +1,161 @@
+"""Time by the API: pauses and states, permissions, tickets, schedules, budgets, the calendar."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.web.programs import Caller, caller
+from tests.web.site import Client, Site
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+@pytest.fixture
+async def ada(client: Client, site: Site) -> Caller:
+    return await caller(client, site)
+
+
+async def test_a_pause_closes_until_its_end(ada: Caller, site: Site) -> None:
+    made = await ada("PUT", "/profiles/mia/pause", json={"minutes": 30})
+    assert made == {
+        "profile": "mia",
+        "start": "2026-03-29T16:00:00Z",
+        "end": "2026-03-29T16:30:00Z",
+        "homework": False,
+        "author": "Ada",
+    }
+    await site.follow()
+    assert site.home.ask("mia", "games.example").verdict.reason == "paused"
+    found = await ada("GET", "/profiles/mia/state")
+    assert (found["state"], found["reason"], found["minutes_left"]) == ("paused", "paused", 30)
+    assert found["until"] == "2026-03-29T16:30:00Z"
+    assert (await ada("GET", "/profiles/tom/state"))["state"] == "open"
+    assert await ada("GET", "/pauses") == [made]
+
+
+async def test_a_pause_ends_when_somebody_says_so_and_twice_is_harmless(
+    ada: Caller, site: Site
+) -> None:
+    await ada("PUT", "/profiles/mia/pause", json={})
+    await site.follow()
+    found = await ada("GET", "/profiles/mia/state")
+    assert (found["state"], found["until"], found["minutes_left"]) == ("paused", None, None)
+    await ada("DELETE", "/profiles/mia/pause", 204)
+    await ada("DELETE", "/profiles/mia/pause", 204)
+    await site.follow()
+    assert (await ada("GET", "/profiles/mia/state"))["state"] == "open"
+    assert not site.home.ask("mia", "games.example").verdict.blocks
+
+
+async def test_homework_is_told(ada: Caller, site: Site) -> None:
+    await ada("PUT", "/profiles/mia/pause", json={"homework": True, "minutes": 90})
+    await site.follow()
+    assert (await ada("GET", "/profiles/mia/state"))["homework"] is True
+
+
+async def test_who_did_it_is_in_the_list_of_changes(ada: Caller, site: Site) -> None:
+    await ada("PUT", "/profiles/mia/pause", json={"until": "2026-03-29T18:00:00Z"})
+    last = (await site.store.changes("home"))[-1]
+    assert (last.author, last.what) == ("Ada", "mia paused until 2026-03-29T18:00:00Z")
+
+
+async def test_a_permission_opens_and_is_ended(ada: Caller, site: Site) -> None:
+    await ada("POST", "/rules", 201, json={"action": "block", "target": "chess.example"})
+    sent = {"about": "chess.example", "minutes": 60, "note": "For the club."}
+    made = await ada("POST", "/profiles/mia/grants", 201, json=sent)
+    assert (made["end"], made["content"], made["time"]) == ("2026-03-29T17:00:00Z", True, False)
+    await site.follow()
+    assert site.home.ask("mia", "chess.example").verdict.reason == "granted"
+    assert await ada("GET", "/grants", params={"profile": "mia"}) == [made]
+    assert await ada("GET", "/grants", params={"profile": "tom"}) == []
+    await ada("DELETE", f"/grants/{made['id']}", 204)
+    await site.follow()
+    assert site.home.ask("mia", "chess.example").verdict.blocks
+    await ada("DELETE", "/grants/g99", 404)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"minutes": 30, "lifts": "content"},  # for every name
+        {"about": "chess.example"},  # without an end
+        {"about": "category:no-such", "minutes": 30},
+        {"about": "chess.example", "until": "2020-01-01T00:00:00Z"},
+        {"about": "chess.example", "until": "2090-01-01T00:00:00Z"},
+    ],
+)
+async def test_a_permission_that_cannot_be_is_refused(ada: Caller, sent: dict[str, Any]) -> None:
+    await ada("POST", "/profiles/mia/grants", 409, json=sent)
+    assert await ada("GET", "/grants", params={"all": "true"}) == []
+
+
+async def test_a_ticket_is_told_once_and_works_once(ada: Caller) -> None:
+    made = await ada("POST", "/tickets", 201, json={"minutes": 45, "label": "For the dishes."})
+    code = made.pop("code")
+    assert await ada("GET", "/tickets") == [made]
+    got = await ada("POST", "/profiles/mia/tickets", 201, json={"code": code.lower()})
+    assert (got["origin"], got["end"]) == ("ticket", "2026-03-29T16:45:00Z")
+    await ada("POST", "/profiles/mia/tickets", 409, json={"code": code})
+    await ada("DELETE", f"/tickets/{made['id']}", 204)
+    await ada("DELETE", f"/tickets/{made['id']}", 404)
+
+
+async def test_codes_are_not_to_be_guessed(ada: Caller) -> None:
+    for _ in range(5):
+        await ada("POST", "/profiles/mia/tickets", 409, json={"code": "AAAA-AAAA"})
+    found = await ada("POST", "/profiles/mia/tickets", 429, json={"code": "AAAA-AAAA"})
+    assert "15 min" in found["detail"]
+
+
+async def test_a_schedule_is_added_set_and_removed(ada: Caller, site: Site) -> None:
+    sent = {"id": "play", "for": "mia", "slots": ["daily 15:00-17:00"], "note": "Time outside."}
+    made = await ada("POST", "/schedules", 201, json=sent)
+    assert made == sent | {"about": [], "open": False, "grace": 0}
+    await ada("POST", "/schedules", 409, json=sent)
+    await site.follow()
+    found = await ada("GET", "/profiles/mia/state")
+    assert (found["state"], found["period"], found["minutes_left"]) == ("closed", "play", 60)
+    other = {"for": "tom", "slots": ["daily 15:00-16:30"]}
+    await ada("PUT", "/schedules/play", json=other)
+    assert [each["for"] for each in await ada("GET", "/schedules")] == ["tom"]
+    await ada("PUT", "/schedules/play", 409, json={"slots": ["someday"]})
+    await ada("DELETE", "/schedules/play", 204)
+    await ada("DELETE", "/schedules/play", 404)
+
+
+async def test_a_budget_has_minutes_and_can_have_more(ada: Caller) -> None:
+    sent = {"id": "films", "for": "mia", "minutes": {"school": 0, "weekend": 90}}
+    made = await ada("POST", "/budgets", 201, json=sent)
+    assert made["minutes"] == sent["minutes"]
+    bonus = await ada("POST", "/profiles/mia/bonuses", 201, json={"budget": "films", "minutes": 20})
+    assert (bonus["day"], bonus["minutes"], bonus["kind"]) == ("2026-03-29", 20, "bonus")
+    (today,) = (await ada("GET", "/profiles/mia/usage"))["today"]
+    assert (today["total"], today["left"]) == (110, 110)
+    await ada("POST", "/profiles/tom/bonuses", 409, json={"budget": "films", "minutes": 20})
+    await ada("PUT", "/budgets/films", json={"minutes": {"daily": 30}})
+    await ada("PUT", "/budgets/films", 409, json={"minutes": {"someday": 30}})
+    await ada("DELETE", "/budgets/films", 204)
+    assert await ada("GET", "/budgets") == []
+
+
+async def test_dates_are_holidays_and_no_longer(ada: Caller) -> None:
+    sent = {"first": "2026-12-24", "last": "2027-01-06", "kind": "holiday"}
+    found = await ada("PUT", "/calendar/days", json=sent)
+    assert found["calendar"]["days"] == {"2026-12-24..2027-01-06": "holiday"}
+    assert await ada("GET", "/calendar") == found
+    found = await ada("PUT", "/calendar/days", json=sent | {"kind": None})
+    assert found["calendar"] == {}
+    for wrong in ({"first": "2026-02-30"}, {"first": "2027-01-07"}, {"last": "2099-01-01"}):
+        await ada("PUT", "/calendar/days", 409, json=sent | wrong)
