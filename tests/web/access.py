@@ -21,26 +21,50 @@ EVERYONES = frozenset(
     {
         *("GET /healthz", "GET /readyz", "GET /metrics", "GET /static/{file}"),
         *("GET /", "GET /rules", "GET /check", "POST /language"),
+        *("GET /me", "GET /help", "POST /help/country", "GET /bad"),
+        *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
+        *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
         *("GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
         *("GET /guardian/setup", "POST /guardian/setup"),
+        *("GET /guardian/join", "POST /guardian/join"),
+        "GET /api/v1/openapi.json",
     }
 )
 
 # For the device of somebody of this house.
-DEVICES = frozenset({"POST /device", "GET /ask", "POST /ask"})
+DEVICES = frozenset(
+    {
+        *("POST /device", "GET /ask", "POST /ask", "POST /bad/tell"),
+        *("GET /ticket", "POST /ticket"),
+    }
+)
 
 # For the browser that somebody's device is known by.
 PAIRED = frozenset(
     {
         *("GET /why/{code}", "GET /ask/{appeal}"),
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
+        *("GET /me/data.json", "POST /me/erase"),
     }
 )
 
-# What somebody may change who is logged in, but no guardian.
+# What whoever is logged in may change of their own, whatever their role.
+OWN = frozenset(
+    {
+        *("POST /guardian/me/password", "POST /guardian/me/factor"),
+        *("POST /guardian/me/factor/remove", "POST /guardian/me/sessions"),
+    }
+)
+
+# What somebody may change besides who is logged in, but no guardian.
 MAY_CHANGE = {
     Role.REVIEWER: frozenset(
-        {"POST /guardian/appeals/{appeal}/look", "POST /guardian/appeals/{appeal}/decide"}
+        {
+            "POST /guardian/appeals/{appeal}/look",
+            "POST /guardian/appeals/{appeal}/decide",
+            "POST /api/v1/appeals/{appeal}/see",
+            "POST /api/v1/appeals/{appeal}/decide",
+        }
     ),
     Role.AUDITOR: frozenset[str](),
 }
