@@ -551,6 +551,19 @@ def ticket_attempts(db: Database) -> None:
         )""")
 
 
+@HOUSEHOLD(name="0018_guest_request")
+def guest_request(db: Database) -> None:
+    """Devices whose users ask to be let in for a day."""
+    db.execute("""
+        create table guest_request (
+            household text not null references household on delete cascade,
+            address text not null,
+            mac text not null,
+            at integer not null,
+            primary key (household, address)
+        ) without rowid""")
+
+
 @HOUSEHOLD(name="0020_audit_order")
 def audit_order(db: Database) -> None:
     """Changes and looks are read together, the newest first, of one household."""
@@ -568,19 +581,6 @@ def ignored_visitor(db: Database) -> None:
             id text not null,
             at integer not null,
             primary key (household, id)
-        ) without rowid""")
-
-
-@HOUSEHOLD(name="0018_guest_request")
-def guest_request(db: Database) -> None:
-    """Devices whose users ask to be let in for a day."""
-    db.execute("""
-        create table guest_request (
-            household text not null references household on delete cascade,
-            address text not null,
-            mac text not null,
-            at integer not null,
-            primary key (household, address)
         ) without rowid""")
 
 

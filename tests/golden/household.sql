@@ -442,6 +442,14 @@ CREATE TABLE ticket_attempt (
     at integer not null
 );
 
+CREATE TABLE guest_request (
+    household text not null references household on delete cascade,
+    address text not null,
+    mac text not null,
+    at integer not null,
+    primary key (household, address)
+) without rowid;
+
 CREATE INDEX change_of on change (household, at);
 
 CREATE INDEX look_of on look (household, at);
@@ -451,12 +459,4 @@ CREATE TABLE ignored_visitor (
     id text not null,
     at integer not null,
     primary key (household, id)
-) without rowid;
-
-CREATE TABLE guest_request (
-    household text not null references household on delete cascade,
-    address text not null,
-    mac text not null,
-    at integer not null,
-    primary key (household, address)
 ) without rowid;
