@@ -39,7 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 PROGRAMS = ("tests/bench/", "tests/e2e/")
 ROAD = "tests/e2e/test_road.py"
 # Speed and growth: another test beside them could spoil what they see.
-MEASURING = ("tests/bench/", "tests/e2e/test_load.py", "tests/e2e/test_replay.py")
+MEASURING = (
+    "tests/bench/",
+    "tests/e2e/test_load.py",
+    "tests/e2e/test_replay.py",
+    "tests/web/test_desk_speed.py",
+)
 
 
 def _is_for_one_python(item: pytest.Item) -> bool:

@@ -1,0 +1,45 @@
+"""The log in a real browser: rows come by themselves, and by looking again without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.house import MIA
+from tests.running import Program
+from tests.web.browsing import PHONE, Browsers, Device, assert_accessible
+from tests.web.pages import DOOR, example, log_in
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with example(tmp_path_factory.mktemp("log")) as running:
+        yield running
+
+
+def guardian(browsers: Browsers, program: Program, **more: bool) -> Device:
+    ada = browsers.guardian(program, screen=PHONE, **more)
+    log_in(ada, program)
+    ada.open(f"{DOOR}guardian/log")
+    return ada
+
+
+def test_what_is_closed_for_a_child_appears_while_a_guardian_looks(
+    browsers: Browsers, program: Program
+) -> None:
+    ada = guardian(browsers, program)
+    program.ask("www.bet365.com", source=MIA)
+    ada.reads("www.bet365.com")
+    assert_accessible(ada)
+    assert not ada.complaints
+
+
+def test_without_scripts_a_link_looks_again(browsers: Browsers, program: Program) -> None:
+    ada = guardian(browsers, program, scripts=False)
+    program.ask("www.888.com", source=MIA)
+    for _ in range(20):
+        ada.tap("Look again")
+        if "www.888.com" in ada.text:
+            break
+    ada.reads("www.888.com")
