@@ -249,6 +249,7 @@ class Accounts:
             new = Account(code.household, "", name, Role.OWNER)
             made = _add(connection, new, None, now)
             _set_password(connection, made, kept)
+            _has_seen_all(connection, made, now)
             return replace(made, has_password=True)
 
         return await self._thread.write(work)
@@ -350,6 +351,17 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
     )
     _tell(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
     return new
+
+
+def _has_seen_all(connection: sqlite3.Connection, account: Account, now: int) -> None:
+    """The first guardian of a house need not be told of themselves."""
+    connection.execute(
+        """
+        insert or ignore into notice_seen (household, notice, account, at)
+        select household, id, ?, ? from notice where household = ?
+        """,
+        (account.id, now, account.household),
+    )
 
 
 def _check_profile(connection: sqlite3.Connection, account: Account) -> None:

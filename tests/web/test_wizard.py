@@ -160,3 +160,10 @@ async def test_the_same_twice_is_harmless(desk: Client, site: Site) -> None:
     for _ in range(2):
         await take(desk, Step.SCHOOL, names="school.example")
     assert (await stored(site)).protected == ("school.example",)
+
+
+async def test_the_first_guardian_is_not_told_of_themselves(client: Client, site: Site) -> None:
+    code = await site.logins.setup_code("home", site.now)
+    fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
+    await send(client, "/guardian/setup", code=code, **fields)
+    assert "for you" not in await text(client, "/guardian/")

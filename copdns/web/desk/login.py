@@ -9,6 +9,7 @@ from aiohttp import web
 from copdns.accounts import BROWSER_LASTS, SESSION_LONGEST
 from copdns.errors import AccountError
 from copdns.logins import Login, Outcome, Typed
+from copdns.user_agent import label
 from copdns.web.asker import asker_of
 from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
@@ -122,5 +123,5 @@ def _household(request: web.Request) -> str:
 
 
 def label_of(request: web.Request) -> str:
-    """Return what the browser calls itself, shortened: to tell one's own sessions apart."""
-    return request.headers.get("User-Agent", "")[:80]
+    """Return what the browser is called: to tell one's own sessions apart."""
+    return label(request.headers.get("User-Agent", ""))

@@ -220,10 +220,9 @@ def _named(home: Household, visitor: Visitor, name: str, profile: str) -> Househ
 
 async def _helplines(going: Going) -> Values:
     lines, home = bundled_helplines(), going.home
-    ours = [each for each in lines.to_confirm(home.country) if each.id]
     return {
-        "lines": [each for each in lines.lines(home.country) if each.agreed],
-        "to_confirm": ours,
+        "lines": lines.lines(home.country),
+        "to_confirm": lines.to_confirm(home.country),
         "directories": lines.directories,
         "country_name": spoken(language_of(going.request)).country(home.country)
         if home.country
