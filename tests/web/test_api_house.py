@@ -129,6 +129,30 @@ async def test_the_household_is_given_as_its_file(ada: Caller, site: Site) -> No
     assert found.devices == stored.devices
 
 
+async def test_what_concerns_all_is_set(ada: Caller, site: Site) -> None:
+    after = await ada("PATCH", "/household", json={"protected": ["School.Example"], "guest": "tom"})
+    assert (after["protected"], after["guest"]) == (["school.example"], "tom")
+    assert await ada("GET", "/household") == after
+    rule = {"action": "block", "target": "www.school.example"}
+    await ada("POST", "/rules", 409, json=rule)
+    for wrong in ({}, {"timezone": "Mars/Base"}, {"guest": "nobody"}, {"protected": ["a..b"]}):
+        await ada("PATCH", "/household", 409, json=wrong)
+    assert await ada("GET", "/household") == after
+
+
+async def test_a_service_of_ones_own_comes_and_goes(ada: Caller) -> None:
+    sent = {"id": "club", "names": ["club.example"], "contact": "strangers"}
+    made = await ada("POST", "/services", 201, json=sent)
+    assert made == sent | {"title": "club", "defined": "here"}
+    assert await ada("GET", "/services") == [made]
+    await ada("POST", "/services", 409, json=sent)
+    await ada("PATCH", "/profiles/mia", json={"services": ["club"]})
+    await ada("DELETE", "/services/club", 409)
+    await ada("PATCH", "/profiles/mia", json={"services": []})
+    await ada("DELETE", "/services/club", 204)
+    await ada("DELETE", "/services/club", 404)
+
+
 async def test_status_says_what_is_missing(ada: Caller, site: Site) -> None:
     assert (await ada("GET", "/status"))["ready"] is True
     site.missing = ("no upstream answers",)

@@ -45,6 +45,7 @@ _PARTS: Mapping[str, str] = {
     "rule": "The id of a rule.",
     "device": "The id of a device.",
     "appeal": "The id of an appeal.",
+    "service": "The id of a service of the household's own.",
 }
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 
