@@ -19,7 +19,7 @@ from copdns.changed import HasLine, changes_for
 from copdns.discreet import Discreet
 from copdns.keep import CountKey, Row
 from copdns.matchers import Matcher
-from copdns.minutes import Usage
+from copdns.minutes import Usage, at_least, estimate
 from copdns.model import FullLog, Household, Profile
 from copdns.policy import scoped
 from copdns.times import Topic
@@ -108,7 +108,7 @@ _ELSEWHERE = frozenset({"at", "household", "profile"})
 
 
 def _minutes(usage: Usage) -> dict[str, Any]:
-    minutes = usage.minutes
+    minutes = at_least(estimate(usage.marks), usage.minutes)
     return {
         "day": str(usage.day),
         "budget": usage.budget,

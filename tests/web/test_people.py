@@ -232,3 +232,19 @@ async def test_a_stranger_of_another_house_finds_nobody(client: Client, site: Si
         await text(client, f"/guardian/people/mia{part}", 404)
     for path in ACTIONS[1:]:
         await send(client, path, 404, **EVERYTHING)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_more_people_take_no_more_queries(client: Client, site: Site, part: str) -> None:
+    async def queries() -> int:
+        asked: list[str] = []
+        site.store._connection.set_trace_callback(asked.append)
+        await text(client, "/guardian/people")
+        await text(client, f"/guardian/people/mia{part}")
+        site.store._connection.set_trace_callback(None)
+        return len(asked)
+
+    before = await queries()
+    for number in range(20):
+        await send(client, "/guardian/people", name=f"Somebody {number}", band="7-9")
+    assert await queries() == before

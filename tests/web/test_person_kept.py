@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import NoticeKind, View
+from copdns.accounts import Account, NoticeKind, View
 from copdns.appeal import Ask, Kind, Objected
 from copdns.keep import CountKey, Row
 from copdns.model import Action, Band, PrivacyMode, Profile, Reason
@@ -206,3 +206,18 @@ async def test_a_program_neither_erases_nor_removes(client: Client, site: Site) 
         reply = await client.post(path, data={"sure": "on", "days": "1"}, headers=headers)
         assert reply.status == 403, action
     assert await stored(site) == MIA
+
+
+async def test_an_adult_takes_the_own_file_and_nothing_is_hidden_in_it(
+    client: Client, site: Site
+) -> None:
+    wanted = Account("home", "", "ada herself", Role.GUARDIAN, "ada")
+    account = await site.accounts.add(wanted, None, site.now)
+    session = await site.parts.sessions.begin(account, site.now)
+    client.session.cookie_jar.clear()
+    client.session.cookie_jar.update_cookies({"copdns_session": session})
+    site.log.add(row("ada", "clinic.example", "protected"))
+    site.log.flush()
+    found = await fetched(client, "ada")
+    assert "clinic.example" in json.dumps(found["look_ups"])
+    assert await site.parts.looks.of("home", "ada") == ()  # a look at oneself is none

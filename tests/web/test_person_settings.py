@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.library import load_library
+from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Contact, Default, Profile, RuleAction
+from copdns.presets import apply
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, TOM, family
@@ -159,6 +160,23 @@ async def test_a_lower_age_from_13_on_is_announced(client: Client, site: Site) -
     assert (await stored(site, "tom")).band_change is None
 
 
+async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
+    client: Client, site: Site
+) -> None:
+    page = await send(client, "/guardian/people/tom/preset", band="10-12")
+    tom = await stored(site, "tom")
+    assert not tom.categories
+    assert tom.privacy == "counts"
+    proposal = await site.parts.proposals.of("home", "tom")
+    assert proposal is not None
+    assert (proposal.band, proposal.since) == (Band.TO_12, site.now + 86_400)
+    assert "Announced" in page
+    site.home.clock.wait(86_401)
+    await send(client, "/guardian/people/tom/preset", band="10-12")
+    assert "gambling" in (await stored(site, "tom")).categories
+    assert await site.parts.proposals.of("home", "tom") is None
+
+
 async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
     assert "Nothing switches by itself" in page
@@ -187,10 +205,14 @@ async def test_two_who_disagree_get_what_is_fair_for_the_age(client: Client, sit
     await set_up(site, "Another", Role.GUARDIAN)
     await send(client, "/guardian/logout")
     await log_in(client, "Another")
-    await send(client, CLOSED, default="allow", bypass="on", sure="on")
+    page = await send(client, CLOSED, default="allowlist", category="gambling", sure="on")
+    assert "Another guardian wants something of this differently." in page
+    fair = apply(bundled_presets()[Band.TO_9], MIA)
     mia = await stored(site)
-    assert mia.default is Default.ALLOW
-    assert mia.bypass  # both had an own word on it: the preset's holds
+    assert mia.categories == fair.categories
+    assert mia.default is Default.ALLOWLIST  # on which they agree
+    page = await send(client, CLOSED, default="allowlist", sure="on")
+    assert "differently" not in page
 
 
 async def test_the_child_reads_that_something_changed_and_nobody_else(

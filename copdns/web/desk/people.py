@@ -67,6 +67,7 @@ async def person(request: web.Request) -> web.Response:
         others=[each for each in household.profiles if each.id != profile.id],
         rules=scoped(profile, household.rules),
         block_modes=tuple(BlockMode),
+        disputed="disputed" in request.query,
         proposal=await parts_of(request).proposals.of(household.id, profile.id),
     )
 
@@ -83,8 +84,8 @@ async def set_answers(request: web.Request) -> web.Response:
     if ttl is not None and not 1 <= ttl <= 86_400:
         raise HouseholdError("Write seconds from 1 to 86400, or nothing")
     name = name_in(str(fields.get("name", "")))
-    await keep(request, found, {"name": name, "block_mode": mode, "max_ttl": ttl})
-    raise web.HTTPSeeOther(found.address)
+    values = {"name": name, "block_mode": mode, "max_ttl": ttl}
+    raise web.HTTPSeeOther(await keep(request, found, values))
 
 
 async def remove(request: web.Request) -> web.Response:

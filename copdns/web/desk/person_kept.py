@@ -64,7 +64,9 @@ async def set_mode(request: web.Request) -> web.Response:
         raise PrivacyError("Every name is kept for some days only; ask for a full log")
     same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
-    await keep(request, found, values, _line(found, "ended") if same else "")
+    where = await keep(request, found, values, _line(found, "ended") if same else "")
+    if where != found.address:
+        raise web.HTTPSeeOther(where)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 

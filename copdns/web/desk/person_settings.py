@@ -20,11 +20,13 @@ from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
 from copdns.model import Band, Contact, Default, Household, RuleAction
 from copdns.presets import apply
+from copdns.privacy import ANNOUNCED_FROM, NOTICE
 from copdns.roles import Permission
 from copdns.store.proposals import Proposal
 from copdns.web.desk.people import band_in
 from copdns.web.desk.persons import (
     Found,
+    back,
     change,
     keep,
     person_page,
@@ -73,8 +75,8 @@ async def set_closed(request: web.Request) -> web.Response:
         )
     names = [str(each) for each in fields.getall("keep", ())]
     edit = partial(_kept_open, found=found, request=request, values=values, names=names)
-    await change(request, found.actor, edit, told(after, changed))
-    raise web.HTTPSeeOther(found.address)
+    stored = await change(request, found.actor, edit, told(after, changed))
+    raise web.HTTPSeeOther(back(found, after, stored))
 
 
 async def search(request: web.Request) -> web.Response:
@@ -98,8 +100,7 @@ async def set_search(request: web.Request) -> web.Response:
         "safe_search": tuple(sorted((e, mode) for e, mode in wanted.items() if mode != OFF)),
         "no_safe_search": "no_safe_search" in fields,
     }
-    await keep(request, found, values)
-    raise web.HTTPSeeOther(found.address)
+    raise web.HTTPSeeOther(await keep(request, found, values))
 
 
 async def preset(request: web.Request) -> web.Response:
@@ -127,24 +128,37 @@ async def preset(request: web.Request) -> web.Response:
 
 
 async def take_preset(request: web.Request) -> web.Response:
-    """Take the preset of an age over, or its age alone; a lower one from 13 on is announced."""
+    """Take the preset of an age over, or its age alone.
+
+    A lower age from 13 on is announced, and its rules with it: they are proposed for the moment at
+    which it holds, since rules that came at once would make the announcement an empty word.
+    """
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
-    band, known = band_in(str(fields.get("band", ""))), parts_of(request).known()
-    wanted = None if "only_age" in fields else bundled_presets()[band]
-    # Whoever names an age takes an announced one back.
-    values: dict[str, Any] = {"band": band, "band_change": None}
-    edit = partial(
-        set_profile,
-        profile_id=found.profile.id,
-        known=known,
-        preset=wanted,
-        times=wanted is not None and "times" in fields,
-        **values,
-    )
-    what = f"profile {found.profile.id} set: {'preset' if wanted else 'band'} {band}"
-    await change(request, found.actor, edit, what)
-    await parts_of(request).proposals.drop(found.household.id, found.profile.id)
-    raise web.HTTPSeeOther(found.address)
+    band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
+    now, profile = int(parts.now()), found.profile.id
+    age = found.profile.band_at(now).age
+    lowers = age >= ANNOUNCED_FROM and band.age < age
+    preset = None if lowers or "only_age" in fields else bundled_presets()[band]
+    times = preset is not None and "times" in fields
+    known = parts.known()
+
+    def edit(household: Household) -> Household:
+        # Whoever names an age takes an announced one back.
+        return set_profile(
+            household, profile, known, preset, times=times, band=band, band_change=None
+        )
+
+    wanted = edit(found.household).profile(profile)
+    assert wanted is not None
+    what = f"profile {profile} set: {'preset' if preset else 'band'} {band}"
+    stored = await change(request, found.actor, edit, what)
+    if lowers and "only_age" not in fields:
+        author = found.actor.name
+        at = Proposal(found.household.id, profile, band, now + NOTICE, author, now)
+        await parts.proposals.propose(at)
+    else:
+        await parts.proposals.drop(found.household.id, profile)
+    raise web.HTTPSeeOther(back(found, wanted, stored))
 
 
 async def propose(request: web.Request) -> web.Response:

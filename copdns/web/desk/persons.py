@@ -13,7 +13,7 @@ from copdns.levels import Level
 from copdns.library import bundled_presets
 from copdns.model import Household, Profile
 from copdns.presets import apply
-from copdns.roles import Actor, Balance, Permission, may
+from copdns.roles import SETTINGS, Actor, Balance, Permission, may
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
@@ -78,15 +78,27 @@ def with_values(request: web.Request, found: Found, values: Mapping[str, Any]) -
 
 async def keep(
     request: web.Request, found: Found, values: Mapping[str, Any], what: str = ""
-) -> None:
-    """Keep settings of a person.  what: for the audit, where it is not what is different."""
+) -> str:
+    """Keep settings of a person; return where to go: as of `back`.
+
+    what: for the audit, where it is not what is different.
+    """
     after, known = with_values(request, found, values), parts_of(request).known()
 
     def edit(household: Household) -> Household:
         return set_profile(household, found.profile.id, known, **values)
 
     changed = differences(found.profile, after)
-    await change(request, found.actor, edit, what or told(after, changed))
+    stored = await change(request, found.actor, edit, what or told(after, changed))
+    return back(found, after, stored)
+
+
+def back(found: Found, wanted: Profile, stored: Household) -> str:
+    """Return the address of the person's page, which says so where another guardian wants it
+    differently and what is fair for the age holds instead."""
+    kept = stored.profile(wanted.id)
+    same = all(getattr(kept, each) == getattr(wanted, each) for each in SETTINGS)
+    return found.address if same else f"{found.address}?disputed=yes"
 
 
 def fair(profile: Profile) -> Profile:
