@@ -17,6 +17,7 @@ from copdns.web.news import news_of
 from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
+NEWS = 7 * 86_400  # seconds for which a change of the rules is news
 ASKED = 10  # of what was asked for
 
 
@@ -37,7 +38,9 @@ async def door(request: web.Request) -> web.Response:
         today=found,
         appeals=appeals,
         blocks=blocks_of(request, person)[:SHOWN],
-        news=await news_of(request, person),
+        changed=[
+            each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
+        ],
         clock=local(now, zone_of(person.household.timezone)),
         zone=zone_of(person.household.timezone),
     )

@@ -55,7 +55,7 @@ async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:
     one = f"/appeals/{await the_only(site)}"
     assert (await ada("POST", f"{one}/see"))["state"] == "seen"
     assert (await ada("POST", f"{one}/see"))["state"] == "seen"
-    sent = {"state": "granted", "reason": "needed", "for_minutes": 60, "text": "Have fun."}
+    sent = {"state": "granted", "reason": "fair_enough", "for_minutes": 60, "text": "Have fun."}
     found = await ada("POST", f"{one}/decide", json=sent)
     (answer,) = found["answers"]
     assert (answer["by"], answer["role"], answer["text"]) == ("Ada", "owner", "Have fun.")
@@ -71,12 +71,11 @@ async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:
     [
         ({"state": "granted"}, 422),  # without a reason
         ({"state": "granted", "reason": ""}, 422),
-        ({"state": "granted", "reason": "not_now"}, 409),  # one that does not fit
-        ({"state": "refused", "reason": "needed"}, 409),
-        ({"state": "refused", "reason": "other"}, 409),  # which needs a sentence
-        ({"state": "refused", "reason": "not_now", "lasts": "today"}, 409),
-        ({"state": "granted", "reason": "needed", "lasts": "today", "for_minutes": 5}, 409),
-        ({"state": "open", "reason": "needed"}, 422),
+        ({"state": "granted", "reason": "agreed_time"}, 409),  # one that does not fit
+        ({"state": "refused", "reason": "fair_enough"}, 409),
+        ({"state": "refused", "reason": "agreed_time", "lasts": "today"}, 409),
+        ({"state": "granted", "reason": "fair_enough", "lasts": "today", "for_minutes": 5}, 409),
+        ({"state": "open", "reason": "fair_enough"}, 422),
     ],
 )
 async def test_an_answer_without_a_fitting_reason_is_refused(
@@ -88,7 +87,7 @@ async def test_an_answer_without_a_fitting_reason_is_refused(
 
 
 async def test_what_is_not_there_is_not_found(ada: Caller, site: Site) -> None:
-    decision = {"state": "granted", "reason": "needed"}
+    decision = {"state": "granted", "reason": "fair_enough"}
     await ada("GET", "/appeals/nobody", 404)
     await ada("POST", "/appeals/nobody/see", 404)
     await ada("POST", "/appeals/nobody/decide", 404, json=decision)

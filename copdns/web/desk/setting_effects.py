@@ -61,7 +61,7 @@ def text_of(value: Any) -> str:
 
 _USUAL = Settings()
 # Addresses that are as good as a password, tokens, and programs with their arguments.
-HIDDEN = frozenset({"events.webhooks", "events.command"})
+HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
 
 
 EFFECTS: Mapping[str, Phrase] = {
@@ -148,6 +148,12 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "This program hears the same; never which pages were opened."
     ),
     "events.command_kinds": Phrase("setting", "The program hears of these, and of nothing else."),
+    "events.notices": Phrase(
+        "setting", "Guardians hear of a question sooner, so a child waits less for an answer."
+    ),
+    "events.notice_kinds": Phrase(
+        "setting", "What is not in it is only seen by guardians who open the desk."
+    ),
     "events.appeal_names": Phrase(
         "setting", "If true, others may read what a child asked for, and that it was this child."
     ),
