@@ -210,7 +210,6 @@ class App:
         await self._start_web()
         await self._beside(lambda: self._porter.tell(self._events))
         await self._beside(self._updates.look)  # so that readiness is right from the start
-        await self._beside(self._tell_code)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
@@ -241,6 +240,7 @@ class App:
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port, *_ in self._runner_addresses()],
             )
+            await self._beside(self._tell_code)
             await self._stop.wait()
             self._manager.stopping()
             for task in running:
