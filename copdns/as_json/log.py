@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
+from copdns.discreet import OTHER
 from copdns.keep import CountKey, Row
 from copdns.model import Action, Reason, Verdict
 from copdns.qtypes import qtype_name
@@ -12,7 +13,9 @@ HOUR = 3600  # seconds
 
 
 def why(row: Row) -> str:
-    """Return the reason in the words that the device got."""
+    """Return the reason in the words that the device got; of a hidden row, that it is hidden."""
+    if row.reason == OTHER:
+        return OTHER
     verdict = Verdict(
         Action(row.action),
         Reason(row.reason),

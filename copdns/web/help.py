@@ -51,8 +51,8 @@ def lines_for(request: web.Request, person: Person) -> Mapping[str, Any]:
     """Return what templates say of helplines and hotlines."""
     lines, phrases = bundled_helplines(), spoken(language_of(request))
     chosen = request.cookies.get(COUNTRY, "")
-    # A household from before it had a country has none.
-    country = chosen if chosen in lines.countries else getattr(person.household, "country", "")
+    country = chosen if chosen in lines.countries else person.household.country
+    vouched = frozenset(person.household.helplines)
     return {
         "country": country,
         "country_name": phrases.country(country) if country else "",
@@ -60,9 +60,9 @@ def lines_for(request: web.Request, person: Person) -> Mapping[str, Any]:
             ((phrases.country(each), each) for each in lines.countries), key=lambda each: each[0]
         ),
         "emergency": lines.emergency(country),
-        "lines": lines.lines(country),
+        "lines": lines.lines(country, vouched),
         "directories": lines.directories,
-        "report": lines.report(country),
+        "report": lines.report(country, vouched),
         "report_words": help_topic(language_of(request), REPORT),
         "called": {word: phrases.pgettext(*phrase) for word, phrase in CALLED.items()},
     }

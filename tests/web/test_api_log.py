@@ -16,7 +16,12 @@ from tests.web.programs import BASE, Caller, caller
 from tests.web.site import Client, Site
 from tests.web.test_api_appeals import comment, event
 
-HELP = library(protected={"child_helpline": ["help.example"]})
+HELP = library(
+    protected={
+        "child_helpline": ["help.example"],
+        "health_emergency_rights": ["health.example"],
+    }
+)
 
 
 @pytest.fixture
@@ -123,3 +128,10 @@ async def test_streams_are_bounded(
     async with client.get(f"{BASE}/events", headers=told.headers) as stream:
         await comment(stream)
         await told("GET", "/events", 429)
+
+
+async def test_a_sensitive_name_is_other_for_programs_too(ada: Caller, site: Site) -> None:
+    keep(site, "www.health.example")
+    (_, hidden) = await ada("GET", "/profiles/mia/log")
+    assert (hidden["name"], hidden["reason"], hidden["text"]) == ("other", "other", "other")
+    assert (hidden["rule"], hidden["list"], hidden["category"]) == ("", "", "")

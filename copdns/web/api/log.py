@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,8 +18,10 @@ from copdns.as_json.accounts import look_json
 from copdns.as_json.log import count_json, row_json
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.days import budget_day, zone_of
+from copdns.discreet import discreet
 from copdns.errors import CopdnsError
 from copdns.keep import Row
+from copdns.library import discreet_names
 from copdns.model import Action, Reason
 from copdns.policy import Policy, speaks_of_help
 from copdns.roles import Permission, Role
@@ -31,7 +33,10 @@ DAY = 86_400
 
 
 class RowShown(Given):
-    """A look-up.  at: rounded to five minutes, and device "", unless there is a full log."""
+    """A look-up.  at: rounded to five minutes, and device "", unless there is a full log.
+
+    name, reason: "other" where the name would tell what somebody believes, loves or suffers from.
+    """
 
     at: Moment
     household: str
@@ -39,7 +44,7 @@ class RowShown(Given):
     device: str
     name: str
     action: Action
-    reason: Reason
+    reason: Reason | Literal["other"]
     category: str
     service: str
     list: str
@@ -115,12 +120,14 @@ async def log(call: Call) -> object:
 
 
 def rows_shown(call: Call, rows: Iterable[Row]) -> list[dict[str, object]]:
-    """Return rows as programs see them, without names of help that lists learned of since."""
+    """Return rows as programs see them, without names of help that lists learned of since; what
+    guardians do not see on a page is hidden here too."""
     live, home = call.parts.live(), call.household.id
     policy = live.policies.get((home, call.person.id))
     if policy is None:
         raise CopdnsError("not in force yet; try again in a moment")
-    return [row_json(each) for each in rows if not _is_of_help(policy[1], each)]
+    hidden = discreet(discreet_names(), live.library)
+    return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
 
 
 def _is_of_help(policy: Policy, row: Row) -> bool:
@@ -134,7 +141,8 @@ async def counts(call: Call) -> object:
     since = call.now - asked.days * DAY
     kept = call.parts.log.counts
     found = await asyncio.to_thread(kept, call.household.id, call.person.id, since)
-    return [count_json(*each) for each in found]
+    hidden = discreet(discreet_names(), call.parts.live().library)
+    return [count_json(*each) for each in hidden.counts(found)]
 
 
 async def usage(call: Call) -> object:
