@@ -21,7 +21,7 @@ from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import Events
 from copdns.happened import ClockEvent, Kind, TimeEvent
-from copdns.ledger import Ledger
+from copdns.ledger import Ledger, Used
 from copdns.live import Live, profiles_of
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
@@ -63,7 +63,7 @@ class Timekeeper:
         self._households: Mapping[str, Household] = {}
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
-        self._used_at: dict[Who, float] = {}  # when minutes of a budget were used last
+        self._used_at: dict[Used, float] = {}  # when each budget was used last
         self._standing: Standing | None = None
         self._told = Told()
         self._failing = False
@@ -133,7 +133,7 @@ class Timekeeper:
             for event in standing.happened(self._standing, after, now):
                 self._events.tell(event)
         self._standing = after
-        recent = [who for who, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
+        recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
         warnings, self._told = due(standing.coming(live, recent, now), self._told, now)
         for coming, minutes in warnings:
             self._events.tell(

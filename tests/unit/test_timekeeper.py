@@ -86,6 +86,17 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
 
 
+async def test_a_restart_warns_of_no_budget_that_nobody_uses(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=20)
+    again = await Running(tmp_path, house, home.now + 5).begin()
+    await again.wait(60)
+    assert again.kinds() == []
+    await again.use(*VIDEO, minutes=1)
+    assert again.kinds() == [Kind.TIME_WARNING]
+
+
 async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) -> None:
     home = await Running(
         tmp_path, replace(family(), budgets=(replace(HALF_HOUR, scope=""),))
