@@ -15,7 +15,7 @@ from copdns.cli.output import print_json, table
 from copdns.cli.params import profile_option
 from copdns.live import GUEST
 from copdns.minutes import NO_MINUTES, Minutes, Usage
-from copdns.model import Profile
+from copdns.model import Household, Profile
 from copdns.times import Budget
 from copdns.timing import in_scope
 
@@ -83,14 +83,17 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
 
 
 def _today(home: Home, profile: str) -> Iterator[Line]:
-    household = home.household
-    today, yesterday = home.minutes
     for person in _people(home, profile):
-        who = household.id, person.id
-        used, before = today.get(who, {}), yesterday.get(who, {})
-        for budget in in_scope(household.budgets, person):
-            whole = total(budget, household, person.id, home.day.day, before.get(budget.id))
-            yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
+        for budget in in_scope(home.household.budgets, person):
+            yield line_of(home, home.household, person.id, budget)
+
+
+def line_of(home: Home, household: Household, profile: str, budget: Budget) -> Line:
+    """Return a budget of one person today, as the household is now and as it was counted last."""
+    today, yesterday = home.minutes
+    used = today.get((household.id, profile), {}).get(budget.id, NO_MINUTES)
+    before = yesterday.get((household.id, profile), {}).get(budget.id)
+    return Line(profile, budget, used, total(budget, household, profile, home.day.day, before))
 
 
 def _people(home: Home, profile: str) -> tuple[Profile, ...]:
