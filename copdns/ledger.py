@@ -36,6 +36,7 @@ INTO_THE_NEXT = 26 * 3600  # seconds after a day's start, when the next one sure
 OLD = 2 * 86_400  # seconds after a day's start, when nothing asks for its minutes any more
 
 Who = tuple[str, str]  # household and profile
+Used = tuple[str, str, str]  # the same, and a budget
 DayOf = Callable[[str, str, float], Day]  # household, profile, moment
 SenseOf = Callable[[str, str, str], Sense]  # household, profile, budget
 
@@ -79,7 +80,7 @@ class Ledger:
         self._sense_of = sense_of
         self._heard: dict[int, dict[Who, _Heard]] = {}  # by minute since the epoch
         self._kept: dict[Who, dict[str, dict[date, _Kept]]] = {}
-        self._moved: set[Who] = set()
+        self._used: set[Used] = set()
         self._unsaved: set[tuple[Who, str, date]] = set()
         self.dropped = 0
 
@@ -118,8 +119,8 @@ class Ledger:
         else:
             self.dropped += 1
 
-    def fold(self, now: float) -> frozenset[Who]:
-        """Mark the minutes that are over; return whose minutes changed since it was called last."""
+    def fold(self, now: float) -> frozenset[Used]:
+        """Mark the minutes that are over; return what was used since it was called last."""
         return self._fold(int(now) // MINUTE, all_of_it=False)
 
     def begin_day(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
@@ -150,19 +151,19 @@ class Ledger:
                     kept.marks = marks
                     self._unsaved.add((who, budget, day.date))
 
-    def close(self, now: float) -> frozenset[Who]:
+    def close(self, now: float) -> frozenset[Used]:
         """Do the same before a stop: the minute that runs is marked too."""
         return self._fold(int(now) // MINUTE, all_of_it=True)
 
-    def _fold(self, running: int, all_of_it: bool) -> frozenset[Who]:
+    def _fold(self, running: int, all_of_it: bool) -> frozenset[Used]:
         for minute, everyone in list(self._heard.items()):
             if minute != running or all_of_it:
                 for who, heard in everyone.items():
                     self._mark(who, heard, minute)
             if not running - STAY <= minute <= running:
                 del self._heard[minute]
-        moved, self._moved = frozenset(self._moved), set()
-        return moved
+        used, self._used = frozenset(self._used), set()
+        return used
 
     def _mark(self, who: Who, heard: _Heard, minute: int) -> None:
         count = sum(map(len, heard.budgets.values()))
@@ -182,7 +183,7 @@ class Ledger:
             self.dropped += 1
         elif kept.marks | marks != kept.marks:
             kept.marks |= marks
-            self._moved.add(who)
+            self._used.add((*who, budget))
             self._unsaved.add((who, budget, day.date))
 
     def _day(self, who: Who, budget: str, day: Day) -> _Kept | None:
@@ -255,7 +256,6 @@ class Ledger:
             if kept is not None:
                 kept.marks |= each.marks
                 kept.floor = at_least(kept.floor, each.minutes)
-                self._moved.add((each.household, each.profile))
 
     def unsaved(self) -> tuple[Usage, ...]:
         """Return the days that changed since this was asked last."""
@@ -280,7 +280,7 @@ class Ledger:
         for everyone in self._heard.values():
             everyone.pop(who, None)
         self._kept.pop(who, None)
-        self._moved.add(who)
+        self._used = {each for each in self._used if each[:2] != who}
         self._unsaved = {each for each in self._unsaved if each[0] != who}
 
     def forget(self, now: float) -> None:

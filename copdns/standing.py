@@ -131,11 +131,11 @@ def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[K
     return [(key, value) for key, value in here.items() if key not in there]
 
 
-def coming(live: Live, used_now: Iterable[tuple[str, str]], now: float) -> Iterator[Coming]:
+def coming(live: Live, used_now: Iterable[tuple[str, str, str]], now: float) -> Iterator[Coming]:
     """Yield what closes soon, for warnings.
 
-    used_now: profiles that used minutes of a budget in the minutes just past; a budget that
-    nobody uses ends nowhere.
+    used_now: budgets that were used in the minutes just past, by household, profile and id; a
+    budget that nobody uses ends nowhere.
     """
     in_use = frozenset(used_now)
     for household in live.households.values():
@@ -146,8 +146,9 @@ def coming(live: Live, used_now: Iterable[tuple[str, str]], now: float) -> Itera
                 for each in timing.closures
                 if _is_soon(each, now)
             )
-            if who in in_use:
-                yield from (_ending(who, each, day, now) for each in timing.left)
+            yield from (
+                _ending(who, each, day, now) for each in timing.left if (*who, each.id) in in_use
+            )
 
 
 def _is_soon(closure: Closure, now: float) -> bool:

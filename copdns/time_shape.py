@@ -55,7 +55,7 @@ def stretch(text: str) -> Stretch:
     start = day(first)
     end = day(last) if to else start
     if to and not 1 <= (end - start).days < LONGEST:
-        raise ValueError(f"{text!r}: the second day is after the first, within a year")
+        raise ValueError(f"{text!r}: the second day must come after the first, within a year")
     return start, end
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import structlog
@@ -21,7 +21,7 @@ from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import Events
 from copdns.happened import ClockEvent, Kind, TimeEvent
-from copdns.ledger import Ledger
+from copdns.ledger import Ledger, Used
 from copdns.live import Live, profiles_of
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
@@ -40,6 +40,7 @@ log = structlog.get_logger("copdns")
 
 AHEAD = 2.0  # seconds before a soft end, in which what is in use is looked up
 IN_USE = 3  # minutes: a budget that was used so recently is in use
+_ONE_DAY = timedelta(days=1)
 
 Who = tuple[str, str]
 
@@ -63,7 +64,8 @@ class Timekeeper:
         self._households: Mapping[str, Household] = {}
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
-        self._used_at: dict[Who, float] = {}  # when minutes of a budget were used last
+        self._recalled = date.min  # the date, in UTC, on which what is stored was read last
+        self._used_at: dict[Used, float] = {}  # when each budget was used last
         self._standing: Standing | None = None
         self._told = Told()
         self._failing = False
@@ -74,8 +76,7 @@ class Timekeeper:
         try:
             seen = await asyncio.to_thread(load_clock, self._folder)
             now, wrong_since = self._begin_clock(seen)
-            since = date.fromordinal(_ordinal(now) - 2)
-            self.ledger.load(await asyncio.to_thread(self._store.load, since))
+            await self._recall(now)
             if wrong_since is not None:
                 await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
         except StoreError as error:
@@ -111,6 +112,7 @@ class Timekeeper:
         if int(now) // MINUTE != self._minute:
             self._minute = int(now) // MINUTE
             self._note_closed(live, now)
+            await self._keep_up(now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
             self.readings = self._read(now)
             ends += ended_budgets(live, before.used, self.readings.used, now)
@@ -133,7 +135,7 @@ class Timekeeper:
             for event in standing.happened(self._standing, after, now):
                 self._events.tell(event)
         self._standing = after
-        recent = [who for who, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
+        recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
         warnings, self._told = due(standing.coming(live, recent, now), self._told, now)
         for coming, minutes in warnings:
             self._events.tell(
@@ -196,6 +198,29 @@ class Timekeeper:
             for profile in profiles_of(household) if household.budgets else ():
                 yield household, profile
 
+    async def _keep_up(self, now: float) -> None:
+        """Read again what is stored when another date begins: where the clock was set, an earlier
+        run counted it already, or this one, which keeps few days in memory."""
+        if _date(now) == self._recalled:
+            return
+        await self._save(now)  # what is read may push a day out of memory
+        if self._failing:
+            return  # the next minute tries again
+        try:
+            await self._recall(now)
+        except StoreError as error:
+            log.warning("minutes of use were not read", error=str(error))
+
+    async def _recall(self, now: float) -> None:
+        """Read what is stored of today and yesterday, wherever on Earth that is.
+
+        Not of days to come, which a wrong clock counted: they would push out yesterday.
+        """
+        today = _date(now)
+        stored = await asyncio.to_thread(self._store.load, today - 2 * _ONE_DAY)
+        self.ledger.load(each for each in stored if each.day <= today + _ONE_DAY)
+        self._recalled = today
+
     def _open_softly(self, live: Live, ends: Iterable[SoftEnd], now: float) -> None:
         """Let what is in use stay open for a while, beside what still does."""
         open_now = {
@@ -239,5 +264,5 @@ class Timekeeper:
         return erased
 
 
-def _ordinal(now: float) -> int:
-    return date(1970, 1, 1).toordinal() + int(now // DAY_SECONDS)
+def _date(now: float) -> date:
+    return date(1970, 1, 1) + int(now // DAY_SECONDS) * _ONE_DAY

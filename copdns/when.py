@@ -29,7 +29,15 @@ def moment(text: str, timezone: str, now: float) -> float:
         at = None
     if at is None or not 1970 < at.year < 9999:
         raise ValueError(f"{text!r} is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z")
-    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+    return at.timestamp() if at.tzinfo else _written(at, zone_of(timezone), now)
+
+
+def _written(at: datetime, zone: ZoneInfo, now: float) -> float:
+    """Return when the clock shows a written time; of one that comes twice the next, else the
+    first."""
+    minute, rest = at.hour * 60 + at.minute, at.second + at.microsecond / 1e6
+    moments = [when(at.date(), minute, zone) + rest for when in (starts_at, ends_at)]
+    return next((each for each in moments if each > now), moments[0])
 
 
 def _next(minute: int, zone: ZoneInfo, now: float) -> float:

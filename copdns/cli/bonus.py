@@ -12,7 +12,11 @@ from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import print_json
 from copdns.cli.params import MINUTES, profile_argument
+from copdns.cli.usage import line_of
+from copdns.editing import the_profile
+from copdns.errors import StoreError
 from copdns.household_times import add_bonus
+from copdns.model import Household
 from copdns.time_shape import day as read_day
 from copdns.times import Extra
 
@@ -70,3 +74,19 @@ def bonus(
         print_json(bonus_json(after.bonuses[-1]))
     else:
         tell(before, after)
+        if meant == home.day.day:
+            click.echo(_now(home, after, profile, budget))
+
+
+def _now(home: Home, household: Household, profile: str, budget: str) -> str:
+    """Return what is left with the bonus: more may have been used than there was."""
+    meant = next(each for each in household.budgets if each.id == budget)
+    try:
+        line = line_of(home, household, the_profile(household, profile), meant)
+    except StoreError as error:
+        return f"how much is left cannot be told: {error}"
+    if line.total is None:
+        return "there is no limit today, with it or without"
+    if not line.left:
+        return f"nothing is left even so: {line.used.likely} minutes are counted, of {line.total}"
+    return f"left today, as it was counted last: {line.left} of {line.total} minutes"

@@ -125,6 +125,14 @@ def clock(home: Home) -> Iterator[Finding]:
                 "set the clock (timedatectl set-ntp true): grants, bedtimes and the log need it",
             )
             return
+    if home.clock.is_wrong:
+        yield fail(
+            "clock",
+            f"it says {said} ({zone}), which is before a time that copdns saw already; so it is "
+            f"taken for wrong, and failures.clock holds: {home.household.failures.clock}",
+            "set the clock (timedatectl set-ntp true), or wait: after a day it is believed",
+        )
+        return
     yield ok("clock", f"{said} ({zone})")
 
 

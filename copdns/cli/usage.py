@@ -14,7 +14,8 @@ from copdns.cli.output import print_json, table
 from copdns.cli.params import profile_option
 from copdns.live import GUEST
 from copdns.minutes import Usage
-from copdns.model import Profile
+from copdns.model import Household, Profile
+from copdns.times import Budget
 
 _ESTIMATE = (
     "Minutes are estimated from look-ups, since a DNS server sees no screen; the truth lies most\n"
@@ -67,12 +68,18 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
 
 
 def _today(home: Home, profile: str) -> Iterator[Line]:
-    household = home.household
-    today, yesterday = home.minutes
     for person in _people(home, profile):
         who = household.id, person.id
         used, before = today.get(who, {}), yesterday.get(who, {})
         yield from lines(household, person, home.day.day, used, before)
+
+
+def line_of(home: Home, household: Household, person: Profile, budget: Budget) -> Line:
+    """Return a budget of one person today, as the household is now and as it was counted last."""
+    today, yesterday = home.minutes
+    who = household.id, person.id
+    found = lines(household, person, home.day.day, today.get(who, {}), yesterday.get(who, {}))
+    return next(each for each in found if each.budget.id == budget.id)
 
 
 def _people(home: Home, profile: str) -> tuple[Profile, ...]:

@@ -38,7 +38,8 @@ class UsageStore:
 
         def work(connection: sqlite3.Connection) -> tuple[Usage, ...]:
             with transaction(connection):
-                self._seen = last_erasure(connection)
+                if self._seen is None:  # else `save` has yet to tell of what was erased since
+                    self._seen = last_erasure(connection)
                 return _read(connection, None, None, since)
 
         return _ask(self._folder, work, ())

@@ -29,6 +29,7 @@ from copdns.setup import Progress, State
 from copdns.store.querylog import QueryLog
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
+from copdns.store.usage import save_clock
 from tests.running import free_port
 from tests.unit.calling import Home
 
@@ -290,6 +291,18 @@ def test_a_clock_before_the_installation_is_a_failure(
         monkeypatch.setattr("copdns.cli.home.time.time", lambda: 86_400)
         ((status, text),) = found(home, "clock")
         assert (status, "before the installation" in text) == ("fail", True)
+
+
+def test_a_clock_that_is_taken_for_wrong_is_a_failure(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.cli.home.clock_is_synchronised", lambda: False)
+    save_clock(home.data, time.time() + 86_400)
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        ((status, text),) = found(home, "clock")
+        assert (status, "a time that copdns saw" in text) == ("fail", True)
+        assert "failures.clock holds: last_known" in text
 
 
 def test_a_damaged_database_is_a_failure_and_told_once(home: Home) -> None:

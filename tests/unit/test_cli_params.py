@@ -70,13 +70,20 @@ def test_a_time_of_day_is_the_next_on_the_clock_of_the_household(text: str, utc:
     assert moment(text, PARIS, NOON, "--until") == at(utc)
 
 
-def test_a_time_that_the_clock_skips_is_when_it_jumps() -> None:
-    assert moment("02:30", PARIS, at("2026-03-28T20:00"), "--at") == at("2026-03-29T01:00")
+@pytest.mark.parametrize("text", ["02:30", "2026-03-29T02:30"])
+def test_a_time_that_the_clock_skips_is_when_it_jumps(text: str) -> None:
+    assert moment(text, PARIS, at("2026-03-28T20:00"), "--at") == at("2026-03-29T01:00")
 
 
-def test_a_time_that_comes_twice_is_the_next_of_both() -> None:
-    assert moment("02:30", PARIS, at("2026-10-24T20:00"), "--at") == at("2026-10-25T00:30")
-    assert moment("02:30", PARIS, at("2026-10-25T00:45"), "--at") == at("2026-10-25T01:30")
+@pytest.mark.parametrize("text", ["02:30", "2026-10-25T02:30"])
+def test_a_time_that_comes_twice_is_the_next_of_both(text: str) -> None:
+    assert moment(text, PARIS, at("2026-10-24T20:00"), "--at") == at("2026-10-25T00:30")
+    assert moment(text, PARIS, at("2026-10-25T00:45"), "--at") == at("2026-10-25T01:30")
+
+
+def test_a_time_that_is_over_can_be_written_with_its_seconds() -> None:
+    written = "2026-10-25T02:30:15"
+    assert moment(written, PARIS, NOON, "--at") == at("2026-10-25T00:30:15")
 
 
 @pytest.mark.parametrize("text", ["tonight", "24:30", "25:00", "20:60", "0001-01-01", ""])

@@ -112,6 +112,20 @@ def test_a_bonus_is_for_the_day_that_budgets_count(
     assert given["author"] == "command line"
 
 
+def test_a_bonus_tells_what_is_left_with_it(home: Home) -> None:
+    budget(home, "--profile", "mia")
+    used(home, TODAY, Minutes(50, 66, 70))  # the last minute showed that a silence was use
+    given = ["bonus", "mia", "games"]
+    assert "nothing is left even so: 66 minutes are counted, of 64" in home.ok(*given, "4")
+    assert "left today, as it was counted last: 8 of 74 minutes" in home.ok(*given, "10")
+    assert "left" not in home.ok(*given, "10", "--day", "2026-11-28")
+
+
+def test_a_bonus_for_a_day_without_a_limit_tells_so(home: Home) -> None:
+    home.ok("budget", "add", "games", "weekend=60", "--profile", "mia")
+    assert "there is no limit today" in home.ok("bonus", "mia", "games", "10")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

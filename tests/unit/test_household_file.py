@@ -460,7 +460,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is no date"),
         ("calendar: {days: {20261224: school}}", "'20261224' is no date; write it as 2026-12-24"),
         ("calendar: {days: {2026-12-24: feast}}", "1:19: calendar.days.2026-12-24: is"),
-        ("calendar: {days: {2026-12-24..2026-12-23: school}}", "the second day is after the first"),
+        ("calendar: {days: {2026-12-24..2026-12-23: school}}", "day must come after the first"),
         ("calendar: {days: {2026-01-01..2027-01-02: school}}", "within a year"),
         ('day_starts: "4:60"', "1:1: day_starts: '4:60' is no time of day; write it as 04:00"),
         (

@@ -79,11 +79,11 @@ def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
 
 
 def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
-    house = replace(family(), budgets=(GAMES,))
+    house = replace(family(), budgets=(GAMES, replace(GAMES, id="films")))
     read = Readings(used={("home", "mia"): {"games": Minutes(10, 20, 30)}})
     made = live(house, readings=read)
     assert list(coming(made, (), NOW)) == []
-    (found,) = coming(made, [("home", "mia")], NOW)
+    (found,) = coming(made, [("home", "mia", "games")], NOW)
     assert (found.id, found.at, found.day) == ("games", NOW + 600, TODAY)
 
 

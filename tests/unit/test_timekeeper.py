@@ -20,7 +20,7 @@ from copdns.records import A
 from copdns.store.querylog import FILE
 from copdns.store.usage import history, load_clock
 from copdns.timekeeper import Timekeeper
-from copdns.times import Bonus, Budget, Schedule, Slot
+from copdns.times import Bonus, Budget, Failures, OnFailure, Schedule, Slot
 from copdns.today import today
 from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
@@ -39,9 +39,14 @@ class Running:
         self.told: list[Event] = []
         events = Events(lambda *_: False)
         events.subscribe(self.told.append)
-        clock = Clock(lambda: self.now, lambda: self.now - NOW + 500, lambda: False)
-        self.keeper = Timekeeper(folder, lambda: self.live, clock, events)
+        self.clock = Clock(lambda: self.now, lambda: self.now - NOW + 500, lambda: False)
+        self.keeper = Timekeeper(folder, lambda: self.live, self.clock, events)
         self.live: Live = live(house, now=now)
+
+    @property
+    def taken(self) -> float:
+        """What `now` is taken for where the clock is wrong."""
+        return self.clock().wall
 
     async def begin(self) -> Running:
         await self.keeper.begin([self.house])
@@ -51,7 +56,7 @@ class Running:
 
     def build(self) -> None:
         lists = library(categories={"games": ["games.example"]})
-        self.live = live(self.house, now=self.now, lists=lists, readings=self.keeper.readings)
+        self.live = live(self.house, now=self.taken, lists=lists, readings=self.keeper.readings)
 
     async def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -62,12 +67,12 @@ class Running:
     async def use(self, *names: str, minutes: int) -> None:
         for _ in range(minutes):
             for name in names:
-                self.keeper.ledger.note(*MIA, ["tube"], name, self.now)
+                self.keeper.ledger.note(*MIA, ["tube"], name, self.taken)
             await self.wait(60)
 
     def is_open(self, name: str = "tube.example") -> bool:
         policy = self.live.policy(*MIA)
-        return not decide(policy, name, A, self.now).blocks
+        return not decide(policy, name, A, self.taken).blocks
 
     def kinds(self) -> list[Kind]:
         return [each.kind for each in self.told]
@@ -84,6 +89,17 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert not home.is_open()
     kinds = home.kinds()
     assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
+
+
+async def test_a_restart_warns_of_no_budget_that_nobody_uses(tmp_path: Path) -> None:
+    house = replace(family(), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, house).begin()
+    await home.use(*VIDEO, minutes=20)
+    again = await Running(tmp_path, house, home.now + 5).begin()
+    await again.wait(60)
+    assert again.kinds() == []
+    await again.use(*VIDEO, minutes=1)
+    assert again.kinds() == [Kind.TIME_WARNING]
 
 
 async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) -> None:
@@ -197,6 +213,30 @@ async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: P
     assert not late.keeper.readings.clock_is_wrong
     await late.wait(60)
     assert load_clock(tmp_path) == Seen(NOW + 161)
+
+
+async def used_up(folder: Path, house: Household) -> Running:
+    """Return a program in which the minutes of this day are used up, and some of the day before."""
+    home = await Running(folder, house, NOW - DAY).begin()
+    await home.use(*VIDEO, minutes=5)
+    home.now = NOW
+    await home.use(*VIDEO, minutes=56)  # 25 are carried over
+    assert not home.is_open()
+    return home
+
+
+@pytest.mark.parametrize("wrong", [NOW - 2 * DAY, NOW - 9000 * DAY, NOW + 2 * DAY, NOW + 900 * DAY])
+@pytest.mark.parametrize("chosen", OnFailure)
+async def test_a_start_with_a_wrong_clock_gives_no_minutes_anew(
+    tmp_path: Path, wrong: float, chosen: OnFailure
+) -> None:
+    house = replace(family(), budgets=(CARRIED,), failures=Failures(clock=chosen))
+    home = await used_up(tmp_path, house)
+    late = await Running(tmp_path, house, wrong).begin()
+    await late.use(*VIDEO, minutes=2)
+    late.now = home.now + 120  # somebody sets it
+    await late.wait(60)
+    assert not late.is_open()
 
 
 TODAY = int(NOW) // 86_400 * 86_400

@@ -163,6 +163,15 @@ def test_an_erasure_of_long_ago_erases_nothing_of_today(tmp_path: Path) -> None:
     assert [each.profile for each in store.load(TODAY)] == ["mia", "tom"]
 
 
+def test_who_was_erased_is_told_also_after_what_is_stored_was_read_again(tmp_path: Path) -> None:
+    saved(tmp_path, used("tom"))
+    store = UsageStore(tmp_path)
+    store.load(YESTERDAY)
+    QueryLog(tmp_path).erase("home", "mia", START)
+    store.load(YESTERDAY)
+    assert store.save([used("mia")]) == {("home", "mia")}
+
+
 def test_the_clock_is_the_moment_that_was_seen_last_also_after_it_went_back(
     tmp_path: Path,
 ) -> None:
