@@ -24,8 +24,8 @@ from copdns.kernel import listed, netlink
 from copdns.netlink import Own, own_request
 from copdns.offers import Blind, Judged, Look, Offer, judged
 
-# Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server that
-# is asked for an address first tries for three whether somebody has it, and answers nobody meanwhile.
+# Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
+# that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
 FIRST, SECOND = 2.0, 4.0
 _REPLIES = 256  # that are read; more is a flood
 _SERVER, _CLIENT = 67, 68
