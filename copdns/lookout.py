@@ -24,7 +24,10 @@ from copdns.kernel import listed, netlink
 from copdns.netlink import Own, own_request
 from copdns.offers import Blind, Judged, Look, Offer, judged
 
-PATIENCE = 3.0  # seconds; a router may wait half a second before it speaks (RFC 4861 section 6.2.6)
+# Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
+# that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
+FIRST, SECOND = 2.0, 4.0
+_REPLIES = 256  # that are read; more is a flood
 _SERVER, _CLIENT = 67, 68
 _SERVER6, _CLIENT6 = 547, 546
 _EVERY_SERVER6, _EVERY_ROUTER = "ff02::1:2", "ff02::2"
@@ -41,13 +44,21 @@ class Interface(NamedTuple):
 
 
 class Ear(NamedTuple):
-    """A socket on which replies come.  read: makes an offer of one."""
+    """A socket on which replies come.  read: makes an offer of one.  first: what is sent to `to`,
+    twice; second: what is sent the second time only."""
 
     source: socket.socket
     read: Read
+    to: tuple[str, int] | tuple[str, int, int, int]
+    first: tuple[bytes, ...]
+    second: tuple[bytes, ...] = ()
+
+    def ask(self, questions: Iterable[bytes]) -> None:
+        for each in questions:
+            self.source.sendto(each, self.to)
 
 
-def look_around(answered: Iterable[str], seconds: float = PATIENCE) -> Judged:
+def look_around(answered: Iterable[str]) -> Judged:
     """Tell whether anybody else is handed out as a resolver; takes some seconds and blocks.
 
     answered: the addresses on which copdns answers.
@@ -60,7 +71,7 @@ def look_around(answered: Iterable[str], seconds: float = PATIENCE) -> Judged:
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
         return judged(Look(blind=(Blind.NO_NETWORK,)), own)
-    return judged(_look(interfaces, seconds), own)
+    return judged(_look(interfaces), own)
 
 
 def _own() -> Iterator[Own]:
@@ -85,25 +96,33 @@ def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
                 yield Interface(number, name, mac, tuple(addresses))
 
 
-def _look(interfaces: Iterable[Interface], seconds: float) -> Look:
+def _look(interfaces: Iterable[Interface]) -> Look:
     blind: dict[Blind, None] = {}
     with ExitStack() as stack:
         ears: list[Ear] = []
         for interface in interfaces:
-            for ask in (_by_dhcp, _by_dhcp6, _by_router):
+            for listen in (_by_dhcp, _by_dhcp6, _by_router):
                 try:
-                    ears += ask(interface, stack)
+                    for ear in listen(interface, stack):
+                        ear.ask(ear.first)
+                        ears.append(ear)
                 except OSError:  # no right to, or another program has the port for itself
                     blind[Blind.RIGHTS] = None
-        return Look(tuple(_heard(ears, seconds)), tuple(blind))
+        found = dict.fromkeys(_heard(ears, FIRST))
+        for ear in ears:  # what is sent to all may be lost
+            with contextlib.suppress(OSError):
+                ear.ask((*ear.first, *ear.second))
+        found |= dict.fromkeys(_heard(ears, SECOND))
+        return Look(tuple(found), tuple(blind))
 
 
 def _heard(ears: Iterable[Ear], seconds: float) -> Iterator[Offer]:
     by_socket = {each.source: each for each in ears}
-    until = monotonic() + seconds
-    while by_socket and (left := until - monotonic()) > 0:
+    until, count = monotonic() + seconds, 0
+    while by_socket and count < _REPLIES and (left := until - monotonic()) > 0:
         ready, _, _ = select.select(list(by_socket), [], [], left)
         for source in ready:
+            count += 1
             with contextlib.suppress(OSError):
                 message, sender = source.recvfrom(4096)
                 found = by_socket[source].read(message, str(sender[0]).partition("%")[0])
@@ -130,12 +149,15 @@ def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("", _CLIENT))
     number = secrets.randbits(32)
-    for message in (
-        offers.inform(at.mac, number, addresses[0]),
-        offers.discover(at.mac, number),
-    ):
-        made.sendto(message, ("255.255.255.255", _SERVER))
-    yield Ear(made, lambda octets, sender: offers.dhcp_offer(octets, number, sender))
+    inform = offers.inform(at.mac, number, addresses[0])
+    discover = offers.discover(at.mac, number)
+    yield Ear(
+        made,
+        lambda octets, sender: offers.dhcp_offer(octets, number, sender),
+        ("255.255.255.255", _SERVER),
+        (inform,),
+        (discover,),
+    )
 
 
 def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[Ear]:
@@ -145,9 +167,11 @@ def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("::", _CLIENT6, 0, at.number))
     number = secrets.randbits(24)
-    message = offers.information_request(at.mac, number)
-    made.sendto(message, (_EVERY_SERVER6, _SERVER6, 0, at.number))
-    yield Ear(made, lambda octets, sender: offers.dhcp6_offer(octets, number, sender))
+    question = offers.information_request(at.mac, number)
+    to = _EVERY_SERVER6, _SERVER6, 0, at.number
+    yield Ear(
+        made, lambda octets, sender: offers.dhcp6_offer(octets, number, sender), to, (question,)
+    )
 
 
 def _by_router(at: Interface, stack: ExitStack) -> Iterator[Ear]:
@@ -159,8 +183,7 @@ def _by_router(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     passed = [0xFFFFFFFF] * 8
     passed[offers.ROUTER_ADVERTISEMENT >> 5] ^= 1 << (offers.ROUTER_ADVERTISEMENT & 31)
     made.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
-    made.sendto(offers.solicitation(), (_EVERY_ROUTER, 0, 0, at.number))
-    yield Ear(made, _near)
+    yield Ear(made, _near, (_EVERY_ROUTER, 0, 0, at.number), (offers.solicitation(),))
 
 
 def _near(octets: bytes, sender: str) -> Offer | None:
