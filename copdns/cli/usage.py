@@ -68,6 +68,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
 
 
 def _today(home: Home, profile: str) -> Iterator[Line]:
+    household, (today, yesterday) = home.household, home.minutes
     for person in _people(home, profile):
         who = household.id, person.id
         used, before = today.get(who, {}), yesterday.get(who, {})
