@@ -2,7 +2,7 @@
 
 The steps are a person's to go through, in any order and on any day; the checks are the machine's.
 Until all checks pass the desk says so on every page.  Pure: `store/setup.py` keeps what was done,
-`web/desk/setup.py` shows it.
+`web/desk/wizard.py` and `web/desk/checks.py` show it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from copdns.web.api.table import OPERATIONS
 from copdns.words import Word
 
 ROOT = Path(__file__).parents[1]
+ROOM = re.compile(r"^\| [^|]+ \| (.+?) \|", re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
 
@@ -64,6 +65,13 @@ def test_every_page_is_reached_from_the_readme() -> None:
         seen.add(of)
         ahead |= {path for path, _ in targets(of) if path.suffix == ".md"} - seen
     assert {path.name for path in set(PAGES) - seen} == set()
+
+
+def test_every_module_stands_once_in_the_rooms_of_the_architecture() -> None:
+    rooms = page("architecture.md").partition("## The rooms")[2].partition("\n## ")[0]
+    named = re.findall(r"`(\w+)(?:\.py|/)`", " ".join(ROOM.findall(rooms)))
+    there = {path.stem for path in (ROOT / "copdns").glob("[!_]*") if path.suffix in ("", ".py")}
+    assert sorted(named) == sorted(there)
 
 
 def test_every_page_that_the_code_names_is_there() -> None:
