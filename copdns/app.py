@@ -26,6 +26,7 @@ from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
+from copdns.desk import is_loopback
 from copdns.errors import CopdnsError, ListenError, ListError
 from copdns.events import Events
 from copdns.fastlane import Lane
@@ -448,13 +449,18 @@ class App:
 
     async def _tell_code(self) -> None:
         """Tell whoever reads the console how the first account is made, while there is none."""
+        chosen = self.settings.web
+        scheme, port = ("https", chosen.tls_port) if chosen.tls_port else ("http", chosen.port)
+        # Where only this machine is served, its own browser does not ask us for names.
+        own = await asyncio.to_thread(listen_addresses, chosen.listen)
+        host = DOOR if any(not is_loopback(each) for each in own) else own[0]
+        page = f"{scheme}://{host}:{port}/guardian/setup"
         for household in self._resolver.live.households:
             code = await self._logins.setup_code(household, int(self._now))
             if code:
-                where = f"https://{DOOR}" if self.settings.web.tls_port else f"http://{DOOR}"
                 log.warning(
                     "nobody has an account yet: open the page and type the code, within an hour",
-                    page=f"{where}/guardian/setup",
+                    page=page,
                     code=code,
                 )
 
