@@ -38,6 +38,7 @@ USUAL = (
     Kind.LIST_WELL,
     Kind.FULL_LOG_ANNOUNCED,
     Kind.GUARDIANS_DISAGREE,
+    Kind.WANTS_TO_TALK,
     Kind.ACCOUNT_ADDED,
     Kind.ACCOUNT_REMOVED,
     Kind.ACCOUNT_CHANGED,
@@ -95,6 +96,10 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.GUARDIANS_DISAGREE: (
         "Two guardians set something differently",
         "It is about {who}. Until you agree, what is usual at this age holds.",
+    ),
+    Kind.WANTS_TO_TALK: (
+        "A child would like to talk",
+        "Somebody said that something happened. Nothing more was asked, and nothing more is kept.",
     ),
     Kind.ACCOUNT_ADDED: ("Somebody has an account now", "{account} can log in."),
     Kind.ACCOUNT_REMOVED: ("An account is gone", "{account} can log in no longer."),
