@@ -214,7 +214,7 @@ def seen_in_databases(home: House) -> dict[str, object]:
 
 
 def events(said: str) -> list[dict[str, object]]:
-    own = {"timestamp", "port", "web", "at", "until", "code"}
+    own = {"timestamp", "port", "web", "page", "at", "until", "code"}
     lines = map(json.loads, said.splitlines())
     return [{key: line[key] for key in line if key not in own} for line in lines]
 
