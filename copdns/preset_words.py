@@ -19,6 +19,9 @@ def reasons(
     comment_tags: Collection[str],
     options: Mapping[str, Any],
 ) -> Iterator[Message]:
-    """Yield the reason of each line of a preset, as an extractor of Babel does."""
-    for line in yaml.safe_load(file)["lines"]:
+    """Yield what a preset is in a sentence, and the reason of each line, as an extractor of Babel
+    does."""
+    preset = yaml.safe_load(file)
+    yield 1, None, preset["summary"], []
+    for line in preset["lines"]:
         yield 1, None, line["why"], []

@@ -38,16 +38,20 @@ async def check(request: web.Request) -> web.Response:
 
 
 def name_of(typed: str) -> str:
-    """Return the name that was meant: people copy whole addresses; "" for none."""
+    """Return the name that was meant, in its normal form; "" for none."""
+    try:
+        return normal(host_of(typed))
+    except NameTextError:
+        return ""
+
+
+def host_of(typed: str) -> str:
+    """Return what stands for the name in what was typed: people copy whole addresses."""
     before, scheme, after = typed.partition("://")
-    host = (
+    return (
         (after if scheme else before)
         .partition("/")[0]
         .partition("?")[0]
         .rpartition("@")[2]
         .partition(":")[0]
     )
-    try:
-        return normal(host)
-    except NameTextError:
-        return ""

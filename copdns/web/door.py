@@ -9,7 +9,10 @@ from aiohttp import web
 
 from copdns.accounts import PAIRING_LASTS
 from copdns.days import local, zone_of
+from copdns.judge import STEP
+from copdns.policy import decide
 from copdns.recent import Block
+from copdns.records import A
 from copdns.today import today
 from copdns.web.asker import PAIRING, Person, person_of
 from copdns.web.child import child_page
@@ -31,13 +34,15 @@ async def door(request: web.Request) -> web.Response:
         else ()
     )
     found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
+    blocks = blocks_of(request, person)[:SHOWN]
     return child_page(
         request,
         person,
         "door.html",
         today=found,
         appeals=appeals,
-        blocks=blocks_of(request, person)[:SHOWN],
+        blocks=blocks,
+        opened={each.code for each in blocks if _is_opened(person, each, now)},
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
@@ -78,6 +83,14 @@ async def why(request: web.Request) -> web.Response:
     if block is None:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
     return child_page(request, person, "why.html", block=block)
+
+
+def _is_opened(person: Person, block: Block, now: float) -> bool:
+    """Tell whether a name is open by now.  What an answer was blocked for is known only when it
+    comes, so that such a block stays as it was."""
+    if block.verdict.via or block.verdict.step == STEP:
+        return False
+    return not decide(person.client.policy, block.name, A, now).blocks
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:

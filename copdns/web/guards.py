@@ -93,7 +93,10 @@ def _error_page(
         return problem(status, reason, headers=headers)
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
         return web.Response(status=status, text=f"{reason}.\n")
-    return parts_of(request).pages.render(request, "error.html", status=status, reason=reason)
+    home = "/guardian/" if request.path.startswith("/guardian/") else "/"
+    return parts_of(request).pages.render(
+        request, "error.html", status=status, reason=reason, home=home
+    )
 
 
 def wants_html(request: web.Request) -> bool:

@@ -73,6 +73,7 @@ ROUTES = (
     web.get("/ask/{appeal}", ask.asked),
     web.post("/ask/{appeal}/withdraw", ask.withdraw),
     web.post("/ask/{appeal}/disagree", ask.disagree),
+    web.get("/guardian", overview.without_stroke),
     web.get("/guardian/login", login.login_form),
     web.post("/guardian/login", login.login),
     web.post("/guardian/logout", login.logout),

@@ -24,7 +24,7 @@ EVERYONES = frozenset(
         *("GET /me", "GET /help", "POST /help/country", "GET /bad"),
         *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
         *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
-        *("GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
+        *("GET /guardian", "GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
         *("GET /guardian/setup", "POST /guardian/setup"),
         *("GET /guardian/join", "POST /guardian/join"),
         "GET /api/v1/openapi.json",

@@ -118,8 +118,8 @@ PAGES: tuple[Page, ...] = (
 
 # Read by machines.
 NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
-# Text to be sent on, and files to keep.
-NO_HTML = ("/guardian/appeals/{appeal}/report",)
+# Text to be sent on, and an address that leads on to a page.
+NO_HTML = ("/guardian/appeals/{appeal}/report", "/guardian")
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
     *("/protection/dot", "/guardian/log/live", "/me/data.json"),

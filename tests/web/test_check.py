@@ -45,6 +45,14 @@ async def test_it_says_what_holds_for_this_device(client: Client, site: Site) ->
     assert ":\n      open</h2>" in await text(client, "/check?name=toys.example")
 
 
+async def test_what_is_blocked_can_be_asked_for(client: Client, site: Site) -> None:
+    link = 'href="/ask?name=toys.example"'
+    assert link in await text(client, "/check?name=toys.example")
+    for who in ("tom", "192.0.2.200"):  # open for the one; nobody knows the other, who cannot ask
+        site.who = who
+        assert link not in await text(client, "/check?name=toys.example")
+
+
 @pytest.mark.parametrize("typed", ["..", "a b", "<script>", "%00", "x" * 300, "http://"])
 async def test_what_is_no_name_is_told_kindly(client: Client, typed: str) -> None:
     page = await (await client.get("/check", params={"name": typed})).text()

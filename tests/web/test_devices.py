@@ -102,6 +102,27 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
 
 
+async def test_the_overview_says_that_one_asks_to_be_let_in(client: Client, site: Site) -> None:
+    assert "asks to be let in" not in await text(client, "/guardian/")
+    await site.parts.guests.ask("home", "192.0.2.90", site.now)
+    assert "1 device asks to be let in" in await text(client, "/guardian/")
+
+
+async def test_the_overview_tells_no_devices_to_those_who_see_none(
+    client: Client, site: Site
+) -> None:
+    await site.parts.guests.ask("home", "192.0.2.90", site.now)
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    assert "asks to be let in" not in await text(client, "/guardian/")
+
+
+async def test_who_is_given_a_name_is_no_guest_any_more(client: Client, site: Site) -> None:
+    await send(client, "/guardian/unknown/u1/guest", profile="mia")
+    await send(client, "/guardian/unknown/u1/name", name="Tablet", profile="tom")
+    assert await site.parts.guests.of("home", site.now) == ()
+
+
 async def test_an_ignored_device_is_out_of_sight_and_can_be_shown_again(client: Client) -> None:
     for _ in range(2):
         await send(client, "/guardian/unknown/u1/ignore")

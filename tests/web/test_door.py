@@ -44,6 +44,16 @@ async def test_a_child_reads_what_was_blocked_and_why(client: Client, home: Home
     assert "A grown-up closed this page for you." in page
 
 
+async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, home: Home) -> None:
+    home.ask("mia", "toys.example")
+    home.change(family(MIA, TOM))
+    page = await text(client, "/")
+    assert "toys.example" in page
+    assert "Open now" in page
+    assert "A grown-up closed this page for you." not in page
+    assert "/ask?code=" not in page
+
+
 async def test_one_block_has_a_page_of_its_own(client: Client, home: Home) -> None:
     home.ask("mia", "toys.example")
     page = await text(client, "/")

@@ -116,3 +116,8 @@ async def test_a_file_is_kept_for_long_under_its_versions_address(client: Client
     assert "immutable" in (await client.get(address)).headers["Cache-Control"]
     other = address.partition("?")[0]
     assert (await client.get(other)).headers["Cache-Control"] == "no-cache"
+
+
+async def test_trouble_leads_back_to_where_one_was(client: Client) -> None:
+    assert '<a href="/">' in await text(client, "/nothing", 404)
+    assert '<a href="/guardian/">' in await text(client, "/guardian/nothing", 404)

@@ -87,3 +87,9 @@ async def test_passwords_do_not_go_over_the_network_unencrypted(
     for path in ("/guardian/login", "/guardian/", "/guardian/setup"):
         assert 'type="password"' not in await text(client, path, 403)
     await send(client, "/guardian/login", 403, name="Ada", password=PASSWORD)
+
+
+async def test_the_desk_is_found_without_its_last_stroke(client: Client) -> None:
+    reply = await client.get("/guardian", allow_redirects=False)
+    assert reply.status == 308
+    assert reply.headers["Location"] == "/guardian/"

@@ -248,3 +248,10 @@ async def test_more_people_take_no_more_queries(client: Client, site: Site, part
     for number in range(20):
         await send(client, "/guardian/people", name=f"Somebody {number}", band="7-9")
     assert await queries() == before
+
+
+async def test_what_a_preset_is_is_said_in_the_readers_language(client: Client) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": "fr"}
+    page = await (await client.get("/guardian/people", headers=headers)).text()
+    assert "Un Internet ouvert" in page
+    assert "An open Internet" not in page

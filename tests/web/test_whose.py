@@ -86,6 +86,14 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     assert "It is yours until" in await text(client, "/whose")
 
 
+async def test_a_guest_is_offered_no_list_that_cannot_be_shown(client: Client, site: Site) -> None:
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    page = await text(client, "/")
+    assert "I am done here" in page
+    assert 'action="/device"' not in page
+
+
 async def test_it_is_nobodys_again_and_twice_is_harmless(client: Client, site: Site) -> None:
     await send(client, "/whose/pin", name="Mia", pin=PIN)
     await arrive(site)

@@ -54,6 +54,9 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
     code = await site.logins.setup_code("home", site.now)
     fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
     await send(client, "/guardian/setup", 400, code="AAAA-AAAA", **fields)
+    page = await send(client, "/guardian/setup", 400, code=code, **{**fields, "again": "another"})
+    assert f'value="{code}"' in page
+    assert 'value="Ada"' in page
     page = await send(client, "/guardian/setup", code=code, **fields)
     assert "Set up this house" in page
     assert "Not protecting yet" in page
@@ -87,6 +90,11 @@ async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None
     await take(desk, Step.SCHOOL, names="School.Example\nclub.example, club.example")
     assert (await stored(site)).protected == ("school.example", "club.example")
     assert HOSTILE not in await take(desk, Step.SCHOOL, 400, names=HOSTILE)
+
+
+async def test_a_copied_address_is_as_good_as_a_name(desk: Client, site: Site) -> None:
+    await take(desk, Step.SCHOOL, names="https://www.School.example/home?x=1")
+    assert (await stored(site)).protected == ("www.school.example",)
 
 
 async def test_a_child_gets_the_start_of_the_age(desk: Client, site: Site) -> None:

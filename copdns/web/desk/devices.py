@@ -21,6 +21,7 @@ from copdns.roles import Actor, Permission, may
 from copdns.store.ignored import Ignored
 from copdns.store.visitors import load_visitors
 from copdns.visitors import Visitor
+from copdns.web.desk.seen import end_guests
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -123,6 +124,7 @@ async def name(request: web.Request) -> web.Response:
         called = _text(fields, "name") or visitor.name or visitor.id
         edit = partial(_named, profile_id=profile, called=called, visitor=visitor)
         await _change(request, actor, edit, f"a device added for {profile}")
+    await end_guests(request, actor, visitor)
     raise web.HTTPSeeOther(HERE)
 
 

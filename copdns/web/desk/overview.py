@@ -6,9 +6,14 @@ from aiohttp import web
 
 from copdns.appeal import WAITING
 from copdns.more_time import mark, more_time
-from copdns.roles import Permission
+from copdns.roles import Permission, may
 from copdns.web.desk.hours import pause_of
 from copdns.web.desk.theirs import house, shown, stands
+
+
+async def without_stroke(_request: web.Request) -> web.Response:
+    """Lead whoever types the address as people do to the desk."""
+    raise web.HTTPPermanentRedirect("/guardian/")
 
 
 async def overview(request: web.Request) -> web.Response:
@@ -16,6 +21,11 @@ async def overview(request: web.Request) -> web.Response:
     home = await house(request, Permission.SEE_STATUS)
     parts, household, now = home.parts, home.household, home.now
     waiting = await parts.appeals.appeals(household.id, states=WAITING)
+    asking = (
+        await parts.guests.asking(household.id, now)
+        if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
+        else ()
+    )
     people, live = [], home.live()
     for each in household.profiles:
         policy, seen = stands(home, live, each)
@@ -27,6 +37,7 @@ async def overview(request: web.Request) -> web.Response:
         "desk/overview.html",
         **shown(home),
         waiting=waiting,
+        asking=asking,
         people=people,
         trouble=(*parts.readiness(), *parts.warnings()),
     )

@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import MultiDictProxy
 
 from copdns.editing import free_slug
-from copdns.errors import HouseholdError
+from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_device, add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
 from copdns.model import LANGUAGES, Band, Household, Profile
@@ -24,7 +24,8 @@ from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
 from copdns.told import DOOR
 from copdns.visitors import Visitor
-from copdns.web.desk.seen import visitors_of
+from copdns.web.check import host_of
+from copdns.web.desk.seen import end_guests, visitors_of
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
@@ -68,7 +69,7 @@ async def take(request: web.Request) -> web.Response:
     this, fields = _the_step(request), await request.post()
     try:
         done = await _STEPS[this].take(going, fields)
-    except (HouseholdError, ValueError) as error:
+    except (HouseholdError, NameTextError, ValueError) as error:
         return await _step_page(going, this, status=400, error=error)
     parts = parts_of(request)
     if not done:
@@ -164,7 +165,7 @@ async def _take_place(going: Going, fields: Fields) -> bool:
 
 
 async def _take_school(going: Going, fields: Fields) -> bool:
-    names = str(fields.get("names", "")).replace(",", " ").split()
+    names = [host_of(each) for each in str(fields.get("names", "")).replace(",", " ").split()]
     edit = partial(set_household, protected=names)
     await _change(going, edit, "set-up: names that stay open")
     return True
@@ -209,6 +210,7 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
     edit = partial(_named, visitor=visitor, name=name, profile=profile)
     await _change(going, edit, f"set-up: device {name} is {profile}'s")
+    await end_guests(going.request, going.actor, visitor)
     return False
 
 
