@@ -51,9 +51,9 @@ class Proposals:
                 f"""
                 insert or replace into proposal ({_COLUMNS})
                 select ?, ?, ?, ?, ?, ? where exists
-                       (select 1 from profile where household = ?1 and id = ?2)
+                       (select 1 from profile where household = ? and id = ?)
                 """,  # noqa: S608
-                proposal,
+                (*proposal, proposal.household, proposal.profile),
             )
             what = f"profile {proposal.profile} set: band {proposal.band} proposed"
             audit(connection, proposal.household, proposal.author, what, proposal.at)
