@@ -13,7 +13,6 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -27,17 +26,18 @@ from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
 from copdns.desk import is_loopback
-from copdns.errors import CopdnsError, ListenError, ListError
+from copdns.errors import CopdnsError
 from copdns.events import Events
 from copdns.fastlane import Lane
 from copdns.https import Https
 from copdns.judge import Rebinding
 from copdns.lean import give_back
-from copdns.library import bundled_presets, bundled_text, known, own_files
+from copdns.library import bundled_presets, bundled_text, known
 from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
+from copdns.lists_in_force import ListsInForce
 from copdns.live import Client, Defaults, Live, building
 from copdns.logins import Logins
 from copdns.lookout import look_around
@@ -52,7 +52,7 @@ from copdns.recognition import AttentiveResolver, Recognition
 from copdns.record import Recorder
 from copdns.reminders import Reminders
 from copdns.seed import seeded_household
-from copdns.shelving import Shelf, Shelved
+from copdns.shelving import Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.looks import Looks, Notices
@@ -70,16 +70,13 @@ from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.vouched import vouch
-from copdns.web.pages import Pages
-from copdns.web.parts import ListsState, Parts
-from copdns.web.routes import application
+from copdns.web.front import Front
 
 log = structlog.get_logger("copdns")
 
 FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
 FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
 FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
-FIRST_RETRY = 10.0  # seconds after a failed compile; then ever longer, up to HOUSEKEEPING
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
 BRING_UP = 60.0  # seconds between looks for appeals that wait too long
@@ -95,7 +92,6 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 # thousands of questions on their way it took half of all time.  What is new is looked through
 # once; the rest when the housekeeping asks.
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
-STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
 DOOR = "copdns.home.arpa"
 OWN_HOSTS = frozenset({"localhost", DOOR, "why.home.arpa"})
 
@@ -114,11 +110,7 @@ class App:
         # Who builds a snapshot of what is stored also swaps it in, before another one is built.
         self._changing = asyncio.Lock()
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
-        self._shelf = Shelf(self._folder)
-        self._fetched: tuple[ListSource, ...] = ()  # lists of other people
-        self._uncompiled = ""  # why the lists in force are those of before, for people
-        self._compile_failures = 0  # in a row
-        self._compile_at = 0.0  # not before: monotonic seconds
+        self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = Updates(
             Copies(self._folder),
             offer(files(bundled_text)),
@@ -135,7 +127,8 @@ class App:
             self._folder,
             lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
         )
-        self._runner: web.AppRunner | None = None
+        https = Https(self._folder, settings.web, lambda: self._now)
+        self._front = Front(settings.web, https, self._pages)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
@@ -146,8 +139,8 @@ class App:
         self._logins = Logins(self._thread, time.monotonic)
         self._porter = Porter(self._thread, lambda: self._now)
         households = await self._households()
-        self._fetched = await self._updates.begin(households)
-        self._shelved = await self._lists_at_hand()
+        self._lists.fetched = await self._updates.begin(households)
+        await self._lists.begin(self.settings.lists)
         await self._stored.seed()
         self._counters = Counters()
         self._log = QueryLog(self._folder)
@@ -208,7 +201,7 @@ class App:
 
     async def _serve(self) -> None:
         await self._listen()
-        await self._start_web()
+        await self._front.begin()
         await self._beside(lambda: self._porter.tell(self._events))
         await self._beside(self._updates.look)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -239,7 +232,7 @@ class App:
                 "ready",
                 addresses=sorted(self._listeners.addresses),
                 port=self.settings.dns.port,
-                web=[f"{host}:{port}" for host, port, *_ in self._runner_addresses()],
+                web=[f"{host}:{port}" for host, port in self._front.addresses],
             )
             await self._beside(self._tell_code)
             await self._stop.wait()
@@ -249,8 +242,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._front.close()
         self._recognition.close()
         self._upstreams.close()
         await self._timekeeper.close()
@@ -288,19 +280,7 @@ class App:
 
     @property
     def _library(self) -> Library:
-        return self._shelved.library
-
-    def _sources(self, settings: Settings) -> tuple[ListSource, ...]:
-        """Return the lists that are to be in force, besides those that ship."""
-        return (*own_files(settings.lists), *self._fetched)
-
-    async def _lists_at_hand(self) -> Shelved:
-        shelved = await asyncio.to_thread(self._shelf.at_hand, self._sources(self.settings))
-        for each in shelved.trouble:
-            log.warning("an index of lists is not used", error=each)
-        if not shelved.current:
-            log.warning(STILL_COMPILING)
-        return shelved
+        return self._lists.library
 
     async def _build(
         self, before: Live | None, library: Library, households: Sequence[Household]
@@ -390,7 +370,12 @@ class App:
     def _addresses(self) -> tuple[str, ...]:
         return listen_addresses(self.settings.dns.listen)
 
-    async def _start_web(self) -> None:
+    def _pages(self) -> web.Application:
+        """Make what browsers are served, in a thread; see `web/front.py` for why not before."""
+        from copdns.web.pages import Pages
+        from copdns.web.parts import ListsState, Parts
+        from copdns.web.routes import application
+
         chosen = self.settings.web
         hosts = OWN_HOSTS | frozenset(chosen.hosts)
         numbers = registry(self._counters, lambda: self._recorder.pass_on(self._now))
@@ -432,20 +417,7 @@ class App:
             updates=self._updates,
             desk_over_http=chosen.desk_over_http,
         )
-        app = application(parts)
-        self._https = Https(self._folder, chosen, lambda: self._now)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        addresses = await asyncio.to_thread(listen_addresses, chosen.listen)
-        for address in addresses:
-            try:
-                await web.TCPSite(self._runner, address, chosen.port).start()
-            except OSError as error:
-                raise ListenError(
-                    f"{address} port {chosen.port} (web): {error.strerror}; "
-                    "see web.listen and web.port"
-                ) from error
-        await self._https.start(self._runner, addresses)
+        return application(parts)
 
     async def _tell_code(self) -> None:
         """Tell whoever reads the console how the first account is made, while there is none."""
@@ -464,9 +436,6 @@ class App:
                     code=code,
                 )
 
-    def _runner_addresses(self) -> list[tuple[str, int]]:
-        return [] if self._runner is None else self._runner.addresses
-
     def _missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should."""
         healths = self._upstreams.healths
@@ -482,9 +451,15 @@ class App:
     def _warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
         kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
-        compiling = "" if self._shelved.current else self._uncompiled or STILL_COMPILING
         missing, unknown = self._updates.missing, self._reception.warning
-        told = (self._stored.unwritten, kept, compiling, missing, unknown, self._https.warning)
+        told = (
+            self._stored.unwritten,
+            kept,
+            self._lists.warning,
+            missing,
+            unknown,
+            self._front.warning,
+        )
         return tuple(filter(None, told))
 
     # --- following changes ---
@@ -541,7 +516,7 @@ class App:
             await self._listen()
         if self._machine != (own, system.identity()):
             await self._use_upstreams(list(self._resolver.live.households.values()))
-        await self._https.look()
+        await self._front.look()
 
     async def _tell_trouble(self) -> None:
         lists = self._updates.numbers()
@@ -572,8 +547,8 @@ class App:
     async def _catch_up(self) -> None:
         """Compile lists that were not at the start, or could not be compiled, once it is time."""
         while True:
-            if not self._shelved.current and self._loop.time() >= self._compile_at:
-                await self._beside(lambda: self.relist(self._fetched))
+            if self._lists.is_due:
+                await self._beside(lambda: self.relist(self._lists.fetched))
             await asyncio.sleep(FOLLOW_LISTS)
 
     async def relist(self, fetched: Sequence[ListSource]) -> None:
@@ -582,42 +557,19 @@ class App:
         fetched: those of other people.
         """
         async with self._reloading:
-            self._fetched = tuple(fetched)
-            shelved = await self._compiled(self.settings)
-            if shelved is self._shelved:
+            self._lists.fetched = tuple(fetched)
+            shelved = await self._lists.compiled(self.settings.lists)
+            if shelved is self._lists.shelved:
                 return
             async with self._changing:
                 self._resolver.live = await self._relisted(shelved)
-                self._shelved = shelved
-            await self._tell_lists()
-
-    async def _compiled(self, settings: Settings) -> Shelved:
-        """Return the lists of some settings, or those in force, marked so, and try again later."""
-        sources = self._sources(settings)
-        try:
-            shelved = await self._shelf.compiled(sources, self._shelved)
-        except ListError as error:
-            pause = min(FIRST_RETRY * 3.0**self._compile_failures, HOUSEKEEPING)
-            self._compile_failures += 1
-            self._compile_at = self._loop.time() + pause
-            waiting = await asyncio.to_thread(self._shelf.waiting, sources)
-            said = str(replace(waiting, why=str(error)) if waiting else error)
-            self._uncompiled = f"{said}; it is tried again"
-            log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
-            self._shelved = replace(self._shelved, current=False)
-            return self._shelved
-        self._compile_failures, self._compile_at, self._uncompiled = 0, 0.0, ""
-        return shelved
+                self._lists.shelved = shelved
+            await self._lists.tell()
 
     async def _relisted(self, shelved: Shelved) -> Live:
         """Return the snapshot for other lists; whoever follows the household sees to the rest."""
         live = self._resolver.live
         return await self._build(live, shelved.library, list(live.households.values()))
-
-    async def _tell_lists(self) -> None:
-        await asyncio.to_thread(self._shelf.clear, self._shelved.key)
-        infos = self._library.index.infos
-        log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 
     async def _reload(self) -> None:
         """Take over changed settings and lists; a mistake in the settings changes nothing.
@@ -629,11 +581,11 @@ class App:
             self._manager.reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                shelved = await self._compiled(settings)
+                shelved = await self._lists.compiled(settings.lists)
                 async with self._changing:
                     await self._take_over(settings, shelved)
                 if shelved.current:
-                    await self._tell_lists()
+                    await self._lists.tell()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
@@ -652,7 +604,7 @@ class App:
             raise
         self._upstreams.deadline = settings.upstreams.deadline
         self._upstreams.attempt = settings.upstreams.attempt
-        self._resolver.live, self._shelved = live, shelved
+        self._resolver.live, self._lists.shelved = live, shelved
         await self._reception.use(settings.identity)
         self._resolver.renew(self._rebinding(), self._new_cache(), self._lane())
         self._listeners.believe(settings.dns)

@@ -26,7 +26,7 @@ ROOMS = (
         *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
         *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
         *("reminders", "stored", "calendars", "apprised"),
-        *("certificate", "https", "logins", "porter", "lookout"),
+        *("certificate", "https", "logins", "porter", "lookout", "lists_in_force"),
     ),
     ("store",),
     (

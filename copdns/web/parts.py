@@ -54,17 +54,12 @@ class Parts:
     reached.  live: the snapshot in force; readings: what it was built from besides the household.
     who: whose device asks, as for DNS.  now: seconds since the epoch.
     known: what a household may refer to.  services: names of those that ship, by slug.
-    vouches: tells of a name that no list may block.  desk_over_http: passwords may go unencrypted
-    over the network, because somebody chose so.  thread: what stands beside the household.
-    folder: of the databases.  probes: what was seen of devices that check themselves.
-    look_around: asks the network which resolvers it hands out.  lists: how many of other people
-    are used.  addresses: on which questions are answered.
-    over the network, because somebody chose so.  folder: of the databases.
-    thread: what stands beside the household.  log: of look-ups.
-    settings: those in force.  updates: the lists of other people.
-    vouches: tells of a name that no list may block.  log: what is kept of look-ups.
+    vouches: tells of a name that no list may block.  thread: what stands beside the household.
+    folder: of the databases.  log: what is kept of look-ups.
+    probes: what was seen of devices that check themselves.  look_around: asks the network which
+    resolvers it hands out.  lists: how many of other people are used; updates: keeps them fresh.
+    addresses: on which questions are answered.  settings: those in force.
     desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
-    log: of look-ups.  updates: the lists of other people.
     """
 
     registry: CollectorRegistry

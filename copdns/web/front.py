@@ -1,0 +1,198 @@
+"""What listens for browsers, on the addresses that this machine has right now.
+
+The pages are loaded when the first browser comes: they take some ten megabytes and half a second,
+and a resolver that nobody looks at should not pay for them.  Whoever comes first waits that long,
+and for DNS nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from copdns.config import WebSettings
+from copdns.errors import ListenError
+from copdns.https import Https
+from copdns.listening import NOT_HERE, listen_addresses
+
+log = structlog.get_logger("copdns")
+
+BACKLOG = 128  # connections that may wait until they are taken
+TRY_AGAIN = 10.0  # seconds after the pages could not be loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address and a port.  context: what it needs for TLS; None for plain HTTP."""
+
+    address: str
+    port: int
+    context: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        return f"{self.address} port {self.port}"
+
+
+class Front:
+    """Listens, and serves an application once somebody comes."""
+
+    def __init__(
+        self, chosen: WebSettings, https: Https, application: Callable[[], web.Application]
+    ) -> None:
+        """application: makes it; called in a thread, and may take its time."""
+        self._chosen = chosen
+        self._https = https
+        self._application = application
+        self._loop = asyncio.get_running_loop()
+        self._sockets: dict[Place, socket.socket] = {}
+        self._sites: dict[Place, web.BaseSite] = {}
+        self._runner: web.AppRunner | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._told: set[str] = set()  # where listening failed at the last look, and why
+        self._shut = ""
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Return what is listened on: a port of 0 is a number by then."""
+        return [own.getsockname()[:2] for own in self._sockets.values()]
+
+    @property
+    def warning(self) -> str:
+        """Return what is not as it should be, for people; "" for nothing."""
+        return self._https.warning or self._shut
+
+    async def begin(self) -> None:
+        """Listen; raise ListenError where the settings want what cannot be had.
+
+        Of HTTPS that is only told: the door, and DNS, go on without it.
+        """
+        await self._https.begin()
+        faults = await self._use(await self._places())
+        for place, error in faults.items():
+            if place.context is None and error.errno not in NOT_HERE:
+                raise ListenError(_why(place, error)) from error
+        self._tell(faults)
+
+    async def look(self) -> None:
+        """Follow the machine's addresses and the certificate."""
+        await self._https.look()
+        self._tell(await self._use(await self._places()))
+
+    async def close(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+        for place in [*self._sockets]:
+            await self._leave(place)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _places(self) -> list[Place]:
+        """Return where to listen, by the settings and what this machine has."""
+        chosen, context = self._chosen, self._https.context
+        addresses = await asyncio.to_thread(listen_addresses, chosen.listen)
+        places = [Place(each, chosen.port) for each in addresses]
+        if context is not None:
+            places += [Place(each, chosen.tls_port, context) for each in addresses]
+        return places
+
+    async def _use(self, places: Sequence[Place]) -> dict[Place, OSError]:
+        """Listen at these places and at no other; return where that cannot be."""
+        for place in [each for each in self._sockets if each not in places]:
+            await self._leave(place)
+        faults = {}
+        for place in places:
+            if place not in self._sockets:
+                try:
+                    await self._open(place)
+                except OSError as error:
+                    faults[place] = error
+        return faults
+
+    def _tell(self, faults: dict[Place, OSError]) -> None:
+        """Tell of what is new; an address that is not there (yet) is no lasting trouble."""
+        whys = {_why(place, error): error.errno in NOT_HERE for place, error in faults.items()}
+        for why in whys.keys() - self._told:
+            log.warning("pages are not served everywhere", error=why)
+        self._told = set(whys)
+        self._shut = "; ".join(why for why, is_absent in whys.items() if not is_absent)
+
+    async def _open(self, place: Place) -> None:
+        """Listen at a place; raise OSError."""
+        own = self._sockets[place] = _listening(place)
+        if self._runner is not None:
+            await self._serve(place)
+        elif self._loading is None:
+            self._loop.add_reader(own, self._somebody_comes)
+
+    async def _leave(self, place: Place) -> None:
+        own = self._sockets.pop(place)
+        self._loop.remove_reader(own)
+        site = self._sites.pop(place, None)
+        if site is None:
+            own.close()
+        else:
+            await site.stop()
+
+    def _somebody_comes(self) -> None:
+        for own in self._sockets.values():  # whoever comes stays in the backlog meanwhile
+            self._loop.remove_reader(own)
+        self._loading = self._loop.create_task(self._load())
+
+    async def _load(self) -> None:
+        try:
+            runner = web.AppRunner(await asyncio.to_thread(self._application), access_log=None)
+            await runner.setup()
+        except Exception:  # noqa: BLE001 - without pages the answering goes on
+            log.error("the pages could not be loaded", traceback=traceback.format_exc())
+            self._loop.call_later(TRY_AGAIN, self._wait_again)
+            return
+        self._runner = runner
+        for place in [*self._sockets]:
+            await self._serve(place)
+
+    def _wait_again(self) -> None:
+        self._loading = None
+        for own in self._sockets.values():
+            self._loop.add_reader(own, self._somebody_comes)
+
+    async def _serve(self, place: Place) -> None:
+        assert self._runner is not None
+        own = self._sockets[place]
+        site = web.SockSite(self._runner, own, ssl_context=place.context, backlog=BACKLOG)
+        self._sites[place] = site
+        await site.start()
+
+
+def _why(place: Place, error: OSError) -> str:
+    if place.context is None:
+        return f"{place} (web): {error.strerror}; see web.listen and web.port"
+    return f"{place} (HTTPS): {error.strerror}; see web.tls_port"
+
+
+def _listening(place: Place) -> socket.socket:
+    """Return a socket that listens; raise OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        place.address,
+        place.port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_NUMERICHOST | socket.AI_PASSIVE,
+    )[0]
+    own = socket.socket(family, kind, protocol)
+    try:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        own.setblocking(False)
+        own.bind(address)
+        own.listen(BACKLOG)
+    except OSError:
+        own.close()
+        raise
+    return own
