@@ -32,6 +32,7 @@ from copdns.record import Recorder
 from copdns.records import ANY, RD
 from copdns.told import told
 from copdns.upstream import Upstreams
+from copdns.waste import Waste
 from copdns.wire import (
     PLAIN_UDP_SIZE,
     Key,
@@ -125,8 +126,12 @@ class Resolver:
         clock: Callable[[], Moment],
         rebinding: Rebinding,
         lane: Lane | None = None,
+        waste: Waste | None = None,
     ) -> None:
-        """lane: where replies are remembered, so that the server can give them again."""
+        """lane: where replies are remembered, so that the server can give them again.
+
+        waste: takes what is forgotten all at once; that of the lane, where there is one.
+        """
         self._live = live
         self._rebinding = rebinding
         self.cache = cache
@@ -137,6 +142,7 @@ class Resolver:
         self.recorder = recorder
         self._clock = clock
         self._known: dict[bytes, Known] = {}
+        self._waste = Waste() if waste is None else waste
         self._waiting: dict[Missing, list[Asked]] = {}
 
     def answer(
@@ -184,10 +190,14 @@ class Resolver:
         """
         return None
 
+    def _forget_known(self) -> None:
+        self._waste.add([*self._known.values()])
+        self._known.clear()
+
     def _know(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
         """Remember a question that was answered at once: it may be asked again and again."""
         if len(self._known) >= KNOWN:
-            self._known.clear()
+            self._forget_known()
         known = self._known[body] = Known(query, {})
         _remember(known, policy, verdict)
 
@@ -210,15 +220,18 @@ class Resolver:
         self._live = live
         if same:
             return
-        self._known.clear()
+        self._forget_known()
         self.recorder.forget()
         if self.lane is not None:
             self.lane.follow(live)
 
     def renew(self, rebinding: Rebinding, cache: Cache, lane: Lane | None) -> None:
         """Take over what the settings say anew, and begin with an empty cache and lane."""
+        self._waste.add(self.cache.clear())
+        if self.lane is not None:
+            self.lane.clear()
         self._rebinding, self.cache, self.lane = rebinding, cache, lane
-        self._known.clear()
+        self._forget_known()
         # Another object, so that nobody goes on with what was known of an asker before.
         self.live = self._live.with_sightings(self._live.sightings)
 

@@ -70,6 +70,7 @@ from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
 from copdns.vouched import vouch
+from copdns.waste import Waste
 from copdns.web.front import Front
 
 log = structlog.get_logger("copdns")
@@ -80,6 +81,8 @@ FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which ar
 PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
 FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
 BRING_UP = 60.0  # seconds between looks for appeals that wait too long
+LET_GO = 0.1  # seconds between looks for what is to be let go of
+LET_GO_OF = 50  # replies or answers between looks at the clock
 PASSED_ON = 500  # tallies at a time: all those of a thousand profiles would hold up answers
 FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
 MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
@@ -109,6 +112,7 @@ class App:
         self._behind = False  # a change of the household was seen that is not in force yet
         # Who builds a snapshot of what is stored also swaps it in, before another one is built.
         self._changing = asyncio.Lock()
+        self._waste = Waste()
         self._reloading = asyncio.Lock()  # one after another: the last one asked for counts
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = Updates(
@@ -178,6 +182,7 @@ class App:
             self._clock,
             self._rebinding(),
             self._lane(),
+            self._waste,
         )
         self._probes = Probes()
         self._resolver.probed = self._probes.asked
@@ -212,6 +217,7 @@ class App:
                 tasks.create_task(self._repeat(self._mend_store, MEND_STORE)),
                 tasks.create_task(self._repeat(self._follow_machine, FOLLOW_MACHINE)),
                 tasks.create_task(self._repeat(self._pass_on, PASS_ON)),
+                tasks.create_task(self._repeat(self._let_go, LET_GO)),
                 tasks.create_task(self._repeat(self._follow_time, FOLLOW_TIME)),
                 tasks.create_task(self._repeat(self._reminders.tell, FOLLOW_APPEALS)),
                 tasks.create_task(self._repeat(self._reminders.bring_up, BRING_UP)),
@@ -343,7 +349,7 @@ class App:
         return Rebinding(chosen.enabled, chosen.allow, chosen.names)
 
     def _lane(self) -> Lane | None:
-        return Lane() if self.settings.dns.fast_lane else None
+        return Lane(self._waste) if self.settings.dns.fast_lane else None
 
     def _gauges(self) -> None:
         self._counters.lists = self._updates.numbers
@@ -525,6 +531,14 @@ class App:
 
     async def _pass_on(self) -> None:
         self._recorder.pass_on(self._now, PASSED_ON)
+
+    async def _let_go(self) -> None:
+        """Free what is of no more use, as slowly as nobody notices."""
+        while self._waste:
+            until = self._loop.time() + SLICE
+            while self._waste and self._loop.time() < until:
+                self._waste.let_go(LET_GO_OF)
+            await asyncio.sleep(0)
 
     async def _keep_house(self) -> None:
         now, kept = self._now, self.settings.log

@@ -113,10 +113,13 @@ class Cache:
             self._keep(_any_type(key) if no_such_name else key, kept)
         return kept
 
-    def clear(self) -> None:
+    def clear(self) -> list[object]:
+        """Forget everything; return it, for whoever lets go of it slowly."""
+        gone: list[object] = [*self._kept.values()]
         self._kept.clear()
         self._missing.clear()
         self.octets = 0
+        return gone
 
     def _keep(self, key: Key, kept: Kept) -> None:
         everything = self._kept

@@ -34,6 +34,7 @@ from copdns.moment import Moment
 from copdns.policy import Policy
 from copdns.records import HEADER
 from copdns.tally import Tally
+from copdns.waste import Waste
 from copdns.wire import Query
 
 ENTRIES = 32_768  # replies that are remembered at most
@@ -136,7 +137,9 @@ class Lane:
     questions: by the message without its ID, in the order in which they came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waste: Waste) -> None:
+        """waste: takes what is forgotten all at once."""
+        self._waste = waste
         self.questions: OrderedDict[bytes, Replies] = OrderedDict()
         self._policies: set[Policy] = set()  # all that have a reply here, and perhaps some more
         self._count = 0
@@ -226,7 +229,8 @@ class Lane:
                 del self.questions[body]
 
     def clear(self) -> None:
-        self.questions.clear()
+        self._waste.add([*self.questions.values()])
+        self.questions.clear()  # the same object: whoever looks into it now finds nothing
         self._policies.clear()
         self._count = 0
 

@@ -26,6 +26,7 @@ from copdns.record import Recorder
 from copdns.soft import ended_budgets, ending_schedules, open_for_a_while
 from copdns.times import Grant
 from copdns.timing import Readings, Timing, Who
+from copdns.waste import Waste
 from copdns.wire import Query
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
@@ -154,7 +155,7 @@ class Home:
             self.recorder,
             self.clock,
             self._rebinding,
-            Lane() if self._has_lane else None,
+            Lane(Waste()) if self._has_lane else None,
         )
 
     def _read(self) -> Readings:

@@ -31,6 +31,7 @@ from copdns.recent import Recent
 from copdns.record import Recorder
 from copdns.server.udp import UdpServer
 from copdns.timing import Timing
+from copdns.waste import Waste
 from copdns.wire import UDP_SIZE, Key
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
@@ -194,7 +195,7 @@ class Twin:
         self.sent = 0
 
     def _lane(self) -> Lane | None:
-        return Lane() if self._fast else None
+        return Lane(Waste()) if self._fast else None
 
     # --- what changes -----------------------------------------------------------------------------
 

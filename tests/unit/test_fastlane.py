@@ -35,6 +35,7 @@ from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
 from copdns.times import Budget, subject
 from copdns.timing import Closure, Timing
+from copdns.waste import Waste
 from copdns.wire import read_query
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
 from tests.forwarding import proxied
@@ -560,7 +561,7 @@ def size(lane: Lane, *policies: Any) -> int:
 
 
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
-    lane, verdict = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10)
+    lane, verdict = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10)
     one, other = policy(), policy()
     for number in range(ENTRIES // 2):
         kept(lane, 0, one, verdict)  # again: it takes no more room
@@ -574,7 +575,7 @@ def test_the_lane_never_holds_more_than_so_many_replies() -> None:
 
 
 def test_policies_with_the_same_reply_hold_it_once() -> None:
-    lane, ended = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5)
+    lane, ended = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5)
     verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
     one, other, third = policy(), policy(), policy()
     kept(lane, 1, one, verdict, noted=True)
@@ -587,7 +588,7 @@ def test_policies_with_the_same_reply_hold_it_once() -> None:
 
 
 def test_what_is_forgotten_makes_room() -> None:
-    lane, verdict = Lane(), Verdict(Action.BLOCK, Reason.RULE, 10)
+    lane, verdict = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10)
     house = family(MIA)
     old, fresh = policy(house=house), policy(house=house)
     for number in range(ENTRIES - 1):
@@ -609,6 +610,6 @@ def _in_force(*policies: Any) -> Live:
 
 
 def test_a_verdict_that_has_just_ended_is_not_kept() -> None:
-    lane, of = Lane(), policy()
+    lane, of = Lane(Waste()), policy()
     kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, until=NOW))
     assert not size(lane, of)

@@ -1,0 +1,29 @@
+"""What is of no more use goes a little at a time."""
+
+from __future__ import annotations
+
+import weakref
+
+from copdns.waste import Waste
+
+
+class Thing:
+    """Something that can be seen to be gone."""
+
+
+def test_what_is_added_goes_a_little_at_a_time() -> None:
+    waste = Waste()
+    things = [Thing() for _ in range(5)]
+    seen = [weakref.ref(each) for each in things]
+    waste.add(things[:3], [], things[3:])
+    del things
+    counts = []
+    while waste:
+        counts.append(len(waste))
+        waste.let_go(2)
+        assert sum(each() is not None for each in seen) == len(waste)
+    assert counts == [5, 3, 1]
+
+
+def test_nothing_is_let_go_of_where_nothing_is() -> None:
+    Waste().let_go(10)
