@@ -22,6 +22,7 @@ from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
 from copdns.model import Household, Reason, Rule, RuleAction
 from copdns.review import Because
+from copdns.sentences import sentence
 from copdns.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 
 CONTENT = frozenset(
@@ -134,15 +135,20 @@ def opening(ask: Ask, household: Household, services: Services, *, narrow: bool 
     )
 
 
-_NOTHING = "this is not closed by a rule of this household, so a yes would open nothing"
+_NOTHING = sentence("this is not closed by a rule of this household, so a yes would open nothing")
 _CLOSED = {
-    Reason.SECURITY: "a list against fraud and harmful programs closes this, and an appeal does "
-    "not open it; where the list is wrong, tell its maintainer, or write a rule that goes over it",
-    Reason.LEGAL: "the law closes this, and nobody here can open it",
-    Reason.REBINDING: "the answer pointed into this house, which protects the devices in it; "
-    "nobody can open that by an appeal",
-    Reason.UPSTREAM_FILTERED: "the resolver that copdns asks closes this; choose another one in "
-    "the settings",
+    Reason.SECURITY: sentence(
+        "a list against fraud and harmful programs closes this, and an appeal does not open it; "
+        "where the list is wrong, tell its maintainer, or write a rule that goes over it"
+    ),
+    Reason.LEGAL: sentence("the law closes this, and nobody here can open it"),
+    Reason.REBINDING: sentence(
+        "the answer pointed into this house, which protects the devices in it; nobody can open "
+        "that by an appeal"
+    ),
+    Reason.UPSTREAM_FILTERED: sentence(
+        "the resolver that copdns asks closes this; choose another one in the settings"
+    ),
 }
 
 

@@ -58,7 +58,7 @@ async def upload(request: web.Request) -> web.Response:
     try:
         found = await read_calendar(await _file(request), home.household.timezone, _today(home))
     except CalendarError as error:
-        raise HouseholdError(str(error)) from error
+        raise HouseholdError(*error.sentences, name="file") from error
 
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))

@@ -160,7 +160,7 @@ async def _confirm(
         own.account, str(fields.get("current", "")), asker_of(request).address, known
     )
     if done.outcome is Outcome.WAIT:
-        raise AccountError(f"too many tries; wait {done.wait} seconds")
+        raise AccountError("too many tries; wait %(wait)s seconds", wait=done.wait)
     if done.outcome is not Outcome.IN:
         raise AccountError("the password of now is not right")
 

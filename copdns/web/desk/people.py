@@ -45,7 +45,9 @@ async def add(request: web.Request) -> web.Response:
 
     def edit(household: Household) -> Household:
         if any(each.name == name for each in household.profiles):
-            raise HouseholdError(f"There is a {name} already; write the name so that they differ")
+            raise HouseholdError(
+                "There is a %(called)s already; write the name so that they differ", called=name
+            )
         made.append(id_for(name, household))
         new = Profile(made[-1], name, band, privacy=default_mode(band))
         known, preset = parts_of(request).known(), bundled_presets()[band]
@@ -117,7 +119,7 @@ def name_in(typed: str) -> str:
     """Return what somebody is called; raise HouseholdError for what nobody can be called."""
     name = " ".join(typed.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise HouseholdError(f"Write a name of 1 to {LONGEST_NAME} letters")
+        raise HouseholdError("Write a name of 1 to %(most)s letters", most=LONGEST_NAME)
     return name
 
 

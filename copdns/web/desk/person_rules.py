@@ -117,5 +117,5 @@ def _there(household: Household, scope: str, about: str, action: RuleAction) -> 
 def note_in(typed: str) -> str:
     note = " ".join(typed.split())
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
-        raise HouseholdError(f"Write a reason of at most {LONGEST_NOTE} letters")
+        raise HouseholdError("Write a reason of at most %(most)s letters", most=LONGEST_NOTE)
     return note

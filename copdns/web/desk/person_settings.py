@@ -170,7 +170,7 @@ async def propose(request: web.Request) -> web.Response:
     except ValueError:
         raise HouseholdError(NO_CHOICE) from None
     if not 1 <= days <= LATEST:
-        raise HouseholdError(f"Write days from 1 to {LATEST}")
+        raise HouseholdError("Write days from 1 to %(most)s", most=LATEST)
     now = int(parts.now())
     await parts.proposals.propose(
         Proposal(
