@@ -397,5 +397,6 @@ def _refuse_protected(household: Household, about: Matcher | str, known: Known) 
             "%(about)s is protected and stays open: help, learning and the safety of "
             "devices must work for everyone, so a rule against it would do nothing "
             "(docs/household.md)",
+            name="target",
             about=about.name,
         )

@@ -245,7 +245,7 @@ class Accounts:
         def work(connection: sqlite3.Connection) -> Account:
             code = _used(connection, digest, now)
             if code.purpose is not Purpose.SETUP:
-                raise AccountError(_BAD_CODE)
+                raise AccountError(_BAD_CODE, name="code")
             _check_none(connection, code.household)
             new = Account(code.household, "", name, Role.OWNER)
             made = _add(connection, new, None, now)
@@ -261,7 +261,7 @@ class Accounts:
         def work(connection: sqlite3.Connection) -> Account:
             code = _used(connection, digest, now)
             if code.purpose is Purpose.SETUP:
-                raise AccountError(_BAD_CODE)
+                raise AccountError(_BAD_CODE, name="code")
             found = the_one(connection, code.household, code.account)
             _set_password(connection, found, kept)
             connection.execute(
@@ -335,7 +335,9 @@ def _named(name: str) -> str:
     clean = _clean(name)
     if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
         raise AccountError(
-            "an account's name has 1 to %(most)s letters that can be seen", most=LONGEST_NAME
+            "an account's name has 1 to %(most)s letters that can be seen",
+            name="name",
+            most=LONGEST_NAME,
         )
     return clean
 
@@ -346,7 +348,7 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
     name = _named(account.name)
     if any(each.name.casefold() == name.casefold() for each in there):
         raise AccountError(
-            "there is an account '%(called)s' already; take another name", called=name
+            "there is an account '%(called)s' already; take another name", name="name", called=name
         )
     if len(there) >= MOST:
         raise AccountError(
@@ -506,6 +508,6 @@ def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
 def _used(connection: sqlite3.Connection, digest: str, now: int) -> Code:
     code = _code(connection, digest, now)
     if code is None:
-        raise AccountError(_BAD_CODE)
+        raise AccountError(_BAD_CODE, name="code")
     connection.execute("delete from one_time_code where digest = ?", (digest,))
     return code

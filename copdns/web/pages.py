@@ -18,6 +18,7 @@ from copdns.languages import spoken
 from copdns.names import display
 from copdns.phrases import LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
+from copdns.roles import Actor
 from copdns.told import DOOR
 from copdns.web.words import speak
 
@@ -40,6 +41,8 @@ class Desk(NamedTuple):
 
 
 DESK = web.RequestKey("desk", Desk)
+ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
+SHOWN = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
 
 
 class File(NamedTuple):
@@ -87,7 +90,7 @@ class Pages:
             "phrases": phrases,
             "lang": phrases.tag,
             "dir": phrases.direction,
-            "path": request.path,
+            "path": request.get(SHOWN, request.path),
             "standing": request.get(DESK, Desk()),
             "languages": [spoken(each) for each in LANGUAGES],
             **values,

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.errors import HouseholdError
+from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.matchers import target
 from copdns.model import Household, Rule, RuleAction
@@ -42,8 +42,12 @@ async def add(request: web.Request) -> web.Response:
     try:
         action = RuleAction(str(fields.get("action", "")))
         about = target(str(fields.get("target", "")).strip()[:300])
+    except NameTextError as error:
+        raise HouseholdError(*error.sentences, name="target") from None
     except ValueError:
-        raise HouseholdError("Write a name, such as games.example, and choose") from None
+        raise HouseholdError(
+            "Write a name, such as games.example, and choose", name="target"
+        ) from None
     scope = "" if fields.get("for") == EVERYONE else found.profile.id
     note = note_in(str(fields.get("note", "")))
     if _there(found.household, scope, str(about), action):
@@ -117,5 +121,7 @@ def _there(household: Household, scope: str, about: str, action: RuleAction) -> 
 def note_in(typed: str) -> str:
     note = " ".join(typed.split())
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
-        raise HouseholdError("Write a reason of at most %(most)s letters", most=LONGEST_NOTE)
+        raise HouseholdError(
+            "Write a reason of at most %(most)s letters", name="note", most=LONGEST_NOTE
+        )
     return note

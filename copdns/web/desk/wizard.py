@@ -25,6 +25,7 @@ from copdns.setup import Progress, State, Step
 from copdns.told import DOOR
 from copdns.visitors import Visitor
 from copdns.web.check import host_of
+from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, visitors_of
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
@@ -60,17 +61,22 @@ async def wizard(request: web.Request) -> web.Response:
 async def step(request: web.Request) -> web.Response:
     """One step."""
     going = await _going(request)
-    return await _step_page(going, _the_step(request))
+    this = _the_step(request)
+    return _page(
+        going,
+        f"desk/wizard_{this}.html",
+        this=this,
+        number=tuple(Step).index(this) + 1,
+        of=len(Step),
+        **await _STEPS[this].values(going),
+    )
 
 
 async def take(request: web.Request) -> web.Response:
     """Keep what was sent, and go on."""
     going = await _going(request)
     this, fields = _the_step(request), await request.post()
-    try:
-        done = await _STEPS[this].take(going, fields)
-    except (HouseholdError, NameTextError, ValueError) as error:
-        return await _step_page(going, this, status=400, error=error)
+    done = await _STEPS[this].take(going, fields)
     parts = parts_of(request)
     if not done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
@@ -96,28 +102,10 @@ def _the_step(request: web.Request) -> Step:
         raise web.HTTPNotFound from None
 
 
-async def _step_page(
-    going: Going, this: Step, *, status: int = 200, error: Exception | None = None
-) -> web.Response:
-    values = await _STEPS[this].values(going)
-    number = tuple(Step).index(this) + 1
-    return _page(
-        going,
-        f"desk/wizard_{this}.html",
-        status=status,
-        error=error,
-        this=this,
-        number=number,
-        of=len(Step),
-        **values,
-    )
-
-
-def _page(going: Going, template: str, *, status: int = 200, **values: Any) -> web.Response:
+def _page(going: Going, template: str, **values: Any) -> web.Response:
     return parts_of(going.request).pages.render(
         going.request,
         template,
-        status=status,
         actor=going.actor,
         household=going.home,
         progress=going.progress,
@@ -165,7 +153,11 @@ async def _take_place(going: Going, fields: Fields) -> bool:
 
 
 async def _take_school(going: Going, fields: Fields) -> bool:
-    names = [host_of(each) for each in str(fields.get("names", "")).replace(",", " ").split()]
+    written = str(fields.get("names", "")).replace(",", " ").split()
+    try:
+        names = [host_of(each) for each in written]
+    except NameTextError as error:
+        raise HouseholdError(*error.sentences, name="names") from None
     edit = partial(set_household, protected=names)
     await _change(going, edit, "set-up: names that stay open")
     return True
@@ -181,7 +173,7 @@ async def _take_children(going: Going, fields: Fields) -> bool:
     name = " ".join(str(fields.get("name", "")).split())
     if not name:
         return "add" not in fields
-    band = Band(str(fields.get("band", "")))
+    band = band_in(str(fields.get("band", "")))
     known = parts_of(going.request).known()
 
     def edit(home: Household) -> Household:
