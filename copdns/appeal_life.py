@@ -148,9 +148,7 @@ def may_answer(appeal: Appeal, by: Decider) -> None:
         raise AppealError("this was taken back, so there is nothing to answer")
     if not appeal.waits and appeal.state is not State.TALK:
         raise AppealError(
-            "this was answered already (%(state)s); a rule or a permission can be "
-            "changed at any time",
-            state=appeal.state,
+            "this was answered already; a rule or a permission can be changed at any time",
         )
     before = appeal.answer
     if appeal.state is State.ESCALATED and before is not None and before.by.id == by.id != "":

@@ -201,7 +201,7 @@ def carried_out(
     if lasts is Wanted.ALWAYS:
         return _for_always(household, ask, opens, yes, known, now)
     if yes.everyone:
-        raise AppealError("what is opened for everyone is a rule, which stays: say `always` to it")
+        raise AppealError("what is opened for everyone is a rule, which stays: say always to it")
     end = _end(lasts, household, now)
     before = len(household.grants)
     household = _granted(household, ask, opens, known, by.name, now, end)
@@ -348,7 +348,7 @@ def _end(lasts: int | Wanted, household: Household, now: int) -> float:
         return budget_day(now, zone_of(household.timezone), household.day_starts).end
     seconds = LENGTHS[lasts] if isinstance(lasts, Wanted) else lasts
     if not 0 < seconds <= LONGEST:
-        raise AppealError("a permission lasts up to 366 days; what is to stay is `always`")
+        raise AppealError("a permission lasts up to 366 days; what is to stay is for always")
     return now + seconds
 
 

@@ -162,7 +162,12 @@ def _compiled(language: str, catalogue: str) -> GNUTranslations:
 
 def zones() -> tuple[str, ...]:
     """Return the time zones that people choose from, such as "Europe/Paris", and UTC."""
-    return ("UTC", *sorted(each for each in get_global("zone_territories") if "/" in each))
+    return ("UTC", *sorted(each for each in get_global("zone_territories") if _is_place(each)))
+
+
+def _is_place(zone: str) -> bool:
+    """Tell whether a zone is called by a place: "Etc/..." are hours, "Etc/Unknown" among them."""
+    return "/" in zone and not zone.startswith("Etc/")
 
 
 def negotiate(accept: str, household: str = SOURCE) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Phrase(NamedTuple):
@@ -74,6 +74,11 @@ class Told(Exception):  # noqa: N818 - what is raised has a name of its own
         self.sentences = tuple(Sentence(e, values) if isinstance(e, str) else e for e in said)
         self.name = name
         super().__init__("\n".join(map(str, self.sentences)))
+
+    def about(self, name: str) -> Self:
+        """Return the error as one about a field: known where the form is read."""
+        self.name = name
+        return self
 
 
 def _plain(value: Value) -> str | int | float:

@@ -30,6 +30,7 @@ DESK = (
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
     "copdns/store/tables.py",
+    *("copdns/audit_words.py", "copdns/web/saying.py"),
 )
 AT_THE_DESK = ("fr", "es")
 

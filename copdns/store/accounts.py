@@ -389,7 +389,7 @@ def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
 def _check_add(role: Role, household: str, by: Actor | None) -> None:
     if not may_add(by.role if by else None, role) or not _is_at_home(by, household):
         raise AccountError(
-            "an account as %(role)s is made on the machine: copdns account add", role=role
+            "an account as %(role)s is made on the machine: `copdns account add`", role=role
         )
 
 
@@ -400,7 +400,7 @@ def _check_remove(
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
-            "no guardian removes another; whoever owns the machine can: copdns account remove"
+            "no guardian removes another; whoever owns the machine can: `copdns account remove`"
         )
     if not account.role.is_guardian or stays:
         return
@@ -462,7 +462,7 @@ def _end_all(connection: sqlite3.Connection, household: str, account: str, stays
 def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
     if code.purpose is Purpose.SETUP:
         if by is not None:
-            raise AccountError("a set-up code is made on the machine: copdns account code")
+            raise AccountError("a set-up code is made on the machine: `copdns account code`")
         _check_none(connection, code.household)
         return
     account = the_one(connection, code.household, code.account)
@@ -470,7 +470,7 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
     allowed = may_add if invited else may_remove
     if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
         raise AccountError(
-            "a code for %(account)s is made on the machine: copdns account code",
+            "a code for %(account)s is made on the machine: `copdns account code`",
             account=account.name,
         )
 

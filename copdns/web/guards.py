@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from copdns.errors import CopdnsError
-from copdns.roles import Actor
+from copdns.roles import Actor, Role
 from copdns.sentences import Sentence
 from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
@@ -106,10 +106,15 @@ async def _error_page(
         status=status,
         said=said,
         back=_back(request),
-        home="/guardian/" if request.path.startswith("/guardian/") else "/",
+        home=_home(request, actor),
         actor=actor,
         guardians=await _guardians(request, actor) if actor else (),
     )
+
+
+def _home(request: web.Request, actor: Actor | None) -> str:
+    is_desk = request.path.startswith("/guardian/") and (not actor or actor.role is not Role.CHILD)
+    return "/guardian/" if is_desk else "/"
 
 
 def _back(request: web.Request) -> str:

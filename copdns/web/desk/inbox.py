@@ -109,7 +109,9 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
-        raise AppealError("choose one of the answers on the page")
+        raise AppealError("choose one of the answers on the page", name="state")
+    if reason not in REASONS[state]:
+        raise AppealError("choose one of the reasons that fit the answer", name="reason")
     yes = Yes(lasts, everyone="everyone" in fields, narrow="narrow" in fields)
     return Decision(state, reason, str(fields.get("text", "")), yes)
 

@@ -13,7 +13,6 @@ from copdns.matchers import target
 from copdns.model import Household, Rule, RuleAction
 from copdns.names import display
 from copdns.policy import decide, explain, scoped
-from copdns.reasons import text_of
 from copdns.records import A
 from copdns.roles import Permission
 from copdns.web.check import name_of
@@ -43,7 +42,7 @@ async def add(request: web.Request) -> web.Response:
         action = RuleAction(str(fields.get("action", "")))
         about = target(str(fields.get("target", "")).strip()[:300])
     except NameTextError as error:
-        raise HouseholdError(*error.sentences, name="target") from None
+        raise error.about("target") from None
     except ValueError:
         raise HouseholdError(
             "Write a name, such as games.example, and choose", name="target"
@@ -98,10 +97,7 @@ def _why(request: web.Request, found: Found) -> dict[str, Any]:
     if not name or (found.household.id, found.profile.id) not in policies:
         return {**values, "verdict": None, "steps": ()}
     policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
-    steps = [
-        (each, text_of(each.verdict) if each.verdict else "")
-        for each in explain(policy, name, A, now)
-    ]
+    steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
 
 

@@ -5,6 +5,7 @@ Each step is kept when it is sent; the rest can wait for another day, and each c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from copdns.presets import apply
 from copdns.qr import qr
 from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
+from copdns.system import own_zone
 from copdns.told import DOOR
 from copdns.visitors import Visitor
 from copdns.web.check import host_of
@@ -139,9 +141,18 @@ async def _place(going: Going) -> Values:
     countries = [(here.country(code), code) for code in bundled_helplines().countries]
     return {
         "zones": zones(),
+        "zone": _zone(going),
         "tongues": [spoken(each) for each in LANGUAGES],
         "countries": sorted(countries),
     }
+
+
+def _zone(going: Going) -> str:
+    """Return the household's zone; until somebody chose one, that of the machine."""
+    usual = Household(going.home.id, going.home.name).timezone
+    if going.home.timezone != usual or going.progress.done(Step.PLACE):
+        return going.home.timezone
+    return own_zone(os.environ.get("TZ", "")) or usual
 
 
 async def _take_place(going: Going, fields: Fields) -> bool:
@@ -155,11 +166,10 @@ async def _take_place(going: Going, fields: Fields) -> bool:
 async def _take_school(going: Going, fields: Fields) -> bool:
     written = str(fields.get("names", "")).replace(",", " ").split()
     try:
-        names = [host_of(each) for each in written]
-    except NameTextError as error:
-        raise HouseholdError(*error.sentences, name="names") from None
-    edit = partial(set_household, protected=names)
-    await _change(going, edit, "set-up: names that stay open")
+        edit = partial(set_household, protected=[host_of(each) for each in written])
+        await _change(going, edit, "set-up: names that stay open")
+    except (HouseholdError, NameTextError) as error:
+        raise error.about("names") from None
     return True
 
 
