@@ -15,7 +15,7 @@ from copdns.errors import AccountError, AppealError, HouseholdError, NameTextErr
 from copdns.languages import spoken
 from copdns.refused_form import given_back
 from copdns.sentences import Told
-from copdns.web.pages import SHOWN, language_of
+from copdns.web.pages import SHOWN, language_of, wants_html
 from copdns.web.words import coded
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -38,6 +38,8 @@ def form(path: str, take: Handler, page: Page) -> web.RouteDef:
         try:
             return await take(request)
         except TOLD as error:
+            if not wants_html(request):
+                raise
             return await _again(request, page, error)
 
     return web.post(path, taken)

@@ -21,7 +21,7 @@ from copdns.sentences import Sentence
 from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
 from copdns.web.forms import TOLD
-from copdns.web.pages import ACTOR
+from copdns.web.pages import ACTOR, wants_html
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
@@ -130,10 +130,6 @@ async def _guardians(request: web.Request, actor: Actor) -> list[str]:
     """Return who could do what somebody may not."""
     there = await parts_of(request).accounts.all(actor.household)
     return [each.name for each in there if each.role.is_guardian and each.id != actor.id]
-
-
-def wants_html(request: web.Request) -> bool:
-    return "text/html" in request.headers.get("Accept", "")
 
 
 @web.middleware

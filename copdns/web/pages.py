@@ -110,6 +110,10 @@ def _file(path: Path) -> File:
     return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
 
 
+def wants_html(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
 def language_of(request: web.Request) -> str:
     """Return the language for whoever asks: as chosen on a page, else as the browser says, else
     the household's."""

@@ -15,8 +15,7 @@ from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.api.problem import is_for_programs
 from copdns.web.asker import asker_of
-from copdns.web.guards import wants_html
-from copdns.web.pages import ACTOR, DESK, Desk
+from copdns.web.pages import ACTOR, DESK, Desk, wants_html
 from copdns.web.parts import parts_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies

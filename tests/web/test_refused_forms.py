@@ -51,7 +51,7 @@ TIME, PEOPLE = "/guardian/time/mia", "/guardian/people/mia"
 REFUSED = (
     Sent("/guardian/people", {"name": " ", "band": "7-9"}, "name"),
     Sent("/guardian/people", {"name": MINE * 9, "band": "7-9", "times": "on"}, "name"),
-    Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "never"}, "block_mode", PEOPLE),
+    Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "never"}, "max_ttl", PEOPLE),
     Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "99999", "block_mode": "null"}, "max_ttl"),
     Sent(f"{PEOPLE}/remove", {"heir": "tom"}, "sure", PEOPLE),
     Sent(f"{PEOPLE}/rules", {"target": "com", "action": "block", "note": MINE}, "target"),
@@ -138,6 +138,13 @@ async def test_the_code_for_a_second_factor_comes_not_back_and_its_secret_stays(
     page = await send(client, "/guardian/me/factor", 400, secret=secret[1], code="000000")
     assert secret[1] in page
     assert "000000" not in page
+
+
+async def test_a_program_reads_the_sentence_alone(client: Client) -> None:
+    headers = {"Origin": f"http://{client.host}:{client.port}"}
+    fields = {"name": "", "band": "7-9"}
+    reply = await client.post("/guardian/people", data=fields, headers=headers)
+    assert (reply.status, await reply.text()) == (400, "Write a name of 1 to 60 letters.\n")
 
 
 async def test_what_is_sent_again_from_the_form_that_came_back_is_taken(client: Client) -> None:

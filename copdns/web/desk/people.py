@@ -81,12 +81,9 @@ async def set_answers(request: web.Request) -> web.Response:
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
     try:
         mode = BlockMode(str(fields.get("block_mode", "")))
-        typed = str(fields.get("max_ttl", "")).strip()
-        ttl = int(typed) if typed else None
     except ValueError:
-        raise HouseholdError("Choose one of the answers on the page", name="block_mode") from None
-    if ttl is not None and not 1 <= ttl <= 86_400:
-        raise HouseholdError("Write seconds from 1 to 86400, or nothing", name="max_ttl")
+        raise HouseholdError("choose one of the answers on the page", name="block_mode") from None
+    ttl = _seconds_in(str(fields.get("max_ttl", "")).strip())
     name = name_in(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
     raise web.HTTPSeeOther(await keep(request, found, values))
@@ -125,6 +122,15 @@ def name_in(typed: str) -> str:
             "Write a name of 1 to %(most)s letters", name="name", most=LONGEST_NAME
         )
     return name
+
+
+def _seconds_in(typed: str) -> int | None:
+    """Return for how long devices keep an answer; None: as the age says."""
+    if not typed:
+        return None
+    if typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= 86_400:
+        return int(typed)
+    raise HouseholdError("Write seconds from 1 to 86400, or nothing", name="max_ttl")
 
 
 def band_in(typed: str) -> Band:

@@ -59,7 +59,7 @@ async def set_mode(request: web.Request) -> web.Response:
     try:
         mode = PrivacyMode(str(fields.get("mode", "")))
     except ValueError:
-        raise HouseholdError("Choose one of the answers on the page", name="mode") from None
+        raise HouseholdError("choose one of the answers on the page", name="mode") from None
     if mode not in MODES:
         raise PrivacyError("Every name is kept for some days only; ask for a full log", name="mode")
     same = mode is found.profile.privacy

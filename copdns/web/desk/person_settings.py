@@ -38,7 +38,7 @@ from copdns.web.parts import parts_of
 
 DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
 OFF = "off"
-NO_CHOICE = sentence("Choose one of the answers on the page")
+NO_CHOICE = sentence("choose one of the answers on the page")
 
 
 async def closed(request: web.Request) -> web.Response:
