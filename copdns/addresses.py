@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from copdns.errors import TextError
 from copdns.names import normal
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
@@ -33,14 +34,18 @@ def upstream_address(text: str) -> UpstreamAddress:
     try:
         address = ip_address(host)
     except ValueError:
-        raise ValueError(
-            f"{text!r} is no address; write 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53 "
-            "(a name would need an upstream to be looked up)"
+        raise TextError(
+            "'%(written)s' is no address; write 192.0.2.1, 192.0.2.1:5353 or "
+            "[2001:db8::1]:53 (a name would need an upstream to be looked up)",
+            written=text,
         ) from None
     if address.is_unspecified or address.is_multicast:
-        raise ValueError(f"{text!r} is not the address of one machine; write the upstream's own")
+        raise TextError(
+            "'%(written)s' is not the address of one machine; write the upstream's own",
+            written=text,
+        )
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
-        raise ValueError(f"{text!r}: a port is a number from 1 to 65535")
+        raise TextError("'%(written)s': a port is a number from 1 to 65535", written=text)
     return UpstreamAddress(str(address), int(port))
 
 
@@ -54,7 +59,9 @@ def address(text: str) -> IPv4Address | IPv6Address:
     try:
         return ip_address(text.strip())
     except ValueError:
-        raise ValueError(f"{text!r} is no address; write 192.0.2.1 or 2001:db8::1") from None
+        raise TextError(
+            "'%(written)s' is no address; write 192.0.2.1 or 2001:db8::1", written=text
+        ) from None
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
@@ -62,8 +69,8 @@ def network(text: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(text.strip(), strict=False)
     except ValueError:
-        raise ValueError(
-            f"{text!r} is no network; write it as 192.0.2.0/24 or 2001:db8::/32"
+        raise TextError(
+            "'%(written)s' is no network; write it as 192.0.2.0/24 or 2001:db8::/32", written=text
         ) from None
 
 
@@ -73,7 +80,7 @@ def device_address(text: str) -> str:
     A zone (`%eth0`) is refused: askers are compared without it.
     """
     if "%" in text:
-        raise ValueError(f"{text!r}: leave out the zone, from % on")
+        raise TextError("'%(written)s': leave out the zone, from %% on", written=text)
     found = network(text)
     return str(found.network_address if found.prefixlen == found.max_prefixlen else found)
 
@@ -85,11 +92,18 @@ def mac_address(text: str) -> str:
     """
     found = text.strip().lower().replace("-", ":")
     if not _MAC.fullmatch(text.strip().lower()):
-        raise ValueError(f"{text!r} is no MAC address; write it as 02:00:00:00:00:01")
+        raise TextError(
+            "'%(written)s' is no MAC address; write it as 02:00:00:00:00:01", written=text
+        )
     if found == "00:00:00:00:00:00":
-        raise ValueError(f"{text!r} is no device's MAC address; it stands for none")
+        raise TextError(
+            "'%(written)s' is no device's MAC address; it stands for none", written=text
+        )
     if int(found[:2], 16) & 1:
-        raise ValueError(f"{text!r} is a group of devices (multicast), not the MAC address of one")
+        raise TextError(
+            "'%(written)s' is a group of devices (multicast), not the MAC address of one",
+            written=text,
+        )
     return found
 
 
@@ -105,15 +119,16 @@ def domain(text: str) -> str:
     """Return the normal form of a name that may not be empty."""
     name = normal(text)
     if not name:
-        raise ValueError("a name is missing; write one, such as home.example")
+        raise TextError("a name is missing; write one, such as home.example")
     return name
 
 
 def slug(text: str) -> str:
     """Return an id as it is, when it can be one: the same in files, commands and metrics."""
     if not _SLUG.fullmatch(text):
-        raise ValueError(
-            f"{text!r} cannot be an id; take small letters, digits, - and _ (64 at most), and "
-            "begin with a letter or digit"
+        raise TextError(
+            "'%(written)s' cannot be an id; take small letters, digits, - and _ (64 "
+            "at most), and begin with a letter or digit",
+            written=text,
         )
     return text

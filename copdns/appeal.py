@@ -199,7 +199,11 @@ def cleaned(text: str, most: int = MOST_WORDS) -> str:
     seen = "".join(each for each in spaced if each in _JOINERS or _kind(each) not in _UNSEEN)
     short = " ".join(seen.split())
     if len(short) > most:
-        raise AppealError(f"this is {len(short)} characters long; {most} fit, so please shorten it")
+        raise AppealError(
+            "this is %(short)s characters long; %(most)s fit, so please shorten it",
+            short=len(short),
+            most=most,
+        )
     return short
 
 

@@ -74,14 +74,16 @@ def filed(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
     ]
     if len(today) >= MOST_A_DAY:
         raise AppealLimitError(
-            f"{MOST_A_DAY} questions came from this device since yesterday, and that is the most "
-            "for one day; one more is possible later",
+            "%(most)s questions came from this device since yesterday, and "
+            "that is the most for one day; one more is possible later",
             sorted(today)[-MOST_A_DAY] + DAY,
+            most=MOST_A_DAY,
         )
     if len(waiting) >= MOST_OPEN:
         raise AppealLimitError(
-            f"{MOST_OPEN} questions wait for an answer already; one more is possible as soon as "
-            "one of them is answered, or you take one back"
+            "%(most)s questions wait for an answer already; one more is "
+            "possible as soon as one of them is answered, or you take one back",
+            most=MOST_OPEN,
         )
     return Filed(Appeal(appeal_id, ask, asked=now, since=now))
 
@@ -146,8 +148,7 @@ def may_answer(appeal: Appeal, by: Decider) -> None:
         raise AppealError("this was taken back, so there is nothing to answer")
     if not appeal.waits and appeal.state is not State.TALK:
         raise AppealError(
-            f"this was answered already ({appeal.state}); a rule or a permission can be changed "
-            "at any time"
+            "this was answered already; a rule or a permission can be changed at any time",
         )
     before = appeal.answer
     if appeal.state is State.ESCALATED and before is not None and before.by.id == by.id != "":
@@ -160,9 +161,18 @@ def fitting(state: State, reason: Because | None, text: str) -> tuple[Because, s
     state: GRANTED, REFUSED or TALK.
     """
     if reason is None:
-        raise AppealError(f"an answer has a reason; for {state} it is one of: {_named(state)}")
+        raise AppealError(
+            "an answer has a reason; for %(state)s it is one of: %(reasons)s",
+            state=state,
+            reasons=_named(state),
+        )
     if reason not in REASONS[state]:
-        raise AppealError(f"{reason} is no reason for {state}; one of these is: {_named(state)}")
+        raise AppealError(
+            "%(reason)s is no reason for %(state)s; one of these is: %(reasons)s",
+            reason=reason,
+            state=state,
+            reasons=_named(state),
+        )
     return reason, cleaned(text)
 
 

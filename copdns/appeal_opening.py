@@ -22,6 +22,7 @@ from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
 from copdns.model import Household, Reason, Rule, RuleAction
 from copdns.review import Because
+from copdns.sentences import sentence
 from copdns.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 
 CONTENT = frozenset(
@@ -134,15 +135,20 @@ def opening(ask: Ask, household: Household, services: Services, *, narrow: bool 
     )
 
 
-_NOTHING = "this is not closed by a rule of this household, so a yes would open nothing"
+_NOTHING = sentence("this is not closed by a rule of this household, so a yes would open nothing")
 _CLOSED = {
-    Reason.SECURITY: "a list against fraud and harmful programs closes this, and an appeal does "
-    "not open it; where the list is wrong, tell its maintainer, or write a rule that goes over it",
-    Reason.LEGAL: "the law closes this, and nobody here can open it",
-    Reason.REBINDING: "the answer pointed into this house, which protects the devices in it; "
-    "nobody can open that by an appeal",
-    Reason.UPSTREAM_FILTERED: "the resolver that copdns asks closes this; choose another one in "
-    "the settings",
+    Reason.SECURITY: sentence(
+        "a list against fraud and harmful programs closes this, and an appeal does not open it; "
+        "where the list is wrong, tell its maintainer, or write a rule that goes over it"
+    ),
+    Reason.LEGAL: sentence("the law closes this, and nobody here can open it"),
+    Reason.REBINDING: sentence(
+        "the answer pointed into this house, which protects the devices in it; nobody can open "
+        "that by an appeal"
+    ),
+    Reason.UPSTREAM_FILTERED: sentence(
+        "the resolver that copdns asks closes this; choose another one in the settings"
+    ),
 }
 
 
@@ -195,7 +201,7 @@ def carried_out(
     if lasts is Wanted.ALWAYS:
         return _for_always(household, ask, opens, yes, known, now)
     if yes.everyone:
-        raise AppealError("what is opened for everyone is a rule, which stays: say `always` to it")
+        raise AppealError("what is opened for everyone is a rule, which stays: say always to it")
     end = _end(lasts, household, now)
     before = len(household.grants)
     household = _granted(household, ask, opens, known, by.name, now, end)
@@ -342,7 +348,7 @@ def _end(lasts: int | Wanted, household: Household, now: int) -> float:
         return budget_day(now, zone_of(household.timezone), household.day_starts).end
     seconds = LENGTHS[lasts] if isinstance(lasts, Wanted) else lasts
     if not 0 < seconds <= LONGEST:
-        raise AppealError("a permission lasts up to 366 days; what is to stay is `always`")
+        raise AppealError("a permission lasts up to 366 days; what is to stay is for always")
     return now + seconds
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from copdns.days import zone_of
 from copdns.errors import CalendarError
+from copdns.sentences import Sentence
 from copdns.whole_days import Dates
 
 PATIENCE = 20.0  # seconds
@@ -50,11 +51,28 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
 
 def _found(said: dict[str, Any]) -> tuple[Dates, ...]:
     if "error" in said:
-        raise CalendarError(str(said["error"]))
+        raise CalendarError(_sentence(said["error"]))
     return tuple(
         Dates(date.fromisoformat(first), date.fromisoformat(last), name, whole)
         for first, last, name, whole in said["dates"]
     )
+
+
+def _plain(told: Sentence) -> dict[str, Any]:
+    """Return a sentence as it goes from one process to another."""
+    values = {
+        name: _plain(value) if isinstance(value, Sentence) else value
+        for name, value in told.values.items()
+    }
+    return {"text": told.text, "values": values}
+
+
+def _sentence(said: dict[str, Any]) -> Sentence:
+    values = {
+        name: _sentence(value) if isinstance(value, dict) else value
+        for name, value in said["values"].items()
+    }
+    return Sentence(said["text"], values)
 
 
 def main() -> None:
@@ -66,7 +84,7 @@ def main() -> None:
     try:
         json.dump({"dates": _read(told, sys.stdin.buffer.read())}, sys.stdout)
     except CalendarError as error:
-        json.dump({"error": str(error)}, sys.stdout)
+        json.dump({"error": _plain(error.sentences[0])}, sys.stdout)
 
 
 def _read(told: dict[str, str], octets: bytes) -> list[list[str | bool]]:

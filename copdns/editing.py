@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from unicodedata import normalize
 
 from copdns.errors import HouseholdError
-from copdns.faults import no_such
+from copdns.faults import Fault, no_such, said
 from copdns.household_check import Known, faults, unknown
 from copdns.model import Household, Profile
 
@@ -25,7 +25,7 @@ def sound(household: Household) -> Household:
     """Return the household when nothing is wrong with it; raise HouseholdError."""
     wrong = list(faults(household))
     if wrong:
-        raise HouseholdError("\n".join(map(str, wrong)))
+        raise _refused(wrong)
     return household
 
 
@@ -36,8 +36,14 @@ def referring(household: Household, part: str, key: str, known: Known) -> Househ
     """
     wrong = [each for each in unknown(household, known) if (each.part, each.key) == (part, key)]
     if wrong:
-        raise HouseholdError("\n".join(map(str, wrong)))
+        raise _refused(wrong)
     return sound(household)
+
+
+def _refused(wrong: list[Fault]) -> HouseholdError:
+    """Return the error; forms call their fields as the household does, where they have them."""
+    first = wrong[0]
+    return HouseholdError(*(each.told for each in wrong), name=first.field or first.part)
 
 
 def the_profile(household: Household, profile_id: str) -> Profile:
@@ -113,4 +119,4 @@ def read(parse: Callable[[str], Value], text: str) -> Value:
     try:
         return parse(text)
     except ValueError as error:
-        raise HouseholdError(str(error)) from None
+        raise HouseholdError(said(error)) from None

@@ -5,6 +5,8 @@ Anything else that escapes is a bug and is logged as one.
 
 from __future__ import annotations
 
+from copdns.sentences import Sentence, Told, Value
+
 FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 1, 2, 3, 4, 5, 16
 
 
@@ -12,7 +14,11 @@ class CopdnsError(Exception):
     """Base of what we raise on purpose; its text says where, and what to do."""
 
 
-class NameTextError(CopdnsError):
+class TextError(Told, ValueError):
+    """A text that somebody wrote means nothing where it stands."""
+
+
+class NameTextError(Told, CopdnsError):
     """A text is no domain name: too long, an empty label, or characters that IDNA refuses."""
 
 
@@ -39,11 +45,11 @@ class ConfigError(CopdnsError):
     """The settings or the household file are wrong; the text lists every place at once."""
 
 
-class HouseholdError(CopdnsError):
+class HouseholdError(Told, CopdnsError):
     """A change to the household cannot be made as asked: unknown profile, taken name ..."""
 
 
-class CalendarError(CopdnsError):
+class CalendarError(Told, CopdnsError):
     """A calendar file cannot be read, or is too large; the text says where in it."""
 
 
@@ -59,19 +65,19 @@ class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 
 
-class AppealError(CopdnsError):
+class AppealError(Told, CopdnsError):
     """An appeal cannot go this way: answered already, too many open, nothing to open ..."""
 
 
 class AppealLimitError(AppealError):
     """Too many appeals for now; `until` is when the next is possible, None: not by time alone."""
 
-    def __init__(self, text: str, until: int | None = None) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, until: int | None = None, **values: Value) -> None:
+        super().__init__(Sentence(text, values))
         self.until = until
 
 
-class AccountError(CopdnsError):
+class AccountError(Told, CopdnsError):
     """An account, session or token cannot be made or changed as asked."""
 
 

@@ -66,8 +66,10 @@ def replaced(before: Household, found: Household) -> Household:
     """
     if before.id != found.id:
         raise HouseholdError(
-            f"the file is the household {found.id!r}, but {before.id!r} is stored here; "
-            f"write `id: {before.id}` into it if that is what you mean"
+            "the file is the household '%(found)s', but '%(before)s' is stored here; "
+            "write `id: %(before)s` into it if that is what you mean",
+            found=found.id,
+            before=before.id,
         )
     kept = replace(
         found,
@@ -92,7 +94,9 @@ def add_profile(
     times: the preset's schedules and budgets are taken over too, which nobody gets unasked.
     """
     if household.profile(profile.id):
-        raise HouseholdError(f"there is a profile {profile.id!r} already; choose another id")
+        raise HouseholdError(
+            "there is a profile '%(profile)s' already; choose another id", profile=profile.id
+        )
     if preset is not None:
         profile = apply(preset, profile)
     added = replace(household, profiles=(*household.profiles, profile))
@@ -137,11 +141,16 @@ def remove_profile(household: Household, profile_id: str) -> Household:
     devices = [each.id for each in household.devices if each.profile == profile_id]
     if devices:
         raise HouseholdError(
-            f"{', '.join(devices)} would belong to nobody; give each another profile, or "
-            f"remove it, before {profile_id} goes"
+            "%(devices)s would belong to nobody; give each another profile, or "
+            "remove it, before %(profile_id)s goes",
+            devices=", ".join(devices),
+            profile_id=profile_id,
         )
     if household.guest == profile_id:
-        raise HouseholdError(f"unknown devices count as {profile_id}; choose another guest first")
+        raise HouseholdError(
+            "unknown devices count as %(profile_id)s; choose another guest first",
+            profile_id=profile_id,
+        )
     rest = replace(
         household,
         profiles=tuple(each for each in household.profiles if each is not gone),
@@ -163,7 +172,9 @@ def add_device(
     """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
     the_profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
-        raise HouseholdError(f"there is a device {device_id!r} already; choose another id")
+        raise HouseholdError(
+            "there is a device '%(device_id)s' already; choose another id", device_id=device_id
+        )
     device = Device(
         device_id,
         name or device_id,
@@ -194,8 +205,9 @@ def set_device(household: Household, device_id: str, **values: Any) -> Household
 def _reachable(device: Device) -> Device:
     if not device.addresses and not device.macs:
         raise HouseholdError(
-            f"{device.id}: a device is known by something; give a MAC address, such as "
-            "02:00:00:00:00:01, or an address, such as 192.168.1.20"
+            "%(device)s: a device is known by something; give a MAC address, such as "
+            "02:00:00:00:00:01, or an address, such as 192.168.1.20",
+            device=device.id,
         )
     return device
 
@@ -272,7 +284,9 @@ def add_service(
 ) -> Household:
     """Add a service of the household's own, which profiles can block by its slug."""
     if slug in known.services or any(each.slug == slug for each in household.services):
-        raise HouseholdError(f"there is a service {slug!r} already; choose another name")
+        raise HouseholdError(
+            "there is a service '%(slug)s' already; choose another name", slug=slug
+        )
     matchers = tuple(dict.fromkeys(map(matcher, names)))
     service = OwnService(slug, title or slug, matchers, contact)
     return sound(replace(household, services=(*household.services, service)))
@@ -283,9 +297,17 @@ def remove_service(household: Household, slug: str) -> Household:
     services = without(household.services, "slug", slug, "service of this household")
     users = [each.id for each in household.profiles if slug in each.services]
     if users:
-        raise HouseholdError(f"{', '.join(users)} would still block {slug}; change that first")
+        raise HouseholdError(
+            "%(users)s would still block %(slug)s; change that first",
+            users=", ".join(users),
+            slug=slug,
+        )
     if speaking := _speaking_of(household, Topic(TopicKind.SERVICE, slug)):
-        raise HouseholdError(f"{', '.join(speaking)} would still name {slug}; change that first")
+        raise HouseholdError(
+            "%(speaking)s would still name %(slug)s; change that first",
+            speaking=", ".join(speaking),
+            slug=slug,
+        )
     return replace(household, services=services)
 
 
@@ -372,6 +394,9 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
 def _refuse_protected(household: Household, about: Matcher | str, known: Known) -> None:
     if isinstance(about, Matcher) and is_protected(household, known, about.name):
         raise HouseholdError(
-            f"{about.name} is protected and stays open: help, learning and the safety of devices "
-            "must work for everyone, so a rule against it would do nothing (docs/household.md)"
+            "%(about)s is protected and stays open: help, learning and the safety of "
+            "devices must work for everyone, so a rule against it would do nothing "
+            "(docs/household.md)",
+            name="target",
+            about=about.name,
         )

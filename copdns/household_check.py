@@ -20,6 +20,7 @@ from copdns.faults import wrong
 from copdns.model import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.presets import Preset
+from copdns.sentences import Sentence, sentence
 from copdns.time_faults import time_faults
 from copdns.times import Subject, Topic, TopicKind
 
@@ -85,13 +86,15 @@ def _unknown_subjects(household: Household, known: Known) -> Iterator[Fault]:
             yield Fault(part, key, name, what)
 
 
-def unknown_topics(about: Iterable[Subject], household: Household, known: Known) -> Iterator[str]:
+def unknown_topics(
+    about: Iterable[Subject], household: Household, known: Known
+) -> Iterator[Sentence]:
     """Yield what is wrong with subjects that name a category, a service or a list."""
     for each in about:
         if isinstance(each, Topic) and each.slug not in (
             there := _there(each.kind, household, known)
         ):
-            yield no_such(each.kind, each.slug, there)
+            yield no_such(str(each.kind), each.slug, there)
 
 
 def _there(kind: TopicKind, household: Household, known: Known) -> frozenset[str]:
@@ -108,7 +111,9 @@ def _unknown_modes(profile: Profile, known: Known) -> Iterator[Fault]:
     for engine, mode in profile.safe_search:
         modes = known.engines.get(engine, {mode})
         if mode not in modes:
-            what = f"{engine}: {no_such('mode', mode, modes)}"
+            what = sentence(
+                "%(engine)s: %(what)s", engine=engine, what=no_such("mode", mode, modes)
+            )
             yield Fault("profiles", profile.id, "safe_search", what)
 
 
@@ -127,16 +132,25 @@ def _household_faults(household: Household) -> Iterator[Fault]:
     if problem := wrong(slug, household.id):
         yield Fault("id", "", "", problem)
     if not is_timezone(household.timezone):
-        what = f"{household.timezone!r} is no time zone; write one such as Europe/Paris"
+        what = sentence(
+            "'%(zone)s' is no time zone; write one such as Europe/Paris", zone=household.timezone
+        )
         yield Fault("timezone", "", "", what)
     for name in household.protected:
         if "." not in name:
-            what = f"{name!r} is a whole top-level domain; name a site, such as school.{name}"
+            what = sentence(
+                "'%(written)s' is a whole top-level domain; name a site, such as "
+                "school.%(written)s",
+                written=name,
+            )
             yield Fault("protected", name, "", what)
     if household.language and household.language not in LANGUAGES:
         yield Fault("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):
-        what = f"{household.country!r} is no country; write its two letters, such as FR"
+        what = sentence(
+            "'%(country)s' is no country; write its two letters, such as FR",
+            country=household.country,
+        )
         yield Fault("country", "", "", what)
     for each in household.helplines:
         if problem := wrong(slug, each):
@@ -162,18 +176,18 @@ def _household_faults(household: Household) -> Iterator[Fault]:
     for part, ids in parts.items():
         for key, times in Counter(ids).items():
             if times > 1:
-                yield Fault(part, key, "", "stands twice; rename or remove one")
+                yield Fault(part, key, "", sentence("stands twice; rename or remove one"))
             if part in _HAVE_IDS and (problem := wrong(slug, key)):
                 yield Fault(part, key, "", problem)
 
 
 def _profile_faults(profile: Profile) -> Iterator[Fault]:
     if profile.privacy is PrivacyMode.FULL:
-        what = "full is no lasting mode; a full log is asked for and ends by itself"
+        what = sentence("full is no lasting mode; a full log is asked for and ends by itself")
         yield Fault("profiles", profile.id, "privacy", what)
     full = profile.full_log
     if full is not None and full.end <= full.start:
-        yield Fault("profiles", profile.id, "full_log", "ends before it starts")
+        yield Fault("profiles", profile.id, "full_log", sentence("ends before it starts"))
     for tag in sorted(profile.tags):
         if problem := wrong(slug, tag):
             yield Fault("profiles", profile.id, "tags", problem)
@@ -194,7 +208,11 @@ def _device_faults(household: Household) -> Iterator[Fault]:
                 if problem := wrong(parse, text):
                     yield Fault("devices", device.id, field_name, problem)
                 elif (other := owner.setdefault(text, device)) is not device:
-                    what = f"{text} is the address of {other.id} already; a device has its own"
+                    what = sentence(
+                        "%(address)s is the address of %(other)s already; a device has its own",
+                        address=text,
+                        other=other.id,
+                    )
                     yield Fault("devices", device.id, field_name, what)
 
 
@@ -206,25 +224,32 @@ def _rule_faults(household: Household) -> Iterator[Fault]:
             yield Fault("rules", rule.id, "scope", no_such("profile", rule.scope, people))
         other = first.setdefault((str(rule.target), rule.scope), rule)
         if other is not rule:
-            what = f"rule {other.id} is about {rule.target} too ({other.action}); keep one"
+            what = sentence(
+                "rule %(other)s is about %(target)s too (%(action)s); keep one",
+                other=other.id,
+                target=str(rule.target),
+                action=other.action,
+            )
             yield Fault("rules", rule.id, "target", what)
 
 
 def _own_faults(household: Household) -> Iterator[Fault]:
     for service in household.services:
         if not service.names:
-            yield Fault("services", service.slug, "names", "is empty; name at least one")
+            yield Fault("services", service.slug, "names", sentence("is empty; name at least one"))
     for local in household.local_names:
         for text in local.addresses:
             if problem := wrong(address, text):
                 yield Fault("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
-            what = f"leads to itself: {rewrite.target}; name another target"
+            what = sentence(
+                "leads to itself: %(target)s; name another target", target=rewrite.target
+            )
             yield Fault("rewrites", str(rewrite.matcher), "target", what)
     for split in household.split_upstreams:
         if not split.upstreams:
-            yield Fault("split_upstreams", split.name, "", "is empty; name an upstream")
+            yield Fault("split_upstreams", split.name, "", sentence("is empty; name an upstream"))
         for text in split.upstreams:
             if problem := wrong(upstream_address, text):
                 yield Fault("split_upstreams", split.name, "upstreams", problem)

@@ -45,6 +45,7 @@ from copdns.model import (
 )
 from copdns.presets import Preset, Times, apply
 from copdns.privacy import default_mode
+from copdns.sentences import sentence
 from copdns.time_shape import budget, schedule
 from copdns.times import Budget, Schedule
 from copdns.yaml_text import Document, dotted
@@ -64,7 +65,7 @@ def parse(text: str, file: str, known: Known) -> Household:
     reading = _Reading(document, document.shaped(HouseholdShape), known)
     household = reading.household()
     problems = reading.problems or [
-        (reading.place(fault), fault.what)
+        (reading.place(fault), str(fault.what))
         for fault in (*faults(household), *unknown(household, known))
     ]
     if problems:
@@ -83,7 +84,9 @@ def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
         return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
     except ValidationError as error:
         mistakes = in_words(error.errors(include_url=False), ProfileFields, values)
-    raise HouseholdError("\n".join(f"{dotted(path)}: {what}" for path, what in mistakes))
+    raise HouseholdError(
+        *(sentence("%(what)s", what=what).at(dotted(path)) for path, what in mistakes)
+    )
 
 
 def _typed(key: str, text: str) -> object:
@@ -165,7 +168,7 @@ class _Reading:
         preset = self.known.presets.get(band)
         if preset is None:
             path = ("profiles", profile_id, "preset")
-            self.problems.append((path, no_such("preset", band, self.known.presets)))
+            self.problems.append((path, str(no_such("preset", band, self.known.presets))))
         return preset
 
     def _devices(self) -> Iterator[Device]:

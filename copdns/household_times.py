@@ -25,6 +25,7 @@ from copdns.errors import HouseholdError, UnknownCodeError
 from copdns.faults import no_such
 from copdns.household_check import Known, unknown_topics
 from copdns.model import Household
+from copdns.sentences import sentence
 from copdns.times import (
     Bonus,
     Budget,
@@ -43,7 +44,9 @@ from copdns.times import (
 def add_schedule(household: Household, schedule: Schedule, known: Known) -> Household:
     """Add a schedule; its id must be free."""
     if any(each.id == schedule.id for each in household.schedules):
-        raise HouseholdError(f"there is a schedule {schedule.id!r} already; choose another id")
+        raise HouseholdError(
+            "there is a schedule '%(schedule)s' already; choose another id", schedule=schedule.id
+        )
     added = replace(household, schedules=(*household.schedules, schedule))
     return referring(added, "schedules", schedule.id, known)
 
@@ -67,7 +70,9 @@ def remove_schedule(household: Household, schedule_id: str) -> Household:
 def add_budget(household: Household, budget: Budget, known: Known) -> Household:
     """Add a budget; its id must be free."""
     if any(each.id == budget.id for each in household.budgets):
-        raise HouseholdError(f"there is a budget {budget.id!r} already; choose another id")
+        raise HouseholdError(
+            "there is a budget '%(budget)s' already; choose another id", budget=budget.id
+        )
     added = replace(household, budgets=(*household.budgets, budget))
     return referring(added, "budgets", budget.id, known)
 
@@ -118,7 +123,7 @@ def unpause(household: Household, profile_id: str, now: float) -> Household:
     the_profile(household, profile_id)
     paused = [each for each in household.pauses if each.profile == profile_id]
     if not paused or (paused[0].end is not None and paused[0].end <= now):
-        raise HouseholdError(f"{profile_id} is not paused")
+        raise HouseholdError("%(profile_id)s is not paused", profile_id=profile_id)
     return replace(
         household, pauses=tuple(each for each in household.pauses if each.profile != profile_id)
     )
@@ -143,7 +148,9 @@ def add_bonus(
     scopes = {"", profile_id, *(f"#{tag}" for tag in profile.tags)}
     theirs = [each.id for each in household.budgets if each.scope in scopes]
     if budget_id not in theirs:
-        raise HouseholdError(no_such(f"budget of {profile_id}", budget_id, theirs))
+        raise HouseholdError(
+            no_such(sentence("budget of %(person)s", person=profile_id), budget_id, theirs)
+        )
     bonus_id = free_id("b", household.bonuses)
     made = Bonus(bonus_id, profile_id, budget_id, day, minutes, kind, author, at)
     return sound(replace(household, bonuses=(*household.bonuses, made)))
@@ -192,7 +199,7 @@ def end_grant(household: Household, grant_id: str, now: float) -> Household:
     if found is None:
         raise HouseholdError(no_such("grant", grant_id, (each.id for each in household.grants)))
     if found.end <= now:
-        raise HouseholdError(f"grant {grant_id} is over already")
+        raise HouseholdError("grant %(grant_id)s is over already", grant_id=grant_id)
     ended = (replace(found, end=now),) if found.start < now else ()
     at = household.grants.index(found)
     grants = (*household.grants[:at], *ended, *household.grants[at + 1 :])
@@ -279,4 +286,4 @@ def _redeemable(household: Household, digest: str, profile_id: str, now: int) ->
 
 def _refuse_unknown(household: Household, about: Subject | None, known: Known) -> None:
     if about is not None and (wrong := list(unknown_topics((about,), household, known))):
-        raise HouseholdError("\n".join(wrong))
+        raise HouseholdError(*wrong)

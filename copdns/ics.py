@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar as Ics
 from icalendar import Event
 
-from copdns.errors import CalendarError
+from copdns.errors import CalendarError, TextError
+from copdns.faults import said
 from copdns.repeats import Every, Repeat
+from copdns.sentences import sentence
 from copdns.whole_days import Dates
 
 LENGTH = 1 << 20  # characters of a file
@@ -47,7 +49,9 @@ def dates_of(text: str, zone: ZoneInfo, first: date, last: date) -> tuple[Dates,
         if dates.first <= last and dates.last >= first:
             found.add(dates._replace(first=max(dates.first, first), last=min(dates.last, last)))
         if len(found) > DATES:
-            raise CalendarError(f"it has more than {DATES} dates; take a smaller calendar")
+            raise CalendarError(
+                "it has more than %(most)s dates; take a smaller calendar", most=DATES
+            )
     return tuple(sorted(found))
 
 
@@ -144,7 +148,7 @@ def _events(text: str, zone: ZoneInfo) -> list[_Event]:
     try:
         files = Ics.from_ical(text, multiple=True)
     except ValueError as error:
-        raise CalendarError(f"it cannot be read: {_printable(str(error))}") from None
+        raise CalendarError("it cannot be read: %(what)s", what=_printable(str(error))) from None
     found = [each for file in files for each in file.walk("VEVENT") if isinstance(each, Event)]
     if len(found) != len(lines):
         raise CalendarError("it cannot be read: a BEGIN:VEVENT is broken over two lines")
@@ -154,7 +158,9 @@ def _events(text: str, zone: ZoneInfo) -> list[_Event]:
 def _begins(text: str) -> list[int]:
     """Return in which lines events begin; raise CalendarError for what is no whole calendar."""
     if len(text) > LENGTH:
-        raise CalendarError(f"it has more than {LENGTH} characters; take a smaller calendar")
+        raise CalendarError(
+            "it has more than %(most)s characters; take a smaller calendar", most=LENGTH
+        )
     begins: list[int] = []
     within: list[tuple[str, int]] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -162,20 +168,34 @@ def _begins(text: str) -> list[int]:
         if word == "BEGIN":
             within.append((name, number))
             if len(within) > DEPTH:
-                raise CalendarError(f"line {number}: {_printable(name)} stands within too much")
+                raise CalendarError(
+                    "line %(number)s: %(called)s stands within too much",
+                    number=number,
+                    called=_printable(name),
+                )
             begins += [number] if name == "VEVENT" else []
         elif word == "END":
             if not within or within.pop()[0] != name:
-                raise CalendarError(f"line {number}: {_printable(line)} ends what did not begin")
+                raise CalendarError(
+                    "line %(number)s: %(line)s ends what did not begin",
+                    number=number,
+                    line=_printable(line),
+                )
         elif word and not within:
-            raise CalendarError(f"line {number}: a calendar begins with BEGIN:VCALENDAR")
+            raise CalendarError(
+                "line %(number)s: a calendar begins with BEGIN:VCALENDAR", number=number
+            )
     if within:
         name, number = within[-1]
         raise CalendarError(
-            f"line {number}: this {_printable(name)} does not end; is it all there?"
+            "line %(number)s: this %(called)s does not end; is it all there?",
+            number=number,
+            called=_printable(name),
         )
     if len(begins) > EVENTS:
-        raise CalendarError(f"it has more than {EVENTS} events; take a smaller calendar")
+        raise CalendarError(
+            "it has more than %(most)s events; take a smaller calendar", most=EVENTS
+        )
     return begins
 
 
@@ -188,20 +208,24 @@ def _event(event: Event, line: int, zone: ZoneInfo) -> _Event:
     try:
         return _read(event, line, name, zone)
     except (ValueError, OverflowError) as error:
-        what = _printable(str(error))
+        what = said(error)
     except (AttributeError, TypeError):
         # The library takes a date where a duration belongs, say, and falls over it when asked.
-        what = "one of its properties has a value of another kind than belongs there"
-    raise CalendarError(f'line {line}, "{name}": {what}')
+        what = sentence("one of its properties has a value of another kind than belongs there")
+    raise CalendarError('line %(line)s, "%(called)s": %(what)s', line=line, called=name, what=what)
 
 
 def _read(event: Event, line: int, name: str, zone: ZoneInfo) -> _Event:
     for key, what in event.errors:
         if key in _READ:
-            raise ValueError(f"{key or 'a line of it'} cannot be read: {what}")
+            raise TextError(
+                "%(part)s cannot be read: %(what)s",
+                part=key or sentence("a line of it"),
+                what=_printable(str(what)),
+            )
     start, end = _moment(event.start, zone), _moment(event.end, zone)
     if end < start:
-        raise ValueError("it ends before it starts")
+        raise TextError("it ends before it starts")
     more = ((_moment(low, zone), high) for low, high in event.rdates)
     instead_of = _first(event, "RECURRENCE-ID")
     return _Event(
@@ -240,7 +264,7 @@ def _when(value: date, zone: ZoneInfo) -> _When:
 def _moment(value: date, zone: ZoneInfo) -> datetime:
     """Return a moment, of a date its first; raise ValueError for one of another age."""
     if not 1000 < value.year < 9000:  # beside which there is room to reckon
-        raise ValueError(f"{value} is no date that a calendar needs")
+        raise TextError("%(date)s is no date that a calendar needs", date=str(value))
     when = _when(value, zone)
     return when if isinstance(when, datetime) else datetime.combine(when, time(), zone)
 
@@ -256,7 +280,9 @@ def _rule(parts: Mapping[str, list[Any]], start: date, zone: ZoneInfo) -> _Rule:
     every = str(parts.get("FREQ", [""])[0]).upper()
     if unread or every not in list(Every):
         what = ", ".join(sorted(unread)) or every or "no FREQ"
-        raise ValueError(f"it repeats in a way that cannot be read ({what}); write its dates out")
+        raise TextError(
+            "it repeats in a way that cannot be read (%(what)s); write its dates out", what=what
+        )
     repeat = Repeat(
         start.date() if isinstance(start, datetime) else start,
         Every(every),
@@ -275,9 +301,9 @@ def _makes_sense(repeat: Repeat) -> None:
     """Refuse what the RFC forbids, and what no two programs take for the same."""
     in_short = repeat.every in (Every.DAY, Every.WEEK)
     if in_short and any(which for which, _ in repeat.weekdays):
-        raise ValueError(f"{repeat.every} takes no days such as the first Monday")
+        raise TextError("%(every)s takes no days such as the first Monday", every=repeat.every)
     if repeat.every is Every.WEEK and repeat.month_days:
-        raise ValueError("WEEKLY takes no days of the month")
+        raise TextError("WEEKLY takes no days of the month")
 
 
 def _until(parts: Mapping[str, list[Any]], start: date, zone: ZoneInfo) -> _When | None:
@@ -291,7 +317,12 @@ def _until(parts: Mapping[str, list[Any]], start: date, zone: ZoneInfo) -> _When
 def _number(value: Any, low: int, high: int) -> int:
     number = int(value)
     if not low <= number <= high:
-        raise ValueError(f"{number} in its rule is not from {low} to {high}")
+        raise TextError(
+            "%(number)s in its rule is not from %(low)s to %(high)s",
+            number=number,
+            low=low,
+            high=high,
+        )
     return number
 
 
@@ -304,5 +335,5 @@ def _weekday(text: str) -> tuple[int, int]:
     """Return which one, 0 for every, and the day of the week."""
     found = _BYDAY.fullmatch(text.upper())
     if not found:
-        raise ValueError(f"{text} in its rule is no day of the week")
+        raise TextError("%(written)s in its rule is no day of the week", written=text)
     return int(found[1] or 0), _WEEKDAYS.index(found[2])

@@ -19,6 +19,7 @@ from copdns.errors import AccountError
 from copdns.lockout import Attempt, Book, succeeded, tried, wait
 from copdns.passphrase import pin_weakness, weakness
 from copdns.passwords import hashed, is_outdated, matches, totp_secret, totp_step
+from copdns.sentences import counted
 from copdns.store.accounts import Accounts
 from copdns.store.sessions import Sessions, actor
 from copdns.store.thread import StoreThread
@@ -169,7 +170,7 @@ class Logins:
         """
         step = totp_step(secret, code, now, 0)
         if step is None:
-            raise AccountError("this code is not right: is the telephone's clock?")
+            raise AccountError("this code is not right: is the telephone's clock?", name="code")
         codes = tuple(recovery_code() for _ in range(RECOVERY_CODES))
         digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
         await self._accounts.set_totp(
@@ -179,7 +180,7 @@ class Logins:
 
     async def set_pin(self, household: str, profile: str, pin: str, author: str, now: int) -> None:
         if wrong := pin_weakness(pin):
-            raise AccountError(wrong)
+            raise AccountError(wrong, name="pin")
         kept = await self._hash(hashed, pin)
         await self._pins.set(household, profile, kept, author, now)
 
@@ -229,18 +230,25 @@ class Logins:
         """Return the digest of a good code.  A stranger's guesses make only the stranger wait."""
         attempt = Attempt(f"code:{address}", address)
         if left := self._try(attempt):
-            raise AccountError(f"please wait {left} seconds before the next try")
+            raise AccountError(
+                counted(
+                    "please wait %(num)d second before the next try",
+                    "please wait %(num)d seconds before the next try",
+                    left,
+                ),
+                name="code",
+            )
         digest = await self._hash(code_digest, code, CODE)
         if await self._accounts.code(digest, now) is None:
             raise AccountError(
-                "this code is not good, or not any more; the console makes a new one"
+                "this code is not good, or not any more; the console makes a new one", name="code"
             )
         self._book = succeeded(self._book, attempt)
         return digest
 
     async def _new(self, password: str, names: tuple[str, ...]) -> str:
         if wrong := weakness(password, names):
-            raise AccountError(wrong)
+            raise AccountError(wrong, name="password")
         return await self._hash(hashed, password)
 
     async def _renew_hash(self, found: Credentials, password: str) -> None:

@@ -52,7 +52,10 @@ def matcher(text: str) -> Matcher:
         raise NameTextError("a rule needs a name, such as games.example")
     if "." not in name and match is not Match.EXACT:
         raise NameTextError(
-            f"{text!r} would cover a whole top-level domain; name a site, such as games.{name}"
+            "'%(written)s' would cover a whole top-level domain; name a site, such "
+            "as games.%(called)s",
+            written=text,
+            called=name,
         )
     return Matcher(name, match)
 

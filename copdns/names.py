@@ -63,12 +63,14 @@ def to_wire(name: str) -> bytes:
     for label in name.split(".") if name else ():
         octets = _label_octets(label)
         if not 0 < len(octets) <= MAX_LABEL:
-            raise NameTextError(f"{name!r}: each part between dots has 1 to 63 characters")
+            raise NameTextError(
+                "'%(called)s': each part between dots has 1 to 63 characters", called=name
+            )
         wire.append(len(octets))
         wire += octets
     wire.append(0)
     if len(wire) > MAX_WIRE:
-        raise NameTextError(f"{name!r}: a name has at most 253 characters")
+        raise NameTextError("'%(called)s': a name has at most 253 characters", called=name)
     return bytes(wire)
 
 
@@ -99,12 +101,15 @@ def normal(text: str) -> str:
             # Only now the full stops of other scripts have become dots: one may stand at the end.
             text = idna.encode(text, uts46=True).decode("ascii").removesuffix(".")
         except idna.IDNAError as error:
-            raise NameTextError(f"{text!r} is no domain name: {error}") from None
+            raise NameTextError(
+                "'%(written)s' is no domain name: %(error)s", written=text, error=str(error)
+            ) from None
     text = text.lower()
     for label in text.split(".") if text else ():
         if label.encode().translate(None, _PLAIN):
             raise NameTextError(
-                f"{text!r} is no domain name: letters, digits, hyphens and dots make one"
+                "'%(written)s' is no domain name: letters, digits, hyphens and dots make one",
+                written=text,
             )
     to_wire(text)
     return text

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
+from copdns.sentences import Sentence, sentence
+
 SHORTEST = 10  # letters
 LONGEST = 256  # letters: hashing must not be made slow by a long text
 PIN_SHORTEST, PIN_LONGEST = 4, 8
@@ -55,33 +57,42 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def weakness(password: str, names: Iterable[str] = ()) -> str:
-    """Return what is too easy about a password, for its owner; "" when it is good.
+def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
+    """Return what is too easy about a password, for its owner; None when it is good.
 
     names: of the account, its person, the household: what a stranger tries first.
     """
     text = normal(password)
     if len(text) < SHORTEST:
-        return f"Please take at least {SHORTEST} letters: a short sentence is easy to remember."
+        return sentence(
+            "Please take at least %(least)s letters: a short sentence is easy to remember.",
+            least=SHORTEST,
+        )
     if len(text) > LONGEST:
-        return f"Please take at most {LONGEST} letters."
+        return sentence("Please take at most %(most)s letters.", most=LONGEST)
     core = _core(text)
     if len(set(text)) < 4 or _is_a_run(text) or not core:
-        return "This is guessed quickly: please mix more different letters, or take a sentence."
+        return sentence(
+            "This is guessed quickly: please mix more different letters, or take a sentence."
+        )
     if core in _COMMON:
-        return "This is among the first that are tried: please take something of your own."
+        return sentence(
+            "This is among the first that are tried: please take something of your own."
+        )
     if any(_core(name) and core in (_core(name), _core(name) * 2) for name in names):
-        return "This is little more than a name: please add a few words of your own."
-    return ""
+        return sentence("This is little more than a name: please add a few words of your own.")
+    return None
 
 
-def pin_weakness(pin: str) -> str:
-    """Return what is too easy about a child's PIN, for the child; "" when it is good."""
+def pin_weakness(pin: str) -> Sentence | None:
+    """Return what is too easy about a child's PIN, for the child; None when it is good."""
     if not (pin.isascii() and pin.isdecimal() and PIN_SHORTEST <= len(pin) <= PIN_LONGEST):
-        return f"A PIN has {PIN_SHORTEST} to {PIN_LONGEST} digits."
+        return sentence(
+            "A PIN has %(least)s to %(most)s digits.", least=PIN_SHORTEST, most=PIN_LONGEST
+        )
     if len(set(pin)) == 1 or _is_a_run(pin):
-        return "That one is easy to guess: please take another."
-    return ""
+        return sentence("That one is easy to guess: please take another.")
+    return None
 
 
 def _is_a_run(text: str) -> bool:

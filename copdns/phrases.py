@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
-from typing import NamedTuple
 
 from babel import Locale, negotiate_locale
 from babel.core import get_global
@@ -24,25 +23,18 @@ from babel.numbers import format_decimal
 
 from copdns.days import local, zone_of
 from copdns.model import LANGUAGES as LANGUAGES
+from copdns.sentences import Phrase as Phrase
+from copdns.sentences import Sentence, Value
 from copdns.times import WEEKDAYS
 
 SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
 PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
 MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 
+_ENDS = (".", "?", "!", "。", "？", "！", "؟")
+
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
-
-
-class Phrase(NamedTuple):
-    """A text of the catalogue, as modules hand it on untranslated; `make words` finds these calls.
-
-    context: who it is for, or what it is: "pictures", "plain", "full", "category" ...
-    text: English, with placeholders such as %(time)s.
-    """
-
-    context: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +76,30 @@ class Phrases:
         """Return a phrase with its placeholders filled, each isolated from the text around it."""
         filled = {name: f"{ISOLATE}{value}{END_ISOLATE}" for name, value in values.items()}
         return self.pgettext(*phrase) % filled
+
+    def tell(self, *sentences: Sentence) -> str:
+        """Return what an error says as it stands on a page: with capitals and full stops."""
+        return " ".join(self._whole(each) for each in sentences)
+
+    def _whole(self, sentence: Sentence) -> str:
+        said = self._filled(sentence)
+        if sentence.about:
+            said = f"{ISOLATE}{sentence.about}{END_ISOLATE}: {said}"
+        stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
+        return f"{said[:1].upper()}{said[1:]}{stop}"
+
+    def _filled(self, sentence: Sentence) -> str:
+        text = self.gettext(sentence.text)
+        if sentence.many:
+            text = self.ngettext(sentence.text, sentence.many, int(str(sentence.values["num"])))
+        return text % {name: self._value(value) for name, value in sentence.values.items()}
+
+    def _value(self, value: Value) -> str | int | float:
+        if isinstance(value, Sentence):
+            return self._filled(value)
+        if isinstance(value, Phrase):
+            return self.pgettext(*value)
+        return f"{ISOLATE}{value}{END_ISOLATE}" if isinstance(value, str) else value
 
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.locale)
@@ -146,7 +162,12 @@ def _compiled(language: str, catalogue: str) -> GNUTranslations:
 
 def zones() -> tuple[str, ...]:
     """Return the time zones that people choose from, such as "Europe/Paris", and UTC."""
-    return ("UTC", *sorted(each for each in get_global("zone_territories") if "/" in each))
+    return ("UTC", *sorted(each for each in get_global("zone_territories") if _is_place(each)))
+
+
+def _is_place(zone: str) -> bool:
+    """Tell whether a zone is called by a place: "Etc/..." are hours, "Etc/Unknown" among them."""
+    return "/" in zone and not zone.startswith("Etc/")
 
 
 def negotiate(accept: str, household: str = SOURCE) -> str:

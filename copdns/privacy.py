@@ -71,7 +71,8 @@ def adopt(old: Profile | None, new: Profile, history: Sequence[FullLog], now: in
     """
     if new.privacy is PrivacyMode.FULL:
         raise PrivacyError(
-            f"profile {new.id!r}: privacy cannot be `full`; ask for a full log of 1 to 7 days"
+            "profile '%(new)s': privacy cannot be `full`; ask for a full log of 1 to 7 days",
+            new=new.id,
         )
     new = due(new, now)
     old = due(old, now) if old is not None else None
@@ -89,7 +90,9 @@ def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
         return new
     if change.band.age >= new.band.age:
         raise PrivacyError(
-            f"profile {new.id!r}: only a lower age band is announced; set band {change.band} itself"
+            "profile '%(new)s': only a lower age band is announced; set band %(band)s itself",
+            new=new.id,
+            band=change.band,
         )
     if new.band.age < ANNOUNCED_FROM:
         return new
@@ -122,18 +125,23 @@ def _granted(
     """Return the wanted stretch, moved behind its announcement; raise PrivacyError."""
     if band.age >= CONSENT_FROM:
         raise PrivacyError(
-            f"profile {profile.id!r}: from 16 on a full log needs consent on their own device"
+            "profile '%(profile)s': from 16 on a full log needs consent on their own device",
+            profile=profile.id,
         )
     length = wanted.end - wanted.start
     if not 0 < length <= LONGEST:
-        raise PrivacyError(f"profile {profile.id!r}: a full log lasts 7 days at most")
+        raise PrivacyError(
+            "profile '%(profile)s': a full log lasts 7 days at most", profile=profile.id
+        )
     notice = NOTICE if band.age >= ANNOUNCED_FROM else 0
     start = max(wanted.start, now + notice)
     near = [each.start for each in history if abs(start - each.start) < ONCE_IN]
     if near:
         raise PrivacyError(
-            f"profile {profile.id!r}: a full log is possible once in 30 days;"
-            f" the next may start at {_when(max(near) + ONCE_IN)}"
+            "profile '%(profile)s': a full log is possible once in 30 days; the next "
+            "may start at %(near)s",
+            profile=profile.id,
+            near=_when(max(near) + ONCE_IN),
         )
     return FullLog(start, start + length)
 

@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from copdns.days import ends_at, fits, local, starts_at
+from copdns.errors import TextError
+from copdns.sentences import Sentence, sentence
 from copdns.times import DAY_MINUTES, DAY_WORDS, EVERY_DAY, WEEKDAYS, Calendar, Schedule, Slot
 
 Stretch = tuple[float, float]  # from, to: moments, the second is no longer in it
@@ -102,22 +104,28 @@ def _read(text: str) -> Iterator[Slot]:
             days |= _days_of(word)
             continue
         if before and not days and before.days != {EVERY_DAY}:
-            raise ValueError(_whose(word, before))
+            raise TextError(_whose(word, before))
         before = Slot(days or frozenset({EVERY_DAY}), *_times(word))
         days = frozenset()
         yield before
     if days:
         named = _days_text(days)
-        raise ValueError(f'"{named}" has no time behind it; write it as {named} 21:00-07:00')
+        raise TextError(
+            '"%(named)s" has no time behind it; write it as %(named)s 21:00-07:00', named=named
+        )
     if before is None:
-        raise ValueError(f'"{text}" says no time; write it as mon-fri 21:00-07:00')
+        raise TextError('"%(written)s" says no time; write it as mon-fri 21:00-07:00', written=text)
 
 
-def _whose(word: str, before: Slot) -> str:
+def _whose(word: str, before: Slot) -> Sentence:
     days = _days_text(before.days)
-    return (
-        f'"{word}" stands behind {slot_text(before)} without days of its own; '
-        f"write {days} {word}, or {EVERY_DAY} {word}"
+    return sentence(
+        '"%(word)s" stands behind %(before)s without days of its own; write %(days)s %(word)s, '
+        "or %(daily)s %(word)s",
+        word=word,
+        before=slot_text(before),
+        days=days,
+        daily=EVERY_DAY,
     )
 
 
@@ -126,9 +134,13 @@ def _times(word: str) -> tuple[int, int]:
     start_text, dash, end_text = word.partition("-")
     start, end = _minute(start_text), _minute(end_text if dash else start_text)
     if not dash:
-        raise ValueError(f'"{word}" has no end; write it as {word}-{_clock((start + 60) % 1440)}')
+        raise TextError(
+            '"%(word)s" has no end; write it as %(word)s-%(start)s',
+            word=word,
+            start=_clock((start + 60) % 1440),
+        )
     if start == DAY_MINUTES:
-        raise ValueError('"24:00" is where a day ends; what starts there starts at 00:00')
+        raise TextError('"24:00" is where a day ends; what starts there starts at 00:00')
     return start, end - start if end > start else end - start + DAY_MINUTES
 
 
@@ -139,7 +151,7 @@ def _minute(text: str) -> int:
         hour, minute = int(found[1]), int(found[2])
         if minute < 60 and 60 * hour + minute <= DAY_MINUTES:
             return 60 * hour + minute
-    raise ValueError(f'"{text}" is no time of day; write it as 21:00')
+    raise TextError('"%(written)s" is no time of day; write it as 21:00', written=text)
 
 
 def _clock(minute: int) -> str:
@@ -154,8 +166,8 @@ def _days_of(word: str) -> frozenset[str]:
     if dash and first in WEEKDAYS and last in WEEKDAYS:
         return frozenset(_range(WEEKDAYS.index(first), WEEKDAYS.index(last)))
     if dash:
-        raise ValueError(f'"{word}" is no range of days; write it as mon-fri')
-    raise ValueError(f'"{word}" is no kind of day; {_near(word)}')
+        raise TextError('"%(word)s" is no range of days; write it as mon-fri', word=word)
+    raise TextError('"%(word)s" is no kind of day; %(near)s', word=word, near=_near(word))
 
 
 def _range(first: int, last: int) -> tuple[str, ...]:
@@ -163,9 +175,11 @@ def _range(first: int, last: int) -> tuple[str, ...]:
     return (*WEEKDAYS, *WEEKDAYS)[first : last + 1 + 7 * (last < first)]
 
 
-def _near(word: str) -> str:
+def _near(word: str) -> Sentence:
     near = [day for day in WEEKDAYS if word.startswith(day)] or get_close_matches(word, DAY_WORDS)
-    return f"did you mean {near[0]}?" if near else f"these are: {', '.join(DAY_WORDS)}"
+    if near:
+        return sentence("did you mean %(near)s?", near=near[0])
+    return sentence("these are: %(there)s", there=", ".join(DAY_WORDS))
 
 
 def _days_text(days: frozenset[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.errors import ListenError
+from copdns.household_check import is_timezone
 from copdns.kernel import Connect, listed, netlink
 from copdns.netlink import Own, own_request
 
@@ -45,6 +46,32 @@ def private_addresses(connect: Connect = netlink) -> tuple[str, ...]:
 def _is_private(text: str) -> bool:
     address = ip_address(text)
     return address.is_private and not address.is_link_local
+
+
+def own_zone(told: str = "", etc: Path = Path("/etc")) -> str:
+    """Return the time zone of this machine, such as "Europe/Paris"; "" where it is not told.
+
+    told: the variable TZ, which goes before the files (tzset(3)).
+    """
+    for found in (told.removeprefix(":"), _first_line(etc / "timezone"), _link(etc / "localtime")):
+        if is_timezone(found) and not found.startswith("/"):
+            return found
+    return ""
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def _link(path: Path) -> str:
+    """Return the zone that a link to a file of zones names: what is below `zoneinfo/`."""
+    try:
+        return str(path.readlink()).partition("zoneinfo/")[2]
+    except OSError:
+        return ""
 
 
 def system_resolvers(

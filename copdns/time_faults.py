@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from copdns.faults import Fault, no_such
 from copdns.model import Household
+from copdns.sentences import Sentence, sentence
 from copdns.times import DAY_MINUTES, DAY_WORDS, Budget, Calendar, Grant, Schedule, Slot, Ticket
 
 LATEST_START = DAY_MINUTES // 2 - 1  # of a day of budgets: noon belongs to its own date
@@ -22,7 +23,7 @@ def time_faults(household: Household) -> Iterator[Fault]:
     """Yield what is wrong with calendar, schedules, budgets, pauses and permissions."""
     yield from _calendar_faults(household.calendar)
     if not 0 <= household.day_starts <= LATEST_START:
-        what = "a day begins in the morning; write 00:00 to 11:59"
+        what = sentence("a day begins in the morning; write 00:00 to 11:59")
         yield Fault("day_starts", "", "", what)
     people = [each.id for each in household.profiles]
     for schedule in household.schedules:
@@ -37,11 +38,15 @@ def time_faults(household: Household) -> Iterator[Fault]:
 
 def _calendar_faults(calendar: Calendar) -> Iterator[Fault]:
     if not calendar.weekend <= set(range(7)):
-        yield Fault("calendar", "", "weekend", "has a day that no week has")
+        yield Fault("calendar", "", "weekend", sentence("has a day that no week has"))
     if any(early >= late for (early, _), (late, _) in pairwise(calendar.days)):
-        yield Fault("calendar", "", "days", "are not in order, or one stands twice")
+        yield Fault("calendar", "", "days", sentence("are not in order, or one stands twice"))
     if len(calendar.days) > MOST_DAYS:
-        what = f"{len(calendar.days)} dates are too many; keep {MOST_DAYS}, and leave out old ones"
+        what = sentence(
+            "%(dates)s dates are too many; keep %(most)s, and leave out old ones",
+            dates=len(calendar.days),
+            most=MOST_DAYS,
+        )
         yield Fault("calendar", "", "days", what)
 
 
@@ -50,44 +55,64 @@ def _scope_faults(part: str, value: Schedule | Budget, people: Iterable[str]) ->
         yield Fault(part, value.id, "scope", no_such("profile", value.scope, people))
     for about, times in Counter(map(str, value.about)).items():
         if times > 1:
-            yield Fault(part, value.id, "about", f"{about} stands twice; keep one")
+            yield Fault(
+                part, value.id, "about", sentence("%(about)s stands twice; keep one", about=about)
+            )
     if not 0 <= value.grace <= MOST_GRACE:
-        what = f"{value.grace} minutes are not from 0 to {MOST_GRACE}"
+        what = sentence(
+            "%(minutes)s minutes are not from 0 to %(most)s", minutes=value.grace, most=MOST_GRACE
+        )
         yield Fault(part, value.id, "grace", what)
 
 
 def _schedule_faults(schedule: Schedule) -> Iterator[Fault]:
     if not schedule.slots:
-        what = "has no times; write some, such as school_night 21:00-07:00"
+        what = sentence("has no times; write some, such as school_night 21:00-07:00")
         yield Fault("schedules", schedule.id, "", what)
     for slot in schedule.slots:
         for what in _slot_faults(slot):
             yield Fault("schedules", schedule.id, "", what)
 
 
-def _slot_faults(slot: Slot) -> Iterator[str]:
+def _slot_faults(slot: Slot) -> Iterator[Sentence]:
     if not slot.days:
-        yield "a time has no days; write daily for every day"
+        yield sentence("a time has no days; write daily for every day")
     for word in sorted(slot.days - set(DAY_WORDS)):
         yield no_such("day", word, DAY_WORDS)
     if not 0 <= slot.start < DAY_MINUTES:
-        yield f"a time begins at minute {slot.start} of a day, which has 0 to {DAY_MINUTES - 1}"
+        yield sentence(
+            "a time begins at minute %(start)s of a day, which has 0 to %(last)s",
+            start=slot.start,
+            last=DAY_MINUTES - 1,
+        )
     if not 1 <= slot.length <= DAY_MINUTES:
-        yield f"a time of {slot.length} minutes is not from 1 minute to 24 hours long"
+        yield sentence(
+            "a time of %(minutes)s minutes is not from 1 minute to 24 hours long",
+            minutes=slot.length,
+        )
 
 
 def _budget_faults(budget: Budget) -> Iterator[Fault]:
     if not budget.minutes:
-        what = "has no minutes; write how many a day, such as 60"
+        what = sentence("has no minutes; write how many a day, such as 60")
         yield Fault("budgets", budget.id, "minutes", what)
     for word, times in Counter(word for word, _ in budget.minutes).items():
         if word not in DAY_WORDS:
             yield Fault("budgets", budget.id, "minutes", no_such("day", word, DAY_WORDS))
         if times > 1:
-            yield Fault("budgets", budget.id, "minutes", f"{word} stands twice; keep one")
+            yield Fault(
+                "budgets",
+                budget.id,
+                "minutes",
+                sentence("%(about)s stands twice; keep one", about=word),
+            )
     for _, minutes in budget.minutes:
         if not 0 <= minutes <= DAY_MINUTES:
-            what = f"{minutes} minutes are not from 0 to {DAY_MINUTES}, a whole day"
+            what = sentence(
+                "%(minutes)s minutes are not from 0 to %(most)s, a whole day",
+                minutes=minutes,
+                most=DAY_MINUTES,
+            )
             yield Fault("budgets", budget.id, "minutes", what)
 
 
@@ -110,7 +135,7 @@ def _owner_faults(household: Household, people: list[str]) -> Iterator[Fault]:
 def _ending_faults(household: Household) -> Iterator[Fault]:
     for pause in household.pauses:
         if pause.end is not None and pause.end <= pause.start:
-            yield Fault("pauses", pause.profile, "end", "is not after its start")
+            yield Fault("pauses", pause.profile, "end", sentence("is not after its start"))
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:
@@ -121,25 +146,34 @@ def _ending_faults(household: Household) -> Iterator[Fault]:
     for digest, times in Counter(each.digest for each in household.tickets).items():
         if times > 1:
             twice = [each.id for each in household.tickets if each.digest == digest]
-            yield Fault("tickets", twice[-1], "", f"has the code of {twice[0]}; make another")
+            yield Fault(
+                "tickets",
+                twice[-1],
+                "",
+                sentence("has the code of %(other)s; make another", other=twice[0]),
+            )
 
 
 def _grant_faults(grant: Grant) -> Iterator[Fault]:
     if grant.end <= grant.start:
-        yield Fault("grants", grant.id, "end", "is not after its start")
+        yield Fault("grants", grant.id, "end", sentence("is not after its start"))
     if not (grant.content or grant.time):
-        yield Fault("grants", grant.id, "", "lifts nothing; say content, time, or both")
+        yield Fault("grants", grant.id, "", sentence("lifts nothing; say content, time, or both"))
 
 
 def _ticket_faults(ticket: Ticket) -> Iterator[Fault]:
     if what := _minutes_fault(ticket.minutes):
         yield Fault("tickets", ticket.id, "minutes", what)
     if ticket.expires <= ticket.made:
-        yield Fault("tickets", ticket.id, "expires", "is not after it was made")
+        yield Fault("tickets", ticket.id, "expires", sentence("is not after it was made"))
 
 
-def _minutes_fault(minutes: int) -> str:
-    """Return what is wrong with minutes that somebody gives, "" for 1 to 1440."""
+def _minutes_fault(minutes: int) -> Sentence | None:
+    """Return what is wrong with minutes that somebody gives, None for 1 to 1440."""
     if 1 <= minutes <= DAY_MINUTES:
-        return ""
-    return f"{minutes} minutes are not from 1 to {DAY_MINUTES}, a whole day"
+        return None
+    return sentence(
+        "%(minutes)s minutes are not from 1 to %(most)s, a whole day",
+        minutes=minutes,
+        most=DAY_MINUTES,
+    )

@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any, TypeVar
 
 from copdns.addresses import slug
-from copdns.errors import HouseholdError, NameTextError
+from copdns.errors import HouseholdError, NameTextError, TextError
+from copdns.faults import said
 from copdns.model import Profile
 from copdns.schedule import slots
 from copdns.time_shape import LONGEST, ONE_DAY, day, day_word
@@ -59,13 +60,22 @@ class Form:
             return default
         if text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high:
             return int(text)
-        raise HouseholdError(f"{name}: write a whole number from {low} to {high}")
+        raise HouseholdError(
+            "write a whole number from %(low)s to %(high)s",
+            name=name,
+            low=low,
+            high=high,
+        )
 
     def note(self, name: str = "note") -> str:
         """Return a sentence of somebody's own, on one line."""
         text = " ".join(self.one(name).split())
         if len(text) > NOTE or not text.isprintable():
-            raise HouseholdError(f"{name}: write at most {NOTE} letters, without special signs")
+            raise HouseholdError(
+                "write at most %(most)s letters, without special signs",
+                name=name,
+                most=NOTE,
+            )
         return text
 
 
@@ -103,21 +113,21 @@ def scope(form: Form, profile: Profile) -> str:
         return ""
     if chosen in tags:
         return chosen
-    raise HouseholdError("choose for whom it holds")
+    raise HouseholdError("choose for whom it holds", name="scope")
 
 
 def about(form: Form) -> tuple[Subject, ...]:
     """Return what something is about: what was chosen, and what was written; nothing is all."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
-    return tuple(dict.fromkeys(_read(subject, each) for each in texts))
+    return tuple(dict.fromkeys(_read(subject, each, "names") for each in texts))
 
 
 def one_subject(form: Form) -> Subject | None:
     """Return the one thing that a permission or ticket is about; None: everything."""
     found = about(form)
     if len(found) > 1:
-        raise HouseholdError("name one thing; give a permission for each")
+        raise HouseholdError("name one thing; give a permission for each", name="names")
     return found[0] if found else None
 
 
@@ -128,9 +138,9 @@ def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str
     """
     told = _as_slug(form.one("name"))
     if told:
-        return _read(slug, told)
+        return _read(slug, told, "name")
     parts = [_as_slug(str(each).rpartition(":")[2]) for each in subjects][:1] or [usual]
-    return _read(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"))
+    return _read(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
 
 
 def _as_slug(text: str) -> str:
@@ -140,7 +150,9 @@ def _as_slug(text: str) -> str:
 def _slots(form: Form) -> tuple[Slot, ...]:
     found = tuple(_rows(form))
     if not found:
-        raise HouseholdError("say when: a beginning and an end, such as 21:00 and 07:00")
+        raise HouseholdError(
+            "say when: a beginning and an end, such as 21:00 and 07:00", name="start0"
+        )
     return found
 
 
@@ -150,21 +162,26 @@ def _rows(form: Form) -> Iterator[Slot]:
         if not start and not end:
             continue
         if not start or not end:
-            raise HouseholdError("a time has a beginning and an end, such as 21:00 and 07:00")
-        days = [_read(day_word, each) for each in form.all(f"days{row}")]
-        yield from _read(slots, f"{' '.join(days)} {start}-{end}")
+            raise HouseholdError(
+                "a time has a beginning and an end, such as 21:00 and 07:00",
+                name=f"end{row}" if start else f"start{row}",
+            )
+        days = [_read(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
+        yield from _read(slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
 
 
 def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
     found = {}
     for row in range(ROWS):
         if form.one(f"minutes{row}"):
-            word = _read(day_word, form.one(f"day{row}") or EVERY_DAY)
+            word = _read(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
             if word in found:
-                raise HouseholdError(f"{word} stands twice; keep one")
+                raise HouseholdError(
+                    "%(about)s stands twice; keep one", name=f"day{row}", about=word
+                )
             found[word] = form.number(f"minutes{row}", 0, DAY_MINUTES)
     if not found:
-        raise HouseholdError("say how many minutes a day, such as 60")
+        raise HouseholdError("say how many minutes a day, such as 60", name="minutes0")
     # What holds every day comes last: the first that fits a date counts.
     return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
 
@@ -172,7 +189,7 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
 def ending(form: Form, timezone: str, now: int) -> int | None:
     """Return until when something lasts; None: until somebody ends it."""
     if form.one("until"):
-        return int(_read(lambda text: moment(text, timezone, now), form.one("until")))
+        return int(_read(lambda text: moment(text, timezone, now), form.one("until"), "until"))
     if form.one("lasts"):
         return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
     return None
@@ -182,9 +199,11 @@ def certain_ending(form: Form, timezone: str, now: int) -> int:
     """Return until when a permission lasts, which ends in any case."""
     end = ending(form, timezone, now)
     if end is None:
-        raise HouseholdError("a permission ends: say for how long, or until when")
+        raise HouseholdError("a permission ends: say for how long, or until when", name="lasts")
     if not now < end <= now + 60 * _LONGEST_GRANT:
-        raise HouseholdError("a permission ends within 31 days; what is to stay is a rule")
+        raise HouseholdError(
+            "a permission ends within 31 days; what is to stay is a rule", name="until"
+        )
     return end
 
 
@@ -192,7 +211,7 @@ def lifts(form: Form) -> tuple[bool, bool]:
     """Return whether a permission lifts content, and whether it lifts time."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
-        raise HouseholdError("choose what it opens: content, time or both")
+        raise HouseholdError("choose what it opens: content, time or both", name="lifts")
     return chosen in ("content", "both"), chosen in ("", "time", "both")
 
 
@@ -207,12 +226,14 @@ def expires(form: Form, now: int) -> int:
 
 def dates(form: Form) -> dict[date, DayType | None]:
     """Return what the dates of a stretch are; None: what their day of the week says."""
-    first = _read(day, form.one("first"))
-    last = _read(day, form.one("last")) if form.one("last") else first
+    first = _read(day, form.one("first"), "first")
+    last = _read(day, form.one("last"), "last") if form.one("last") else first
     if not 0 <= (last - first).days < LONGEST:
-        raise HouseholdError("the last day is not before the first, and within a year of it")
+        raise HouseholdError(
+            "the last day is not before the first, and within a year of it", name="last"
+        )
     kind = form.one("kind")
-    meant = None if kind == USUAL else _read(_day_type, kind)
+    meant = None if kind == USUAL else _read(_day_type, kind, "kind")
     return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
 
 
@@ -220,7 +241,7 @@ def weekend(form: Form) -> frozenset[int]:
     """Return the days of the week that are the weekend, 0 is Monday."""
     chosen = form.all("weekend")
     if not set(chosen) <= set(WEEKDAYS):
-        raise HouseholdError("choose days of the week")
+        raise HouseholdError("choose days of the week", name="weekend")
     return frozenset(WEEKDAYS.index(each) for each in chosen)
 
 
@@ -228,11 +249,12 @@ def _day_type(text: str) -> DayType:
     try:
         return DayType(text)
     except ValueError:
-        raise ValueError("choose what kind of days these are") from None
+        raise TextError("choose what kind of days these are") from None
 
 
-def _read(parse: Callable[[str], Value], text: str) -> Value:
+def _read(parse: Callable[[str], Value], text: str, name: str) -> Value:
+    """Return what a text means; raise the parser's word as one about a field of this name."""
     try:
         return parse(text)
     except (ValueError, NameTextError) as error:
-        raise HouseholdError(str(error)) from None
+        raise HouseholdError(said(error), name=name) from None

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from copdns.errors import TextError
 from copdns.faults import no_such
 from copdns.schedule import slots
 from copdns.time_faults import MOST_DAYS
@@ -46,7 +47,7 @@ def clock(text: str) -> int:
         len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60
     ):
         return int(hours) * 60 + int(minutes)
-    raise ValueError(f"{text!r} is no time of day; write it as 04:00")
+    raise TextError("'%(written)s' is no time of day; write it as 04:00", written=text)
 
 
 def stretch(text: str) -> Stretch:
@@ -55,7 +56,9 @@ def stretch(text: str) -> Stretch:
     start = day(first)
     end = day(last) if to else start
     if to and not 1 <= (end - start).days < LONGEST:
-        raise ValueError(f"{text!r}: the second day must come after the first, within a year")
+        raise TextError(
+            "'%(written)s': the second day must come after the first, within a year", written=text
+        )
     return start, end
 
 
@@ -66,19 +69,19 @@ def day(text: str) -> date:
     except ValueError:
         found = None
     if found is None or found.isoformat() != text:
-        raise ValueError(f"{text!r} is no date; write it as 2026-12-24")
+        raise TextError("'%(written)s' is no date; write it as 2026-12-24", written=text)
     return found
 
 
 def weekday(text: str) -> int:
     if text not in WEEKDAYS:
-        raise ValueError(no_such("day of the week", text, WEEKDAYS))
+        raise TextError(no_such("day of the week", text, WEEKDAYS))
     return WEEKDAYS.index(text)
 
 
 def day_word(text: str) -> str:
     if text not in DAY_WORDS:
-        raise ValueError(no_such("day", text, DAY_WORDS))
+        raise TextError(no_such("day", text, DAY_WORDS))
     return text
 
 
@@ -114,7 +117,9 @@ class CalendarShape(Written):
     def _is_not_endless(self) -> Self:
         days = sum((last - first).days + 1 for first, last in self.days)
         if days > MOST_DAYS:
-            raise ValueError(f"days: {days} dates are too many; keep {MOST_DAYS}")
+            raise TextError(
+                "days: %(days)s dates are too many; keep %(most)s", days=days, most=MOST_DAYS
+            )
         return self
 
     def calendar(self) -> Calendar:
@@ -146,7 +151,7 @@ class ScheduleShape(Written):
     @model_validator(mode="after")
     def _has_times(self) -> Self:
         if (self.closed is None) == (self.open is None):
-            raise ValueError(
+            raise TextError(
                 "a schedule has either `closed` or `open`, with times such as "
                 "school_night 21:00-07:00"
             )

@@ -13,6 +13,7 @@ from datetime import date
 from typing import NamedTuple
 
 from copdns.addresses import slug
+from copdns.errors import TextError
 from copdns.matchers import Matcher, matcher
 from copdns.words import Word
 
@@ -48,9 +49,10 @@ def subject(text: str) -> Subject:
     if not colon:
         return matcher(text)
     if kind not in set(TopicKind):
-        raise ValueError(
-            f"{text!r} is about nothing that is known; write category:games, service:youtube, "
-            "list:some-list, or a name such as games.example"
+        raise TextError(
+            "'%(written)s' is about nothing that is known; write category:games, "
+            "service:youtube, list:some-list, or a name such as games.example",
+            written=text,
         )
     return Topic(TopicKind(kind), slug(rest.strip()))
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from copdns.days import ends_at, local, starts_at, zone_of
+from copdns.errors import TextError
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 
@@ -28,7 +29,10 @@ def moment(text: str, timezone: str, now: float) -> float:
     except ValueError:
         at = None
     if at is None or not 1970 < at.year < 9999:
-        raise ValueError(f"{text!r} is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z")
+        raise TextError(
+            "'%(written)s' is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z",
+            written=text,
+        )
     return at.timestamp() if at.tzinfo else _written(at, zone_of(timezone), now)
 
 

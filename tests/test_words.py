@@ -19,7 +19,19 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "web-ui" / "locale"
 TRANSLATED = [each for each in LANGUAGES if each != "en"]
 # The desk is for grown-ups: its texts have fewer languages, and are shown in English elsewhere.
-DESK = ("web-ui/templates/desk/", "copdns/web/desk/")
+# Below: what errors say to guardians; a child can meet those of appeals, guests and pairings alone.
+DESK = (
+    "web-ui/templates/desk/",
+    "copdns/web/desk/",
+    *(f"copdns/{each}.py" for each in ("addresses", "calendars", "faults", "household")),
+    *(f"copdns/household_{each}.py" for each in ("check", "file", "times")),
+    *(f"copdns/{each}.py" for each in ("ics", "logins", "matchers", "names", "passphrase")),
+    *(f"copdns/{each}.py" for each in ("privacy", "schedule", "times", "when")),
+    *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
+    *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
+    "copdns/store/tables.py",
+    *("copdns/audit_words.py", "copdns/web/saying.py"),
+)
 AT_THE_DESK = ("fr", "es")
 
 

@@ -15,6 +15,7 @@ from copdns.codes import short_id
 from copdns.errors import AccountError
 from copdns.faults import no_such
 from copdns.roles import Actor, Role, may_add, may_remove
+from copdns.sentences import sentence
 from copdns.store.notes import audit, author_of, notify
 from copdns.store.thread import StoreThread
 
@@ -244,7 +245,7 @@ class Accounts:
         def work(connection: sqlite3.Connection) -> Account:
             code = _used(connection, digest, now)
             if code.purpose is not Purpose.SETUP:
-                raise AccountError(_BAD_CODE)
+                raise AccountError(_BAD_CODE, name="code")
             _check_none(connection, code.household)
             new = Account(code.household, "", name, Role.OWNER)
             made = _add(connection, new, None, now)
@@ -260,7 +261,7 @@ class Accounts:
         def work(connection: sqlite3.Connection) -> Account:
             code = _used(connection, digest, now)
             if code.purpose is Purpose.SETUP:
-                raise AccountError(_BAD_CODE)
+                raise AccountError(_BAD_CODE, name="code")
             found = the_one(connection, code.household, code.account)
             _set_password(connection, found, kept)
             connection.execute(
@@ -284,7 +285,9 @@ class Accounts:
         return await self._thread.write(work)
 
 
-_BAD_CODE = "this code is not good, or not any more; `copdns account code` makes a new one"
+_BAD_CODE = sentence(
+    "this code is not good, or not any more; `copdns account code` makes a new one"
+)
 
 
 def _account(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
@@ -331,7 +334,11 @@ def _clean(name: str) -> str:
 def _named(name: str) -> str:
     clean = _clean(name)
     if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
-        raise AccountError(f"an account's name has 1 to {LONGEST_NAME} letters that can be seen")
+        raise AccountError(
+            "an account's name has 1 to %(most)s letters that can be seen",
+            name="name",
+            most=LONGEST_NAME,
+        )
     return clean
 
 
@@ -340,9 +347,13 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
     there = _all(connection, account.household)
     name = _named(account.name)
     if any(each.name.casefold() == name.casefold() for each in there):
-        raise AccountError(f"there is an account {name!r} already; take another name")
+        raise AccountError(
+            "there is an account '%(called)s' already; take another name", name="name", called=name
+        )
     if len(there) >= MOST:
-        raise AccountError(f"there are {MOST} accounts, and that is enough; remove one first")
+        raise AccountError(
+            "there are %(most)s accounts, and that is enough; remove one first", most=MOST
+        )
     _check_profile(connection, account)
     new = replace(account, id=short_id(), name=name, made=now, has_password=False, totp=False)
     connection.execute(
@@ -377,7 +388,9 @@ def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
 
 def _check_add(role: Role, household: str, by: Actor | None) -> None:
     if not may_add(by.role if by else None, role) or not _is_at_home(by, household):
-        raise AccountError(f"an account as {role} is made on the machine: copdns account add")
+        raise AccountError(
+            "an account as %(role)s is made on the machine: `copdns account add`", role=role
+        )
 
 
 def _check_remove(
@@ -387,13 +400,15 @@ def _check_remove(
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
-            "no guardian removes another; whoever owns the machine can: copdns account remove"
+            "no guardian removes another; whoever owns the machine can: `copdns account remove`"
         )
     if not account.role.is_guardian or stays:
         return
     others = [each for each in _all(connection, account.household) if each.id != account.id]
     if not any(each.role.is_guardian for each in others):
-        raise AccountError(f"{account.name} is the only guardian; add another one first")
+        raise AccountError(
+            "%(account)s is the only guardian; add another one first", account=account.name
+        )
 
 
 def _is_at_home(by: Actor | None, household: str) -> bool:
@@ -447,14 +462,17 @@ def _end_all(connection: sqlite3.Connection, household: str, account: str, stays
 def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
     if code.purpose is Purpose.SETUP:
         if by is not None:
-            raise AccountError("a set-up code is made on the machine: copdns account code")
+            raise AccountError("a set-up code is made on the machine: `copdns account code`")
         _check_none(connection, code.household)
         return
     account = the_one(connection, code.household, code.account)
     invited = code.purpose is Purpose.INVITE and not account.has_password
     allowed = may_add if invited else may_remove
     if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
-        raise AccountError(f"a code for {account.name} is made on the machine: copdns account code")
+        raise AccountError(
+            "a code for %(account)s is made on the machine: `copdns account code`",
+            account=account.name,
+        )
 
 
 def _check_none(connection: sqlite3.Connection, household: str) -> None:
@@ -490,6 +508,6 @@ def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
 def _used(connection: sqlite3.Connection, digest: str, now: int) -> Code:
     code = _code(connection, digest, now)
     if code is None:
-        raise AccountError(_BAD_CODE)
+        raise AccountError(_BAD_CODE, name="code")
     connection.execute("delete from one_time_code where digest = ?", (digest,))
     return code

@@ -328,7 +328,7 @@ def _near(connection: sqlite3.Connection, household: str, ask: Ask, now: int) ->
 def _one(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
     found = select(connection, household, appeal=appeal)
     if not found:
-        raise AppealError(f"there is no appeal {appeal!r}")
+        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
     return found[0]
 
 
@@ -336,7 +336,7 @@ def _own(connection: sqlite3.Connection, household: str, appeal: str, profile: s
     """Return an appeal of a profile; another one's is as good as none."""
     found = _one(connection, household, appeal)
     if found.ask.profile != profile:
-        raise AppealError(f"there is no appeal {appeal!r}")
+        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
     return found
 
 

@@ -21,7 +21,8 @@ def refuse_too_many(
     if until is not None:
         minutes = -((now - until) // MINUTE)
         raise TooManyTriesError(
-            f"too many codes were not known here; please try again in {minutes} min"
+            "too many codes were not known here; please try again in %(minutes)s min",
+            minutes=minutes,
         )
 
 

@@ -156,7 +156,9 @@ class HouseholdStore:
             with transaction(connection):
                 before = load(connection, household_id)
                 if before is None:
-                    raise HouseholdError(f"there is no household {household_id!r}")
+                    raise HouseholdError(
+                        "there is no household '%(household_id)s'", household_id=household_id
+                    )
                 refuse_too_many(connection, household_id, profile_id, device, now)
                 try:
                     redeemed = redeem(before, digest, profile_id, now)
@@ -179,7 +181,9 @@ class HouseholdStore:
             with transaction(connection):
                 before = load(connection, household.id)
                 if before is not None:
-                    raise HouseholdError(f"there is a household {household.id!r} already")
+                    raise HouseholdError(
+                        "there is a household '%(household)s' already", household=household.id
+                    )
                 nobody = Household(household.id, household.name)
                 after = _adopted(connection, nobody, household, now)
                 return _store(connection, None, after, Change(0, now, author, "created"))
@@ -244,7 +248,7 @@ def edited(
     """
     before = load(connection, household_id)
     if before is None:
-        raise HouseholdError(f"there is no household {household_id!r}")
+        raise HouseholdError("there is no household '%(household_id)s'", household_id=household_id)
     wanted = edit(before)
     if balance is not None:
         wanted = balanced(connection, before, wanted, balance, change)
@@ -268,7 +272,9 @@ def _adopted(
 ) -> Household:
     """Return what may be stored of an edited household, with the revision it had."""
     if after.id != before.id:
-        raise HouseholdError(f"household {before.id!r} cannot become {after.id!r}")
+        raise HouseholdError(
+            "household '%(before)s' cannot become '%(after)s'", before=before.id, after=after.id
+        )
     profiles = tuple(_adopted_profile(connection, before, each, now) for each in after.profiles)
     return replace(after, profiles=profiles, revision=before.revision)
 

@@ -309,7 +309,9 @@ def _check_token(connection: sqlite3.Connection, account: Account, new: Token, n
     possible = scopes_for(account.role)
     if not new.scopes or not new.scopes <= possible:
         raise AccountError(
-            f"a token of {account.name} can have these scopes: {', '.join(sorted(possible))}"
+            "a token of %(account)s can have these scopes: %(possible)s",
+            account=account.name,
+            possible=", ".join(sorted(possible)),
         )
     if not now < new.expires <= now + TOKEN_LONGEST:
         raise AccountError("a token is good for a year at most, and for some time at least")
@@ -318,7 +320,11 @@ def _check_token(connection: sqlite3.Connection, account: Account, new: Token, n
         (account.household, account.id),
     ).fetchone()
     if there >= MOST_TOKENS:
-        raise AccountError(f"there are {there} tokens of {account.name}; remove one first")
+        raise AccountError(
+            "there are %(there)s tokens of %(account)s; remove one first",
+            there=there,
+            account=account.name,
+        )
 
 
 def _make_room(

@@ -121,7 +121,9 @@ def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
         cells = table.cells(value)
         if cells[0] in rows:
             raise HouseholdError(
-                f"{table.field}: {cells[0]!r} is there twice; remove or rename one"
+                "%(part)s: '%(key)s' is there twice; remove or rename one",
+                part=table.field,
+                key=str(cells[0]),
             )
         rows[cells[0]] = (position, *cells)
     return rows
@@ -139,8 +141,10 @@ def _check_owners(household: Household) -> None:
     for what, profile_id in owned:
         if profile_id not in people:
             raise HouseholdError(
-                f"{what}: there is no profile {profile_id!r}; add it first, or give what it has"
-                " to another"
+                "%(what)s: there is no profile '%(profile_id)s'; add it first, or give "
+                "what it has to another",
+                what=what,
+                profile_id=profile_id,
             )
 
 

@@ -244,7 +244,7 @@ class Guests:
                 "select count(*) from guest where household = ?", (household,)
             ).fetchone()
             if there >= MOST_GUESTS:
-                raise AccountError(f"there are {there} guests, and that is enough")
+                raise AccountError("there are %(there)s guests, and that is enough", there=there)
             connection.execute(
                 f"insert into guest ({_GUEST}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -14,15 +15,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from copdns.errors import (
-    AccountError,
-    AppealError,
-    CopdnsError,
-    HouseholdError,
-    NameTextError,
-)
+from copdns.errors import CopdnsError
+from copdns.roles import Actor, Role
+from copdns.sentences import Sentence
 from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
+from copdns.web.forms import TOLD
+from copdns.web.pages import ACTOR, wants_html
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
@@ -71,36 +70,66 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         raise
     except web.HTTPException as error:
         told = {key: value for key, value in error.headers.items() if key == "Allow"}
-        return _error_page(request, error.status, error.reason, told)
-    except _TOLD as error:  # a sentence for whoever sent it
-        return _error_page(request, 400, str(error))
+        return await _error_page(request, error.status, _said(error), told)
+    except TOLD as error:  # sentences for whoever sent it
+        return await _error_page(request, 400, error.sentences)
     except CopdnsError as error:
         log.warning("a page could not be given", error=str(error))
-        return _error_page(request, 503, "Not possible now")
+        return await _error_page(request, 503, (Sentence("Not possible now"),))
     except Exception:  # noqa: BLE001 - a bug in a page must not end the others
         # Without the values of variables, which may be somebody's.
         log.error("a bug in a page", traceback=traceback.format_exc())
-        return _error_page(request, 500, "Something went wrong here")
+        return await _error_page(request, 500, (Sentence("Something went wrong here"),))
 
 
-_TOLD = (AppealError, AccountError, HouseholdError, NameTextError)
+def _said(error: web.HTTPException) -> tuple[Sentence, ...]:
+    """Return what a handler says; the words of HTTP itself, such as "Not Found", say nothing."""
+    usual = HTTPStatus(error.status).phrase
+    return (Sentence(error.reason.replace("%", "%%")),) if error.reason != usual else ()
 
 
-def _error_page(
-    request: web.Request, status: int, reason: str, headers: Mapping[str, str] | None = None
+async def _error_page(
+    request: web.Request,
+    status: int,
+    said: tuple[Sentence, ...],
+    headers: Mapping[str, str] | None = None,
 ) -> web.Response:
+    text = "\n".join(map(str, said)) or HTTPStatus(status).phrase
     if is_for_programs(request):
-        return problem(status, reason, headers=headers)
+        return problem(status, text, headers=headers)
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
-        return web.Response(status=status, text=f"{reason}.\n")
-    home = "/guardian/" if request.path.startswith("/guardian/") else "/"
+        return web.Response(status=status, text=f"{text}.\n")
+    actor = request.get(ACTOR) if status == web.HTTPForbidden.status_code else None
     return parts_of(request).pages.render(
-        request, "error.html", status=status, reason=reason, home=home
+        request,
+        "error.html",
+        status=status,
+        said=said,
+        back=_back(request),
+        home=_home(request, actor),
+        actor=actor,
+        guardians=await _guardians(request, actor) if actor else (),
     )
 
 
-def wants_html(request: web.Request) -> bool:
-    return "text/html" in request.headers.get("Accept", "")
+def _home(request: web.Request, actor: Actor | None) -> str:
+    is_desk = request.path.startswith("/guardian/") and (not actor or actor.role is not Role.CHILD)
+    return "/guardian/" if is_desk else "/"
+
+
+def _back(request: web.Request) -> str:
+    """Return the page of ours from which a form was sent; "" where that is not told."""
+    came = urlsplit(request.headers.get("Referer", ""))
+    inside = came.netloc.lower() == request.host.lower() and came.path.startswith("/")
+    if request.method in _SAFE or not inside or came.path.startswith(("//", "/\\")):
+        return ""
+    return f"{came.path}?{came.query}" if came.query else came.path
+
+
+async def _guardians(request: web.Request, actor: Actor) -> list[str]:
+    """Return who could do what somebody may not."""
+    there = await parts_of(request).accounts.all(actor.household)
+    return [each.name for each in there if each.role.is_guardian and each.id != actor.id]
 
 
 @web.middleware

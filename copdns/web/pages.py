@@ -18,6 +18,7 @@ from copdns.languages import spoken
 from copdns.names import display
 from copdns.phrases import LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
+from copdns.roles import Actor
 from copdns.told import DOOR
 from copdns.web.words import speak
 
@@ -40,6 +41,8 @@ class Desk(NamedTuple):
 
 
 DESK = web.RequestKey("desk", Desk)
+ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
+SHOWN = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
 
 
 class File(NamedTuple):
@@ -87,7 +90,7 @@ class Pages:
             "phrases": phrases,
             "lang": phrases.tag,
             "dir": phrases.direction,
-            "path": request.path,
+            "path": request.get(SHOWN, request.path),
             "standing": request.get(DESK, Desk()),
             "languages": [spoken(each) for each in LANGUAGES],
             **values,
@@ -105,6 +108,10 @@ class Pages:
 def _file(path: Path) -> File:
     octets = path.read_bytes()
     return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
+
+
+def wants_html(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def language_of(request: web.Request) -> str:

@@ -14,11 +14,33 @@ from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Library
 from copdns.model import Household, Verdict
-from copdns.phrases import Phrases
+from copdns.phrases import Phrase, Phrases
 from copdns.review import TOLD, Because
 from copdns.times import Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
+
+# The steps of the order of decision (`steps.py`), by their titles.
+STEPS = {
+    each.text: each
+    for each in (
+        Phrase("step", "client allowed here"),
+        Phrase("step", "special and own names"),
+        Phrase("step", "legal orders"),
+        Phrase("step", "protected names"),
+        Phrase("step", "security lists"),
+        Phrase("step", "grants"),
+        Phrase("step", "pause"),
+        Phrase("step", "schedules"),
+        Phrase("step", "budgets"),
+        Phrase("step", "own rules"),
+        Phrase("step", "ways round the filter"),
+        Phrase("step", "services"),
+        Phrase("step", "category lists"),
+        Phrase("step", "safe search"),
+        Phrase("step", "default of the profile"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,10 @@ class Saying:
     def because(self, reason: Because) -> str:
         """Return why an appeal was answered so."""
         return self.phrases.gettext(TOLD[reason])
+
+    def step(self, title: str) -> str:
+        """Return what a step of the order of decision is called."""
+        return self.phrases.pgettext(*STEPS.get(title, Phrase("step", title)))
 
     def category(self, slug: str) -> str:
         name = child_words.category_name(slug)

@@ -15,8 +15,7 @@ from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.api.problem import is_for_programs
 from copdns.web.asker import asker_of
-from copdns.web.guards import wants_html
-from copdns.web.pages import DESK, Desk
+from copdns.web.pages import ACTOR, DESK, Desk, wants_html
 from copdns.web.parts import parts_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
@@ -53,6 +52,7 @@ async def required(
         if wants_html(request) and request.method == "GET" and not is_for_programs(request):
             raise web.HTTPSeeOther(f"{LOGIN}?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized(reason="Log in first")
+    request[ACTOR] = actor
     if not may(actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if wants_html(request):
@@ -76,4 +76,4 @@ def over_safe_way(request: web.Request) -> None:
     """Raise HTTPForbidden where a password could be read on its way (docs/accounts.md)."""
     connection = Connection(request.secure, asker_of(request).address)
     if not desk_allowed(connection, over_http=parts_of(request).desk_over_http):
-        raise web.HTTPForbidden(reason="Come by https://")
+        raise web.HTTPForbidden(reason="Passwords could be read on their way: come by https://")

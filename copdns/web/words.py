@@ -1,17 +1,21 @@
 """Let templates speak: `{{ _("...") }}`, `{{ ngettext("...", "...", n) }}`, `{{ pgettext(...) }}`.
 
 One environment serves every language: a page is rendered with `phrases`, and its texts are
-translated by that.  Values of placeholders are escaped as everything else.
+translated by that.  Values of placeholders are escaped as everything else.  `{{ error | told }}` is
+what an error says; `{{ text | coded }}` shows what stands between backticks as code.
 """
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from copdns.phrases import Phrases
+from copdns.sentences import Sentence, Told
 
 
 def speak(environment: Environment) -> None:
@@ -23,6 +27,22 @@ def speak(environment: Environment) -> None:
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
     )
+    environment.filters["told"] = _told
+    environment.filters["coded"] = coded
+
+
+def coded(text: str) -> Markup:
+    """Return a text, escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r'<code dir="ltr">\1</code>', str(escape(text))))  # noqa: S704 - escaped
+
+
+_CODE = re.compile(r"`([^`<>]+)`")
+
+
+@pass_context
+def _told(context: Context, said: Told | Sentence) -> Markup:
+    sentences = said.sentences if isinstance(said, Told) else (said,)
+    return coded(_phrases(context).tell(*sentences))
 
 
 @pass_context

@@ -32,12 +32,12 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
     ],
 )
 def test_what_is_easy_to_guess_is_refused_with_a_kind_sentence(password: str, says: str) -> None:
-    assert says in weakness(password, ["Adalbertine"])
+    assert says in str(weakness(password, ["Adalbertine"]))
 
 
 @pytest.mark.parametrize("password", [GOOD, "сова сидит на крыше", "k7#Lq!9xPz"])
 def test_a_good_password_is_taken(password: str) -> None:
-    assert weakness(password, ["Ada", ""]) == ""
+    assert weakness(password, ["Ada", ""]) is None
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_good_password_is_taken(password: str) -> None:
     ],
 )
 def test_a_pin_has_a_few_digits_and_is_no_row(pin: str, good: bool) -> None:
-    assert (pin_weakness(pin) == "") is good
+    assert (pin_weakness(pin) is None) is good
 
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_looked_at(text: str) -> None:
-    assert isinstance(weakness(text, [text]), str)
-    assert isinstance(pin_weakness(text), str)
+    for found in (weakness(text, [text]), pin_weakness(text)):
+        assert found is None or str(found)
 
 
 def test_a_password_is_known_again_and_no_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from copdns.addresses import UpstreamAddress
 from copdns.errors import ListenError
-from copdns.system import identity, memory, private_addresses, system_resolvers
+from copdns.system import identity, memory, own_zone, private_addresses, system_resolvers
 from tests.unit.kernel import Kernel
 
 OWN = ("127.0.0.1", "192.0.2.1", "::1")
@@ -124,3 +124,18 @@ def test_memory_is_the_machines_or_what_a_container_may_take(
     everything = memory(tmp_path, tmp_path / "nowhere")
     assert everything > 16 << 20
     assert memory(tmp_path, tmp_path / "own") == (expected or everything)
+
+
+def test_the_zone_of_the_machine_is_the_variables_then_the_files(tmp_path: Path) -> None:
+    assert own_zone("", tmp_path) == ""
+    (tmp_path / "localtime").symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
+    assert own_zone("", tmp_path) == "Asia/Tokyo"
+    (tmp_path / "timezone").write_text("Europe/Paris\n")
+    assert own_zone("", tmp_path) == "Europe/Paris"
+    assert own_zone(":America/Lima", tmp_path) == "America/Lima"
+
+
+@pytest.mark.parametrize("told", ["", "CET-1CEST", "/etc/localtime", "../x", "Mars/Base", "\0"])
+def test_what_names_no_zone_is_passed_over(tmp_path: Path, told: str) -> None:
+    (tmp_path / "timezone").write_bytes(told.encode() + b"\xff\n")
+    assert own_zone(told, tmp_path) == ""

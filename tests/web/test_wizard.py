@@ -86,6 +86,17 @@ async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
     assert (await stored(site)).timezone == "Europe/Paris"
 
 
+async def test_the_zone_of_the_machine_is_offered_until_one_was_chosen(
+    desk: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/Lima")
+    page = await text(desk, "/guardian/wizard/place")
+    assert "<option selected>America/Lima</option>" in page
+    assert "Etc/" not in page
+    await take(desk, Step.PLACE, name="We", timezone="UTC")
+    assert "<option selected>UTC</option>" in await text(desk, "/guardian/wizard/place")
+
+
 async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None:
     await take(desk, Step.SCHOOL, names="School.Example\nclub.example, club.example")
     assert (await stored(site)).protected == ("school.example", "club.example")

@@ -34,20 +34,25 @@ class Shown(NamedTuple):
 
 async def accounts(request: web.Request) -> web.Response:
     """Everybody who may log in."""
-    actor = await required(request, Permission.MANAGE_ACCOUNTS)
-    return await _page(request, actor)
+    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    found = await parts.accounts.all(actor.household)
+    return parts.pages.render(
+        request,
+        "desk/accounts.html",
+        actor=actor,
+        shown=[_shown(each, actor) for each in found],
+        roles=[each for each in INVITED if may_add(actor.role, each)],
+        household=parts.live().households[actor.household],
+    )
 
 
 async def invite(request: web.Request) -> web.Response:
     """Make an account, and show the code by which its owner sets a password, this once."""
     actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
     fields, now = await request.post(), int(parts.now())
-    try:
-        new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
-        made = await parts.accounts.add(new, actor, now)
-        return await _told(request, actor, made, Purpose.INVITE)
-    except AccountError as error:
-        return await _page(request, actor, status=400, error=error)
+    new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
+    made = await parts.accounts.add(new, actor, now)
+    return await _told(request, actor, made, Purpose.INVITE)
 
 
 async def code(request: web.Request) -> web.Response:
@@ -55,27 +60,21 @@ async def code(request: web.Request) -> web.Response:
     actor = await required(request, Permission.MANAGE_ACCOUNTS)
     found = await _the_account(request, actor)
     purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
-    try:
-        return await _told(request, actor, found, purpose)
-    except AccountError as error:
-        return await _page(request, actor, status=400, error=error)
+    return await _told(request, actor, found, purpose)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove an account that is no guardian's."""
     actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
     account = request.match_info["account"]
-    try:
-        await parts.accounts.remove(actor.household, account, actor, int(parts.now()))
-    except AccountError as error:
-        return await _page(request, actor, status=400, error=error)
+    await parts.accounts.remove(actor.household, account, actor, int(parts.now()))
     raise web.HTTPSeeOther("/guardian/accounts")
 
 
 async def join_form(request: web.Request) -> web.Response:
     """Set a password with a code from a guardian or the console."""
     over_safe_way(request)
-    return _join_page(request)
+    return parts_of(request).pages.render(request, "desk/join.html")
 
 
 async def join(request: web.Request) -> web.Response:
@@ -88,21 +87,12 @@ async def join(request: web.Request) -> web.Response:
         asker_of(request).address,
     )
     if password != str(fields.get("again", "")):
-        return _join_page(request, AccountError("the two passwords differ; type both again"))
-    try:
-        account = await parts.logins.use_code(
-            str(fields.get("code", "")), password, address, now, ()
-        )
-    except AccountError as error:
-        return _join_page(request, error)
+        raise AccountError("the two passwords differ; type both again", name="password")
+    code = str(fields.get("code", ""))
+    account = await parts.logins.use_code(code, password, address, now, ())
     typed = Typed(account.name, password, address, label=label_of(request))
     done = await parts.logins.log_in(account.household, typed, now)
     raise let_in(request, done, DESK)
-
-
-def _join_page(request: web.Request, error: AccountError | None = None) -> web.Response:
-    status = 200 if error is None else 400
-    return parts_of(request).pages.render(request, "desk/join.html", status=status, error=error)
 
 
 def _role(fields: Any) -> Role:
@@ -111,7 +101,7 @@ def _role(fields: Any) -> Role:
     except ValueError:
         role = Role.CHILD
     if role not in INVITED:
-        raise AccountError("choose one of the roles on the page")
+        raise AccountError("choose one of the roles on the page", name="role")
     return role
 
 
@@ -133,23 +123,6 @@ async def _the_account(request: web.Request, actor: Actor) -> Account:
     if found is None:
         raise web.HTTPNotFound
     return found
-
-
-async def _page(
-    request: web.Request, actor: Actor, *, status: int = 200, error: Exception | None = None
-) -> web.Response:
-    parts = parts_of(request)
-    found = await parts.accounts.all(actor.household)
-    return parts.pages.render(
-        request,
-        "desk/accounts.html",
-        status=status,
-        error=error,
-        actor=actor,
-        shown=[_shown(each, actor) for each in found],
-        roles=[each for each in INVITED if may_add(actor.role, each)],
-        household=parts.live().households[actor.household],
-    )
 
 
 def _shown(account: Account, actor: Actor) -> Shown:

@@ -58,7 +58,7 @@ async def upload(request: web.Request) -> web.Response:
     try:
         found = await read_calendar(await _file(request), home.household.timezone, _today(home))
     except CalendarError as error:
-        raise HouseholdError(str(error)) from error
+        raise HouseholdError(*error.sentences, name="file") from error
 
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))
@@ -74,12 +74,12 @@ async def _file(request: web.Request) -> bytes:
     Read part by part: files are larger than the other forms may be.
     """
     if not request.content_type.startswith("multipart/"):
-        raise HouseholdError("choose a calendar file first")
+        raise HouseholdError("choose a calendar file first", name="file")
     parts = await request.multipart()
     while (part := await parts.next()) is not None:
         if isinstance(part, BodyPartReader) and part.name == "file":
             return await _octets(part)
-    raise HouseholdError("choose a calendar file first")
+    raise HouseholdError("choose a calendar file first", name="file")
 
 
 async def _octets(part: BodyPartReader) -> bytes:
@@ -87,9 +87,9 @@ async def _octets(part: BodyPartReader) -> bytes:
     while chunk := await part.read_chunk():
         octets += chunk
         if len(octets) > MOST:
-            raise HouseholdError("the file is larger than a calendar needs to be")
+            raise HouseholdError("the file is larger than a calendar needs to be", name="file")
     if not octets:
-        raise HouseholdError("choose a calendar file first")
+        raise HouseholdError("choose a calendar file first", name="file")
     return bytes(octets)
 
 

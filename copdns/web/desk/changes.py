@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from copdns.audit_words import line
 from copdns.roles import Permission
+from copdns.store.notes import CONSOLE
 from copdns.store.trail import Trail
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
@@ -19,16 +21,19 @@ async def changes(request: web.Request) -> web.Response:
     household = house_of(request, actor)
     before = _moment(request.query.get("before", ""))
     lines = await Trail(parts.thread).lines(household.id, SHOWN, before)
+    names = {each.id: each.name for each in household.profiles}
     return parts.pages.render(
         request,
         "desk/changes.html",
         actor=actor,
         household=household,
         lines=lines,
+        said=lambda what: line(what, lambda who: names.get(who, who)),
+        console=CONSOLE,
         before=before,
         oldest=lines[-1].at if len(lines) >= SHOWN else 0,
         accounts={each.id: each.name for each in await parts.accounts.all(household.id)},
-        names={each.id: each.name for each in household.profiles},
+        names=names,
         zone=household.timezone,
     )
 

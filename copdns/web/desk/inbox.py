@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.appeal import REASONS, WAITING, Appeal, Decider, State, Wanted
 from copdns.appeal_opening import Decision, Opening, Yes, opening
-from copdns.errors import AppealError, HouseholdError
+from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.lists.index import ListInfo
 from copdns.model import Household
@@ -51,26 +51,43 @@ async def look(request: web.Request) -> web.Response:
 
 async def appeal(request: web.Request) -> web.Response:
     """One of them, with what a yes would open."""
-    actor = await required(request, Permission.SEE_APPEALS)
-    return await _page(request, actor)
+    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    if found is None:
+        raise web.HTTPNotFound
+    household = _household(request, actor)
+    opens, closed = _opening(request, found, household)
+    return parts.pages.render(
+        request,
+        "desk/appeal.html",
+        actor=actor,
+        household=household,
+        appeal=found,
+        profile=household.profile(found.ask.profile),
+        opens=opens,
+        closed=closed,
+        source=_source(request, found),
+        reasons=REASONS,
+        told=TOLD,
+        states=State,
+        wanteds=tuple(Wanted),
+        now=parts.now(),
+    )
 
 
 async def decide(request: web.Request) -> web.Response:
     """Answer it; what a yes opens is open within a second."""
     actor, parts = await required(request, Permission.DECIDE_APPEALS), parts_of(request)
     fields = await request.post()
-    try:
-        await parts.appeals.decide(
-            actor.household,
-            request.match_info["appeal"],
-            _decision(fields),
-            Decider(actor.role, actor.name, actor.id),
-            parts.known(),
-            parts.services(),
-            int(parts.now()),
-        )
-    except (AppealError, HouseholdError) as error:
-        return await _page(request, actor, status=400, error=error)
+    await parts.appeals.decide(
+        actor.household,
+        request.match_info["appeal"],
+        _decision(fields),
+        Decider(actor.role, actor.name, actor.id),
+        parts.known(),
+        parts.services(),
+        int(parts.now()),
+    )
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
@@ -92,48 +109,21 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
-        raise AppealError("choose one of the answers on the page")
+        raise AppealError("choose one of the answers on the page", name="state")
+    if reason not in REASONS[state]:
+        raise AppealError("choose one of the reasons that fit the answer", name="reason")
     yes = Yes(lasts, everyone="everyone" in fields, narrow="narrow" in fields)
     return Decision(state, reason, str(fields.get("text", "")), yes)
 
 
-async def _page(
-    request: web.Request, actor: Actor, *, status: int = 200, error: Exception | None = None
-) -> web.Response:
-    parts = parts_of(request)
-    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
-    if found is None:
-        raise web.HTTPNotFound
-    household = _household(request, actor)
-    opens, closed = _opening(request, found, household)
-    return parts.pages.render(
-        request,
-        "desk/appeal.html",
-        status=status,
-        actor=actor,
-        household=household,
-        appeal=found,
-        profile=household.profile(found.ask.profile),
-        opens=opens,
-        closed=closed,
-        source=_source(request, found),
-        reasons=REASONS,
-        told=TOLD,
-        states=State,
-        wanteds=tuple(Wanted),
-        error=error,
-        now=parts.now(),
-    )
-
-
 def _opening(
     request: web.Request, found: Appeal, household: Household
-) -> tuple[Opening | None, str]:
+) -> tuple[Opening | None, AppealError | None]:
     """Return what a yes opens, or why nothing can."""
     try:
-        return opening(found.ask, household, parts_of(request).services()), ""
+        return opening(found.ask, household, parts_of(request).services()), None
     except AppealError as error:
-        return None, str(error)
+        return None, error
 
 
 def _source(request: web.Request, found: Appeal) -> ListInfo | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -17,7 +15,6 @@ from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
 
 DESK, WIZARD = "/guardian/", "/guardian/wizard"
-NO_FIELDS: Mapping[str, Any] = {}
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -59,7 +56,7 @@ async def logout(request: web.Request) -> web.Response:
 async def set_up_form(request: web.Request) -> web.Response:
     """The first account: a code from the console, a name and a password."""
     over_safe_way(request)
-    return _set_up_form(request)
+    return parts_of(request).pages.render(request, "desk/set_up.html")
 
 
 async def set_up(request: web.Request) -> web.Response:
@@ -68,31 +65,13 @@ async def set_up(request: web.Request) -> web.Response:
     parts, fields = parts_of(request), await request.post()
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
     if password != str(fields.get("again", "")):
-        differ = AccountError("the two passwords differ; type both again")
-        return _set_up_form(request, differ, fields)
+        raise AccountError("the two passwords differ; type both again", name="password")
     now, address = int(parts.now()), asker_of(request).address
-    try:
-        account = await parts.logins.set_up(
-            str(fields.get("code", "")), name, password, address, now, ()
-        )
-    except AccountError as error:
-        return _set_up_form(request, error, fields)
+    code = str(fields.get("code", ""))
+    account = await parts.logins.set_up(code, name, password, address, now, ())
     typed = Typed(name, password, address, label=label_of(request))
     done = await parts.logins.log_in(account.household, typed, now)
     raise let_in(request, done, WIZARD)
-
-
-def _set_up_form(
-    request: web.Request, error: AccountError | None = None, fields: Mapping[str, Any] = NO_FIELDS
-) -> web.Response:
-    """Show the form, with what was typed but for the passwords."""
-    return parts_of(request).pages.render(
-        request,
-        "desk/set_up.html",
-        status=200 if error is None else 400,
-        error=error,
-        fields=fields,
-    )
 
 
 async def _form(

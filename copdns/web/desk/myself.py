@@ -18,6 +18,7 @@ from copdns.logins import Outcome
 from copdns.passwords import totp_uri
 from copdns.qr import qr
 from copdns.roles import Actor, Permission, may, scopes_for
+from copdns.sentences import counted
 from copdns.web.asker import asker_of
 from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGGED_IN, required
@@ -36,7 +37,25 @@ class Own(NamedTuple):
 
 async def me(request: web.Request) -> web.Response:
     """All of it on one page."""
-    return await _page(request, await _own(request))
+    own, parts = await _own(request), parts_of(request)
+    account, now = own.account, int(parts.now())
+    makes_tokens = may(own.actor, Permission.MANAGE_TOKENS)
+    return parts.pages.render(
+        request,
+        "desk/me.html",
+        actor=own.actor,
+        account=account,
+        session=own.session,
+        sessions=await parts.sessions.of(account, now),
+        codes_left=await parts.accounts.recovery_left(account.household, account.id),
+        tokens=await parts.tokens.all(account.household, account.id) if makes_tokens else (),
+        scopes=sorted(scopes_for(account.role)) if makes_tokens else (),
+        fresh=own.session.is_fresh(now),
+        usual=TOKEN_USUAL // DAY,
+        longest=TOKEN_LONGEST // DAY,
+        zone=_zone(request, own),
+        now=now,
+    )
 
 
 async def change_password(request: web.Request) -> web.Response:
@@ -44,36 +63,41 @@ async def change_password(request: web.Request) -> web.Response:
     own, parts = await _own(request), parts_of(request)
     fields, now = await request.post(), int(parts.now())
     password = str(fields.get("password", ""))
-    try:
-        await _confirm(request, own, fields, always=True)
-        if password != str(fields.get("again", "")):
-            raise AccountError("the two passwords differ; type both again")
-        await parts.logins.change_password(
-            own.account, password, now, _names(request, own), stays=own.session.digest
-        )
-    except AccountError as error:
-        return await _page(request, own, status=400, error=error)
+    await _confirm(request, own, fields, always=True)
+    if password != str(fields.get("again", "")):
+        raise AccountError("the two passwords differ; type both again", name="password")
+    await parts.logins.change_password(
+        own.account, password, now, _names(request, own), stays=own.session.digest
+    )
     raise web.HTTPSeeOther(HERE)
 
 
 async def factor(request: web.Request) -> web.Response:
-    """Show a new secret for an authenticator; it counts once a code of it came back."""
-    own = await _own(request)
-    return _factor_page(request, own, await parts_of(request).logins.begin_totp())
+    """Show a new secret for an authenticator; it counts once a code of it came back.
+
+    Where the code was refused it is the secret that was shown already: the telephone has it.
+    """
+    own, parts = await _own(request), parts_of(request)
+    shown = str((await request.post()).get("secret", ""))
+    secret = shown if _is_secret(shown) else await parts.logins.begin_totp()
+    return parts.pages.render(
+        request,
+        "desk/factor.html",
+        actor=own.actor,
+        secret=secret,
+        code=qr(totp_uri(secret, own.account.name, "copdns")),
+        fresh=own.session.is_fresh(int(parts.now())),
+    )
 
 
 async def set_factor(request: web.Request) -> web.Response:
     """Ask for the second factor from now on, and show the recovery codes, this once."""
     own, parts, fields = await _own(request), parts_of(request), await request.post()
     secret, now = str(fields.get("secret", "")), int(parts.now())
-    try:
-        await _confirm(request, own, fields)
-        codes = await parts.logins.finish_totp(
-            own.account, _a_secret(secret), str(fields.get("code", "")), now
-        )
-    except AccountError as error:
-        secret = secret if _is_secret(secret) else await parts.logins.begin_totp()
-        return _factor_page(request, own, secret, status=400, error=error)
+    await _confirm(request, own, fields)
+    codes = await parts.logins.finish_totp(
+        own.account, _a_secret(secret), str(fields.get("code", "")), now
+    )
     return parts.pages.render(request, "desk/recovery.html", actor=own.actor, codes=codes)
 
 
@@ -81,10 +105,7 @@ async def remove_factor(request: web.Request) -> web.Response:
     """Ask for the password alone."""
     own, parts = await _own(request), parts_of(request)
     fields, now = await request.post(), int(parts.now())
-    try:
-        await _confirm(request, own, fields, always=True)
-    except AccountError as error:
-        return await _page(request, own, status=400, error=error)
+    await _confirm(request, own, fields, always=True)
     await parts.accounts.set_totp(own.account.household, own.account.id, "", (), now)
     raise web.HTTPSeeOther(HERE)
 
@@ -105,21 +126,15 @@ async def make_token(request: web.Request) -> web.Response:
     own = await _own(request, Permission.MANAGE_TOKENS)
     parts, fields = parts_of(request), await request.post()
     now = int(parts.now())
-    try:
-        await _confirm(request, own, fields)
-        token, told = await parts.tokens.make(
-            own.account,
-            str(fields.get("label", "")).strip(),
-            [Permission(str(each)) for each in fields.getall("scope", [])],
-            now + _days(fields) * DAY,
-            now,
-            own.actor.name,
-        )
-    except ValueError:
-        error = AccountError("choose what the token may do from the list")
-        return await _page(request, own, status=400, error=error)
-    except AccountError as error:
-        return await _page(request, own, status=400, error=error)
+    await _confirm(request, own, fields)
+    token, told = await parts.tokens.make(
+        own.account,
+        str(fields.get("label", "")).strip(),
+        _scopes(fields),
+        now + _days(fields) * DAY,
+        now,
+        own.actor.name,
+    )
     return parts.pages.render(request, "desk/token.html", actor=own.actor, token=token, told=told)
 
 
@@ -160,57 +175,16 @@ async def _confirm(
         own.account, str(fields.get("current", "")), asker_of(request).address, known
     )
     if done.outcome is Outcome.WAIT:
-        raise AccountError(f"too many tries; wait {done.wait} seconds")
+        raise AccountError(
+            counted(
+                "too many tries; wait %(num)d second",
+                "too many tries; wait %(num)d seconds",
+                done.wait,
+            ),
+            name="current",
+        )
     if done.outcome is not Outcome.IN:
-        raise AccountError("the password of now is not right")
-
-
-async def _page(
-    request: web.Request, own: Own, *, status: int = 200, error: Exception | None = None
-) -> web.Response:
-    parts, account = parts_of(request), own.account
-    now = int(parts.now())
-    makes_tokens = may(own.actor, Permission.MANAGE_TOKENS)
-    return parts.pages.render(
-        request,
-        "desk/me.html",
-        status=status,
-        error=error,
-        actor=own.actor,
-        account=account,
-        session=own.session,
-        sessions=await parts.sessions.of(account, now),
-        codes_left=await parts.accounts.recovery_left(account.household, account.id),
-        tokens=await parts.tokens.all(account.household, account.id) if makes_tokens else (),
-        scopes=sorted(scopes_for(account.role)) if makes_tokens else (),
-        fresh=own.session.is_fresh(now),
-        usual=TOKEN_USUAL // DAY,
-        longest=TOKEN_LONGEST // DAY,
-        zone=_zone(request, own),
-        now=now,
-    )
-
-
-def _factor_page(
-    request: web.Request,
-    own: Own,
-    secret: str,
-    *,
-    status: int = 200,
-    error: Exception | None = None,
-) -> web.Response:
-    parts = parts_of(request)
-    uri = totp_uri(secret, own.account.name, "copdns")
-    return parts.pages.render(
-        request,
-        "desk/factor.html",
-        status=status,
-        error=error,
-        actor=own.actor,
-        secret=secret,
-        code=qr(uri),
-        fresh=own.session.is_fresh(int(parts.now())),
-    )
+        raise AccountError("the password of now is not right", name="current")
 
 
 def _is_secret(text: str) -> bool:
@@ -221,6 +195,13 @@ def _a_secret(text: str) -> str:
     if not _is_secret(text):
         raise AccountError("this page was open for too long; scan the new code")
     return text
+
+
+def _scopes(fields: Fields) -> list[Permission]:
+    try:
+        return [Permission(str(each)) for each in fields.getall("scope", [])]
+    except ValueError:
+        raise AccountError("choose what the token may do from the list", name="scope") from None
 
 
 def _days(fields: Mapping[str, Any]) -> int:

@@ -45,7 +45,11 @@ async def add(request: web.Request) -> web.Response:
 
     def edit(household: Household) -> Household:
         if any(each.name == name for each in household.profiles):
-            raise HouseholdError(f"There is a {name} already; write the name so that they differ")
+            raise HouseholdError(
+                "There is a %(called)s already; write the name so that they differ",
+                name="name",
+                called=name,
+            )
         made.append(id_for(name, household))
         new = Profile(made[-1], name, band, privacy=default_mode(band))
         known, preset = parts_of(request).known(), bundled_presets()[band]
@@ -77,12 +81,9 @@ async def set_answers(request: web.Request) -> web.Response:
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
     try:
         mode = BlockMode(str(fields.get("block_mode", "")))
-        typed = str(fields.get("max_ttl", "")).strip()
-        ttl = int(typed) if typed else None
     except ValueError:
-        raise HouseholdError("Choose one of the answers on the page") from None
-    if ttl is not None and not 1 <= ttl <= 86_400:
-        raise HouseholdError("Write seconds from 1 to 86400, or nothing")
+        raise HouseholdError("choose one of the answers on the page", name="block_mode") from None
+    ttl = _seconds_in(str(fields.get("max_ttl", "")).strip())
     name = name_in(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
     raise web.HTTPSeeOther(await keep(request, found, values))
@@ -94,7 +95,7 @@ async def remove(request: web.Request) -> web.Response:
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
-        raise HouseholdError("Tick that you are sure")
+        raise HouseholdError("Tick that you are sure", name="sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
     edit = partial(_removed, profile_id=profile, heir=heir)
     await change(request, found.actor, edit, f"profile {profile} removed")
@@ -117,15 +118,26 @@ def name_in(typed: str) -> str:
     """Return what somebody is called; raise HouseholdError for what nobody can be called."""
     name = " ".join(typed.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise HouseholdError(f"Write a name of 1 to {LONGEST_NAME} letters")
+        raise HouseholdError(
+            "Write a name of 1 to %(most)s letters", name="name", most=LONGEST_NAME
+        )
     return name
+
+
+def _seconds_in(typed: str) -> int | None:
+    """Return for how long devices keep an answer; None: as the age says."""
+    if not typed:
+        return None
+    if typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= 86_400:
+        return int(typed)
+    raise HouseholdError("Write seconds from 1 to 86400, or nothing", name="max_ttl")
 
 
 def band_in(typed: str) -> Band:
     try:
         return Band(typed)
     except ValueError:
-        raise HouseholdError("Choose one of the ages on the page") from None
+        raise HouseholdError("Choose one of the ages on the page", name="band") from None
 
 
 def id_for(name: str, household: Household) -> str:

@@ -59,9 +59,9 @@ async def set_mode(request: web.Request) -> web.Response:
     try:
         mode = PrivacyMode(str(fields.get("mode", "")))
     except ValueError:
-        raise HouseholdError("Choose one of the answers on the page") from None
+        raise HouseholdError("choose one of the answers on the page", name="mode") from None
     if mode not in MODES:
-        raise PrivacyError("Every name is kept for some days only; ask for a full log")
+        raise PrivacyError("Every name is kept for some days only; ask for a full log", name="mode")
     same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
     where = await keep(request, found, values, _line(found, "ended") if same else "")
@@ -76,7 +76,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
     parts, now = parts_of(request), int(parts_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
-        raise PrivacyError("A full log lasts 1 to 7 days")
+        raise PrivacyError("A full log lasts 1 to 7 days", name="days")
     past = await parts.store.full_logs(found.household.id, found.profile.id)
     edit = partial(
         _with_full_log,
@@ -122,7 +122,7 @@ async def erase(request: web.Request) -> web.Response:
     """Delete what was written down of look-ups, minutes and appeals, for good."""
     found, fields = await the_person(request, Permission.ERASE), await request.post()
     if "sure" not in fields:
-        raise HouseholdError("Tick that you are sure")
+        raise HouseholdError("Tick that you are sure", name="sure")
     parts, now = parts_of(request), int(parts_of(request).now())
     household, profile = found.household.id, found.profile.id
     # First the line: no erasure without one, even when somebody pulls the plug.
@@ -160,12 +160,14 @@ def _logged(
     )
 
 
-def _possible(profile: Profile, past: tuple[FullLog, ...], now: int) -> tuple[FullLog | None, str]:
+def _possible(
+    profile: Profile, past: tuple[FullLog, ...], now: int
+) -> tuple[FullLog | None, PrivacyError | None]:
     """Return the stretch that a full log would cover, or why there can be none."""
     try:
-        return request_full(profile, past, now), ""
+        return request_full(profile, past, now), None
     except PrivacyError as error:
-        return None, str(error)
+        return None, error
 
 
 def _with_full_log(

@@ -7,13 +7,12 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.errors import HouseholdError
+from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.matchers import target
 from copdns.model import Household, Rule, RuleAction
 from copdns.names import display
 from copdns.policy import decide, explain, scoped
-from copdns.reasons import text_of
 from copdns.records import A
 from copdns.roles import Permission
 from copdns.web.check import name_of
@@ -42,8 +41,12 @@ async def add(request: web.Request) -> web.Response:
     try:
         action = RuleAction(str(fields.get("action", "")))
         about = target(str(fields.get("target", "")).strip()[:300])
+    except NameTextError as error:
+        raise error.about("target") from None
     except ValueError:
-        raise HouseholdError("Write a name, such as games.example, and choose") from None
+        raise HouseholdError(
+            "Write a name, such as games.example, and choose", name="target"
+        ) from None
     scope = "" if fields.get("for") == EVERYONE else found.profile.id
     note = note_in(str(fields.get("note", "")))
     if _there(found.household, scope, str(about), action):
@@ -94,10 +97,7 @@ def _why(request: web.Request, found: Found) -> dict[str, Any]:
     if not name or (found.household.id, found.profile.id) not in policies:
         return {**values, "verdict": None, "steps": ()}
     policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
-    steps = [
-        (each, text_of(each.verdict) if each.verdict else "")
-        for each in explain(policy, name, A, now)
-    ]
+    steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
 
 
@@ -117,5 +117,7 @@ def _there(household: Household, scope: str, about: str, action: RuleAction) -> 
 def note_in(typed: str) -> str:
     note = " ".join(typed.split())
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
-        raise HouseholdError(f"Write a reason of at most {LONGEST_NOTE} letters")
+        raise HouseholdError(
+            "Write a reason of at most %(most)s letters", name="note", most=LONGEST_NOTE
+        )
     return note

@@ -22,6 +22,7 @@ from copdns.model import Band, Contact, Default, Household, RuleAction
 from copdns.presets import apply
 from copdns.privacy import ANNOUNCED_FROM, NOTICE
 from copdns.roles import Permission
+from copdns.sentences import sentence
 from copdns.store.proposals import Proposal
 from copdns.web.desk.people import band_in
 from copdns.web.desk.persons import (
@@ -37,7 +38,7 @@ from copdns.web.parts import parts_of
 
 DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
 OFF = "off"
-NO_CHOICE = "Choose one of the answers on the page"
+NO_CHOICE = sentence("choose one of the answers on the page")
 
 
 async def closed(request: web.Request) -> web.Response:
@@ -170,7 +171,7 @@ async def propose(request: web.Request) -> web.Response:
     except ValueError:
         raise HouseholdError(NO_CHOICE) from None
     if not 1 <= days <= LATEST:
-        raise HouseholdError(f"Write days from 1 to {LATEST}")
+        raise HouseholdError("Write days from 1 to %(most)s", name="days", most=LATEST)
     now = int(parts.now())
     await parts.proposals.propose(
         Proposal(

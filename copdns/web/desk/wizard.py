@@ -5,6 +5,7 @@ Each step is kept when it is sent; the rest can wait for another day, and each c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,9 +23,11 @@ from copdns.presets import apply
 from copdns.qr import qr
 from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
+from copdns.system import own_zone
 from copdns.told import DOOR
 from copdns.visitors import Visitor
 from copdns.web.check import host_of
+from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, visitors_of
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
@@ -60,17 +63,22 @@ async def wizard(request: web.Request) -> web.Response:
 async def step(request: web.Request) -> web.Response:
     """One step."""
     going = await _going(request)
-    return await _step_page(going, _the_step(request))
+    this = _the_step(request)
+    return _page(
+        going,
+        f"desk/wizard_{this}.html",
+        this=this,
+        number=tuple(Step).index(this) + 1,
+        of=len(Step),
+        **await _STEPS[this].values(going),
+    )
 
 
 async def take(request: web.Request) -> web.Response:
     """Keep what was sent, and go on."""
     going = await _going(request)
     this, fields = _the_step(request), await request.post()
-    try:
-        done = await _STEPS[this].take(going, fields)
-    except (HouseholdError, NameTextError, ValueError) as error:
-        return await _step_page(going, this, status=400, error=error)
+    done = await _STEPS[this].take(going, fields)
     parts = parts_of(request)
     if not done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
@@ -96,28 +104,10 @@ def _the_step(request: web.Request) -> Step:
         raise web.HTTPNotFound from None
 
 
-async def _step_page(
-    going: Going, this: Step, *, status: int = 200, error: Exception | None = None
-) -> web.Response:
-    values = await _STEPS[this].values(going)
-    number = tuple(Step).index(this) + 1
-    return _page(
-        going,
-        f"desk/wizard_{this}.html",
-        status=status,
-        error=error,
-        this=this,
-        number=number,
-        of=len(Step),
-        **values,
-    )
-
-
-def _page(going: Going, template: str, *, status: int = 200, **values: Any) -> web.Response:
+def _page(going: Going, template: str, **values: Any) -> web.Response:
     return parts_of(going.request).pages.render(
         going.request,
         template,
-        status=status,
         actor=going.actor,
         household=going.home,
         progress=going.progress,
@@ -151,9 +141,18 @@ async def _place(going: Going) -> Values:
     countries = [(here.country(code), code) for code in bundled_helplines().countries]
     return {
         "zones": zones(),
+        "zone": _zone(going),
         "tongues": [spoken(each) for each in LANGUAGES],
         "countries": sorted(countries),
     }
+
+
+def _zone(going: Going) -> str:
+    """Return the household's zone; until somebody chose one, that of the machine."""
+    usual = Household(going.home.id, going.home.name).timezone
+    if going.home.timezone != usual or going.progress.done(Step.PLACE):
+        return going.home.timezone
+    return own_zone(os.environ.get("TZ", "")) or usual
 
 
 async def _take_place(going: Going, fields: Fields) -> bool:
@@ -165,9 +164,12 @@ async def _take_place(going: Going, fields: Fields) -> bool:
 
 
 async def _take_school(going: Going, fields: Fields) -> bool:
-    names = [host_of(each) for each in str(fields.get("names", "")).replace(",", " ").split()]
-    edit = partial(set_household, protected=names)
-    await _change(going, edit, "set-up: names that stay open")
+    written = str(fields.get("names", "")).replace(",", " ").split()
+    try:
+        edit = partial(set_household, protected=[host_of(each) for each in written])
+        await _change(going, edit, "set-up: names that stay open")
+    except (HouseholdError, NameTextError) as error:
+        raise error.about("names") from None
     return True
 
 
@@ -181,7 +183,7 @@ async def _take_children(going: Going, fields: Fields) -> bool:
     name = " ".join(str(fields.get("name", "")).split())
     if not name:
         return "add" not in fields
-    band = Band(str(fields.get("band", "")))
+    band = band_in(str(fields.get("band", "")))
     known = parts_of(going.request).known()
 
     def edit(home: Household) -> Household:

@@ -1,0 +1,155 @@
+"""Lines of the audit in a reader's language: ours are stored in English, and known again by form.
+
+What is stored stays one text for the command line, the API and a copy of the database; a line that
+none of these forms fits, such as one of a version to come, is shown as it is.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from copdns.phrases import PLACEHOLDER
+from copdns.sentences import Phrase, Sentence, Value, sentence
+
+_FORMS = (
+    sentence("calendar: %(first)s to %(last)s %(kind)s"),
+    sentence("calendar: holidays from a file"),
+    sentence("weekend: %(days)s"),
+    sentence("device %(device)s changed"),
+    sentence("device %(device)s changed: now %(who)s's"),
+    sentence("device %(device)s removed"),
+    sentence("device %(device)s is known by another MAC address"),
+    sentence("a device added for %(who)s"),
+    sentence("a device is %(who)s for a while"),
+    sentence("a device was not let in"),
+    sentence("a guest's time was ended"),
+    sentence("unknown device %(device)s ignored"),
+    sentence("unknown device %(device)s shown again"),
+    sentence("browser paired with this device"),
+    sentence("%(device)s: another browser may be paired"),
+    sentence("%(device)s: a paired browser was removed"),
+    sentence("%(who)s: PIN set"),
+    sentence("%(who)s: PIN taken away"),
+    sentence("set-up: zone, language and country"),
+    sentence("set-up: names that stay open"),
+    sentence("set-up: %(who)s added, %(band)s"),
+    sentence("set-up: device %(device)s is %(who)s's"),
+    sentence("set-up: %(count)s helplines vouched for"),
+    sentence("set-up: %(step)s %(state)s"),
+    sentence("set-up code made"),
+    sentence("person added: %(who)s"),
+    sentence("profile %(who)s removed"),
+    sentence("profile %(who)s set: %(what)s"),
+    sentence("profile %(who)s set: preset %(band)s"),
+    sentence("profile %(who)s set: band %(band)s"),
+    sentence("profile %(who)s set: band %(band)s proposed"),
+    sentence("profile %(who)s set: full-log of %(days)s days"),
+    sentence("profile %(who)s set: full-log ended"),
+    sentence("profile %(who)s erased: look-ups, minutes, appeals"),
+    sentence("own log erased"),
+    sentence("rule added: %(action)s %(what)s for %(who)s"),
+    sentence("rule changed: the reason of %(what)s for %(who)s"),
+    sentence("rule removed: %(action)s %(what)s for %(who)s"),
+    sentence("%(count)s tickets of %(minutes)s minutes made for %(who)s"),
+    sentence("ticket %(ticket)s removed"),
+    sentence("ticket redeemed by %(who)s"),
+    sentence("%(who)s paused until somebody ends it"),
+    sentence("%(who)s paused until %(when)s"),
+    sentence("%(who)s paused for homework until somebody ends it"),
+    sentence("%(who)s paused for homework until %(when)s"),
+    sentence("pause of %(who)s ended"),
+    sentence("%(minutes)s more minutes for %(who)s (%(kind)s)"),
+    sentence("%(kind)s of %(minutes)s minutes of %(what)s for %(who)s on %(day)s"),
+    sentence("%(who)s may have %(what)s until %(when)s"),
+    sentence("grant %(what)s ended"),
+    sentence("schedule %(what)s added for %(who)s"),
+    sentence("schedule %(what)s changed"),
+    sentence("schedule %(what)s removed"),
+    sentence("budget %(what)s added for %(who)s"),
+    sentence("budget %(what)s changed"),
+    sentence("budget %(what)s removed"),
+    sentence("times suggested for %(band)s taken over for %(who)s"),
+    sentence("appeal %(appeal)s of %(who)s: %(state)s"),
+    sentence("account %(who)s added"),
+    sentence("account %(who)s made %(role)s"),
+    sentence("account %(who)s removed"),
+    sentence("password of account %(who)s changed"),
+    sentence("password set with a code"),
+    sentence("logged in with a recovery code"),
+    sentence("logged out everywhere"),
+    sentence("second factor set up"),
+    sentence("second factor taken away"),
+    sentence("code made for account %(who)s"),
+    sentence("token %(what)s made: %(scopes)s"),
+    sentence("token %(what)s removed"),
+)
+
+# Values that are words of ours.
+_WORDS = {
+    each.text: each
+    for each in (
+        Phrase("in the audit", "a guest"),
+        Phrase("in the audit", "allow"),
+        Phrase("in the audit", "alone"),
+        Phrase("in the audit", "block"),
+        Phrase("in the audit", "bonus"),
+        Phrase("in the audit", "budgets"),
+        Phrase("in the audit", "child"),
+        Phrase("in the audit", "children"),
+        Phrase("in the audit", "confirmed"),
+        Phrase("in the audit", "credit"),
+        Phrase("in the audit", "devices"),
+        Phrase("in the audit", "done"),
+        Phrase("in the audit", "door"),
+        Phrase("in the audit", "everyone"),
+        Phrase("in the audit", "everything"),
+        Phrase("in the audit", "granted"),
+        Phrase("in the audit", "helplines"),
+        Phrase("in the audit", "holiday"),
+        Phrase("in the audit", "lists"),
+        Phrase("in the audit", "none"),
+        Phrase("in the audit", "place"),
+        Phrase("in the audit", "reached"),
+        Phrase("in the audit", "refused"),
+        Phrase("in the audit", "router"),
+        Phrase("in the audit", "school"),
+        Phrase("in the audit", "talk"),
+        Phrase("in the audit", "usual"),
+        Phrase("in the audit", "weekend"),
+        Phrase("in the audit", "whoever has the code"),
+    )
+}
+
+
+def line(what: str, name_of: Callable[[str], str]) -> Sentence | None:
+    """Return a stored line as a sentence of the catalogue; None for none of ours.
+
+    name_of: gives what somebody is called by the id of the profile; another text as it is.
+    """
+    for form, pattern in _patterns():
+        if found := pattern.fullmatch(what):
+            values = {name: _value(name, text, name_of) for name, text in found.groupdict().items()}
+            return Sentence(form.text, values)
+    return None
+
+
+def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
+    if text in _WORDS:
+        return _WORDS[text]
+    return name_of(text) if name == "who" else text
+
+
+@cache
+def _patterns() -> tuple[tuple[Sentence, re.Pattern[str]], ...]:
+    """Return the forms, those with more words of their own first: they say more of a line."""
+    ordered = sorted(_FORMS, key=lambda form: -len(PLACEHOLDER.sub("", form.text)))
+    return tuple((form, re.compile(_pattern(form.text), re.DOTALL)) for form in ordered)
+
+
+def _pattern(text: str) -> str:
+    parts = PLACEHOLDER.split(text)
+    parts[::2] = map(re.escape, parts[::2])
+    parts[1::2] = [f"(?P<{each[2:-2]}>.+)" for each in parts[1::2]]
+    return "".join(parts)

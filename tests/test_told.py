@@ -1,0 +1,122 @@
+"""What errors say to people can be put into their language: read off the code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from copdns import errors
+from copdns.phrases import placeholders
+from copdns.sentences import Told
+
+ROOT = Path(__file__).parents[1]
+
+# Told in English alone: the command line and the API are for the owner and for programs.
+ENGLISH = ("copdns/cli/", "copdns/web/api/")
+
+# What a Told error may be given besides a text: sentences that were made where they are found.
+MADE = {
+    "no_such",  # copdns/faults.py
+    "said",  # what another error says
+    "counted",
+    "sentence",
+    "_whose",  # copdns/schedule.py
+    "_sentence",  # copdns/calendars.py: as the other process made it
+}
+# Names that hold such sentences.
+HELD = {"wrong", "found", "_BAD_CODE", "NO_CHOICE"}
+
+TOLD = {
+    name
+    for name, each in vars(errors).items()
+    if isinstance(each, type) and issubclass(each, Told) and each is not Told
+}
+HTTP = {
+    *("HTTPForbidden", "HTTPNotFound", "HTTPBadRequest", "HTTPUnauthorized", "HTTPConflict"),
+    *("HTTPGone", "HTTPTooManyRequests", "HTTPServiceUnavailable"),
+}
+NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
+
+
+def calls(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    for path in sorted((ROOT / "copdns").rglob("*.py")):
+        where = str(path.relative_to(ROOT))
+        if where.startswith(ENGLISH):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and called(node.func) in names:
+                yield f"{where}:{node.lineno}", node
+
+
+def called(func: ast.expr) -> str:
+    if isinstance(func, ast.Attribute):
+        return func.attr
+    return func.id if isinstance(func, ast.Name) else ""
+
+
+def is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def is_translatable(node: ast.expr) -> bool:
+    """Tell whether an argument is a text that `make words` finds, or a sentence that is one."""
+    match node:
+        case ast.Starred(ast.GeneratorExp() | ast.Name() | ast.Attribute()):
+            return "told" in ast.unparse(node) or "sentence" in ast.unparse(node) or held(node)
+        case ast.Call():
+            return called(node.func) in MADE or held(node)
+    return is_text(node) or held(node)
+
+
+def held(node: ast.expr) -> bool:
+    if isinstance(node, ast.Starred):
+        return held(node.value)
+    if isinstance(node, ast.Name):
+        return node.id in HELD
+    # A table of sentences, with one for the rest: copdns/appeal_opening.py.
+    return ast.unparse(node) == "_CLOSED.get(to.reason, _NOTHING)"
+
+
+def test_every_error_that_is_told_to_somebody_can_be_translated() -> None:
+    bare = [at for at, call in calls(TOLD) if not call.args]
+    wrong = [
+        f"{at}: {ast.unparse(each)}"
+        for at, call in calls(TOLD)
+        for each in call.args[:1]
+        if not is_translatable(each)
+    ]
+    assert (bare, wrong) == ([], [])
+
+
+def test_every_refusal_of_a_page_has_a_text_that_is_found() -> None:
+    wrong = [
+        at
+        for at, call in calls(HTTP)
+        for each in (*call.args, *(word.value for word in call.keywords))
+        if not is_text(each)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("made", [TOLD, {"sentence"}, {"counted"}])
+def test_the_values_of_a_sentence_are_those_of_its_text(made: set[str]) -> None:
+    wrong = []
+    for at, call in calls(made):
+        texts = [each.value for each in call.args if is_text(each)]  # type: ignore[attr-defined]
+        wanted = {each[2:-2] for text in texts for each in placeholders(text) if each != "%%"}
+        given = {str(each.arg) for each in call.keywords} - NO_VALUES
+        if at.startswith("copdns/audit_words.py"):
+            continue  # forms of lines: the values come from the line
+        if texts and wanted != (given | ({"num"} if made == {"counted"} else set())):
+            wrong.append(f"{at}: {sorted(wanted ^ given)}")
+    assert wrong == []
+
+
+def test_the_words_are_collected_from_every_error_that_is_told() -> None:
+    command = (ROOT / "scripts" / "words").read_text()
+    missing = {each for each in TOLD | {"sentence"} if f"--keywords {each} " not in command}
+    used = {called(call.func) for _, call in calls(HTTP) if call.keywords}
+    assert missing | {each for each in used if f"--keywords {each} " not in command} == set()

@@ -1,0 +1,97 @@
+"""A guardian mends a form that was refused, in a real browser: on a phone, by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from copdns.refused_form import TOLD
+from tests.e2e.house import ADA
+from tests.running import Program
+from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible
+from tests.web.pages import DOOR, example, log_in
+
+pytestmark = pytest.mark.tools
+
+PEOPLE, RULES = f"{DOOR}guardian/people", f"{DOOR}guardian/people/mia/rules"
+TIME = f"{DOOR}guardian/time/mia"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with example(tmp_path_factory.mktemp("refused")) as found:
+        yield found
+
+
+def guardian(
+    browsers: Browsers, program: Program, screen: Screen = PHONE, *, dark: bool = False, lang: str
+) -> Device:
+    device = browsers.device(program, ADA, screen, dark=dark, language=lang)
+    log_in(device, program)
+    return device
+
+
+def focused(device: Device) -> str:
+    return str(device.page.evaluate("document.activeElement.name || document.activeElement.id"))
+
+
+def sent(device: Device, address: str, to: str, **fields: str) -> None:
+    """Fill the last form of a page that goes to an address, and send it."""
+    device.open(address)
+    path = to.removeprefix(DOOR.rstrip("/"))
+    form = device.page.locator(f'main form[action="{path}"]').last
+    form.evaluate("one => { for (let at = one; at; at = at.parentElement) at.open = true }")
+    for name, value in fields.items():
+        field = form.locator(f'[name="{name}"]')
+        if field.first.get_attribute("type") == "radio":
+            form.locator(f'[name="{name}"][value="{value}"]').check()
+        else:
+            field.first.fill(value)
+    form.locator("button").last.click()
+
+
+LOOKS = pytest.mark.parametrize(
+    ("screen", "dark", "lang"), [(PHONE, False, "en"), (PHONE, True, "ar"), (DESK, False, "fr")]
+)
+
+
+@LOOKS
+def test_the_field_that_is_wrong_has_the_focus_and_keeps_what_was_typed(
+    browsers: Browsers, program: Program, screen: Screen, dark: bool, lang: str
+) -> None:
+    ada = guardian(browsers, program, screen, dark=dark, lang=lang)
+    sent(ada, RULES, RULES, target="com", action="block", note="Too loud.")
+    assert focused(ada) == "target"
+    field = ada.page.locator(":focus")
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("com", "true")
+    assert "'" in ada.page.locator(f"#{TOLD}").inner_text()
+    assert ada.page.locator('form [name="note"]').last.input_value() == "Too loud."
+    assert ada.page.locator('[name="action"][value="block"]').is_checked()
+    assert ada.too_wide <= 0
+    assert_accessible(ada)
+
+
+@LOOKS
+def test_what_was_folded_away_is_open_where_something_is_wrong_in_it(
+    browsers: Browsers, program: Program, screen: Screen, dark: bool, lang: str
+) -> None:
+    ada = guardian(browsers, program, screen, dark=dark, lang=lang)
+    sent(ada, TIME, f"{TIME}/schedules", name="bedtime", note="Sleep well.")
+    assert focused(ada) == "start0"
+    assert ada.page.locator(f"#{TOLD}").is_visible()
+    assert ada.too_wide <= 0
+    assert_accessible(ada)
+
+
+def test_it_is_mended_by_keyboard_alone(browsers: Browsers, program: Program) -> None:
+    ada = guardian(browsers, program, lang="en")
+    sent(ada, PEOPLE, PEOPLE, name="Mia", band="7-9")
+    ada.reads(re.compile("There is a .*Mia.* already"))
+    assert focused(ada) == "name"
+    ada.press("End")
+    ada.page.keyboard.type(" Bo")
+    ada.press("Enter")
+    ada.reads("Mia Bo")
+    assert ada.page.url.endswith("/guardian/people/mia-bo")

@@ -1,0 +1,243 @@
+"""A form that is refused comes again with what was typed, and says beside the field what is wrong;
+in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import pytest
+
+from copdns.library import load_library
+from copdns.phrases import END_ISOLATE, ISOLATE, PSEUDO
+from copdns.refused_form import TOLD
+from copdns.roles import Role
+from copdns.web.routes import ROUTES
+from tests.home import Home
+from tests.household import family
+from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.site import HTML, Client, Site, send, text
+
+MINE = "Mia's <b>&amp; own"
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(), load_library(())))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        yield made
+
+
+class Sent(NamedTuple):
+    """What somebody fills in wrongly.  name: of the field that the sentence is about, "" for none.
+
+    more: fields that no page gives.  page: where it is, if not where it is sent to.
+    """
+
+    path: str
+    fields: dict[str, str]
+    name: str = ""
+    page: str = ""
+
+
+TIME, PEOPLE = "/guardian/time/mia", "/guardian/people/mia"
+REFUSED = (
+    Sent("/guardian/people", {"name": " ", "band": "7-9"}, "name"),
+    Sent("/guardian/people", {"name": MINE * 9, "band": "7-9", "times": "on"}, "name"),
+    Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "never"}, "max_ttl", PEOPLE),
+    Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "99999", "block_mode": "null"}, "max_ttl"),
+    Sent(f"{PEOPLE}/remove", {"heir": "tom"}, "sure", PEOPLE),
+    Sent(f"{PEOPLE}/rules", {"target": "com", "action": "block", "note": MINE}, "target"),
+    Sent(f"{PEOPLE}/rules", {"target": "a b", "action": "block", "note": MINE}, "target"),
+    Sent(f"{PEOPLE}/propose", {"band": "10-12", "days": "0"}, "days", f"{PEOPLE}/preset"),
+    Sent(f"{PEOPLE}/erase", {}, "sure", f"{PEOPLE}/kept"),
+    Sent(f"{TIME}/schedules", {"start0": "21:00", "end0": "", "note": MINE}, "end0", TIME),
+    Sent(f"{TIME}/schedules", {"note": MINE}, "start0", TIME),
+    Sent(f"{TIME}/budgets", {"minutes0": "1441", "note": MINE}, "minutes0", TIME),
+    Sent(f"{TIME}/budgets", {"minutes0": "9", "names": "no/name", "note": MINE}, "names", TIME),
+    Sent(f"{TIME}/grants", {"names": "a.example b.example", "lasts": "60"}, "names", TIME),
+    Sent("/guardian/calendar/days", {"first": "2027-02-30", "kind": "holiday"}, "first"),
+    Sent("/guardian/calendar/weekend", {"weekend": "someday"}, "weekend"),
+    Sent("/guardian/tickets", {"minutes": "0", "label": MINE}, "minutes"),
+    Sent("/guardian/pins/mia", {"pin": "1111"}, "pin", "/guardian/devices"),
+    Sent("/guardian/accounts", {"name": "Ada", "role": "guardian"}, "name"),
+    Sent("/guardian/me/password", {"password": "x", "again": "y", "current": "z"}, "current"),
+    Sent("/guardian/wizard/place", {"name": MINE, "timezone": "Mars/Base"}, "timezone"),
+    Sent("/guardian/wizard/school", {"names": f"school.example\n{MINE}"}, "names"),
+    Sent("/guardian/wizard/children", {"add": "1", "name": MINE, "band": "5"}, "band"),
+    Sent("/guardian/setup", {"code": "AAAA-AAAA", "name": MINE, "password": "x", "again": "y"}),
+    Sent("/guardian/join", {"code": "AAAA-AAAA", "password": "x" * 12, "again": "x" * 12}, "code"),
+)
+
+
+def page_of(sent: Sent) -> str:
+    return sent.page or re.sub(r"/(answers|days|weekend|password)$", "", sent.path)
+
+
+async def filled(client: Client, sent: Sent) -> dict[str, str]:
+    """Return what a browser sends: what the form of the page has, and over it what was typed."""
+    page = await text(client, page_of(sent))
+    forms = re.findall(
+        rf'<form[^>]*action="{re.escape(sent.path)}"[^>]*>.*?</form>', page, re.DOTALL
+    )
+    assert forms, page
+    found: dict[str, str] = {}
+    for tag in re.findall(r"<(?:input|textarea|select)[^>]*>", max(forms, key=len)):
+        name, kind = attribute(tag, "name"), attribute(tag, "type")
+        if kind not in ("checkbox", "radio", "file") or " checked" in tag:
+            found[name] = attribute(tag, "value")
+    return {**found, **sent.fields}
+
+
+def attribute(tag: str, name: str) -> str:
+    found = re.search(rf'\s{name}="([^"]*)"', tag)
+    return found[1].replace("&#39;", "'").replace("&amp;", "&") if found else ""
+
+
+def sentence(page: str) -> str:
+    found = re.search(rf'role="alert" id="{TOLD}"[^>]*>(.*?)</(?:p|span)>', page)
+    assert found, page
+    return found[1].replace(ISOLATE, "").replace(END_ISOLATE, "")
+
+
+@pytest.mark.parametrize("sent", REFUSED, ids=lambda sent: f"{sent.path}-{sent.name}")
+async def test_a_refused_form_comes_again_with_what_was_typed(client: Client, sent: Sent) -> None:
+    fields = await filled(client, sent)
+    page = await send(client, sent.path, 400, **fields)
+    said = sentence(page)
+    assert said[0].isupper() or not said[0].isalpha(), said
+    assert said.endswith((".", "?")), said
+    if MINE in fields.values():
+        assert "Mia&#x27;s &lt;b&gt;&amp;amp; own" in page
+        assert "<b>" not in page
+    if sent.name:
+        fields_about = re.findall(rf'<[^>]*\sname="{sent.name}"[^>]*>', page)
+        assert [each for each in fields_about if TOLD in attribute(each, "aria-describedby")]
+    assert page.count(" autofocus") == 1
+
+
+async def test_no_password_comes_back(client: Client) -> None:
+    fields = {"password": "twelve small owls", "again": "twelve big owls", "current": PASSWORD}
+    page = await send(client, "/guardian/me/password", 400, **fields)
+    assert not [each for each in fields.values() if each in page]
+
+
+async def test_the_code_for_a_second_factor_comes_not_back_and_its_secret_stays(
+    client: Client,
+) -> None:
+    page = await text(client, "/guardian/me/factor")
+    secret = re.search(r'name="secret" value="([^"]+)"', page)
+    assert secret
+    page = await send(client, "/guardian/me/factor", 400, secret=secret[1], code="000000")
+    assert secret[1] in page
+    assert "000000" not in page
+
+
+async def test_a_program_reads_the_sentence_alone(client: Client) -> None:
+    headers = {"Origin": f"http://{client.host}:{client.port}"}
+    fields = {"name": "", "band": "7-9"}
+    reply = await client.post("/guardian/people", data=fields, headers=headers)
+    assert (reply.status, await reply.text()) == (400, "Write a name of 1 to 60 letters.\n")
+
+
+async def test_what_is_sent_again_from_the_form_that_came_back_is_taken(client: Client) -> None:
+    sent = Sent("/guardian/people", {"name": " ", "band": "7-9"})
+    fields = await filled(client, sent)
+    await send(client, sent.path, 400, **fields)
+    assert "Bo" in await send(client, sent.path, **{**fields, "name": "Bo"})
+
+
+@pytest.mark.parametrize("sent", REFUSED, ids=lambda sent: f"{sent.path}-{sent.name}")
+async def test_what_is_wrong_is_told_in_the_readers_language(client: Client, sent: Sent) -> None:
+    fields = await filled(client, sent)
+    headers = {**HTML, "Origin": f"http://{client.host}:{client.port}", "Accept-Language": PSEUDO}
+    reply = await client.post(sent.path, data=fields, headers=headers)
+    said = sentence(await reply.text())
+    assert reply.status == 400
+    assert re.fullmatch(r"(?:\S+: )?\[.+ ~\]\.(?: (?:\S+: )?\[.+ ~\]\.)*", said), said
+
+
+async def test_a_button_that_is_refused_leads_back_to_its_page(client: Client) -> None:
+    origin = f"http://{client.host}:{client.port}"
+    headers = {**HTML, "Origin": origin, "Referer": f"{origin}/guardian/checks?x=1"}
+    reply = await client.post("/guardian/checks/confirm", headers=headers)
+    page = await reply.text()
+    assert reply.status == 400
+    assert 'href="/guardian/checks?x=1"' in page
+    for elsewhere in ("http://bo.example/guardian/", f"{origin}//bo.example", f"{origin}/\\bo"):
+        reply = await client.post(
+            "/guardian/checks/confirm", headers={**headers, "Referer": elsewhere}
+        )
+        assert "Back to where you were" not in await reply.text()
+
+
+# Only buttons, or a choice that the page gives: nothing typed is lost with them.
+BUTTONS = {
+    *("/guardian/logout", "/guardian/login", "/guardian/checks", "/guardian/checks/confirm"),
+    *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
+    *("/guardian/accounts/{account}/code", "/guardian/accounts/{account}/remove"),
+    *("/guardian/appeals/{appeal}/look", "/guardian/time/{person}/unpause"),
+    *("/guardian/time/{person}/grants/{grant}/end", "/guardian/time/{person}/suggest"),
+    "/guardian/time/{person}/schedules/{schedule}/remove",
+    "/guardian/time/{person}/budgets/{budget}/remove",
+    *("/guardian/tickets/{ticket}/remove", "/guardian/people/{person}/propose/drop"),
+    *("/guardian/people/{person}/rules/{rule}/remove", "/guardian/people/{person}/full-log/stop"),
+    *("/guardian/people/{person}/export", "/guardian/lists/update"),
+    *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),
+    *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
+    *("/guardian/unknown/{visitor}/ignore", "/guardian/unknown/{visitor}/show"),
+}
+
+
+def test_every_form_of_the_desk_that_somebody_fills_in_names_its_page() -> None:
+    posts = {
+        route.path: route.handler
+        for route in ROUTES
+        if route.method == "POST" and route.path.startswith("/guardian")
+    }
+    again = {path for path, handler in posts.items() if hasattr(handler, "__wrapped__")}
+    assert set(posts) - again == BUTTONS
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "says"),
+    [
+        (Role.REVIEWER, "/guardian/people", "a reviewer: you can decide questions"),
+        (Role.AUDITOR, "/guardian/accounts", "an auditor: you can read rules and changes"),
+        (Role.CHILD, "/guardian/people", "for the grown-ups of your home"),
+    ],
+)
+async def test_who_may_not_reads_what_they_may_and_whom_to_ask(
+    client: Client, site: Site, role: Role, path: str, says: str
+) -> None:
+    await set_up(site, "Bo", role, "mia" if role is Role.CHILD else "")
+    status = 403 if role is Role.CHILD else 200  # where the login leads to
+    await send(client, "/guardian/login", status, name="Bo", password=PASSWORD)
+    page = await text(client, path, 403)
+    assert says in page
+    assert "Whom you can ask: Ada" in page
+
+
+async def test_whoever_is_logged_in_no_more_is_told_so(client: Client) -> None:
+    await send(client, "/guardian/logout")
+    page = await send(client, "/guardian/people", 401, name="Bo", band="7-9")
+    assert "not logged in" in page
+    assert "made a mistake" not in page
+
+
+async def test_error_pages_are_in_the_readers_language(client: Client, site: Site) -> None:
+    site.who = "192.0.2.99"
+    headers = {**HTML, "Accept-Language": PSEUDO}
+    for path in ("/ticket", "/guardian/nothing", "/guardian/time/nobody", "/why/AAAA-AAAA"):
+        page = await (await client.get(path, headers=headers)).text()
+        told = re.findall(r"<p>(.+?)</p>", page.replace("\n", " ").partition("<footer")[0])
+        assert told
+        for each in told:
+            assert re.fullmatch(r"(?:<a [^>]*>)?\s*\[.+\]\.?\s*(?:</a>)?", each.strip()), each
