@@ -162,6 +162,7 @@ ROUTES = (
     web.get("/guardian/lists", lists.lists),
     web.post("/guardian/lists/update", lists.update),
     web.get("/guardian/devices", devices.devices),
+    web.post("/guardian/devices", devices.add),
     web.post("/guardian/devices/{device}/change", devices.change),
     web.post("/guardian/devices/{device}/remove", devices.remove),
     web.post("/guardian/devices/{device}/let-in", devices.let_in),
