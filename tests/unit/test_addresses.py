@@ -138,7 +138,7 @@ def test_what_a_device_is_known_by_is_told_apart(text: str, found: KnownBy) -> N
 
 
 @given(st.text())
-def test_what_is_no_address_of_a_device_is_refused(text: str) -> None:
+def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         found = known_by(text)
     except ValueError:
