@@ -55,6 +55,7 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelf, Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.consents import Consents
 from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
@@ -407,6 +408,7 @@ class App:
             pages=Pages(),
             store=self._store,
             appeals=AppealStore(self._store),
+            consents=Consents(self._store),
             accounts=Accounts(self._thread),
             pairings=Pairings(self._thread),
             pins=Pins(self._thread),

@@ -110,6 +110,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/settings", GUARDIAN),
     Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
     Page("/me", CHILD),
+    Page("/consent", GUARDIAN),
     Page("/help", CHILD),
     Page("/bad", CHILD),
     Page("/whose", CHILD),
