@@ -559,6 +559,7 @@ class App:
             await self._store.tidy(int(now))
             await self._reminders.tidy()
             await self._porter.tidy()
+            await self._porter.remind()
         self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)

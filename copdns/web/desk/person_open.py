@@ -119,5 +119,7 @@ def _sorted(profile: Profile) -> list[str]:
 def _sharing(household: Household, profile: Profile, tag: str) -> tuple[list[str], int]:
     """Return who else has a tag, and how many rules, schedules and budgets hold by it."""
     people = [each.name for each in household.profiles if tag in each.tags and each != profile]
-    by_it = (*household.rules, *household.schedules, *household.budgets)
-    return people, sum(each.scope == f"#{tag}" for each in by_it)
+    rules = [each.scope for each in household.rules]
+    schedules = [each.scope for each in household.schedules]
+    budgets = [each.scope for each in household.budgets]
+    return people, (*rules, *schedules, *budgets).count(f"#{tag}")
