@@ -42,7 +42,8 @@ async def measured(rows: int, appeals: int, times: int) -> dict[str, float]:
         await come_in(client, site)
         fill_log(site, rows)
         await fill_household(site, appeals)
-        for path, site.who in await opened(client, site):
+        for path, who in await opened(client, site):
+            site.who = who
             await text(client, path)  # the look is kept, the template is read
             found[path] = median([await _milliseconds(client, path) for _ in range(times)])
     return found

@@ -95,7 +95,8 @@ async def counts(
 ) -> dict[str, int]:
     """Return how many statements each page needs."""
     found = {}
-    for path, site.who in pages:
+    for path, who in pages:
+        site.who = who
         found[path] = len(await statements(client, site, path, monkeypatch))
     return found
 
