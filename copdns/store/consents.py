@@ -46,7 +46,8 @@ class Consents:
                 f"insert or replace into full_log_question ({_COLUMNS}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,
             )
-            _line(connection, question, question.author, f"of {question.days} days asked for")
+            asked_for = f"full log of {question.days} days asked of {profile_id}"
+            audit(connection, household, question.author, asked_for, question.at)
 
         await self._written(work)
 
@@ -73,7 +74,7 @@ class Consents:
                 "update full_log_question set refused = ? where household = ? and profile = ?",
                 (now, household, profile),
             )
-            _line(connection, question._replace(at=now), author, "not agreed to")
+            audit(connection, household, author, f"full log not agreed to by {profile}", now)
 
         await self._written(work)
 
@@ -144,8 +145,3 @@ def _drop(connection: sqlite3.Connection, household: str, profile: str) -> None:
     connection.execute(
         "delete from full_log_question where household = ? and profile = ?", (household, profile)
     )
-
-
-def _line(connection: sqlite3.Connection, question: Question, author: str, said: str) -> None:
-    what = f"profile {question.profile} set: full-log {said}"
-    audit(connection, question.household, author, what, question.at)

@@ -56,6 +56,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     page = await send(client, ASK, days="2")
     assert "Tom was asked for 2 days" in page
     assert (await tom(site)).full_log is None
+    assert "what is written down about you" not in await text(client, "/rules"), "nothing changed"
     assert "Somebody asks whether all your sites may be listed" in await text(client, "/")
     assert "Ada asks for a list of 2 days" in await text(client, "/consent")
     await send(client, "/consent/yes", question=await question(site))

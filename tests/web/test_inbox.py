@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import REASONS, State
+from copdns.appeal import REASONS, Ask, Kind, Objected, State
+from copdns.days import local, zone_of
+from copdns.model import Action, Reason
 from copdns.roles import Role
+from copdns.times import Budget
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -194,3 +197,27 @@ async def test_a_length_that_is_none_changes_nothing(
     await send(client, where, 400, state="granted", lasts=lasts, reason="trial")
     (found,) = await site.appeals.appeals("home")
     assert found.state is State.OPEN
+
+
+async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
+    client: Client, site: Site
+) -> None:
+    budget = Budget("games", "mia", (("daily", 60),), about=())
+    await site.store.change(
+        "home", lambda house: replace(house, budgets=(budget,)), author="", what="", now=site.now
+    )
+    await site.follow()
+    to = Objected(Action.BLOCK, Reason.BUDGET, period="games")
+    today = local(site.now, zone_of(site.home.house.timezone)).date()
+    ask = Ask("mia", "mia-phone", Kind.MINUTES, to, minutes=20, day=today)
+    appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
+    await log_in(client)
+    where = f"/guardian/appeals/{appeal}"
+    assert "Minutes that are given back" in await text(client, where)
+    await send(client, f"{where}/decide", state="granted", minutes="5", reason="minutes_wrong")
+    house = await site.store.household("home")
+    assert house is not None
+    assert [each.minutes for each in house.bonuses] == [5]
+    found = await site.appeals.appeal("home", appeal)
+    assert found is not None
+    assert found.state is State.LIMITED
