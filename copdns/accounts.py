@@ -189,6 +189,7 @@ class NoticeKind(Word):
     ACCOUNT_CHANGED = "account changed"  # another role, or a way back in from the console
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
     WANTS_TO_TALK = "child wants to talk"  # something happened; what, nobody is told here
+    PROPOSAL_DUE = "proposal due"  # the day has come on which other rules were to hold
 
 
 class Notice(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from copdns.errors import TextError
 from copdns.names import normal
@@ -105,6 +106,38 @@ def mac_address(text: str) -> str:
             written=text,
         )
     return found
+
+
+class KnownBy(NamedTuple):
+    """By what a device is known, in normal forms, each once."""
+
+    addresses: tuple[str, ...]
+    macs: tuple[str, ...]
+
+
+def known_by(text: str) -> KnownBy:
+    """Read MAC addresses, addresses and prefixes as somebody wrote them, apart by blanks, commas
+    or lines; none of them gives nothing."""
+    addresses: dict[str, None] = {}
+    macs: dict[str, None] = {}
+    for each in re.split(r"[\s,;]+", text.strip()):
+        if _MAC.fullmatch(each.lower()):
+            macs[mac_address(each)] = None
+        elif each:
+            addresses[_device_address(each)] = None
+    return KnownBy(tuple(addresses), tuple(macs))
+
+
+def _device_address(text: str) -> str:
+    try:
+        return device_address(text)
+    except ValueError:
+        if "%" in text:
+            raise
+        raise ValueError(
+            f"{text!r} is no address of a device; write a MAC address such as 02:00:00:00:00:01, "
+            "an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as 2001:db8::/64"
+        ) from None
 
 
 def is_private_mac(mac: str) -> bool:

@@ -55,6 +55,7 @@ from copdns.seed import seeded_household
 from copdns.shelving import Shelved
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.consents import Consents
 from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
@@ -398,6 +399,7 @@ class App:
             pages=Pages(),
             store=self._store,
             appeals=AppealStore(self._store),
+            consents=Consents(self._store),
             accounts=Accounts(self._thread),
             pairings=Pairings(self._thread),
             pins=Pins(self._thread),
@@ -546,6 +548,7 @@ class App:
             await self._store.tidy(int(now))
             await self._reminders.tidy()
             await self._porter.tidy()
+            await self._porter.remind()
         self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)

@@ -67,6 +67,7 @@ _SETTINGS = {
     "canary canaries preset",
     About.SEARCH: "safe-search safe_search youtube no-safe-search no_safe_search preset",
     About.TIMES: "always homework times",
+    About.RULES: "tag tags",
     About.AGE: "band preset",
     About.KEPT: "privacy days full-log preset",
     About.ANSWERS: "block-mode block_mode max-ttl max_ttl",

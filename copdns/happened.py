@@ -41,6 +41,7 @@ class Kind(Word):
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
     WANTS_TO_TALK = "child wants to talk"
+    PROPOSAL_DUE = "proposal due"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"
@@ -144,7 +145,8 @@ class TroubleEvent(NamedTuple):
 class PersonEvent(NamedTuple):
     """What guardians owe each other to hear about a person, or what a child tells all of them.
 
-    at: when a full log begins, two guardians set something differently, or the child told.
+    at: when a full log begins, two guardians set something differently, the child told, or a
+    proposal is due.
     until: when the full log ends, None of anything else.
     """
 

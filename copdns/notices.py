@@ -39,6 +39,7 @@ USUAL = (
     Kind.FULL_LOG_ANNOUNCED,
     Kind.GUARDIANS_DISAGREE,
     Kind.WANTS_TO_TALK,
+    Kind.PROPOSAL_DUE,
     Kind.ACCOUNT_ADDED,
     Kind.ACCOUNT_REMOVED,
     Kind.ACCOUNT_CHANGED,
@@ -100,6 +101,10 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.WANTS_TO_TALK: (
         "A child would like to talk",
         "Somebody said that something happened. Nothing more was asked, and nothing more is kept.",
+    ),
+    Kind.PROPOSAL_DUE: (
+        "The day of a proposal has come",
+        "Other rules were proposed for {who}. Nothing changes before one of you takes them.",
     ),
     Kind.ACCOUNT_ADDED: ("Somebody has an account now", "{account} can log in."),
     Kind.ACCOUNT_REMOVED: ("An account is gone", "{account} can log in no longer."),

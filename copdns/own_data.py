@@ -38,8 +38,11 @@ def by_day(counts: Counts, zone: str) -> tuple[Day, ...]:
     asked: Counter[date] = Counter()
     blocked: Counter[date] = Counter()
     where = zone_of(zone)
+    days: dict[int, date] = {}  # an hour has many counts
     for key, n in counts:
-        day = local(key.hour * 3600, where).date()
+        if key.hour not in days:
+            days[key.hour] = local(key.hour * 3600, where).date()
+        day = days[key.hour]
         asked[day] += n
         blocked[day] += n if key.action == Action.BLOCK else 0
     return tuple(Day(day, asked[day], blocked[day]) for day in sorted(asked, reverse=True))

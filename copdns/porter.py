@@ -15,6 +15,7 @@ from copdns.happened import AccountEvent, Event, Kind, PersonEvent
 from copdns.model import Household
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Looks, Notices
+from copdns.store.proposals import Proposals
 from copdns.store.sessions import Sessions
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings
@@ -26,7 +27,9 @@ _KINDS = {
     NoticeKind.ACCOUNT_CHANGED: Kind.ACCOUNT_CHANGED,
     NoticeKind.DISAGREEMENT: Kind.GUARDIANS_DISAGREE,
     NoticeKind.WANTS_TO_TALK: Kind.WANTS_TO_TALK,
+    NoticeKind.PROPOSAL_DUE: Kind.PROPOSAL_DUE,
 }
+_OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PROPOSAL_DUE)
 
 
 class Porter:
@@ -35,6 +38,7 @@ class Porter:
     def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
         self._guests = Guests(thread)
         self._notices = Notices(thread)
+        self._proposals = Proposals(thread)
         self._tidied = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
         self._now = now
         self.next_end: float | None = None  # when the first guest has to go
@@ -61,6 +65,10 @@ class Porter:
         if untold:
             await self._notices.told(each.id for each in untold)
 
+    async def remind(self) -> None:
+        """Bring proposals up whose day has come, by a clock that is right."""
+        await self._proposals.remind(int(self._now()))
+
     async def tidy(self) -> None:
         """Delete what is over, by a clock that is right."""
         now = int(self._now())
@@ -73,6 +81,6 @@ def event_of(notice: Notice) -> Event:
     kind = _KINDS[notice.kind]
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
-    if notice.kind in (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK):
+    if notice.kind in _OF_A_PERSON:
         return PersonEvent(kind, notice.household, notice.about, notice.at)
     return AccountEvent(kind, notice.household, notice.about, notice.at)

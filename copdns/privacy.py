@@ -30,12 +30,21 @@ def default_mode(band: Band | None) -> PrivacyMode:
     return PrivacyMode.BLOCKED
 
 
-def request_full(profile: Profile, history: Sequence[FullLog], now: int, days: int = 7) -> FullLog:
+def request_full(
+    profile: Profile,
+    history: Sequence[FullLog],
+    now: int,
+    days: int = 7,
+    *,
+    consented: bool = False,
+) -> FullLog:
     """Return the stretch that a full log asked for now would cover; raise PrivacyError.
 
-    history: every stretch that was ever granted to the profile.  days: 1 to 7.
+    history: every stretch that was ever granted to the profile.  days: 1 to 7.  consented: the
+    person says yes on their own device (`consent.py`).
     """
-    return _granted(profile, profile.band_at(now), history, FullLog(now, now + days * DAY), now)
+    wanted = FullLog(now, now + days * DAY)
+    return _granted(profile, profile.band_at(now), history, wanted, now, consented=consented)
 
 
 def change_band(profile: Profile, band: Band, now: int) -> Profile:
@@ -62,10 +71,17 @@ def due(profile: Profile, now: int) -> Profile:
     return replace(profile, band=change.band, band_change=None)
 
 
-def adopt(old: Profile | None, new: Profile, history: Sequence[FullLog], now: int) -> Profile:
+def adopt(
+    old: Profile | None,
+    new: Profile,
+    history: Sequence[FullLog],
+    now: int,
+    *,
+    consented: bool = False,
+) -> Profile:
     """Return what may be stored of a profile that came from anywhere; raise PrivacyError.
 
-    old: the stored one, None for a new profile.  history: as for `request_full`.
+    old: the stored one, None for a new profile.  history, consented: as for `request_full`.
     A full log that differs from the stored one is a request for it, from its own start on when
     that is later; one that is over, is dropped.  A lower band becomes an announcement.
     """
@@ -78,7 +94,8 @@ def adopt(old: Profile | None, new: Profile, history: Sequence[FullLog], now: in
     old = due(old, now) if old is not None else None
     adopted = _adopt_band(old or replace(new, band_change=None), new, now)
     asked = replace(adopted, full_log=new.full_log)
-    return replace(adopted, full_log=_adopt_full_log(old, asked, history, now))
+    full_log = _adopt_full_log(old, asked, history, now, consented=consented)
+    return replace(adopted, full_log=full_log)
 
 
 def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
@@ -100,7 +117,7 @@ def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
 
 
 def _adopt_full_log(
-    old: Profile | None, new: Profile, history: Sequence[FullLog], now: int
+    old: Profile | None, new: Profile, history: Sequence[FullLog], now: int, *, consented: bool
 ) -> FullLog | None:
     wanted = new.full_log
     if wanted is None or wanted.end <= wanted.start:
@@ -112,7 +129,8 @@ def _adopt_full_log(
         history = (*history, stored)
     if wanted.end <= now:
         return None
-    return _granted(new, new.band, history, replace(wanted, start=max(wanted.start, now)), now)
+    asked = replace(wanted, start=max(wanted.start, now))
+    return _granted(new, new.band, history, asked, now, consented=consented)
 
 
 def _outgrown(old: Band, new: Band) -> bool:
@@ -120,10 +138,16 @@ def _outgrown(old: Band, new: Band) -> bool:
 
 
 def _granted(
-    profile: Profile, band: Band, history: Sequence[FullLog], wanted: FullLog, now: int
+    profile: Profile,
+    band: Band,
+    history: Sequence[FullLog],
+    wanted: FullLog,
+    now: int,
+    *,
+    consented: bool,
 ) -> FullLog:
     """Return the wanted stretch, moved behind its announcement; raise PrivacyError."""
-    if band.age >= CONSENT_FROM:
+    if band.age >= CONSENT_FROM and not consented:
         raise PrivacyError(
             "profile '%(profile)s': from 16 on a full log needs consent on their own device",
             profile=profile.id,

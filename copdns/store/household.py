@@ -219,7 +219,7 @@ class HouseholdStore:
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile of this id."""
-        return await self.run(lambda connection: _history(connection, household_id, profile_id))
+        return await self.run(lambda connection: full_logs(connection, household_id, profile_id))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what some work gives on the one connection, in its thread.
@@ -241,10 +241,13 @@ def edited(
     edit: Callable[[Household], Household],
     change: Change,
     balance: Balance | None = None,
+    *,
+    consenting: str = "",
 ) -> Household:
     """Return the household as stored after an edit, inside a transaction of the caller.
 
-    change: its revision is ignored.  Else as `HouseholdStore.change`.
+    change: its revision is ignored.  consenting: the profile of whoever agrees to a full log by
+    this, on their own device (`store/consents.py` alone).  Else as `HouseholdStore.change`.
     """
     before = load(connection, household_id)
     if before is None:
@@ -252,7 +255,7 @@ def edited(
     wanted = edit(before)
     if balance is not None:
         wanted = balanced(connection, before, wanted, balance, change)
-    after = _adopted(connection, before, wanted, change.at)
+    after = _adopted(connection, before, wanted, change.at, consenting)
     return before if after == before else _store(connection, before, after, change)
 
 
@@ -268,25 +271,38 @@ def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 def _adopted(
-    connection: sqlite3.Connection, before: Household, after: Household, now: int
+    connection: sqlite3.Connection,
+    before: Household,
+    after: Household,
+    now: int,
+    consenting: str = "",
 ) -> Household:
     """Return what may be stored of an edited household, with the revision it had."""
     if after.id != before.id:
         raise HouseholdError(
             "household '%(before)s' cannot become '%(after)s'", before=before.id, after=after.id
         )
-    profiles = tuple(_adopted_profile(connection, before, each, now) for each in after.profiles)
+    profiles = tuple(
+        _adopted_profile(connection, before, each, now, consented=each.id == consenting)
+        for each in after.profiles
+    )
     return replace(after, profiles=profiles, revision=before.revision)
 
 
 def _adopted_profile(
-    connection: sqlite3.Connection, before: Household, profile: Profile, now: int
+    connection: sqlite3.Connection,
+    before: Household,
+    profile: Profile,
+    now: int,
+    *,
+    consented: bool,
 ) -> Profile:
     old = before.profile(profile.id)
     if profile == old:
         return profile
-    history = _history(connection, before.id, profile.id)
-    return adopt(old or _former(connection, before.id, profile), profile, history, now)
+    history = full_logs(connection, before.id, profile.id)
+    known = old or _former(connection, before.id, profile)
+    return adopt(known, profile, history, now, consented=consented)
 
 
 def _store(
@@ -366,13 +382,15 @@ def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
         ("delete from grant where ends < ?", before),
         ("delete from bonus where day < ?", str(day)),
         ("delete from ticket where coalesce(redeemed, expires) < ?", before),
+        ("delete from full_log_question where coalesce(refused, at) < ?", before),
     )
     return sum(connection.execute(sql, (cell,)).rowcount for sql, cell in statements)
 
 
-def _history(
+def full_logs(
     connection: sqlite3.Connection, household_id: str, profile_id: str
 ) -> tuple[FullLog, ...]:
+    """Return every full log that was ever granted to a profile of this id."""
     rows = connection.execute(
         """
         select starts, ends from full_log_history

@@ -96,8 +96,9 @@ def rows(
     after: int | None,
 ) -> tuple[Logged, ...]:
     """Return the newest rows, or the first after an id; the newest last.  profile: None for all."""
+    statement = _NEWEST if after is None else _AFTER
     found = connection.execute(
-        _NEWEST if after is None else _AFTER,
+        statement.format(whose=_OF_ALL if profile is None else _OF_ONE),
         {"household": household, "profile": profile, "after": after, "limit": limit},
     ).fetchall()
     if after is None:
@@ -105,11 +106,16 @@ def rows(
     return tuple(Logged(row[0], Row(*row[1:])) for row in found)
 
 
+# Told by the text, and not by a parameter that may be null: the index of people ends with the id,
+# so with both columns it has the newest at its end; without the second one the table itself has
+# them (the + keeps SQLite from sorting the whole index).
+_OF_ONE = "household = :household and profile = :profile"
+_OF_ALL = "+household = :household"
 _NEWEST = """
     select id, at, household, profile, device, qname, qtype, action, reason,
            category, service, list, rule, via
       from lookup
-     where household = :household and (:profile is null or profile = :profile)
+     where {whose}
      order by id desc
      limit :limit
     """
@@ -117,7 +123,7 @@ _AFTER = """
     select id, at, household, profile, device, qname, qtype, action, reason,
            category, service, list, rule, via
       from lookup
-     where household = :household and (:profile is null or profile = :profile) and id > :after
+     where {whose} and id > :after
      order by id
      limit :limit
     """

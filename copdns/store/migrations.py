@@ -633,6 +633,25 @@ def guest_request(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0024_full_log_question")
+def full_log_question(db: Database) -> None:
+    """Whether somebody of 16 or more agrees to a full log; refused: when the answer was no."""
+    db.execute("""
+        create table full_log_question (
+            household text not null references household on delete cascade,
+            profile text not null,
+            days integer not null,
+            author text not null,
+            at integer not null,
+            refused integer,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_question after delete on profile begin
+            delete from full_log_question where household = old.household and profile = old.id;
+        end""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -9,11 +9,21 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from copdns.accounts import Notice, NoticeKind
 from copdns.model import Band
-from copdns.store.notes import audit
+from copdns.store.notes import audit, notify
 from copdns.store.thread import StoreThread
 
 _COLUMNS = "household, profile, band, since, author, at"
+
+
+_NOT_REMINDED = """
+    select household, profile, since, author from proposal
+     where since <= :now
+       and not exists (select 1 from notice
+                        where notice.household = proposal.household and kind = :kind
+                          and about = proposal.profile and starts = proposal.since)
+    """
 
 
 class Proposal(NamedTuple):
@@ -39,9 +49,38 @@ class Proposals:
                 f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608
                 (household, profile),
             ).fetchone()
-            return None if row is None else Proposal(*row)._replace(band=Band(row[2]))
+            return None if row is None else _proposal(row)
 
         return await self._thread.read(work)
+
+    async def due(self, household: str, now: int) -> tuple[Proposal, ...]:
+        """Return those whose day has come, the longest due first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
+            rows = connection.execute(
+                f"""
+                select {_COLUMNS} from proposal where household = ? and since <= ?
+                 order by since
+                """,  # noqa: S608
+                (household, now),
+            )
+            return tuple(map(_proposal, rows))
+
+        return await self._thread.read(work)
+
+    async def remind(self, now: int) -> None:
+        """Keep a notice for all guardians of each proposal whose day has come, of all households.
+
+        Each comes once for as long as notices are kept.  now: of a clock that is right.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            rows = connection.execute(_NOT_REMINDED, {"now": now, "kind": NoticeKind.PROPOSAL_DUE})
+            for household, profile, since, author in rows.fetchall():
+                kind = NoticeKind.PROPOSAL_DUE
+                notify(connection, Notice(0, household, kind, profile, author, now, since))
+
+        await self._thread.write(work)
 
     async def propose(self, proposal: Proposal) -> None:
         """Keep a proposal in the place of an earlier one; nothing of a person who is not there."""
@@ -69,3 +108,7 @@ class Proposals:
             )
 
         await self._thread.write(work)
+
+
+def _proposal(row: tuple[str, str, str, int, str, int]) -> Proposal:
+    return Proposal(*row)._replace(band=Band(row[2]))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from copdns.records import A
 from copdns.today import today
 from copdns.web.asker import PAIRING, Person, person_of
 from copdns.web.child import child_page
+from copdns.web.consent import question_to
 from copdns.web.news import news_of
 from copdns.web.parts import parts_of
 
@@ -46,6 +47,7 @@ async def door(request: web.Request) -> web.Response:
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
+        asks_consent=await question_to(request, person) is not None,
         clock=local(now, zone_of(person.household.timezone)),
         zone=zone_of(person.household.timezone),
     )

@@ -21,6 +21,7 @@ from copdns.probes import Probes
 from copdns.recent import Recent
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.consents import Consents
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
@@ -74,6 +75,7 @@ class Parts:
     pages: Pages
     store: HouseholdStore
     appeals: AppealStore
+    consents: Consents
     accounts: Accounts
     pairings: Pairings
     pins: Pins

@@ -483,3 +483,17 @@ CREATE TABLE guest_request (
     at integer not null,
     primary key (household, address)
 ) without rowid;
+
+CREATE TABLE full_log_question (
+    household text not null references household on delete cascade,
+    profile text not null,
+    days integer not null,
+    author text not null,
+    at integer not null,
+    refused integer,
+    primary key (household, profile)
+) without rowid;
+
+CREATE TRIGGER profile_gone_question after delete on profile begin
+    delete from full_log_question where household = old.household and profile = old.id;
+end;

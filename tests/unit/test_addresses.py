@@ -9,9 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from copdns.addresses import (
+    KnownBy,
     UpstreamAddress,
     device_address,
     is_private_mac,
+    known_by,
     mac_address,
     network,
     upstream_address,
@@ -117,3 +119,28 @@ def test_what_is_no_devices_mac_address_is_told_as_written(text: str, what: str)
 def test_a_mac_address_that_a_device_made_up_is_told_by_one_bit() -> None:
     assert is_private_mac("da:00:00:00:00:01")
     assert not is_private_mac("00:00:5e:00:53:01")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("02-00-00-00-00-0A", KnownBy((), ("02:00:00:00:00:0a",))),
+        ("192.0.2.7", KnownBy(("192.0.2.7",), ())),
+        (
+            "192.0.2.7, 2001:DB8::/64\n02:00:00:00:00:01 192.0.2.7",
+            KnownBy(("192.0.2.7", "2001:db8::/64"), ("02:00:00:00:00:01",)),
+        ),
+        (" \n", KnownBy((), ())),
+    ],
+)
+def test_what_a_device_is_known_by_is_told_apart(text: str, found: KnownBy) -> None:
+    assert known_by(text) == found
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        found = known_by(text)
+    except ValueError:
+        return
+    assert known_by(" ".join((*found.addresses, *found.macs))) == found

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from copdns.accounts import Notice, NoticeKind
+from copdns.happened import Kind, PersonEvent
 from copdns.household import remove_device, remove_profile
 from copdns.model import Band
+from copdns.porter import event_of
+from copdns.store.looks import Notices
 from copdns.store.proposals import Proposal, Proposals
 from tests.unit.accounts import NOW, House
 
@@ -50,3 +54,31 @@ async def test_it_goes_with_the_person(house: House) -> None:
     edit = partial(remove_profile, profile_id="mia")
     await house.store.change("home", edit, author="Ada", what="gone", now=NOW)
     assert await kept.of("home", "mia") is None
+
+
+async def test_each_is_brought_up_once_when_its_day_has_come(house: House) -> None:
+    kept, notices = Proposals(house.thread), Notices(house.thread)
+    await kept.propose(proposal())
+    await kept.remind(NOW + 86_399)
+    assert await kept.due("home", NOW + 86_399) == ()
+    assert not [each for each in await notices.all("home") if is_due(each)]
+    for _ in range(2):
+        await kept.remind(NOW + 86_400)
+    assert await kept.due("home", NOW + 86_400) == (proposal(),)
+    assert await kept.due("bos", NOW + 86_400) == ()
+    (notice,) = [each for each in await notices.all("home") if is_due(each)]
+    assert (notice.about, notice.author) == ("mia", "Ada")
+    assert event_of(notice) == PersonEvent(Kind.PROPOSAL_DUE, "home", "mia", NOW + 86_400)
+
+
+async def test_another_proposal_is_brought_up_as_well(house: House) -> None:
+    kept, notices = Proposals(house.thread), Notices(house.thread)
+    await kept.propose(proposal())
+    await kept.remind(NOW + 86_400)
+    await kept.propose(proposal()._replace(since=NOW + 100_000))
+    await kept.remind(NOW + 100_000)
+    assert len([each for each in await notices.all("home") if is_due(each)]) == 2
+
+
+def is_due(notice: Notice) -> bool:
+    return notice.kind is NoticeKind.PROPOSAL_DUE

@@ -21,7 +21,7 @@ EVERYONES = frozenset(
     {
         *("GET /healthz", "GET /readyz", "GET /metrics", "GET /static/{file}"),
         *("GET /", "GET /rules", "GET /check", "POST /language"),
-        *("GET /me", "GET /help", "POST /help/country", "GET /bad"),
+        *("GET /consent", "GET /me", "GET /help", "POST /help/country", "GET /bad"),
         *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
         *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
         *("GET /guardian", "GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
@@ -45,6 +45,7 @@ PAIRED = frozenset(
         *("GET /why/{code}", "GET /ask/{appeal}"),
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
         *("GET /me/data.json", "POST /me/erase"),
+        *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
     }
 )
 

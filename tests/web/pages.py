@@ -100,6 +100,7 @@ PAGES: tuple[Page, ...] = (
     Page(
         "/guardian/people/{person}/rules", GUARDIAN, "/guardian/people/mia/rules?name=games.example"
     ),
+    Page("/guardian/people/{person}/open", GUARDIAN, "/guardian/people/mia/open"),
     Page("/guardian/people/{person}/kept", GUARDIAN, "/guardian/people/mia/kept"),
     Page("/guardian/house", GUARDIAN),
     Page("/guardian/devices", GUARDIAN),
@@ -110,6 +111,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/settings", GUARDIAN),
     Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
     Page("/me", CHILD),
+    Page("/consent", GUARDIAN),
     Page("/help", CHILD),
     Page("/bad", CHILD),
     Page("/whose", CHILD),

@@ -26,6 +26,7 @@ from copdns.probes import Probes
 from copdns.setup import State
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.consents import Consents
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks, Notices
 from copdns.store.proposals import Proposals
@@ -120,6 +121,7 @@ class Site:
             pages=PAGES,
             store=self.store,
             appeals=self.appeals,
+            consents=Consents(self.store),
             accounts=self.accounts,
             pairings=self.pairings,
             pins=Pins(self.thread),

@@ -11,7 +11,7 @@ from copdns.help_topics import REPORT
 from copdns.languages import help_topic
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.web.guardians import set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 HOUR = 3600
@@ -44,6 +44,14 @@ async def test_a_child_tells_that_it_wants_to_talk_and_nothing_else(
     (notice,) = await site.notices.all("home")
     assert (notice.kind, notice.about) == (NoticeKind.WANTS_TO_TALK, "mia")
     assert "secret" not in repr(notice)
+
+
+async def test_the_desk_says_that_the_child_would_like_to_talk(client: Client, site: Site) -> None:
+    await set_up(site)
+    await send(client, "/device")
+    await send(client, "/bad/tell")
+    await log_in(client)
+    assert "Mia would like to talk" in await text(client, "/guardian/notices")
 
 
 async def test_it_shows_when_somebody_has_seen_it(client: Client, site: Site) -> None:

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import REASONS, State
+from copdns.appeal import REASONS, Ask, Kind, Objected, State
+from copdns.days import local, zone_of
+from copdns.model import Action, Reason
 from copdns.roles import Role
+from copdns.times import Budget
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -127,3 +130,94 @@ async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
     assert "poker.example" in told
     for word in ("Mia", "mia", "card game", "phone"):
         assert word not in told
+
+
+async def closed_by_a_list(client: Client, site: Site, **fields: str) -> str:
+    """Let Mia ask for something that a list closes; return the question's id."""
+    mia = replace(MIA, categories=frozenset({"gambling"}))
+    await site.store.change(
+        "home", lambda house: replace(house, profiles=(mia, TOM)), author="", what="", now=site.now
+    )
+    await site.follow()
+    await send(client, "/ask", name="poker.example", words="A card game.", **fields)
+    there = await site.appeals.appeals("home")
+    return next(each.id for each in there if each.ask.name == "poker.example")
+
+
+async def test_the_page_tells_which_list_it_was_and_since_when(client: Client, site: Site) -> None:
+    appeal = await closed_by_a_list(client, site)
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{appeal}")
+    assert "A card game." in page
+    for words in ("The list", "Version ", "It ships with copdns.", "On it since", "or before"):
+        assert words in page
+
+
+async def test_the_page_tells_since_when_a_rule_is_there(client: Client, site: Site) -> None:
+    rule = replace(block("toys.example", "mia", note="After school."), id="r1", created=site.now)
+    await site.store.change(
+        "home", lambda house: replace(house, rules=(rule,)), author="", what="", now=site.now
+    )
+    await site.follow()
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    assert "A rule since " in page
+    assert "After school." in page
+
+
+async def test_a_yes_can_be_for_fewer_minutes_than_were_asked_for(
+    client: Client, site: Site, home: Home
+) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}"
+    assert 'value="10min"' in await text(client, where)
+    await send(client, f"{where}/decide", state="granted", lasts="10min", reason="trial")
+    (found,) = await site.appeals.appeals("home")
+    assert found.answer is not None
+    assert (found.state, found.answer.until) == (State.LIMITED, site.now + 600)
+
+
+async def test_a_yes_can_be_for_everyone(client: Client, site: Site, home: Home) -> None:
+    appeal = await closed_by_a_list(client, site)
+    await log_in(client)
+    where = f"/guardian/appeals/{appeal}"
+    assert 'value="everyone"' in await text(client, where)
+    await send(client, f"{where}/decide", state="granted", lasts="everyone", reason="list_error")
+    house = await site.store.household("home")
+    assert house is not None
+    assert [each.scope for each in house.rules if str(each.target) == "poker.example"] == [""]
+
+
+@pytest.mark.parametrize("lasts", ["0min", "-5min", "10", "99999min", "<b>"])
+async def test_a_length_that_is_none_changes_nothing(
+    client: Client, site: Site, lasts: str
+) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    await send(client, where, 400, state="granted", lasts=lasts, reason="trial")
+    (found,) = await site.appeals.appeals("home")
+    assert found.state is State.OPEN
+
+
+async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
+    client: Client, site: Site
+) -> None:
+    budget = Budget("games", "mia", (("daily", 60),), about=())
+    await site.store.change(
+        "home", lambda house: replace(house, budgets=(budget,)), author="", what="", now=site.now
+    )
+    await site.follow()
+    to = Objected(Action.BLOCK, Reason.BUDGET, period="games")
+    today = local(site.now, zone_of(site.home.house.timezone)).date()
+    ask = Ask("mia", "mia-phone", Kind.MINUTES, to, minutes=20, day=today)
+    appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
+    await log_in(client)
+    where = f"/guardian/appeals/{appeal}"
+    assert "Minutes that are given back" in await text(client, where)
+    await send(client, f"{where}/decide", state="granted", minutes="5", reason="minutes_wrong")
+    house = await site.store.household("home")
+    assert house is not None
+    assert [each.minutes for each in house.bonuses] == [5]
+    found = await site.appeals.appeal("home", appeal)
+    assert found is not None
+    assert found.state is State.LIMITED

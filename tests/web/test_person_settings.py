@@ -193,6 +193,18 @@ async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, 
     assert "proposed from" not in await text(client, "/rules")
 
 
+async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, site: Site) -> None:
+    await send(client, "/guardian/people/mia/propose", band="10-12", days="1")
+    assert "were proposed for" not in await text(client, "/guardian/")
+    site.home.clock.wait(86_400)
+    assert "For Mia the rules of 10–12 years were proposed for" in await text(client, "/guardian/")
+    await site.parts.proposals.remind(site.now)
+    assert "The day of a proposal for Mia has come." in await text(client, "/guardian/notices")
+    assert await stored(site) == MIA
+    await send(client, PRESET, band="10-12")
+    assert "were proposed for" not in await text(client, "/guardian/")
+
+
 async def test_taking_over_ends_the_proposal(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
     await send(client, PRESET, band="10-12")

@@ -133,6 +133,17 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     await take(desk, Step.DEVICES, 400, visitor="u1", profile="nobody")
 
 
+async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
+    page = await text(desk, "/guardian/wizard/devices")
+    assert "Is a device missing here?" in page
+    assert "switch its Wi-Fi off and on again" in page
+    for _ in range(2):
+        await take(desk, Step.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")
+    (device,) = [each for each in (await stored(site)).devices if each.macs]
+    assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
+    await take(desk, Step.DEVICES, 400, known="no address", profile="mia")
+
+
 async def test_a_guardian_vouches_for_a_helpline(desk: Client, site: Site) -> None:
     lines = bundled_helplines()
     country = next(each for each in lines.countries if lines.to_confirm(each))

@@ -1,5 +1,5 @@
-"""Devices: whose they are, how they are told, which browsers are known; and those that nobody
-named: name one, let it in as a guest for a day, or ignore it."""
+"""Devices: whose they are, how they are told, which browsers are known, and one more by hand; and
+those that nobody named: name one, let it in as a guest for a day, or ignore it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.accounts import GuestKind
+from copdns.addresses import is_private_mac
 from copdns.editing import the_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_device, remove_device, set_device
@@ -21,7 +22,7 @@ from copdns.roles import Actor, Permission, may
 from copdns.store.ignored import Ignored
 from copdns.store.visitors import load_visitors
 from copdns.visitors import Visitor
-from copdns.web.desk.seen import end_guests
+from copdns.web.desk.seen import end_guests, end_guests_at, known_in, written_in
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -51,6 +52,7 @@ async def devices(request: web.Request) -> web.Response:
         ignored=[each for each in visitors if each.id in ignored],
         guests=await parts.guests.of(household.id, now),
         pins=await parts.pins.people(household.id),
+        private={each.id for each in household.devices if any(map(is_private_mac, each.macs))},
         now=now,
         zone=household.timezone,
     )
@@ -59,12 +61,24 @@ async def devices(request: web.Request) -> web.Response:
 # --- those that have a name -----------------------------------------------------------------------
 
 
+async def add(request: web.Request) -> web.Response:
+    """Add a device by what it is known by, whether it was seen or not."""
+    actor, fields = await _editor(request), await request.post()
+    known, profile = known_in(str(fields.get("known", ""))), _text(fields, "profile")
+    edit = partial(written_in, name=_text(fields, "name"), profile=profile, known=known)
+    await _change(request, actor, edit, f"a device added for {profile}")
+    await end_guests_at(request, actor, *known)
+    raise web.HTTPSeeOther(HERE)
+
+
 async def change(request: web.Request) -> web.Response:
-    """Give a device another name, or another owner."""
+    """Give a device another name, another owner, or other addresses."""
     actor, fields = await _editor(request), await request.post()
     device = request.match_info["device"]
     values = {"name": _text(fields, "name"), "profile": _text(fields, "profile")}
     given: dict[str, Any] = {key: value for key, value in values.items() if value}
+    if "known" in fields:
+        given |= known_in(str(fields["known"]))._asdict()
     edit = partial(set_device, device_id=device, **given)
     await _change(request, actor, edit, f"device {device} changed{_whose(given)}")
     raise web.HTTPSeeOther(HERE)

@@ -7,15 +7,18 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, Decider, State, Wanted
+from copdns.appeal import REASONS, WAITING, Appeal, Decider, State
+from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.appeal_source import Source, rule_behind, source
 from copdns.errors import AppealError
+from copdns.levels import Level
 from copdns.list_report import list_report
-from copdns.lists.index import ListInfo
 from copdns.model import Household
 from copdns.review import TOLD, Because
 from copdns.roles import Actor, Permission
 from copdns.web.parts import parts_of
+from copdns.web.saying import saying
 from copdns.web.session import required
 
 ANSWERED = 20  # that are shown below those that wait
@@ -66,11 +69,15 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
+        lengths=lengths(found.ask, opens) if opens else (),
+        usual=usual(found.ask, opens) if opens else "",
+        because=because(found.ask),
         source=_source(request, found),
+        rule=rule_behind(found.ask, household),
+        say=saying(request, household, Level.FULL),
+        zone=household.timezone,
         reasons=REASONS,
         told=TOLD,
-        states=State,
-        wanteds=tuple(Wanted),
         now=parts.now(),
     )
 
@@ -97,7 +104,9 @@ async def report(request: web.Request) -> web.Response:
     found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None or not found.ask.to.list or not found.ask.name:
         raise web.HTTPNotFound
-    return web.Response(text=list_report(found.ask.name, found.ask.to, _source(request, found)))
+    kept = _source(request, found)
+    info = kept.info if kept else None
+    return web.Response(text=list_report(found.ask.name, found.ask.to, info))
 
 
 def _decision(fields: Mapping[str, Any]) -> Decision:
@@ -105,14 +114,15 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     try:
         state = State(str(fields.get("state", "")))
         reason = Because(str(fields["reason"])) if fields.get("reason") else None
-        lasts = Wanted(str(fields["lasts"])) if fields.get("lasts") else None
+        given = int(str(fields["minutes"])) if fields.get("minutes") else None
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
         raise AppealError("choose one of the answers on the page", name="state")
     if reason not in REASONS[state]:
         raise AppealError("choose one of the reasons that fit the answer", name="reason")
-    yes = Yes(lasts, everyone="everyone" in fields, narrow="narrow" in fields)
+    lasts, everyone = read_length(str(fields.get("lasts", "")))
+    yes = Yes(lasts, everyone or "everyone" in fields, "narrow" in fields, given)
     return Decision(state, reason, str(fields.get("text", "")), yes)
 
 
@@ -126,10 +136,16 @@ def _opening(
         return None, error
 
 
-def _source(request: web.Request, found: Appeal) -> ListInfo | None:
+def _source(request: web.Request, found: Appeal) -> Source | None:
     """Return the list that closed it, as it stands; None where no list did."""
-    infos = parts_of(request).live().library.index.infos
-    return next((each for each in infos if each.slug == found.ask.to.list), None)
+    parts, slug = parts_of(request), found.ask.to.list
+    index = parts.live().library.index
+    info = next((each for each in index.infos if each.slug == slug), None)
+    if info is None:
+        return None
+    return source(
+        found, info, parts.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
+    )
 
 
 def _household(request: web.Request, actor: Actor) -> Household:

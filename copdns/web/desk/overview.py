@@ -26,6 +26,11 @@ async def overview(request: web.Request) -> web.Response:
         if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
         else ()
     )
+    proposals = (
+        await parts.proposals.due(household.id, now)
+        if may(home.actor, Permission.SEE_PROFILES)
+        else ()
+    )
     people, live = [], home.live()
     for each in household.profiles:
         policy, seen = stands(home, live, each)
@@ -38,6 +43,7 @@ async def overview(request: web.Request) -> web.Response:
         **shown(home),
         waiting=waiting,
         asking=asking,
+        proposals=proposals,
         people=people,
         trouble=(*parts.readiness(), *parts.warnings()),
     )

@@ -10,6 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from copdns.accounts import View
+from copdns.consent import Question, needs_consent
 from copdns.discreet import discreet
 from copdns.errors import HouseholdError, PrivacyError
 from copdns.household import set_profile
@@ -19,7 +20,7 @@ from copdns.library import discreet_names
 from copdns.minutes import Usage
 from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.person_export import Kept, export_of
-from copdns.privacy import CONSENT_FROM, request_full
+from copdns.privacy import request_full
 from copdns.roles import Permission, may
 from copdns.store.logdb import Logged
 from copdns.store.usage import history
@@ -45,7 +46,8 @@ async def kept(request: web.Request) -> web.Response:
         mode=profile.privacy_at(now),
         possible=possible,
         why_not=why_not,
-        needs_consent=profile.band_at(now).age >= CONSENT_FROM,
+        needs_consent=needs_consent(profile, now),
+        question=await parts.consents.of(household, profile.id),
         looks=await parts.looks.of(household, profile.id, LOOKS),
         accounts={each.id: each.name for each in await parts.accounts.all(household)},
         may_export=may(found.actor, Permission.EXPORT, profile),
@@ -71,12 +73,19 @@ async def set_mode(request: web.Request) -> web.Response:
 
 
 async def ask_full_log(request: web.Request) -> web.Response:
-    """Keep every name for some days; announced from 13 on, and told to the other guardians."""
+    """Keep every name for some days; announced from 13 on, and told to the other guardians.
+
+    From 16 on the person is asked, and answers on their own device (`web/consent.py`).
+    """
     found, fields = await the_person(request, Permission.ASK_FULL_LOG), await request.post()
     parts, now = parts_of(request), int(parts_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
         raise PrivacyError("A full log lasts 1 to 7 days", name="days")
+    if needs_consent(found.profile, now):
+        home, profile, author = found.household.id, found.profile.id, found.actor.name
+        await parts.consents.ask(Question(home, profile, int(days), author, now))
+        raise web.HTTPSeeOther(f"{found.address}/kept")
     past = await parts.store.full_logs(found.household.id, found.profile.id)
     edit = partial(
         _with_full_log,
@@ -94,6 +103,13 @@ async def stop_full_log(request: web.Request) -> web.Response:
     """End a full log, or take its announcement back; twice is harmless."""
     found = await the_person(request, Permission.EDIT_PROFILES)
     await keep(request, found, {"full_log": None}, _line(found, "ended"))
+    raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def drop_question(request: web.Request) -> web.Response:
+    """Take back what was asked of somebody who has not answered; twice is harmless."""
+    found = await the_person(request, Permission.ASK_FULL_LOG)
+    await parts_of(request).consents.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
@@ -163,9 +179,10 @@ def _logged(
 def _possible(
     profile: Profile, past: tuple[FullLog, ...], now: int
 ) -> tuple[FullLog | None, PrivacyError | None]:
-    """Return the stretch that a full log would cover, or why there can be none."""
+    """Return the stretch that a full log would cover, with consent where it needs one, or why
+    there can be none."""
     try:
-        return request_full(profile, past, now), None
+        return request_full(profile, past, now, consented=True), None
     except PrivacyError as error:
         return None, error
 

@@ -47,7 +47,7 @@ async def add(request: web.Request) -> web.Response:
         raise HouseholdError(
             "Write a name, such as games.example, and choose", name="target"
         ) from None
-    scope = "" if fields.get("for") == EVERYONE else found.profile.id
+    scope = _scope(found, str(fields.get("for", "")))
     note = note_in(str(fields.get("note", "")))
     if _there(found.household, scope, str(about), action):
         raise web.HTTPSeeOther(f"{found.address}/rules")
@@ -99,6 +99,15 @@ def _why(request: web.Request, found: Found) -> dict[str, Any]:
     policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
     steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
+
+
+def _scope(found: Found, chosen: str) -> str:
+    """Return for whom a rule is: this person, all with a tag of theirs, or everyone."""
+    if chosen in {f"#{each}" for each in found.profile.tags}:
+        return chosen
+    if chosen in ("", EVERYONE, found.profile.id):
+        return "" if chosen == EVERYONE else found.profile.id
+    raise HouseholdError("Choose for whom the rule is")
 
 
 def _own(request: web.Request, found: Found) -> Rule | None:

@@ -1,15 +1,23 @@
-"""Unknown devices that were seen in the network, for the desk."""
+"""Devices for the desk: those that were seen in the network, and those that somebody writes in."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from aiohttp import web
 
+from copdns.addresses import KnownBy, known_by
+from copdns.editing import free_slug, read
+from copdns.errors import HouseholdError
+from copdns.household import add_device
+from copdns.model import Household
 from copdns.roles import Actor
 from copdns.store.visitors import load_visitors
 from copdns.visitors import Visitor
 from copdns.web.parts import parts_of
+
+LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
 
 
 async def visitors_of(request: web.Request, household: str) -> tuple[Visitor, ...]:
@@ -19,10 +27,38 @@ async def visitors_of(request: web.Request, household: str) -> tuple[Visitor, ..
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
 
 
+def known_in(typed: str) -> KnownBy:
+    """Return by what a device is known, as somebody wrote it; raise HouseholdError."""
+    if len(typed) > LONGEST_KNOWN:
+        raise HouseholdError("Write a few addresses at most")
+    found = read(known_by, typed)
+    if not found.addresses and not found.macs:
+        raise HouseholdError("Write a MAC address, or an address of the device")
+    return found
+
+
+def written_in(household: Household, name: str, profile: str, known: KnownBy) -> Household:
+    """Return the household with a device that somebody wrote in; the same twice is one."""
+    for each in household.devices:
+        if each.profile == profile and (each.addresses, each.macs) == known:
+            return household
+    called = " ".join(name.split())[:60] or (known.macs or known.addresses)[0]
+    new = free_slug(called, (each.id for each in household.devices), "device")
+    return add_device(household, new, profile, known.addresses, called, known.macs)
+
+
 async def end_guests(request: web.Request, actor: Actor, visitor: Visitor) -> None:
     """End what an unknown device was for a while: it has an owner now, whom a guest outranks."""
+    macs = (visitor.mac,) if visitor.mac else ()
+    await end_guests_at(request, actor, (visitor.address,), macs)
+
+
+async def end_guests_at(
+    request: web.Request, actor: Actor, addresses: Collection[str], macs: Collection[str]
+) -> None:
+    """End what was let in for a while at any of these."""
     parts = parts_of(request)
     now = int(parts.now())
     for each in await parts.guests.of(actor.household, now):
-        if each.address == visitor.address or (visitor.mac and each.mac == visitor.mac):
+        if each.address in addresses or each.mac in macs:
             await parts.guests.end(actor.household, each.id, actor.name, now)

@@ -28,7 +28,7 @@ from copdns.told import DOOR
 from copdns.visitors import Visitor
 from copdns.web.check import host_of
 from copdns.web.desk.people import band_in
-from copdns.web.desk.seen import end_guests, visitors_of
+from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
@@ -200,7 +200,9 @@ async def _devices(going: Going) -> Values:
 
 
 async def _take_devices(going: Going, fields: Fields) -> bool:
-    """Give one of those that were seen its owner, or go on."""
+    """Give one of those that were seen its owner, take one that is written in, or go on."""
+    if "known" in fields:
+        return await _take_written(going, fields)
     if "visitor" not in fields:
         return True
     there = await visitors_of(going.request, going.home.id)
@@ -213,6 +215,15 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
     edit = partial(_named, visitor=visitor, name=name, profile=profile)
     await _change(going, edit, f"set-up: device {name} is {profile}'s")
     await end_guests(going.request, going.actor, visitor)
+    return False
+
+
+async def _take_written(going: Going, fields: Fields) -> bool:
+    known, profile = known_in(str(fields["known"])), str(fields.get("profile", ""))
+    name = str(fields.get("name", ""))
+    edit = partial(written_in, name=name, profile=profile, known=known)
+    await _change(going, edit, f"set-up: a device added for {profile}")
+    await end_guests_at(going.request, going.actor, *known)
     return False
 
 

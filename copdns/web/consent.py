@@ -1,0 +1,90 @@
+"""A full log of somebody of 16 or more: asked at the desk, agreed to or not on their own page.
+
+Only the browser that the person's device is known by gives the word, and it is taken back there
+with one tap, which counts at once.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.consent import Question, needs_consent
+from copdns.errors import PrivacyError
+from copdns.web.asker import Person, person_of
+from copdns.web.child import child_page
+from copdns.web.parts import parts_of
+
+PAGE = "/consent"
+
+
+async def consent(request: web.Request) -> web.Response:
+    """The question, where there is one, and what runs or is announced."""
+    person = await _person(request)
+    question = await question_to(request, person)
+    return child_page(
+        request,
+        person,
+        "consent.html",
+        question=question,
+        full=_running(person, parts_of(request).now()),
+    )
+
+
+async def agree(request: web.Request) -> web.Response:
+    """Say yes to the question that was read, and to no other."""
+    person, fields, parts = await _paired(request), await request.post(), parts_of(request)
+    question = await question_to(request, person)
+    if question is None or str(fields.get("question", "")) != mark(question):
+        raise PrivacyError("this question has changed; read it again")
+    await parts.consents.agree(question, person.profile.name, int(parts.now()))
+    raise web.HTTPSeeOther(PAGE)
+
+
+async def refuse(request: web.Request) -> web.Response:
+    """Say no; the desk reads it, and asks no more for a week."""
+    person, parts = await _paired(request), parts_of(request)
+    home, profile, now = person.household.id, person.profile, int(parts.now())
+    await parts.consents.refuse(home, profile.id, profile.name, now)
+    raise web.HTTPSeeOther(PAGE)
+
+
+async def take_back(request: web.Request) -> web.Response:
+    """End it now, whoever wants it to go on."""
+    person, parts = await _paired(request), parts_of(request)
+    home, profile, now = person.household.id, person.profile, int(parts.now())
+    await parts.consents.take_back(home, profile.id, profile.name, now)
+    raise web.HTTPSeeOther(PAGE)
+
+
+async def question_to(request: web.Request, person: Person) -> Question | None:
+    """Return what is asked of whoever's browser this is; None for nothing."""
+    parts, now = parts_of(request), parts_of(request).now()
+    if not person.paired or not needs_consent(person.profile, now):
+        return None
+    found = await parts.consents.of(person.household.id, person.profile.id)
+    return found if found is not None and found.is_open(now) else None
+
+
+def mark(question: Question) -> str:
+    """Return what tells a question from the next one: a form is sent back with it."""
+    return f"{question.at}-{question.days}"
+
+
+def _running(person: Person, now: float) -> bool:
+    full = person.profile.full_log
+    return person.paired and full is not None and now < full.end
+
+
+async def _person(request: web.Request) -> Person:
+    """Return whose device asks; raise HTTPNotFound below the age at which anybody is asked."""
+    person = await person_of(request)
+    if not needs_consent(person.profile, parts_of(request).now()):
+        raise web.HTTPNotFound
+    return person
+
+
+async def _paired(request: web.Request) -> Person:
+    person = await _person(request)
+    if not person.paired:
+        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+    return person

@@ -1,0 +1,91 @@
+"""For how long a yes is given: what can be chosen, and what is the plain yes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copdns.appeal import REASONS, Ask, Kind, Objected, State, Wanted, Why
+from copdns.appeal_lengths import because, lengths, read_length, usual
+from copdns.appeal_opening import Opening
+from copdns.errors import AppealError
+from copdns.model import Action, Reason
+from copdns.review import Because
+
+CONTENT, TIME = Opening(content=True), Opening(time=True)
+
+
+def ask(
+    reason: Reason = Reason.CATEGORY,
+    kind: Kind = Kind.NAME,
+    wanted: Wanted = Wanted.HOUR,
+    why: Why = Why.OTHER,
+) -> Ask:
+    to = Objected(Action.BLOCK, reason, category="games")
+    return Ask("mia", "mia-phone", kind, to, name="toys.example", why=why, wanted=wanted)
+
+
+def words(asked: Ask, opens: Opening) -> list[str]:
+    return [each.word for each in lengths(asked, opens)]
+
+
+def test_fewer_minutes_than_were_asked_for_can_be_chosen_and_everyone() -> None:
+    all_of_them = ["10min", "30min", "1h", "today", "always", "everyone"]
+    assert words(ask(), CONTENT) == all_of_them
+    assert "15min" in words(ask(wanted=Wanted.QUARTER), CONTENT)
+
+
+def test_what_the_core_would_refuse_is_not_offered() -> None:
+    assert words(ask(Reason.RULE), CONTENT)[-1] == "always"
+    assert words(ask(Reason.SCHEDULE), TIME)[-1] == "always"
+    assert words(ask(Reason.PAUSED, Kind.TIME), TIME)[-1] == "today"
+    assert words(ask(Reason.BUDGET, Kind.MINUTES), Opening(minutes=20)) == []
+
+
+@pytest.mark.parametrize("wanted", Wanted)
+def test_the_plain_yes_is_what_was_asked_for(wanted: Wanted) -> None:
+    assert usual(ask(wanted=wanted), CONTENT) == wanted
+
+
+def test_a_time_rule_opens_for_today_at_most() -> None:
+    assert usual(ask(Reason.PAUSED, Kind.TIME, Wanted.ALWAYS), TIME) == Wanted.TODAY
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("", (None, False)),
+        ("10min", (600, False)),
+        ("15min", (Wanted.QUARTER, False)),
+        ("today", (Wanted.TODAY, False)),
+        ("always", (Wanted.ALWAYS, False)),
+        ("everyone", (Wanted.ALWAYS, True)),
+    ],
+)
+def test_a_length_is_read(word: str, found: tuple[object, bool]) -> None:
+    assert read_length(word) == found
+
+
+@given(st.text())
+def test_what_is_no_length_is_refused(word: str) -> None:
+    try:
+        lasts, _ = read_length(word)
+    except AppealError:
+        return
+    assert lasts is None or isinstance(lasts, Wanted) or 60 <= lasts < 600_000
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (ask(why=Why.SCHOOL), Because.NEEDED_FOR_SCHOOL),
+        (ask(why=Why.HEALTH), Because.NEEDED_FOR_WELLBEING),
+        (ask(why=Why.GAME), Because.FAIR_ENOUGH),
+        (ask(kind=Kind.CATEGORY), Because.LIST_ERROR),
+        (ask(Reason.BUDGET, Kind.MINUTES), Because.MINUTES_WRONG),
+    ],
+)
+def test_the_first_reason_fits_why_the_child_asks(asked: Ask, reason: Because) -> None:
+    assert because(asked) is reason
+    assert reason in REASONS[State.GRANTED]

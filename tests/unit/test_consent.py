@@ -1,0 +1,72 @@
+"""From 16 on nobody but the person themselves turns a full log on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.consent import AGAIN, OPEN, Question, agreed, asked
+from copdns.errors import PrivacyError
+from copdns.model import Band, FullLog, Profile
+from copdns.privacy import DAY, NOTICE, adopt
+
+NOW = 1_800_000_000
+TOM = Profile("tom", "Tom", Band.TO_17)
+ADA = Profile("ada", "Ada", Band.ADULT)
+ASKED = Question("home", "tom", 3, "Ada", NOW)
+
+
+@pytest.mark.parametrize("person", [TOM, ADA])
+def test_a_yes_begins_a_day_later_and_ends_by_itself(person: Profile) -> None:
+    full = agreed(person, ASKED, [], NOW + 60)
+    assert full == FullLog(NOW + 60 + NOTICE, NOW + 60 + NOTICE + 3 * DAY)
+    assert adopt(person, replace(person, full_log=full), [], NOW + 60, consented=True).full_log
+
+
+def test_a_yes_of_somebody_else_is_none() -> None:
+    full = agreed(TOM, ASKED, [], NOW)
+    with pytest.raises(PrivacyError, match="consent"):
+        adopt(TOM, replace(TOM, full_log=full), [], NOW)
+
+
+@pytest.mark.parametrize(
+    ("question", "now"),
+    [
+        (None, NOW),
+        (ASKED, NOW + OPEN),
+        (ASKED, NOW - 1),  # by a clock that was wrong
+        (ASKED._replace(refused=NOW), NOW + 1),
+    ],
+)
+def test_there_is_no_yes_to_what_nobody_asks(question: Question | None, now: int) -> None:
+    with pytest.raises(PrivacyError, match="nobody asks"):
+        agreed(TOM, question, [], now)
+
+
+def test_a_yes_lengthens_nothing_and_comes_once_in_30_days() -> None:
+    with pytest.raises(PrivacyError, match="7 days"):
+        agreed(TOM, ASKED._replace(days=8), [], NOW)
+    with pytest.raises(PrivacyError, match="once in 30 days"):
+        agreed(TOM, ASKED, [FullLog(NOW - DAY, NOW)], NOW)
+
+
+def test_below_16_nobody_is_asked() -> None:
+    child = replace(TOM, band=Band.TO_15)
+    with pytest.raises(PrivacyError, match="below 16"):
+        asked(child, None, [], ASKED)
+    with pytest.raises(PrivacyError, match="nobody asks"):
+        agreed(child, ASKED, [], NOW)
+
+
+def test_a_no_holds_for_a_week() -> None:
+    no = ASKED._replace(refused=NOW)
+    with pytest.raises(PrivacyError, match="said no"):
+        asked(TOM, no, [], ASKED._replace(at=NOW + AGAIN - 1))
+    again = ASKED._replace(at=NOW + AGAIN)
+    assert asked(TOM, no, [], again) == again
+
+
+def test_what_cannot_be_is_not_asked_for() -> None:
+    with pytest.raises(PrivacyError, match="once in 30 days"):
+        asked(TOM, None, [FullLog(NOW - DAY, NOW)], ASKED)
