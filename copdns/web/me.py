@@ -1,7 +1,7 @@
 """What is kept about whoever's device asks: to read, to take along, to erase.
 
 Shown is what a guardian could see, the same and no more, and who looked at it.  It needs the
-browser that the device is known by, and leaves no look: it is one's own.
+browser that a device of one's own is known by, or one's PIN, and leaves no look: it is one's own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LOOKS = 20
 async def me(request: web.Request) -> web.Response:
     """What is kept, in plain words, and all of it that others could see."""
     person, parts = await person_of(request), parts_of(request)
-    kept = await _kept(request, person, SHOWN, LOOKS) if person.paired else None
+    kept = await _kept(request, person, SHOWN, LOOKS) if person.proven else None
     home = person.household
     names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
     return child_page(
@@ -79,7 +79,7 @@ def _may_erase(person: Person, now: float) -> bool:
 
 async def _paired(request: web.Request) -> Person:
     person = await person_of(request)
-    if not person.paired:
+    if not person.proven:
         raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
     return person
 
