@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.appeal import Appeal, Ask, Kind, Objected, Wanted, Why, objected
+from copdns.appeal_life import may_disagree, may_withdraw
 from copdns.days import budget_day, zone_of
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason
@@ -62,13 +63,16 @@ async def send(request: web.Request) -> web.Response:
 
 async def asked(request: web.Request) -> web.Response:
     """One question of this person, and what came of it."""
-    person, parts = await _who_may_ask(request), parts_of(request)
+    person = await _who_may_ask(request)
+    appeal = await _of_theirs(request, person)
     return child_page(
         request,
         person,
         "asked.html",
-        appeal=await _of_theirs(request, person),
-        now=parts.now(),
+        appeal=appeal,
+        may_withdraw=may_withdraw(appeal),
+        may_disagree=may_disagree(appeal),
+        now=parts_of(request).now(),
     )
 
 

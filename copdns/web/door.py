@@ -8,7 +8,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts import GUEST_LASTS, PAIRING_LASTS
-from copdns.days import local, zone_of
 from copdns.judge import STEP
 from copdns.policy import decide
 from copdns.recent import Block
@@ -46,8 +45,7 @@ async def door(request: web.Request) -> web.Response:
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
-        clock=local(now, zone_of(person.household.timezone)),
-        zone=zone_of(person.household.timezone),
+        now=now,
     )
 
 

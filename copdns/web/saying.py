@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
 from copdns import child_words
-from copdns.appeal import Objected
+from copdns.appeal import Appeal, Objected
+from copdns.appeal_words import STANDS, Stand, standing
 from copdns.child_words import Said
 from copdns.languages import spoken
 from copdns.levels import Level
@@ -19,6 +21,14 @@ from copdns.review import TOLD, Because
 from copdns.times import Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
+
+
+class Stands(NamedTuple):
+    """How far a question is, in words.  until: as of a `Standing`."""
+
+    text: str
+    stand: Stand
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +80,21 @@ class Saying:
 
     def subjects(self, about: Sequence[Subject]) -> str:
         """Return all that something is about; "" for everything."""
-        return ", ".join(map(self.subject, about))
+        return self.phrases.listed([self.subject(each) for each in about])
+
+    def stands(self, appeal: Appeal) -> Stands:
+        """Return how far a question is."""
+        stand, until = standing(appeal, self.household, self.now)
+        phrase = STANDS[stand].at(self.level)
+        values = {} if until is None else {"time": self.soon(until)}
+        return Stands(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
-        return self.phrases.moment(at, self.household.timezone)
+        return self.phrases.when(at, self.household.timezone)
+
+    def soon(self, at: float) -> str:
+        """Return a moment to come, of which the day is told where it is not today."""
+        return self.phrases.when(at, self.household.timezone, self.now)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)

@@ -6,10 +6,12 @@ translated by that.  Values of placeholders are escaped as everything else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from copdns.phrases import Phrases
 
@@ -23,6 +25,7 @@ def speak(environment: Environment) -> None:
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
     )
+    environment.filters["listed"] = _listed
 
 
 @pass_context
@@ -43,6 +46,13 @@ def _pgettext(context: Context, about: str, text: str) -> str:
 @pass_context
 def _npgettext(context: Context, about: str, one: str, many: str, count: int) -> str:
     return _phrases(context).npgettext(about, one, many, count)
+
+
+@pass_context
+def _listed(context: Context, items: Iterable[str]) -> str:
+    """Return things one after the other, as the language puts them."""
+    whole = _phrases(context).listed([escape(each) for each in items])
+    return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
 def _phrases(context: Context) -> Phrases:

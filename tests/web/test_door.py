@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
+from copdns.config import Settings
 from copdns.model import Band, FullLog, PrivacyMode, Reason
 from copdns.times import Budget, Pause, Schedule, Slot
 from tests.home import Home
@@ -149,7 +151,7 @@ async def test_a_full_log_is_announced_and_then_told_on_every_page(
     home.change(family(replace(MIA, full_log=log), TOM))
     page = await text(client, path)
     assert "on all your sites are listed" in page
-    assert "Mar 30, 2026" in page
+    assert "Mon, Mar 30" in page
     home.wait(86_400)
     assert "All your sites are listed" in await text(client, path)
 
@@ -260,3 +262,39 @@ async def test_a_door_with_all_that_it_can_show_is_small(client: Client, home: H
             assert found is not None
             whole += len(found.octets)
         assert whole < 60_000, path
+
+
+# --- the way to the desk --------------------------------------------------------------------------
+
+
+LINK = re.compile(r'<p class="aside[^>]*><a href="([^"]*)"')
+
+
+async def test_a_parent_finds_the_desk_and_the_way_back(client: Client, site: Site) -> None:
+    for path in PATHS:
+        assert LINK.findall(await text(client, path)) == ["/guardian/"]
+    assert LINK.findall(await text(client, "/guardian/login")) == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "desk"),
+    [
+        ("copdns.home.arpa", 443, ["https://copdns.home.arpa/guardian/"]),
+        ("copdns.home.arpa:8053", 8443, ["https://copdns.home.arpa:8443/guardian/"]),
+        ("[::1]:8053", 8443, ["https://[::1]:8443/guardian/"]),
+        ("192.0.2.53", 443, ["https://192.0.2.53/guardian/"]),
+        ("copdns.home.arpa", 0, []),  # no HTTPS: the desk opens on the machine itself only
+    ],
+)
+async def test_over_the_network_the_way_to_the_desk_is_safe(
+    client: Client,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    port: int,
+    desk: list[str],
+) -> None:
+    monkeypatch.setattr("copdns.web.child.asker_of", lambda _: site.asker)
+    site.settings = Settings.model_validate({"web": {"tls_port": port}})
+    reply = await client.get("/rules", headers={"Host": host})
+    assert LINK.findall(await reply.text()) == desk
