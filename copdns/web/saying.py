@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Library
 from copdns.model import Household, Verdict
-from copdns.phrases import Phrases
+from copdns.phrases import END_ISOLATE, ISOLATE, Phrases
 from copdns.review import TOLD, Because
-from copdns.times import Subject, Topic, TopicKind
+from copdns.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 
@@ -61,6 +61,12 @@ class Saying:
         name = child_words.category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
+    def categories(self, slugs: Iterable[str]) -> list[str]:
+        return [self.category(each) for each in slugs]
+
+    def services(self, slugs: Iterable[str]) -> list[str]:
+        return [self.title("service", each) for each in slugs]
+
     def about_category(self, slug: str) -> str:
         about = child_words.about_category(slug)
         return self.phrases.pgettext(*about) if about else ""
@@ -81,6 +87,30 @@ class Saying:
     def subjects(self, about: Sequence[Subject]) -> str:
         """Return all that something is about; "" for everything."""
         return self.phrases.listed([self.subject(each) for each in about])
+
+    def step(self, number: int) -> str:
+        """Return what a step of the order asks."""
+        return self.phrases.pgettext(*child_words.STEPS[number])
+
+    def slots(self, schedule: Schedule) -> str:
+        """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
+        return self.phrases.listed([self._slot(each) for each in schedule.slots])
+
+    def _slot(self, slot: Slot) -> str:
+        days = [self._day(each) for each in child_words.DAYS if each in slot.days]
+        clock = f"{ISOLATE}{_clock(slot.start)}–{_clock(slot.start + slot.length)}{END_ISOLATE}"
+        return f"{self.phrases.listed(days)} {clock}"
+
+    def minutes(self, budget: Budget) -> str:
+        """Return how many minutes there are on which days."""
+        return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
+
+    def _minutes(self, day: str, number: int) -> str:
+        told = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
+        return f"{told % {'num': number}} {self._day(day)}"
+
+    def _day(self, word: str) -> str:
+        return self.phrases.pgettext(*child_words.DAYS[word])
 
     def stands(self, appeal: Appeal) -> Stands:
         """Return how far a question is."""
@@ -141,3 +171,7 @@ def _whole(verdict: Verdict | Objected) -> Verdict:
         via=verdict.via,
         period=verdict.period,
     )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"

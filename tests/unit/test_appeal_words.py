@@ -17,7 +17,7 @@ from copdns.model import Household
 from copdns.phrases import placeholders
 from copdns.review import Because
 from tests.reading import average, longest
-from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, home, no, yes
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, home, yes
 
 HOUR = 3600
 ASKED = Appeal("a1", ask(), asked=AT, since=AT)

@@ -1,4 +1,4 @@
-"""What came of a question: each state has its own words at each level, and offers what is possible."""
+"""What came of a question: each state has its words at each level, and offers what is possible."""
 
 from __future__ import annotations
 
