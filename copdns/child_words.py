@@ -399,7 +399,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "dating": (
-        Phrase("category", "Dating, for adults"),
+        Phrase("category", "Dating for adults"),
         Phrase("about a category", "Pages where adults look for a partner."),
     ),
     "chat": (

@@ -24,7 +24,7 @@ from copdns.web.child import child_page
 from copdns.web.door import blocks_of
 from copdns.web.parts import parts_of
 
-SHOWN = 50  # names; the file has all of them
+SHOWN = 40  # names; the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
 MOST = 100_000  # rows of a file
 LOOKS = 20
@@ -41,6 +41,7 @@ async def me(request: web.Request) -> web.Response:
         person,
         "me.html",
         kept=kept,
+        shown=SHOWN,
         days=by_day(kept.counts, home.timezone) if kept else (),
         categories=by_category(kept.counts) if kept else (),
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},

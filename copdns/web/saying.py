@@ -142,7 +142,18 @@ class Saying:
             category = self.library.categories.get(slug)
             return category.title if category else slug
         infos = self.library.index.infos
-        return next((each.title for each in infos if each.slug == slug), slug)
+        named = next((each.title for each in infos if each.slug == slug), slug)
+        return self._starter(slug) or named
+
+    def _starter(self, slug: str) -> str:
+        """Return what one of our own lists is called, in the reader's language; "" for others,
+        which go by the names that their makers gave them."""
+        start, _, about = slug.partition("-")
+        name = child_words.category_name(about) if start == "starter" else None
+        if name is None:
+            return ""
+        what = self.phrases.pgettext(*name)
+        return self.phrases.gettext("starter list (%(what)s)") % {"what": what}
 
     def _said(self, said: Said | None) -> str:
         if said is None:
