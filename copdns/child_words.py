@@ -452,7 +452,7 @@ STEPS: Mapping[int, Phrase] = {
 DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
-    "school_night": Phrase("on days", "on evenings before school"),
+    "school_night": Phrase("on days", "on the evening before school"),
     "weekend": Phrase("on days", "at the weekend"),
     "holiday": Phrase("on days", "on holidays"),
     "mon": Phrase("on days", "on Mondays"),
