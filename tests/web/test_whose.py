@@ -14,6 +14,7 @@ from copdns.store.whose import MOST_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
+from tests.web.test_help import stored
 
 STRANGER = "192.0.2.200"
 PIN = "4718"
@@ -272,6 +273,26 @@ async def test_who_asks_what_she_asked_already_reads_nothing_of_hers(
     await arrive(site)
     assert "It was sent" in await send(client, "/ask", name=BLOCKED)
     assert [each.id for each in await site.appeals.appeals("home")] == [own]
+
+
+async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
+    client: Client, site: Site
+) -> None:
+    await site.notices.want_to_talk("home", "mia", "Mia", site.now)
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    assert "You told on" not in await text(client, "/bad")
+    await by_pin(client, site, "Mia", PIN)
+    assert "You told on" in await text(client, "/bad")
+
+
+async def test_help_leaves_no_trace_of_a_guest_either(client: Client, site: Site) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    before = (stored(site), repr(site.home.traces()))
+    for path in ("/help", "/bad"):
+        await text(client, path)
+    assert (stored(site), repr(site.home.traces())) == before
 
 
 async def test_a_question_that_nobody_answered_leaves_no_browser_behind(
