@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 
 from copdns.config import Settings
 from copdns.model import Band, FullLog, PrivacyMode, Reason
-from copdns.times import Budget, Pause, Schedule, Slot
+from copdns.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
@@ -286,3 +287,11 @@ async def test_over_the_network_the_way_to_the_desk_is_safe(
     site.settings = Settings.model_validate({"web": {"tls_port": port}})
     reply = await client.get("/rules", headers={"Host": host})
     assert LINK.findall(await reply.text()) == desk
+
+
+async def test_what_is_closed_in_part_says_until_when(client: Client, home: Home) -> None:
+    games = (Topic(TopicKind.CATEGORY, "games"),)
+    evening = Schedule("evening", "mia", (Slot(frozenset({"daily"}), 15 * 60, 180),), games)
+    home.change(family(MIA, TOM, schedules=(evening,)))
+    page = html.unescape(await text(client, "/"))
+    assert re.search("Closed until .?6:00.PM.?: .?Games", page)
