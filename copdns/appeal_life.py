@@ -125,9 +125,13 @@ def withdrawn(appeal: Appeal, now: int) -> Appeal:
     """Take it back, which only the child does."""
     if appeal.state is State.WITHDRAWN:
         return appeal
-    if not appeal.waits and appeal.state is not State.TALK:
+    if not may_withdraw(appeal):
         raise AppealError("this was answered, so there is nothing left to take back")
     return replace(appeal, state=State.WITHDRAWN, closed=now, provisional="")
+
+
+def may_withdraw(appeal: Appeal) -> bool:
+    return appeal.waits or appeal.state is State.TALK
 
 
 def answered(appeal: Appeal, answer: Answer) -> Appeal:
@@ -187,7 +191,7 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
     """
     if appeal.disagreed:
         raise AppealError("you said so once, and that is noted; talk about it with your family")
-    if appeal.state not in (State.REFUSED, State.LIMITED, State.TALK):
+    if appeal.state not in _CONTESTED:
         raise AppealError("there is no answer here that you could disagree with")
     if not _is_whole(appeal.ask):
         raise AppealError("this was a while ago, and what it was about is deleted; ask anew")
@@ -202,6 +206,13 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
         overdue=None,
         closed=None,
     )
+
+
+def may_disagree(appeal: Appeal) -> bool:
+    return not appeal.disagreed and appeal.state in _CONTESTED and _is_whole(appeal.ask)
+
+
+_CONTESTED = (State.REFUSED, State.LIMITED, State.TALK)
 
 
 def _is_whole(ask: Ask) -> bool:

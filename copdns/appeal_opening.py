@@ -225,11 +225,12 @@ _MEANWHILE = "Open until somebody answers your question."
 
 def closed_again(household: Household, appeal: Appeal, now: int) -> Household:
     """Return the household without what was open only until there is an answer."""
-    running = next((each for each in household.grants if _is_meanwhile(each, appeal, now)), None)
+    running = next((each for each in household.grants if is_meanwhile(each, appeal, now)), None)
     return household if running is None else end_grant(household, running.id, now)
 
 
-def _is_meanwhile(grant: Grant, appeal: Appeal, now: int) -> bool:
+def is_meanwhile(grant: Grant, appeal: Appeal, now: float) -> bool:
+    """Tell whether a permission is what holds until an overdue appeal is answered."""
     # Ids come back some time after a permission ended, so its id alone does not tell.
     return (
         grant.id == appeal.provisional

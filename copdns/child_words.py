@@ -399,7 +399,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "dating": (
-        Phrase("category", "Dating, for adults"),
+        Phrase("category", "Dating for adults"),
         Phrase("about a category", "Pages where adults look for a partner."),
     ),
     "chat": (
@@ -426,6 +426,42 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category", "Ways round the rules"),
         Phrase("about a category", "Pages and programs that lead round the rules of a home."),
     ),
+}
+
+
+# What is asked in each step of the order (docs/architecture.md), for those who read everything.
+STEPS: Mapping[int, Phrase] = {
+    1: Phrase("step", "Is this device served here?"),
+    2: Phrase("step", "Is it a name of this house, or a special one?"),
+    3: Phrase("step", "Did an authority order something about it?"),
+    4: Phrase("step", "Is it protected, so that nobody can close it?"),
+    5: Phrase("step", "Can it harm your device?"),
+    6: Phrase("step", "Was it opened for you for a while?"),
+    7: Phrase("step", "Is the Internet paused?"),
+    8: Phrase("step", "Is it a time at which something is closed?"),
+    9: Phrase("step", "Are minutes used up?"),
+    10: Phrase("step", "Did somebody here write a rule for it?"),
+    11: Phrase("step", "Does it lead round the rules?"),
+    12: Phrase("step", "Is it part of a service that is closed?"),
+    13: Phrase("step", "Is it about something that is closed?"),
+    14: Phrase("step", "Is it a search, which can leave things out?"),
+    15: Phrase("step", "What holds for all the rest?"),
+}
+
+# On which days something holds, by the words of schedules and budgets, in the order of telling.
+DAYS: Mapping[str, Phrase] = {
+    "daily": Phrase("on days", "every day"),
+    "school": Phrase("on days", "on school days"),
+    "school_night": Phrase("on days", "on the evening before school"),
+    "weekend": Phrase("on days", "at the weekend"),
+    "holiday": Phrase("on days", "on holidays"),
+    "mon": Phrase("on days", "on Mondays"),
+    "tue": Phrase("on days", "on Tuesdays"),
+    "wed": Phrase("on days", "on Wednesdays"),
+    "thu": Phrase("on days", "on Thursdays"),
+    "fri": Phrase("on days", "on Fridays"),
+    "sat": Phrase("on days", "on Saturdays"),
+    "sun": Phrase("on days", "on Sundays"),
 }
 
 

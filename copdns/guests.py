@@ -12,7 +12,9 @@ from dataclasses import replace
 from copdns.accounts import Guest
 from copdns.model import Device, Household
 
-GUEST = "guest-"  # what the id of a guest's device begins with
+# What the id of a guest's device begins with, and where a pairing has one, that of a device that
+# asks to be let in.  No id of a named device has a colon.
+GUEST, ASKS = "guest:", "asks:"
 
 
 def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Household:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
@@ -16,7 +17,15 @@ from io import BytesIO
 
 from babel import Locale, negotiate_locale
 from babel.core import get_global
-from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_day_names
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_day_names,
+)
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -118,6 +127,20 @@ class Phrases:
     def moment(self, moment: float, zone: str) -> str:
         """Return date and time of day."""
         return format_datetime(local(moment, zone_of(zone)), "medium", locale=self.locale)
+
+    def when(self, moment: float, zone: str, now: float | None = None) -> str:
+        """Return a day of the week with its date, and the time of day; now: only the time where
+        the day is the same."""
+        time = self.time(moment, zone)
+        at = local(moment, zone_of(zone))
+        if now is not None and at.date() == local(now, zone_of(zone)).date():
+            return time
+        day = format_skeleton("MMMEd", at, locale=self.locale)
+        return str(self.locale.datetime_formats["medium"]).format(time, day)
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Return things one after the other, as the language puts them: "games and chat"."""
+        return format_list(list(items), locale=self.locale) if items else ""
 
     def minute(self, moment: float, zone: str) -> str:
         """Return date and time of day in short, without seconds."""

@@ -2,6 +2,7 @@
 
 A pairing is a cookie that a device's browser got at its first visit.  Address and cookie together
 show what a device was blocked; the address alone, which another device can take, shows rules only.
+The browser of somebody who is let in for a while is paired as long: when that ends it is nobody's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from copdns.accounts import (
 from copdns.codes import secret, secret_digest, short_id
 from copdns.errors import AccountError
 from copdns.faults import no_such
+from copdns.guests import ASKS, GUEST
 from copdns.store.notes import audit
 from copdns.store.thread import StoreThread
 
@@ -92,10 +94,7 @@ class Pairings:
             connection.execute(
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
-            connection.execute(
-                f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                (secret_digest(told), household, short_id(), device, profile, now, now),
-            )
+            _pair(connection, household, device, profile, told, now)
             audit(connection, household, device, "browser paired with this device", now)
             return told
 
@@ -223,11 +222,12 @@ class Guests:
         now: int,
         lasts: int = GUEST_LASTS,
         mac: str = "",
+        browser: str = "",
     ) -> Guest:
         """Let an address be somebody's for a while; what was said of it before is over.
 
         profile: "" for the rules of guests.  author: in people's words.  lasts: seconds, at most a
-        day.
+        day.  browser: the secret of the one that is paired with it; without it the one that asked.
         """
         until = now + min(max(lasts, 60), GUEST_LASTS)
         new = Guest(household, short_id(), kind, address, mac, profile, author, now, until)
@@ -235,6 +235,9 @@ class Guests:
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
                 _check_profile(connection, household, profile)
+            if not browser and profile:
+                _pair_who_asked(connection, new)
+            _unpair_guests(connection, household, address)
             for table in ("guest", "guest_request"):
                 connection.execute(
                     f"delete from {table} where household = ? and address = ?",  # noqa: S608
@@ -249,6 +252,8 @@ class Guests:
                 f"insert into guest ({_GUEST}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,
             )
+            if browser:
+                _pair(connection, household, GUEST + new.id, profile, browser, now)
             _raise(connection, household)
             what = f"a device is {profile or 'a guest'} for a while"
             audit(connection, household, author, what, now)
@@ -268,24 +273,72 @@ class Guests:
 
         return await self._thread.read(work)
 
-    async def ask(self, household: str, address: str, now: int, mac: str = "") -> GuestRequest:
+    async def paired(
+        self, household: str, guest: str, profile: str, told: str, now: int
+    ) -> GuestKind | None:
+        """Return how somebody came in for a while, if the cookie is of their browser."""
+
+        def work(connection: sqlite3.Connection) -> GuestKind | None:
+            row = connection.execute(
+                """
+                select guest.kind from guest
+                  join pairing on pairing.household = guest.household and pairing.device = ?
+                   and pairing.profile = guest.profile
+                 where guest.household = ? and guest.id = ? and guest.profile = ?
+                   and guest.until > ? and pairing.digest = ?
+                """,
+                (GUEST + guest, household, guest, profile, now, secret_digest(told)),
+            ).fetchone()
+            return GuestKind(row[0]) if row else None
+
+        return await self._thread.read(work) if told else None
+
+    async def pair(self, household: str, guest: str, profile: str, now: int) -> str | None:
+        """Return the secret of the first browser of a device that a guardian let in without being
+        asked; None where there is one already.  A PIN pairs the browser that it is typed in."""
+        told = secret()
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            free = connection.execute(
+                """
+                select 1 from guest
+                 where household = ? and id = ? and profile = ? and kind = ? and until > ?
+                   and not exists (select 1 from pairing
+                                    where pairing.household = guest.household and device = ?)
+                """,
+                (household, guest, profile, GuestKind.GUEST, now, GUEST + guest),
+            ).fetchone()
+            if free is None:
+                return None
+            _pair(connection, household, GUEST + guest, profile, told, now)
+            return told
+
+        return await self._thread.write(work)
+
+    async def ask(
+        self, household: str, address: str, now: int, mac: str = "", browser: str = ""
+    ) -> bool:
         """Keep that a device's user asks to be let in, for a guardian to see; once an address.
 
-        Raises AccountError when too many ask already.
+        browser: the secret of the one that asks.  The first of an address is paired with whoever a
+        guardian says it is; return whether this was it.  Raises AccountError when too many ask.
         """
         new = GuestRequest(household, address, mac, now)
 
-        def work(connection: sqlite3.Connection) -> GuestRequest:
+        def work(connection: sqlite3.Connection) -> bool:
             found = _requests(connection, household, now)
-            if old := next((each for each in found if each.address == address), None):
-                return old
+            if any(each.address == address for each in found):
+                return False
             if len(found) >= MOST_REQUESTS:
                 raise AccountError("many devices ask already; tell a grown-up of this house")
             connection.execute(
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
                 new,
             )
-            return new
+            _unpair(connection, household, ASKS + address)  # of a question that nobody answered
+            if browser:
+                _pair(connection, household, ASKS + address, "", browser, now)
+            return True
 
         return await self._thread.write(work)
 
@@ -301,6 +354,7 @@ class Guests:
                 "delete from guest_request where household = ? and address = ?",
                 (household, address),
             )
+            _unpair(connection, household, ASKS + address)
             if done.rowcount:
                 audit(connection, household, author, "a device was not let in", now)
 
@@ -313,6 +367,7 @@ class Guests:
             )
             if not done.rowcount:
                 raise AccountError("this guest is gone already")
+            _unpair(connection, household, GUEST + guest)
             _raise(connection, household)
             audit(connection, household, author, "a guest's time was ended", now)
 
@@ -326,9 +381,58 @@ class Guests:
                 ("delete from guest where until <= ?", now),
                 ("delete from guest_request where at <= ?", now - REQUEST_LASTS),
             )
-            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+            done = sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+            return done + _unpair_who_is_gone(connection)
 
         return await self._thread.write(work)
+
+
+def _pair(
+    connection: sqlite3.Connection, household: str, device: str, profile: str, told: str, now: int
+) -> None:
+    connection.execute(
+        f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (secret_digest(told), household, short_id(), device, profile, now, now),
+    )
+
+
+def _unpair(connection: sqlite3.Connection, household: str, device: str) -> None:
+    connection.execute(
+        "delete from pairing where household = ? and device = ?", (household, device)
+    )
+
+
+def _pair_who_asked(connection: sqlite3.Connection, guest: Guest) -> None:
+    connection.execute(
+        "update pairing set device = ?, profile = ? where household = ? and device = ?",
+        (GUEST + guest.id, guest.profile, guest.household, ASKS + guest.address),
+    )
+
+
+def _unpair_guests(connection: sqlite3.Connection, household: str, address: str) -> None:
+    """End the pairings of whoever was at an address before, and of who asked there."""
+    rows = connection.execute(
+        "select id from guest where household = ? and address = ?", (household, address)
+    ).fetchall()
+    for device in (*(GUEST + guest for (guest,) in rows), ASKS + address):
+        _unpair(connection, household, device)
+
+
+def _unpair_who_is_gone(connection: sqlite3.Connection) -> int:
+    """Delete the pairings of guests, and of those who asked, that are not there any more."""
+    return connection.execute(
+        """
+        delete from pairing
+         where (substr(device, 1, :guests) = :guest
+                and not exists (select 1 from guest where guest.household = pairing.household
+                                   and :guest || guest.id = pairing.device))
+            or (substr(device, 1, :asking) = :asks
+                and not exists (select 1 from guest_request as asked
+                                 where asked.household = pairing.household
+                                   and :asks || asked.address = pairing.device))
+        """,
+        {"guest": GUEST, "guests": len(GUEST), "asks": ASKS, "asking": len(ASKS)},
+    ).rowcount
 
 
 def _pairings(

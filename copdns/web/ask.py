@@ -12,7 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import Ask, Kind, Objected, Wanted, Why, objected
+from copdns.appeal import Appeal, Ask, Kind, Objected, Wanted, Why, objected
+from copdns.appeal_life import may_disagree, may_withdraw
 from copdns.days import budget_day, zone_of
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason
@@ -21,7 +22,7 @@ from copdns.policy import closing, decide
 from copdns.records import A
 from copdns.roles import Permission, may
 from copdns.vouched import is_list_error
-from copdns.web.asker import Person, person_of
+from copdns.web.asker import Person, is_theirs, person_of
 from copdns.web.check import name_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of
@@ -55,25 +56,31 @@ async def send(request: web.Request) -> web.Response:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
-    if not person.paired:  # what came of it is for the browser that the device is known by
+    if not is_theirs(person, filed.appeal):  # what came of it is for another browser
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
 async def asked(request: web.Request) -> web.Response:
     """One question of this person, and what came of it."""
-    person, parts = await _who_may_ask(request), parts_of(request)
-    appeal = await parts.appeals.appeal(person.household.id, request.match_info["appeal"])
-    if appeal is None or appeal.ask.profile != person.profile.id or not person.paired:
-        raise web.HTTPNotFound
-    return child_page(request, person, "asked.html", appeal=appeal, now=parts.now())
+    person = await _who_may_ask(request)
+    appeal = await _of_theirs(request, person)
+    return child_page(
+        request,
+        person,
+        "asked.html",
+        appeal=appeal,
+        may_withdraw=may_withdraw(appeal),
+        may_disagree=may_disagree(appeal),
+        now=parts_of(request).now(),
+    )
 
 
 async def withdraw(request: web.Request) -> web.Response:
     """Take a question back."""
     person, parts = await _who_may_ask(request), parts_of(request)
     _paired_only(person)
-    appeal = request.match_info["appeal"]
+    appeal = (await _of_theirs(request, person)).id
     await parts.appeals.withdraw(person.household.id, appeal, person.profile.id, int(parts.now()))
     raise web.HTTPSeeOther(f"/ask/{appeal}")
 
@@ -82,25 +89,23 @@ async def disagree(request: web.Request) -> web.Response:
     """Say once that the answer is not right."""
     person, parts = await _who_may_ask(request), parts_of(request)
     _paired_only(person)
-    appeal, fields = request.match_info["appeal"], await request.post()
+    appeal, fields = await _of_theirs(request, person), await request.post()
     second = await _has_second(request, person, appeal)
     await parts.appeals.disagree(
         person.household.id,
-        appeal,
+        appeal.id,
         person.profile.id,
         str(fields.get("words", "")),
         int(parts.now()),
         second=second,
     )
-    raise web.HTTPSeeOther(f"/ask/{appeal}")
+    raise web.HTTPSeeOther(f"/ask/{appeal.id}")
 
 
-async def _has_second(request: web.Request, person: Person, appeal: str) -> bool:
+async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> bool:
     """Tell whether somebody could look at it who has not answered it yet."""
-    parts = parts_of(request)
-    found = await parts.appeals.appeal(person.household.id, appeal)
-    answered = {each.by.id for each in found.answers} if found else set()
-    everyone = await parts.accounts.all(person.household.id)
+    answered = {each.by.id for each in appeal.answers}
+    everyone = await parts_of(request).accounts.all(person.household.id)
     return any(
         may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone
     )
@@ -116,6 +121,15 @@ async def _who_may_ask(request: web.Request) -> Person:
 def _paired_only(person: Person) -> None:
     if not person.paired:
         raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+
+
+async def _of_theirs(request: web.Request, person: Person) -> Appeal:
+    """Return the question that is meant; raise HTTPNotFound for one that is not theirs to see."""
+    appeals, home = parts_of(request).appeals, person.household.id
+    found = await appeals.appeal(home, request.match_info["appeal"])
+    if found is None or not is_theirs(person, found):
+        raise web.HTTPNotFound
+    return found
 
 
 def _form(

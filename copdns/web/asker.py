@@ -7,12 +7,17 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from copdns.accounts import GuestKind
+from copdns.appeal import Appeal
 from copdns.guests import GUEST
 from copdns.live import Client
 from copdns.model import Asker, Band, Household, Profile
 from copdns.web.parts import parts_of
 
 PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device
+# The same for whoever uses a device for a while.  Beside the other, which a device that is at a
+# strange address today needs again tomorrow.
+GUEST_PAIRING = "copdns_guest"
 
 
 class Person(NamedTuple):
@@ -20,7 +25,9 @@ class Person(NamedTuple):
 
     profile: of whoever uses it; that of guests otherwise.  band: now, with an announced change of
     it in force when it is due.  paired: the browser is the one that the device is known by, so that
-    an address that somebody took over shows nothing.
+    an address that somebody took over shows nothing.  proven: and it is this person's: on their own
+    device, or by their PIN.  Whom a guardian let in for a day sees what happened on this device
+    meanwhile, and not all that is kept of the person whose rules it has.
     """
 
     client: Client
@@ -28,6 +35,7 @@ class Person(NamedTuple):
     profile: Profile
     band: Band
     paired: bool
+    proven: bool
 
     @property
     def device(self) -> str:
@@ -61,17 +69,41 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     if household is None:
         raise web.HTTPForbidden(reason="This is another house")
     profile = parts.live().profile(household.id, client.policy.profile)
-    paired = bool(client.device) and await _is_paired(request, client, profile, quietly)
-    return Person(client, household, profile, profile.band_at(parts.now()), paired)
+    paired, proven = await _known(request, client, profile, quietly=quietly)
+    return Person(client, household, profile, profile.band_at(parts.now()), paired, proven)
 
 
-async def _is_paired(request: web.Request, client: Client, profile: Profile, quietly: bool) -> bool:
-    parts, told = parts_of(request), request.cookies.get(PAIRING, "")
-    if not told:
+async def _known(
+    request: web.Request, client: Client, profile: Profile, *, quietly: bool
+) -> tuple[bool, bool]:
+    """Return whether a browser is its device's, and whether that proves who uses it."""
+    parts, now = parts_of(request), int(parts_of(request).now())
+    whose = client.household, client.device, profile.id
+    if client.device.startswith(GUEST):
+        guest = client.device.removeprefix(GUEST)
+        told = request.cookies.get(GUEST_PAIRING, "")
+        kind = await parts.guests.paired(client.household, guest, profile.id, told, now)
+        return kind is not None, kind is GuestKind.PERSON
+    told = request.cookies.get(PAIRING, "") if client.device else ""
+    found = await parts.pairings.known(*whose, told, now, quietly=quietly)
+    return found is not None, found is not None
+
+
+def is_theirs(person: Person, appeal: Appeal) -> bool:
+    """Tell whether somebody may see what came of a question: all of their own, and as somebody whom
+    a guardian let in those that were asked from there meanwhile."""
+    if appeal.ask.profile != person.profile.id:
         return False
-    whose = (client.household, client.device, profile.id)
-    found = await parts.pairings.known(*whose, told, int(parts.now()), quietly=quietly)
-    return found is not None
+    return person.proven or (person.paired and appeal.ask.device == person.device)
+
+
+def let_be_known(
+    request: web.Request, response: web.StreamResponse, cookie: str, told: str, lasts: int
+) -> None:
+    """Give a browser the cookie that it is known by.  lasts: seconds."""
+    response.set_cookie(
+        cookie, told, max_age=lasts, httponly=True, samesite="Strict", secure=request.secure
+    )
 
 
 def asker_of(request: web.Request) -> Asker:

@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from copdns.desk import Connection, desk_allowed
 from copdns.levels import level_of
-from copdns.web.asker import Person
+from copdns.web.asker import Person, asker_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
 
@@ -26,5 +27,18 @@ def child_page(
         mode=person.profile.privacy_at(now),
         announced=full.start if full is not None and now < full.start else None,
         say=saying(request, person.household, level),
+        desk=_desk(request),
         **values,
     )
+
+
+def _desk(request: web.Request) -> str:
+    """Return where the desk is from here: at once, by HTTPS, or "" where it is closed to all but
+    the machine itself."""
+    chosen, connection = parts_of(request), Connection(request.secure, asker_of(request).address)
+    if desk_allowed(connection, over_http=chosen.desk_over_http):
+        return "/guardian/"
+    port = chosen.settings().web.tls_port
+    if not port:
+        return ""
+    return f"{request.url.origin().with_scheme('https').with_port(port)}/guardian/"

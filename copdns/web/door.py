@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts import PAIRING_LASTS
-from copdns.days import local, zone_of
+from copdns.accounts import GUEST_LASTS, PAIRING_LASTS
 from copdns.judge import STEP
 from copdns.policy import decide
 from copdns.recent import Block
 from copdns.records import A
 from copdns.today import today
-from copdns.web.asker import PAIRING, Person, person_of
+from copdns.web.asker import GUEST_PAIRING, PAIRING, Person, is_theirs, let_be_known, person_of
 from copdns.web.child import child_page
 from copdns.web.consent import question_to
 from copdns.web.news import news_of
@@ -22,7 +21,7 @@ from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
 NEWS = 7 * 86_400  # seconds for which a change of the rules is news
-ASKED = 10  # of what was asked for
+ASKED, READ = 10, 50  # of what was asked for: shown, and read, some of which may be others'
 
 
 async def door(request: web.Request) -> web.Response:
@@ -30,7 +29,7 @@ async def door(request: web.Request) -> web.Response:
     person, parts = await person_of(request), parts_of(request)
     now = parts.now()
     appeals = (
-        await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=ASKED)
+        await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=READ)
         if person.paired
         else ()
     )
@@ -41,15 +40,14 @@ async def door(request: web.Request) -> web.Response:
         person,
         "door.html",
         today=found,
-        appeals=appeals,
+        appeals=[each for each in appeals if is_theirs(person, each)][:ASKED],
         blocks=blocks,
         opened={each.code for each in blocks if _is_opened(person, each, now)},
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
         asks_consent=await question_to(request, person) is not None,
-        clock=local(now, zone_of(person.household.timezone)),
-        zone=zone_of(person.household.timezone),
+        now=now,
     )
 
 
@@ -61,19 +59,17 @@ async def pair(request: web.Request) -> web.Response:
         raise back
     if not person.is_known:
         raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
-    told = await parts.pairings.pair(
-        person.household.id, person.device, person.profile.id, int(parts.now())
-    )
+    whose, now = (person.household.id, person.profile.id), int(parts.now())
+    if person.guest:
+        told = await parts.guests.pair(whose[0], person.guest, whose[1], now)
+    else:
+        told = await parts.pairings.pair(whose[0], person.device, whose[1], now)
     if told is None:
         return child_page(request, person, "not_paired.html", status=403)
-    back.set_cookie(
-        PAIRING,
-        told,
-        max_age=PAIRING_LASTS,
-        httponly=True,
-        samesite="Strict",
-        secure=request.secure,
-    )
+    if person.guest:
+        let_be_known(request, back, GUEST_PAIRING, told, GUEST_LASTS)
+    else:
+        let_be_known(request, back, PAIRING, told, PAIRING_LASTS)
     raise back
 
 

@@ -1,7 +1,7 @@
 """What is kept about whoever's device asks: to read, to take along, to erase.
 
 Shown is what a guardian could see, the same and no more, and who looked at it.  It needs the
-browser that the device is known by, and leaves no look: it is one's own.
+browser that a device of one's own is known by, or one's PIN, and leaves no look: it is one's own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from copdns.web.child import child_page
 from copdns.web.door import blocks_of
 from copdns.web.parts import parts_of
 
-SHOWN = 50  # names; the file has all of them
+SHOWN = 40  # names; the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
 MOST = 100_000  # rows of a file
 LOOKS = 20
@@ -33,7 +33,7 @@ LOOKS = 20
 async def me(request: web.Request) -> web.Response:
     """What is kept, in plain words, and all of it that others could see."""
     person, parts = await person_of(request), parts_of(request)
-    kept = await _kept(request, person, SHOWN, LOOKS) if person.paired else None
+    kept = await _kept(request, person, SHOWN, LOOKS) if person.proven else None
     home = person.household
     names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
     return child_page(
@@ -41,6 +41,7 @@ async def me(request: web.Request) -> web.Response:
         person,
         "me.html",
         kept=kept,
+        shown=SHOWN,
         days=by_day(kept.counts, home.timezone) if kept else (),
         categories=by_category(kept.counts) if kept else (),
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
@@ -79,7 +80,7 @@ def _may_erase(person: Person, now: float) -> bool:
 
 async def _paired(request: web.Request) -> Person:
     person = await person_of(request)
-    if not person.paired:
+    if not person.proven:
         raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
     return person
 

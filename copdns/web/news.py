@@ -27,8 +27,8 @@ class News(NamedTuple):
 
 
 async def news_of(request: web.Request, person: Person) -> News:
-    """Return what changed; nothing for a browser that is not the one of its device."""
-    if not person.paired:
+    """Return what changed; nothing for whoever may be somebody else."""
+    if not person.proven:
         return News()
     parts, home, mine = parts_of(request), person.household.id, person.profile
     changes = await parts.store.changes(home, LINES)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
 from copdns import child_words
-from copdns.appeal import Objected
+from copdns.appeal import Appeal, Objected
+from copdns.appeal_words import STANDS, Stand, standing
 from copdns.child_words import Said
 from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Library
 from copdns.model import Household, Verdict
-from copdns.phrases import Phrase, Phrases
+from copdns.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 from copdns.review import TOLD, Because
-from copdns.times import Subject, Topic, TopicKind
+from copdns.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 
@@ -41,6 +43,14 @@ STEPS = {
         Phrase("step", "default of the profile"),
     )
 }
+
+
+class Stands(NamedTuple):
+    """How far a question is, in words.  until: as of a `Standing`."""
+
+    text: str
+    stand: Stand
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,12 @@ class Saying:
         name = child_words.category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
+    def categories(self, slugs: Iterable[str]) -> list[str]:
+        return [self.category(each) for each in slugs]
+
+    def services(self, slugs: Iterable[str]) -> list[str]:
+        return [self.title("service", each) for each in slugs]
+
     def about_category(self, slug: str) -> str:
         about = child_words.about_category(slug)
         return self.phrases.pgettext(*about) if about else ""
@@ -96,10 +112,45 @@ class Saying:
 
     def subjects(self, about: Sequence[Subject]) -> str:
         """Return all that something is about; "" for everything."""
-        return ", ".join(map(self.subject, about))
+        return self.phrases.listed([self.subject(each) for each in about])
+
+    def step(self, number: int) -> str:
+        """Return what a step of the order asks."""
+        return self.phrases.pgettext(*child_words.STEPS[number])
+
+    def slots(self, schedule: Schedule) -> str:
+        """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
+        return self.phrases.listed([self._slot(each) for each in schedule.slots])
+
+    def _slot(self, slot: Slot) -> str:
+        days = [self._day(each) for each in child_words.DAYS if each in slot.days]
+        clock = f"{ISOLATE}{_clock(slot.start)}–{_clock(slot.start + slot.length)}{END_ISOLATE}"
+        return f"{self.phrases.listed(days)} {clock}"
+
+    def minutes(self, budget: Budget) -> str:
+        """Return how many minutes there are on which days."""
+        return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
+
+    def _minutes(self, day: str, number: int) -> str:
+        told = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
+        return f"{told % {'num': number}} {self._day(day)}"
+
+    def _day(self, word: str) -> str:
+        return self.phrases.pgettext(*child_words.DAYS[word])
+
+    def stands(self, appeal: Appeal) -> Stands:
+        """Return how far a question is."""
+        stand, until = standing(appeal, self.household, self.now)
+        phrase = STANDS[stand].at(self.level)
+        values = {} if until is None else {"time": self.soon(until)}
+        return Stands(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
-        return self.phrases.moment(at, self.household.timezone)
+        return self.phrases.when(at, self.household.timezone)
+
+    def soon(self, at: float) -> str:
+        """Return a moment to come, of which the day is told where it is not today."""
+        return self.phrases.when(at, self.household.timezone, self.now)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)
@@ -117,7 +168,18 @@ class Saying:
             category = self.library.categories.get(slug)
             return category.title if category else slug
         infos = self.library.index.infos
-        return next((each.title for each in infos if each.slug == slug), slug)
+        named = next((each.title for each in infos if each.slug == slug), slug)
+        return self._starter(slug) or named
+
+    def _starter(self, slug: str) -> str:
+        """Return what one of our own lists is called, in the reader's language; "" for others,
+        which go by the names that their makers gave them."""
+        start, _, about = slug.partition("-")
+        name = child_words.category_name(about) if start == "starter" else None
+        if name is None:
+            return ""
+        what = self.phrases.pgettext(*name)
+        return self.phrases.gettext("starter list (%(what)s)") % {"what": what}
 
     def _said(self, said: Said | None) -> str:
         if said is None:
@@ -146,3 +208,7 @@ def _whole(verdict: Verdict | Objected) -> Verdict:
         via=verdict.via,
         period=verdict.period,
     )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"

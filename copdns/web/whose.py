@@ -1,6 +1,7 @@
 """Whose is this?  For a device that nobody named: ask to be let in, or say by PIN who one is.
 
-Nothing of the last person is shown to the next: a device is a new one each time.
+Nothing of the last person is shown to the next: a device is a new one each time, and the browser in
+which somebody asked, or typed their PIN, is the only one that it is known by.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from copdns.accounts import PERSON_LASTS, GuestKind
+from copdns.accounts import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, GuestKind
+from copdns.codes import secret
 from copdns.errors import AccountError
 from copdns.logins import Login, Outcome
 from copdns.model import Profile
-from copdns.web.asker import Person, asker_of, person_of
+from copdns.web.asker import GUEST_PAIRING, Person, asker_of, let_be_known, person_of
 from copdns.web.child import child_page
 from copdns.web.parts import parts_of
 
@@ -26,9 +28,10 @@ async def whose(request: web.Request) -> web.Response:
 async def ask(request: web.Request) -> web.Response:
     """Ask the guardians to let this device in; they see it at their devices."""
     person, parts = await _anybodys(request), parts_of(request)
-    address = asker_of(request).address
-    await parts.guests.ask(person.household.id, address, int(parts.now()))
-    raise web.HTTPSeeOther("/whose")
+    address, told, done = asker_of(request).address, secret(), web.HTTPSeeOther("/whose")
+    if await parts.guests.ask(person.household.id, address, int(parts.now()), browser=told):
+        let_be_known(request, done, GUEST_PAIRING, told, REQUEST_LASTS + GUEST_LASTS)
+    raise done
 
 
 async def say(request: web.Request) -> web.Response:
@@ -41,12 +44,14 @@ async def say(request: web.Request) -> web.Response:
     done = await parts.logins.is_pin(home, meant.id if meant else "", pin, address)
     if done.outcome is not Outcome.IN or meant is None:
         return await _page(request, person, done, str(fields.get("name", "")))
-    now = int(parts.now())
+    kind, told, now = GuestKind.PERSON, secret(), int(parts.now())
     await parts.guests.approve(
-        home, GuestKind.PERSON, address, meant.id, meant.name, now, PERSON_LASTS
+        home, kind, address, meant.id, meant.name, now, PERSON_LASTS, browser=told
     )
     # In force within a second; until then this page says that it is on its way.
-    raise web.HTTPSeeOther("/whose")
+    here = web.HTTPSeeOther("/whose")
+    let_be_known(request, here, GUEST_PAIRING, told, PERSON_LASTS)
+    raise here
 
 
 async def end(request: web.Request) -> web.Response:
@@ -57,7 +62,9 @@ async def end(request: web.Request) -> web.Response:
             await parts.guests.end(
                 person.household.id, person.guest, person.profile.name, int(parts.now())
             )
-    raise web.HTTPSeeOther("/whose")
+    here = web.HTTPSeeOther("/whose")
+    here.del_cookie(GUEST_PAIRING)
+    raise here
 
 
 async def _page(

@@ -8,6 +8,7 @@ what an error says; `{{ text | coded }}` shows what stands between backticks as 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import cast
 
 from jinja2 import Environment, pass_context
@@ -29,6 +30,7 @@ def speak(environment: Environment) -> None:
     )
     environment.filters["told"] = _told
     environment.filters["coded"] = coded
+    environment.filters["listed"] = _listed
 
 
 def coded(text: str) -> Markup:
@@ -63,6 +65,13 @@ def _pgettext(context: Context, about: str, text: str) -> str:
 @pass_context
 def _npgettext(context: Context, about: str, one: str, many: str, count: int) -> str:
     return _phrases(context).npgettext(about, one, many, count)
+
+
+@pass_context
+def _listed(context: Context, items: Iterable[str]) -> str:
+    """Return things one after the other, as the language puts them."""
+    whole = _phrases(context).listed([escape(each) for each in items])
+    return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
 def _phrases(context: Context) -> Phrases:

@@ -122,6 +122,26 @@ def test_times_are_those_of_the_household_and_in_the_readers_way() -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "day"),
+    [("en", "Tue, Nov 25"), ("fr", "mar. 25 nov."), ("ru", "вт, 25 нояб."), ("zh", "11月25日周二")],
+)
+def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None:
+    words = spoken(language)
+    assert words.when(MONDAY, BERLIN, MONDAY + 3600) == words.time(MONDAY, BERLIN)
+    for now in (None, MONDAY - 60):  # Monday in Berlin
+        told = words.when(MONDAY, BERLIN, now)
+        assert told.startswith(day)
+        assert told.endswith(words.time(MONDAY, BERLIN))
+
+
+def test_things_are_listed_as_the_language_does() -> None:
+    assert spoken("en").listed([]) == ""
+    assert spoken("en").listed(["a"]) == "a"
+    assert spoken("en").listed(["a", "b", "c"]) == "a, b, and c"
+    assert "," not in spoken("ar").listed(["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
     ("language", "said"),
     [
         ("en", "Tuesday 07:00"),

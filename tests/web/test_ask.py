@@ -58,7 +58,7 @@ async def test_two_steps_from_the_door(client: Client, home: Home, site: Site) -
     form = await text(client, f"/ask?code={code}")
     assert "toys.example" in form
     page = await send(client, "/ask", code=code, why="school", wanted="1h")
-    assert "It was sent." in page
+    assert "No grown-up has seen it yet." in page
     (appeal,) = await site.appeals.appeals("home")
     assert (appeal.ask.name, appeal.ask.why, appeal.ask.wanted) == (
         "toys.example",
@@ -90,7 +90,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     assert "Answered by Ada." in page
     home.wait(HOUR)
     assert home.ask("mia", "toys.example").verdict.blocks
-    assert "This time is over." in await text(client, f"/ask/{appeal}")
+    assert "That time is over now." in await text(client, f"/ask/{appeal}")
 
 
 async def test_a_no_comes_with_its_reason_and_can_be_contested_once(

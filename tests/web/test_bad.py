@@ -91,6 +91,16 @@ async def test_nobody_else_tells_anything(
     await text(client, "/bad/tell", 405)
 
 
+@pytest.mark.parametrize("who", ["mia", "192.0.2.200"])
+async def test_a_helpline_is_one_tap_away_and_comes_first(
+    client: Client, site: Site, who: str
+) -> None:
+    site.who = who
+    page = await send(client, "/help/country", country="FR", back="/bad")
+    main = page.partition("<main")[2]
+    assert 'href="tel:' in main.partition('id="tell"')[0].partition('id="report"')[0]
+
+
 async def test_the_place_to_report_begins_with_the_emergency_number(client: Client) -> None:
     page = await send(client, "/help/country", country="GB", back="/bad")
     topic = help_topic("en", REPORT)

@@ -105,7 +105,7 @@ def test_a_blocked_child_asks_gets_an_hour_and_is_blocked_again(
     home.closes(BLOCKED, MIA)
     is_blocked(mia)
     mia.open(mine)
-    mia.reads("This time is over")
+    mia.reads("That time is over")
 
 
 @SCRIPTS

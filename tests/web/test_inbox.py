@@ -57,7 +57,7 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     await log_in(client)
     appeal = await the_only(site)
     await send(client, f"/guardian/appeals/{appeal}/look")
-    assert "Somebody has seen it." in await text(client, f"/ask/{appeal}")
+    assert "A grown-up has seen it." in await text(client, f"/ask/{appeal}")
     await send(
         client,
         f"/guardian/appeals/{appeal}/decide",

@@ -68,7 +68,7 @@ async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", View.LOG, site.now)
     page = await text(client, "/me")
-    assert "Ada, the list of sites" in page
+    assert "Ada: the list of sites" in page
     assert "Nobody has looked." not in page
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from copdns.phrases import LANGUAGES
 from copdns.web.health import healthz
+from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
 from tests.running import Program
-from tests.web.browsing import Browsers, violations
+from tests.web.browsing import Browsers, Device, violations
 from tests.web.pages import (
     CHILD,
     DEVICES,
@@ -87,6 +89,37 @@ def test_every_page_is_right_in_every_look(
             wrong += [f"{page.route} for {who}: {each}" for each in found]
             device.complaints.clear()
     assert not wrong, "\n".join(["", *wrong])
+
+
+OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
+
+
+def test_every_page_of_a_child_is_right_in_every_language(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    """In the languages that have no look of their own, too: one browser is told to speak them."""
+    program, band = family
+    wrong = []
+    for who in (each for each in CHILD if DEVICES[each][1] == band):
+        for page, device in walk(browsers, program, who, Look("phone", "light", "en")):
+            for language in OTHERS:
+                speak(device, language)
+                found = violations(device) + device.complaints
+                if device.too_wide > 0:
+                    found.append(f"{device.too_wide} pixels wider than the screen")
+                wrong += [f"{page.route} for {who} in {language}: {each}" for each in found]
+                device.complaints.clear()
+            device.page.context.clear_cookies(name=LANGUAGE)
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def speak(device: Device, language: str) -> None:
+    """Open the page that is open in another language, as somebody chose it there."""
+    chosen = {"name": LANGUAGE, "value": language, "url": device.page.url}
+    device.page.context.add_cookies([chosen])  # type: ignore[list-item]  # a TypedDict
+    device.reload()
+    told = device.page.locator("html").get_attribute("lang") or ""
+    assert told.partition("-")[0] == language
 
 
 def test_pictures_are_of_each_reader_in_each_look(browsers: Browsers, tmp_path: Path) -> None:

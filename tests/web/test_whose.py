@@ -7,20 +7,24 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
+from copdns.appeal import Ask, Kind, Objected
 from copdns.guests import with_guests
+from copdns.model import Action, Reason
 from copdns.store.whose import MOST_REQUESTS
 from tests.home import Home
-from tests.household import MIA, TOM, family
+from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
+from tests.web.test_help import stored
 
 STRANGER = "192.0.2.200"
 PIN = "4718"
+BLOCKED = "chess.toys.example"  # by a rule that has another name
 
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """All connections of tests come from loopback; here the address matters."""
-    made = Site(Home(family(MIA, TOM)))
+    made = Site(Home(family(MIA, TOM, rules=(block("toys.example", "mia"),))))
     made.who = STRANGER
     monkeypatch.setattr("copdns.web.whose.asker_of", lambda _: made.asker)
     return made
@@ -86,12 +90,244 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     assert "It is yours until" in await text(client, "/whose")
 
 
-async def test_a_guest_is_offered_no_list_that_cannot_be_shown(client: Client, site: Site) -> None:
+# --- what its browser sees, for as long ----------------------------------------------------------
+
+
+async def by_pin(client: Client, site: Site, name: str, pin: str) -> None:
+    await send(client, "/whose/pin", name=name, pin=pin)
+    await arrive(site)
+
+
+async def blocked(client: Client, site: Site) -> str:
+    """Let something be closed to whoever is there; return the code of it, "" where none is seen."""
+    site.home.ask(STRANGER, BLOCKED)
+    return (await text(client, "/")).partition('href="/why/')[2].partition('"')[0]
+
+
+async def left(client: Client) -> list[str]:
+    """Return the pages that tell anything of what somebody did."""
+    paths = ("/", "/whose", "/rules", "/me", "/bad")
+    return [each for each in paths if BLOCKED in await text(client, each)]
+
+
+async def test_by_pin_one_sees_what_was_blocked_and_what_came_of_a_question(
+    client: Client, site: Site
+) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    code = await blocked(client, site)
+    assert BLOCKED in await text(client, f"/why/{code}")
+    await send(client, "/ask", code=code, words="For school.")
+    (asked,) = await site.appeals.appeals("home")
+    page = await text(client, f"/ask/{asked.id}")
+    assert BLOCKED in page
+    assert f"/ask/{asked.id}" in await text(client, "/")
+    await send(client, f"/ask/{asked.id}/withdraw")
+
+
+async def test_by_pin_one_sees_all_that_is_ones_own(client: Client, site: Site) -> None:
+    own = await filed(site, "mia", "mia-phone")
+    await by_pin(client, site, "Mia", PIN)
+    assert f"/ask/{own}" in await text(client, "/")
+    assert "/me/data.json" in await text(client, "/me")
+
+
+async def test_a_sibling_at_the_same_device_sees_nothing_of_the_other(
+    client: Client, site: Site
+) -> None:
+    await site.logins.set_pin("home", "tom", "9052", "Ada", site.now)
+    await by_pin(client, site, "Mia", PIN)
+    code = await blocked(client, site)
+    await send(client, "/ask", code=code)
+    (asked,) = await site.appeals.appeals("home")
+    hers = cookies(client)
+    await by_pin(client, site, "Tom", "9052")
+    for kept in ({}, hers):  # also with the cookie that the same browser had before
+        client.session.cookie_jar.update_cookies(kept)
+        assert await left(client) == []
+        await text(client, f"/why/{code}", 404)
+        await text(client, f"/ask/{asked.id}", 404)
+        page = await text(client, "/")
+        assert "Mia" not in page
+
+
+@pytest.mark.parametrize("ends", ["done", "time", "guardian"])
+async def test_afterwards_the_browser_is_nobodys_again(
+    client: Client, site: Site, ends: str
+) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    code, hers = await blocked(client, site), cookies(client)
+    await send(client, "/ask", code=code)
+    (asked,) = await site.appeals.appeals("home")
+    if ends == "done":
+        await send(client, "/whose/end")
+    elif ends == "guardian":
+        (guest,) = await site.guests.of("home", site.now)
+        await site.guests.end("home", guest.id, "Ada", site.now)
+    else:
+        site.home.set_clock(site.now + PERSON_LASTS)
+    for followed in (False, True):  # it counts at once, and not only when the answers follow
+        if followed:
+            await arrive(site)
+        client.session.cookie_jar.update_cookies(hers)
+        assert await left(client) == []
+        await text(client, f"/why/{code}", 404)
+        assert (await client.get(f"/ask/{asked.id}")).status in (403, 404)
+    if ends == "time":
+        assert await site.guests.tidy(site.now) > 0
+    assert await site.pairings.of("home") == ()
+
+
+async def test_a_taken_over_address_sees_nothing_and_cannot_become_hers(
+    client: Client, site: Site
+) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    code = await blocked(client, site)
+    client.session.cookie_jar.clear()
+    assert await left(client) == []
+    await text(client, f"/why/{code}", 404)
+    await text(client, "/me/data.json", 403)
+    assert "in one browser alone" in await send(client, "/device", 403)
+    assert await left(client) == []
+
+
+async def test_her_cookie_counts_at_no_other_device(client: Client, site: Site) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    code = await blocked(client, site)
+    for who in ("tom", "mia", "192.0.2.201"):
+        site.who = who
+        assert await left(client) == []
+        await text(client, f"/why/{code}", 404)
+
+
+async def test_a_pin_does_not_take_the_cookie_of_ones_own_device(
+    client: Client, site: Site
+) -> None:
+    site.who = "mia"
+    await send(client, "/device")
+    site.who = STRANGER
+    await by_pin(client, site, "Mia", PIN)
+    await send(client, "/whose/end")
+    site.who = "mia"
+    assert "/me/data.json" in await text(client, "/me")
+
+
+async def test_the_browser_that_asked_is_known_when_it_is_let_in(
+    client: Client, site: Site
+) -> None:
+    for _ in range(2):  # asking twice does not make it another one
+        await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
     await arrive(site)
+    assert BLOCKED in await text(client, f"/why/{await blocked(client, site)}")
+
+
+async def test_who_asked_second_at_an_address_is_not_the_one(client: Client, site: Site) -> None:
+    await send(client, "/whose/ask")
+    client.session.cookie_jar.clear()
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    assert await blocked(client, site) == ""
+    await send(client, "/device", 403)
+
+
+async def test_without_a_question_the_first_browser_is_the_one(client: Client, site: Site) -> None:
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    assert await blocked(client, site) == ""
+    await send(client, "/device")
+    assert await blocked(client, site) != ""
+    client.session.cookie_jar.clear()
+    await send(client, "/device", 403)
+    assert await blocked(client, site) == ""
+
+
+async def test_whom_a_guardian_let_in_sees_what_happened_here_and_not_all_of_hers(
+    client: Client, site: Site
+) -> None:
+    """It may be a friend who has her rules for the day."""
+    own = await filed(site, "mia", "mia-phone")
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    await send(client, "/ask", code=await blocked(client, site))
+    (newest, _) = sorted(
+        (each.id for each in await site.appeals.appeals("home")), key=lambda each: each == own
+    )
     page = await text(client, "/")
-    assert "I am done here" in page
-    assert 'action="/device"' not in page
+    assert f"/ask/{newest}" in page
+    assert f"/ask/{own}" not in page
+    await text(client, f"/ask/{own}", 404)
+    await send(client, f"/ask/{own}/withdraw", 404)
+    assert "/me/data.json" not in await text(client, "/me")
+    await text(client, "/me/data.json", 403)
+    await send(client, "/me/erase", 403)
+
+
+async def test_who_asks_what_she_asked_already_reads_nothing_of_hers(
+    client: Client, site: Site
+) -> None:
+    own = await filed(site, "mia", "mia-phone", BLOCKED)
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    assert "It was sent" in await send(client, "/ask", name=BLOCKED)
+    assert [each.id for each in await site.appeals.appeals("home")] == [own]
+
+
+async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
+    client: Client, site: Site
+) -> None:
+    await site.notices.want_to_talk("home", "mia", "Mia", site.now)
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
+    await arrive(site)
+    assert "You told on" not in await text(client, "/bad")
+    await by_pin(client, site, "Mia", PIN)
+    assert "You told on" in await text(client, "/bad")
+
+
+async def test_help_leaves_no_trace_of_a_guest_either(client: Client, site: Site) -> None:
+    await by_pin(client, site, "Mia", PIN)
+    before = (stored(site), repr(site.home.traces()))
+    for path in ("/help", "/bad"):
+        await text(client, path)
+    assert (stored(site), repr(site.home.traces())) == before
+
+
+async def test_a_question_that_nobody_answered_leaves_no_browser_behind(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/whose/ask")
+    assert len(await site.pairings.of("home")) == 1
+    await site.guests.tidy(site.now + REQUEST_LASTS)
+    assert await site.pairings.of("home") == ()
+    await send(client, "/whose/ask")
+    await site.guests.refuse("home", STRANGER, "Ada", site.now)
+    assert await site.pairings.of("home") == ()
+
+
+async def test_a_named_device_keeps_its_browsers_when_guests_are_tidied(
+    client: Client, site: Site
+) -> None:
+    site.who = "mia"
+    await send(client, "/device")
+    await site.guests.tidy(site.now)
+    assert len(await site.pairings.of("home")) == 1
+
+
+def cookies(client: Client) -> dict[str, str]:
+    return {each.key: each.value for each in client.session.cookie_jar}
+
+
+async def filed(site: Site, profile: str, device: str, name: str = "games.example") -> str:
+    """Let somebody have asked from their own device; return the question's id."""
+    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
+    ask = Ask(profile, device, Kind.NAME, to, name=name)
+    return (await site.appeals.file("home", ask, site.now)).appeal.id
+
+
+# --- how it ends ----------------------------------------------------------------------------------
 
 
 async def test_it_is_nobodys_again_and_twice_is_harmless(client: Client, site: Site) -> None:

@@ -35,6 +35,13 @@ def test_plurals_are_those_of_the_language() -> None:
     assert [rendered(template, n=n) for n in (1, 3, 5)] == ["1 минута", "3 минуты", "5 минут"]
 
 
+def test_what_is_listed_is_escaped_once() -> None:
+    template = (
+        "{% macro bold(text) %}<b>{{ text }}</b>{% endmacro %}{{ [bold('&'), name] | listed }}"
+    )
+    assert rendered(template, "en", name="<i>") == "<b>&amp;</b> and &lt;i&gt;"
+
+
 def test_what_is_put_into_a_text_is_escaped() -> None:
     template = "{{ _('Why do you need %(name)s?', name=name) }}"
     assert rendered(template, name="<b>&") == "Why do you need &lt;b&gt;&amp;?"

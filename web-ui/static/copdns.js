@@ -2,16 +2,18 @@
 // page has a link that does the same.
 "use strict";
 
-function follow(part) {
-  const wait = 1000 * Number(part.dataset.fresh);
+function follow(seconds, parts) {
+  const wait = 1000 * Number(seconds);
   async function look() {
     if (!document.hidden) {
       try {
         const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-        const fresh = page.getElementById(part.id);
-        if (reply.ok && fresh && fresh.innerHTML !== part.innerHTML) {
-          part.innerHTML = fresh.innerHTML;
+        for (const part of reply.ok ? parts : []) {
+          const fresh = page.getElementById(part.id);
+          if (fresh && fresh.innerHTML !== part.innerHTML) {
+            part.innerHTML = fresh.innerHTML;
+          }
         }
       } catch {
         // Not reached: what is shown stays, and the next look tells.
@@ -33,7 +35,12 @@ function live(rows) {
   };
 }
 
-document.querySelectorAll("[data-fresh][id]").forEach(follow);
+// One look for all parts that are as fresh.
+const paces = new Map();
+document.querySelectorAll("[data-fresh][id]").forEach((part) => {
+  paces.set(part.dataset.fresh, [...(paces.get(part.dataset.fresh) ?? []), part]);
+});
+paces.forEach((parts, seconds) => follow(seconds, parts));
 document.querySelectorAll("[data-live]").forEach(live);
 
 // Leaves a page so that going back does not lead there again.

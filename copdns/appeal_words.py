@@ -1,0 +1,176 @@
+"""Say to a child how far its question is: what came of it, and until when, at three levels.
+
+How it stands is read off the appeal and off the household in force, since a yes may have ended, or
+been ended, meanwhile.  Nothing here blames, or promises what nobody can.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from copdns.appeal import Answer, Appeal, Kind, State
+from copdns.appeal_opening import is_meanwhile
+from copdns.child_words import Three
+from copdns.model import Household
+from copdns.phrases import Phrase
+from copdns.times import Origin
+from copdns.words import Word
+
+FOLLOWS = 10  # seconds, in which the household in force has what an answer made
+
+
+class Stand(Word):
+    """How a question stands, as far as its words differ."""
+
+    OPEN = "open"
+    SEEN = "seen"
+    GRANTED = "granted"  # for always
+    UNTIL = "until"  # for as long as was asked
+    SHORTER = "shorter"  # for less than was asked
+    PART = "part"  # fewer minutes than were asked back
+    MINUTES = "minutes"  # all of those
+    OVER = "over"  # it was a yes, and what it opened has ended
+    REFUSED = "refused"
+    TALK = "talk"
+    TALK_AGAIN = "talk again"  # after "I still disagree", where nobody else decides
+    WITHDRAWN = "withdrawn"
+    SECOND = "second"  # after "I still disagree", where somebody else does
+    OVERDUE = "overdue"
+    MEANWHILE = "meanwhile"  # overdue, and open until it is answered
+
+
+class Standing(NamedTuple):
+    """until: when what is open closes again, seconds since the epoch; None where that is open."""
+
+    stand: Stand
+    until: float | None = None
+
+
+def standing(appeal: Appeal, household: Household, now: float) -> Standing:
+    """Return how a question stands now.  household: as it is in force."""
+    answer = appeal.answer
+    if appeal.state is State.ESCALATED:
+        return Standing(_escalated(appeal, household, now))
+    if appeal.state is State.TALK and appeal.disagreed:
+        return Standing(Stand.TALK_AGAIN)
+    if appeal.state not in (State.GRANTED, State.LIMITED) or answer is None:
+        return Standing(Stand(appeal.state))
+    if appeal.ask.kind is Kind.MINUTES:
+        limited = appeal.state is State.LIMITED
+        return Standing(Stand.PART if limited else Stand.MINUTES)
+    if not _holds(answer, appeal, household, now):
+        return Standing(Stand.OVER)
+    if answer.until is None:
+        return Standing(Stand.GRANTED)
+    shorter = appeal.state is State.LIMITED
+    return Standing(Stand.SHORTER if shorter else Stand.UNTIL, answer.until)
+
+
+def _escalated(appeal: Appeal, household: Household, now: float) -> Stand:
+    if any(is_meanwhile(each, appeal, now) for each in household.grants):
+        return Stand.MEANWHILE
+    return Stand.SECOND if appeal.overdue is None else Stand.OVERDUE
+
+
+def _holds(answer: Answer, appeal: Appeal, household: Household, now: float) -> bool:
+    """Tell whether anything is left of what a yes made; it may have found all of it there."""
+    if answer.until is not None and answer.until <= now:
+        return False
+    if not answer.made or now - answer.at < FOLLOWS:
+        return True
+    # An id comes back some time after what had it ended.
+    grants = (
+        f"grant {each.id}" in answer.made and each.given == answer.at and each.end > now
+        for each in household.grants
+        if each.profile == appeal.ask.profile and each.origin is Origin.APPEAL
+    )
+    rules = (
+        f"rule {each.id}" in answer.made and each.created == answer.at for each in household.rules
+    )
+    return any(grants) or any(rules)
+
+
+STANDS: Mapping[Stand, Three] = {
+    Stand.OPEN: Three(
+        Phrase("pictures", "It was sent. No grown-up has seen it yet."),
+        Phrase("plain", "It was sent. No grown-up has looked at it yet."),
+        Phrase("full", "It was sent. Nobody has looked at it yet."),
+    ),
+    Stand.SEEN: Three(
+        Phrase("pictures", "A grown-up has seen it. The answer comes here."),
+        Phrase("plain", "A grown-up has seen it. The answer will be here."),
+        Phrase("full", "Somebody has seen it. The answer will be here."),
+    ),
+    Stand.GRANTED: Three(
+        Phrase("pictures", "Yes! It is open for you."),
+        Phrase("plain", "Yes! It is open for you."),
+        Phrase("full", "Yes. It is open for you from now on."),
+    ),
+    Stand.UNTIL: Three(
+        Phrase("pictures", "Yes! It is open until %(time)s."),
+        Phrase("plain", "Yes! It is open for you until %(time)s."),
+        Phrase("full", "Yes. It is open for you until %(time)s."),
+    ),
+    Stand.SHORTER: Three(
+        Phrase("pictures", "Yes, for a short time: until %(time)s."),
+        Phrase("plain", "Yes, for a shorter time than you asked: until %(time)s."),
+        Phrase("full", "Yes, for less time than you asked for: until %(time)s."),
+    ),
+    Stand.PART: Three(
+        Phrase("pictures", "Yes, you get some minutes back."),
+        Phrase("plain", "Yes, you get some of the minutes back."),
+        Phrase("full", "Yes, you get some of the minutes back."),
+    ),
+    Stand.MINUTES: Three(
+        Phrase("pictures", "Yes! You get your minutes back."),
+        Phrase("plain", "Yes! You get your minutes back."),
+        Phrase("full", "Yes. You get the minutes back."),
+    ),
+    Stand.OVER: Three(
+        Phrase("pictures", "It was a yes. That time is over now."),
+        Phrase("plain", "It was a yes, and that time is over. You can ask again."),
+        Phrase("full", "It was a yes, and that is over by now. You can ask again."),
+    ),
+    Stand.REFUSED: Three(
+        Phrase("pictures", "Not this time. Here is why."),
+        Phrase("plain", "Not this time. You can read why."),
+        Phrase("full", "Not this time; the answer says why."),
+    ),
+    Stand.TALK: Three(
+        Phrase("pictures", "Talk about it together."),
+        Phrase("plain", "A grown-up would like to talk about it with you."),
+        Phrase("full", "Somebody would like to talk about it with you first."),
+    ),
+    Stand.TALK_AGAIN: Three(
+        Phrase("pictures", "You see it another way. Talk about it together."),
+        Phrase("plain", "You said that you see it another way. Talk about it together."),
+        Phrase(
+            "full",
+            "You said that you see it differently, and nobody else decides here. Talk about it "
+            "together.",
+        ),
+    ),
+    Stand.WITHDRAWN: Three(
+        Phrase("pictures", "You took it back. That is fine."),
+        Phrase("plain", "You took it back. You can ask again at any time."),
+        Phrase("full", "You took it back. You can ask again at any time."),
+    ),
+    Stand.SECOND: Three(
+        Phrase("pictures", "Another grown-up looks at it now."),
+        Phrase("plain", "Another grown-up looks at it now."),
+        Phrase("full", "You see it differently, so somebody else looks at it now."),
+    ),
+    Stand.OVERDUE: Three(
+        Phrase("pictures", "You have waited long. The grown-ups were told."),
+        Phrase("plain", "You have waited long. The grown-ups were told that you still wait."),
+        Phrase(
+            "full", "You have waited too long. The grown-ups were told, and it stays with them."
+        ),
+    ),
+    Stand.MEANWHILE: Three(
+        Phrase("pictures", "You have waited long. It is open until there is an answer."),
+        Phrase("plain", "You have waited long, so it is open until there is an answer."),
+        Phrase("full", "You have waited too long, so it is open until somebody answers."),
+    ),
+}

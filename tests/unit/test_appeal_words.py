@@ -1,0 +1,132 @@
+"""How far a question is, in words: each state has its own, at each level, and none blames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.appeal import Answer, Appeal, Kind, State, Wanted
+from copdns.appeal_life import answered, disagreed, seen, withdrawn
+from copdns.appeal_opening import Decision, carried_out, opened_meanwhile
+from copdns.appeal_words import FOLLOWS, STANDS, Stand, standing
+from copdns.household import remove_rule
+from copdns.household_times import end_grant
+from copdns.levels import Level
+from copdns.model import Household
+from copdns.phrases import placeholders
+from copdns.review import Because
+from tests.reading import average, longest
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, home, yes
+
+HOUR = 3600
+ASKED = Appeal("a1", ask(), asked=AT, since=AT)
+
+
+def refused(because: Because = Because.AGREED_TIME, state: State = State.REFUSED) -> Appeal:
+    return answered(ASKED, Answer(AT, state, because, ADA))
+
+
+def granted(decision: Decision, appeal: Appeal = ASKED) -> tuple[Appeal, Household]:
+    """Return a question with a yes, and the household in which that holds."""
+    assert decision.yes is not None
+    done = carried_out(home(), appeal, decision.yes, KNOWN, SERVICES, ADA, AT)
+    answer = Answer(AT, done.state, Because.FAIR_ENOUGH, ADA, made=done.made, until=done.until)
+    return answered(appeal, answer), done.household
+
+
+def minutes(given: int) -> tuple[Appeal, Household]:
+    about = replace(ask().to, period="play")
+    asked = replace(ASKED, ask=ask("", kind=Kind.MINUTES, to=about, minutes=30, day=TODAY))
+    state = State.GRANTED if given >= 30 else State.LIMITED
+    return answered(
+        asked, Answer(AT, state, Because.MINUTES_WRONG, ADA, made=("bonus b1",))
+    ), home()
+
+
+@pytest.mark.parametrize(
+    ("appeal", "stand"),
+    [
+        (ASKED, Stand.OPEN),
+        (seen(ASKED, AT), Stand.SEEN),
+        (refused(), Stand.REFUSED),
+        (refused(Because.NEEDS_TALK, State.TALK), Stand.TALK),
+        (withdrawn(ASKED, AT), Stand.WITHDRAWN),
+        (disagreed(refused(), "", AT, second=True), Stand.SECOND),
+        (disagreed(refused(), "", AT, second=False), Stand.TALK_AGAIN),
+        (replace(ASKED, state=State.ESCALATED, overdue=AT), Stand.OVERDUE),
+        (
+            replace(disagreed(refused(), "", AT, second=True), overdue=AT),
+            Stand.OVERDUE,
+        ),
+    ],
+)
+def test_what_waits_or_was_no_yes_says_so(appeal: Appeal, stand: Stand) -> None:
+    assert standing(appeal, home(), AT) == (stand, None)
+
+
+def test_a_yes_tells_until_when_and_then_that_it_is_over() -> None:
+    appeal, household = granted(yes())
+    assert standing(appeal, household, AT + 60) == (Stand.UNTIL, AT + HOUR)
+    assert standing(appeal, household, AT + HOUR) == (Stand.OVER, None)
+
+
+def test_a_yes_for_less_than_was_asked_says_so() -> None:
+    long = replace(ASKED, ask=ask(wanted=Wanted.ALWAYS))
+    appeal, household = granted(yes(lasts=ASKED.ask.wanted), long)
+    assert appeal.state is State.LIMITED
+    assert standing(appeal, household, AT + 60) == (Stand.SHORTER, AT + HOUR)
+
+
+def test_what_somebody_ended_since_is_not_called_open() -> None:
+    appeal, household = granted(yes())
+    ended = end_grant(household, household.grants[-1].id, AT + 60)
+    assert standing(appeal, ended, AT + 61).stand is Stand.OVER
+    # Right after the answer the household in force may not have it yet.
+    assert standing(appeal, home(), AT + FOLLOWS - 1).stand is Stand.UNTIL
+
+
+def test_a_yes_for_always_is_over_when_its_rule_is_gone() -> None:
+    appeal, household = granted(yes(), replace(ASKED, ask=ask(wanted=Wanted.ALWAYS)))
+    assert standing(appeal, household, AT + 60) == (Stand.GRANTED, None)
+    gone = remove_rule(household, household.rules[-1].id)
+    assert standing(appeal, gone, AT + 60).stand is Stand.OVER
+
+
+def test_minutes_that_were_given_back_do_not_end() -> None:
+    for given, stand in ((30, Stand.MINUTES), (10, Stand.PART)):
+        appeal, household = minutes(given)
+        assert standing(appeal, household, AT + 60 * HOUR) == (stand, None)
+
+
+def test_what_is_open_while_nobody_answers_says_so() -> None:
+    household, grant = opened_meanwhile(home(), ASKED, KNOWN, SERVICES, AT)
+    waits = replace(ASKED, state=State.ESCALATED, overdue=AT, provisional=grant)
+    assert standing(waits, household, AT + 60).stand is Stand.MEANWHILE
+    ended = end_grant(household, grant, AT + 60)
+    assert standing(waits, ended, AT + 61).stand is Stand.OVERDUE
+
+
+def test_every_stand_has_words_at_each_level_and_tells_an_end_where_it_has_one() -> None:
+    assert set(STANDS) == set(Stand)
+    for stand, three in STANDS.items():
+        assert [each.context for each in three] == list(Level)
+        wanted = ["%(time)s"] if stand in (Stand.UNTIL, Stand.SHORTER) else []
+        assert all(placeholders(each.text) == wanted for each in three)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_no_two_stands_have_the_same_words(level: Level) -> None:
+    texts = [three.at(level).text for three in STANDS.values()]
+    assert len(set(texts)) == len(texts)
+
+
+BOUNDS = {Level.PICTURES: (10, 4.1), Level.PLAIN: (14, 4.1), Level.FULL: (18, 4.2)}
+
+
+@pytest.mark.parametrize("level", Level)
+def test_sentences_are_as_short_as_their_readers_need(level: Level) -> None:
+    most, letters = BOUNDS[level]
+    texts = [three.at(level).text for three in STANDS.values()]
+    assert longest(texts) <= most
+    assert average(texts) <= letters

@@ -1,0 +1,125 @@
+"""My rules: what is open and closed, when, and why; each reason once, and nobody else's."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from copdns.library import bundled_presets
+from copdns.matchers import matcher
+from copdns.model import Band, Household, Rule, RuleAction
+from copdns.phrases import LANGUAGES
+from copdns.presets import apply
+from copdns.store.proposals import Proposal
+from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
+from tests.home import Home
+from tests.household import MIA, NOW, TOM, family
+from tests.web.site import Client, Site, send
+
+GAMES = (Topic(TopicKind.CATEGORY, "games"), Topic(TopicKind.CATEGORY, "chat"))
+
+
+def of_preset(band: Band) -> Household:
+    """Return the family in which Mia has all of a preset."""
+    preset = bundled_presets()[band]
+    times = preset.times("mia")
+    rules = tuple(
+        Rule(f"r{n}", RuleAction.ALLOW, name, scope="mia", note=why)
+        for n, (name, why) in enumerate(preset.allowed)
+    )
+    mia = apply(preset, replace(MIA, band=band))
+    return family(mia, TOM, rules=rules, schedules=times.schedules, budgets=times.budgets)
+
+
+async def rules(site: Site, language: str = "en", who: str = "mia") -> str:
+    """Return what somebody reads, without markup and the marks of direction."""
+    site.who = who
+    async with site.visited() as client:
+        return await read(client, "/rules", language)
+
+
+async def read(client: Client, path: str, language: str) -> str:
+    headers: Mapping[str, str] = {"Accept": "text/html", "Accept-Language": language}
+    page = await (await client.get(path, headers=headers)).text()
+    text = re.sub(r"<[^>]*>", "", page.partition("<main")[2].partition("</main>")[0])
+    return " ".join(re.sub("[\u2066-\u2069]", "", html.unescape(text)).split())
+
+
+@pytest.mark.parametrize("band", Band)
+async def test_no_reason_of_a_preset_is_read_twice(band: Band) -> None:
+    page = await rules(Site(Home(of_preset(band))))
+    reasons = [each.why for each in bundled_presets()[band].lines]
+    assert [each for each in reasons if page.count(each) > 1] == []
+    assert sum(each in page for each in reasons) >= 2
+
+
+async def test_guests_read_their_own_rules_and_no_preset_of_adults() -> None:
+    page = await rules(Site(Home(of_preset(Band.TO_9))), who="192.0.2.200")
+    assert "These are the rules for guests." in page
+    assert not [each.why for each in bundled_presets()[Band.ADULT].lines if each.why in page]
+
+
+async def test_a_reason_is_told_only_where_it_is_so() -> None:
+    """Ada closed all but some sites: that one may look around is the preset's word, not hers."""
+    house = of_preset(Band.TO_12)
+    small = apply(bundled_presets()[Band.TO_6], house.profiles[0])
+    mia = replace(house.profiles[0], default=small.default)
+    page = await rules(Site(Home(family(mia, TOM))))
+    assert "Only the sites that somebody chose for you are open." in page
+    assert "You may look around." not in page
+
+
+async def test_times_and_minutes_are_told() -> None:
+    slots = (Slot(frozenset({"school_night"}), 20 * 60, 630),)
+    house = family(
+        MIA,
+        TOM,
+        schedules=(Schedule("bedtime", "mia", slots), Schedule("tv", "mia", slots, GAMES)),
+        budgets=(Budget("play", "mia", (("school", 30), ("weekend", 60)), GAMES[:1]),),
+    )
+    page = await rules(Site(Home(house)))
+    assert "The whole Internet: closed on the evening before school 20:00–06:30" in page
+    assert "Games and Chat with strangers: closed" in page
+    assert "Games: 30 minutes on school days and 60 minutes at the weekend" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_lists_are_put_as_the_language_does(language: str) -> None:
+    names = [matcher(f"{letter}.example") for letter in "abc"]
+    notes = tuple(
+        Rule(
+            f"r{n}",
+            RuleAction.ALLOW,
+            name,
+            scope="mia",
+            note="For school.",
+            created=int(NOW) - 10**7,
+        )
+        for n, name in enumerate(names)
+    )
+    page = await rules(Site(Home(family(MIA, TOM, rules=notes))), language)
+    wanted = {
+        "en": "a.example, b.example, and c.example",
+        "fr": "a.example, b.example et c.example",
+        "es": "a.example, b.example y c.example",
+        "ar": "a.example وb.example وc.example",
+        "ru": "a.example, b.example и c.example",
+        "zh": "a.example、b.example和c.example",
+    }
+    assert wanted[language] in page
+
+
+async def test_reasons_of_what_is_proposed_are_in_the_readers_language() -> None:
+    site = Site(Home(of_preset(Band.TO_9)))
+    async with site.visited() as client:
+        await send(client, "/device")
+        await site.parts.proposals.propose(
+            Proposal("home", "mia", Band.TO_12, site.now, "Ada", site.now)
+        )
+        page = await read(client, "/rules", "fr")
+    reasons = [each.why for each in bundled_presets()[Band.TO_12].lines]
+    assert [each for each in reasons if each in page] == []
