@@ -39,7 +39,19 @@ class Proposals:
                 f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608
                 (household, profile),
             ).fetchone()
-            return None if row is None else Proposal(*row)._replace(band=Band(row[2]))
+            return None if row is None else _proposal(row)
+
+        return await self._thread.read(work)
+
+    async def all(self, household: str) -> tuple[Proposal, ...]:
+        """Return those of all people, what should hold first first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
+            rows = connection.execute(
+                f"select {_COLUMNS} from proposal where household = ? order by since, profile",  # noqa: S608
+                (household,),
+            )
+            return tuple(map(_proposal, rows))
 
         return await self._thread.read(work)
 
@@ -69,3 +81,8 @@ class Proposals:
             )
 
         await self._thread.write(work)
+
+
+def _proposal(row: tuple[str, str, str, int, str, int]) -> Proposal:
+    household, profile, band, since, author, at = row
+    return Proposal(household, profile, Band(band), since, author, at)

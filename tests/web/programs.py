@@ -28,11 +28,15 @@ def bearer(program: Program) -> dict[str, str]:
 
 
 class Caller:
-    """A program with a token; without one it is a stranger."""
+    """A program with a token; without one it is a stranger.
 
-    def __init__(self, client: Client, token: str = "") -> None:
+    origin: what a browser says of the page that calls, whose session comes along.
+    """
+
+    def __init__(self, client: Client, token: str = "", origin: str = "") -> None:
         self._client = client
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.headers |= {"Origin": origin} if origin else {}
 
     async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
         """Call an operation, and return what it gives: JSON, a text, or None for nothing.
@@ -64,3 +68,8 @@ async def caller(
     tokens = Tokens(site.thread)
     _, told = await tokens.make(account, "test", wanted, site.now + DAY, site.now, name)
     return Caller(client, told)
+
+
+def page(client: Client) -> Caller:
+    """Return a page of the desk, which acts for whoever is logged in."""
+    return Caller(client, origin=f"http://{client.host}:{client.port}")

@@ -9,6 +9,7 @@ from copdns.as_json.plain import utc
 from copdns.lists.index import ListKind
 from copdns.names import normal
 from copdns.roles import Permission
+from copdns.vouched import still_listed
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment, Name
 
@@ -64,6 +65,15 @@ class SearchShown(Given):
     search_engines: list[str]
 
 
+class ErrorShown(Given):
+    """A name that a list named wrongly, as was decided here.  still: the list still names it."""
+
+    name: str
+    list: str
+    category: str
+    still: bool
+
+
 class NameAsked(Sent):
     name: Name
 
@@ -98,6 +108,13 @@ async def update(call: Call) -> object:
     return {"asked": True}
 
 
+async def errors(call: Call) -> object:
+    """No person is beside them."""
+    index = call.parts.live().shared[call.household.id].index
+    found = await call.parts.appeals.list_errors(call.household.id)
+    return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
+
+
 async def search(call: Call) -> object:
     """Whether that blocks anybody is for `check` to say."""
     asked: NameAsked = call.query
@@ -121,6 +138,14 @@ OPERATIONS = (
         update,
         AskedShown,
         status=202,
+    ),
+    Operation(
+        "GET",
+        "/lists/errors",
+        Permission.SEE_STATUS,
+        "Names that lists named wrongly",
+        errors,
+        list[ErrorShown],
     ),
     Operation(
         "GET",

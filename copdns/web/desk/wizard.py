@@ -14,16 +14,16 @@ from multidict import MultiDictProxy
 
 from copdns.editing import free_slug
 from copdns.errors import HouseholdError, NameTextError
-from copdns.household import add_device, add_profile, set_household
+from copdns.household import add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
 from copdns.model import LANGUAGES, Band, Household, Profile
+from copdns.newcomers import named
 from copdns.phrases import zones
 from copdns.presets import apply
 from copdns.qr import qr
 from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
 from copdns.told import DOOR
-from copdns.visitors import Visitor
 from copdns.web.check import host_of
 from copdns.web.desk.seen import end_guests, visitors_of
 from copdns.web.pages import language_of
@@ -208,16 +208,10 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
         raise HouseholdError("this device has a name by now, or was not seen for long")
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
-    edit = partial(_named, visitor=visitor, name=name, profile=profile)
+    edit = partial(named, visitor=visitor, profile_id=profile, called=name)
     await _change(going, edit, f"set-up: device {name} is {profile}'s")
     await end_guests(going.request, going.actor, visitor)
     return False
-
-
-def _named(home: Household, visitor: Visitor, name: str, profile: str) -> Household:
-    new = free_slug(name, (each.id for each in home.devices), "device")
-    known_by = ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())
-    return add_device(home, new, profile, known_by[0], name, known_by[1])
 
 
 async def _helplines(going: Going) -> Values:
