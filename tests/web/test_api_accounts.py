@@ -62,10 +62,10 @@ async def test_no_guardian_removes_another_or_lets_themselves_in(ada: Caller, si
     ben = await set_up(site, "Ben", Role.GUARDIAN)
     await ada("DELETE", f"/accounts/{ben.id}", 409)
     await ada("POST", f"/accounts/{ben.id}/code", 409)
-    (own, _) = await ada("GET", "/accounts")
-    await ada("DELETE", f"/accounts/{own['id']}", 409)
-    await ada("POST", f"/accounts/{own['id']}/code", 409)
-    assert await names(ada) == ["Ada", "Ben"]
+    own = next(each["id"] for each in await ada("GET", "/accounts") if each["name"] == "Ada")
+    await ada("DELETE", f"/accounts/{own}", 409)
+    await ada("POST", f"/accounts/{own}/code", 409)
+    assert sorted(await names(ada)) == ["Ada", "Ben"]
 
 
 async def test_who_is_no_guardian_gets_another_code_and_can_be_removed(
@@ -133,7 +133,7 @@ async def test_other_browsers_are_logged_out(ada: Caller, client: Client, site: 
 async def test_each_guardian_sees_notices_for_themselves(ada: Caller, site: Site) -> None:
     await set_up(site, "Ben", Role.GUARDIAN)
     new = [each for each in await ada("GET", "/notices") if not each["seen"]]
-    assert {each["about"] for each in new} == {"Ben"}
+    assert {"Ben"} <= {each["about"] for each in new}
     for _ in range(2):
         await ada("POST", "/notices/see", 204, json={"ids": [each["id"] for each in new]})
     assert all(each["seen"] for each in await ada("GET", "/notices"))

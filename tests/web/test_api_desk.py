@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,10 @@ from copdns.library import load_library
 from copdns.offers import Blind, Judged
 from copdns.setup import State
 from tests.home import Home
+from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in
 from tests.web.programs import Caller, caller, page
-from tests.web.site import Client, Site
+from tests.web.site import Client, Site, send
 
 DAY = 86_400
 ICS = """BEGIN:VCALENDAR
@@ -226,8 +228,22 @@ async def test_a_rule_gets_another_reason(ada: Caller) -> None:
     await ada("PATCH", "/rules/nothing", 404, json={"note": "x"})
 
 
-async def test_what_lists_named_wrongly_is_told_without_a_person(ada: Caller, site: Site) -> None:
-    assert await ada("GET", "/lists/errors") == []
+async def test_what_lists_named_wrongly_is_told_without_a_person() -> None:
+    games = library(categories={"games": ["games.example"]})
+    mia = replace(MIA, categories=frozenset({"games"}))
+    site = Site(Home(family(mia, TOM), games))
+    async with site.visited() as client:
+        ada = await caller(client, site)
+        site.who = "mia"
+        await send(client, "/device")
+        await send(client, "/ask", name="learn.games.example")
+        (asked,) = await ada("GET", "/appeals")
+        sent = {"state": "granted", "reason": "list_error", "lasts": "always", "everyone": True}
+        await ada("POST", f"/appeals/{asked['id']}/decide", json=sent)
+        (wrong,) = await ada("GET", "/lists/errors")
+        assert (wrong["name"], wrong["list"]) == ("learn.games.example", "games-list")
+        assert wrong["still"] is True
+        assert "mia" not in str(wrong)
 
 
 async def test_helplines_are_vouched_for_in_the_houses_country(ada: Caller) -> None:

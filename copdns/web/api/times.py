@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from copdns import household_times as edits
 from copdns.as_json.household import profile_json
 from copdns.as_json.plain import utc
 from copdns.as_json.times import bonus_json, budget_json, schedule_json
@@ -17,6 +16,14 @@ from copdns.days import budget_day, zone_of
 from copdns.editing import read, the_profile
 from copdns.errors import HouseholdError
 from copdns.household import suggest_times
+from copdns.household_times import (
+    Period,
+    add_bonus,
+    add_period,
+    periods,
+    remove_period,
+    set_period,
+)
 from copdns.more_time import Kind, give, more_time
 from copdns.roles import Permission
 from copdns.schedule import slots
@@ -139,38 +146,22 @@ def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
 
-def _values(made: Schedule | Budget) -> dict[str, Any]:
-    return {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
-
-
 async def schedules(call: Call) -> object:
     return [schedule_json(each) for each in call.household.schedules]
 
 
 async def add_schedule(call: Call) -> object:
-    wanted: NewSchedule = call.body
-    made = _schedule(wanted.id, wanted)
-    edit = partial(edits.add_schedule, schedule=made, known=call.parts.known())
-    await call.change(f"schedule {made.id} added", edit)
-    return schedule_json(made)
+    return schedule_json(await _added(call, _schedule(call.body.id, call.body)))
 
 
 async def set_schedule(call: Call) -> object:
     """What is not sent is as where nothing is said."""
     found = call.one("schedule", call.household.schedules)
-    made = _schedule(found.id, call.body)
-    edit = partial(
-        edits.set_schedule, schedule_id=found.id, known=call.parts.known(), **_values(made)
-    )
-    await call.change(f"schedule {found.id} set", edit)
-    return schedule_json(made)
+    return schedule_json(await _put(call, _schedule(found.id, call.body)))
 
 
-async def remove_schedule(call: Call) -> object:
-    found = call.one("schedule", call.household.schedules)
-    edit = partial(edits.remove_schedule, schedule_id=found.id)
-    await call.change(f"schedule {found.id} removed", edit)
-    return None
+async def remove_schedule(call: Call) -> None:
+    await _removed(call, Schedule, "schedule")
 
 
 # --- budgets --------------------------------------------------------------------------------------
@@ -189,29 +180,48 @@ async def budgets(call: Call) -> object:
 
 
 async def add_budget(call: Call) -> object:
-    wanted: NewBudget = call.body
-    made = _budget(wanted.id, wanted)
-    edit = partial(edits.add_budget, budget=made, known=call.parts.known())
-    await call.change(f"budget {made.id} added", edit)
-    return budget_json(made)
+    return budget_json(await _added(call, _budget(call.body.id, call.body)))
 
 
 async def set_budget(call: Call) -> object:
     """What was used or given stays.  What is not sent is as where nothing is said."""
     found = call.one("budget", call.household.budgets)
-    made = _budget(found.id, call.body)
-    edit = partial(edits.set_budget, budget_id=found.id, known=call.parts.known(), **_values(made))
-    await call.change(f"budget {found.id} set", edit)
-    return budget_json(made)
+    return budget_json(await _put(call, _budget(found.id, call.body)))
 
 
-async def remove_budget(call: Call) -> object:
+async def remove_budget(call: Call) -> None:
     """Minutes that were given for it go with it."""
-    found = call.one("budget", call.household.budgets)
-    await call.change(
-        f"budget {found.id} removed", partial(edits.remove_budget, budget_id=found.id)
-    )
-    return None
+    await _removed(call, Budget, "budget")
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+async def _added(call: Call, made: Period) -> Period:
+    edit = partial(add_period, made=made, known=call.parts.known())
+    await call.change(f"{_noun(made)} {made.id} added", edit)
+    return made
+
+
+async def _put(call: Call, made: Period) -> Period:
+    """Put another one in the place of what has this id."""
+    values = {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
+    edit = partial(set_period, kind=type(made), key=made.id, known=call.parts.known(), **values)
+    await call.change(f"{_noun(made)} {made.id} set", edit)
+    return made
+
+
+async def _removed(call: Call, kind: type[Period], noun: str) -> None:
+    found = call.one(noun, periods(call.household, kind))
+    edit = partial(remove_period, kind=kind, key=found.id)
+    await call.change(f"{noun} {found.id} removed", edit)
+
+
+def _noun(made: Schedule | Budget) -> str:
+    return "schedule" if isinstance(made, Schedule) else "budget"
+
+
+# --- given ----------------------------------------------------------------------------------------
 
 
 async def bonus(call: Call) -> object:
@@ -220,7 +230,7 @@ async def bonus(call: Call) -> object:
     this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
     meant = this_day if wanted.day is None else day(wanted.day)
     edit = partial(
-        edits.add_bonus,
+        add_bonus,
         profile_id=call.person.id,
         budget_id=wanted.budget,
         day=meant,

@@ -87,8 +87,9 @@ async def ignore(call: Call) -> None:
 
 async def show(call: Call) -> None:
     """Of one that is not ignored this changes nothing."""
+    visitor = call.one("visitor", await visitors(call))
     ignored = Ignored(call.parts.thread)
-    await ignored.remove(call.household.id, call.part("visitor"), call.actor.name, call.now)
+    await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)
 
 
 _EDIT, _ONE = Permission.EDIT_DEVICES, "/unknown-devices/{visitor}"
