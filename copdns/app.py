@@ -430,6 +430,7 @@ class App:
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
+            targets=self._targets,
             desk_over_http=chosen.desk_over_http,
         )
         app = application(parts)

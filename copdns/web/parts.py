@@ -29,6 +29,7 @@ from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings, Pins
+from copdns.targets import Targets
 from copdns.timing import Readings
 from copdns.updates import Updates
 from copdns.vouched import Vouch
@@ -64,7 +65,7 @@ class Parts:
     settings: those in force.  updates: the lists of other people.
     vouches: tells of a name that no list may block.  log: what is kept of look-ups.
     desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
-    log: of look-ups.  updates: the lists of other people.
+    log: of look-ups.  updates: the lists of other people.  targets: who hears of events.
     """
 
     registry: CollectorRegistry
@@ -102,6 +103,7 @@ class Parts:
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
     updates: Updates
+    targets: Targets
     desk_over_http: bool = False
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from copdns.config import EventSettings, Webhook
 from copdns.library import load_library
 from copdns.offers import Blind, Judged
 from copdns.setup import State
@@ -258,3 +262,56 @@ async def test_helplines_are_vouched_for_in_the_houses_country(ada: Caller) -> N
         await ada("PATCH", "/household", json={"helplines": ids})
         after = {each["id"] for each in await ada("GET", "/helplines") if each["vouched"]}
         assert after == set(ids)
+
+
+# --- who hears of events --------------------------------------------------------------------------
+
+
+async def test_a_target_is_tried_and_its_secrets_stay(ada: Caller, site: Site) -> None:
+    heard = asyncio.Queue[object]()
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.put_nowait(await request.json())
+        return web.Response(status=200 if request.path == "/secret-path" else 500)
+
+    app = web.Application()
+    app.router.add_post("/{path}", hear)
+    async with TestServer(app) as server:
+        urls = [str(server.make_url(each)) for each in ("/secret-path", "/broken")]
+        hooks = tuple(Webhook(url=each, token="secret-token") for each in urls)
+        site.targets.use(EventSettings(webhooks=hooks))
+        found = await ada("GET", "/targets")
+        assert [(each["id"], each["way"]) for each in found] == [
+            ("webhook-1", "webhook"),
+            ("webhook-2", "webhook"),
+        ]
+        assert "secret" not in str(found)
+        for _ in range(2):
+            tried = await ada("POST", "/targets/webhook-1/test")
+            assert tried == {"taken": True, "trouble": ""}
+            told = {"event": "test", "household": "home", "at": "2026-03-29T16:00:00Z"}
+            assert heard.get_nowait() == told
+        tried = await ada("POST", "/targets/webhook-2/test")
+        assert not tried["taken"]
+        assert "500" in tried["trouble"]
+    await ada("POST", "/targets/webhook-3/test", 404)
+
+
+async def test_one_target_is_tried_at_a_time(ada: Caller, site: Site) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hear(_: web.Request) -> web.Response:
+        arrived.set()
+        await go_on.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", hear)
+    async with TestServer(app) as server:
+        hook = Webhook(url=str(server.make_url("/")))
+        site.targets.use(EventSettings(webhooks=(hook,)))
+        first = asyncio.create_task(ada("POST", "/targets/webhook-1/test"))
+        await arrived.wait()
+        await ada("POST", "/targets/webhook-1/test", 429)
+        go_on.set()
+        assert (await first)["taken"]

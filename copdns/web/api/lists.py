@@ -85,6 +85,7 @@ class AskedShown(Given):
 
 
 async def lists(call: Call) -> object:
+    """Each with the copy that is fetched of it; one that ships is never fetched."""
     updates, found = call.parts.updates, []
     for each in call.parts.live().library.statuses:
         state = updates.state(each.info.slug)

@@ -48,6 +48,7 @@ _PARTS: Mapping[str, str] = {
     "service": "The id of a service of the household's own.",
     "visitor": "The id of an unknown device.",
     "guest": "The id of a guest.",
+    "target": "The name of a target, with a hyphen: webhook-1.",
     "pairing": "The id of a pairing.",
     "account": "The id of an account.",
     "token": "The id of a token.",
@@ -81,6 +82,7 @@ class Problem(Given):
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the document: what each operation takes and gives, and how it can be refused."""
     adapters: list[tuple[object, Any, TypeAdapter[Any]]] = [
         ("problem", "validation", TypeAdapter(Problem))
     ]

@@ -204,6 +204,7 @@ def _subjects(texts: list[str]) -> tuple[Subject, ...]:
 
 
 async def add(call: Call) -> object:
+    """With one of preset and band; whatever else is sent counts over the preset."""
     wanted: ProfileWanted = call.body
     values = _values(wanted)
     band = wanted.preset or wanted.band

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from copdns.as_json.household import rule_json
 from copdns.editing import read
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
-from copdns.model import Action, Reason, RuleAction
+from copdns.model import Action, Household, Reason, Rule, RuleAction
 from copdns.names import normal
 from copdns.policy import decide, explain, scoped
 from copdns.qtypes import qtype_number
@@ -72,8 +73,9 @@ async def rules(call: Call) -> object:
 
 
 async def add(call: Call) -> object:
+    """The same once more changes nothing, and gives the rule that is there."""
     wanted: RuleWanted = call.body
-    edit = partial(
+    made = partial(
         add_rule,
         action=wanted.action,
         text=wanted.target,
@@ -84,9 +86,23 @@ async def add(call: Call) -> object:
         note=wanted.note,
         created=call.now,
     )
+    rule = made(call.household).rules[-1]
+    if (there := _same(call.household, rule)) is not None:
+        return rule_json(there)
     what = f"rule added: {wanted.action} {wanted.target} for {wanted.scope or 'everyone'}"
-    after = await call.change(what, edit)
-    return rule_json(after.rules[-1])
+    return rule_json((await call.change(what, made)).rules[-1])
+
+
+def _same(household: Household, rule: Rule) -> Rule | None:
+    """Return a rule that says the same as another one, which is not among those of a household."""
+    return next(
+        (
+            each
+            for each in household.rules
+            if replace(rule, id=each.id, created=each.created) == each
+        ),
+        None,
+    )
 
 
 async def note(call: Call) -> object:

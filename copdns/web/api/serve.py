@@ -15,6 +15,7 @@ from copdns.errors import (
     AccountError,
     AppealError,
     AppealLimitError,
+    BusyError,
     CalendarError,
     CopdnsError,
     HouseholdError,
@@ -34,7 +35,7 @@ PACE = web.AppKey("pace", Pace)
 
 # It was understood, and cannot be done as things are in this household.
 _CANNOT_BE = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
-_TOO_OFTEN = (TooManyTriesError, AppealLimitError)
+_TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 
 def serving(operation: Operation) -> Handler:

@@ -27,6 +27,7 @@ from copdns.web.api import (
     proposals,
     rules,
     status,
+    targets,
     tickets,
     times,
     unknown,
@@ -60,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *accounts.OPERATIONS,
     *mine.OPERATIONS,
     *notices.OPERATIONS,
+    *targets.OPERATIONS,
     *checks.OPERATIONS,
 )
 

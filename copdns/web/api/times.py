@@ -225,6 +225,7 @@ def _noun(made: Schedule | Budget) -> str:
 
 
 async def bonus(call: Call) -> object:
+    """Each call gives once more; what was given stays for that day."""
     wanted: BonusWanted = call.body
     household = call.household
     this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
