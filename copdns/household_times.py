@@ -49,7 +49,7 @@ def add_period(household: Household, made: Period, known: Known) -> Household:
     noun = _NOUNS[kind]
     there = periods(household, kind)
     if any(each.id == made.id for each in there):
-        raise HouseholdError(f"there is a {noun} {made.id!r} already; choose another id")
+        raise HouseholdError(_ID_TAKEN[kind] % made.id)
     after = (*there, made)
     return referring(_with_periods(household, kind, after), f"{noun}s", made.id, known)
 
@@ -87,6 +87,10 @@ def _with_periods(household: Household, kind: type[Period], there: tuple[Period,
 
 
 _NOUNS: Mapping[type, str] = {Schedule: "schedule", Budget: "budget"}
+_ID_TAKEN: Mapping[type, str] = {
+    Schedule: "there is a schedule %r already; choose another id",
+    Budget: "there is a budget %r already; choose another id",
+}
 
 
 def set_days(household: Household, days: Mapping[date, DayType | None]) -> Household:

@@ -7,7 +7,7 @@ from typing import Any
 from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.types import Moment
-from copdns.web.kept import document_of, erase_kept
+from copdns.web.taken import document_of, erase_kept
 
 _Parts = list[dict[str, Any]]
 

@@ -14,8 +14,8 @@ from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.privacy import CONSENT_FROM, request_full
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import Found, change, keep, person_page, the_person
-from copdns.web.kept import document_of, erase_kept
 from copdns.web.parts import parts_of
+from copdns.web.taken import document_of, erase_kept
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
 LOOKS = 20  # that are shown
