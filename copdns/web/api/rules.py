@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from copdns.as_json.household import rule_json
 from copdns.editing import read
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
-from copdns.model import Action, Household, Reason, Rule, RuleAction
+from copdns.model import Action, Reason, RuleAction
 from copdns.names import normal
 from copdns.policy import decide, explain, scoped
 from copdns.qtypes import qtype_number
@@ -73,9 +72,9 @@ async def rules(call: Call) -> object:
 
 
 async def add(call: Call) -> object:
-    """The same once more changes nothing, and gives the rule that is there."""
+    """The same once more is refused: two rules about one name would argue."""
     wanted: RuleWanted = call.body
-    made = partial(
+    edit = partial(
         add_rule,
         action=wanted.action,
         text=wanted.target,
@@ -86,23 +85,9 @@ async def add(call: Call) -> object:
         note=wanted.note,
         created=call.now,
     )
-    rule = made(call.household).rules[-1]
-    if (there := _same(call.household, rule)) is not None:
-        return rule_json(there)
     what = f"rule added: {wanted.action} {wanted.target} for {wanted.scope or 'everyone'}"
-    return rule_json((await call.change(what, made)).rules[-1])
-
-
-def _same(household: Household, rule: Rule) -> Rule | None:
-    """Return a rule that says the same as another one, which is not among those of a household."""
-    return next(
-        (
-            each
-            for each in household.rules
-            if replace(rule, id=each.id, created=each.created) == each
-        ),
-        None,
-    )
+    after = await call.change(what, edit)
+    return rule_json(after.rules[-1])
 
 
 async def note(call: Call) -> object:
