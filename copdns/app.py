@@ -423,6 +423,7 @@ class App:
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
+            targets=self._targets,
             desk_over_http=chosen.desk_over_http,
         )
         return application(parts)

@@ -92,6 +92,7 @@ class Objected:
 
 
 def objected(verdict: Verdict, revision: int = 0) -> Objected:
+    """Return what an appeal keeps of a verdict.  revision: of the household, when it was given."""
     return Objected(
         verdict.action,
         verdict.reason,

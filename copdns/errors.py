@@ -81,6 +81,10 @@ class AccountError(Told, CopdnsError):
     """An account, session or token cannot be made or changed as asked."""
 
 
+class BusyError(CopdnsError):
+    """It is done for somebody else at the moment; a little later it can be asked for again."""
+
+
 class CertificateError(CopdnsError):
     """The certificate of the pages, or its key, cannot be made or read."""
 

@@ -45,6 +45,7 @@ class Kind(Word):
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"
+    TEST = "test"
 
 
 class DeviceEvent(NamedTuple):
@@ -169,6 +170,14 @@ class AccountEvent(NamedTuple):
     at: float
 
 
+class TrialEvent(NamedTuple):
+    """Nothing happened: a guardian wants to see whether events arrive."""
+
+    kind: Kind
+    household: str
+    at: float
+
+
 Event = (
     DeviceEvent
     | TimeEvent
@@ -180,6 +189,7 @@ Event = (
     | TroubleEvent
     | PersonEvent
     | AccountEvent
+    | TrialEvent
 )
 
 _MOMENTS = frozenset({"at", "until"})

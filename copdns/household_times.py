@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from copdns.editing import (
     free_id,
@@ -25,7 +25,7 @@ from copdns.errors import HouseholdError, UnknownCodeError
 from copdns.faults import no_such
 from copdns.household_check import Known, unknown_topics
 from copdns.model import Household
-from copdns.sentences import sentence
+from copdns.sentences import Sentence, sentence
 from copdns.times import (
     Bonus,
     Budget,
@@ -40,58 +40,60 @@ from copdns.times import (
     Ticket,
 )
 
-
-def add_schedule(household: Household, schedule: Schedule, known: Known) -> Household:
-    """Add a schedule; its id must be free."""
-    if any(each.id == schedule.id for each in household.schedules):
-        raise HouseholdError(
-            "there is a schedule '%(schedule)s' already; choose another id", schedule=schedule.id
-        )
-    added = replace(household, schedules=(*household.schedules, schedule))
-    return referring(added, "schedules", schedule.id, known)
+# A period closes something for somebody: a schedule or a budget, by its kind.
+Period = TypeVar("Period", bound=Schedule | Budget)
 
 
-def set_schedule(household: Household, schedule_id: str, known: Known, **values: Any) -> Household:
-    """Set fields of a schedule; its id stays."""
-    only(values, {each.name for each in fields(Schedule)} - {"id"}, "schedule")
-    there = {each.id: each for each in household.schedules}
-    if schedule_id not in there:
-        raise HouseholdError(no_such("schedule", schedule_id, there))
-    there[schedule_id] = replace(there[schedule_id], **values)
-    changed = replace(household, schedules=tuple(there.values()))
-    return referring(changed, "schedules", schedule_id, known)
+def add_period(household: Household, made: Period, known: Known) -> Household:
+    """Add a schedule or a budget; its id must be free among those."""
+    kind = type(made)
+    noun = _NOUNS[kind]
+    there = periods(household, kind)
+    if any(each.id == made.id for each in there):
+        raise HouseholdError(_id_taken(kind, made.id))
+    after = (*there, made)
+    return referring(_with_periods(household, kind, after), f"{noun}s", made.id, known)
 
 
-def remove_schedule(household: Household, schedule_id: str) -> Household:
-    schedules = without(household.schedules, "id", schedule_id, "schedule")
-    return replace(household, schedules=schedules)
+def set_period(
+    household: Household, kind: type[Period], key: str, known: Known, **values: Any
+) -> Household:
+    """Set fields of a schedule or budget; its id stays, and so do minutes that were used or
+    given."""
+    noun = _NOUNS[kind]
+    only(values, {each.name for each in fields(kind)} - {"id"}, noun)
+    there = {each.id: each for each in periods(household, kind)}
+    if key not in there:
+        raise HouseholdError(no_such(noun, key, there))
+    there[key] = replace(there[key], **values)
+    changed = _with_periods(household, kind, tuple(there.values()))
+    return referring(changed, f"{noun}s", key, known)
 
 
-def add_budget(household: Household, budget: Budget, known: Known) -> Household:
-    """Add a budget; its id must be free."""
-    if any(each.id == budget.id for each in household.budgets):
-        raise HouseholdError(
-            "there is a budget '%(budget)s' already; choose another id", budget=budget.id
-        )
-    added = replace(household, budgets=(*household.budgets, budget))
-    return referring(added, "budgets", budget.id, known)
+def remove_period(household: Household, kind: type[Period], key: str) -> Household:
+    """Remove a schedule, or a budget with the minutes that were added to it."""
+    rest = without(periods(household, kind), "id", key, _NOUNS[kind])
+    return without_orphans(_with_periods(household, kind, rest))
 
 
-def set_budget(household: Household, budget_id: str, known: Known, **values: Any) -> Household:
-    """Set fields of a budget; its id stays, and so do minutes that were used or given."""
-    only(values, {each.name for each in fields(Budget)} - {"id"}, "budget")
-    there = {each.id: each for each in household.budgets}
-    if budget_id not in there:
-        raise HouseholdError(no_such("budget", budget_id, there))
-    there[budget_id] = replace(there[budget_id], **values)
-    changed = replace(household, budgets=tuple(there.values()))
-    return referring(changed, "budgets", budget_id, known)
+def periods(household: Household, kind: type[Period]) -> tuple[Period, ...]:
+    """Return the schedules or the budgets."""
+    found: tuple[Period, ...] = getattr(household, f"{_NOUNS[kind]}s")
+    return found
 
 
-def remove_budget(household: Household, budget_id: str) -> Household:
-    """Remove a budget, and the minutes that were added to it."""
-    budgets = without(household.budgets, "id", budget_id, "budget")
-    return without_orphans(replace(household, budgets=budgets))
+def _with_periods(household: Household, kind: type[Period], there: tuple[Period, ...]) -> Household:
+    values: dict[str, Any] = {f"{_NOUNS[kind]}s": there}
+    return replace(household, **values)
+
+
+_NOUNS: Mapping[type, str] = {Schedule: "schedule", Budget: "budget"}
+
+
+def _id_taken(kind: type[Period], taken: str) -> Sentence:
+    if kind is Schedule:
+        return sentence("there is a schedule '%(id)s' already; choose another id", id=taken)
+    return sentence("there is a budget '%(id)s' already; choose another id", id=taken)
 
 
 def set_days(household: Household, days: Mapping[date, DayType | None]) -> Household:

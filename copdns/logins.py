@@ -88,6 +88,7 @@ class Logins:
         self._hashing.shutdown(cancel_futures=True)
 
     async def log_in(self, household: str, typed: Typed, now: int) -> Login:
+        """Return how it went; a session begins in the place of the one that the browser had."""
         found = await self._accounts.credentials(household, typed.name)
         attempt = await self._attempt(found, typed, now)
         if left := self._try(attempt):

@@ -112,6 +112,7 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
         "An account was changed",
         "{account} has another role, or another way to log in.",
     ),
+    Kind.TEST: ("This is a test", "Nothing happened. Notices of copdns arrive here."),
 }
 
 

@@ -54,13 +54,19 @@ def change_band(profile: Profile, band: Band, now: int) -> Profile:
     announcement keeps its moment.  A running full log ends where the new band needs consent.
     """
     profile = due(profile, now)
-    if profile.band.age >= ANNOUNCED_FROM and band.age < profile.band.age:
+    if is_announced(profile, band, now):
         pending = profile.band_change
         if pending is not None and pending.band is band:
             return profile
         return replace(profile, band_change=BandChange(band, now + NOTICE))
     full_log = None if _outgrown(profile.band, band) else profile.full_log
     return replace(profile, band=band, band_change=None, full_log=full_log)
+
+
+def is_announced(profile: Profile, band: Band, now: int) -> bool:
+    """Tell whether another age band is announced first, and not in force at once."""
+    age = profile.band_at(now).age
+    return age >= ANNOUNCED_FROM and band.age < age
 
 
 def due(profile: Profile, now: int) -> Profile:

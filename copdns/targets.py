@@ -19,7 +19,7 @@ import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ssl import create_default_context
 from typing import NamedTuple, Protocol
@@ -39,8 +39,9 @@ from aiohttp import (
 
 from copdns import __version__, apprised
 from copdns.config import EventSettings, Webhook
+from copdns.errors import BusyError
 from copdns.happened import Event, Kind, said
-from copdns.notices import Pace, notice, with_unsaid
+from copdns.notices import Notice, Pace, notice, with_unsaid
 
 log = structlog.get_logger("copdns")
 
@@ -63,6 +64,22 @@ class Patience(NamedTuple):
 PATIENCE = Patience()
 
 
+class Shown(NamedTuple):
+    """A target as people may see it, without its address, which may be a secret.
+
+    name: by its place in the settings, such as "webhook 1".  way: webhook, command, or what an
+    address of apprise begins with.  dropped: events that were never passed on.  trouble: why the
+    last one was not taken; "" where it was, or none came yet.
+    """
+
+    name: str
+    way: str
+    kinds: tuple[Kind, ...]
+    waiting: int
+    dropped: int
+    trouble: str
+
+
 class Targets:
     """Who hears of events, besides the log."""
 
@@ -72,6 +89,7 @@ class Targets:
         self._dropped_by_gone = 0
         self._changed = asyncio.Event()
         self._closing = False
+        self._trying = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.use(settings)
@@ -85,6 +103,24 @@ class Targets:
     def waiting(self) -> int:
         """How many events wait, of all targets; one that is on its way does not."""
         return sum(each.waiting for each in self._targets)
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        return tuple(each.shown for each in self._targets)
+
+    async def try_out(self, name: str, event: Event) -> str:
+        """Send an event to one target, once and past all that waits; return what went wrong.
+
+        Raises KeyError for a target that is not there, and BusyError while another is tried.
+        """
+        target = {each.way.name: each for each in self._targets}[name]
+        if self._trying:
+            raise BusyError("another target is tried at the moment; wait for that")
+        self._trying = True
+        try:
+            return await target.way.once(event)
+        finally:
+            self._trying = False
 
     def use(self, settings: EventSettings) -> None:
         """Tell these from now on; what waits for one that stays as it is stays too."""
@@ -150,8 +186,15 @@ class _Way(Protocol):
     def kinds(self) -> frozenset[Kind]:
         """Of which events it hears."""
 
+    @property
+    def called(self) -> str:
+        """What people call such a way."""
+
     def opened(self) -> AbstractAsyncContextManager[Deliver]:
         """Give what delivers some events, one after another."""
+
+    async def once(self, event: Event) -> str:
+        """Try to deliver one event, once; return what went wrong."""
 
 
 class _Target:
@@ -171,6 +214,12 @@ class _Target:
     @property
     def waiting(self) -> int:
         return len(self._queue)
+
+    @property
+    def shown(self) -> Shown:
+        kinds = tuple(each for each in Kind if each in self._kinds)
+        way = self.way
+        return Shown(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
 
     def hears(self, event: Event) -> None:
         if event.kind in self._kinds:
@@ -221,6 +270,10 @@ class _ToWebhook:
         return f"webhook {self.number}"
 
     @property
+    def called(self) -> str:
+        return "webhook"
+
+    @property
     def kinds(self) -> frozenset[Kind]:
         return frozenset(self.webhook.kinds)
 
@@ -239,6 +292,11 @@ class _ToWebhook:
             trust_env=False,  # no ~/.netrc: nobody's password goes out
         ) as session:
             yield partial(self._deliver, session)
+
+    async def once(self, event: Event) -> str:
+        hasty = replace(self, patience=self.patience._replace(pauses=()))
+        async with hasty.opened() as deliver:
+            return await deliver(event)
 
     def _headers(self) -> dict[str, str]:
         headers = {"User-Agent": f"copdns/{__version__}", "Content-Type": "application/json"}
@@ -304,6 +362,13 @@ class _ToCommand:
     @property
     def name(self) -> str:
         return "command"
+
+    @property
+    def called(self) -> str:
+        return self.name
+
+    async def once(self, event: Event) -> str:
+        return await self._deliver(event)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
@@ -388,6 +453,14 @@ class _ToGuardian:
     def name(self) -> str:
         return f"notice {self.number}"
 
+    @property
+    def called(self) -> str:
+        return self.url.partition(":")[0]
+
+    async def once(self, event: Event) -> str:
+        """However many went before it."""
+        return (await self._sent(self._message(notice(event)))).trouble
+
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
         yield self._deliver
@@ -395,8 +468,7 @@ class _ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.lets(event, time.monotonic()):
             return ""
-        told = with_unsaid(notice(event), self.pace.unsaid())
-        message = json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
+        message = self._message(with_unsaid(notice(event), self.pace.unsaid()))
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)
@@ -404,6 +476,9 @@ class _ToGuardian:
             if not again:
                 break
         return trouble
+
+    def _message(self, told: Notice) -> bytes:
+        return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
 
     async def _sent(self, message: bytes) -> _Try:
         process = await asyncio.create_subprocess_exec(

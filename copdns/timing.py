@@ -75,7 +75,7 @@ class Timing:
 NO_TIMING = Timing()
 
 Who = tuple[str, str]  # ids of household and profile
-Scoped = TypeVar("Scoped", Schedule, Budget)
+Scoped = TypeVar("Scoped", bound=Schedule | Budget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Who may log in, who changed what and who looked, as JSON objects.  Never a secret."""
+"""Who may log in, where and with what, and who looked, as JSON objects.  Never a secret."""
 
 from __future__ import annotations
 
-from copdns.accounts import Account, Look
+from copdns.accounts import Account, Look, Notice, Session, Token
 from copdns.as_json.plain import utc
 
 
@@ -26,4 +26,42 @@ def look_json(each: Look, names: dict[str, str]) -> dict[str, object]:
         "role": each.role,
         "profile": each.profile,
         "view": each.view,
+    }
+
+
+def session_json(shown_as: str, each: Session, *, this: bool) -> dict[str, object]:
+    """Return a session.  shown_as: an id that is no secret.  this: it is the one that asks."""
+    return {
+        "id": shown_as,
+        "label": each.label,
+        "made": utc(each.made),
+        "used": utc(each.used),
+        "expires": utc(each.expires),
+        "this": this,
+    }
+
+
+def token_json(each: Token) -> dict[str, object]:
+    return {
+        "id": each.id,
+        "account": each.account,
+        "label": each.label,
+        "scopes": sorted(map(str, each.scopes)),
+        "made": utc(each.made),
+        "expires": utc(each.expires),
+        "used": utc(each.used),
+    }
+
+
+def notice_json(each: Notice, *, seen: bool) -> dict[str, object]:
+    """Return a notice.  seen: whoever asks has seen it."""
+    return {
+        "id": each.id,
+        "kind": each.kind,
+        "about": each.about,
+        "author": each.author,
+        "at": utc(each.at),
+        "starts": utc(each.starts) if each.starts else None,
+        "ends": utc(each.ends) if each.ends else None,
+        "seen": seen,
     }

@@ -8,6 +8,7 @@ from copdns.as_json.plain import utc
 
 
 def appeal_json(appeal: Appeal) -> dict[str, object]:
+    """Return an appeal, the verdict it objects to, and its answers, the oldest first."""
     ask, to = appeal.ask, appeal.ask.to
     return {
         "id": appeal.id,

@@ -66,6 +66,7 @@ class Case(NamedTuple):
 
 
 def case_json(case: Case) -> dict[str, object]:
+    """Return the verdict, and what each step says of it, in the order of decision."""
     return {
         "name": case.name,
         "type": qtype_name(case.qtype),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import pause_json, texts
-from copdns.model import Device, Household, Profile, Rule
+from copdns.model import Device, Household, NameRewrite, Profile, Rule
 from copdns.policy import scoped
 from copdns.times import Grant, Pause
 from copdns.timing import in_scope
@@ -98,3 +98,7 @@ def visitor_json(visitor: Visitor) -> dict[str, object]:
         "last": utc(visitor.last),
         "device": visitor.device,
     }
+
+
+def rewrite_json(rewrite: NameRewrite) -> dict[str, object]:
+    return {"name": str(rewrite.matcher), "target": rewrite.target}

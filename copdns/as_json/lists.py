@@ -8,6 +8,7 @@ from copdns.matchers import Matcher
 
 
 def status_json(status: ListStatus) -> dict[str, object]:
+    """Return a list as it is in force.  used: its names; unused: how many are not, by why."""
     info = status.info
     return {
         "list": info.slug,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from copdns.accounts import CODE_LASTS, TOKEN_LONGEST, TOKEN_USUAL, Account, Code, Purpose, Token
-from copdns.as_json.accounts import account_json
+from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, only, pass_home
@@ -216,7 +216,7 @@ def make(
 
     made, told = _change(home, work)
     if as_json:
-        print_json({**_token_json(made), "token": told})
+        print_json({**token_json(made), "token": told})
         return
     click.echo(f"token {made.id}, which is shown this once: {told}")
 
@@ -237,7 +237,7 @@ def list_tokens(home: Home, as_json: bool) -> None:
         accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
         names = {each.id: each.name for each in accounts}
     if as_json:
-        print_json([_token_json(each) for each in found])
+        print_json([token_json(each) for each in found])
         return
     zone = home.household.timezone
     table(
@@ -271,18 +271,6 @@ def remove_token(home: Home, token_id: str) -> None:
 
     gone = _change(home, work)
     click.echo(safe(f"token {gone.label} is removed"))
-
-
-def _token_json(each: Token) -> dict[str, object]:
-    return {
-        "id": each.id,
-        "account": each.account,
-        "label": each.label,
-        "scopes": sorted(map(str, each.scopes)),
-        "made": utc(each.made),
-        "expires": utc(each.expires),
-        "used": utc(each.used),
-    }
 
 
 async def _code(

@@ -18,7 +18,7 @@ from copdns.cli.params import (
     tag_option,
 )
 from copdns.cli.time_words import budget_text
-from copdns.household_times import add_budget, remove_budget
+from copdns.household_times import add_period, remove_period
 from copdns.time_shape import day_word
 from copdns.times import DAY_MINUTES, EVERY_DAY, Budget, Subject
 
@@ -92,7 +92,7 @@ def add(
         grace,
         note,
     )
-    edit = partial(add_budget, budget=made, known=home.known)
+    edit = partial(add_period, made=made, known=home.known)
     home.change(f"budget {budget} added: {budget_text(made)}", edit)
 
 
@@ -105,4 +105,4 @@ def remove(home: Home, budget: str) -> None:
     \b
     Example:  copdns budget remove mia-games
     """
-    home.change(f"budget {budget} removed", partial(remove_budget, budget_id=budget))
+    home.change(f"budget {budget} removed", partial(remove_period, kind=Budget, key=budget))

@@ -30,6 +30,10 @@ _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 
 
 def print_case(case: Case, home: Home, *, named: bool) -> None:
+    """Print who asks, what each step says, and what comes of it.
+
+    named: somebody was named to ask; otherwise it is told for whom it was taken.
+    """
     asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, asked by {_who(case)}"
     click.echo(asked)
     if not named:

@@ -26,7 +26,7 @@ from copdns.cli.time_words import budget_text, calendar_text, schedule_text, sub
 from copdns.days import local, zone_of
 from copdns.errors import CalendarError, HouseholdError
 from copdns.household import set_household, suggest_times
-from copdns.household_times import add_schedule, remove_schedule, set_days
+from copdns.household_times import add_period, remove_period, set_days
 from copdns.library import bundled_presets
 from copdns.model import Household
 from copdns.preview import Closed, week, week_span
@@ -191,7 +191,7 @@ def add(
         grace,
         note,
     )
-    edit = partial(add_schedule, schedule=made, known=home.known)
+    edit = partial(add_period, made=made, known=home.known)
     home.change(f"schedule {schedule} added: {schedule_text(made)}", edit)
 
 
@@ -211,7 +211,7 @@ def remove(home: Home, schedule: str) -> None:
     \b
     Example:  copdns schedule remove mia-bedtime
     """
-    home.change(f"schedule {schedule} removed", partial(remove_schedule, schedule_id=schedule))
+    home.change(f"schedule {schedule} removed", partial(remove_period, kind=Schedule, key=schedule))
 
 
 @schedule.command("day")

@@ -132,6 +132,7 @@ def _said(stretch: Stretch) -> tuple[Verdict, tuple[str, ...]]:
 
 
 def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
+    """Tell when a name is open and when not, from now on for a week."""
     if as_json:
         print_json(
             {

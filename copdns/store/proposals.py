@@ -53,6 +53,18 @@ class Proposals:
 
         return await self._thread.read(work)
 
+    async def all(self, household: str) -> tuple[Proposal, ...]:
+        """Return those of all people, what should hold first first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
+            rows = connection.execute(
+                f"select {_COLUMNS} from proposal where household = ? order by since, profile",  # noqa: S608
+                (household,),
+            )
+            return tuple(map(_proposal, rows))
+
+        return await self._thread.read(work)
+
     async def due(self, household: str, now: int) -> tuple[Proposal, ...]:
         """Return those whose day has come, the longest due first."""
 
@@ -111,4 +123,5 @@ class Proposals:
 
 
 def _proposal(row: tuple[str, str, str, int, str, int]) -> Proposal:
-    return Proposal(*row)._replace(band=Band(row[2]))  # type: ignore[arg-type]
+    household, profile, band, since, author, at = row
+    return Proposal(household, profile, Band(band), since, author, at)

@@ -30,6 +30,7 @@ from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings, Pins
+from copdns.targets import Targets
 from copdns.timing import Readings
 from copdns.updates import Updates
 from copdns.vouched import Vouch
@@ -61,6 +62,7 @@ class Parts:
     resolvers it hands out.  lists: how many of other people are used; updates: keeps them fresh.
     addresses: on which questions are answered.  settings: those in force.
     desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
+    targets: who hears of events.
     """
 
     registry: CollectorRegistry
@@ -99,6 +101,7 @@ class Parts:
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
     updates: Updates
+    targets: Targets
     desk_over_http: bool = False
 
 

@@ -79,7 +79,7 @@ class Saying:
         """Return why an appeal was answered so."""
         return self.phrases.gettext(TOLD[reason])
 
-    def step(self, title: str) -> str:
+    def step_title(self, title: str) -> str:
         """Return what a step of the order of decision is called."""
         return self.phrases.pgettext(*STEPS.get(title, Phrase("step", title)))
 

@@ -20,6 +20,7 @@ from copdns.web.parts import parts_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
+FOR_PEOPLE = "This is for people, not for programs"
 LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
 
 

@@ -65,18 +65,20 @@ def with_ticket(household: Household = FAMILY, profile_id: str = "") -> Househol
 
 
 def test_schedules_and_budgets_are_added_changed_and_removed() -> None:
-    added = edit.add_budget(edit.add_schedule(FAMILY, BEDTIME, KNOWN), PLAY, KNOWN)
+    added = edit.add_period(edit.add_period(FAMILY, BEDTIME, KNOWN), PLAY, KNOWN)
     assert added == TIMED
-    later = edit.set_schedule(added, "bedtime", KNOWN, note="Sleep well", scope="#children")
+    later = edit.set_period(added, Schedule, "bedtime", KNOWN, note="Sleep well", scope="#children")
     assert later.schedules == (replace(BEDTIME, note="Sleep well", scope="#children"),)
-    more = edit.set_budget(added, "play", KNOWN, minutes=(("daily", 90),))
+    more = edit.set_period(added, Budget, "play", KNOWN, minutes=(("daily", 90),))
     assert more.budgets == (replace(PLAY, minutes=(("daily", 90),)),)
-    assert edit.remove_budget(edit.remove_schedule(added, "bedtime"), "play") == FAMILY
+    assert (
+        edit.remove_period(edit.remove_period(added, Schedule, "bedtime"), Budget, "play") == FAMILY
+    )
 
 
 def test_what_takes_the_place_of_another_keeps_its_place() -> None:
-    two = edit.add_schedule(TIMED, replace(BEDTIME, id="other"), KNOWN)
-    changed = edit.set_schedule(two, "bedtime", KNOWN, grace=5)
+    two = edit.add_period(TIMED, replace(BEDTIME, id="other"), KNOWN)
+    changed = edit.set_period(two, Schedule, "bedtime", KNOWN, grace=5)
     assert [each.id for each in changed.schedules] == ["bedtime", "other"]
 
 
@@ -112,7 +114,7 @@ def test_minutes_are_added_to_a_budget_for_a_day() -> None:
         Bonus("b1", "tom", "play", TODAY, 30, Extra.BONUS, "ada", NOW),
         Bonus("b2", "mia", "play", TODAY, 5, Extra.CREDIT),
     )
-    assert edit.remove_budget(changed, "play").bonuses == ()
+    assert edit.remove_period(changed, Budget, "play").bonuses == ()
 
 
 def test_a_grant_has_a_fresh_id_and_can_be_ended_before_its_time() -> None:
@@ -179,44 +181,50 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda home: edit.add_schedule(home, BEDTIME, KNOWN), "a schedule 'bedtime' already"),
+        (lambda home: edit.add_period(home, BEDTIME, KNOWN), "a schedule 'bedtime' already"),
         (
-            lambda home: edit.add_schedule(home, replace(BEDTIME, id="b", scope="bo"), KNOWN),
+            lambda home: edit.add_period(home, replace(BEDTIME, id="b", scope="bo"), KNOWN),
             "there is no profile 'bo'",
         ),
-        (lambda home: edit.set_schedule(home, "bedtme", KNOWN), "did you mean bedtime"),
-        (lambda home: edit.set_schedule(home, "bedtime", KNOWN, id="x"), "field of a schedule"),
-        (lambda home: edit.set_schedule(home, "bedtime", KNOWN, slots=()), "has no times"),
-        (lambda home: edit.set_schedule(home, "bedtime", KNOWN, grace=61), "not from 0 to 60"),
+        (lambda home: edit.set_period(home, Schedule, "bedtme", KNOWN), "did you mean bedtime"),
         (
-            lambda home: edit.set_schedule(
-                home, "bedtime", KNOWN, slots=(Slot(frozenset({"daily"}), 0, 1441),)
+            lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, id="x"),
+            "field of a schedule",
+        ),
+        (lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, slots=()), "has no times"),
+        (
+            lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, grace=61),
+            "not from 0 to 60",
+        ),
+        (
+            lambda home: edit.set_period(
+                home, Schedule, "bedtime", KNOWN, slots=(Slot(frozenset({"daily"}), 0, 1441),)
             ),
             "1441 minutes is not from 1 minute to 24 hours",
         ),
         (
-            lambda home: edit.set_schedule(
-                home, "bedtime", KNOWN, about=(Topic(TopicKind.SERVICE, "vidoes"),)
+            lambda home: edit.set_period(
+                home, Schedule, "bedtime", KNOWN, about=(Topic(TopicKind.SERVICE, "vidoes"),)
             ),
             "schedules.bedtime.about: there is no service 'vidoes'; did you mean videos?",
         ),
         (
-            lambda home: edit.set_schedule(home, "bedtime", KNOWN, about=(GAMES, GAMES)),
+            lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, about=(GAMES, GAMES)),
             "category:games stands twice",
         ),
-        (lambda home: edit.remove_schedule(home, "x"), "there is no schedule 'x'"),
-        (lambda home: edit.add_budget(home, PLAY, KNOWN), "a budget 'play' already"),
+        (lambda home: edit.remove_period(home, Schedule, "x"), "there is no schedule 'x'"),
+        (lambda home: edit.add_period(home, PLAY, KNOWN), "a budget 'play' already"),
         (
-            lambda home: edit.set_budget(home, "play", KNOWN, minutes=(("daily", 1441),)),
+            lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=(("daily", 1441),)),
             "1441 minutes are not from 0 to 1440",
         ),
         (
-            lambda home: edit.set_budget(home, "play", KNOWN, minutes=(("scool", 1),)),
+            lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=(("scool", 1),)),
             "did you mean school",
         ),
-        (lambda home: edit.set_budget(home, "play", KNOWN, minutes=()), "has no minutes"),
-        (lambda home: edit.set_budget(home, "paly", KNOWN), "did you mean play"),
-        (lambda home: edit.remove_budget(home, "x"), "there is no budget 'x'"),
+        (lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=()), "has no minutes"),
+        (lambda home: edit.set_period(home, Budget, "paly", KNOWN), "did you mean play"),
+        (lambda home: edit.remove_period(home, Budget, "x"), "there is no budget 'x'"),
         (lambda home: edit.pause(home, "bo", NOW), "there is no profile 'bo'"),
         (lambda home: edit.pause(home, "mia", NOW, NOW), "is not after its start"),
         (lambda home: edit.unpause(home, "mia", NOW), "mia is not paused"),
@@ -308,7 +316,7 @@ def test_a_removed_profile_takes_along_what_ran_for_it() -> None:
 def test_a_service_stays_while_a_time_is_about_it() -> None:
     club = Topic(TopicKind.SERVICE, "club")
     own = household_edit.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
-    timed = edit.add_schedule(own, replace(BEDTIME, about=(club,)), KNOWN)
+    timed = edit.add_period(own, replace(BEDTIME, about=(club,)), KNOWN)
     with pytest.raises(HouseholdError, match="bedtime would still name club"):
         household_edit.remove_service(timed, "club")
     open_to_mia = household_edit.set_profile(own, "mia", KNOWN, always=(club,))

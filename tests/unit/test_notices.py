@@ -18,6 +18,7 @@ from copdns.happened import (
     PersonEvent,
     TicketEvent,
     TimeEvent,
+    TrialEvent,
     TroubleEvent,
 )
 from copdns.model import Reason
@@ -49,6 +50,8 @@ def event(kind: Kind) -> Event:
             return ClockEvent(kind, AT)
         case "upstream" | "list":
             return TroubleEvent(kind, AT)
+        case "test":
+            return TrialEvent(kind, "home", AT)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.running import Program
 from tests.web.attacking import attacked, breaches
 from tests.web.pages import example
-from tests.web.programs import DOCUMENT, ENDLESS, bearer
+from tests.web.programs import DOCUMENT, ENDLESS, bearer, origin, session
 
 
 def main(wapiti: str) -> None:
@@ -22,10 +22,12 @@ def main(wapiti: str) -> None:
 
 
 def _api(program: Program) -> list[str]:
-    """Return what schemathesis says of the API, to somebody who may do everything and to nobody."""
-    address, sent = f"http://127.0.0.1:{program.web_port}{DOCUMENT}", bearer(program)
+    """Return what schemathesis says of the API: to a program and to a page that may do everything,
+    and to nobody."""
+    address = f"http://127.0.0.1:{program.web_port}{DOCUMENT}"
     return [
-        breaches(address, sent, examples=100, without=ENDLESS),
+        breaches(address, bearer(program), examples=100, without=ENDLESS),
+        breaches(address, origin(program), session=session(program), examples=100, without=ENDLESS),
         breaches(address, examples=30, without=ENDLESS),
     ]
 

@@ -25,18 +25,23 @@ def breaches(
     examples: int = 30,
     seed: int = 1,
     without: str = "",
+    session: str = "",
 ) -> str:
     """Return what schemathesis says of an API that breaks its own word, or nothing.
 
     document: the address of its OpenAPI document.  headers: sent with each request, such as a
     token.  examples: requests for each operation; the same seed makes the same ones.
     without: what paths look like that are left out, such as those that never end.
+    session: the cookie of somebody who is logged in; it leaves it out, too, to see what comes.
     """
     if importlib.util.find_spec("schemathesis") is None:
         missing("needs schemathesis, which `make test` installs where there is a Chromium")
     sent = [f"--header={name}:{value}" for name, value in (headers or {}).items()]
     sent += [f"--exclude-path-regex={without}"] if without else []
     with tempfile.TemporaryDirectory() as work:  # it keeps what it found where it runs
+        if session:
+            way = f'[auth.openapi]\nsession = {{ api_key = "{session}" }}\n'
+            (Path(work) / "schemathesis.toml").write_text(way)
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "run", document, "--checks=all"),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from http.cookiejar import CookieJar
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from copdns.roles import Permission, Role, scopes_for
 from copdns.store.sessions import Tokens
-from tests.running import Program
-from tests.web.guardians import set_up
+from copdns.web.session import SESSION
+from tests.running import PATIENCE, Program
+from tests.web.guardians import PASSWORD, set_up
 from tests.web.site import Client, Site
 
 BASE = "/api/v1"
@@ -27,12 +31,35 @@ def bearer(program: Program) -> dict[str, str]:
     return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
 
 
-class Caller:
-    """A program with a token; without one it is a stranger."""
+def origin(program: Program) -> dict[str, str]:
+    """Return what a browser says of pages of the desk."""
+    return {"Origin": f"http://127.0.0.1:{program.web_port}"}
 
-    def __init__(self, client: Client, token: str = "") -> None:
+
+def session(program: Program) -> str:
+    """Return the cookie of a new owner, who is logged in."""
+    added = program.command("account", "add", "Ada", "--role", "owner")
+    assert added.returncode == 0, added.stderr
+    made = program.command("account", "code", "Ada", "--json")
+    assert made.returncode == 0, made.stderr
+    sent = {"code": json.loads(made.stdout)["code"], "password": PASSWORD, "again": PASSWORD}
+    join = f"http://127.0.0.1:{program.web_port}/guardian/join"
+    request = Request(join, urlencode(sent).encode(), headers=origin(program))
+    cookies = CookieJar()
+    build_opener(HTTPCookieProcessor(cookies)).open(request, timeout=PATIENCE).close()
+    return next(each.value or "" for each in cookies if each.name == SESSION)
+
+
+class Caller:
+    """A program with a token; without one it is a stranger.
+
+    origin: what a browser says of the page that calls, whose session comes along.
+    """
+
+    def __init__(self, client: Client, token: str = "", origin: str = "") -> None:
         self._client = client
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.headers |= {"Origin": origin} if origin else {}
 
     async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
         """Call an operation, and return what it gives: JSON, a text, or None for nothing.
@@ -62,5 +89,10 @@ async def caller(
     account = await set_up(site, name, role)
     wanted = scopes_for(role) if scopes is None else scopes
     tokens = Tokens(site.thread)
-    _, told = await tokens.make(account, "test", wanted, site.now + DAY, site.now, name)
+    _, told = await tokens.make(account, "test", wanted, site.now + 7 * DAY, site.now, name)
     return Caller(client, told)
+
+
+def page(client: Client) -> Caller:
+    """Return a page of the desk, which acts for whoever is logged in."""
+    return Caller(client, origin=f"http://{client.host}:{client.port}")

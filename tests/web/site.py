@@ -35,6 +35,7 @@ from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings, Pins
+from copdns.targets import Targets
 from copdns.timing import NOTHING_READ, Readings
 from copdns.updates import Updates
 from copdns.vouched import vouch
@@ -103,6 +104,7 @@ class Site:
             lambda: self.now,
             self._swap,
         )
+        self.targets = Targets(self.settings.events)
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
@@ -145,6 +147,7 @@ class Site:
             addresses=lambda: (LISTENER, "127.0.0.1"),
             settings=lambda: self.settings,
             updates=self.updates,
+            targets=self.targets,
         )
 
     async def _look_around(self) -> Judged:

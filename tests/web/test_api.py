@@ -42,7 +42,8 @@ def path(operation: Operation) -> str:
 
 def of(role: Role) -> list[Operation]:
     """Return the operations that a token of a role can be for."""
-    return [each for each in OPERATIONS if each.permission in scopes_for(role)]
+    scopes = scopes_for(role)
+    return [each for each in OPERATIONS if each.permission in scopes and not each.for_people]
 
 
 @each_operation
@@ -208,12 +209,31 @@ def test_reading_changes_nothing_and_changing_is_no_reading() -> None:
     reading = {each for each in Permission if each.value.startswith("see_")}
     for each in OPERATIONS:
         if each.permission in reading:
-            assert each.reads or each.id == "appeals.see", each.id
+            assert each.reads or each.own or each.id == "appeals.see", each.id
 
 
-def test_what_no_token_may_do_is_not_open_to_one() -> None:
-    closed = [each.id for each in OPERATIONS if each.permission in NO_SCOPES]
-    assert closed == ["profiles.ask_full_log"]
+def test_what_no_token_may_do_is_for_people() -> None:
+    closed = {each.id for each in OPERATIONS if each.for_people}
+    assert closed >= {each.id for each in OPERATIONS if each.permission in NO_SCOPES}
+    assert closed == {
+        *("profiles.ask_full_log", "kept.erase"),
+        *("accounts.invite", "accounts.code", "accounts.remove"),
+        *("mine.sessions", "mine.end_session", "mine.end_sessions"),
+        *("mine.tokens", "mine.make_token", "mine.remove_token"),
+        *("notices.notices", "notices.see"),
+    }
+    for each in OPERATIONS:
+        ((_, described),) = next(iter(document([each])["paths"].values())).items()
+        assert ({"session": []} in described["security"]) is True
+        assert any("token" in way for way in described["security"]) is not each.for_people
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.own], ids=lambda e: e.id)
+async def test_an_account_is_no_programs_whatever_its_scopes(
+    client: Client, site: Site, operation: Operation
+) -> None:
+    ada = await caller(client, site)
+    assert "people" in (await ada(operation.method, path(operation), 403))["detail"]
 
 
 @each_operation

@@ -8,7 +8,7 @@ import pytest
 
 from tests.running import Program, running
 from tests.web.attacking import breaches
-from tests.web.programs import DOCUMENT, ENDLESS, bearer
+from tests.web.programs import DOCUMENT, ENDLESS, bearer, origin, session
 
 HOUSE = """
 household: Example family
@@ -32,6 +32,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def test_the_document_is_true(program: Program) -> None:
     address = f"http://127.0.0.1:{program.web_port}{DOCUMENT}"
     assert breaches(address, bearer(program), examples=5, without=ENDLESS) == ""
+
+
+def test_the_document_is_true_for_a_page_of_the_desk(program: Program) -> None:
+    """What no token can do is tried with somebody's session."""
+    address = f"http://127.0.0.1:{program.web_port}{DOCUMENT}"
+    assert (
+        breaches(address, origin(program), session=session(program), examples=3, without=ENDLESS)
+        == ""
+    )
 
 
 def test_without_a_token_nothing_is_found_either(program: Program) -> None:

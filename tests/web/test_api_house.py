@@ -41,6 +41,7 @@ async def test_a_rule_counts_and_goes(ada: Caller, site: Site) -> None:
     sent = {"action": "block", "target": "toys.example", "for": "mia", "note": "Later."}
     made = await ada("POST", "/rules", 201, json=sent)
     assert made["created"] == "2026-03-29T16:00:00Z"
+    await ada("POST", "/rules", 409, json=sent)
     assert await ada("GET", "/rules", params={"profile": "mia"}) == [made]
     assert await ada("GET", "/rules", params={"profile": "tom"}) == []
     await site.follow()

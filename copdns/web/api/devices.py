@@ -1,23 +1,20 @@
-"""Which device belongs to whom, and which asked that nobody named."""
+"""Which device belongs to whom, by MAC address or by address."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
-from copdns.as_json.household import device_json, visitor_json
+from copdns.as_json.household import device_json
 from copdns.errors import HouseholdError
 from copdns.household import add_device, remove_device, set_device
 from copdns.roles import Permission
-from copdns.store.visitors import load_visitors
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Id, Moment, Text
+from copdns.web.api.types import Address, Id, Text
 
-_Address = Annotated[str, Field(min_length=1, max_length=60)]
-_Addresses = Annotated[tuple[_Address, ...], Field(max_length=50)]
+_Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 
 
 class DeviceShown(Given):
@@ -45,19 +42,6 @@ class DeviceSet(Sent):
     name: Text | None = None
     addresses: _Addresses | None = None
     macs: _Addresses | None = None
-
-
-class VisitorShown(Given):
-    """private: it made its MAC address up.  device: at the address of a known one, its id."""
-
-    id: str
-    mac: str
-    private: bool
-    address: str
-    name: str
-    first: Moment
-    last: Moment
-    device: str
 
 
 async def devices(call: Call) -> object:
@@ -96,17 +80,6 @@ async def remove(call: Call) -> object:
     return None
 
 
-async def unknown(call: Call) -> object:
-    household = call.household
-    named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    found = await asyncio.to_thread(load_visitors, call.parts.folder)
-    return [
-        visitor_json(each)
-        for each in found
-        if each.household == household.id and (each.mac or each.address) not in named
-    ]
-
-
 _EDIT = Permission.EDIT_DEVICES
 OPERATIONS = (
     Operation(
@@ -132,12 +105,4 @@ OPERATIONS = (
         body=DeviceSet,
     ),
     Operation("DELETE", "/devices/{device}", _EDIT, "Remove a device", remove, status=204),
-    Operation(
-        "GET",
-        "/unknown-devices",
-        Permission.SEE_PROFILES,
-        "Devices that asked and that nobody named",
-        unknown,
-        list[VisitorShown],
-    ),
 )

@@ -8,14 +8,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.as_json.accounts import account_json
 from copdns.as_json.plain import utc
 from copdns.errors import HouseholdError
+from copdns.faults import no_such
+from copdns.helplines import Line
 from copdns.household import add_service, remove_service, set_household
 from copdns.household_file import dump
+from copdns.languages import bundled_helplines
 from copdns.matchers import Matcher
 from copdns.model import Contact, Household
-from copdns.roles import Permission, Role
+from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.problem import Refused
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
@@ -30,35 +32,31 @@ class ChangeShown(Given):
     what: str
 
 
-class AccountShown(Given):
-    """profile: the person in the household that it belongs to, "" for none."""
-
-    id: str
-    name: str
-    role: Role
-    profile: str
-    made: Moment
-    has_password: bool
-    second_factor: bool
-
-
 class HouseholdShown(Given):
-    """guest: the profile of devices that nobody named, "" for the built-in rules of guests.
+    """language: of printed pages and notices, where nobody chose one; country: two letters, whose
+    helplines are shown; "" for none.  helplines: ids of those that a guardian vouched for.
+    guest: the profile of devices that nobody named, "" for the built-in rules of guests.
     protected: names of this house that nothing here may block."""
 
     id: str
     name: str
     timezone: str
+    language: str
+    country: str
+    helplines: list[str]
     guest: str
     protected: list[str]
     revision: int
 
 
 class HouseholdSet(Sent):
-    """What is left out stays.  protected takes the place of those before."""
+    """What is left out stays.  A list takes the place of the one before."""
 
     name: Text | None = None
     timezone: Text | None = None
+    language: Text | None = None
+    country: Annotated[str, Field(pattern="^([A-Z]{2})?$")] | None = None
+    helplines: Annotated[tuple[Text, ...], Field(max_length=100)] | None = None
     guest: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$")] | None = None
     protected: Annotated[tuple[Name, ...], Field(max_length=100)] | None = None
 
@@ -86,6 +84,20 @@ class AuditAsked(Sent):
     limit: Limit = 100
 
 
+class LineShown(Given):
+    """number, text_to: how to call or write to it.  vouched: a guardian did.  to_vouch: children
+    see all of it once a guardian vouches for it; what sources agree on they see anyway."""
+
+    id: str
+    name: str
+    number: str
+    text_word: str
+    text_to: str
+    site: str
+    vouched: bool
+    to_vouch: bool
+
+
 async def show(call: Call) -> object:
     return _shown(call.household)
 
@@ -95,9 +107,18 @@ async def change(call: Call) -> object:
     values = {key: each for key, each in wanted.model_dump().items() if each is not None}
     if not values:
         raise HouseholdError("nothing to set: send at least one key")
+    _check_vouched(call.household, wanted)
     said = ", ".join(sorted(values))
     after = await call.change(f"household set: {said}", partial(set_household, **values))
     return _shown(after)
+
+
+def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
+    """Raise HouseholdError for a line that is none to vouch for: unknown, or of another country."""
+    country = home.country if wanted.country is None else wanted.country
+    there = {each.id for each in bundled_helplines().to_confirm(country)}
+    for each in set(wanted.helplines or ()) - {*there, *home.helplines}:
+        raise HouseholdError(no_such("helpline to vouch for", each, there))
 
 
 def _shown(household: Household) -> dict[str, object]:
@@ -105,9 +126,34 @@ def _shown(household: Household) -> dict[str, object]:
         "id": household.id,
         "name": household.name,
         "timezone": household.timezone,
+        "language": household.language,
+        "country": household.country,
+        "helplines": list(household.helplines),
         "guest": household.guest,
         "protected": list(household.protected),
         "revision": household.revision,
+    }
+
+
+async def helplines(call: Call) -> object:
+    """Of the household's country, in full."""
+    home, lines = call.household, bundled_helplines()
+    to_vouch = lines.to_confirm(home.country, home.helplines)
+    ids = {each.id for each in to_vouch}
+    shown = (each for each in lines.lines(home.country, home.helplines) if each.id not in ids)
+    return [_line(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
+
+
+def _line(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "number": line.phone.shown if line.phone else "",
+        "text_word": line.message.word if line.message else "",
+        "text_to": line.message.to if line.message else "",
+        "site": line.site,
+        "vouched": line.id in home.helplines,
+        "to_vouch": to_vouch,
     }
 
 
@@ -161,10 +207,6 @@ async def audit(call: Call) -> object:
     ]
 
 
-async def accounts(call: Call) -> object:
-    return [account_json(each) for each in await call.parts.accounts.all(call.household.id)]
-
-
 async def export(call: Call) -> object:
     """People, devices and rules, and nothing that anybody looked up."""
     return dump(call.household)
@@ -183,6 +225,14 @@ OPERATIONS = (
         change,
         HouseholdShown,
         body=HouseholdSet,
+    ),
+    Operation(
+        "GET",
+        "/helplines",
+        Permission.SEE_PROFILES,
+        "Helplines of the household's country",
+        helplines,
+        list[LineShown],
     ),
     Operation(
         "GET",
@@ -218,9 +268,6 @@ OPERATIONS = (
         audit,
         list[ChangeShown],
         query=AuditAsked,
-    ),
-    Operation(
-        "GET", "/accounts", Permission.SEE_AUDIT, "Who may log in", accounts, list[AccountShown]
     ),
     Operation(
         "GET",

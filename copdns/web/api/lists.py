@@ -9,6 +9,7 @@ from copdns.as_json.plain import utc
 from copdns.lists.index import ListKind
 from copdns.names import normal
 from copdns.roles import Permission
+from copdns.vouched import still_listed
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment, Name
 
@@ -64,6 +65,15 @@ class SearchShown(Given):
     search_engines: list[str]
 
 
+class ErrorShown(Given):
+    """A name that a list named wrongly, as was decided here.  still: the list still names it."""
+
+    name: str
+    list: str
+    category: str
+    still: bool
+
+
 class NameAsked(Sent):
     name: Name
 
@@ -75,6 +85,7 @@ class AskedShown(Given):
 
 
 async def lists(call: Call) -> object:
+    """Each with the copy that is fetched of it; one that ships is never fetched."""
     updates, found = call.parts.updates, []
     for each in call.parts.live().library.statuses:
         state = updates.state(each.info.slug)
@@ -96,6 +107,13 @@ async def update(call: Call) -> object:
     """Asking again while they are looked at changes nothing."""
     call.parts.updates.ask()
     return {"asked": True}
+
+
+async def errors(call: Call) -> object:
+    """No person is beside them."""
+    index = call.parts.live().shared[call.household.id].index
+    found = await call.parts.appeals.list_errors(call.household.id)
+    return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
 
 async def search(call: Call) -> object:
@@ -121,6 +139,14 @@ OPERATIONS = (
         update,
         AskedShown,
         status=202,
+    ),
+    Operation(
+        "GET",
+        "/lists/errors",
+        Permission.SEE_STATUS,
+        "Names that lists named wrongly",
+        errors,
+        list[ErrorShown],
     ),
     Operation(
         "GET",

@@ -146,6 +146,7 @@ async def counts(call: Call) -> object:
 
 
 async def usage(call: Call) -> object:
+    """Days before are as they were when they ended."""
     asked: DaysAsked = call.query
     household, person = call.household, call.person
     await call.parts.looks.note(call.actor, person.id, View.USAGE, call.now)

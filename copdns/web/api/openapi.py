@@ -46,8 +46,22 @@ _PARTS: Mapping[str, str] = {
     "device": "The id of a device.",
     "appeal": "The id of an appeal.",
     "service": "The id of a service of the household's own.",
+    "visitor": "The id of an unknown device.",
+    "guest": "The id of a guest.",
+    "target": "The name of a target, with a hyphen: webhook-1.",
+    "pairing": "The id of a pairing.",
+    "account": "The id of an account.",
+    "token": "The id of a token.",
+    "session": "The id of a session.",
+    "name": "A name of this house.",
+    "rewrite": "A name, *.name or =name, as the rewrite has it.",
+    "domain": "The domain of a split.",
 }
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
+_NAME = {"type": "string", "pattern": r"^[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
+_MATCHER = {"type": "string", "pattern": r"^(=|\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
+# What a part of the path is written like, where it is no id.
+_WRITTEN = {"name": _NAME, "domain": _NAME, "rewrite": _MATCHER}
 
 
 class ProblemMistake(Given):
@@ -68,6 +82,7 @@ class Problem(Given):
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the document: what each operation takes and gives, and how it can be refused."""
     adapters: list[tuple[object, Any, TypeAdapter[Any]]] = [
         ("problem", "validation", TypeAdapter(Problem))
     ]
@@ -117,7 +132,7 @@ def _described(
         "operationId": each.id,
         "summary": each.summary,
         "tags": [each.subject],
-        "security": [{"token": [str(each.permission)]}, {"session": []}],
+        "security": [*_tokens(each), {"session": []}],
         "parameters": [*_path(each), *_query(each, schemas, definitions)],
         "responses": {str(each.status): _success(each, schemas)}
         | {
@@ -131,6 +146,10 @@ def _described(
     return found
 
 
+def _tokens(each: Operation) -> list[dict[str, list[str]]]:
+    return [] if each.for_people else [{"token": [str(each.permission)]}]
+
+
 def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
     if each.text:
@@ -142,7 +161,13 @@ def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _path(each: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": part, "in": "path", "required": True, "description": _PARTS[part], "schema": _ID}
+        {
+            "name": part,
+            "in": "path",
+            "required": True,
+            "description": _PARTS[part],
+            "schema": _WRITTEN.get(part, _ID),
+        }
         for part in each.parts
     ]
 

@@ -17,7 +17,7 @@ from copdns.editing import HasId
 from copdns.errors import HouseholdError
 from copdns.model import Household, Profile
 from copdns.presets import apply
-from copdns.roles import Actor, Balance, Permission
+from copdns.roles import NO_SCOPES, Actor, Balance, Permission
 from copdns.web.api.problem import Refused
 from copdns.web.parts import Parts
 
@@ -113,7 +113,7 @@ class Operation:
     permission: asked of the profile in the path where there is one.  summary: a line for people.
     result: a type for pydantic; None for no content.  status: of success.
     streams: the handler answers by itself, with server-sent events.  text: the result is a text of
-    this media type.
+    this media type.  own: it is about the account of whoever is logged in, which is no program's.
     """
 
     method: str
@@ -127,6 +127,12 @@ class Operation:
     status: int = 200
     streams: bool = False
     text: str = ""
+    own: bool = False
+
+    @property
+    def for_people(self) -> bool:
+        """Whether only somebody who is logged in can do it, and no token."""
+        return self.own or self.permission in NO_SCOPES
 
     @property
     def id(self) -> str:

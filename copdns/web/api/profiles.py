@@ -12,7 +12,7 @@ from pydantic import Field
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
 from copdns.editing import read, the_profile
-from copdns.errors import CopdnsError, HouseholdError
+from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_profile, set_profile
 from copdns.model import (
     Band,
@@ -24,7 +24,6 @@ from copdns.model import (
     Profile,
     Reason,
 )
-from copdns.policy import Policy
 from copdns.privacy import default_mode, request_full
 from copdns.reasons import text_of
 from copdns.roles import Permission
@@ -32,7 +31,9 @@ from copdns.times import Subject, subject
 from copdns.today import today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.pauses import Pause
+from copdns.web.api.standing import policy_of
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text
+from copdns.web.bands import follow_band, rules_now
 from copdns.words import Word
 
 
@@ -118,7 +119,7 @@ async def profile(call: Call) -> object:
 async def state(call: Call) -> object:
     """As the child's own page says it; budgets are left out, since what was used is for `usage`."""
     parts, household, person = call.parts, call.household, call.person
-    policy = _policy(call)
+    policy = policy_of(parts.live(), household.id, person.id)
     closed = today(household, person, policy, parts.readings(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.until if closed is not None else None
@@ -139,14 +140,6 @@ async def state(call: Call) -> object:
     }
 
 
-def _policy(call: Call) -> Policy:
-    """Return what is in force; raise CopdnsError for a person who is not yet."""
-    try:
-        return call.parts.live().policy(call.household.id, call.person.id)
-    except KeyError:
-        raise CopdnsError("not in force yet; try again in a moment") from None
-
-
 # --- changes --------------------------------------------------------------------------------------
 
 
@@ -154,7 +147,8 @@ class ProfileSet(Sent):
     """What is to be different; what is left out stays.  A list takes the place of the old one.
 
     band: a lower one from 13 on is announced for a day.  preset: begin anew with what is fair for
-    an age.  times: and take its bedtime and budgets over.
+    an age; of one that is announced it is proposed for when the age holds.  times: and take its
+    bedtime and budgets over.
     """
 
     name: Text | None = None
@@ -210,6 +204,7 @@ def _subjects(texts: list[str]) -> tuple[Subject, ...]:
 
 
 async def add(call: Call) -> object:
+    """With one of preset and band; whatever else is sent counts over the preset."""
     wanted: ProfileWanted = call.body
     values = _values(wanted)
     band = wanted.preset or wanted.band
@@ -232,16 +227,23 @@ async def change(call: Call) -> object:
     values, known = _values(wanted), call.parts.known()
     if not values and wanted.preset is None:
         raise HouseholdError("nothing to set: send at least one key")
+    preset = known.presets[wanted.preset] if wanted.preset else None
+    if preset is not None:
+        values.setdefault("band", preset.band)
+    preset = rules_now(call.person, preset, call.now)
     edit = partial(
         set_profile,
         profile_id=call.person.id,
         known=known,
-        preset=known.presets[wanted.preset] if wanted.preset else None,
-        times=wanted.times,
+        preset=preset,
+        times=wanted.times and preset is not None,
         **values,
     )
     said = ", ".join(sorted(wanted.model_fields_set))
     after = await call.change(f"profile {call.person.id} set: {said}", edit)
+    if "band" in values:
+        band, rules = values["band"], wanted.preset is not None
+        await follow_band(call.parts, call.actor, call.person, band, call.now, rules=rules)
     return profile_json(the_profile(after, call.person.id), after, call.now)
 
 

@@ -10,8 +10,7 @@ from pydantic import Field
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
 from copdns.editing import read
-from copdns.errors import CopdnsError
-from copdns.household import add_rule, remove_rule
+from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
 from copdns.model import Action, Reason, RuleAction
 from copdns.names import normal
@@ -20,6 +19,7 @@ from copdns.qtypes import qtype_number
 from copdns.roles import Permission
 from copdns.web.api.grants import GrantShown
 from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.standing import policy_of
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, moment
 
 
@@ -51,6 +51,12 @@ class RuleWanted(Sent):
     note: Text = ""
 
 
+class NoteSent(Sent):
+    """note: why; the child reads it.  "" takes it away."""
+
+    note: Text
+
+
 class RulesAsked(Sent):
     """profile: only those that hold for one person."""
 
@@ -66,6 +72,7 @@ async def rules(call: Call) -> object:
 
 
 async def add(call: Call) -> object:
+    """The same once more is refused: two rules about one name would argue."""
     wanted: RuleWanted = call.body
     edit = partial(
         add_rule,
@@ -81,6 +88,15 @@ async def add(call: Call) -> object:
     what = f"rule added: {wanted.action} {wanted.target} for {wanted.scope or 'everyone'}"
     after = await call.change(what, edit)
     return rule_json(after.rules[-1])
+
+
+async def note(call: Call) -> object:
+    """What a rule is about and for whom stays: another one is another rule."""
+    sent: NoteSent = call.body
+    rule = call.one("rule", call.household.rules)
+    what = f"rule changed: the reason of {rule.target}"
+    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
+    return rule_json(call.one("rule", after.rules))
 
 
 async def remove(call: Call) -> object:
@@ -154,10 +170,7 @@ async def check(call: Call) -> object:
     person, live = call.profile_of(asked.profile), call.parts.live()
     name, qtype = normal(asked.name), read(qtype_number, asked.type)
     now = call.now if asked.at is None else moment(asked.at)
-    try:
-        policy = live.policy(call.household.id, person.id)
-    except KeyError:
-        raise CopdnsError("not in force yet; try again in a moment") from None
+    policy = policy_of(live, call.household.id, person.id)
     case = Case(
         name,
         qtype,
@@ -191,6 +204,15 @@ OPERATIONS = (
         RuleShown,
         body=RuleWanted,
         status=201,
+    ),
+    Operation(
+        "PATCH",
+        "/rules/{rule}",
+        Permission.EDIT_PROFILES,
+        "Give a rule another reason",
+        note,
+        RuleShown,
+        body=NoteSent,
     ),
     Operation(
         "DELETE", "/rules/{rule}", Permission.EDIT_PROFILES, "Remove a rule", remove, status=204

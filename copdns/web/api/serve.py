@@ -15,6 +15,7 @@ from copdns.errors import (
     AccountError,
     AppealError,
     AppealLimitError,
+    BusyError,
     CalendarError,
     CopdnsError,
     HouseholdError,
@@ -28,13 +29,13 @@ from copdns.web.api.pace import Pace
 from copdns.web.api.problem import Refused, problem
 from copdns.web.api.reading import JSON, body_of, query_of
 from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.session import FOR_PEOPLE, required
 
 PACE = web.AppKey("pace", Pace)
 
 # It was understood, and cannot be done as things are in this household.
 _CANNOT_BE = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
-_TOO_OFTEN = (TooManyTriesError, AppealLimitError)
+_TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 
 def serving(operation: Operation) -> Handler:
@@ -53,6 +54,8 @@ def serving(operation: Operation) -> Handler:
 
 async def _served(operation: Operation, request: web.Request) -> web.StreamResponse:
     actor = await required(request, operation.permission)
+    if operation.for_people and actor.scopes is not None:
+        raise web.HTTPForbidden(reason=FOR_PEOPLE)
     _keep_pace(request, actor)
     household = await _household(request, actor)
     profile = None

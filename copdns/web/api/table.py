@@ -5,19 +5,32 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.web.api import (
+    accounts,
+    agreement,
     appeals,
+    calendar,
+    checks,
     devices,
     events,
     grants,
+    guests,
     house,
+    kept,
     lists,
     log,
+    mine,
+    names,
+    notices,
+    pairings,
     pauses,
     profiles,
+    proposals,
     rules,
     status,
+    targets,
     tickets,
     times,
+    unknown,
 )
 from copdns.web.api.openapi import BASE, serving_document
 from copdns.web.api.operation import Operation
@@ -26,17 +39,30 @@ from copdns.web.api.serve import serving
 OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,
     *profiles.OPERATIONS,
+    *proposals.OPERATIONS,
+    *agreement.OPERATIONS,
+    *kept.OPERATIONS,
     *pauses.OPERATIONS,
     *grants.OPERATIONS,
     *tickets.OPERATIONS,
     *times.OPERATIONS,
+    *calendar.OPERATIONS,
     *rules.OPERATIONS,
     *devices.OPERATIONS,
+    *unknown.OPERATIONS,
+    *guests.OPERATIONS,
+    *pairings.OPERATIONS,
     *lists.OPERATIONS,
     *appeals.OPERATIONS,
     *log.OPERATIONS,
     *events.OPERATIONS,
     *house.OPERATIONS,
+    *names.OPERATIONS,
+    *accounts.OPERATIONS,
+    *mine.OPERATIONS,
+    *notices.OPERATIONS,
+    *targets.OPERATIONS,
+    *checks.OPERATIONS,
 )
 
 API_ROUTES = (

@@ -59,6 +59,7 @@ async def tickets(call: Call) -> object:
 
 
 async def make(call: Call) -> object:
+    """Only a digest of the code is kept."""
     wanted: TicketWanted = call.body
     code = ticket_code()
     edit = partial(

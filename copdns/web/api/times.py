@@ -1,27 +1,39 @@
-"""When something is closed, for how long it may be used, and which dates are days of school."""
+"""When something is closed, and for how long it may be used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import date
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from copdns import household_times as edits
-from copdns.as_json.times import bonus_json, budget_json, calendar_json, schedule_json
+from copdns.as_json.household import profile_json
+from copdns.as_json.plain import utc
+from copdns.as_json.times import bonus_json, budget_json, schedule_json
 from copdns.days import budget_day, zone_of
-from copdns.editing import read
+from copdns.editing import read, the_profile
 from copdns.errors import HouseholdError
-from copdns.model import Household
+from copdns.household import suggest_times
+from copdns.household_times import (
+    Period,
+    add_bonus,
+    add_period,
+    periods,
+    remove_period,
+    set_period,
+)
+from copdns.more_time import Kind, give, more_time
 from copdns.roles import Permission
 from copdns.schedule import slots
 from copdns.time_shape import day_word
-from copdns.times import DAY_MINUTES, Budget, DayType, Extra, Schedule, Subject, subject
+from copdns.times import DAY_MINUTES, Budget, Extra, Schedule, Subject, subject
+from copdns.today import today
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import WHOLE, About, Date, Id, Minutes, Scope, Text, day
+from copdns.web.api.profiles import ProfileShown
+from copdns.web.api.standing import policy_of
+from copdns.web.api.types import WHOLE, About, Date, Id, Minutes, Moment, Scope, Text, day
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]
@@ -84,26 +96,6 @@ class NewBudget(BudgetWanted):
     id: Id
 
 
-class Calendar(Given):
-    """As a household file has it: what is not as in a usual week."""
-
-    weekend: list[str] | None = None
-    days: dict[str, DayType] | None = None
-
-
-class CalendarShown(Given):
-    calendar: Calendar
-    day_starts: str
-
-
-class DaysWanted(Sent):
-    """From a date to another one, both of that kind; null: what the day of the week says."""
-
-    first: Date
-    last: Date | None = None
-    kind: DayType | None
-
-
 class BonusShown(Given):
     id: str
     profile: str
@@ -125,6 +117,19 @@ class BonusWanted(Sent):
     day: Date | None = None
 
 
+class MoreWanted(Sent):
+    minutes: Annotated[int, Field(ge=1, le=240), WHOLE]
+
+
+class MoreShown(Given):
+    """kind: open: everything is, from start on; later: what closes next begins so much later than
+    at start; minutes: budgets got them."""
+
+    kind: Kind
+    start: Moment | None
+    budgets: list[str]
+
+
 def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
     return tuple(dict.fromkeys(read(subject, each) for each in texts))
 
@@ -141,38 +146,22 @@ def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
 
-def _values(made: Schedule | Budget) -> dict[str, Any]:
-    return {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
-
-
 async def schedules(call: Call) -> object:
     return [schedule_json(each) for each in call.household.schedules]
 
 
 async def add_schedule(call: Call) -> object:
-    wanted: NewSchedule = call.body
-    made = _schedule(wanted.id, wanted)
-    edit = partial(edits.add_schedule, schedule=made, known=call.parts.known())
-    await call.change(f"schedule {made.id} added", edit)
-    return schedule_json(made)
+    return schedule_json(await _added(call, _schedule(call.body.id, call.body)))
 
 
 async def set_schedule(call: Call) -> object:
     """What is not sent is as where nothing is said."""
     found = call.one("schedule", call.household.schedules)
-    made = _schedule(found.id, call.body)
-    edit = partial(
-        edits.set_schedule, schedule_id=found.id, known=call.parts.known(), **_values(made)
-    )
-    await call.change(f"schedule {found.id} set", edit)
-    return schedule_json(made)
+    return schedule_json(await _put(call, _schedule(found.id, call.body)))
 
 
-async def remove_schedule(call: Call) -> object:
-    found = call.one("schedule", call.household.schedules)
-    edit = partial(edits.remove_schedule, schedule_id=found.id)
-    await call.change(f"schedule {found.id} removed", edit)
-    return None
+async def remove_schedule(call: Call) -> None:
+    await _removed(call, Schedule, "schedule")
 
 
 # --- budgets --------------------------------------------------------------------------------------
@@ -191,38 +180,58 @@ async def budgets(call: Call) -> object:
 
 
 async def add_budget(call: Call) -> object:
-    wanted: NewBudget = call.body
-    made = _budget(wanted.id, wanted)
-    edit = partial(edits.add_budget, budget=made, known=call.parts.known())
-    await call.change(f"budget {made.id} added", edit)
-    return budget_json(made)
+    return budget_json(await _added(call, _budget(call.body.id, call.body)))
 
 
 async def set_budget(call: Call) -> object:
     """What was used or given stays.  What is not sent is as where nothing is said."""
     found = call.one("budget", call.household.budgets)
-    made = _budget(found.id, call.body)
-    edit = partial(edits.set_budget, budget_id=found.id, known=call.parts.known(), **_values(made))
-    await call.change(f"budget {found.id} set", edit)
-    return budget_json(made)
+    return budget_json(await _put(call, _budget(found.id, call.body)))
 
 
-async def remove_budget(call: Call) -> object:
+async def remove_budget(call: Call) -> None:
     """Minutes that were given for it go with it."""
-    found = call.one("budget", call.household.budgets)
-    await call.change(
-        f"budget {found.id} removed", partial(edits.remove_budget, budget_id=found.id)
-    )
-    return None
+    await _removed(call, Budget, "budget")
+
+
+# --- both -----------------------------------------------------------------------------------------
+
+
+async def _added(call: Call, made: Period) -> Period:
+    edit = partial(add_period, made=made, known=call.parts.known())
+    await call.change(f"{_noun(made)} {made.id} added", edit)
+    return made
+
+
+async def _put(call: Call, made: Period) -> Period:
+    """Put another one in the place of what has this id."""
+    values = {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
+    edit = partial(set_period, kind=type(made), key=made.id, known=call.parts.known(), **values)
+    await call.change(f"{_noun(made)} {made.id} set", edit)
+    return made
+
+
+async def _removed(call: Call, kind: type[Period], noun: str) -> None:
+    found = call.one(noun, periods(call.household, kind))
+    edit = partial(remove_period, kind=kind, key=found.id)
+    await call.change(f"{noun} {found.id} removed", edit)
+
+
+def _noun(made: Schedule | Budget) -> str:
+    return "schedule" if isinstance(made, Schedule) else "budget"
+
+
+# --- given ----------------------------------------------------------------------------------------
 
 
 async def bonus(call: Call) -> object:
+    """Each call gives once more; what was given stays for that day."""
     wanted: BonusWanted = call.body
     household = call.household
-    today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
-    meant = today if wanted.day is None else day(wanted.day)
+    this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
+    meant = this_day if wanted.day is None else day(wanted.day)
     edit = partial(
-        edits.add_bonus,
+        add_bonus,
         profile_id=call.person.id,
         budget_id=wanted.budget,
         day=meant,
@@ -236,32 +245,41 @@ async def bonus(call: Call) -> object:
     return bonus_json(after.bonuses[-1])
 
 
-# --- the calendar ---------------------------------------------------------------------------------
+async def more(call: Call) -> object:
+    """What "15 more minutes" are depends on what closes: an opening, a later bedtime, or minutes of
+    budgets.  Each call gives some more."""
+    wanted: MoreWanted = call.body
+    household, person = call.household, call.person
+    live, readings = call.parts.live(), call.parts.readings()
+    policy = policy_of(live, household.id, person.id)
+    seen = today(household, person, policy, readings, call.now)
+    found = more_time(household, person, policy, seen, call.now)
+    if found is None:
+        raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")
+    edit = partial(
+        give,
+        profile_id=person.id,
+        more=found,
+        minutes=wanted.minutes,
+        known=call.parts.known(),
+        author=call.actor.name,
+        now=call.now,
+    )
+    await call.change(f"{wanted.minutes} more minutes for {person.id} ({found.kind})", edit)
+    start = utc(found.start) if found.kind is not Kind.MINUTES else None
+    return {"kind": found.kind, "start": start, "budgets": list(found.budgets)}
 
 
-async def calendar(call: Call) -> object:
-    return calendar_json(call.household)
-
-
-async def set_days(call: Call) -> object:
-    wanted: DaysWanted = call.body
-    days = dict.fromkeys(_span(wanted), wanted.kind)
-    first, last = min(days), max(days)
-
-    def edit(household: Household) -> Household:
-        return edits.set_days(household, days)
-
-    said = str(first) if first == last else f"{first}..{last}"
-    after = await call.change(f"calendar: {said} {wanted.kind or 'usual'}", edit)
-    return calendar_json(after)
-
-
-def _span(wanted: DaysWanted) -> list[date]:
-    first = day(wanted.first)
-    last = first if wanted.last is None else day(wanted.last)
-    if not 0 <= (last - first).days <= 366:
-        raise HouseholdError("the last day is not before the first, and within a year of it")
-    return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+async def suggested(call: Call) -> object:
+    """They take the place of those that came from a suggestion, so twice is once."""
+    band, known = call.person.band_at(call.now), call.parts.known()
+    preset = known.presets[band]
+    if not any(preset.times(call.person.id)):
+        raise HouseholdError("nothing is suggested for this age; write times of your own")
+    edit = partial(suggest_times, profile_id=call.person.id, known=known, preset=preset)
+    what = f"times suggested for {band} taken over for {call.person.id}"
+    after = await call.change(what, edit)
+    return profile_json(the_profile(after, call.person.id), after, call.now)
 
 
 _EDIT, _SEE = Permission.EDIT_PROFILES, Permission.SEE_PROFILES
@@ -325,14 +343,22 @@ OPERATIONS = (
         body=BonusWanted,
         status=201,
     ),
-    Operation("GET", "/calendar", _SEE, "Which dates are days of school", calendar, CalendarShown),
     Operation(
-        "PUT",
-        "/calendar/days",
-        Permission.EDIT_HOUSEHOLD,
-        "Say what kind of days some dates are",
-        set_days,
-        CalendarShown,
-        body=DaysWanted,
+        "POST",
+        "/profiles/{profile}/more-time",
+        Permission.GIVE_TIME,
+        "Give some more minutes, whatever it is that closes",
+        more,
+        MoreShown,
+        body=MoreWanted,
+        status=201,
+    ),
+    Operation(
+        "POST",
+        "/profiles/{profile}/suggested-times",
+        _EDIT,
+        "Take over the times that are suggested for a person's age",
+        suggested,
+        ProfileShown,
     ),
 )

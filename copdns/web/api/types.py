@@ -27,6 +27,7 @@ About = Annotated[
         description="category:games, service:youtube, list:some-list, or a name as in a rule.",
     ),
 ]
+Address = Annotated[str, Field(min_length=1, max_length=60, description="IP or MAC address.")]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Text = Annotated[str, Field(max_length=300)]
 # Last of its annotations: what stands behind it, the document would not know.

@@ -7,32 +7,22 @@ typed a moment ago.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from copdns.accounts import DAY, TOKEN_LONGEST, TOKEN_USUAL, Account, Session
+from copdns.accounts import DAY, TOKEN_LONGEST, TOKEN_USUAL
 from copdns.errors import AccountError
-from copdns.logins import Outcome
 from copdns.passwords import totp_uri
 from copdns.qr import qr
-from copdns.roles import Actor, Permission, may, scopes_for
-from copdns.sentences import counted
-from copdns.web.asker import asker_of
+from copdns.roles import Permission, may, scopes_for
+from copdns.web.own import Own, confirm, own_of
 from copdns.web.parts import parts_of
-from copdns.web.session import BROWSER, LOGGED_IN, required
+from copdns.web.session import required
 
 Fields = MultiDictProxy[Any]
 HERE = "/guardian/me"
-
-
-class Own(NamedTuple):
-    """Somebody at the desk, in a browser: a program has no account of its own."""
-
-    actor: Actor
-    account: Account
-    session: Session
 
 
 async def me(request: web.Request) -> web.Response:
@@ -149,42 +139,13 @@ async def remove_token(request: web.Request) -> web.Response:
 
 
 async def _own(request: web.Request, permission: Permission = Permission.SEE_STATUS) -> Own:
-    actor = await required(request, permission)
-    session = request.get(LOGGED_IN)
-    if session is None or actor.scopes is not None:
-        raise web.HTTPForbidden(reason="This is for people, not for programs")
-    account = await parts_of(request).accounts.get(actor.household, actor.id)
-    if account is None:
-        raise web.HTTPNotFound
-    return Own(actor, account, session)
+    return await own_of(request, await required(request, permission))
 
 
 async def _confirm(
     request: web.Request, own: Own, fields: Mapping[str, Any], *, always: bool = False
 ) -> None:
-    """Raise AccountError unless it is surely the owner of the account.
-
-    always: a login a moment ago is not enough.
-    """
-    parts = parts_of(request)
-    now = int(parts.now())
-    if not always and own.session.is_fresh(now):
-        return
-    known = await parts.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
-    done = await parts.logins.confirm(
-        own.account, str(fields.get("current", "")), asker_of(request).address, known
-    )
-    if done.outcome is Outcome.WAIT:
-        raise AccountError(
-            counted(
-                "too many tries; wait %(num)d second",
-                "too many tries; wait %(num)d seconds",
-                done.wait,
-            ),
-            name="current",
-        )
-    if done.outcome is not Outcome.IN:
-        raise AccountError("the password of now is not right", name="current")
+    await confirm(request, own, str(fields.get("current", "")), always=always)
 
 
 def _is_secret(text: str) -> bool:

@@ -20,10 +20,10 @@ from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
 from copdns.model import Band, Contact, Default, Household, RuleAction
 from copdns.presets import apply
-from copdns.privacy import ANNOUNCED_FROM, NOTICE
 from copdns.roles import Permission
 from copdns.sentences import sentence
 from copdns.store.proposals import Proposal
+from copdns.web.bands import follow_band, rules_now
 from copdns.web.desk.people import band_in
 from copdns.web.desk.persons import (
     Found,
@@ -129,19 +129,13 @@ async def preset(request: web.Request) -> web.Response:
 
 
 async def take_preset(request: web.Request) -> web.Response:
-    """Take the preset of an age over, or its age alone.
-
-    A lower age from 13 on is announced, and its rules with it: they are proposed for the moment at
-    which it holds, since rules that came at once would make the announcement an empty word.
-    """
+    """Take the preset of an age over, or its age alone."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
     band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
-    now, profile = int(parts.now()), found.profile.id
-    age = found.profile.band_at(now).age
-    lowers = age >= ANNOUNCED_FROM and band.age < age
-    preset = None if lowers or "only_age" in fields else bundled_presets()[band]
+    now, profile, known = int(parts.now()), found.profile.id, parts.known()
+    rules = "only_age" not in fields
+    preset = rules_now(found.profile, bundled_presets()[band] if rules else None, now)
     times = preset is not None and "times" in fields
-    known = parts.known()
 
     def edit(household: Household) -> Household:
         # Whoever names an age takes an announced one back.
@@ -153,12 +147,7 @@ async def take_preset(request: web.Request) -> web.Response:
     assert wanted is not None
     what = f"profile {profile} set: {'preset' if preset else 'band'} {band}"
     stored = await change(request, found.actor, edit, what)
-    if lowers and "only_age" not in fields:
-        author = found.actor.name
-        at = Proposal(found.household.id, profile, band, now + NOTICE, author, now)
-        await parts.proposals.propose(at)
-    else:
-        await parts.proposals.drop(found.household.id, profile)
+    await follow_band(parts, found.actor, found.profile, band, now, rules=rules)
     raise web.HTTPSeeOther(back(found, wanted, stored))
 
 

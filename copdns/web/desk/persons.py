@@ -109,6 +109,7 @@ def fair(profile: Profile) -> Profile:
 def person_page(
     request: web.Request, found: Found, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
+    """Return a page about somebody, with what all of their templates need."""
     parts = parts_of(request)
     return parts.pages.render(
         request,

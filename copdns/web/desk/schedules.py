@@ -2,66 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, Generic, NamedTuple, NoReturn
 
 from aiohttp import web
 
 from copdns.errors import HouseholdError
 from copdns.household import suggest_times
-from copdns.household_times import (
-    add_budget,
-    add_schedule,
-    remove_budget,
-    remove_schedule,
-    set_budget,
-    set_schedule,
-)
+from copdns.household_times import Period, add_period, periods, remove_period, set_period
 from copdns.library import bundled_presets
-from copdns.model import Household
+from copdns.model import Household, Profile
 from copdns.roles import Permission
-from copdns.time_forms import budget_values, new_id, schedule_values
+from copdns.time_forms import Form, budget_values, new_id, schedule_values
 from copdns.times import Budget, Schedule
 from copdns.timing import in_scope
 from copdns.web.desk.theirs import Theirs, form_of, quietly, theirs
 
-Value = TypeVar("Value", Schedule, Budget)
+
+class _Kind(NamedTuple, Generic[Period]):
+    """noun: in paths, and in the list of changes.  usual: of ids, for what has no better name.
+    values: what a form says, as fields."""
+
+    of: type[Period]
+    noun: str
+    usual: str
+    values: Callable[[Form, Profile], dict[str, Any]]
+
+
+_SCHEDULE = _Kind(Schedule, "schedule", "times", schedule_values)
+_BUDGET = _Kind(Budget, "budget", "minutes", budget_values)
 
 
 async def add_a_schedule(request: web.Request) -> web.Response:
     """Close something at times that come again."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    form = await form_of(request)
-    values = schedule_values(form, them.profile)
-    them.may_everyone(values["scope"])
-    made = Schedule(new_id(form, them.profile, values["about"], "times"), **values)
-    edit = partial(_once_schedule, made=made, them=them)
-    await them.change(f"schedule {made.id} added for {made.scope or 'everyone'}", edit)
-    raise web.HTTPSeeOther(f"{them.page}#schedules")
+    await _add(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def change_a_schedule(request: web.Request) -> web.Response:
     """Change what is written in a schedule."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    found = _schedule(them)
-    values = schedule_values(await form_of(request), them.profile)
-    them.may_everyone(found.scope)
-    them.may_everyone(values["scope"])
-    edit = partial(set_schedule, schedule_id=found.id, known=them.parts.known(), **values)
-    await them.change(f"schedule {found.id} changed", edit)
-    raise web.HTTPSeeOther(f"{them.page}#schedules")
+    await _change(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def remove_a_schedule(request: web.Request) -> web.Response:
     """Take a schedule away."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    key = request.match_info["schedule"]
-    found = {each.id: each for each in in_scope(them.household.schedules, them.profile)}
-    if key in found:
-        them.may_everyone(found[key].scope)
-        edit = quietly(partial(remove_schedule, schedule_id=key))
-        await them.change(f"schedule {key} removed", edit)
-    raise web.HTTPSeeOther(f"{them.page}#schedules")
+    await _remove(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def suggest(request: web.Request) -> web.Response:
@@ -80,67 +65,71 @@ async def suggest(request: web.Request) -> web.Response:
 
 async def add_a_budget(request: web.Request) -> web.Response:
     """Give something minutes a day."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    form = await form_of(request)
-    values = budget_values(form, them.profile)
-    them.may_everyone(values["scope"])
-    made = Budget(new_id(form, them.profile, values["about"], "minutes"), **values)
-    edit = partial(_once_budget, made=made, them=them)
-    await them.change(f"budget {made.id} added for {made.scope or 'everyone'}", edit)
-    raise web.HTTPSeeOther(f"{them.page}#budgets")
+    await _add(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def change_a_budget(request: web.Request) -> web.Response:
     """Change what is written in a budget; minutes that were used or given stay."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    found = budget_of(them)
-    values = budget_values(await form_of(request), them.profile)
-    them.may_everyone(found.scope)
-    them.may_everyone(values["scope"])
-    edit = partial(set_budget, budget_id=found.id, known=them.parts.known(), **values)
-    await them.change(f"budget {found.id} changed", edit)
-    raise web.HTTPSeeOther(f"{them.page}#budgets")
+    await _change(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def remove_a_budget(request: web.Request) -> web.Response:
     """Take a budget away, and the minutes that were given for it."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
-    key = request.match_info["budget"]
-    found = {each.id: each for each in in_scope(them.household.budgets, them.profile)}
-    if key in found:
-        them.may_everyone(found[key].scope)
-        edit = quietly(partial(remove_budget, budget_id=key))
-        await them.change(f"budget {key} removed", edit)
-    raise web.HTTPSeeOther(f"{them.page}#budgets")
+    await _remove(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 def budget_of(them: Theirs) -> Budget:
     """Return the budget of the path; raise HTTPNotFound for none of this person."""
-    return _of(them, in_scope(them.household.budgets, them.profile), "budget")
+    return _the(them, _BUDGET)
 
 
-def _schedule(them: Theirs) -> Schedule:
-    return _of(them, in_scope(them.household.schedules, them.profile), "schedule")
+async def _add(them: Theirs, kind: _Kind[Period]) -> NoReturn:
+    """The same form sent twice adds it once."""
+    form = await form_of(them.request)
+    values = kind.values(form, them.profile)
+    them.may_everyone(values["scope"])
+    made = kind.of(id=new_id(form, them.profile, values["about"], kind.usual), **values)
+
+    def edit(household: Household) -> Household:
+        there = made in periods(household, kind.of)
+        return household if there else add_period(household, made, them.parts.known())
+
+    await them.change(f"{kind.noun} {made.id} added for {made.scope or 'everyone'}", edit)
+    _back(them, kind)
 
 
-def _of(them: Theirs, there: tuple[Value, ...], part: str) -> Value:
-    key = them.request.match_info[part]
-    found = next((each for each in there if each.id == key), None)
+async def _change(them: Theirs, kind: _Kind[Period]) -> NoReturn:
+    found = _the(them, kind)
+    values = kind.values(await form_of(them.request), them.profile)
+    them.may_everyone(found.scope)
+    them.may_everyone(values["scope"])
+    edit = partial(set_period, kind=kind.of, key=found.id, known=them.parts.known(), **values)
+    await them.change(f"{kind.noun} {found.id} changed", edit)
+    _back(them, kind)
+
+
+async def _remove(them: Theirs, kind: _Kind[Period]) -> NoReturn:
+    """One that is gone is gone."""
+    if (found := _named(them, kind)) is not None:
+        them.may_everyone(found.scope)
+        edit = quietly(partial(remove_period, kind=kind.of, key=found.id))
+        await them.change(f"{kind.noun} {found.id} removed", edit)
+    _back(them, kind)
+
+
+def _back(them: Theirs, kind: _Kind[Period]) -> NoReturn:
+    raise web.HTTPSeeOther(f"{them.page}#{kind.noun}s")
+
+
+def _the(them: Theirs, kind: _Kind[Period]) -> Period:
+    found = _named(them, kind)
     if found is None:
         raise web.HTTPNotFound(reason="This is not there any more")
     return found
 
 
-def _once_schedule(household: Household, made: Schedule, them: Theirs) -> Household:
-    """Add a schedule; the same form sent twice adds it once."""
-    return (
-        household
-        if made in household.schedules
-        else add_schedule(household, made, them.parts.known())
-    )
-
-
-def _once_budget(household: Household, made: Budget, them: Theirs) -> Household:
-    return (
-        household if made in household.budgets else add_budget(household, made, them.parts.known())
-    )
+def _named(them: Theirs, kind: _Kind[Period]) -> Period | None:
+    """Return what the path names, if it holds for this person."""
+    key = them.request.match_info[kind.noun]
+    there = in_scope(periods(them.household, kind.of), them.profile)
+    return next((each for each in there if each.id == key), None)

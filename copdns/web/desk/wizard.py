@@ -15,9 +15,10 @@ from multidict import MultiDictProxy
 
 from copdns.editing import free_slug
 from copdns.errors import HouseholdError, NameTextError
-from copdns.household import add_device, add_profile, set_household
+from copdns.household import add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
 from copdns.model import LANGUAGES, Band, Household, Profile
+from copdns.newcomers import named
 from copdns.phrases import zones
 from copdns.presets import apply
 from copdns.qr import qr
@@ -25,7 +26,6 @@ from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
 from copdns.system import own_zone
 from copdns.told import DOOR
-from copdns.visitors import Visitor
 from copdns.web.check import host_of
 from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
@@ -212,7 +212,7 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
         raise HouseholdError("this device has a name by now, or was not seen for long")
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
-    edit = partial(_named, visitor=visitor, name=name, profile=profile)
+    edit = partial(named, visitor=visitor, profile_id=profile, called=name)
     await _change(going, edit, f"set-up: device {name} is {profile}'s")
     await end_guests(going.request, going.actor, visitor)
     return False
@@ -225,12 +225,6 @@ async def _take_written(going: Going, fields: Fields) -> bool:
     await _change(going, edit, f"set-up: a device added for {profile}")
     await end_guests_at(going.request, going.actor, *known)
     return False
-
-
-def _named(home: Household, visitor: Visitor, name: str, profile: str) -> Household:
-    new = free_slug(name, (each.id for each in home.devices), "device")
-    known_by = ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())
-    return add_device(home, new, profile, known_by[0], name, known_by[1])
 
 
 async def _helplines(going: Going) -> Values:

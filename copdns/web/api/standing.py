@@ -1,0 +1,15 @@
+"""What is in force for somebody."""
+
+from __future__ import annotations
+
+from copdns.errors import CopdnsError
+from copdns.live import Live
+from copdns.policy import Policy
+
+
+def policy_of(live: Live, household: str, profile: str) -> Policy:
+    """Return what is in force for a person; raise CopdnsError for one who is just added."""
+    try:
+        return live.policy(household, profile)
+    except KeyError:
+        raise CopdnsError("not in force yet; try again in a moment") from None

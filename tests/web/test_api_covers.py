@@ -1,0 +1,117 @@
+"""Whatever is done at the desk can be done by the API, or it is said why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from copdns.web.api.table import OPERATIONS
+from tests.web.access import every_route
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why no program does it; docs/api.md says so too."""
+
+    text: str
+
+
+LOGIN = Why("a login is a person's: a program has a token")
+OWN_KEYS = Why("passwords and second factors are typed by their owner, in a browser")
+
+# By action of the desk: the operations that do the same, or why there is none.
+BY_THE_API: dict[str, Why | tuple[str, ...]] = {
+    "login": LOGIN,
+    "logout": LOGIN,
+    "setup": LOGIN,
+    "join": LOGIN,
+    "me/password": OWN_KEYS,
+    "me/factor": OWN_KEYS,
+    "me/factor/remove": OWN_KEYS,
+    "me/sessions": ("mine.end_session", "mine.end_sessions"),
+    "me/tokens": ("mine.make_token",),
+    "me/tokens/remove": ("mine.remove_token",),
+    "accounts": ("accounts.invite",),
+    "accounts/{account}/code": ("accounts.code",),
+    "accounts/{account}/remove": ("accounts.remove",),
+    "notices": ("notices.see",),
+    # Steps of the wizard: zone, school, children, devices, helplines.
+    "wizard/{step}": ("house.change", "profiles.add", "unknown.name"),
+    "checks": ("checks.look",),
+    "checks/confirm": ("checks.confirm",),
+    "appeals/{appeal}/look": ("appeals.see",),
+    "appeals/{appeal}/decide": ("appeals.decide",),
+    "time/{person}/pause": ("pauses.pause",),
+    "time/{person}/unpause": ("pauses.unpause",),
+    "time/{person}/more": ("times.more",),
+    "time/{person}/grants": ("grants.give",),
+    "time/{person}/grants/{grant}/end": ("grants.end",),
+    "time/{person}/suggest": ("times.suggested",),
+    "time/{person}/schedules": ("times.add_schedule",),
+    "time/{person}/schedules/{schedule}": ("times.set_schedule",),
+    "time/{person}/schedules/{schedule}/remove": ("times.remove_schedule",),
+    "time/{person}/budgets": ("times.add_budget",),
+    "time/{person}/budgets/{budget}": ("times.set_budget",),
+    "time/{person}/budgets/{budget}/remove": ("times.remove_budget",),
+    "time/{person}/budgets/{budget}/bonus": ("times.bonus",),
+    "calendar/days": ("calendar.set_days",),
+    "calendar/weekend": ("calendar.set_weekend",),
+    "calendar/import": ("calendar.take_file",),
+    "tickets": ("tickets.make",),
+    "tickets/{ticket}/remove": ("tickets.remove",),
+    "people": ("profiles.add",),
+    "people/{person}/answers": ("profiles.change",),
+    "people/{person}/remove": ("profiles.remove", "kept.erase", "devices.change", "devices.remove"),
+    "people/{person}/closed": ("profiles.change", "rules.add"),
+    "people/{person}/search": ("profiles.change",),
+    "people/{person}/preset": ("profiles.change", "proposals.accept"),
+    "people/{person}/propose": ("proposals.propose",),
+    "people/{person}/propose/drop": ("proposals.decline",),
+    "people/{person}/rules": ("rules.add",),
+    "people/{person}/rules/{rule}/note": ("rules.note",),
+    "people/{person}/rules/{rule}/remove": ("rules.remove",),
+    "people/{person}/kept": ("profiles.change",),
+    "people/{person}/full-log": ("profiles.ask_full_log",),
+    "people/{person}/full-log/stop": ("profiles.end_full_log",),
+    "people/{person}/export": ("kept.document",),
+    "people/{person}/erase": ("kept.erase",),
+    "lists/update": ("lists.update",),
+    "devices/{device}/change": ("devices.change",),
+    "devices/{device}/remove": ("devices.remove",),
+    "devices/{device}/let-in": ("pairings.let_in",),
+    "pairings/{pairing}/revoke": ("pairings.revoke",),
+    "unknown/{visitor}/name": ("unknown.name",),
+    "unknown/{visitor}/guest": ("guests.let_in", "guests.refuse"),
+    "unknown/{visitor}/ignore": ("unknown.ignore",),
+    "unknown/{visitor}/show": ("unknown.show",),
+    "guests/{guest}/end": ("guests.end",),
+    "pins/{profile}": ("pairings.set_pin", "pairings.remove_pin"),
+}
+
+
+def actions() -> list[str]:
+    below = "/guardian/"
+    return [
+        each.path.removeprefix(below)
+        for each in every_route()
+        if each.changes and each.path.startswith(below)
+    ]
+
+
+def test_every_action_of_the_desk_is_one_of_the_api_or_it_is_said_why_not() -> None:
+    assert sorted(BY_THE_API) == sorted(actions())
+
+
+@pytest.mark.parametrize("action", [key for key, of in BY_THE_API.items() if isinstance(of, tuple)])
+def test_what_is_said_to_do_the_same_is_there_and_changes_something(action: str) -> None:
+    there = {each.id: each for each in OPERATIONS}
+    for each in BY_THE_API[action]:
+        assert isinstance(each, str)
+        assert not there[each].reads or each == "kept.document"
+
+
+def test_the_reasons_are_told_to_people(pytestconfig: pytest.Config) -> None:
+    told = " ".join((pytestconfig.rootpath / "docs/api.md").read_text().split())
+    for each in {of for of in BY_THE_API.values() if isinstance(of, Why)}:
+        assert each.text in told
