@@ -42,8 +42,15 @@ COMMANDS = (
     "local",
     "rewrite",
     "split",
+    "backup",
+    "restore",
 )
-_MODULES: dict[str, str] = {"local": "names", "rewrite": "names", "split": "names"}
+_MODULES: dict[str, str] = {
+    "local": "names",
+    "rewrite": "names",
+    "split": "names",
+    "restore": "backup",
+}
 
 
 def _load(name: str) -> click.Command:

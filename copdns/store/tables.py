@@ -8,6 +8,7 @@ from typing import Any
 
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Household
+from copdns.privacy import lawful
 from copdns.store.cells import Cell, Cells, T, Table, as_json, number, text, texts
 from copdns.store.rows import (
     DEVICE,
@@ -48,8 +49,13 @@ TABLES: tuple[Table[Any], ...] = (
 )
 
 
-def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
-    """Return a household as stored; raise StoreError for what is no value of ours."""
+def load(
+    connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
+) -> Household | None:
+    """Return a household as stored; raise StoreError for what is no value of ours.
+
+    as_written: also what no rule of ours would have let in (`privacy.lawful`).
+    """
     row = connection.execute(
         """
         select name, timezone, guest, protected, revision, weekend, days, day_starts,
@@ -63,6 +69,8 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
     fields: dict[str, Any] = {
         table.field: tuple(_values(connection, table, household_id)) for table in TABLES
     }
+    if not as_written:
+        fields["profiles"] = tuple(map(lawful, fields["profiles"]))
     try:
         return Household(
             id=household_id,
