@@ -78,10 +78,12 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
 def show(home: Home, appeal: str, as_json: bool) -> None:
     """Show an appeal: what closed it, what a yes would open, and its answers.
 
+    The child sees that somebody looked at it.
+
     \b
     Example:  copdns appeal show k7qf2m9d
     """
-    found = _appeal(home, appeal)
+    found = _seen(home, appeal)
     opens, why_not = _opening(home, found)
     if as_json:
         print_json({**appeal_json(found), "opens": opening_json(opens), "why_not": why_not})
@@ -274,6 +276,13 @@ def _appeal(home: Home, appeal: str) -> Appeal:
     household = home.household.id
     found = home.with_store(lambda store: AppealStore(store).appeal(household, appeal))
     return found if found is not None else _missing(appeal)
+
+
+def _seen(home: Home, appeal: str) -> Appeal:
+    """Return an appeal, and note that it was looked at, which the child sees."""
+    _appeal(home, appeal)
+    household = home.household.id
+    return home.with_store(lambda store: AppealStore(store).see(household, appeal, home.now))
 
 
 def _missing(appeal: str) -> NoReturn:

@@ -19,6 +19,7 @@ import click
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
+from copdns.accounts import View
 from copdns.clock import Clock, goes_on
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
@@ -33,11 +34,14 @@ from copdns.lists.source import ListSource
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import FullLog, Household, Profile
+from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf, Waiting
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
+from copdns.store.looks import Looks
 from copdns.store.notes import Change
+from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
 from copdns.system import clock_is_synchronised, memory
 from copdns.timing import Readings
@@ -270,6 +274,23 @@ class Home:
         if household is None:
             return ()
         return self._read(lambda store: store.full_logs(household.id, profile_id))
+
+    def look(self, profile: str, *views: View) -> None:
+        """Keep that somebody looks at a person, or at all with "", before anything is shown.
+
+        They see it on their page, as a look at the desk.  Where it cannot be kept nothing is to be
+        shown: StoreError is raised.
+        """
+        household = self._stored()
+        if household is None:
+            return  # nobody is known yet
+        people = [each.id for each in household.profiles if profile in ("", each.id)]
+        # Whoever may run this on the machine may do anything there.
+        who = Actor(household.id, "", AUTHOR, Role.OWNER)
+        if people:
+            self.with_store(
+                lambda store: Looks(StoreThread(store)).note_all(who, people, views, self.now)
+            )
 
     def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
         return self.with_store(work, HouseholdStore.open_or_copy)
