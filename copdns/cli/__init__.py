@@ -28,6 +28,7 @@ COMMANDS = (
     "schedule",
     "budget",
     "usage",
+    "report",
     "pause",
     "bonus",
     "grant",

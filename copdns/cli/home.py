@@ -16,10 +16,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
+from copdns.accounts import View
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
-from copdns.accounts import View
 from copdns.clock import Clock, goes_on
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
