@@ -586,9 +586,11 @@ class App:
             shelved = await self._compiled(self.settings)
             if shelved is self._shelved:
                 return
+            before = self._library
             async with self._changing:
                 self._resolver.live = await self._relisted(shelved)
                 self._shelved = shelved
+            await self._beside(lambda: self._reminders.tell_mistakes(before))
             await self._tell_lists()
 
     async def _compiled(self, settings: Settings) -> Shelved:

@@ -11,6 +11,7 @@ from copdns.appeal_opening import Decision, Opening, Yes, opening
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
+from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
 from copdns.cli.output import local, pairs, print_json, safe, table
 from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
@@ -18,7 +19,6 @@ from copdns.list_report import list_report
 from copdns.matchers import Matcher
 from copdns.review import Because
 from copdns.store.appeals import AppealStore
-from copdns.vouched import still_listed
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
@@ -240,25 +240,21 @@ def report(home: Home, appeal: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def errors(home: Home, as_json: bool) -> None:
-    """List the names that were decided to be a list's error, and whether it still names them.
+    """List the names that were decided to be a list's error, and how they stand.
+
+    Whether the list still names them, and whether that closes them for somebody here: no rule opens
+    them, or a permission has ended.
 
     No person is beside them.
 
     \b
     Example:  copdns appeal errors
     """
-    household, index = home.household.id, home.library.index
-    found = (
-        home.with_store(lambda store: AppealStore(store).list_errors(household))
-        if home.has_database
-        else ()
-    )
-    rows = [(each, still_listed(each, index)) for each in found]
+    found = checked_errors(home)
     if as_json:
-        print_json([{**each._asdict(), "still": still} for each, still in rows])
+        print_json(mistaken_json(found))
         return
-    lines = [(each.name, each.list, each.category, "yes" if s else "no") for each, s in rows]
-    table(("name", "list", "category", "still listed"), lines)
+    table(HEADERS, [mistaken_row(each) for each in found])
 
 
 def _appeals(home: Home, profile: str, states: tuple[State, ...]) -> tuple[Appeal, ...]:

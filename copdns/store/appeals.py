@@ -149,6 +149,10 @@ class AppealStore:
 
         return await self._read(read)
 
+    async def households(self) -> tuple[str, ...]:
+        """Return the ids of all households."""
+        return await self._read(_ids)
+
     async def list_errors(self, household: str) -> tuple[ListError, ...]:
         """Return the names that lists named wrongly, as was decided here, by name."""
 

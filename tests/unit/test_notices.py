@@ -14,6 +14,7 @@ from copdns.happened import (
     Event,
     GrantEvent,
     Kind,
+    MistakeEvent,
     PauseEvent,
     PersonEvent,
     TicketEvent,
@@ -49,6 +50,8 @@ def event(kind: Kind) -> Event:
             return ClockEvent(kind, AT)
         case "upstream" | "list":
             return TroubleEvent(kind, AT)
+        case "mistake":
+            return MistakeEvent(kind, "home", "boards", AT, 2)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)
