@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from functools import partial
 
 from aiohttp import web
@@ -14,20 +13,17 @@ from copdns.discreet import discreet
 from copdns.errors import HouseholdError, PrivacyError
 from copdns.household import set_profile
 from copdns.household_check import Known
-from copdns.keep import CountKey
 from copdns.library import discreet_names
-from copdns.minutes import Usage
 from copdns.model import FullLog, Household, PrivacyMode, Profile
-from copdns.person_export import Kept, export_of
+from copdns.own_data import exported
 from copdns.privacy import CONSENT_FROM, request_full
 from copdns.roles import Permission, may
-from copdns.store.logdb import Logged
-from copdns.store.usage import history
 from copdns.web.desk.persons import Found, change, keep, person_page, the_person
+from copdns.web.kept import kept_of
 from copdns.web.parts import parts_of
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
-LOOKS, MOST = 20, 1_000_000  # looks that are shown; rows of an export
+LOOKS = 20  # that are shown
 
 
 async def kept(request: web.Request) -> web.Response:
@@ -104,13 +100,8 @@ async def export(request: web.Request) -> web.Response:
     await parts.looks.note(found.actor, found.profile.id, View.EXPORT, now)
     hidden = discreet(discreet_names(), parts.live().library)
     mine = found.actor.profile == found.profile.id
-    document = export_of(
-        found.household,
-        found.profile,
-        await kept_of(request, found.household.id, found.profile.id),
-        now,
-        None if mine else hidden,
-    )
+    kept = await kept_of(parts, found.household.id, found.profile.id)
+    document = exported(found.household, found.profile, kept, now, None if mine else hidden)
     return web.Response(
         text=json.dumps(document, ensure_ascii=False, indent=2) + "\n",
         content_type="application/json",
@@ -131,33 +122,6 @@ async def erase(request: web.Request) -> web.Response:
     await asyncio.to_thread(parts.log.erase, household, profile, float(now))
     await parts.appeals.erase(household, profile)
     raise web.HTTPSeeOther(f"{found.address}/kept")
-
-
-async def kept_of(request: web.Request, household: str, profile: str) -> Kept:
-    """Return what the stores hold of somebody, for the person's own file as well."""
-    parts = parts_of(request)
-    rows, counts, usage = await asyncio.to_thread(_logged, request, household, profile)
-    return Kept(
-        rows=tuple(each.row for each in rows),
-        counts=counts,
-        usage=usage,
-        appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
-        looks=await parts.looks.of(household, profile, MOST),
-        changes=await parts.store.changes(household, MOST),
-        full_logs=await parts.store.full_logs(household, profile),
-    )
-
-
-def _logged(
-    request: web.Request, household: str, profile: str
-) -> tuple[tuple[Logged, ...], tuple[tuple[CountKey, int], ...], tuple[Usage, ...]]:
-    log = parts_of(request).log
-    since = datetime.fromtimestamp(0, UTC).date()
-    return (
-        log.rows(household, profile, MOST),
-        log.counts(household, profile),
-        history(log.path.parent, household, profile, since),
-    )
 
 
 def _possible(profile: Profile, past: tuple[FullLog, ...], now: int) -> tuple[FullLog | None, str]:
