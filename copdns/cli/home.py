@@ -37,10 +37,12 @@ from copdns.model import FullLog, Household, Profile
 from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf, Waiting
+from copdns.store.appeals import AppealStore
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
 from copdns.store.looks import Looks
 from copdns.store.notes import Change
+from copdns.store.querylog import QueryLog
 from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
 from copdns.system import clock_is_synchronised, memory
@@ -291,6 +293,16 @@ class Home:
             self.with_store(
                 lambda store: Looks(StoreThread(store)).note_all(who, people, views, self.now)
             )
+
+    def erase(self, profile: str) -> None:
+        """Delete what is kept of a person; first comes the line in the list of changes."""
+        household = self._stored()
+        if household is not None:
+            what = f"profile {profile} erased: look-ups, minutes, appeals"
+            self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
+        QueryLog(self.folder).erase(self.household.id, profile, self.now)
+        if household is not None:
+            self.with_store(lambda store: AppealStore(store).erase(household.id, profile))
 
     def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
         return self.with_store(work, HouseholdStore.open_or_copy)

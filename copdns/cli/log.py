@@ -162,16 +162,18 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
 @pass_home
 def erase(home: Home, profile: str, yes: bool) -> None:
-    """Delete what is kept of a person's look-ups.
+    """Delete what is kept of a person's look-ups and appeals.
 
-    Names, counts and minutes of use go at once and for good.  Rules and devices stay.  It works
-    while copdns runs.
+    Names, counts, minutes of use and answered appeals go at once and for good.  A question that
+    still waits stays, without the child's words, so that it gets its answer.  Rules, devices, and
+    who looked stay.  It works while copdns runs.
 
     \b
     Example:  copdns log erase mia
     """
     _known(home, profile)
     if not yes:
-        click.confirm(f"Delete all that is kept of {profile}'s look-ups, for good?", abort=True)
-    QueryLog(home.folder).erase(home.household.id, profile, home.now)
-    click.echo(f"all that was kept of {profile}'s look-ups is deleted")
+        what = f"{profile}'s look-ups and answered appeals"
+        click.confirm(f"Delete all that is kept of {what}, for good?", abort=True)
+    home.erase(profile)
+    click.echo(f"all that was kept of {profile}'s look-ups and answered appeals is deleted")
