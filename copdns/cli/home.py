@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property, wraps
+from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts import View
+from copdns.accounts import Guest, View
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
@@ -25,6 +26,7 @@ from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.errors import HouseholdError, StoreError
+from copdns.guests import with_guests
 from copdns.household_check import Known, no_such
 from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
@@ -45,6 +47,7 @@ from copdns.store.notes import Change
 from copdns.store.querylog import QueryLog
 from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
+from copdns.store.whose import Guests
 from copdns.system import clock_is_synchronised, memory
 from copdns.timing import Readings
 
@@ -147,7 +150,20 @@ class Home:
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         at = self.now if now is None else now
         readings = self.readings(at)
-        return build(before, self.library, defaults, [self.household], at, readings)
+        household = with_guests(self.household, self.guests, at)
+        return build(before, self.library, defaults, [household], at, readings)
+
+    @cached_property
+    def guests(self) -> tuple[Guest, ...]:
+        """Devices that are somebody's for a while: guests, and persons by PIN."""
+        household = self._stored()
+        if household is None:
+            return ()
+        return self._read(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
+
+    def guest_leaves(self, after: float) -> float:
+        """Return when the next of them has to go; infinite for never."""
+        return min((each.until for each in self.guests if each.until > after), default=inf)
 
     @cached_property
     def day(self) -> BudgetDay:
