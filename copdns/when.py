@@ -27,7 +27,9 @@ def moment(text: str, timezone: str, now: float) -> float:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or not 1970 < at.year < 9999:
+    if at is not None and not 1970 < at.year < 9999:
+        raise ValueError(f"{text!r} is out of reach; write 20:15, or a moment from 1971 to 9998")
+    if at is None:
         raise ValueError(f"{text!r} is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z")
     return at.timestamp() if at.tzinfo else _written(at, zone_of(timezone), now)
 

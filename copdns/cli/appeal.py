@@ -12,7 +12,7 @@ from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
-from copdns.cli.output import local, pairs, print_json, safe, table
+from copdns.cli.output import counted, local, pairs, print_json, safe, table
 from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
 from copdns.list_report import list_report
@@ -123,7 +123,8 @@ def _described(
 
 def _opens_text(opens: Opening) -> str:
     if opens.minutes:
-        return f"{opens.minutes} minutes are given back"
+        given = "is" if opens.minutes == 1 else "are"
+        return f"{counted(opens.minutes, 'minute')} {given} given back"
     against = "time" if opens.time else "lists and rules"
     names = ", ".join(map(str, opens.names)) or ", ".join(
         "every name" if each is None else str(each) for each in opens.about

@@ -142,7 +142,7 @@ def test_a_sound_machine_passes_and_says_how_things_are(home: Home) -> None:
     assert f"ok    upstreams: {upstream.address} answers by UDP (" in text
     assert f"ok    upstreams: {upstream.address} leaves protected names alone" in text
     assert "ok    databases: " in text
-    assert "ok    household: 3 people, 2 devices, 1 rules" in text
+    assert "ok    household: 3 people, 2 devices, 1 rule" in text
     assert "fail" not in text
 
 
