@@ -78,10 +78,9 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         folder = Path(unpacked)
         found = unpack(file, folder)
         if not yes:
-            when = local(found.made, home.household.timezone)
-            click.confirm(
-                f"Put the household of {when} in the place of what is in {home.folder}?", abort=True
-            )
+            # In UTC: what is here may be beyond reading, its time zone too.
+            what = f"the household of {utc(found.made)} in the place of what is in {home.folder}"
+            click.confirm(f"Put {what}?", abort=True)
         done = restore_household(home.folder, folder / household.FILE, found.made, home.now)
         said = [*done.said, *_log_restored(home, found, folder)]
     if as_json:

@@ -15,9 +15,12 @@ _ALWAYS = datetime.fromtimestamp(0, UTC).date()
 
 
 async def kept_of(
-    parts: Parts, household: str, profile: str, rows: int = MOST, looks: int = MOST
+    parts: Parts, household: str, profile: str, rows: int = MOST, lines: int = MOST
 ) -> Kept:
-    """Return it, rows and looks the newest first, at most so many of each."""
+    """Return it, rows and looks the newest first.
+
+    rows: of look-ups at most.  lines: of looks, and of changes, at most.
+    """
     now, whose = parts.now(), (household, profile)
     found = await asyncio.to_thread(parts.log.rows, *whose, rows)
     return Kept(
@@ -27,9 +30,9 @@ async def kept_of(
         appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
         looks=tuple(
             each  # those that are over are deleted now and then only
-            for each in await parts.looks.of(household, profile, looks)
+            for each in await parts.looks.of(household, profile, lines)
             if each.at > now - LOOKS_KEPT
         ),
-        changes=await parts.store.changes(household, MOST),
+        changes=await parts.store.changes(household, lines),
         full_logs=await parts.store.full_logs(household, profile),
     )

@@ -174,7 +174,8 @@ def test_a_broken_household_is_replaced_and_it_is_said_what_that_costs(
     filed(home)
     home.ok("backup", str(file))
     (home.data / "household.db").write_bytes(b"no database at all" * 100)
-    printed = home.ok("restore", str(file), "--yes")
+    assert home.call("restore", str(file), typed="n\n").exit_code == 1
+    printed = home.ok("restore", str(file), typed="y\n")
     assert "cannot be read" in printed
     assert len(home.json("appeal", "list")) == 1
 
