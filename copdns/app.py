@@ -579,9 +579,11 @@ class App:
             shelved = await self._lists.compiled(self.settings.lists)
             if shelved is self._lists.shelved:
                 return
+            before = self._library
             async with self._changing:
                 self._resolver.live = await self._relisted(shelved)
                 self._lists.shelved = shelved
+            await self._beside(lambda: self._reminders.tell_mistakes(before))
             await self._lists.tell()
 
     async def _relisted(self, shelved: Shelved) -> Live:

@@ -93,6 +93,10 @@ class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
 
+class BackupError(CopdnsError):
+    """A backup cannot be written, or is none that can be restored."""
+
+
 class ListError(CopdnsError):
     """A list, or a data file about lists, cannot be used; the text names file and line."""
 

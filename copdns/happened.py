@@ -38,6 +38,7 @@ class Kind(Word):
     UPSTREAM_WELL = "upstream well"
     LIST_TROUBLE = "list trouble"
     LIST_WELL = "list well"
+    MISTAKE_AGAIN = "mistake again"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
     WANTS_TO_TALK = "child wants to talk"
@@ -143,6 +144,19 @@ class TroubleEvent(NamedTuple):
     at: float
 
 
+class MistakeEvent(NamedTuple):
+    """A newer version of a list names what it was decided here to name wrongly.
+
+    list: its slug.  names: how many.
+    """
+
+    kind: Kind
+    household: str
+    list: str
+    at: float
+    names: int
+
+
 class PersonEvent(NamedTuple):
     """What guardians owe each other to hear about a person, or what a child tells all of them.
 
@@ -187,6 +201,7 @@ Event = (
     | AppealEvent
     | ClockEvent
     | TroubleEvent
+    | MistakeEvent
     | PersonEvent
     | AccountEvent
     | TrialEvent

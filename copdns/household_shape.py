@@ -22,6 +22,7 @@ from copdns.time_shape import (
     ListedBudgetShape,
     ListedSchedule,
     NestedSchedule,
+    NoteText,
     SubjectText,
 )
 from copdns.yaml_text import ByText, Written
@@ -147,7 +148,7 @@ class RuleShape(Written):
     scope: str = Field(default="", alias="for")
     over_security: bool = False
     unsafe_search: bool = False
-    note: str = ""
+    note: NoteText = ""
     created: Moment = 0
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar as Ics
 from icalendar import Event
+from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from copdns.errors import CalendarError, TextError
 from copdns.faults import said
@@ -140,6 +141,28 @@ def _is_over(rule: _Rule, start: datetime) -> bool:
     if isinstance(rule.until, datetime):
         return start > rule.until
     return rule.until is not None and start.date() > rule.until
+
+
+def unknown_zones(text: str) -> tuple[str, ...]:
+    """Return the zones that times of a calendar name and nobody knows, by name.
+
+    Such a time counts as one of the household's zone.
+    """
+    unfolded = re.sub(r"\r?\n[ \t]", "", text)
+    defined = set(re.findall(r"^TZID:(.+?)\s*$", unfolded, re.MULTILINE | re.IGNORECASE))
+    named = set(_ZONE.findall(unfolded)) - defined
+    return tuple(sorted(_printable(each) for each in named if not _is_zone(each)))
+
+
+_ZONE = re.compile(r'^[A-Z-]+;(?:[^:\n]*;)?TZID="?([^":;\n]+)', re.MULTILINE | re.IGNORECASE)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(WINDOWS_TO_OLSON.get(name, name.removeprefix("/")))
+    except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones
+        return False
+    return True
 
 
 def _events(text: str, zone: ZoneInfo) -> list[_Event]:

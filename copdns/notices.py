@@ -36,6 +36,7 @@ USUAL = (
     Kind.UPSTREAM_WELL,
     Kind.LIST_TROUBLE,
     Kind.LIST_WELL,
+    Kind.MISTAKE_AGAIN,
     Kind.FULL_LOG_ANNOUNCED,
     Kind.GUARDIANS_DISAGREE,
     Kind.WANTS_TO_TALK,
@@ -90,6 +91,11 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
         "A list could not be fetched for days. What was there before still holds.",
     ),
     Kind.LIST_WELL: ("Lists are fresh again", "All of them could be fetched."),
+    Kind.MISTAKE_AGAIN: (
+        "A list is wrong again",
+        "A newer version of it names what you decided to be its mistake. What a rule opens stays "
+        "open.",
+    ),
     Kind.FULL_LOG_ANNOUNCED: (
         "Names will be kept for some days",
         "Somebody asked for a full log of {who}, who is told as well.",

@@ -1,25 +1,31 @@
-"""What is kept of a person, for that person: to read on a page, and as a file to keep.
+"""What is kept of a person: to read on the own page, and all of it as a file.
 
-The page shows what a guardian could see, and nothing else; the file has all of it.  Pure: what was
-read is given, moments are seconds since the epoch.
+For the person the file is whole.  A guardian gets what a guardian may see: names that tell too much
+are "other" (`discreet.py`), and what only the device in hand shows is not in it.  Nobody else's
+part is in either, and help names are in nobody's, since nothing keeps them.  Pure: what was read
+is given, moments are seconds since the epoch.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from copdns.accounts import Look, Pairing
 from copdns.appeal import Appeal
+from copdns.changed import HasLine, changes_for
 from copdns.days import local, zone_of
+from copdns.discreet import Discreet
 from copdns.keep import CountKey, Row
-from copdns.minutes import Usage
+from copdns.matchers import Matcher
+from copdns.minutes import Minutes, Usage, at_least, estimate
 from copdns.model import Action, FullLog, Household, Profile, Reason
 from copdns.policy import scoped
+from copdns.times import Topic
 from copdns.timing import in_scope
 
 Counts = Iterable[tuple[CountKey, int]]
@@ -65,29 +71,44 @@ class Blocked(NamedTuple):
     reason: Reason
 
 
-class Kept(NamedTuple):
-    """All that the databases hold of a person.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the databases hold of a person.  changes: all lines of the household.
 
-    blocks: the last ones of the device in hand.  pin: whether there is one.
+    browsers, blocks, pin: only for the person itself: browsers that the device in hand is known
+    by, its last blocks, and whether there is a PIN.
     """
 
-    rows: Sequence[Row]
-    counts: Sequence[tuple[CountKey, int]]
-    minutes: Sequence[Usage]
-    looks: Sequence[Look]
-    appeals: Sequence[Appeal]
-    browsers: Sequence[Pairing]
-    full_logs: Sequence[FullLog]
-    blocks: Sequence[Blocked] = ()
+    rows: tuple[Row, ...] = ()
+    counts: tuple[tuple[CountKey, int], ...] = ()
+    minutes: tuple[Usage, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    looks: tuple[Look, ...] = ()
+    changes: tuple[HasLine, ...] = ()
+    full_logs: tuple[FullLog, ...] = ()
+    browsers: tuple[Pairing, ...] = ()
+    blocks: tuple[Blocked, ...] = ()
     pin: bool = False
 
 
-def exported(household: Household, profile: Profile, kept: Kept, now: float) -> dict[str, Any]:
-    """Return all that is kept of a person, as JSON has it; moments as text, in UTC."""
+def exported(
+    household: Household, profile: Profile, kept: Kept, now: float, hidden: Discreet | None
+) -> dict[str, Any]:
+    """Return all that is kept of a person, as JSON has it; moments as text, in UTC.
+
+    hidden: what a guardian does not see; None for the person itself.
+    """
 
     def of_theirs(values: Iterable[Any]) -> list[Any]:
         return [plain(each) for each in values if each.profile == profile.id]
 
+    rows = map(hidden.row, kept.rows) if hidden else kept.rows
+    counts = hidden.counts(kept.counts) if hidden else kept.counts
+    own = {
+        "browsers": [plain(each) for each in kept.browsers],
+        "last_blocks": [plain(each) for each in kept.blocks],
+        "pin": kept.pin,
+    }
     return {
         "made": plain_moment(now),
         "profile": plain(profile),
@@ -96,26 +117,43 @@ def exported(household: Household, profile: Profile, kept: Kept, now: float) -> 
         "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
         "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
         "pauses": of_theirs(household.pauses),
-        "grants": of_theirs(household.grants),
+        "permissions": of_theirs(household.grants),
         "bonuses": of_theirs(household.bonuses),
         "tickets": [
-            {key: value for key, value in plain(each).items() if key != "digest"}
+            _without(plain(each), "digest")
             for each in household.tickets
             if profile.id in (each.profile, each.redeemed_by)
         ],
-        "names": [plain(each) for each in kept.rows],
-        "counts": [{**plain(key), "n": n} for key, n in kept.counts],
+        "look_ups": [_without(plain(each), "household", "profile") for each in rows],
+        "counts": [_count(key, n) for key, n in counts],
         "minutes": [
-            {"budget": each.budget, "day": str(each.day), **plain(each.minutes)}
+            {"budget": each.budget, "day": str(each.day), **plain(_shown(each))}
             for each in kept.minutes
         ],
-        "looks": [plain(each) for each in kept.looks],
         "appeals": [plain(each) for each in kept.appeals],
-        "browsers": [plain(each) for each in kept.browsers],
+        # Without the account: it is told in which role somebody looked.
+        "who_looked": [
+            {"at": plain_moment(each.at), "role": str(each.role), "view": str(each.view)}
+            for each in kept.looks
+        ],
+        "changes": plain(changes_for(profile, kept.changes, now)),
         "full_logs": [plain(each) for each in kept.full_logs],
-        "last_blocks": [plain(each) for each in kept.blocks],
-        "pin": kept.pin,
+        **({} if hidden else own),
     }
+
+
+def _without(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if key not in keys}
+
+
+def _count(key: CountKey, n: int) -> dict[str, Any]:
+    about = _without(plain(key), "household", "profile", "hour")
+    return {"hour": plain_moment(key.hour * 3600), **about, "n": n}
+
+
+def _shown(usage: Usage) -> Minutes:
+    """Return the minutes of a day, of one that runs as its marks say so far."""
+    return at_least(estimate(usage.marks), usage.minutes)
 
 
 _MOMENTS = re.compile(
@@ -125,6 +163,8 @@ _MOMENTS = re.compile(
 
 def plain(value: Any) -> Any:
     """Return a value of ours as JSON has it; sets in order."""
+    if isinstance(value, Matcher | Topic):
+        return str(value)  # as it is written everywhere
     if is_dataclass(value) and not isinstance(value, type):
         named: Mapping[str, Any] = {each.name: getattr(value, each.name) for each in fields(value)}
     elif hasattr(value, "_asdict"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from copdns.errors import PrivacyError
 from copdns.model import Band, BandChange, FullLog, PrivacyMode, Profile
@@ -102,6 +103,56 @@ def adopt(
     asked = replace(adopted, full_log=new.full_log)
     full_log = _adopt_full_log(old, asked, history, now, consented=consented)
     return replace(adopted, full_log=full_log)
+
+
+class Mended(NamedTuple):
+    """What may stand of a profile, and what did not, for people."""
+
+    profile: Profile
+    said: tuple[str, ...] = ()
+
+
+def mended(old: Profile | None, written: Profile, history: Sequence[FullLog], now: int) -> Mended:
+    """Return what may be stored of a profile of a database that comes from elsewhere.
+
+    As `adopt`, but what is not allowed falls back to what is, instead of refusing all of it: the
+    rest of a backup is wanted.  written: as it stands there, whoever wrote it.
+    """
+    said = []
+    profile = lawful(written)
+    if profile.privacy is not written.privacy:
+        said.append(f"privacy `{written.privacy}` is no lasting mode: it is `{profile.privacy}`")
+    full = written.full_log
+    # The stretch itself stands among those that were granted, and is no other one.
+    earlier = [each for each in history if each != full]
+    try:
+        adopted = adopt(old, replace(profile, full_log=full), earlier, now)
+    except PrivacyError as error:
+        said.append(f"no full log, and no lower age band: {error}")
+        kept = old.full_log if old is not None else None
+        adopted = adopt(old, replace(profile, full_log=kept, band_change=None), earlier, now)
+    if adopted.band is not profile.band and adopted.band_change is not None:
+        said.append(f"the age band {profile.band} is announced, and holds a day later")
+    if full is not None and adopted.full_log is not None and adopted.full_log != full:
+        said.append(f"the full log begins at {_when(adopted.full_log.start)}, as announced")
+    return Mended(adopted, tuple(said))
+
+
+def lawful(profile: Profile, *, agreed: bool = False) -> Profile:
+    """Return what a stored profile means: itself, unless somebody wrote it by hand.
+
+    Whatever stands in the database, nobody is watched for longer than may be, nor from 16 on
+    without a yes.  agreed: its full log is one of those that were granted.
+    """
+    if profile.privacy is PrivacyMode.FULL:
+        profile = replace(profile, privacy=default_mode(profile.band))
+    full = profile.full_log
+    if full is not None and (
+        (profile.band.age >= CONSENT_FROM and not agreed)
+        or not 0 < full.end - full.start <= LONGEST
+    ):
+        profile = replace(profile, full_log=None)
+    return profile
 
 
 def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:

@@ -14,9 +14,11 @@ from copdns.appeal_news import news
 from copdns.clock import Clock
 from copdns.config import Settings
 from copdns.events import Events
+from copdns.happened import Kind, MistakeEvent
 from copdns.library import known
 from copdns.lists.catalogue import Library
 from copdns.store.appeals import AppealStore
+from copdns.vouched import named_again
 
 
 class Reminders:
@@ -46,6 +48,15 @@ class Reminders:
                 self._events.tell(event)
             await self._store.told(untold)
         self.counts = await self._store.counts()
+
+    async def tell_mistakes(self, before: Library) -> None:
+        """Tell which lists name again what they were wrong about.  before: what was in force."""
+        now, after = self._clock().wall, self._library().index
+        for household in await self._store.households():
+            errors = await self._store.list_errors(household)
+            for slug, names in named_again(errors, before.index, after).items():
+                event = MistakeEvent(Kind.MISTAKE_AGAIN, household, slug, now, names)
+                self._events.tell(event)
 
     async def bring_up(self) -> None:
         """Remind of what waits, and open what waits too long where that does little harm."""

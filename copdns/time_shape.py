@@ -20,6 +20,7 @@ from copdns.times import (
     DAY_MINUTES,
     DAY_WORDS,
     EVERY_DAY,
+    MOST_NOTE,
     WEEKDAYS,
     Budget,
     Calendar,
@@ -97,6 +98,7 @@ def _number_or_keys(written: Any) -> str:
 
 ClockTime = Annotated[int, ByText(clock)]
 DayWord = Annotated[str, ByText(day_word)]
+NoteText = Annotated[str, Field(max_length=MOST_NOTE)]
 SubjectText = Annotated[Subject, ByText(subject)]
 SlotText = Annotated[tuple[Slot, ...], ByText(slots)]
 SlotTexts = Annotated[tuple[SlotText, ...], Field(min_length=1)]
@@ -146,7 +148,7 @@ class ScheduleShape(Written):
     open: Slots | None = None
     about: tuple[SubjectText, ...] = ()
     grace: int = 0
-    note: str = ""
+    note: NoteText = ""
 
     @model_validator(mode="after")
     def _has_times(self) -> Self:
@@ -189,7 +191,7 @@ class BudgetShape(Written):
     about: tuple[SubjectText, ...] = ()
     carry_over: bool = False
     grace: int = 0
-    note: str = ""
+    note: NoteText = ""
 
 
 class ListedBudgetShape(BudgetShape):

@@ -36,6 +36,8 @@ class Topic(NamedTuple):
         return f"{self.kind}:{self.slug}"
 
 
+MOST_NOTE = 300  # characters of a note, which a child is to read
+
 # What a schedule, a budget or a permission is about.
 Subject = Topic | Matcher
 

@@ -7,6 +7,7 @@ those that only age presets allow, and for blocks from before a name was protect
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -88,6 +89,43 @@ def what_closes(policy: Policy, name: str, now: float, revision: int = 0) -> Obj
     """
     verdict = decide(policy, name, A, now)
     return objected(verdict, revision) if verdict.blocks else None
+
+
+def named_again(errors: Iterable[ListError], before: Index, after: Index) -> dict[str, int]:
+    """Return how many names each list has back that it was wrong about, and had not before.
+
+    before: an index without the list counts as one that names nothing.
+    """
+    back = Counter(
+        each.list for each in errors if still_listed(each, after) and not still_listed(each, before)
+    )
+    return dict(sorted(back.items()))
+
+
+class Checked(NamedTuple):
+    """still: the list names it.  closed: so it is blocked for somebody, as no rule opens it."""
+
+    error: ListError
+    still: bool
+    closed: bool
+
+
+def checked(
+    errors: Iterable[ListError], index: Index, policies: Iterable[Policy], now: float
+) -> tuple[Checked, ...]:
+    """Return how names stand that lists were wrong about.  policies: of the whole household."""
+    everyone = tuple(policies)
+    found = []
+    for each in errors:
+        still = still_listed(each, index)
+        closed = still and any(_closes(policy, each, now) for policy in everyone)
+        found.append(Checked(each, still, closed))
+    return tuple(found)
+
+
+def _closes(policy: Policy, error: ListError, now: float) -> bool:
+    verdict = decide(policy, error.name, A, now)
+    return verdict.blocks and verdict.list == error.list
 
 
 def still_listed(error: ListError, index: Index) -> bool:

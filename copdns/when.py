@@ -28,7 +28,12 @@ def moment(text: str, timezone: str, now: float) -> float:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
-    if at is None or not 1970 < at.year < 9999:
+    if at is not None and not 1970 < at.year < 9999:
+        raise TextError(
+            "'%(written)s' is out of reach; write 20:15, or a moment from 1971 to 9998",
+            written=text,
+        )
+    if at is None:
         raise TextError(
             "'%(written)s' is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z",
             written=text,

@@ -38,6 +38,7 @@ ROOMS = (
         "resources",
         "codes",
         "passwords",
+        "archive",
         "audited",
         "copies",
         "indexfile",

@@ -28,6 +28,7 @@ COMMANDS = (
     "schedule",
     "budget",
     "usage",
+    "report",
     "pause",
     "bonus",
     "grant",
@@ -42,8 +43,15 @@ COMMANDS = (
     "local",
     "rewrite",
     "split",
+    "backup",
+    "restore",
 )
-_MODULES: dict[str, str] = {"local": "names", "rewrite": "names", "split": "names"}
+_MODULES: dict[str, str] = {
+    "local": "names",
+    "rewrite": "names",
+    "split": "names",
+    "restore": "backup",
+}
 
 
 def _load(name: str) -> click.Command:

@@ -11,14 +11,14 @@ from copdns.appeal_opening import Decision, Opening, Yes, opening
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
-from copdns.cli.output import local, pairs, print_json, safe, table
+from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
+from copdns.cli.output import counted, local, pairs, print_json, safe, table
 from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.matchers import Matcher
 from copdns.review import Because
 from copdns.store.appeals import AppealStore
-from copdns.vouched import still_listed
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
@@ -78,10 +78,12 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
 def show(home: Home, appeal: str, as_json: bool) -> None:
     """Show an appeal: what closed it, what a yes would open, and its answers.
 
+    The child sees that somebody looked at it.
+
     \b
     Example:  copdns appeal show k7qf2m9d
     """
-    found = _appeal(home, appeal)
+    found = _seen(home, appeal)
     opens, why_not = _opening(home, found)
     if as_json:
         print_json({**appeal_json(found), "opens": opening_json(opens), "why_not": why_not})
@@ -121,7 +123,8 @@ def _described(
 
 def _opens_text(opens: Opening) -> str:
     if opens.minutes:
-        return f"{opens.minutes} minutes are given back"
+        given = "is" if opens.minutes == 1 else "are"
+        return f"{counted(opens.minutes, 'minute')} {given} given back"
     against = "time" if opens.time else "lists and rules"
     names = ", ".join(map(str, opens.names)) or ", ".join(
         "every name" if each is None else str(each) for each in opens.about
@@ -238,25 +241,21 @@ def report(home: Home, appeal: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def errors(home: Home, as_json: bool) -> None:
-    """List the names that were decided to be a list's error, and whether it still names them.
+    """List the names that were decided to be a list's error, and how they stand.
+
+    Whether the list still names them, and whether that closes them for somebody here: no rule opens
+    them, or a permission has ended.
 
     No person is beside them.
 
     \b
     Example:  copdns appeal errors
     """
-    household, index = home.household.id, home.library.index
-    found = (
-        home.with_store(lambda store: AppealStore(store).list_errors(household))
-        if home.has_database
-        else ()
-    )
-    rows = [(each, still_listed(each, index)) for each in found]
+    found = checked_errors(home)
     if as_json:
-        print_json([{**each._asdict(), "still": still} for each, still in rows])
+        print_json(mistaken_json(found))
         return
-    lines = [(each.name, each.list, each.category, "yes" if s else "no") for each, s in rows]
-    table(("name", "list", "category", "still listed"), lines)
+    table(HEADERS, [mistaken_row(each) for each in found])
 
 
 def _appeals(home: Home, profile: str, states: tuple[State, ...]) -> tuple[Appeal, ...]:
@@ -274,6 +273,13 @@ def _appeal(home: Home, appeal: str) -> Appeal:
     household = home.household.id
     found = home.with_store(lambda store: AppealStore(store).appeal(household, appeal))
     return found if found is not None else _missing(appeal)
+
+
+def _seen(home: Home, appeal: str) -> Appeal:
+    """Return an appeal, and note that it was looked at, which the child sees."""
+    _appeal(home, appeal)
+    household = home.household.id
+    return home.with_store(lambda store: AppealStore(store).see(household, appeal, home.now))
 
 
 def _missing(appeal: str) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import click
 from copdns import audited
 from copdns.cli.base import BAND, json_option
 from copdns.cli.home import Home, pass_home
+from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
 from copdns.cli.output import print_json, safe, table
 from copdns.cli.params import profile_option
 from copdns.errors import ListError
@@ -21,6 +22,7 @@ from copdns.lists.audit import Audit, Share, Table, audit, lists_of, read_table
 from copdns.model import Band, Profile, Rule, RuleAction
 from copdns.policy import policy_for, scoped
 from copdns.presets import apply
+from copdns.vouched import Checked
 
 MAX_TABLE = 64 << 20  # octets, unpacked
 _GZIP = b"\x1f\x8b"
@@ -28,7 +30,7 @@ _HEADERS = ("label", "list", "names", "blocked", "share")
 
 
 @click.command("audit")
-@click.argument("file", metavar="TABLE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="[TABLE]", type=click.Path(path_type=Path), required=False)
 @profile_option("By the lists and rules of a person, by the profile's id.")
 @click.option("--band", type=BAND, help="By what an age band starts with.")
 @click.option(
@@ -44,25 +46,37 @@ _HEADERS = ("label", "list", "names", "blocked", "share")
 @pass_home
 def audit_command(
     home: Home,
-    file: Path,
+    file: Path | None,
     profile: str,
     band: str | None,
     wanted: str,
     keep: bool,
     as_json: bool,
 ) -> None:
-    """Count what is blocked of a TABLE of labelled names.
+    """Count what is blocked of a TABLE of labelled names, and of the names of accepted appeals.
 
     A row of the TABLE is a label, a tab, and a name or URL; a first line may name the columns, and
     the file may be packed with gzip; `-` is what is piped in.  Without --profile and --band, all
     lists about categories, security and ways round the filter are asked.  Nothing is resolved; with
     --keep the numbers are kept, and no name.
 
+    Names that were decided here to be a list's error are asked as well, as they stand for this
+    household; without a TABLE only they are.
+
     \b
     Example:  copdns lists audit labelled.tsv --band 7-9 --wanted PORN,GMB
     """
     if profile and band:
         raise click.UsageError("--profile and --band exclude each other; give one")
+    errors = checked_errors(home)
+    if file is None:
+        if profile or band or wanted or keep:
+            raise click.UsageError("these options are about a TABLE; name one")
+        if as_json:
+            print_json({"list_errors": mistaken_json(errors)})
+        else:
+            _print_errors(errors)
+        return
     rows = read_table(_text(file), str(file))
     labels = _wanted(wanted, rows)
     who, rules = _person(home, profile, band)
@@ -73,9 +87,21 @@ def audit_command(
     if keep:
         audited.keep(home.folder, found.others, frozenset(each.slug for each in lists), home.now)
     if as_json:
-        print_json(_json(found, rows, labels, who))
-    else:
-        _print(found, rows, labels, who)
+        print_json(_json(found, rows, labels, who) | {"list_errors": mistaken_json(errors)})
+        return
+    _print(found, rows, labels, who)
+    if errors:
+        click.echo("")
+        _print_errors(errors)
+
+
+def _print_errors(errors: Sequence[Checked]) -> None:
+    if not errors:
+        click.echo("no name was decided here to be a list's error")
+        return
+    still = sum(each.still for each in errors)
+    click.echo(f"Decided here to be a list's error: {len(errors)}, of which lists name {still} now")
+    table(HEADERS, [mistaken_row(each) for each in errors])
 
 
 def _text(file: Path) -> str:

@@ -10,7 +10,7 @@ import click
 from copdns.as_json.times import bonus_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import print_json
+from copdns.cli.output import counted, print_json
 from copdns.cli.params import MINUTES, profile_argument
 from copdns.cli.usage import line_of
 from copdns.editing import the_profile
@@ -68,7 +68,7 @@ def bonus(
         author=AUTHOR,
         at=home.now,
     )
-    what = f"{kind} of {minutes} minutes of {budget} for {profile} on {meant}"
+    what = f"{kind} of {counted(minutes, 'minute')} of {budget} for {profile} on {meant}"
     before, after = home.changed(what, edit)
     if as_json:
         print_json(bonus_json(after.bonuses[-1]))
@@ -89,4 +89,5 @@ def _now(home: Home, household: Household, profile: str, budget: str) -> str:
         return "there is no limit today, with it or without"
     if not line.left:
         return f"nothing is left even so: {line.used.likely} minutes are counted, of {line.total}"
-    return f"left today, as it was counted last: {line.left} of {line.total} minutes"
+    total = counted(line.total, "minute")
+    return f"left today, as it was counted last: {line.left} of {total}"

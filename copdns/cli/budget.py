@@ -16,6 +16,7 @@ from copdns.cli.params import (
     profile_option,
     scope_of,
     tag_option,
+    warn_of_nobody,
 )
 from copdns.cli.time_words import budget_text
 from copdns.household_times import add_period, remove_period
@@ -94,6 +95,7 @@ def add(
     )
     edit = partial(add_period, made=made, known=home.known)
     home.change(f"budget {budget} added: {budget_text(made)}", edit)
+    warn_of_nobody(home.household, made.scope)
 
 
 @budget.command()

@@ -82,6 +82,7 @@ def check(
     Every step of the decision is shown, in order.  Nothing is asked from the Internet and nothing
     is recorded.  The exit code is 0 when the name is allowed or answered by this machine, 3 when it
     is blocked or refused, 4 when it is answered with another name's data.  With --week it is 0.
+    With --client, guests and whoever typed a PIN there count as they do now.
 
     \b
     Example:  copdns check www.youtube.com --profile mia
@@ -96,12 +97,13 @@ def check(
     if week:
         tell_week(home, week_of(home, asker, name, qtype, now), as_json=as_json)
         return
-    who = asker.client(home.live(now))
+    live = home.live(now)
+    who = asker.client(live)
     case = Case(
         name,
         qtype,
         now,
-        home.household,
+        live.households[home.household.id],
         who,
         asker.address,
         decide(who.policy, name, qtype, now),

@@ -9,6 +9,7 @@ from copdns.cli.home import Home
 from copdns.cli.output import aligned, local, safe
 from copdns.cli.time_words import grant_text, lifted
 from copdns.errors import NXDOMAIN
+from copdns.guests import GUEST
 from copdns.model import Action, LocalAnswer, Reason
 from copdns.names import display
 from copdns.policy import Explained
@@ -59,6 +60,8 @@ def _who(case: Case) -> str:
     if not client.household:
         return f"{case.address}, which is not served here"
     who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
+    if device is not None and device.id.startswith(GUEST):
+        return safe(f"{who} for a while on a device that is not their own, {case.address}")
     if device is not None:
         return safe(f"{who} on {device.name}, {case.address}")
     return safe(f"{who}, {case.address}, a device that nobody named" if case.address else who)

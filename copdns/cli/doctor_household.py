@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copdns.cli.fetched import NOTHING, Fetched
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
+from copdns.cli.output import counted
 from copdns.copies import NOT_HERE
 from copdns.household_check import check
 from copdns.store.querylog import QueryLog
@@ -60,8 +61,13 @@ def references(home: Home) -> Iterator[Finding]:
         yield warn("household", each, "change it: until then that part does nothing")
     if not wrong:
         found = home.household
-        people, devices = len(found.profiles), len(found.devices)
-        yield ok("household", f"{people} people, {devices} devices, {len(found.rules)} rules")
+        people = len(found.profiles)
+        said = (
+            "1 person" if people == 1 else f"{people} people",
+            counted(len(found.devices), "device"),
+            counted(len(found.rules), "rule"),
+        )
+        yield ok("household", ", ".join(said))
 
 
 def told_apart(home: Home) -> Iterator[Finding]:

@@ -6,15 +6,16 @@ import errno
 import os
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 
 import copdns
 from copdns.addresses import UpstreamAddress
-from copdns.cli.finding import Finding, fail, ok, warn
+from copdns.cli.finding import Finding, Status, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import local
 from copdns.cli.probe import ask
@@ -29,6 +30,7 @@ from copdns.store.health import page_faults
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds
+HTTP = 80  # where a browser looks for a page that no port is named of
 MIB = 1 << 20
 LITTLE, SCARCE = 50 * MIB, 500 * MIB
 SLACK = 300  # seconds that a clock may be set back without a word
@@ -44,23 +46,63 @@ def ports(home: Home) -> Iterator[Finding]:
         yield ok("ports", f"auto stands for {', '.join(listen_addresses((AUTO,)))}")
     for address in listen_addresses(dns.listen):
         yield _port(address, dns.port, "dns", _answers_as_us)
-    for address in listen_addresses(web.listen):
+    addresses = listen_addresses(web.listen)
+    for address in addresses:
         yield _port(address, web.port, "web", _is_healthy)
+        if web.tls_port:
+            yield _https(address, web.port, web.tls_port)
+    at_home = [each for each in addresses if not ip_address(each).is_loopback]
+    if web.port != HTTP and at_home:
+        yield _door_without_a_port(at_home[0], web.port)
 
 
-def _port(address: str, port: int, section: str, is_ours: Callable[[str, int], bool]) -> Finding:
+def _https(address: str, port: int, tls_port: int) -> Finding:
+    """Say of the port of the desk whether it answers, as it should where the door does."""
+    found = _port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
+    if found.status is Status.OK and found.what.endswith(_FREE) and _is_healthy(address, port):
+        return fail(
+            "ports",
+            f"{address} port {tls_port} (web): copdns runs, but without HTTPS: guardians cannot "
+            "log in from other devices",
+            "read why in its log (journalctl -u copdns), or at /readyz",
+        )
+    return found
+
+
+def _door_without_a_port(address: str, port: int) -> Finding:
+    taken = _trouble(address, HTTP, udp=False) == errno.EADDRINUSE
+    why = ", which another program has" if taken else ""
+    return warn(
+        "ports",
+        f"the door is at port {port}, not at {HTTP}{why}: http://copdns.home.arpa/ leads nowhere, "
+        "nor do blocked addresses to the page that explains",
+        f"set web.port to {HTTP}" + (" when that program is gone (ss -lnp)" if taken else ""),
+    )
+
+
+_FREE = "free; copdns does not run here now"
+
+
+def _port(
+    address: str,
+    port: int,
+    section: str,
+    is_ours: Callable[[str, int], bool],
+    setting: str = "port",
+) -> Finding:
     where = f"{address} port {port} ({section})"
     trouble = _trouble(address, port, udp=section == "dns")
     if trouble is None:
-        return ok("ports", f"{where}: free; copdns does not run here now")
+        return ok("ports", f"{where}: {_FREE}")
     # Only an address that somebody here has is asked: nothing must leave this machine.
     if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
         return ok("ports", f"{where}: copdns answers")
     if trouble == errno.EADDRINUSE:
-        todo = f"end the other program (ss -lnp), or choose another {section}.port"
+        todo = f"end the other program (ss -lnp), or choose another {section}.{setting}"
         return fail("ports", f"{where}: taken by another program, or copdns does not answer", todo)
     if trouble == errno.EACCES:
-        todo = f"as a service copdns may; by hand start it as root or set {section}.port over 1023"
+        over = f"set {section}.{setting} over 1023"
+        todo = f"as a service copdns may; by hand start it as root or {over}"
         return warn("ports", f"{where}: this user may not open it", todo)
     todo = f"name an address of this machine in {section}.listen"
     if trouble in NOT_HERE and section == "dns":
@@ -96,7 +138,17 @@ def _answers_as_us(address: str, port: int) -> bool:
 
 
 def _is_healthy(address: str, port: int) -> bool:
-    connection = HTTPConnection(address, port, timeout=PATIENCE)
+    return _says_ok(HTTPConnection(address, port, timeout=PATIENCE))
+
+
+def _is_healthy_over_https(address: str, port: int) -> bool:
+    """As over HTTP; nobody vouches for a certificate of our own, and nothing secret is sent."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=context))
+
+
+def _says_ok(connection: HTTPConnection) -> bool:
     try:
         connection.request("GET", "/healthz")
         reply = connection.getresponse()

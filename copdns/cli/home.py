@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property, wraps
+from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
+from copdns.accounts import Guest, View
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
@@ -24,6 +26,7 @@ from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.errors import HouseholdError, StoreError
+from copdns.guests import with_guests
 from copdns.household_check import Known, no_such
 from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
@@ -33,12 +36,18 @@ from copdns.lists.source import ListSource
 from copdns.live import GUEST, Defaults, Live, build, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import FullLog, Household, Profile
+from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf, Waiting
+from copdns.store.appeals import AppealStore
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
+from copdns.store.looks import Looks
 from copdns.store.notes import Change
+from copdns.store.querylog import QueryLog
+from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
+from copdns.store.whose import Guests
 from copdns.system import clock_is_synchronised, memory
 from copdns.timing import Readings
 
@@ -141,7 +150,20 @@ class Home:
         defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
         at = self.now if now is None else now
         readings = self.readings(at)
-        return build(before, self.library, defaults, [self.household], at, readings)
+        household = with_guests(self.household, self.guests, at)
+        return build(before, self.library, defaults, [household], at, readings)
+
+    @cached_property
+    def guests(self) -> tuple[Guest, ...]:
+        """Devices that are somebody's for a while: guests, and persons by PIN."""
+        household = self._stored()
+        if household is None:
+            return ()
+        return self._read(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
+
+    def guest_leaves(self, after: float) -> float:
+        """Return when the next of them has to go; infinite for never."""
+        return min((each.until for each in self.guests if each.until > after), default=inf)
 
     @cached_property
     def day(self) -> BudgetDay:
@@ -270,6 +292,33 @@ class Home:
         if household is None:
             return ()
         return self._read(lambda store: store.full_logs(household.id, profile_id))
+
+    def look(self, profile: str, *views: View) -> None:
+        """Keep that somebody looks at a person, or at all with "", before anything is shown.
+
+        They see it on their page, as a look at the desk.  Where it cannot be kept nothing is to be
+        shown: StoreError is raised.
+        """
+        household = self._stored()
+        if household is None:
+            return  # nobody is known yet
+        people = [each.id for each in household.profiles if profile in ("", each.id)]
+        # Whoever may run this on the machine may do anything there.
+        who = Actor(household.id, "", AUTHOR, Role.OWNER)
+        if people:
+            self.with_store(
+                lambda store: Looks(StoreThread(store)).note_all(who, people, views, self.now)
+            )
+
+    def erase(self, profile: str) -> None:
+        """Delete what is kept of a person; first comes the line in the list of changes."""
+        household = self._stored()
+        if household is not None:
+            what = f"profile {profile} erased: look-ups, minutes, appeals"
+            self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
+        QueryLog(self.folder).erase(self.household.id, profile, self.now)
+        if household is not None:
+            self.with_store(lambda store: AppealStore(store).erase(household.id, profile))
 
     def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
         return self.with_store(work, HouseholdStore.open_or_copy)

@@ -11,6 +11,7 @@ from copdns.cli.audit import audit_command
 from copdns.cli.base import NAME, json_option
 from copdns.cli.fetched import Fetched
 from copdns.cli.home import Home, pass_home
+from copdns.cli.mistaken import checked_errors, mistaken_json, mistaken_lines
 from copdns.cli.output import print_json, safe, table
 from copdns.cli.update import update
 from copdns.copies import NOT_HERE
@@ -54,7 +55,8 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     Shown are what it is about, its size, licence and keeper, and how long ago its server last said
     that the copy here is the newest.  While lists are here that could not be compiled, the sizes
     are of those that count, and a line says which and why.  Lines that were not used are counted by
-    reason; docs/lists.md explains the reasons.  With --json all lists are shown.
+    reason; docs/lists.md explains the reasons.  A list that names what it was decided here to name
+    wrongly is told.  With --json all lists are shown.
 
     \b
     Example:  copdns lists status
@@ -64,11 +66,13 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     behind = waiting.slugs if waiting else ()
     fetched = Fetched.of(home)
     if as_json:
+        errors = checked_errors(home)
         print_json(
             [
                 status_json(each)
                 | fetched.as_json(each.info.slug)
                 | {"compiled": each.info.slug not in behind}
+                | {"errors": mistaken_json(errors, each.info.slug)}
                 for each in statuses
             ]
         )
@@ -88,7 +92,8 @@ def status(home: Home, every: bool, as_json: bool) -> None:
             f"and {len(statuses) - len(found)} of services, protected groups and signals: see --all"
         )
     troubles = [line for each in statuses for line in _troubles(each)]
-    for line in (*troubles, *((str(waiting),) if waiting else ()), *fetched.lines()):
+    mistakes = mistaken_lines(checked_errors(home))
+    for line in (*troubles, *((str(waiting),) if waiting else ()), *fetched.lines(), *mistakes):
         click.echo(safe(line))
 
 

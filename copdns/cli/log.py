@@ -6,9 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from itertools import chain
+from time import monotonic
 
 import click
 
+from copdns.accounts import LOOKS_JOINED, View
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
@@ -47,6 +49,7 @@ def log(context: click.Context, follow: bool, profile: str, limit: int, as_json:
 
     What is kept is each person's privacy mode, and look-ups of help names (helplines, crisis,
     abuse ...) are never recorded, in no mode.  With -f and --json each look-up is one line of JSON.
+    Whoever it is about sees on the own page that somebody looked.
 
     \b
     Example:  copdns log --profile mia --limit 20
@@ -63,6 +66,7 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
     """Print what is kept; `follow`: and what comes, until Ctrl-C."""
     if profile:
         _known(home, profile)
+    home.look(profile, View.LOG)
     kept, household = QueryLog(home.folder), home.household
     newest = max((each.id for each in kept.rows(household.id, None, 1)), default=0)
     found = kept.rows(household.id, profile or None, limit)
@@ -74,7 +78,7 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
         return
     old = (each for each in found if each.id <= newest)  # those after it are followed
     try:
-        for each in chain(old, _following(kept, household.id, profile, newest)):
+        for each in chain(old, _following(home, kept, profile, newest)):
             row = each.row
             line = "  ".join(_cells(row, household.timezone))
             click.echo(json.dumps(row_json(row)) if as_json else safe(line))
@@ -82,10 +86,14 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
         return
 
 
-def _following(kept: QueryLog, household: str, profile: str, last: int) -> Iterator[Logged]:
-    """Yield what is logged after a row, without an end."""
+def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[Logged]:
+    """Yield what is logged after a row, without an end; each look is kept, as long as it lasts."""
+    looked = monotonic()
     while True:
-        more = kept.rows(household, profile or None, PAGE, after=last)
+        if monotonic() - looked >= LOOKS_JOINED:
+            Home(home.settings).look(profile, View.LOG)  # as of now, not of when it began
+            looked = monotonic()
+        more = kept.rows(home.household.id, profile or None, PAGE, after=last)
         yield from more
         last = more[-1].id if more else last
         if len(more) < PAGE:
@@ -135,6 +143,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     """
     if profile:
         _known(home, profile)
+    home.look(profile, View.COUNTS)
     since = home.now - days * DAY
     found = QueryLog(home.folder).counts(home.household.id, profile or None, since)
     if as_json:
@@ -153,16 +162,18 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
 @pass_home
 def erase(home: Home, profile: str, yes: bool) -> None:
-    """Delete what is kept of a person's look-ups.
+    """Delete what is kept of a person's look-ups and appeals.
 
-    Names, counts and minutes of use go at once and for good.  Rules and devices stay.  It works
-    while copdns runs.
+    Names, counts, minutes of use and answered appeals go at once and for good.  A question that
+    still waits stays, without the child's words, so that it gets its answer.  Rules, devices, and
+    who looked stay.  It works while copdns runs.
 
     \b
     Example:  copdns log erase mia
     """
     _known(home, profile)
     if not yes:
-        click.confirm(f"Delete all that is kept of {profile}'s look-ups, for good?", abort=True)
-    QueryLog(home.folder).erase(home.household.id, profile, home.now)
-    click.echo(f"all that was kept of {profile}'s look-ups is deleted")
+        what = f"{profile}'s look-ups and answered appeals"
+        click.confirm(f"Delete all that is kept of {what}, for good?", abort=True)
+    home.erase(profile)
+    click.echo(f"all that was kept of {profile}'s look-ups and answered appeals is deleted")

@@ -35,6 +35,11 @@ def safe(text: str) -> str:
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
+def counted(n: int, noun: str) -> str:
+    """Return "1 minute" or "5 minutes"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def table(headers: Row, rows: Sequence[Row]) -> None:
     """Print rows under headers: with rich on a terminal where it is installed, else aligned."""
     rows = [[safe(cell) for cell in row] for row in rows]

@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 from copdns import when
 from copdns.cli.base import Options, Read
 from copdns.errors import CopdnsError
-from copdns.times import DAY_MINUTES, subject
+from copdns.model import Household
+from copdns.times import DAY_MINUTES, MOST_NOTE, subject
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -58,6 +59,14 @@ def scope_of(profile: str, tag: str) -> str:
     if profile and tag:
         raise click.UsageError("--profile and --tag exclude each other; give one")
     return f"#{tag.removeprefix('#')}" if tag else profile
+
+
+def warn_of_nobody(household: Household, scope: str) -> None:
+    """Say so where nobody has the tag that something is for: it is kept, and does nothing yet."""
+    tags = {tag for each in household.profiles for tag in each.tags}
+    if scope.startswith("#") and scope[1:] not in tags:
+        there = f"; there are {', '.join(sorted(tags))}" if tags else ""
+        click.echo(f"nobody has the tag {scope[1:]} yet, so this concerns nobody{there}", err=True)
 
 
 # --- what times are about, and when ---------------------------------------------------------------
@@ -107,7 +116,20 @@ grace_option = click.option(
     default="0",
     help="For how long names that are in use stay open when time is up; 0 to 60.",
 )
-note_option = click.option("--note", metavar="TEXT", default="", help="Why; the child can read it.")
+
+
+def note(text: str) -> str:
+    """Return why something is so, in a person's words on one line; raise ValueError."""
+    short = " ".join(text.split())
+    if len(short) > MOST_NOTE:
+        raise ValueError(f"has {len(short)} characters; {MOST_NOTE} fit, so please shorten it")
+    return short
+
+
+NOTE = Read("note", note)
+note_option = click.option(
+    "--note", metavar="TEXT", type=NOTE, default="", help="Why; the child can read it."
+)
 
 
 def moment(text: str, timezone: str, now: float, option: str) -> float:

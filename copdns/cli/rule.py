@@ -11,7 +11,7 @@ from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, print_json, table
-from copdns.cli.params import profile_option, scope_of, tag_option
+from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_nobody
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, remove_rule, rules_about
 from copdns.household_check import no_such
@@ -32,7 +32,7 @@ def rule() -> None:
 @click.argument("target", metavar="TARGET", type=TARGET)
 @profile_option("For one person; without it, and without --tag, for everyone.")
 @tag_option
-@click.option("--note", metavar="TEXT", default="", help="Why; the child can read it.")
+@note_option
 @click.option(
     "--over-security",
     is_flag=True,
@@ -78,6 +78,7 @@ def add(
         created=home.now,
     )
     home.change(what, edit)
+    warn_of_nobody(home.household, scope)
 
 
 @rule.command()

@@ -21,6 +21,7 @@ from copdns.cli.params import (
     profile_option,
     scope_of,
     tag_option,
+    warn_of_nobody,
 )
 from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
 from copdns.days import local, zone_of
@@ -193,6 +194,7 @@ def add(
     )
     edit = partial(add_period, made=made, known=home.known)
     home.change(f"schedule {schedule} added: {schedule_text(made)}", edit)
+    warn_of_nobody(home.household, made.scope)
 
 
 def _slots(times: tuple[str, ...]) -> tuple[Slot, ...]:
@@ -262,6 +264,9 @@ def import_(home: Home, file: Path) -> None:
     tell(before, after)
     for line in _ignored(dates, before.calendar):
         click.echo(safe(line))
+    for name in ics.unknown_zones(text):
+        said = f"nobody knows the time zone {name}: its times were taken for {zone}"
+        click.echo(safe(said), err=True)
     if not dates:
         click.echo(safe(f"{file.name} has nothing from {today} to {today + _AHEAD}"))
 

@@ -9,10 +9,11 @@ import click
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import local, print_json, table
+from copdns.cli.output import counted, local, print_json, table
 from copdns.cli.params import (
     DURATION,
     MINUTES,
+    NOTE,
     SUBJECT,
     complete_profile,
     profile_option,
@@ -45,7 +46,9 @@ def ticket() -> None:
     default="7d",
     help="For how long the code is good: 7d (default), 12h ...",
 )
-@click.option("--label", metavar="TEXT", default="", help="What it is for; the child can read it.")
+@click.option(
+    "--label", metavar="TEXT", type=NOTE, default="", help="What it is for; the child can read it."
+)
 @json_option
 @pass_home
 def make(
@@ -78,7 +81,7 @@ def make(
         label=label,
         author=AUTHOR,
     )
-    what = f"ticket of {minutes} minutes made for {profile or 'whoever has the code'}"
+    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'whoever has the code'}"
     before, after = home.changed(what, edit)
     if as_json:
         print_json({**ticket_json(after.tickets[-1]), "code": code})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import date
 
-from copdns.cli.output import local
+from copdns.cli.output import counted, local
 from copdns.schedule import slot_text
 from copdns.time_dump import clock_text, stretch_text, stretches
 from copdns.times import (
@@ -62,7 +62,7 @@ def budget_text(budget: Budget) -> str:
 
 def minutes_text(budget: Budget) -> str:
     return ", ".join(
-        f"{minutes} minutes {'a day' if word == EVERY_DAY else word}"
+        f"{counted(minutes, 'minute')} {'a day' if word == EVERY_DAY else word}"
         for word, minutes in budget.minutes
     )
 
@@ -88,12 +88,14 @@ def lifted(grant: Grant) -> str:
 
 def bonus_text(bonus: Bonus) -> str:
     what = "given back" if bonus.kind is Extra.CREDIT else "more"
-    return f"{bonus.profile}: {bonus.minutes} minutes {what} of {bonus.budget} on {bonus.day}"
+    minutes = counted(bonus.minutes, "minute")
+    return f"{bonus.profile}: {minutes} {what} of {bonus.budget} on {bonus.day}"
 
 
 def ticket_text(ticket: Ticket, zone: str) -> str:
     about = subjects_text([ticket.about] if ticket.about else [])
-    text = f"{ticket.minutes} minutes of {about} for {ticket.profile or 'whoever has the code'}"
+    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "whoever has the code"
+    text = f"{minutes} of {about} for {whose}"
     if ticket.redeemed is not None:
         used = local(ticket.redeemed, zone)
         return _noted(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
@@ -144,7 +146,7 @@ def failure_changes(before: Failures, after: Failures) -> Iterator[str]:
 
 
 def _graced(text: str, grace: int) -> str:
-    return f"{text}, {grace} minutes of grace" if grace else text
+    return f"{text}, {counted(grace, 'minute')} of grace" if grace else text
 
 
 def _noted(text: str, note: str) -> str:

@@ -93,6 +93,7 @@ def walk(
         if live is None or at >= rebuild:
             live = home.live(at, live)
             rebuild = inf if live.rebuild_at is None else live.rebuild_at
+            rebuild = min(rebuild, home.guest_leaves(at))
             policy = asking.client(live).policy
             planned = _planned(policy)
         verdict = decide(planned, name, qtype, at)

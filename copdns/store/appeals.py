@@ -29,7 +29,7 @@ from copdns.household_check import Known
 from copdns.model import Household, Rule
 from copdns.review import Because
 from copdns.store.appeal_rows import save, select
-from copdns.store.db import snapshot, transaction
+from copdns.store.db import rewrite, snapshot, transaction
 from copdns.store.household import HouseholdStore, edited
 from copdns.store.notes import Change, audit
 from copdns.vouched import ListError, day_of, opened_for_everyone
@@ -149,6 +149,10 @@ class AppealStore:
 
         return await self._read(read)
 
+    async def households(self) -> tuple[str, ...]:
+        """Return the ids of all households."""
+        return await self._read(_ids)
+
     async def list_errors(self, household: str) -> tuple[ListError, ...]:
         """Return the names that lists named wrongly, as was decided here, by name."""
 
@@ -209,14 +213,35 @@ class AppealStore:
         return await self._written(work)
 
     async def erase(self, household: str, profile: str) -> int:
-        """Delete all that a profile ever asked; return how many.  What was granted stays."""
+        """Delete what a profile asked; return how many appeals were touched.
+
+        One that waits, or is to be talked about, stays without the child's words: erasing is no
+        way to make a question go away unanswered.  What was granted stays.  Afterwards the file
+        holds no trace of what went.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
-            return connection.execute(
-                "delete from appeal where household = ? and profile = ?", (household, profile)
+            whose = (household, profile)
+            gone = connection.execute(
+                """
+                delete from appeal
+                 where household = ? and profile = ? and closed is not null
+                """,
+                whose,
             ).rowcount
+            bare = connection.execute(
+                """
+                update appeal set words = '', more_words = ''
+                 where household = ? and profile = ? and (words <> '' or more_words <> '')
+                """,
+                whose,
+            ).rowcount
+            return gone + bare
 
-        return await self._written(work)
+        touched = await self._written(work)
+        if touched:
+            await self._store.run(rewrite)
+        return touched
 
     # --- what the clock does ---
 

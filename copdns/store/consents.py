@@ -15,7 +15,7 @@ from copdns.editing import the_profile
 from copdns.errors import HouseholdError
 from copdns.model import FullLog, Household
 from copdns.store.db import transaction
-from copdns.store.household import HouseholdStore, edited, full_logs
+from copdns.store.household import HouseholdStore, edited, granted_full_logs
 from copdns.store.notes import Change, audit
 from copdns.store.tables import load
 
@@ -40,7 +40,7 @@ class Consents:
 
         def work(connection: sqlite3.Connection) -> None:
             profile = the_profile(_home(connection, household), profile_id)
-            history = full_logs(connection, household, profile_id)
+            history = granted_full_logs(connection, household, profile_id)
             new = asked(profile, _of(connection, household, profile_id), history, question)
             connection.execute(
                 f"insert or replace into full_log_question ({_COLUMNS}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
@@ -108,7 +108,7 @@ class Consents:
 def _begin(connection: sqlite3.Connection, question: Question, author: str, now: int) -> None:
     household, profile = question.household, question.profile
     there = _of(connection, household, profile)
-    history = full_logs(connection, household, profile)
+    history = granted_full_logs(connection, household, profile)
 
     def edit(home: Household) -> Household:
         meant = there if there == question else None

@@ -121,6 +121,15 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("rollback")
 
 
+def rewrite(connection: sqlite3.Connection) -> None:
+    """Write a database anew, so that no free page and no log beside it holds what was deleted.
+
+    A reader that holds on to old pages right now lets them go with the next checkpoint.
+    """
+    connection.execute("vacuum")
+    connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+
+
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """Return the error for people: which file, what happened, what to do."""
     if isinstance(error, OSError):

@@ -219,7 +219,7 @@ class HouseholdStore:
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile of this id."""
-        return await self.run(lambda connection: full_logs(connection, household_id, profile_id))
+        return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what some work gives on the one connection, in its thread.
@@ -233,6 +233,27 @@ class HouseholdStore:
             raise store_error(self.path, error) from error
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+
+def restored(
+    connection: sqlite3.Connection,
+    before: Household | None,
+    written: Household,
+    mended: Household,
+    change: Change,
+) -> Household:
+    """Return the household of a database that takes another one's place, as stored.
+
+    before: the one that stood in that place.  written: as it is in the tables; mended: as it may
+    be.  Inside a transaction of the caller.
+    """
+    revision = max(written.revision, before.revision if before is not None else 0) + 1
+    after = replace(mended, revision=revision)
+    write(connection, written, after)
+    _remember(connection, before, after, change.at)
+    _announce(connection, before, after, change)
+    _note(connection, after, change)
+    return after
 
 
 def edited(
@@ -300,8 +321,8 @@ def _adopted_profile(
     old = before.profile(profile.id)
     if profile == old:
         return profile
-    history = full_logs(connection, before.id, profile.id)
-    known = old or _former(connection, before.id, profile)
+    history = granted_full_logs(connection, before.id, profile.id)
+    known = old or former(connection, before.id, profile)
     return adopt(known, profile, history, now, consented=consented)
 
 
@@ -314,11 +335,15 @@ def _store(
     _remember(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
+    _note(connection, after, change)
+    return after
+
+
+def _note(connection: sqlite3.Connection, after: Household, change: Change) -> None:
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
     )
-    return after
 
 
 def _announce(
@@ -387,7 +412,7 @@ def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
     return sum(connection.execute(sql, (cell,)).rowcount for sql, cell in statements)
 
 
-def full_logs(
+def granted_full_logs(
     connection: sqlite3.Connection, household_id: str, profile_id: str
 ) -> tuple[FullLog, ...]:
     """Return every full log that was ever granted to a profile of this id."""
@@ -401,7 +426,7 @@ def full_logs(
     return tuple(FullLog(starts, ends) for starts, ends in rows)
 
 
-def _former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
+def former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
     """Return what binds a profile whose id was used before: it starts from that one's band."""
     row = connection.execute(
         "select band from former_profile where household = ? and id = ?",

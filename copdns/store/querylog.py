@@ -28,6 +28,7 @@ from copdns.store.logdb import Logged, Tally
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
+BEFORE = ".before-restore"  # added to the name of a database that a backup took the place of
 NICER = 10  # added to the process's own niceness
 WRITER_BUSY = 0.2  # seconds: the writer comes back anyway, and `stop` must not hang
 
@@ -165,7 +166,7 @@ class QueryLog:
     def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
         """Delete what is older; also what a wrong clock dated more than a day ahead."""
         self._ask(lambda each: logdb.purge(each, now, rows_days, counts_days), None)
-        for path in self._broken():
+        for path in self._moved_aside():
             if path.stat().st_mtime < now - rows_days * logdb.DAY:
                 path.unlink()
 
@@ -187,7 +188,7 @@ class QueryLog:
 
     def _clean(self, work: Callable[[sqlite3.Connection], bool]) -> None:
         clean = self._ask(work, True)
-        for path in self._broken():
+        for path in self._moved_aside():
             path.unlink()
         if not clean:
             raise StoreError(
@@ -296,8 +297,10 @@ class QueryLog:
             else:
                 _log.error("log_database_broken", moved_to=str(moved_to))
 
-    def _broken(self) -> list[Path]:
-        return sorted(self.path.parent.glob(f"{FILE}.broken-*"))
+    def _moved_aside(self) -> list[Path]:
+        """Return broken logs, and the household that a restored one took the place of."""
+        folder = self.path.parent
+        return sorted((*folder.glob(f"{FILE}.broken-*"), *folder.glob(f"*{BEFORE}*")))
 
 
 def _move_aside(path: Path) -> Path:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from copdns.errors import HouseholdError, StoreError
-from copdns.model import Household
+from copdns.model import Household, Profile
+from copdns.privacy import lawful
 from copdns.store.cells import Cell, Cells, T, Table, as_json, number, text, texts
 from copdns.store.rows import (
     DEVICE,
@@ -48,8 +49,13 @@ TABLES: tuple[Table[Any], ...] = (
 )
 
 
-def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
-    """Return a household as stored; raise StoreError for what is no value of ours."""
+def load(
+    connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
+) -> Household | None:
+    """Return a household as stored; raise StoreError for what is no value of ours.
+
+    as_written: also what no rule of ours would have let in (`privacy.lawful`).
+    """
     row = connection.execute(
         """
         select name, timezone, guest, protected, revision, weekend, days, day_starts,
@@ -63,6 +69,11 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
     fields: dict[str, Any] = {
         table.field: tuple(_values(connection, table, household_id)) for table in TABLES
     }
+    if not as_written:
+        fields["profiles"] = tuple(
+            lawful(each, agreed=_is_granted(connection, household_id, each))
+            for each in fields["profiles"]
+        )
     try:
         return Household(
             id=household_id,
@@ -81,6 +92,20 @@ def load(connection: sqlite3.Connection, household_id: str) -> Household | None:
         )
     except ValueError as error:
         raise odd_row("household", household_id, household_id, error) from error
+
+
+def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Profile) -> bool:
+    """Tell whether a profile's full log, if it has one, is among those that were granted."""
+    full = profile.full_log
+    return full is not None and bool(
+        connection.execute(
+            """
+            select 1 from full_log_history
+             where household = ? and profile = ? and starts = ? and ends >= ?
+            """,
+            (household_id, profile.id, full.start, full.end),
+        ).fetchone()
+    )
 
 
 def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) -> Iterator[T]:

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from dataclasses import replace
 
 from aiohttp import web
 
-from copdns.accounts import LOOKS_KEPT, Look
-from copdns.days import local, zone_of
 from copdns.model import PrivacyMode
 from copdns.own_data import Blocked, Kept, by_category, by_day, exported
 from copdns.store.notes import audit
-from copdns.store.usage import history
 from copdns.timing import in_scope
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of
+from copdns.web.kept import MOST, kept_of
 from copdns.web.parts import parts_of
 
 SHOWN = 40  # names; the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
-MOST = 100_000  # rows of a file
 LOOKS = 20
 
 
@@ -54,9 +51,9 @@ async def me(request: web.Request) -> web.Response:
 async def data(request: web.Request) -> web.Response:
     """All that is kept, as a file."""
     person, parts = await _paired(request), parts_of(request)
-    kept = await _kept(request, person, MOST, MOST)
-    now = parts.now()
-    text = json.dumps(exported(person.household, person.profile, kept, now), indent=1)
+    kept = await _kept(request, person)
+    found = exported(person.household, person.profile, kept, parts.now(), None)
+    text = json.dumps(found, ensure_ascii=False, indent=1)
     saved = {"Content-Disposition": 'attachment; filename="my-data.json"'}
     return web.Response(text=text, content_type="application/json", headers=saved)
 
@@ -85,26 +82,12 @@ async def _paired(request: web.Request) -> Person:
     return person
 
 
-async def _kept(request: web.Request, person: Person, rows: int, looks: int) -> Kept:
+async def _kept(request: web.Request, person: Person, rows: int = MOST, looks: int = MOST) -> Kept:
     parts, home, profile = parts_of(request), person.household, person.profile
-    now = parts.now()
-    since = local(now, zone_of(home.timezone)).date() - timedelta(days=KEPT_DAYS)
-    whose = (home.id, profile.id)
-    found = await asyncio.to_thread(parts.log.rows, *whose, rows)
     blocks = blocks_of(request, person)
-    return Kept(
-        rows=[each.row for each in reversed(found)],
-        counts=await asyncio.to_thread(parts.log.counts, *whose),
-        minutes=await asyncio.to_thread(history, parts.log.path.parent, *whose, since),
-        looks=_of_theirs(await parts.looks.of(*whose, limit=looks), now),
-        appeals=await parts.appeals.appeals(home.id, profile=profile.id),
+    return replace(
+        await kept_of(parts, home.id, profile.id, rows, looks),
         browsers=await parts.pairings.of(home.id, person.device),
-        full_logs=await parts.store.full_logs(*whose),
-        blocks=[Blocked(each.name, each.at, each.verdict.reason) for each in blocks],
+        blocks=tuple(Blocked(each.name, each.at, each.verdict.reason) for each in blocks),
         pin=profile.id in await parts.pins.people(home.id),
     )
-
-
-def _of_theirs(looks: tuple[Look, ...], now: float) -> tuple[Look, ...]:
-    """Return those that are still kept; they are deleted now and then only."""
-    return tuple(each for each in looks if each.at > now - LOOKS_KEPT)

@@ -36,6 +36,12 @@ def filed(home: Home, sent: Ask | None = None) -> Appeal:
     return asyncio.run(work())
 
 
+def opened(home: Home, *lasts: str) -> None:
+    """Answer that a list was wrong; without more the rule is for everyone."""
+    lasts = lasts or ("--for", "always", "--everyone")
+    home.ok("appeal", "decide", filed(home).id, "--yes", "--reason", "list_error", *lasts)
+
+
 def boards() -> Ask:
     to = objected(
         Verdict(
@@ -93,7 +99,13 @@ def test_a_yes_for_always_and_everyone_is_a_rule(home: Home) -> None:
     assert shown["answers"][0]["made"] == ["rule r3"]
     assert "chess.example" in home.ok("rule", "list")
     assert home.json("appeal", "errors") == [
-        {"name": "chess.example", "list": "boards", "category": "games", "still": True}
+        {
+            "name": "chess.example",
+            "list": "boards",
+            "category": "games",
+            "still": True,
+            "closed": False,
+        }
     ]
     assert "yes" in home.ok("appeal", "errors")
     (home.folder / "boards.txt").write_text("www.go.example\n")
@@ -155,3 +167,44 @@ def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path:
         assert done.exit_code == 1
         assert "there is no appeal" in done.output
     assert not empty.data.exists()
+
+
+def test_a_list_that_is_wrong_again_is_told_and_audited(home: Home) -> None:
+    """The names of accepted appeals are asked of every version of a list."""
+    opened(home)
+    boards = home.folder / "boards.txt"
+    before = boards.read_text()
+    (found,) = home.json("lists", "audit")["list_errors"]
+    assert (found["name"], found["still"]) == ("chess.example", True)
+    assert "chess.example, which was decided" in home.ok("lists", "status")
+    boards.write_text(before.replace("chess.example", "checkers.example"))
+    (found,) = home.json("appeal", "errors")
+    assert (found["still"], found["closed"]) == (False, False)
+    assert "decided to be its error" not in home.ok("lists", "status")
+    boards.write_text(before)
+    (listed,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
+    assert [each["still"] for each in listed["errors"]] == [True]
+    assert "which lists name 1 now" in home.ok("lists", "audit")
+
+
+def test_what_a_rule_opened_stays_open_and_what_a_permission_opened_closes_again(
+    home: Home,
+) -> None:
+    opened(home, "--for", "1h")
+    assert home.json("appeal", "errors")[0]["closed"] is False
+    (grant,) = home.json("grant", "list")
+    home.ok("grant", "end", grant["id"])
+    assert home.json("appeal", "errors")[0]["closed"] is True
+    assert "rule add allow chess.example` opens it" in home.ok("lists", "status")
+    home.ok("rule", "add", "allow", "chess.example")
+    assert home.json("appeal", "errors")[0]["closed"] is False
+
+
+def test_an_audit_of_a_table_asks_them_besides(home: Home) -> None:
+    table = home.folder / "table.tsv"
+    table.write_text("NEWS\tnews.example\n")
+    assert home.json("lists", "audit", str(table))["list_errors"] == []
+    assert "no name was decided" in home.ok("lists", "audit")
+    opened(home)
+    assert "Decided here" in home.ok("lists", "audit", str(table))
+    assert home.call("lists", "audit", "--keep").exit_code == 2

@@ -97,6 +97,7 @@ def test_json_holds_the_same(home: Home) -> None:
         ],
         "should_be": game,
         "should_not_be": news,
+        "list_errors": [],
     }
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
 import pytest
 
+from copdns.accounts import GuestKind
 from copdns.config import load
 from copdns.household_file import parse
 from copdns.library import known, load_library
 from copdns.live import Defaults, build
 from copdns.model import Asker
 from copdns.policy import decide
+from copdns.store.thread import StoreThread
 from copdns.store.usage import note_wrong_clock, save_clock
+from copdns.store.whose import Guests
 from tests.unit.calling import FAMILY, Home
 
 
@@ -279,3 +283,24 @@ def test_after_a_soft_end_it_says_that_names_in_use_may_be_open(
     assert home.json(*asked)["grace"] == grace
     words = "names that were in use stay open for 5 min after it closed"
     assert (words in home.call(*asked).stdout) is bool(grace)
+
+
+def test_a_guest_and_a_person_by_pin_count_as_they_do_for_a_running_copdns(home: Home) -> None:
+    home.ok("household", "set", "--timezone", "UTC")
+    now = int(time.time())
+    coming = ((50, "mia", now), (51, "mia", now - 7200), (52, "", now))  # the second one went
+
+    async def come() -> None:
+        with StoreThread.open(home.data) as thread:
+            for n, profile, at in coming:
+                kind = GuestKind.PERSON if profile else GuestKind.GUEST
+                address = f"192.168.1.{n}"
+                await Guests(thread).approve("home", kind, address, profile, "PIN", at, lasts=3600)
+
+    asyncio.run(come())
+    words = [("check", "games.example", "--client", f"192.168.1.{n}") for n, _, _ in coming]
+    assert [home.json(*each)["profile"] for each in words] == ["mia", "guest", "guest"]
+    assert "Mia (profile mia) for a while" in home.call(*words[0]).output
+    # Her own rule closes it while she is there, and no longer.
+    stretches = home.json(*words[0], "--week")["stretches"]
+    assert [each["action"] for each in stretches] == ["block", "allow"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sqlite3
@@ -141,7 +142,7 @@ def test_a_sound_machine_passes_and_says_how_things_are(home: Home) -> None:
     assert f"ok    upstreams: {upstream.address} answers by UDP (" in text
     assert f"ok    upstreams: {upstream.address} leaves protected names alone" in text
     assert "ok    databases: " in text
-    assert "ok    household: 3 people, 2 devices, 1 rules" in text
+    assert "ok    household: 3 people, 2 devices, 1 rule" in text
     assert "fail" not in text
 
 
@@ -247,7 +248,7 @@ def test_without_any_upstream_it_is_said_what_still_works(
 def test_a_port_that_another_program_has_is_a_failure(home: Home) -> None:
     with resolver() as other, resolver() as upstream:
         set_up(home, upstream.address, dns={"listen": ["127.0.0.1"], "port": other.port})
-        ((status, text), _) = found(home, "ports")
+        (status, text) = found(home, "ports")[0]
         assert (status, "taken by another program" in text) == ("fail", True)
 
 
@@ -269,6 +270,47 @@ def test_a_running_copdns_knows_itself(home: Home) -> None:
         process.communicate()
     assert [status for status, _ in ports] == ["ok", "ok"]
     assert all(text.endswith("copdns answers") for _, text in ports)
+
+
+def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_machine, "PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as other, resolver() as upstream:
+        port = other.getsockname()[1]
+        web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
+        set_up(home, upstream.address, web=web)
+        *_, (status, text) = found(home, "ports")
+    assert (status, f"port {port} (web): taken by" in text) == ("fail", True)
+
+
+def test_a_copdns_that_runs_without_https_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with resolver() as upstream:
+        web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": free_port()}
+        set_up(home, upstream.address, web=web)
+        monkeypatch.setattr(doctor_machine, "_is_healthy", lambda _address, port: port != 443)
+        *_, (status, text) = found(home, "ports")
+    assert (status, "without HTTPS" in text) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("taken", "why"), [(True, "another program has"), (False, "leads nowhere")]
+)
+def test_a_door_that_no_browser_finds_by_itself_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch, taken: bool, why: str
+) -> None:
+    def trouble(_address: str, port: int, *, udp: bool) -> int | None:
+        return errno.EADDRINUSE if taken and port == 80 else None
+
+    monkeypatch.setattr(doctor_machine, "_trouble", trouble)
+    with resolver() as upstream:
+        set_up(home, upstream.address, web={"listen": ["192.0.2.9"], "port": 8053, "tls_port": 0})
+        *_, (status, text) = found(home, "ports")
+        assert (status, why in text) == ("warn", True)
+        set_up(home, upstream.address, web={"listen": ["127.0.0.1"], "port": 8053, "tls_port": 0})
+        assert all("leads nowhere" not in text for _, text in found(home, "ports"))
 
 
 def test_a_clock_before_the_last_change_is_a_failure(

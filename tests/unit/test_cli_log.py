@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import time
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from copdns.appeal import Ask, Kind, Objected
 from copdns.cli import log as log_module
 from copdns.keep import CountKey, Row
+from copdns.model import Action, Reason
+from copdns.store.appeals import AppealStore
+from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
 from tests.unit.calling import Home
 
@@ -163,3 +168,24 @@ def test_following_ends_well_with_ctrl_c(home: Home) -> None:
     process.send_signal(signal.SIGINT)
     assert process.communicate()[1] == ""
     assert process.returncode == 0
+
+
+def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_done(
+    home: Home,
+) -> None:
+    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
+    ask = Ask("mia", "tablet", Kind.NAME, to, name="games.example", words="For the play.")
+
+    async def file() -> str:
+        with HouseholdStore.open(home.data) as store:
+            return (await AppealStore(store).file("home", ask, NOW)).appeal.id
+
+    appeal = asyncio.run(file())
+    write(home, row("a.example"))
+    home.ok("log", "erase", "mia", "--yes")
+    (waiting,) = home.json("appeal", "list")
+    assert (waiting["id"], waiting["words"]) == (appeal, "")
+    home.ok("appeal", "decide", appeal, "--no", "--reason", "agreed_time")
+    home.ok("log", "erase", "mia", "--yes")
+    assert home.json("appeal", "list", "--all") == []
+    assert home.json("household", "history")[-1]["what"].startswith("profile mia erased")

@@ -12,6 +12,8 @@ from copdns.addresses import UpstreamAddress
 from copdns.as_json.plain import plain, utc
 from copdns.cli import output
 from copdns.cli.changes import differences
+from copdns.cli.output import counted
+from copdns.cli.time_words import ticket_text
 from copdns.matchers import Matcher
 from copdns.model import Band, BandChange, FullLog, Household, OwnService
 from copdns.qtypes import qtype_name, qtype_number
@@ -236,3 +238,8 @@ def test_days_of_the_calendar_that_go_are_told_as_stretches() -> None:
     assert differences(before, after) == [
         "household: calendar: + 2026-12-24 school, - 2026-12-25..2026-12-26 holiday"
     ]
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "minute") for n in (0, 1, 2)] == ["0 minutes", "1 minute", "2 minutes"]
+    assert "1 minute of" in ticket_text(Ticket("t1", "d" * 64, 1, 0, 1), "UTC")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.cli.budget import minutes_by_day
-from copdns.cli.params import duration, ending, minutes_of_a_day, moment, some_time
+from copdns.cli.params import duration, ending, minutes_of_a_day, moment, note, some_time
 
 PARIS = "Europe/Paris"
 
@@ -115,3 +115,15 @@ def test_minutes_are_for_every_day_or_by_kinds_of_days_in_their_order() -> None:
 def test_minutes_that_no_day_has_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"write|did you mean|there is no"):
         minutes_by_day(text)
+
+
+def test_a_note_is_on_one_line_and_no_longer_than_a_child_reads() -> None:
+    assert note(" For\nthe  club. ") == "For the club."
+    with pytest.raises(ValueError, match="301 characters; 300 fit"):
+        note("x" * 301)
+
+
+@pytest.mark.parametrize("text", ["1000-01-01T10:00", "9999-12-31T10:00"])
+def test_a_moment_of_another_age_is_out_of_reach(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="out of reach"):
+        moment(text, "Europe/Paris", NOON, "--at")

@@ -243,3 +243,37 @@ def test_looking_at_times_makes_no_file(home: Home) -> None:
     ):
         home.ok(*words)
     assert not home.data.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rule", "add", "block", "games.example"),
+        ("schedule", "add", "bedtime", "daily", "21:00-07:00"),
+        ("budget", "add", "play", "60"),
+    ],
+)
+def test_what_is_for_a_tag_that_nobody_has_is_kept_and_told(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    result = home.call(*words, "--tag", "nobody")
+    assert result.exit_code == 0
+    assert "nobody has the tag nobody yet" in result.stderr
+    assert "children" in result.stderr
+    assert home.call("rule", "add", "block", "bets.example", "--tag", "children").stderr == ""
+
+
+def test_a_calendar_with_a_zone_that_nobody_knows_is_told(home: Home) -> None:
+    file = home.folder / "school.ics"
+    file.write_text(
+        "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:1\n"
+        "DTSTART;TZID=Nowhere/Land:20270101T000000\nDTEND;TZID=Nowhere/Land:20270103T000000\n"
+        "SUMMARY:Trip\nEND:VEVENT\nEND:VCALENDAR\n"
+    )
+    result = home.call("schedule", "import", str(file))
+    assert "nobody knows the time zone Nowhere/Land: its times were taken for" in result.stderr
+
+
+def test_a_note_that_no_child_reads_is_refused(home: Home) -> None:
+    result = home.call("rule", "add", "block", "games.example", "--note", "x" * 301)
+    assert (result.exit_code, "301 characters; 300 fit" in result.stderr) == (2, True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from copdns.days import day_type, zone_of
 from copdns.errors import CalendarError
-from copdns.ics import DATES, EVENTS, LENGTH, dates_of
+from copdns.ics import DATES, EVENTS, LENGTH, dates_of, unknown_zones
 from copdns.times import Calendar, DayType
 from copdns.whole_days import Dates, holidays
 
@@ -309,3 +309,20 @@ def test_days_of_a_file_may_be_of_another_kind() -> None:
     saturday = Dates(date(2026, 3, 7), date(2026, 3, 7), "School fair")
     household = holidays(Calendar(), [saturday], DayType.SCHOOL)
     assert household.days == ((date(2026, 3, 7), DayType.SCHOOL),)
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        ("DTSTART;TZID=Europe/Paris:20270101T000000", ()),
+        ("DTSTART;TZID=W. Europe Standard Time:20270101T000000", ()),
+        ("DTSTART;TZID=/Europe/Paris:20270101T000000", ()),
+        ('DTSTART;VALUE=DATE-TIME;TZID="Mars/Base":20270101T000000', ("Mars/Base",)),
+        ("DTSTART;TZID=../../etc/passwd:20270101T000000", ("../../etc/passwd",)),
+        ("EXDATE;TZID=Mars/\r\n Base:20270101T000000", ("Mars/Base",)),
+        ("SUMMARY:see TZID=Mars/Base:", ()),
+        ("TZID:Mars/Base\nDTSTART;TZID=Mars/Base:20270101T000000", ()),
+    ],
+)
+def test_a_zone_that_nobody_knows_is_named(line: str, unknown: tuple[str, ...]) -> None:
+    assert unknown_zones(line) == unknown

@@ -14,6 +14,7 @@ from copdns.happened import (
     Event,
     GrantEvent,
     Kind,
+    MistakeEvent,
     PauseEvent,
     PersonEvent,
     TicketEvent,
@@ -52,6 +53,8 @@ def event(kind: Kind) -> Event:
             return TroubleEvent(kind, AT)
         case "test":
             return TrialEvent(kind, "home", AT)
+        case "mistake":
+            return MistakeEvent(kind, "home", "boards", AT, 2)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from copdns.accounts import Look, View
+from copdns.discreet import discreet
 from copdns.keep import CountKey, Row
-from copdns.own_data import Day, Kept, by_category, by_day, exported, plain, plain_moment
+from copdns.model import Reason
+from copdns.own_data import Blocked, Day, Kept, by_category, by_day, exported, plain, plain_moment
+from copdns.roles import Role
 from copdns.times import Pause, Ticket
-from tests.household import MIA, NOW, block, family
+from tests.household import MIA, NOW, block, family, library
 
 HOUR = int(NOW) // 3600
 
@@ -47,10 +51,10 @@ def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
             Ticket("t2", "e" * 64, 30, int(NOW), int(NOW) + 60, "tom"),
         ),
     )
-    kept = Kept([row], [count(1, "block")], [], [], [], [], [], pin=True)
-    found = json.loads(json.dumps(exported(house, MIA, kept, NOW)))
-    assert [each["qname"] for each in found["names"]] == ["toys.example"]
-    assert found["names"][0]["at"] == "2026-03-29T16:00:00Z"
+    kept = Kept(rows=(row,), counts=(count(1, "block"),), pin=True)
+    found = json.loads(json.dumps(exported(house, MIA, kept, NOW, None)))
+    assert [each["qname"] for each in found["look_ups"]] == ["toys.example"]
+    assert found["look_ups"][0]["at"] == "2026-03-29T16:00:00Z"
     assert len(found["rules"]) == len(found["pauses"]) == len(found["tickets"]) == 1
     assert "dddd" not in json.dumps(found)
     assert "bets.example" not in json.dumps(found)
@@ -60,3 +64,22 @@ def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
 def test_a_minute_of_the_day_is_no_moment() -> None:
     assert plain(Pause("mia", 1200))["start"] == 1200
     assert plain(Pause("mia", int(NOW)))["start"] == plain_moment(NOW)
+
+
+def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_shows() -> None:
+    row = Row(int(NOW), "home", "mia", "", "faith.example", 1, "block", "rule", "", "", "", "", "")
+    blocks = (Blocked("toys.example", NOW, Reason.RULE),)
+    kept = Kept(rows=(row,), blocks=blocks, pin=True)
+    hidden = discreet(["faith.example"], library())
+    mine = exported(family(), MIA, kept, NOW, None)
+    theirs = exported(family(), MIA, kept, NOW, hidden)
+    assert [each["qname"] for each in theirs["look_ups"]] == ["other"]
+    assert mine.keys() - theirs.keys() == {"browsers", "last_blocks", "pin"}
+    assert "toys.example" not in json.dumps(theirs)
+
+
+def test_a_look_says_the_role_and_no_account_and_a_count_its_hour() -> None:
+    look = Look("home", int(NOW), "a1", Role.OWNER, "mia", View.LOG)
+    found = exported(family(), MIA, Kept(looks=(look,), counts=(count(3, "block"),)), NOW, None)
+    assert found["who_looked"] == [{"at": "2026-03-29T16:00:00Z", "role": "owner", "view": "log"}]
+    assert found["counts"][0]["hour"] == "2026-03-29T16:00:00Z"

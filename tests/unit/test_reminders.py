@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.appeal import State
+from copdns.appeal import Objected, State, Wanted
 from copdns.appeal_life import DAY, HOUR
 from copdns.clock import Clock, Seen
 from copdns.config import AppealSettings, EventSettings, Settings
 from copdns.events import Events
 from copdns.happened import AppealEvent, Event, Kind
+from copdns.model import Action, Reason
 from copdns.reminders import Reminders
+from copdns.review import Because
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from tests.household import library
-from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, no
+from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, no, yes
 
 LISTS = library(categories={"games": ["games.example"]})
 HARMLESS = replace(LISTS, categories={"games": replace(LISTS.categories["games"], low_harm=True)})
@@ -146,3 +148,20 @@ async def test_texts_of_old_ones_are_deleted(running: Running) -> None:
     found = await running.store.appeal("home", appeal)
     assert found is not None
     assert found.ask.name == ""
+
+
+async def test_a_list_that_names_its_mistake_again_is_told_without_the_name(
+    running: Running,
+) -> None:
+    to = Objected(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
+    filed = await running.store.file("home", ask(to=to), int(running.now))
+    decision = replace(yes(lasts=Wanted.ALWAYS, everyone=True), reason=Because.LIST_ERROR)
+    await running.store.decide(
+        "home", filed.appeal.id, decision, ADA, KNOWN, SERVICES, int(running.now)
+    )
+    running.heard.clear()
+    await running.reminders.tell_mistakes(library(categories={"games": ["other.example"]}))
+    await running.reminders.tell_mistakes(LISTS)  # as it was: not told again
+    (event,) = [each for each in running.heard if each.kind is Kind.MISTAKE_AGAIN]
+    assert (event.list, event.names) == ("games-list", 1)  # type: ignore[union-attr]
+    assert "games.example" not in str(event)

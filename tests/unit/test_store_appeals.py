@@ -207,6 +207,22 @@ async def test_erasing_leaves_no_row(store: AppealStore, raw: sqlite3.Connection
         assert raw.execute(f"select count(*) from {table}").fetchone() == (0,)
 
 
+async def test_erasing_is_no_way_to_make_a_question_go_away(
+    store: AppealStore, tmp_path: Path
+) -> None:
+    """What waits keeps its place and its clock; the words go, from every page of the files."""
+    words = "Elephants only I know"
+    waiting = (await store.file("home", ask(words=words), AT)).appeal
+    await store.erase("home", "mia")
+    (left,) = await store.appeals("home", profile="mia")
+    assert (left.id, left.state, left.ask.name) == (waiting.id, State.OPEN, waiting.ask.name)
+    assert (left.ask.words, left.more_words) == ("", "")
+    assert await store.erase("home", "mia") == 0
+    files = [*tmp_path.glob("household.db*")]
+    assert files
+    assert not any(b"Elephants" in each.read_bytes() for each in files)
+
+
 # --- names that lists name wrongly ----------------------------------------------------------------
 
 

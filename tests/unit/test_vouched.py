@@ -10,17 +10,20 @@ from copdns.appeal import objected
 from copdns.household_check import Known
 from copdns.library import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
+from copdns.lists.index import Index
 from copdns.model import Action, Reason, Verdict
 from copdns.vouched import (
     NOTE,
     ListError,
+    checked,
     is_list_error,
+    named_again,
     opened_for_everyone,
     still_listed,
     vouch,
     what_closes,
 )
-from tests.household import MIA, NOW, family, library, live, policy
+from tests.household import MIA, NOW, allow, family, library, live, policy
 from tests.unit.appealing import AT
 
 LEARN = "learn.example"
@@ -96,3 +99,38 @@ def test_a_list_that_was_wrong_is_checked_again_by_name() -> None:
 def test_only_categories_that_were_thought_harmless_open_by_themselves() -> None:
     low = {slug for slug, each in files(bundled_text).catalogue.categories.items() if each.low_harm}
     assert low == {"games", "ads"}
+
+
+# --- the tests of the next version of a list ---
+
+WRONG = ListError("chess.example", "games-list", "games")
+
+
+def lists_with(*names: str) -> Index:
+    return library(categories={"games": names}).index
+
+
+def test_a_name_that_comes_back_is_told_once_and_of_its_own_list_alone() -> None:
+    other = ListError("chess.example", "boards", "games")
+    without, again = lists_with("go.example"), lists_with("go.example", "chess.example")
+    assert named_again([WRONG, other], without, again) == {"games-list": 1}
+    assert named_again([WRONG], again, again) == {}
+    assert named_again([WRONG], again, without) == {}
+    assert named_again([WRONG], library().index, again) == {"games-list": 1}
+
+
+@pytest.mark.parametrize(("scope", "closed"), [("", False), ("tom", True), (None, True)])
+def test_what_a_rule_opens_stays_open_whatever_the_list_says(
+    scope: str | None, closed: bool
+) -> None:
+    rules = () if scope is None else (allow("chess.example", scope),)
+    mia = replace(MIA, categories=frozenset({"games"}))
+    lists = {"games": ["chess.example"]}
+    at = policy(mia, *rules, categories=lists)
+    (found,) = checked([WRONG], library(categories=lists).index, [at], NOW)
+    assert (found.still, found.closed) == (True, closed)
+
+
+def test_a_name_that_is_listed_no_more_is_settled() -> None:
+    (found,) = checked([WRONG], lists_with("go.example"), [], NOW)
+    assert (found.still, found.closed) == (False, False)

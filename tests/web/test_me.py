@@ -76,7 +76,7 @@ async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
     reply = await client.get("/me/data.json")
     assert reply.headers["Content-Disposition"].startswith("attachment")
     found = json.loads(await reply.text())
-    assert [each["qname"] for each in found["names"]] == ["<b>.example", "toys.example"]
+    assert [each["qname"] for each in found["look_ups"]] == ["<b>.example", "toys.example"]
     assert sum(each["n"] for each in found["counts"]) == 42
     assert found["profile"]["name"] == "Mia"
     assert found["devices"][0]["id"] == "mia-phone"

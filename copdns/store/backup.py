@@ -1,0 +1,347 @@
+"""Copy the databases of a data folder, and put a copy in the place of those that are there.
+
+A copy shows one moment, whoever writes meanwhile, and nobody's way in: neither sessions nor codes.
+
+What is put back is the policy: people, devices, rules, times.  What happened since stays as it is,
+as with an import: accounts, appeals and their answers, who looked, what changed, permissions that
+run.  Only where nothing of that is here, as on a new machine, it comes from the copy.  So nobody
+gets rid of a look, an erasure or a revoked key by going back, and no full log begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from copdns.errors import BackupError, StoreError
+from copdns.household_check import faults
+from copdns.model import Household
+from copdns.privacy import mended
+from copdns.store import household as households
+from copdns.store import querylog
+from copdns.store.aside import copied, is_unwritable
+from copdns.store.db import BUSY, alone, open_database, store_error, transaction
+from copdns.store.household import former, granted_full_logs, restored
+from copdns.store.migrations import HOUSEHOLD, LOG
+from copdns.store.notes import CONSOLE, Change
+from copdns.store.steps import Steps
+from copdns.store.tables import load
+
+# Who is logged in, and codes that are under way: a copy of the file must be no way in.
+_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
+
+# What stays as it is here, in this order: those that others refer to first.
+_STAYS = (
+    *("account", "session", "browser", "token", "recovery", "one_time_code"),
+    *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
+    *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
+    *("pause", "grant", "bonus", "ticket"),
+)
+# Of which both have a part.
+_JOINED = ("full_log_history", "list_error")
+_OF_PEOPLE = ("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest")
+
+
+class Restored(NamedTuple):
+    """said: what is otherwise than in the backup, for people.  before: where the old database is
+    now, None where there was none."""
+
+    said: tuple[str, ...]
+    before: Path | None
+
+
+def copy_of(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
+    """Copy the databases of a folder into another one; return the copies by name.
+
+    Raises StoreError, BackupError where there is nothing to copy.
+    """
+    source = folder / households.FILE
+    if not source.exists():
+        raise BackupError(f"{folder}: holds no household yet; there is nothing to save")
+    found = {households.FILE: into / households.FILE}
+    _copy(source, into / households.FILE)
+    if with_log and (folder / querylog.FILE).exists():
+        found[querylog.FILE] = into / querylog.FILE
+        _copy(folder / querylog.FILE, into / querylog.FILE)
+    return found
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.touch(mode=0o600)
+    try:
+        with closing(_readable(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)  # in one step: a copy of one moment
+            new.isolation_level = None
+            new.execute("pragma journal_mode = delete")  # one file, without a log beside it
+            new.execute("pragma secure_delete = on")
+            there = {name for (name,) in new.execute("select name from sqlite_master")}
+            for table in there.intersection(_NOT_COPIED):
+                new.execute(f"delete from {table}")  # noqa: S608
+            new.execute("vacuum")
+    except sqlite3.Error as error:
+        raise store_error(source, error) from error
+
+
+def _readable(path: Path) -> sqlite3.Connection:
+    """Open a database to be read, also on a disk that takes no writing."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY)
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if not is_unwritable(error):
+            raise
+        return copied(path)
+    return connection
+
+
+def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored:
+    """Put a copy in the place of a folder's household; raise StoreError and BackupError.
+
+    copy: a file in that folder's file system, which is used up.  made: when; now: seconds since the
+    epoch.  Nobody may serve the folder meanwhile (`store/sole.py`).
+    """
+    there = folder / households.FILE
+    said: list[str] = []
+    try:
+        with closing(_strange(copy, HOUSEHOLD)) as connection:
+            here = _attach(connection, there, said)
+            with transaction(connection):
+                connection.execute("pragma defer_foreign_keys = on")
+                lived_in = bool(here) and _is_lived_in(connection)
+                if here:
+                    _join(connection)
+                if lived_in:
+                    _keep_what_stays(connection)
+                for each in _ids(connection):
+                    said += _settle(connection, each, here.get(each), made, now)
+                if lived_in:
+                    _drop_who_is_gone(connection)
+            connection.execute("vacuum")
+        return Restored(tuple(said), _put(copy, there))
+    except sqlite3.Error as error:
+        raise store_error(copy, error) from error
+
+
+def restore_log(folder: Path, copy: Path) -> bool:
+    """Put the log of a copy into a folder that has none; tell whether that was done.
+
+    One that is here stays: what was erased or is too old must not come back.
+    """
+    there = folder / querylog.FILE
+    try:
+        if there.exists():
+            with closing(open_database(there, LOG)) as connection:
+                used = "select exists (select 1 from lookup_count) or exists (select 1 from usage)"
+                erased = " or exists (select 1 from erasure)"
+                if connection.execute(used + erased).fetchone()[0]:
+                    return False
+        with closing(_strange(copy, LOG)):
+            pass
+        _put(copy, there, keep=False)
+    except sqlite3.Error as error:
+        raise store_error(copy, error) from error
+    return True
+
+
+def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
+    """Open a database that anybody may have made, and bring it to the newest schema.
+
+    Raises BackupError for what is not whole, or has a table, trigger or view that ours has not:
+    a trigger could undo what is written later.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for pragma in ("trusted_schema = off", "cell_size_check = on", "secure_delete = on"):
+            connection.execute(f"pragma {pragma}")
+        connection.execute("pragma journal_mode = delete")
+        if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
+            raise BackupError(f"{path.name} of this backup is damaged; restore another one")
+        newer = steps.applied(connection) - steps.names
+        if newer:
+            raise BackupError(
+                f"this backup was made by a newer copdns ({', '.join(sorted(newer))}): install "
+                "that one, and restore it there"
+            )
+        connection.execute("pragma foreign_keys = on")
+        try:
+            with transaction(connection):
+                steps.apply(connection)
+        except Exception as error:
+            raise BackupError(f"{path.name} of this backup is no database of copdns") from error
+        if _schema(connection) != _our_schema(steps):
+            raise BackupError(
+                f"{path.name} of this backup has other tables than copdns makes; it is not used"
+            )
+        if connection.execute("pragma foreign_key_check").fetchone() is not None:
+            raise BackupError(f"{path.name} of this backup is not whole; restore another one")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise BackupError(f"{path.name} of this backup is no whole database: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    rows = connection.execute("select type, name, coalesce(sql, '') from sqlite_master")
+    return {(kind, name, " ".join(sql.split())) for kind, name, sql in rows}
+
+
+def _our_schema(steps: Steps) -> set[tuple[str, str, str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        steps.apply(connection)
+        return _schema(connection)
+
+
+def _attach(
+    connection: sqlite3.Connection, there: Path, said: list[str]
+) -> Mapping[str, Household]:
+    """Attach the database that is here as `here`; return its households, none where it cannot be
+    read."""
+    if not there.exists():
+        return {}
+    try:
+        with closing(open_database(there, HOUSEHOLD)) as here:  # at the newest schema
+            found = {each: _loaded(here, each) for each in _ids(here)}
+        connection.execute("attach database ? as here", (str(there),))
+    except (sqlite3.Error, StoreError) as error:
+        said.append(
+            "what is here cannot be read, so accounts, appeals and who looked come from the "
+            f"backup as well ({error})"
+        )
+        return {}
+    return found
+
+
+def _loaded(
+    connection: sqlite3.Connection, household: str, *, as_written: bool = False
+) -> Household:
+    found = load(connection, household, as_written=as_written)
+    assert found is not None  # its id was read from there
+    return found
+
+
+def _is_lived_in(connection: sqlite3.Connection) -> bool:
+    """Tell whether anything happened here that a first start does not make."""
+    (used,) = connection.execute(
+        """
+        select exists (select 1 from here.account)
+            or exists (select 1 from here.appeal)
+            or exists (select 1 from here.look)
+        """
+    ).fetchone()
+    return bool(used)
+
+
+_OURS = "household in (select household from main.household)"
+
+
+def _join(connection: sqlite3.Connection) -> None:
+    """Add what must not be forgotten: looks, changes, full logs, and who was how old."""
+    for table in _JOINED:
+        connection.execute(
+            f"insert or ignore into main.{table} select * from here.{table} where {_OURS}"  # noqa: S608
+        )
+    for table, columns in (
+        ("look", "household, at, account, role, profile, view"),
+        ("change", "household, revision, at, author, what"),
+    ):
+        connection.execute(
+            f"""
+            insert into main.{table} ({columns})
+            select {columns} from (
+                   select {columns}, id from here.{table}
+                    where {_OURS} and ({columns}) not in (select {columns} from main.{table})
+                    order by id)
+            """  # noqa: S608
+        )
+    connection.execute(
+        f"""
+        insert or replace into main.former_profile
+        select household, id, band from here.former_profile where {_OURS}
+        """  # noqa: S608
+    )
+
+
+def _keep_what_stays(connection: sqlite3.Connection) -> None:
+    for table in reversed(_STAYS):
+        connection.execute(f"delete from main.{table} where {_OURS}")  # noqa: S608
+    for table in _STAYS:
+        connection.execute(
+            f"insert into main.{table} select * from here.{table} where {_OURS}"  # noqa: S608
+        )
+
+
+def _drop_who_is_gone(connection: sqlite3.Connection) -> None:
+    """Delete what is of people and devices that the restored household does not have."""
+    nobody = (
+        "profile <> '' and not exists (select 1 from profile as p"
+        " where p.household = {0}.household and p.id = {0}.profile)"
+    )
+    for table in _OF_PEOPLE:
+        connection.execute(f"delete from {table} where {nobody.format(table)}")  # noqa: S608
+    connection.execute(
+        "delete from pairing where not exists (select 1 from device as d"
+        " where d.household = pairing.household and d.id = pairing.device)"
+    )
+    gone = nobody.format("account")
+    connection.execute(f"delete from account where role = 'child' and {gone}")  # noqa: S608
+    connection.execute(f"update account set profile = '' where {gone}")  # noqa: S608
+
+
+def _ids(connection: sqlite3.Connection) -> list[str]:
+    return [each for (each,) in connection.execute("select household from main.household")]
+
+
+def _settle(
+    connection: sqlite3.Connection, household: str, before: Household | None, made: int, now: int
+) -> list[str]:
+    """Let stand of a household what may; return what did not, for people.
+
+    before: the one that is here.
+    """
+    written = _loaded(connection, household, as_written=True)
+    profiles, said = [], []
+    for profile in written.profiles:
+        old = before.profile(profile.id) if before is not None else None
+        old = old or former(connection, household, profile)
+        granted = granted_full_logs(connection, household, profile.id)
+        found = mended(old, profile, granted, now)
+        profiles.append(found.profile)
+        said += [f"{profile.id}: {each}" for each in found.said]
+    sound = replace(written, profiles=tuple(profiles))
+    if wrong := [str(each) for each in faults(sound)]:
+        raise BackupError("this backup holds a household that cannot be:\n" + "\n".join(wrong))
+    what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
+    restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
+    return said
+
+
+def _put(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
+    """Give a copy the name of the database that is here; return where that one is now."""
+    kept = there.with_name(there.name + querylog.BEFORE)
+    with alone(there.parent):
+        owner = there.parent.stat()
+        if os.geteuid() == 0:  # the file is for whoever runs copdns
+            os.chown(copy, owner.st_uid, owner.st_gid)
+        was_there = there.exists()
+        # The database goes last: a new one beside an old -wal would take that for its own.
+        for suffix in ("-shm", "-wal", ""):
+            part = there.with_name(there.name + suffix)
+            if keep:
+                kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + suffix)) if keep else part.unlink()
+        copy.rename(there)
+    if not (keep and was_there):
+        return None
+    os.utime(kept)  # since when it is kept (`QueryLog.purge`)
+    return kept

@@ -1,0 +1,109 @@
+"""The report of a month: counts, and nothing by which anybody could be watched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from copdns.appeal import Answer, Appeal, Ask, Decider, Kind, Objected, State
+from copdns.keep import CountKey
+from copdns.minutes import Marks, Minutes, Usage
+from copdns.model import Action, PrivacyMode, Reason
+from copdns.review import Because
+from copdns.transparency import appeals_of, month_of, people_of, told
+from tests.household import ADA, MIA, TOM, family
+
+ZONE = "Europe/Paris"
+MONTH = month_of(date(2026, 3, 17), ZONE)
+HOUR = int(MONTH.start) // 3600
+NOW = MONTH.end - 1
+HOUSE = family(MIA, TOM, ADA)
+
+
+def count(
+    profile: str, n: int, category: str = "", hour: int = HOUR, action: str = "block"
+) -> tuple[CountKey, int]:
+    reason = "category" if category else "schedule"
+    return CountKey("home", profile, hour, action, reason, category), n
+
+
+def appeal(asked: float, hours: float | None = None, state: State = State.GRANTED) -> Appeal:
+    to = Objected(Action.BLOCK, Reason.CATEGORY)
+    at = int(asked + (hours or 0) * 3600)
+    answer = Answer(at, state, Because.FAIR_ENOUGH, Decider("owner", "Ada"))
+    return Appeal(
+        "x",
+        Ask("mia", "tablet", Kind.NAME, to, name="games.example"),
+        int(asked),
+        int(asked),
+        state if hours is not None else State.OPEN,
+        answers=(answer,) if hours is not None else (),
+    )
+
+
+def test_a_month_is_that_of_the_households_calendar() -> None:
+    # From 1 March 00:00 in Paris (+1) to 1 April 00:00 (+2): an hour of it was skipped.
+    assert (MONTH.end - MONTH.start) / 3600 == 31 * 24 - 1
+    assert str(MONTH) == "2026-03"
+    assert str(month_of(date(2026, 12, 31), ZONE)) == "2026-12"
+
+
+@pytest.mark.parametrize(("n", "shown"), [(0, 0), (1, None), (4, None), (5, 5)])
+def test_a_small_number_is_not_told(n: int, shown: int | None) -> None:
+    assert told(n) == shown
+
+
+def test_blocks_are_counted_by_person_and_category() -> None:
+    counts = [
+        count("mia", 3, "games"),
+        count("mia", 4, "games", HOUR + 1),
+        count("mia", 9),
+        count("mia", 100, action="allow"),
+        count("mia", 99, "games", HOUR - 1),  # of the month before
+        count("tom", 2, "gambling"),
+    ]
+    mia, tom = people_of(HOUSE, counts, (), MONTH, NOW)
+    assert (mia.asked, mia.blocked) == (116, 16)
+    assert mia.closed == (("schedule", 9), ("games", 7))
+    assert (tom.blocked, tom.closed) == (None, (("gambling", None),))
+
+
+def test_adults_and_whoever_has_nothing_kept_are_not_in_it() -> None:
+    house = family(replace(MIA, privacy=PrivacyMode.OFF), TOM, ADA)
+    used = Usage("home", "mia", "b1", date(2026, 3, 2), 0, Marks(0, 0), Minutes(1, 50, 99))
+    counts = [count("mia", 50, "games"), count("ada", 70, "games"), count("guest", 70, "games")]
+    mia, tom = people_of(house, counts, [used], MONTH, NOW)
+    assert (mia.asked, mia.blocked, mia.closed, mia.minutes) == (None, None, (), ())
+    assert (tom.profile, tom.asked) == ("tom", 0)
+
+
+def test_minutes_are_added_up_by_budget() -> None:
+    days = [date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1)]
+    used = [Usage("home", "mia", "b1", day, 0, Marks(0, 0), Minutes(1, 20, 99)) for day in days]
+    mia, _ = people_of(HOUSE, (), used, MONTH, NOW)
+    assert mia.minutes == (("b1", 40),)
+
+
+def test_appeals_say_how_they_ended_and_how_fast() -> None:
+    asked = MONTH.start + 3600
+    found = appeals_of(
+        [
+            appeal(asked, 1),
+            appeal(asked, 5, State.REFUSED),
+            appeal(asked, 30, State.LIMITED),
+            replace(appeal(asked), overdue=1),
+            appeal(MONTH.start - 1, 1),
+            appeal(MONTH.end, 1),
+        ],
+        MONTH,
+    )
+    assert (found.asked, found.answered, found.hours, found.overdue) == (4, 3, 5.0, 1)
+    assert found.states == {"granted": 1, "limited": 1, "open": 1, "refused": 1}
+    assert found.granted_percent == 67
+
+
+def test_a_month_without_appeals_has_no_share_and_no_hours() -> None:
+    found = appeals_of((), MONTH)
+    assert (found.asked, found.granted_percent, found.hours) == (0, None, None)
