@@ -106,4 +106,4 @@ def said(error: Exception) -> Sentence:
     """Return what an error says: of one that is not Told, a library's, its own words."""
     if isinstance(error, Told) and len(error.sentences) == 1:
         return error.sentences[0]
-    return sentence("%(what)s", what=str(error))
+    return Sentence("%(what)s", {"what": str(error)})  # no text of the catalogue

@@ -45,7 +45,7 @@ from copdns.model import (
 )
 from copdns.presets import Preset, Times, apply
 from copdns.privacy import default_mode
-from copdns.sentences import sentence
+from copdns.sentences import Sentence
 from copdns.time_shape import budget, schedule
 from copdns.times import Budget, Schedule
 from copdns.yaml_text import Document, dotted
@@ -85,7 +85,7 @@ def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
     except ValidationError as error:
         mistakes = in_words(error.errors(include_url=False), ProfileFields, values)
     raise HouseholdError(
-        *(sentence("%(what)s", what=what).at(dotted(path)) for path, what in mistakes)
+        *(Sentence("%(what)s", {"what": what}).at(dotted(path)) for path, what in mistakes)
     )
 
 

@@ -65,7 +65,9 @@ def is_translatable(node: ast.expr) -> bool:
     """Tell whether an argument is a text that `make words` finds, or a sentence that is one."""
     match node:
         case ast.Starred(ast.GeneratorExp() | ast.Name() | ast.Attribute()):
-            return "told" in ast.unparse(node) or "sentence" in ast.unparse(node) or held(node)
+            return (
+                "told" in ast.unparse(node) or "sentence" in ast.unparse(node).lower() or held(node)
+            )
         case ast.Call():
             return called(node.func) in MADE or held(node)
     return is_text(node) or held(node)
