@@ -21,7 +21,7 @@ from tests.web.site import Client, Site, send, text
 
 SHIPPED = load_library(())  # presets name what ships
 HASH = hashed(PASSWORD)
-PARTS = ("", "/closed", "/search", "/preset", "/rules", "/kept")
+PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 
 
 @pytest.fixture
@@ -151,6 +151,7 @@ ACTIONS = (
         for part in (
             *("answers", "remove", "closed", "search", "preset", "propose", "propose/drop"),
             *("rules", "rules/r1/note", "rules/r1/remove", "kept", "full-log", "full-log/stop"),
+            *("full-log/drop", "open/always", "open/always/remove", "tags"),
             *("export", "erase"),
         )
     ),
@@ -159,7 +160,10 @@ ACTIONS = (
 
 def test_every_action_is_tried_by_those_who_may_not() -> None:
     routes = {each.path for each in ROUTES if each.method == "POST"}  # type: ignore[attr-defined]
-    tried = {each.replace("/mia", "/{person}").replace("/r1", "/{rule}") for each in ACTIONS}
+    filled = {"/mia": "/{person}", "/r1": "/{rule}", "/always": "/{kind}"}
+    tried = set(ACTIONS)
+    for value, place in filled.items():
+        tried = {each.replace(value, place) for each in tried}
     assert tried == {each for each in routes if each.startswith("/guardian/people")}
 
 
@@ -174,6 +178,9 @@ EVERYTHING = {
     "action": "block",
     "target": "toys.example",
     "note": "No.",
+    "names": "toys.example",
+    "subject": "toys.example",
+    "tag": "new",
 }
 
 
