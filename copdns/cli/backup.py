@@ -66,10 +66,10 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
 def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     """Put a backup in the place of the household.
 
-    copdns must be stopped.  People, devices, rules and times are those of the FILE.  Accounts, appeals, who looked and who
-    changed what stay as they are here; on a machine where nothing of that is, they come from the
-    FILE too, and so does a log.  Full logs and age bands keep to their announcements, as always.
-    The old database stays beside the new one for a week.
+    copdns must be stopped.  People, devices, rules and times are those of the FILE.  Accounts,
+    appeals, who looked and who changed what stay as they are here; on a machine where nothing of
+    that is, they come from the FILE too, and so does a log.  Full logs and age bands keep to their
+    announcements, as always.  The old database stays beside the new one for a week.
 
     \b
     Example:  copdns restore copdns-2026-11-24.backup
