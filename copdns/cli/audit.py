@@ -53,7 +53,7 @@ def audit_command(
     keep: bool,
     as_json: bool,
 ) -> None:
-    """Count what is blocked of a TABLE of labelled names, and of the names of accepted appeals.
+    """Count what is blocked of a TABLE of labelled names.
 
     A row of the TABLE is a label, a tab, and a name or URL; a first line may name the columns, and
     the file may be packed with gzip; `-` is what is piped in.  Without --profile and --band, all

@@ -64,12 +64,12 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
 @json_option
 @pass_home
 def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
-    """Put a backup in the place of the household; copdns must be stopped.
+    """Put a backup in the place of the household.
 
-    People, devices, rules and times are those of the FILE.  Accounts, appeals, who looked and who
-    changed what stay as they are here; on a machine where nothing of that is, they come from the
-    FILE too, and so does a log.  Full logs and age bands keep to their announcements, as always.
-    The old database stays beside the new one for a week.
+    copdns must be stopped.  People, devices, rules and times are those of the FILE.  Accounts,
+    appeals, who looked and who changed what stay as they are here; on a machine where nothing of
+    that is, they come from the FILE too, and so does a log.  Full logs and age bands keep to their
+    announcements, as always.  The old database stays beside the new one for a week.
 
     \b
     Example:  copdns restore copdns-2026-11-24.backup
@@ -107,7 +107,7 @@ def _tell(found: Backup, done: Restored, said: list[str], home: Home) -> None:
         click.echo(safe(line))
     if done.before is not None:
         click.echo(safe(f"what was here before: {done.before}, for a week"))
-    click.echo("start copdns again; who was logged in on a new machine logs in again")
+    click.echo("start copdns again")
 
 
 def _beside(file: Path) -> tempfile.TemporaryDirectory[str]:
