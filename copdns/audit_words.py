@@ -47,6 +47,7 @@ _FORMS = (
     sentence("profile %(who)s set: band %(band)s proposed"),
     sentence("profile %(who)s set: full-log of %(days)s days"),
     sentence("profile %(who)s set: full-log ended"),
+    sentence("full log not agreed to by %(who)s"),
     sentence("profile %(who)s erased: look-ups, minutes, appeals"),
     sentence("own log erased"),
     sentence("rule added: %(action)s %(what)s for %(who)s"),

@@ -46,9 +46,13 @@ def asked(
     """
     now = question.at
     if not needs_consent(profile, now):
-        raise PrivacyError(f"profile {profile.id!r}: below 16 nobody is asked for consent")
+        raise PrivacyError(
+            "profile '%(profile)s': below 16 nobody is asked for consent", profile=profile.id
+        )
     if before is not None and before.refused is not None and now - before.refused < AGAIN:
-        raise PrivacyError(f"{profile.name} said no; ask again a week later, or talk about it")
+        raise PrivacyError(
+            "%(who)s said no; ask again a week later, or talk about it", who=profile.name
+        )
     request_full(profile, history, now, question.days, consented=True)
     return question
 

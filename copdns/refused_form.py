@@ -100,6 +100,7 @@ class _Reader(HTMLParser):
         self._around: list[_Tag] = []
         self._form: _Form | None = None
         self._open: _Tag | None = None  # a heading, option or textarea that goes on
+        self._suggests = False  # in a datalist: its options are nobody's choice yet
 
     def _here(self) -> int:
         line, column = self.getpos()
@@ -111,6 +112,7 @@ class _Reader(HTMLParser):
         found = _Tag(tag, dict(attrs), here, here + len(text), tuple(self._around))
         if tag in ("details", "fieldset", "label"):
             self._around.append(found)
+        self._suggests |= tag == "datalist"
         if tag == "form" and found.get("action").partition("?")[0] == self._action:
             self._form = _Form(found)
             self.forms.append(self._form)
@@ -121,6 +123,8 @@ class _Reader(HTMLParser):
         if found.tag in ("input", "select", "textarea", "button"):
             form.controls.append(found)
         elif found.tag == "option":
+            if self._suggests:
+                return
             select = next(each for each in reversed(form.controls) if each.tag == "select")
             form.options.setdefault(select.start, []).append(found)
         elif found.tag in ("h2", "h3", "legend"):
@@ -136,6 +140,7 @@ class _Reader(HTMLParser):
         if self._open is not None and tag == self._open.tag:
             self._open.until = self._here()
             self._open = None
+        self._suggests &= tag != "datalist"
         if tag == "form":
             self._form = None
         elif self._around and tag == self._around[-1].tag:

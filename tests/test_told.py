@@ -24,6 +24,7 @@ MADE = {
     "counted",
     "sentence",
     "_whose",  # copdns/schedule.py
+    "_id_taken",  # copdns/household_times.py
     "_sentence",  # copdns/calendars.py: as the other process made it
 }
 # Names that hold such sentences.

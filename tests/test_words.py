@@ -156,7 +156,9 @@ def test_a_translation_takes_the_same_placeholders(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_a_text_is_no_markup_and_a_lone_percent_sign_is_doubled(language: str) -> None:
     texts = [form for each in translated(language) for form in forms(each.string)]
-    assert [text for text in texts if re.search(r"[<>&]|%(?!%|\(\w+\)[sd])", text)] == []
+    assert [
+        text for text in texts if re.search(r"[<>&]|%(?!\(\w+\)[sd])", text.replace("%%", ""))
+    ] == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -137,7 +137,7 @@ def _of(connection: sqlite3.Connection, household: str, profile: str) -> Questio
 def _home(connection: sqlite3.Connection, household: str) -> Household:
     home = load(connection, household)
     if home is None:
-        raise HouseholdError(f"there is no household {household!r}")
+        raise HouseholdError("there is no household '%(household_id)s'", household_id=household)
     return home
 
 

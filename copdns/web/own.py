@@ -17,7 +17,7 @@ from copdns.roles import Actor
 from copdns.sentences import counted
 from copdns.web.asker import asker_of
 from copdns.web.parts import parts_of
-from copdns.web.session import BROWSER, FOR_PEOPLE, LOGGED_IN
+from copdns.web.session import BROWSER, LOGGED_IN
 
 
 class Own(NamedTuple):
@@ -30,7 +30,7 @@ async def own_of(request: web.Request, actor: Actor) -> Own:
     """Return whose account it is; raise HTTPForbidden for a program."""
     session = request.get(LOGGED_IN)
     if session is None or actor.scopes is not None:
-        raise web.HTTPForbidden(reason=FOR_PEOPLE)
+        raise web.HTTPForbidden(reason="This is for people, not for programs")
     account = await parts_of(request).accounts.get(actor.household, actor.id)
     if account is None:
         raise web.HTTPNotFound

@@ -75,6 +75,7 @@ CLOSED = Page("/guardian/people/{person}/closed", person_settings.closed)
 SEARCH = Page("/guardian/people/{person}/search", person_settings.search)
 PRESET = Page("/guardian/people/{person}/preset", person_settings.preset)
 RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
+OPEN = Page("/guardian/people/{person}/open", person_open.opened)
 KEPT = Page("/guardian/people/{person}/kept", person_kept.kept)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.asked)
@@ -170,10 +171,10 @@ ROUTES = (
     form("/guardian/people/{person}/rules", person_rules.add, RULES),
     form("/guardian/people/{person}/rules/{rule}/note", person_rules.change_note, RULES),
     web.post("/guardian/people/{person}/rules/{rule}/remove", person_rules.remove),
-    web.get("/guardian/people/{person}/open", person_open.opened),
-    web.post("/guardian/people/{person}/open/{kind}", person_open.add),
+    web.get(*OPEN),
+    form("/guardian/people/{person}/open/{kind}", person_open.add, OPEN),
     web.post("/guardian/people/{person}/open/{kind}/remove", person_open.remove),
-    web.post("/guardian/people/{person}/tags", person_open.tag),
+    form("/guardian/people/{person}/tags", person_open.tag, OPEN),
     web.get(*KEPT),
     form("/guardian/people/{person}/kept", person_kept.set_mode, KEPT),
     form("/guardian/people/{person}/full-log", person_kept.ask_full_log, KEPT),

@@ -14,7 +14,10 @@ from copdns.phrases import END_ISOLATE, ISOLATE, phrases
 ROOT = Path(__file__).parents[2]
 # They write no lines of a page's, or none of their own.
 # Two values side by side stand for words of ours: those lines are among the examples below.
-OF_SEVERAL_FORMS = {"account x x", "x: x", "device x changedx", "x pausedx x", "x may have x x"}
+OF_SEVERAL_FORMS = {
+    *("account x x", "x: x", "device x changedx", "x pausedx x", "x may have x x"),
+    *("x x added for x", "x x changed", "x x removed"),
+}
 ELSEWHERE = ("copdns/cli/", "copdns/web/api/", "copdns/store/notes.py", "copdns/copies.py")
 
 
@@ -37,6 +40,9 @@ def said(what: str, language: str = "en") -> str:
         ("account Bo added", "Account Bo added."),
         ("account Bo made auditor", "Account Bo made auditor."),
         ("mia: PIN set", "Mia: PIN set."),
+        ("schedule bedtime added for mia", "Schedule bedtime added for Mia."),
+        ("schedule bedtime changed", "Schedule bedtime changed."),
+        ("budget games removed", "Budget games removed."),
         ("15 more minutes for mia (open)", "15 more minutes for Mia (open)."),
     ],
 )

@@ -118,6 +118,14 @@ def test_of_forms_to_one_address_the_one_that_was_sent_is_given_back() -> None:
     assert page.index(WHAT) < page.index("kind")  # both fit; the first is as good
 
 
+def test_what_a_list_suggests_is_nothing_that_was_chosen() -> None:
+    suggested = '<datalist id="tags"><option value="boys"></option></datalist>'
+    page = f'<form action="/tags"><input name="tag" list="tags">{suggested}</form>'
+    shown = given_back(page, "/tags", {"tag": ["a b"]}, WHAT) or ""
+    assert suggested in shown
+    assert 'value="a b"' in tag(shown, "tag")
+
+
 @pytest.mark.parametrize(
     ("page", "action"),
     [

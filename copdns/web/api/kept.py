@@ -6,7 +6,6 @@ from typing import Any
 
 from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation
-from copdns.web.api.types import Moment
 from copdns.web.taken import document_of, erase_kept
 
 _Parts = list[dict[str, Any]]
@@ -14,10 +13,12 @@ _Parts = list[dict[str, Any]]
 
 class Document(Given):
     """All that is kept of a person, as the desk's file has it.  docs/privacy.md tells what each
-    part is and how long it stays."""
+    part is and how long it stays.
 
-    written: Moment
-    moments: str
+    made: when it was written.  browsers, last_blocks, pin: for the person alone.
+    """
+
+    made: str
     profile: dict[str, Any]
     devices: _Parts
     rules: _Parts
@@ -34,6 +35,9 @@ class Document(Given):
     who_looked: _Parts
     changes: list[Any]
     full_logs: _Parts
+    browsers: _Parts | None = None
+    last_blocks: _Parts | None = None
+    pin: bool | None = None
 
 
 async def document(call: Call) -> object:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
+from copdns.consent import Question, needs_consent
 from copdns.editing import read, the_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_profile, set_profile
@@ -259,8 +260,17 @@ class FullLogWanted(Sent):
 
 
 async def ask_full_log(call: Call) -> object:
-    """No token can: it is a person's word.  The rules of docs/privacy.md hold here too."""
+    """No token can: it is a person's word.  The rules of docs/privacy.md hold here too.
+
+    From 16 on this only asks: the answer is given on the person's own device, and until it is a
+    yes there is no full log.
+    """
     wanted: FullLogWanted = call.body
+    if needs_consent(call.person, call.now):
+        home, author = call.household, call.actor.name
+        question = Question(home.id, call.person.id, wanted.days, author, call.now)
+        await call.parts.consents.ask(question)
+        return profile_json(call.person, home, call.now)
     history = await call.parts.store.full_logs(call.household.id, call.person.id)
 
     def edit(household: Household) -> Household:
@@ -277,7 +287,8 @@ async def ask_full_log(call: Call) -> object:
 
 
 async def end_full_log(call: Call) -> object:
-    """Where none runs or is announced this changes nothing."""
+    """Also what was asked and not answered; where there is none this changes nothing."""
+    await call.parts.consents.drop(call.household.id, call.person.id)
     edit = partial(set_profile, profile_id=call.person.id, known=call.parts.known(), full_log=None)
     await call.change(f"full log of {call.person.id} ended", edit)
     return None

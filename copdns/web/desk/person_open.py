@@ -74,7 +74,10 @@ async def remove(request: web.Request) -> web.Response:
 async def tag(request: web.Request) -> web.Response:
     """Give a person a tag, or take it away, as `remove` says."""
     found, form = await the_person(request, Permission.EDIT_PROFILES), await form_of(request)
-    word = read(slug, form.one("tag").lower().removeprefix("#"))
+    try:
+        word = read(slug, form.one("tag").lower().removeprefix("#"))
+    except HouseholdError as error:
+        raise error.about("tag") from None
     away = form.has("remove")
 
     def other(profile: Profile) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _of(profile: Profile, kind: str) -> tuple[Subject, ...]:
 
 def _few(values: Any) -> Any:
     if len(values) > MOST:
-        raise HouseholdError(f"{MOST} are the most; take some away first")
+        raise HouseholdError("%(most)s are the most; take some away first", most=MOST)
     return values
 
 
