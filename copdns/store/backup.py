@@ -41,11 +41,14 @@ _STAYS = (
     *("account", "session", "browser", "token", "recovery", "one_time_code"),
     *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
-    *("pause", "grant", "bonus", "ticket"),
+    *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
 # Of which both have a part.
 _JOINED = ("full_log_history", "list_error")
-_OF_PEOPLE = ("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest")
+_OF_PEOPLE = (
+    *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
+    "full_log_question",
+)
 
 
 class Restored(NamedTuple):
