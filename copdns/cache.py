@@ -113,10 +113,9 @@ class Cache:
             self._keep(_any_type(key) if no_such_name else key, kept)
         return kept
 
-    def clear(self) -> list[object]:
+    def clear(self) -> dict[Key, Kept]:
         """Forget everything; return it, for whoever lets go of it slowly."""
-        gone: list[object] = [*self._kept.values()]
-        self._kept.clear()
+        gone, self._kept = self._kept, OrderedDict()
         self._missing.clear()
         self.octets = 0
         return gone

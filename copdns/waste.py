@@ -6,23 +6,33 @@ moment when new rules or lists come into force: every question would wait for it
 
 from __future__ import annotations
 
+from typing import Any
+
+Pile = list[Any] | dict[Any, Any]
+
 
 class Waste:
     """Piles of things that nobody else needs."""
 
     def __init__(self) -> None:
-        self._piles: list[list[object]] = []
+        self._piles: list[Pile] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._piles))
 
-    def add(self, *piles: list[object]) -> None:
-        """Take lists over: the caller must not keep them."""
+    def add(self, *piles: Pile) -> None:
+        """Take piles over: the caller must not keep them."""
         self._piles += filter(None, piles)
 
     def let_go(self, count: int) -> None:
         """Free so many things at most."""
-        if self._piles:
-            del self._piles[-1][-count:]
-            if not self._piles[-1]:
-                self._piles.pop()
+        if not self._piles:
+            return
+        pile = self._piles[-1]
+        if isinstance(pile, list):
+            del pile[-count:]
+        else:
+            for _ in range(min(count, len(pile))):
+                pile.popitem()
+        if not pile:
+            self._piles.pop()

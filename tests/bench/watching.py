@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -95,7 +95,7 @@ def _read(reply: object) -> None:
     try:
         while read(65536):
             pass
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return  # the browser is closed
 
 

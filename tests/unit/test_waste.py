@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 
 from copdns.waste import Waste
 
@@ -23,6 +24,16 @@ def test_what_is_added_goes_a_little_at_a_time() -> None:
         waste.let_go(2)
         assert sum(each() is not None for each in seen) == len(waste)
     assert counts == [5, 3, 1]
+
+
+def test_what_was_kept_by_key_goes_a_little_at_a_time_too() -> None:
+    waste = Waste()
+    waste.add(OrderedDict.fromkeys(range(5)), dict.fromkeys(range(2)))
+    counts = []
+    while waste:
+        counts.append(len(waste))
+        waste.let_go(3)
+    assert counts == [7, 5, 2]
 
 
 def test_nothing_is_let_go_of_where_nothing_is() -> None:
