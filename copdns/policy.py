@@ -48,7 +48,7 @@ from copdns.steps import (
     Step,
 )
 from copdns.timed import Timed, for_homework, held, lefts_about, timed_of, until_of
-from copdns.times import TopicKind
+from copdns.times import Grant, TopicKind
 from copdns.timing import NO_TIMING, Timing
 
 Network = IPv4Network | IPv6Network
@@ -110,6 +110,12 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     if policy.timed is None:
         return verdict
     return held(policy.timed, verdict, until_of(policy.timed, question, verdict, now))
+
+
+def decide_with(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
+    """Return what would be decided if this grant held for the name as well."""
+    question = _question(policy, qname, qtype, now)
+    return _decided(policy, question._replace(grants=(*question.grants, grant)), now)
 
 
 def _decided(policy: Policy, question: Question, now: float) -> Verdict:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from copdns.appeal import Appeal, Ask, Kind, Objected, Wanted, Why, objected
 from copdns.appeal_life import may_disagree, may_withdraw
+from copdns.appeal_rest import closed_after_all
 from copdns.days import budget_day, zone_of
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason
@@ -64,7 +65,8 @@ async def send(request: web.Request) -> web.Response:
 async def asked(request: web.Request) -> web.Response:
     """One question of this person, and what came of it."""
     person = await _who_may_ask(request)
-    appeal = await _of_theirs(request, person)
+    appeal, now = await _of_theirs(request, person), parts_of(request).now()
+    rest = closed_after_all(person.client.policy, appeal, now)
     return child_page(
         request,
         person,
@@ -72,7 +74,8 @@ async def asked(request: web.Request) -> web.Response:
         appeal=appeal,
         may_withdraw=may_withdraw(appeal),
         may_disagree=may_disagree(appeal),
-        now=parts_of(request).now(),
+        besides=None if rest is None else objected(rest, person.household.revision),
+        now=now,
     )
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from copdns.consent import Question, needs_consent
 from copdns.errors import PrivacyError
+from copdns.model import FullLog
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.parts import parts_of
@@ -20,13 +21,14 @@ PAGE = "/consent"
 async def consent(request: web.Request) -> web.Response:
     """The question, where there is one, and what runs or is announced."""
     person = await _person(request)
-    question = await question_to(request, person)
+    question, now = await question_to(request, person), parts_of(request).now()
     return child_page(
         request,
         person,
         "consent.html",
         question=question,
-        full=_running(person, parts_of(request).now()),
+        full=await _word(request, person, now),
+        now=now,
     )
 
 
@@ -70,9 +72,13 @@ def mark(question: Question) -> str:
     return f"{question.at}-{question.days}"
 
 
-def _running(person: Person, now: float) -> bool:
-    full = person.profile.full_log
-    return person.paired and full is not None and now < full.end
+async def _word(request: web.Request, person: Person, now: float) -> FullLog | None:
+    """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
+    is read at once, and not only when it is in force."""
+    home = await parts_of(request).store.household(person.household.id) if person.paired else None
+    stored = home.profile(person.profile.id) if home is not None else None
+    full = stored.full_log if stored is not None else None
+    return full if full is not None and now < full.end else None
 
 
 async def _person(request: web.Request) -> Person:

@@ -7,6 +7,8 @@ in memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from copdns.codes import appeal_id
@@ -34,9 +36,8 @@ async def begin(request: web.Request) -> web.Response:
         dots=[f"http://{host}{port}/protection/dot/{code}" for host in hosts],
     )
     page.headers["Content-Security-Policy"] = (
-        f"default-src 'self'; img-src 'self' http://*.{PROBE}{port} "
-        + " ".join(f"http://{host}{port}" for host in hosts[len(names(code)) :])
-        + "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+        f"default-src 'self'; img-src 'self' {_pictures(hosts[len(names(code)) :], port)}; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     )
     return page
 
@@ -65,6 +66,17 @@ async def dot(request: web.Request) -> web.Response:
     parts.probes.came(code, asker_of(request), person.client, now)
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
+
+
+def _pictures(addresses: Sequence[str], port: str) -> str:
+    """Return from where a CSP lets the pictures come.
+
+    It has no way to write an IPv6 address, and browsers leave out what they cannot read: with one
+    of those among the addresses, pictures may come from anywhere.
+    """
+    if any(each.startswith("[") for each in addresses):
+        return "http:"
+    return " ".join(f"http://{each}{port}" for each in (f"*.{PROBE}", *addresses))
 
 
 def _host(address: str) -> str:

@@ -62,6 +62,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     await send(client, "/consent/yes", question=await question(site))
     full = (await tom(site)).full_log
     assert full == FullLog(site.now + DAY, site.now + 3 * DAY)
+    assert "It begins soon, because you agreed" in await text(client, "/consent"), "at once"
     await site.follow()
     assert "It begins soon, because you agreed" in await text(client, "/consent")
     (notice,) = await site.parts.notices.all("home", 1)

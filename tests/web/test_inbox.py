@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,8 @@ from copdns.appeal import REASONS, Ask, Kind, Objected, State
 from copdns.days import local, zone_of
 from copdns.model import Action, Reason
 from copdns.roles import Role
-from copdns.times import Budget
+from copdns.schedule import slots
+from copdns.times import Budget, Schedule
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -130,6 +132,37 @@ async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
     assert "poker.example" in told
     for word in ("Mia", "mia", "card game", "phone"):
         assert word not in told
+
+
+async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Site) -> None:
+    """The rule against toys.example is lifted; at night it stays closed, and nobody is misled."""
+    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
+    edit = partial(replace, schedules=(night,))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    await log_in(client)
+    appeal = await the_only(site)
+    page = await text(client, f"/guardian/appeals/{appeal}")
+    assert "Closed besides by" in page
+    assert "That stays: a yes opens only what was asked about." in page
+    where = f"/guardian/appeals/{appeal}/decide"
+    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    assert "Something else closes it now, too:" in await text(client, f"/ask/{appeal}"), "at once"
+    await site.follow()
+    page = await text(client, f"/ask/{appeal}")
+    assert "Something else closes it now, too:" in page
+    assert 'href="/ask?name=toys.example"' in page
+
+
+async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    assert "Closed besides by" not in await text(client, f"/guardian/appeals/{appeal}")
+    where = f"/guardian/appeals/{appeal}/decide"
+    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    for _ in range(2):  # before it is in force, and after
+        assert "Something else closes it" not in await text(client, f"/ask/{appeal}")
+        await site.follow()
 
 
 async def closed_by_a_list(client: Client, site: Site, **fields: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from copdns.probes import NAMES, names
+from copdns.web.parts import PARTS
 from tests.household import GUEST
 from tests.web.site import HTML, Client, Site, text
 
@@ -97,3 +99,15 @@ async def test_pictures_come_from_names_and_addresses_of_ours_alone(client: Clie
     policy = reply.headers["Content-Security-Policy"]
     assert "http://*.probe.home.arpa" in policy
     assert "default-src 'self'" in policy
+
+
+async def test_a_picture_by_an_ipv6_address_is_let_through() -> None:
+    """A CSP cannot name such an address, and a browser drops what it cannot read."""
+    site = Site()
+    site.app[PARTS] = replace(site.parts, addresses=lambda: ("192.0.2.2", "2001:db8::2"))
+    async with site.visited() as client:
+        reply = await client.get("/protection", headers=HTML)
+        page, policy = await reply.text(), reply.headers["Content-Security-Policy"]
+    assert "http://[2001:db8::2]" in page
+    assert "[" not in policy
+    assert "img-src 'self' http:;" in policy

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from markupsafe import escape
 
 from copdns.languages import bundled_helplines
-from copdns.library import load_library
+from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Household
 from copdns.roles import Role
 from copdns.setup import Step
@@ -117,6 +118,21 @@ async def test_a_child_gets_the_start_of_the_age(desk: Client, site: Site) -> No
     await take(desk, Step.CHILDREN, 400, add="1", name="Tom", band="5")
     page = await take(desk, Step.CHILDREN, add="1", name=HOSTILE, band="7-9")
     assert HOSTILE not in page
+
+
+async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, site: Site) -> None:
+    """That is everybody, somebody says, with a name in the form: it is not lost."""
+    page = await text(desk, "/guardian/wizard/children")
+    assert page.count('action="/guardian/wizard/children"') == 1, "both buttons send what is there"
+    await take(desk, Step.CHILDREN, 400, name="Tom")
+    assert "Step 4 of 7" in await take(desk, Step.CHILDREN, name="Tom", band="13-15")
+    assert (await stored(site)).profile("tom") is not None
+
+
+async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
+    page = await text(desk, "/guardian/wizard/children")
+    for preset in bundled_presets().values():
+        assert str(escape(preset.summary)) in page
 
 
 async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) -> None:

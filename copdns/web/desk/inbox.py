@@ -7,9 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, Decider, State
+from copdns.appeal import REASONS, WAITING, Appeal, Decider, Objected, State, objected
 from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.appeal_rest import closed_after_all, closed_besides
 from copdns.appeal_source import Source, rule_behind, source
 from copdns.errors import AppealError
 from copdns.levels import Level
@@ -69,6 +70,7 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
+        besides=_besides(request, found, household) if opens else None,
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
@@ -134,6 +136,19 @@ def _opening(
         return opening(found.ask, household, parts_of(request).services()), None
     except AppealError as error:
         return None, error
+
+
+def _besides(request: web.Request, found: Appeal, household: Household) -> Objected | None:
+    """Return what a yes does not open, or did not; None for nothing."""
+    parts, profile = parts_of(request), found.ask.profile
+    if household.profile(profile) is None:
+        return None
+    policy, now = parts.live().policy(household.id, profile), parts.now()
+    if found.state in TO_ANSWER:
+        rest = closed_besides(policy, found.ask, now, now)
+    else:
+        rest = closed_after_all(policy, found, now)
+    return None if rest is None else objected(rest, household.revision)
 
 
 def _source(request: web.Request, found: Appeal) -> Source | None:
