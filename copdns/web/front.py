@@ -3,6 +3,9 @@
 The pages are loaded when the first browser comes: they take some ten megabytes and half a second,
 and a resolver that nobody looks at should not pay for them.  Whoever comes first waits that long,
 and for DNS nothing waits.
+
+Connections are bounded: whoever in the house opens thousands and is silent takes neither memory nor
+file descriptors from the answers, and no place from others.
 """
 
 from __future__ import annotations
@@ -21,10 +24,15 @@ from copdns.config import WebSettings
 from copdns.errors import ListenError
 from copdns.https import Https
 from copdns.listening import NOT_HERE, listen_addresses
+from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")
 
 BACKLOG = 128  # connections that may wait until they are taken
+MOST = 512  # connections at once: a family with all its screens has some dozens
+SILENT = 75.0  # seconds between two requests of a connection
+HANDSHAKE = 10.0  # seconds until a client of HTTPS has to be done with it
+LAST = 5.0  # seconds for requests that are under way when we stop
 TRY_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -52,7 +60,7 @@ class Front:
         self._application = application
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Place, socket.socket] = {}
-        self._sites: dict[Place, web.BaseSite] = {}
+        self._servers: dict[Place, asyncio.Server] = {}
         self._runner: web.AppRunner | None = None
         self._loading: asyncio.Task[None] | None = None
         self._told: set[str] = set()  # where listening failed at the last look, and why
@@ -134,11 +142,11 @@ class Front:
     async def _leave(self, place: Place) -> None:
         own = self._sockets.pop(place)
         self._loop.remove_reader(own)
-        site = self._sites.pop(place, None)
-        if site is None:
+        server = self._servers.pop(place, None)
+        if server is None:
             own.close()
         else:
-            await site.stop()
+            server.close()
 
     def _somebody_comes(self) -> None:
         for own in self._sockets.values():  # whoever comes stays in the backlog meanwhile
@@ -147,7 +155,12 @@ class Front:
 
     async def _load(self) -> None:
         try:
-            runner = web.AppRunner(await asyncio.to_thread(self._application), access_log=None)
+            runner = web.AppRunner(
+                await asyncio.to_thread(self._application),
+                access_log=None,
+                keepalive_timeout=SILENT,
+                shutdown_timeout=LAST,
+            )
             await runner.setup()
         except Exception:  # noqa: BLE001 - without pages the answering goes on
             log.error("the pages could not be loaded", traceback=traceback.format_exc())
@@ -155,7 +168,8 @@ class Front:
             return
         self._runner = runner
         for place in [*self._sockets]:
-            await self._serve(place)
+            if place in self._sockets:  # it may have gone while another one was begun
+                await self._serve(place)
 
     def _wait_again(self) -> None:
         self._loading = None
@@ -163,11 +177,28 @@ class Front:
             self._loop.add_reader(own, self._somebody_comes)
 
     async def _serve(self, place: Place) -> None:
+        self._servers[place] = await self._loop.create_server(
+            self._connection,
+            sock=self._sockets[place],
+            ssl=place.context,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE if place.context else None,
+        )
+
+    def _connection(self) -> asyncio.Protocol:
+        """Give what serves a new connection, in the place of an older one where there are many."""
         assert self._runner is not None
-        own = self._sockets[place]
-        site = web.SockSite(self._runner, own, ssl_context=place.context, backlog=BACKLOG)
-        self._sites[place] = site
-        await site.start()
+        server = self._runner.server
+        assert server is not None
+        there = [each.transport for each in server.connections if each.transport is not None]
+        if len(there) >= MOST:
+            there[to_drop([_peer(each) for each in there])].abort()  # whatever it waits for
+        return server()
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    found = transport.get_extra_info("peername")
+    return str(found[0]) if found else ""
 
 
 def _why(place: Place, error: OSError) -> str:
