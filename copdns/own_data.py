@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from copdns.accounts import Account, Guest, Look, Pairing
 from copdns.appeal import Appeal
 from copdns.changed import HasLine, all_changes_for
-from copdns.days import local, zone_of
 from copdns.consent import Question
+from copdns.days import local, zone_of
 from copdns.discreet import Discreet
 from copdns.keep import CountKey, Row
 from copdns.matchers import Matcher

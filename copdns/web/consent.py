@@ -1,8 +1,8 @@
 """A full log of somebody of 16 or more: asked at the desk, agreed to or not on their own page.
 
-Only the browser that the person's device is known by gives the word: a PIN is set by those who ask,
-and a device that is somebody's for a while was let in by them.  It is taken back with one tap, which
-counts at once, by whoever is known to be the person.
+Only the browser that the person's device is known by gives the word: a PIN is set by those who
+ask, and a device that is somebody's for a while was let in by them.  It is taken back with one tap,
+which counts at once, by whoever is known to be the person.
 """
 
 from __future__ import annotations

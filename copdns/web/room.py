@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 _NETWORK = 64  # bits
@@ -22,6 +23,7 @@ def to_drop(peers: Sequence[str]) -> int:
     return whose.index(most)
 
 
+@lru_cache(4096)  # in a flood it is asked of each of them for each that comes
 def _whose(peer: str) -> str:
     try:
         address = ip_address(peer.partition("%")[0])

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -180,3 +180,20 @@ async def test_an_address_that_goes_while_the_pages_load_keeps_none_of_the_other
         await own.look()
         go_on.set()
         assert await reads == "hello"
+
+
+async def test_of_many_silent_clients_of_https_the_oldest_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take memory for its handshake until its time is over."""
+    monkeypatch.setattr(front, "COMING", 4)
+    chosen = settings(tls_port=free_port())
+    async with listening(tmp_path, chosen):
+        assert await read("127.0.0.1", chosen.port) == "hello"
+        where = "127.0.0.1", chosen.tls_port
+        silent = [await asyncio.open_connection(*where) for _ in range(20)]
+        for each, _ in silent[:16]:
+            with suppress(ConnectionResetError):
+                assert await asyncio.wait_for(each.read(), 5) == b""
+        for _, other in silent:
+            other.close()
