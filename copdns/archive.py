@@ -28,7 +28,12 @@ FORMAT = 1
 MOST = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
 _ABOUT_MOST = 64 << 10
 _BLOCK = 1 << 20
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_OURS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other ways take memory as the file likes
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, OverflowError),
+)
+_LATEST = 1 << 37  # seconds: the year 6325, well before calendars end
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def pack(file: Path, databases: Mapping[str, Path], made: int, version: str) -> 
 
     A file of that name is replaced when the new one is whole, and stays as it was until then.
     """
+    if file.exists() and not file.is_file():
+        raise BackupError(f"{file}: is no file that could be replaced; name another")
     try:
         parts = {name: _part(path) for name, path in databases.items()}
         found = Backup(made, version, parts)
@@ -71,6 +78,8 @@ def unpack(file: Path, folder: Path) -> Backup:
     Raises BackupError for what is no whole backup, or of a later format than this.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise BackupError(f"{file}: is no file; name a backup")  # a pipe would be waited for
         with zipfile.ZipFile(file) as archive:
             found = _about(file, archive)
             free = shutil.disk_usage(folder).free
@@ -100,6 +109,8 @@ def _as_json(backup: Backup) -> dict[str, Any]:
 def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     """Return what an archive says of itself; raise BackupError, and ValueError for no JSON."""
     names = archive.namelist()
+    if any(each.compress_type not in _OURS for each in archive.infolist()):
+        raise BackupError(f"{file}: is no backup of copdns: it is packed in another way")
     strange = [each for each in names if each != ABOUT and each not in MOST]
     if strange or len(set(names)) != len(names) or ABOUT not in names:
         said = f"it holds {strange[0]!a}" if strange else "its parts are not those of one"
@@ -120,6 +131,8 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     except (KeyError, TypeError, AttributeError) as error:
         raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it") from error
     too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MOST.get(n, -1)]
+    if not 0 <= backup.made < _LATEST:
+        raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it")
     if too_large or set(parts) != set(names) - {ABOUT} or "household.db" not in parts:
         raise BackupError(f"{file}: holds other parts than {ABOUT} in it says")
     return backup

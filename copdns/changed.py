@@ -1,13 +1,14 @@
 """What changed for a person, as their own page tells it: who, when, and about what.
 
-Read off the lines of the audit, whichever page or command wrote them.  What is shown is about what
-it was, never the line itself, which may name somebody else's rules.  Pure.
+Read off the lines of the audit, whichever page or command wrote them.  A page shows what each was
+about; the line itself is for the person's file, where it says that it is theirs: another may name
+somebody else's rules.  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from copdns.model import Profile
@@ -31,6 +32,7 @@ class About(Word):
     ANSWERS = "answers"  # how a block is answered, and for how long devices keep it
     NAME = "name"
     HOUSE = "house"  # what holds for all
+    ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
 
 
 class HasLine(Protocol):
@@ -45,21 +47,39 @@ class HasLine(Protocol):
 
 
 class Changed(NamedTuple):
-    """at: seconds since the epoch.  author: in people's words."""
+    """at: seconds since the epoch.  author: in people's words.  what: the line; "" where it does
+    not say whose it is."""
 
     at: int
     author: str
     about: tuple[About, ...]
+    what: str = ""
 
 
-def changes_for(profile: Profile, changes: Iterable[HasLine], now: float) -> tuple[Changed, ...]:
-    """Return what changed for a person in the last 30 days, the newest first, 20 at most."""
+def changes_for(
+    profile: Profile, changes: Iterable[HasLine], now: float, devices: Collection[str] = ()
+) -> tuple[Changed, ...]:
+    """Return what changed for a person in the last 30 days, the newest first, 20 at most.
+
+    devices: the ids of theirs.
+    """
+    late = (each for each in changes if now - TOLD_FOR < each.at)
+    found = all_changes_for(profile, late, devices)
+    return tuple(each for each in found if each.about != (About.ASKED,))[:MOST]
+
+
+def all_changes_for(
+    profile: Profile, changes: Iterable[HasLine], devices: Collection[str] = ()
+) -> tuple[Changed, ...]:
+    """Return all that changed for a person and what was asked of them, the newest first."""
     found = []
     for each in changes:
-        about = tuple(dict.fromkeys(_about(profile, each.what)))
-        if about and now - TOLD_FOR < each.at:
-            found.append(Changed(each.at, each.author, about))
-    return tuple(sorted(found, key=lambda each: -each.at)[:MOST])
+        by_name = tuple(_by_name(profile, devices, each))
+        about = tuple(dict.fromkeys(by_name or _about(profile, each.what)))
+        if about:
+            says = by_name or _says_whose(each.what)
+            found.append(Changed(each.at, each.author, about, each.what if says else ""))
+    return tuple(sorted(found, key=lambda each: -each.at))
 
 
 _SETTINGS = {
@@ -85,6 +105,62 @@ _NOUNS = {
 }
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")
+
+
+# Lines that name a person, or a device, in their own ways; `store/` and the desk write them.
+_PERSON, _DEVICE = r"(?P<who>\S+)", r"(?P<device>\S+)"
+_BY_NAME = tuple(
+    (about, re.compile(form))
+    for about, *forms in (
+        (
+            About.DEVICES,
+            rf"a device added for {_PERSON}",
+            rf"a device is {_PERSON} for a while",
+            rf"set-up: device \S+ is {_PERSON}'s",
+            rf"device {_DEVICE} changed: now {_PERSON}'s",
+            rf"device {_DEVICE} (?:changed|removed|is known by another MAC address)",
+            rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
+            rf"{_PERSON}: PIN (?:set|taken away)",
+        ),
+        (
+            About.TIMES,
+            rf"{_PERSON} paused .+",
+            rf"pause of {_PERSON} ended",
+            rf"\S+ more minutes for {_PERSON} .+",
+            rf"\S+ of .+ for {_PERSON} on \S+",
+            rf"{_PERSON} may have .+",
+            rf".*tickets? .+ made for {_PERSON}",
+            rf"ticket redeemed by {_PERSON}",
+        ),
+        (
+            About.ASKED,
+            rf"full log of .+ asked of {_PERSON}",
+            rf"full log not agreed to by {_PERSON}",
+        ),
+    )
+    for form in forms
+)
+_PAIRED = "browser paired with this device"  # the device itself is the author
+
+
+def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[About]:
+    if line.what == _PAIRED and line.author in devices:
+        yield About.DEVICES
+    if profile.id not in line.what and not any(each in line.what for each in devices):
+        return  # most lines of a house are of others
+    for about, form in _BY_NAME:
+        found = form.fullmatch(line.what)
+        named = found.groupdict() if found else {}
+        if named.get("who") == profile.id or named.get("device") in devices:
+            yield about
+
+
+def _says_whose(what: str) -> bool:
+    """Tell whether a line says for whom it is: for somebody, or for all."""
+    noun = what.partition(" ")[0].rstrip(":")
+    return noun in ("profile", "household", "calendar") or bool(
+        _ALL.search(what) or _FOR.search(what)
+    )
 
 
 def _about(profile: Profile, what: str) -> Iterator[About]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from copdns.accounts import Look, Pairing
+from copdns.accounts import Account, Guest, Look, Pairing
 from copdns.appeal import Appeal
-from copdns.changed import HasLine, changes_for
+from copdns.changed import HasLine, all_changes_for
+from copdns.consent import Question
 from copdns.days import local, zone_of
 from copdns.discreet import Discreet
 from copdns.keep import CountKey, Row
@@ -75,8 +76,9 @@ class Blocked(NamedTuple):
 class Kept:
     """What the databases hold of a person.  changes: all lines of the household.
 
-    browsers, blocks, pin: only for the person itself: browsers that the device in hand is known
-    by, its last blocks, and whether there is a PIN.
+    What follows `full_logs` is for the person itself: browsers that devices of theirs are known by,
+    devices that are theirs for a while, accounts, whether there is a PIN, what is asked of them and
+    proposed for them; and the last blocks of the device in hand.
     """
 
     rows: tuple[Row, ...] = ()
@@ -87,8 +89,12 @@ class Kept:
     changes: tuple[HasLine, ...] = ()
     full_logs: tuple[FullLog, ...] = ()
     browsers: tuple[Pairing, ...] = ()
+    guests: tuple[Guest, ...] = ()
+    accounts: tuple[Account, ...] = ()
     blocks: tuple[Blocked, ...] = ()
     pin: bool = False
+    question: Question | None = None
+    proposal: NamedTuple | None = None
 
 
 def exported(
@@ -105,10 +111,20 @@ def exported(
     rows = map(hidden.row, kept.rows) if hidden else kept.rows
     counts = hidden.counts(kept.counts) if hidden else kept.counts
     own = {
-        "browsers": [plain(each) for each in kept.browsers],
+        **{
+            name: [_without(plain(each), "household") for each in values]
+            for name, values in (
+                ("browsers", kept.browsers),
+                ("devices_for_a_while", kept.guests),
+                ("accounts", kept.accounts),
+            )
+        },
         "last_blocks": [plain(each) for each in kept.blocks],
         "pin": kept.pin,
+        "question": plain(kept.question),
+        "proposal": plain(kept.proposal),
     }
+    devices = [each.id for each in household.devices if each.profile == profile.id]
     return {
         "made": plain_moment(now),
         "profile": plain(profile),
@@ -136,7 +152,7 @@ def exported(
             {"at": plain_moment(each.at), "role": str(each.role), "view": str(each.view)}
             for each in kept.looks
         ],
-        "changes": plain(changes_for(profile, kept.changes, now)),
+        "changes": plain(all_changes_for(profile, kept.changes, devices)),
         "full_logs": [plain(each) for each in kept.full_logs],
         **({} if hidden else own),
     }
@@ -157,7 +173,7 @@ def _shown(usage: Usage) -> Minutes:
 
 
 _MOMENTS = re.compile(
-    r"at|start|end|given|made|used|expires|redeemed|asked|since|seen|until|closed"
+    r"at|start|end|given|made|used|expires|redeemed|asked|since|seen|until|closed|refused"
 )
 
 

@@ -48,6 +48,11 @@ class Person(NamedTuple):
         return self.device.removeprefix(GUEST) if self.device.startswith(GUEST) else ""
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is the browser of a device of their own, where nobody lets in anybody else."""
+        return self.proven and not self.guest
+
+    @property
     def is_anybodys(self) -> bool:
         """Whether whoever uses it may say who they are: nobody named it, or only for a while."""
         return not self.device or bool(self.guest)

@@ -1,7 +1,8 @@
 """A full log of somebody of 16 or more: asked at the desk, agreed to or not on their own page.
 
-Only the browser that the person's device is known by gives the word, and it is taken back there
-with one tap, which counts at once.
+Only the browser that the person's device is known by gives the word: a PIN is set by those who
+ask, and a device that is somebody's for a while was let in by them.  It is taken back with one tap,
+which counts at once, by whoever is known to be the person.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ async def consent(request: web.Request) -> web.Response:
 
 async def agree(request: web.Request) -> web.Response:
     """Say yes to the question that was read, and to no other."""
-    person, fields, parts = await _paired(request), await request.post(), parts_of(request)
+    person, fields, parts = await _at_home(request), await request.post(), parts_of(request)
     question = await question_to(request, person)
     if question is None or str(fields.get("question", "")) != mark(question):
         raise PrivacyError("this question has changed; read it again")
@@ -44,7 +45,7 @@ async def agree(request: web.Request) -> web.Response:
 
 async def refuse(request: web.Request) -> web.Response:
     """Say no; the desk reads it, and asks no more for a week."""
-    person, parts = await _paired(request), parts_of(request)
+    person, parts = await _at_home(request), parts_of(request)
     home, profile, now = person.household.id, person.profile, int(parts.now())
     await parts.consents.refuse(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
@@ -52,7 +53,9 @@ async def refuse(request: web.Request) -> web.Response:
 
 async def take_back(request: web.Request) -> web.Response:
     """End it now, whoever wants it to go on."""
-    person, parts = await _paired(request), parts_of(request)
+    person, parts = await _person(request), parts_of(request)
+    if not person.proven:
+        raise _not_known()
     home, profile, now = person.household.id, person.profile, int(parts.now())
     await parts.consents.take_back(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
@@ -61,7 +64,7 @@ async def take_back(request: web.Request) -> web.Response:
 async def question_to(request: web.Request, person: Person) -> Question | None:
     """Return what is asked of whoever's browser this is; None for nothing."""
     parts, now = parts_of(request), parts_of(request).now()
-    if not person.paired or not needs_consent(person.profile, now):
+    if not person.is_own or not needs_consent(person.profile, now):
         return None
     found = await parts.consents.of(person.household.id, person.profile.id)
     return found if found is not None and found.is_open(now) else None
@@ -75,7 +78,7 @@ def mark(question: Question) -> str:
 async def _word(request: web.Request, person: Person, now: float) -> FullLog | None:
     """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
     is read at once, and not only when it is in force."""
-    home = await parts_of(request).store.household(person.household.id) if person.paired else None
+    home = await parts_of(request).store.household(person.household.id) if person.proven else None
     stored = home.profile(person.profile.id) if home is not None else None
     full = stored.full_log if stored is not None else None
     return full if full is not None and now < full.end else None
@@ -89,8 +92,12 @@ async def _person(request: web.Request) -> Person:
     return person
 
 
-async def _paired(request: web.Request) -> Person:
+async def _at_home(request: web.Request) -> Person:
     person = await _person(request)
-    if not person.paired:
-        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+    if not person.is_own:
+        raise _not_known()
     return person
+
+
+def _not_known() -> web.HTTPForbidden:
+    return web.HTTPForbidden(reason="This browser is not the one that this device is known by")

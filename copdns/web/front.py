@@ -3,6 +3,9 @@
 The pages are loaded when the first browser comes: they take some ten megabytes and half a second,
 and a resolver that nobody looks at should not pay for them.  Whoever comes first waits that long,
 and for DNS nothing waits.
+
+Connections are bounded: whoever in the house opens thousands and is silent takes neither memory nor
+file descriptors from the answers, and no place from others.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import socket
 import ssl
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -21,10 +25,17 @@ from copdns.config import WebSettings
 from copdns.errors import ListenError
 from copdns.https import Https
 from copdns.listening import NOT_HERE, listen_addresses
+from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")
 
 BACKLOG = 128  # connections that may wait until they are taken
+MOST = 512  # connections at once: a family with all its screens has some dozens
+COMING = 64  # of those that are only beginning: a handshake of HTTPS takes memory
+SILENT = 75.0  # seconds between two requests of a connection
+HANDSHAKE = 10.0  # seconds until a client of HTTPS has to be done with it
+REST = 0.1  # seconds after a connection could not be taken, such as for want of files
+LAST = 5.0  # seconds for requests that are under way when we stop
 TRY_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -52,7 +63,8 @@ class Front:
         self._application = application
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Place, socket.socket] = {}
-        self._sites: dict[Place, web.BaseSite] = {}
+        self._doors: dict[Place, asyncio.Task[None]] = {}  # where connections are taken
+        self._coming: dict[asyncio.Task[None], str] = {}  # and from where, the oldest first
         self._runner: web.AppRunner | None = None
         self._loading: asyncio.Task[None] | None = None
         self._told: set[str] = set()  # where listening failed at the last look, and why
@@ -90,6 +102,8 @@ class Front:
             self._loading.cancel()
         for place in [*self._sockets]:
             await self._leave(place)
+        for each in self._coming:
+            each.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -127,18 +141,17 @@ class Front:
         """Listen at a place; raise OSError."""
         own = self._sockets[place] = _listening(place)
         if self._runner is not None:
-            await self._serve(place)
+            self._serve(place)
         elif self._loading is None:
             self._loop.add_reader(own, self._somebody_comes)
 
     async def _leave(self, place: Place) -> None:
         own = self._sockets.pop(place)
         self._loop.remove_reader(own)
-        site = self._sites.pop(place, None)
-        if site is None:
-            own.close()
-        else:
-            await site.stop()
+        if (door := self._doors.pop(place, None)) is not None:
+            door.cancel()
+            await asyncio.wait([door])  # it looks at the socket until then
+        own.close()
 
     def _somebody_comes(self) -> None:
         for own in self._sockets.values():  # whoever comes stays in the backlog meanwhile
@@ -147,7 +160,12 @@ class Front:
 
     async def _load(self) -> None:
         try:
-            runner = web.AppRunner(await asyncio.to_thread(self._application), access_log=None)
+            runner = web.AppRunner(
+                await asyncio.to_thread(self._application),
+                access_log=None,
+                keepalive_timeout=SILENT,
+                shutdown_timeout=LAST,
+            )
             await runner.setup()
         except Exception:  # noqa: BLE001 - without pages the answering goes on
             log.error("the pages could not be loaded", traceback=traceback.format_exc())
@@ -155,19 +173,66 @@ class Front:
             return
         self._runner = runner
         for place in [*self._sockets]:
-            await self._serve(place)
+            self._serve(place)
 
     def _wait_again(self) -> None:
         self._loading = None
         for own in self._sockets.values():
             self._loop.add_reader(own, self._somebody_comes)
 
-    async def _serve(self, place: Place) -> None:
+    def _serve(self, place: Place) -> None:
+        self._doors[place] = self._loop.create_task(self._take(place, self._sockets[place]))
+
+    async def _take(self, place: Place, own: socket.socket) -> None:
+        """Take connections, for as long as this is a place."""
+        while True:
+            try:
+                new, peer = await self._loop.sock_accept(own)
+            except OSError:  # whoever came is gone already, or there is no file for them
+                await asyncio.sleep(REST)
+                continue
+            coming = self._loop.create_task(self._let_in(place, new))
+            self._coming[coming] = str(peer[0])
+            coming.add_done_callback(self._is_in)
+            if len(self._coming) > COMING:
+                drop = [*self._coming][to_drop([*self._coming.values()])]
+                self._is_in(drop)
+                drop.cancel()
+            await asyncio.sleep(0)  # `sock_accept` waits for nobody while somebody comes
+
+    async def _let_in(self, place: Place, new: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                self._connection,
+                new,
+                ssl=place.context,
+                ssl_handshake_timeout=HANDSHAKE if place.context else None,
+            )
+        except OSError:
+            pass  # gone, or no client of HTTPS, or too slow
+        except asyncio.CancelledError:
+            with suppress(OSError):  # else its handshake would be waited for all the same
+                new.shutdown(socket.SHUT_RDWR)
+            raise
+
+    def _is_in(self, coming: asyncio.Task[None]) -> None:
+        self._coming.pop(coming, None)
+
+    def _connection(self) -> asyncio.Protocol:
+        """Give what serves a new connection, in the place of older ones where there are many."""
         assert self._runner is not None
-        own = self._sockets[place]
-        site = web.SockSite(self._runner, own, ssl_context=place.context, backlog=BACKLOG)
-        self._sites[place] = site
-        await site.start()
+        server = self._runner.server
+        assert server is not None
+        found = (each.transport for each in server.connections)
+        there = [each for each in found if each is not None and not each.is_closing()]
+        while len(there) >= MOST:
+            there.pop(to_drop([_peer(each) for each in there])).abort()  # whatever it waits for
+        return server()
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    found = transport.get_extra_info("peername")
+    return str(found[0]) if found else ""
 
 
 def _why(place: Place, error: OSError) -> str:

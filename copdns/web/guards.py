@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -21,6 +20,7 @@ from copdns.sentences import Sentence
 from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
 from copdns.web.forms import TOLD
+from copdns.web.links import parts_of_link
 from copdns.web.pages import ACTOR, wants_html
 from copdns.web.parts import parts_of
 
@@ -119,7 +119,7 @@ def _home(request: web.Request, actor: Actor | None) -> str:
 
 def _back(request: web.Request) -> str:
     """Return the page of ours from which a form was sent; "" where that is not told."""
-    came = urlsplit(request.headers.get("Referer", ""))
+    came = parts_of_link(request.headers.get("Referer", ""))
     inside = came.netloc.lower() == request.host.lower() and came.path.startswith("/")
     if request.method in _SAFE or not inside or came.path.startswith(("//", "/\\")):
         return ""
@@ -163,7 +163,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
-    if site != "same-origin" or urlsplit(origin).netloc.lower() != request.host.lower():
+    if site != "same-origin" or parts_of_link(origin).netloc.lower() != request.host.lower():
         raise web.HTTPForbidden(reason="This was sent from another site")
     return await handler(request)
 
@@ -173,8 +173,8 @@ def _comes_by_itself(request: web.Request) -> bool:
 
     The API knows nobody without a token or a cookie, and says so (401).
     """
-    if "Authorization" in request.headers:
-        return True
+    if request.headers.get("Authorization", "").lower().startswith("bearer "):
+        return True  # while "Basic" comes by itself from an address such as http://a:b@here/
     return is_for_programs(request) and "Cookie" not in request.headers
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
-from copdns.model import PrivacyMode
+from copdns.model import PrivacyMode, Profile
 from copdns.own_data import Blocked, Kept, by_category, by_day, exported
 from copdns.store.notes import audit
 from copdns.timing import in_scope
@@ -84,10 +86,26 @@ async def _paired(request: web.Request) -> Person:
 
 async def _kept(request: web.Request, person: Person, rows: int = MOST, looks: int = MOST) -> Kept:
     parts, home, profile = parts_of(request), person.household, person.profile
-    blocks = blocks_of(request, person)
+    blocks, now = blocks_of(request, person), int(parts.now())
     return replace(
         await kept_of(parts, home.id, profile.id, rows, looks),
-        browsers=await parts.pairings.of(home.id, person.device),
+        browsers=_theirs(profile, await parts.pairings.of(home.id)),
+        guests=_theirs(profile, await parts.guests.of(home.id, now)),
+        accounts=_theirs(profile, await parts.accounts.all(home.id)),
+        question=await parts.consents.of(home.id, profile.id),
+        proposal=await parts.proposals.of(home.id, profile.id),
         blocks=tuple(Blocked(each.name, each.at, each.verdict.reason) for each in blocks),
         pin=profile.id in await parts.pins.people(home.id),
     )
+
+
+class _OfSomebody(Protocol):
+    @property
+    def profile(self) -> str: ...
+
+
+Each = TypeVar("Each", bound=_OfSomebody)
+
+
+def _theirs(profile: Profile, several: Iterable[Each]) -> tuple[Each, ...]:
+    return tuple(each for each in several if each.profile == profile.id)

@@ -33,7 +33,9 @@ async def news_of(request: web.Request, person: Person) -> News:
     parts, home, mine = parts_of(request), person.household.id, person.profile
     changes = await parts.store.changes(home, LINES)
     proposal = await parts.proposals.of(home, mine.id)
-    return News(changes_for(mine, changes, parts.now()), proposal, _reasons(mine, proposal))
+    devices = [each.id for each in person.household.devices if each.profile == mine.id]
+    changed = changes_for(mine, changes, parts.now(), devices)
+    return News(changed, proposal, _reasons(mine, proposal))
 
 
 def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -90,6 +91,11 @@ def test_a_size_that_no_household_has_is_refused(tmp_path: Path, folder: Path, o
         ("[]", "not as copdns writes it"),
         ("{", "no whole backup"),
         ("[" * 60_000, "backup"),
+        (about(made=10**30), "not as copdns writes it"),
+        (about(made=1 << 37), "not as copdns writes it"),
+        (about(made=-1), "not as copdns writes it"),
+        (about(made=float("inf")), "no whole backup"),
+        (about(parts={"household.db": {"octets": float("inf"), "sha256": ""}}), "no whole backup"),
     ],
 )
 def test_one_that_says_odd_things_of_itself_is_refused(
@@ -130,3 +136,21 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, folder: Path) -> None:
         unpack(tmp_path / "missing", folder)
     with pytest.raises(BackupError):
         unpack(tmp_path, folder)
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_another_way_of_packing_is_not_unpacked(tmp_path: Path, folder: Path, way: int) -> None:
+    with zipfile.ZipFile(tmp_path / "h", "w", way) as out:
+        out.writestr(ABOUT, about())
+        out.writestr("household.db", HOUSE)
+    with pytest.raises(BackupError, match="another way"):
+        unpack(tmp_path / "h", folder)
+
+
+def test_nobody_waits_for_a_pipe_and_none_is_replaced(tmp_path: Path, folder: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackupError, match="is no file"):
+        unpack(tmp_path / "pipe", folder)
+    with pytest.raises(BackupError, match="is no file"):
+        pack(tmp_path / "pipe", {}, 1, "1.0")
+    assert (tmp_path / "pipe").is_fifo()

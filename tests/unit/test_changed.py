@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.changed import TOLD_FOR, About, changes_for
+from copdns.changed import TOLD_FOR, About, all_changes_for, changes_for
 from copdns.store.notes import Change
 from tests.household import MIA, NOW
 
@@ -56,6 +56,46 @@ def test_what_changed_is_told(line: str, about: tuple[About, ...]) -> None:
 )
 def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
     assert told(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "about"),
+    [
+        ("a device added for mia", (About.DEVICES,)),
+        ("a device is mia for a while", (About.DEVICES,)),
+        ("set-up: device tablet is mia's", (About.DEVICES,)),
+        ("device tablet changed: now mia's", (About.DEVICES,)),
+        ("device tablet changed: now tom's", (About.DEVICES,)),  # it was hers
+        ("device tablet removed", (About.DEVICES,)),
+        ("tablet: another browser may be paired", (About.DEVICES,)),
+        ("mia: PIN taken away", (About.DEVICES,)),
+        ("mia paused until somebody ends it", (About.TIMES,)),
+        ("15 more minutes for mia (bonus)", (About.TIMES,)),
+    ],
+)
+def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
+    line: str, about: tuple[About, ...]
+) -> None:
+    (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW, ["tablet"])
+    assert (found.about, found.what) == (about, line)
+
+
+def test_a_browser_that_was_paired_is_told_of_by_its_device() -> None:
+    line = "browser paired with this device"
+    both = [Change(0, int(NOW), each, line) for each in ("tablet", "toms-phone")]
+    assert [each.author for each in changes_for(MIA, both, NOW, ["tablet"])] == ["tablet"]
+
+
+def test_what_is_only_asked_is_in_the_file_and_no_change() -> None:
+    lines = [Change(0, int(NOW), "Ada", "full log of 3 days asked of mia")]
+    assert changes_for(MIA, lines, NOW) == ()
+    assert [each.about for each in all_changes_for(MIA, lines)] == [(About.ASKED,)]
+
+
+def test_a_line_that_does_not_say_whose_it_is_is_not_given_away() -> None:
+    lines = ("rule removed: r3", "rule added: block games.example for mia")
+    found = changes_for(MIA, [Change(0, int(NOW), "Ada", each) for each in lines], NOW)
+    assert sorted(each.what for each in found) == ["", lines[1]]
 
 
 def test_what_is_long_ago_is_told_no_more() -> None:

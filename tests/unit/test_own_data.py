@@ -74,7 +74,10 @@ def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_sho
     mine = exported(family(), MIA, kept, NOW, None)
     theirs = exported(family(), MIA, kept, NOW, hidden)
     assert [each["qname"] for each in theirs["look_ups"]] == ["other"]
-    assert mine.keys() - theirs.keys() == {"browsers", "last_blocks", "pin"}
+    assert mine.keys() - theirs.keys() == {
+        *("browsers", "devices_for_a_while", "accounts", "last_blocks", "pin"),
+        *("question", "proposal"),
+    }
     assert "toys.example" not in json.dumps(theirs)
 
 

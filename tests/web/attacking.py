@@ -26,6 +26,7 @@ def breaches(
     seed: int = 1,
     without: str = "",
     session: str = "",
+    seconds: int = NO_MORE_THAN,
 ) -> str:
     """Return what schemathesis says of an API that breaks its own word, or nothing.
 
@@ -33,6 +34,7 @@ def breaches(
     token.  examples: requests for each operation; the same seed makes the same ones.
     without: what paths look like that are left out, such as those that never end.
     session: the cookie of somebody who is logged in; it leaves it out, too, to see what comes.
+    seconds: that it may take.
     """
     if importlib.util.find_spec("schemathesis") is None:
         missing("needs schemathesis, which `make test` installs where there is a Chromium")
@@ -56,7 +58,7 @@ def breaches(
             capture_output=True,
             text=True,
             check=False,
-            timeout=NO_MORE_THAN,
+            timeout=seconds,
             cwd=work,
         )
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from copdns.accounts import GuestKind
 from copdns.errors import PrivacyError
+from copdns.guests import with_guests
 from copdns.model import Band, FullLog, Household, PrivacyMode, Profile
 from copdns.privacy import DAY
+from copdns.web.asker import GUEST_PAIRING
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -125,6 +128,43 @@ async def test_no_other_browser_answers(client: Client, site: Site, action: str)
     await send(client, f"/consent/{action}", 403, question=read)
     assert await question(site) == read
     assert (await tom(site)).full_log is None
+
+
+@pytest.mark.parametrize("kind", GuestKind)
+async def test_no_pin_and_no_guest_answers(client: Client, site: Site, kind: GuestKind) -> None:
+    """Those who ask set the PIN, and say whose a device is for a while."""
+    await send(client, ASK, days="1")
+    read, site.who = await question(site), "192.0.2.99"
+    guest = await site.guests.approve(
+        "home", kind, site.who, "tom", "Ada", site.now, browser="known here"
+    )
+    site.home.change(with_guests(site.home.house, (guest,), site.now))
+    client.session.cookie_jar.update_cookies({GUEST_PAIRING: "known here"})
+    assert "Somebody asks" not in await text(client, "/")
+    page = await text(client, "/consent")
+    assert "Ada asks" not in page
+    assert "Nobody asks" not in page
+    for action in ("yes", "no"):
+        await send(client, f"/consent/{action}", 403, question=read)
+    assert await question(site) == read
+    assert (await tom(site)).full_log is None
+
+
+async def test_it_is_taken_back_by_pin_and_not_by_a_friend(client: Client, site: Site) -> None:
+    await send(client, ASK, days="1")
+    await send(client, "/consent/yes", question=await question(site))
+    site.who = "192.0.2.99"
+    for kind, ended in ((GuestKind.GUEST, False), (GuestKind.PERSON, True)):
+        guest = await site.guests.approve(
+            "home", kind, site.who, "tom", "Ada", site.now, browser=f"known here{kind}"
+        )
+        client.session.cookie_jar.update_cookies({GUEST_PAIRING: f"known here{kind}"})
+        house = await site.store.household("home")
+        assert house is not None
+        site.home.change(with_guests(house, (guest,), site.now))
+        assert ('action="/consent/end"' in await text(client, "/consent")) is ended
+        await send(client, "/consent/end", 200 if ended else 403)
+        assert ((await tom(site)).full_log is None) is ended
 
 
 @pytest.mark.parametrize("path", ["/consent/yes", "/consent/no", "/consent/end"])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -118,3 +119,81 @@ async def test_pages_that_cannot_be_loaded_are_tried_again(
     chosen = settings()
     async with listening(tmp_path, chosen, application):
         assert await read("127.0.0.1", chosen.port) == "hello"
+
+
+async def test_silent_connections_keep_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 127.0.0.9 come too many; the first of 127.0.0.8 stays, though it is older."""
+    monkeypatch.setattr(front, "MOST", 20)
+    chosen = settings()
+    async with listening(tmp_path, chosen):
+        where = "127.0.0.1", chosen.port
+        reader, writer = await asyncio.open_connection(*where, local_addr=("127.0.0.8", 0))
+        assert await read(*where) == "hello"
+        silent = [
+            await asyncio.open_connection(*where, local_addr=("127.0.0.9", 0)) for _ in range(60)
+        ]
+        assert await read(*where) == "hello"
+        gone = 0
+        for each, _ in silent:
+            try:
+                gone += await asyncio.wait_for(each.read(), 0.05) == b""
+            except ConnectionResetError:
+                gone += 1
+            except TimeoutError:
+                break
+        assert gone >= 40
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"hello")
+        for _, other in (*silent, (reader, writer)):
+            other.close()
+
+
+async def test_a_silent_client_of_https_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "HANDSHAKE", 0.1)
+    chosen = settings(tls_port=free_port())
+    async with listening(tmp_path, chosen):
+        reader, writer = await asyncio.open_connection("127.0.0.1", chosen.tls_port)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+        assert await read("127.0.0.1", chosen.port) == "hello"
+
+
+async def test_an_address_that_goes_while_the_pages_load_keeps_none_of_the_others_shut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ["127.0.0.1", "127.0.0.2"]
+    monkeypatch.setattr(front, "listen_addresses", lambda _: tuple(here))
+    chosen, go_on = settings(), threading.Event()
+
+    def application() -> web.Application:
+        go_on.wait(10)
+        return page()
+
+    async with listening(tmp_path, chosen, application) as own:
+        reads = asyncio.create_task(read("127.0.0.2", chosen.port))
+        await asyncio.sleep(0)
+        del here[0]
+        await own.look()
+        go_on.set()
+        assert await reads == "hello"
+
+
+async def test_of_many_silent_clients_of_https_the_oldest_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take memory for its handshake until its time is over."""
+    monkeypatch.setattr(front, "COMING", 4)
+    chosen = settings(tls_port=free_port())
+    async with listening(tmp_path, chosen):
+        assert await read("127.0.0.1", chosen.port) == "hello"
+        where = "127.0.0.1", chosen.tls_port
+        silent = [await asyncio.open_connection(*where) for _ in range(20)]
+        for each, _ in silent[:16]:
+            with suppress(ConnectionResetError):
+                assert await asyncio.wait_for(each.read(), 5) == b""
+        for _, other in silent:
+            other.close()

@@ -56,6 +56,9 @@ async def test_a_form_of_our_own_is_taken(client: Client) -> None:
         {"Origin": "http://127.0.0.1"},  # another port is another site
         {"Origin": "http://127.0.0.1.evil.example"},
         {"Sec-Fetch-Site": "same-origin"},
+        {"Origin": "http://["},
+        # What a browser sends by itself, where an address has a name and a password in it.
+        {"Authorization": "Basic YTpi"},
     ],
 )
 async def test_what_another_site_sends_is_refused(client: Client, headers: dict[str, str]) -> None:
@@ -121,3 +124,23 @@ async def test_a_file_is_kept_for_long_under_its_versions_address(client: Client
 async def test_trouble_leads_back_to_where_one_was(client: Client) -> None:
     assert '<a href="/">' in await text(client, "/nothing", 404)
     assert '<a href="/guardian/">' in await text(client, "/guardian/nothing", 404)
+
+
+@pytest.mark.parametrize("odd", ["http://[", "http://[::1", "//", "\\"])
+async def test_an_odd_address_in_a_header_or_behind_next_is_none(client: Client, odd: str) -> None:
+    headers = {**HTML, "Origin": own(client), "Referer": odd}
+    reply = await client.post("/ask/nothing/withdraw", headers=headers)
+    assert reply.status == 403
+    assert "Content-Security-Policy" in reply.headers
+    reply = await client.get("/guardian/login", params={"next": odd}, headers=HTML)
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:99999", "127.0.0.1:\u00b2", "[fe80::1%<b>]", "a:b@127.0.0.1", "127.0.0.1:80:80"],
+)
+async def test_an_odd_host_is_no_bug(client: Client, host: str) -> None:
+    reply = await client.get("/", headers={**HTML, "Host": host})
+    assert reply.status < 500
+    assert "<b>" not in (await reply.text()).replace("<body", "")

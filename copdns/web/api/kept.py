@@ -15,7 +15,7 @@ class Document(Given):
     """All that is kept of a person, as the desk's file has it.  docs/privacy.md tells what each
     part is and how long it stays.
 
-    made: when it was written.  browsers, last_blocks, pin: for the person alone.
+    made: when it was written.  What follows `full_logs` is for the person alone.
     """
 
     made: str
@@ -36,8 +36,12 @@ class Document(Given):
     changes: list[Any]
     full_logs: _Parts
     browsers: _Parts | None = None
+    devices_for_a_while: _Parts | None = None
+    accounts: _Parts | None = None
     last_blocks: _Parts | None = None
     pin: bool | None = None
+    question: dict[str, Any] | None = None
+    proposal: dict[str, Any] | None = None
 
 
 async def document(call: Call) -> object:

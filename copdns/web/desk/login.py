@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
 from copdns.accounts import BROWSER_LASTS, SESSION_LONGEST
@@ -11,6 +9,7 @@ from copdns.errors import AccountError
 from copdns.logins import Login, Outcome, Typed
 from copdns.user_agent import label
 from copdns.web.asker import asker_of
+from copdns.web.links import parts_of_link
 from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
 
@@ -103,7 +102,7 @@ def let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
 
 def _next(request: web.Request) -> str:
     """Return where to go after the login: a page of ours, and nothing else."""
-    wanted = urlsplit(request.query.get("next", ""))
+    wanted = parts_of_link(request.query.get("next", ""))
     inside = not wanted.scheme and not wanted.netloc and wanted.path.startswith(DESK)
     return wanted.geturl() if inside and wanted.path.startswith("/guardian/") else DESK
 

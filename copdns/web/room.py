@@ -1,0 +1,34 @@
+"""Which connection makes room for a new one: the oldest of whoever has the most.
+
+Pure; a device with IPv6 has many addresses, so that those of one network count as one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+_NETWORK = 64  # bits
+
+
+def to_drop(peers: Sequence[str]) -> int:
+    """Return the place of the connection that goes.  peers: addresses, the oldest first; not none.
+
+    Nobody who opens a few loses one to whoever opens thousands.
+    """
+    whose = [_whose(each) for each in peers]
+    ((most, _),) = Counter(whose).most_common(1)
+    return whose.index(most)
+
+
+@lru_cache(4096)  # in a flood it is asked of each of them for each that comes
+def _whose(peer: str) -> str:
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if not isinstance(address, IPv6Address) or address.ipv4_mapped:
+        return str(address)
+    return str(int(address) >> (128 - _NETWORK))

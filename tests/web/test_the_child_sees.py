@@ -1,0 +1,248 @@
+"""A child sees at least what a guardian sees about it, page by page.
+
+Everything that a house can hold about Mia is written with a mark that stands nowhere else.  Each
+page of the desk, and each operation of the API, that shows a mark shows something about her: the
+same mark is on a page of hers, or in her file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from copdns.accounts import Account, GuestKind, View
+from copdns.appeal import Ask, Kind, Objected
+from copdns.consent import Question
+from copdns.guests import with_guests
+from copdns.keep import CountKey, Row
+from copdns.matchers import matcher
+from copdns.minutes import Minutes, Usage
+from copdns.model import Action, Band, Device, FullLog, PrivacyMode, Reason
+from copdns.roles import Actor, Role
+from copdns.schedule import slots
+from copdns.store.proposals import Proposal
+from copdns.store.usage import UsageStore
+from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
+from tests.home import Home
+from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
+from tests.web.access import desk_routes
+from tests.web.guardians import log_in, set_up
+from tests.web.site import HTML, Client, Site, send, text
+
+AT = int(NOW)
+TODAY = date(2026, 3, 29)
+BORROWED = "192.0.2.201"  # a device that is hers for a while
+HERS = ("/", "/rules", "/me", "/me/data.json", "/bad")
+
+# Lines of the audit about her, with marks for authors; the last are of others.
+LINES = {
+    "markline-device": "a device added for mia",
+    "markline-moved": "device mia-phone changed: now mia's",
+    "markline-mac": "device mia-phone is known by another MAC address",
+    "markline-while": "a device is mia for a while",
+    "markline-browser": "mia-phone: another browser may be paired",
+    "markline-unpaired": "mia-phone: a paired browser was removed",
+    "markline-pin": "mia: PIN set",
+    "markline-pause": "mia paused until 2026-03-29 20:00",
+    "markline-unpause": "pause of mia ended",
+    "markline-more": "15 more minutes for mia (bonus)",
+    "markline-bonus": "bonus of 15 minutes of mia-day for mia on 2026-03-29",
+    "markline-grant": "mia may have chess.example until 2026-03-29T20:00:00Z (content)",
+    "markline-tickets": "3 tickets of 30 minutes made for mia",
+    "markline-redeemed": "ticket redeemed by mia",
+    "markline-asked": "full log of 3 days asked of mia",
+    "markline-rule": "rule removed: block markgone.example for mia",
+    "markline-set": "profile mia set: privacy counts",
+    "markline-erased": "profile mia erased: look-ups, minutes, appeals",
+    "markline-times": "times suggested for 7-9 taken over for mia",
+    "markline-old": "rule added: block old.example for mia",
+}
+OTHERS = {
+    "otherline-rule": "rule added: block toms.example for tom",
+    "otherline-pin": "tom: PIN set",
+    "otherline-device": "a device added for tom",
+}
+# Between guardians, about what one of them wants: what came of it is among her rules.
+THEIR_OWN = {"markdispute"}
+
+
+def house() -> Home:
+    """Return a house that has everything about Mia."""
+    mia = replace(
+        MIA,
+        tags=frozenset({"children", "marktag"}),
+        always=(matcher("markalways.example"),),
+        homework=(matcher("markhomework.example"),),
+        privacy=PrivacyMode.BLOCKED,
+    )
+    phone = ("192.0.2.8",), ("02:00:00:00:00:88",)
+    devices = (
+        Device("mia-phone", "markdevice", "mia", *phone),
+        Device("tom-phone", "Tom's phone", "tom", (ADDRESSES["tom"],)),
+    )
+    every_name = None
+    return Home(
+        family(
+            mia,
+            TOM,
+            ADA,
+            devices=devices,
+            rules=(
+                replace(block("markrule.example", "mia"), id="r1", note="marknote"),
+                replace(block("marktagged.example", "#marktag"), id="r2", note="marktagnote"),
+                replace(block("markall.example", ""), id="r3", note="markallnote"),
+            ),
+            schedules=(Schedule("mia-bed", "mia", slots("daily 21:00-07:00"), note="markbed"),),
+            budgets=(Budget("mia-day", "mia", (("daily", 613),), note="markbudget"),),
+            pauses=(Pause("mia", AT - 60, AT + 7 * 3600, author="markpauser"),),
+            grants=(
+                Grant(
+                    *(every_name, AT - 60, AT + 3600, AT - 60),
+                    id="g1",
+                    profile="mia",
+                    author="markgranter",
+                    note="markgrant",
+                ),
+            ),
+            bonuses=(Bonus("b1", "mia", "mia-day", TODAY, 37, author="markgiver", at=AT),),
+            tickets=(
+                Ticket(
+                    *("t1", "d" * 64, 30, AT, AT + 90_000, "mia"),
+                    label="markticket",
+                    author="markprinter",
+                ),
+            ),
+        )
+    )
+
+
+async def fill(client: Client, site: Site) -> None:
+    """Keep what happened to her."""
+    rest = (1, "block", "rule", "", "", "", "markrule.example", "")
+    site.log.add(Row(AT - 600, "home", "mia", "mia-phone", "markrow.example", *rest))
+    site.log.count(CountKey("home", "mia", AT // 3600, "block", "category", "games"), 4711)
+    site.log.flush()
+    usage = Usage("home", "mia", "mia-day", TODAY, AT - 3600, minutes=Minutes(211, 223, 227))
+    UsageStore(site.folder).save([usage])
+    to = Objected(Action.BLOCK, Reason.RULE, rule="markrule.example")
+    ask = Ask("mia", "mia-phone", Kind.NAME, to, name="markasked.example", words="markwords")
+    filed = await site.appeals.file("home", ask, AT)
+    decide = f"/guardian/appeals/{filed.appeal.id}/decide"
+    await send(client, decide, state="refused", reason="another_way", text="markanswer")
+    looker = await set_up(site, "marklooker", Role.GUARDIAN)
+    actor = Actor("home", looker.id, "marklooker", Role.GUARDIAN)
+    await site.looks.note(actor, "mia", View.LOG, AT)
+    await site.accounts.add(Account("home", "", "markaccount", Role.CHILD, "mia"), None, AT)
+    since = AT + 9 * 86_400
+    await site.parts.proposals.propose(
+        Proposal("home", "mia", Band.TO_12, since, "markproposer", AT)
+    )
+    await site.guests.approve("home", GuestKind.GUEST, BORROWED, "mia", "marklender", AT)
+    await site.thread.write(_lines)
+
+
+def _lines(connection: sqlite3.Connection) -> None:
+    change = (
+        "insert into change (household, revision, at, author, what) values ('home', 1, ?, ?, ?)"
+    )
+    for author, what in (LINES | OTHERS).items():
+        at = AT - 90 * 86_400 if author.endswith("old") else AT
+        connection.execute(change, (at, author, what))
+    connection.execute(
+        """
+        insert into notice (household, kind, about, author, at, starts, ends, told)
+        values ('home', 'guardians disagree', 'mia', 'markdispute', ?, 0, 0, 1)
+        """,
+        (AT,),
+    )
+
+
+MARKS = (
+    *("markdevice", "192.0.2.8", "02:00:00:00:00:88", "markrule.example", "marknote", "marktag"),
+    *("marktagged.example", "marktagnote", "markall.example", "markallnote", "markbed"),
+    *("markbudget", "613", "markalways.example", "markhomework.example", "markpauser"),
+    *("markgranter", "markgrant", "37", "markgiver", "markticket", "markprinter"),
+    *("markrow.example", "4711", "211", "223", "227", "markasked.example", "markwords"),
+    *("markanswer", "marklooker", "markaccount", "markproposer", BORROWED, "marklender"),
+    *("markgone.example", "markdispute"),
+    *LINES,
+)
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(house())
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        await send(made, "/device")
+        await fill(made, site)
+        guests = await site.guests.of("home", site.now)
+        stored = await site.store.household("home")
+        assert stored is not None
+        site.home.change(with_guests(stored, guests, site.now))
+        yield made
+
+
+def marks_in(page: str) -> set[str]:
+    """Return the marks that a page has; "1,234" is a number of people."""
+    plain = page.replace("4,711", "4711")
+    return {each for each in MARKS if each in plain}
+
+
+async def of_guardians(client: Client, site: Site) -> dict[str, set[str]]:
+    """Return the marks that guardians see, by page or operation."""
+    (appeal,) = await site.appeals.appeals("home")
+    filled = {"person": "mia", "profile": "mia", "appeal": appeal.id, "device": "mia-phone"}
+    found = {}
+    for route in desk_routes():
+        if route.changes or route.path.endswith(("/events", "/live")):
+            continue
+        reply = await client.get(route.at(filled), headers=HTML)
+        found[str(route)] = marks_in(await reply.text())
+    # What is taken along from the desk.
+    found["the file"] = marks_in(await send(client, "/guardian/people/mia/export"))
+    return found
+
+
+async def test_page_by_page(client: Client, site: Site) -> None:
+    shown = await of_guardians(client, site)
+    hers = marks_in("".join([await text(client, each) for each in HERS]))
+    missing = {page: sorted(marks - hers - THEIR_OWN) for page, marks in shown.items()}
+    assert {page: marks for page, marks in missing.items() if marks} == {}
+
+
+async def test_the_comparison_sees_what_guardians_see(client: Client, site: Site) -> None:
+    """Or a page that shows nothing here would prove nothing."""
+    shown = await of_guardians(client, site)
+    assert set(MARKS) - set().union(*shown.values()) == set()
+    for page in ("GET /guardian/log", "GET /guardian/numbers", "GET /guardian/changes"):
+        assert shown[page], page
+
+
+async def test_lines_about_others_are_in_no_file_of_hers(client: Client) -> None:
+    hers = "".join([await text(client, each) for each in HERS])
+    assert [each for each in OTHERS if each in hers] == []
+    assert "toms.example" not in hers
+
+
+async def test_from_16_on_it_is_told_who_asks_for_a_full_log(client: Client, site: Site) -> None:
+    stored = await site.store.household("home")
+    assert stored is not None
+    teen = replace(stored.profiles[0], band=Band.TO_17, full_log=FullLog(AT, AT + 1))
+    site.home.change(replace(stored, profiles=(teen, *stored.profiles[1:])))
+    question = Question("home", "mia", 3, "markasker", AT, refused=AT)
+    await site.thread.write(
+        lambda connection: connection.execute(
+            "insert into full_log_question values (?, ?, ?, ?, ?, ?)", question
+        )
+    )
+    assert "markasker" in await text(client, "/me/data.json")
