@@ -17,6 +17,7 @@ from copdns.lists.download import State
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.roles import Permission, may
+from copdns.trouble_words import trouble
 from copdns.updates import Updates
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
@@ -61,7 +62,7 @@ async def lists(request: web.Request) -> web.Response:
         others=[each.info for each in statuses if each.info.kind not in _SHOWN],
         errors=await parts.appeals.list_errors(household.id),
         chosen=parts.updates.chosen,
-        missing=parts.updates.missing,
+        missing=parts.updates.missing and trouble(parts.updates.missing),
         asked=parts.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
