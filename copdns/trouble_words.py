@@ -71,4 +71,4 @@ def _value(name: str, text: str) -> Value:
 
 
 def _part(text: str) -> Value:
-    return _PARTS.find(text, lambda _, value: value) or text
+    return _PARTS.find(text, lambda _, value: int(value) if value.isdecimal() else value) or text

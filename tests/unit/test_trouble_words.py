@@ -53,7 +53,7 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
 
 def test_what_is_within_a_line_is_translated_too() -> None:
     told = PSEUDO.tell(trouble(not_yet(["games"], 3, ["chat"])))
-    assert told.count("[") == 3
+    assert told.count("[") >= 3
     assert f"{ISOLATE}games{END_ISOLATE}" in told
 
 
