@@ -46,6 +46,8 @@ _FORMS = Forms(
     sentence("profile %(who)s set: band %(band)s proposed"),
     sentence("profile %(who)s set: full-log of %(days)s days"),
     sentence("profile %(who)s set: full-log ended"),
+    sentence("created"),
+    sentence("full log of %(days)s days asked of %(who)s"),
     sentence("full log not agreed to by %(who)s"),
     sentence("profile %(who)s erased: look-ups, minutes, appeals"),
     sentence("own log erased"),

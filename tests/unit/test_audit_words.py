@@ -44,6 +44,8 @@ def said(what: str, language: str = "en") -> str:
         ("mia may have everything until 20:15", "Mia may have everything until 20:15."),
         ("account Bo added", "Account Bo added."),
         ("account Bo made auditor", "Account Bo made an auditor."),
+        ("created", "Created."),
+        ("full log of 3 days asked of mia", "Full log of 3 days asked of Mia."),
         ("mia: PIN set", "Mia: PIN set."),
         ("schedule bedtime added for mia", "Schedule bedtime added for Mia."),
         ("schedule bedtime changed", "Schedule bedtime changed."),

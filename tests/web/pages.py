@@ -162,6 +162,18 @@ def _menu(device: Device) -> None:
     device.page.locator(".main-menu summary").click()
 
 
+def _logged_out(device: Device) -> None:
+    """Look at the login as somebody who is not in, and mistype the password."""
+    kept = device.page.context.cookies()
+    device.page.context.clear_cookies(name=SESSION)
+    device.page.goto(DESK_LOGIN)
+    device.page.locator("#name").fill("Ada")
+    device.page.locator("#password").fill("wrong")
+    with device.page.expect_navigation():
+        device.page.locator("main form button").click()
+    device.page.context.add_cookies(kept)  # type: ignore[arg-type]  # as they came
+
+
 def _without_session(device: Device) -> None:
     """Let the session end while a form is open, and send that."""
     kept = device.page.context.cookies()
@@ -275,7 +287,7 @@ MOMENTS: tuple[Page, ...] = (
         "refused-ask",
     ),
     Page("/ticket", CHILD, "", _send("/ticket", code="WRONG"), "refused-ticket"),
-    Page("/consent", GUARDIAN, "", _send("/consent/no"), "consent-no"),
+    Page("/guardian/login", GUARDIAN, "/guardian/people", _logged_out, "refused-login"),
     Page("/guardian/people", GUARDIAN, "", _without_session, "error-401"),
     Page("/ticket", CHILD, "", _from_elsewhere, "error-403"),
     Page("/", (Who.PLAIN, *GUARDIAN), "", _went_wrong, "error-500"),

@@ -17,6 +17,7 @@ from copdns.lists.download import State
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.roles import Permission, may
+from copdns.sentences import sentence
 from copdns.trouble_words import trouble
 from copdns.updates import Updates
 from copdns.web.desk.about import house_of
@@ -27,6 +28,10 @@ from copdns.web.session import required
 HERE = "/guardian/lists"
 # What people choose; services, protected groups and signals are shown in short.
 _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
+
+
+# What lists that ship say of themselves.
+OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
 
 
 class Listed(NamedTuple):
