@@ -6,14 +6,13 @@ none of these forms fits, such as one of a version to come, is shown as it is.  
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import cache
 
-from copdns.phrases import PLACEHOLDER
+from copdns.child_words import category_name
+from copdns.known_forms import Forms
 from copdns.sentences import Phrase, Sentence, Value, sentence
 
-_FORMS = (
+_FORMS = Forms(
     sentence("calendar: %(first)s to %(last)s %(kind)s"),
     sentence("calendar: holidays from a file"),
     sentence("weekend: %(days)s"),
@@ -47,6 +46,8 @@ _FORMS = (
     sentence("profile %(who)s set: band %(band)s proposed"),
     sentence("profile %(who)s set: full-log of %(days)s days"),
     sentence("profile %(who)s set: full-log ended"),
+    sentence("created"),
+    sentence("full log of %(days)s days asked of %(who)s"),
     sentence("full log not agreed to by %(who)s"),
     sentence("profile %(who)s erased: look-ups, minutes, appeals"),
     sentence("own log erased"),
@@ -92,8 +93,10 @@ _WORDS = {
     each.text: each
     for each in (
         Phrase("in the audit", "a guest"),
+        Phrase("in the audit", "adult"),
         Phrase("in the audit", "allow"),
         Phrase("in the audit", "alone"),
+        Phrase("in the audit", "as it was"),
         Phrase("in the audit", "block"),
         Phrase("in the audit", "bonus"),
         Phrase("in the audit", "budgets"),
@@ -124,33 +127,80 @@ _WORDS = {
 }
 
 
+# What is changed of a person, by the name of its field.
+_SETTINGS = {
+    "name": sentence("Name"),
+    "band": sentence("Age"),
+    "categories": sentence("Categories"),
+    "services": sentence("Services"),
+    "contacts": sentence("By whom one meets there"),
+    "canaries": sentence("A signal to devices"),
+    "safe_search": sentence("Safe search"),
+    "no_safe_search": sentence("Search engines without a safe mode"),
+    "security": sentence("Harmful and fake pages"),
+    "bypass": sentence("Ways round the rules"),
+    "default": sentence("What no rule names"),
+    "privacy": sentence("What is kept"),
+    "block_mode": sentence("How a block is answered"),
+    "max_ttl": sentence("How long devices keep an answer"),
+}
+
+_CLOSED, _OPEN = sentence("closed"), sentence("open")
+_OPEN_OR_CLOSED = {
+    ("default", "allowlist"): _CLOSED,
+    ("default", "allow"): _OPEN,
+    **{(each, "on"): _CLOSED for each in ("security", "bypass", "no_safe_search")},
+    **{(each, "off"): _OPEN for each in ("security", "bypass", "no_safe_search")},
+}
+
+_ROLES = {
+    "owner": sentence("a guardian"),
+    "guardian": sentence("a guardian"),
+    "reviewer": sentence("a reviewer"),
+    "auditor": sentence("an auditor"),
+    "child": sentence("a child"),
+}
+
+
 def line(what: str, name_of: Callable[[str], str]) -> Sentence | None:
     """Return a stored line as a sentence of the catalogue; None for none of ours.
 
     name_of: gives what somebody is called by the id of the profile; another text as it is.
     """
-    for form, pattern in _patterns():
-        if found := pattern.fullmatch(what):
-            values = {name: _value(name, text, name_of) for name, text in found.groupdict().items()}
-            return Sentence(form.text, values)
-    return None
+    return _FORMS.find(what, lambda name, text: _value(name, text, name_of))
+
+
+def role(word: str) -> Sentence:
+    """Return what somebody with a role is called; an unknown one as it is."""
+    return _ROLES.get(word) or Sentence("%(role)s", {"role": word})
 
 
 def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
+    if name == "role" and text in _ROLES:
+        return _ROLES[text]
     if text in _WORDS:
         return _WORDS[text]
+    if name == "what":
+        return _settings(text) or text
     return name_of(text) if name == "who" else text
 
 
-@cache
-def _patterns() -> tuple[tuple[Sentence, re.Pattern[str]], ...]:
-    """Return the forms, those with more words of their own first: they say more of a line."""
-    ordered = sorted(_FORMS, key=lambda form: -len(PLACEHOLDER.sub("", form.text)))
-    return tuple((form, re.compile(_pattern(form.text), re.DOTALL)) for form in ordered)
+def _settings(text: str) -> Sentence | None:
+    """Return changes of settings ("categories +games, bypass on") with their names as on the
+    pages; None for what is none."""
+    parts = [each.partition(" ") for each in text.split(", ")]
+    if not all(setting in _SETTINGS for setting, _, _ in parts):
+        return None
+    values: dict[str, Value] = {}
+    for at, (setting, _, value) in enumerate(parts):
+        values |= {f"s{at}": _SETTINGS[setting], f"v{at}": _set_to(setting, value)}
+    texts = (f"%(s{at})s" + (f" (%(v{at})s)" if each[2] else "") for at, each in enumerate(parts))
+    return Sentence(", ".join(texts), values)
 
 
-def _pattern(text: str) -> str:
-    parts = PLACEHOLDER.split(text)
-    parts[::2] = map(re.escape, parts[::2])
-    parts[1::2] = [f"(?P<{each[2:-2]}>.+)" for each in parts[1::2]]
-    return "".join(parts)
+def _set_to(setting: str, value: str) -> Value:
+    """Return what a setting became, in words where it is one of ours."""
+    sign, category = value[:1], category_name(value[1:])
+    if setting == "categories" and category:
+        return Sentence(f"{sign}%(category)s", {"category": category})
+    return _OPEN_OR_CLOSED.get((setting, value), value)

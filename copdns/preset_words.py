@@ -1,4 +1,5 @@
-"""Find the reasons in presets for the catalogues of texts (babel.cfg): children read them, too.
+"""Find what people read in files that ship, for the catalogues of texts (babel.cfg): the reasons in
+presets, which children read, too, and what the desk says of lists and signals.
 
 Pure: Babel opens the files.
 """
@@ -25,3 +26,25 @@ def reasons(
     yield 1, None, preset["summary"], []
     for line in preset["lines"]:
         yield 1, None, line["why"], []
+
+
+def shipped(
+    file: BinaryIO,
+    keywords: Collection[str],
+    comment_tags: Collection[str],
+    options: Mapping[str, Any],
+) -> Iterator[Message]:
+    """Yield titles of signals and of protected groups, what is to be said of signals and search
+    engines, and what stops beside a service.  Names of products stay as they are."""
+    found = yaml.safe_load(file)
+    for each in found.get("canaries", {}).values():
+        yield 1, None, each["title"], []
+        yield 1, None, each["about"], []
+    for each in found.get("engines", {}).values():
+        if "note" in each:
+            yield 1, None, each["note"], []
+    for each in found.get("groups", {}).values():
+        yield 1, None, each["title"], []
+    for each in found.get("services", {}).values():
+        for what in each.get("affects", {}).values():
+            yield 1, None, what, []

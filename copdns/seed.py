@@ -11,6 +11,7 @@ from copdns.library import known
 from copdns.lists.catalogue import Library
 from copdns.model import Household
 from copdns.store.household import HouseholdStore
+from copdns.store.notes import FIRST_START
 
 HOME = "home"  # the id of the one household that a family has
 
@@ -29,7 +30,7 @@ async def seeded_household(
         text = await asyncio.to_thread(_text, path)
         first = parse(text, str(path), known(library))
     try:
-        await store.create(first, "first start", now)
+        await store.create(first, FIRST_START, now)
     except HouseholdError:
         if not await store.households():  # else another process was first, which is as good
             raise

@@ -30,7 +30,8 @@ DESK = (
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
     "copdns/store/tables.py",
-    *("copdns/audit_words.py", "copdns/web/saying.py"),
+    *("copdns/audit_words.py", "copdns/trouble_words.py", "copdns/web/saying.py"),
+    "blocklists/",
 )
 AT_THE_DESK = ("fr", "es")
 

@@ -12,6 +12,7 @@ from copdns.accounts import Notice
 from copdns.roles import Actor
 
 CONSOLE = "command line"
+FIRST_START = "first start"  # who made the household
 
 
 class Change(NamedTuple):

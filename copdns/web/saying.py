@@ -15,6 +15,7 @@ from copdns.child_words import Said
 from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Library
+from copdns.lists.index import ListInfo
 from copdns.model import Household, Verdict
 from copdns.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 from copdns.review import TOLD, Because
@@ -42,6 +43,27 @@ STEPS = {
         Phrase("step", "safe search"),
         Phrase("step", "default of the profile"),
     )
+}
+
+# Groups of services, by their slugs in `blocklists/services.yaml`.
+GROUPS = {
+    "adult": Phrase("group of services", "For adults"),
+    "ai": Phrase("group of services", "Answers of a computer"),
+    "ai_companion": Phrase("group of services", "Friends made by a computer"),
+    "bypass": Phrase("group of services", "Ways round the rules"),
+    "dating": Phrase("group of services", "Dating"),
+    "games": Phrase("group of services", "Games"),
+    "games_web": Phrase("group of services", "Games in the browser"),
+    "live": Phrase("group of services", "Live streams"),
+    "messaging": Phrase("group of services", "Messages"),
+    "messaging_stranger_risk": Phrase("group of services", "Messages, also from strangers"),
+    "music": Phrase("group of services", "Music"),
+    "school_tools": Phrase("group of services", "For school"),
+    "shopping": Phrase("group of services", "Shops"),
+    "social": Phrase("group of services", "Social networks"),
+    "social_adult_risk": Phrase("group of services", "Social networks, also with adult content"),
+    "video": Phrase("group of services", "Videos"),
+    "video_kids": Phrase("group of services", "Videos for children"),
 }
 
 
@@ -157,6 +179,15 @@ class Saying:
 
     def time(self, at: float) -> str:
         return self.phrases.time(at, self.household.timezone)
+
+    def group(self, slug: str) -> str:
+        """Return what a group of services is called."""
+        return self.phrases.pgettext(*GROUPS.get(slug, Phrase("group of services", slug)))
+
+    def list_title(self, info: ListInfo) -> str:
+        """Return what a list is called, one of ours in the reader's language."""
+        ours = self.phrases.gettext(info.title) if info.title else info.slug
+        return self._starter(info.slug) or ours
 
     def title(self, kind: str, slug: str) -> str:
         """Return what a service, list or category of the household's own is called."""

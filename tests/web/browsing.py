@@ -112,8 +112,10 @@ class Device:
         self.page.get_by_label(label).fill(words)
 
     def tab_to(self, words: str | re.Pattern[str]) -> None:
-        """Reach a link, a button or a field with the Tab key alone, as one who has no mouse."""
-        wanted = self.pressable(words).or_(self.page.get_by_label(words))
+        """Reach a link, a button, a field or what folds away with the Tab key alone, as one who
+        has no mouse."""
+        folded = self.page.locator("summary", has_text=words)
+        wanted = self.pressable(words).or_(self.page.get_by_label(words)).or_(folded)
         for _ in range(MOST_TABS):
             self.page.keyboard.press("Tab")
             if wanted.and_(self.page.locator(":focus")).count():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,23 +16,32 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
 from copdns.appeal import Ask, Kind, Objected
+from copdns.consent import Question
 from copdns.model import Action, Reason
 from copdns.setup import Step
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
+from copdns.store.consents import Consents
 from copdns.store.household import HouseholdStore
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
+from copdns.web.pages import Pages
+from copdns.web.session import SESSION
 from tests.e2e.house import ADA, MIA, ROOT, TOM
 from tests.running import Program, running
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen
 
 T = TypeVar("T")
 
+NO_PAGE = "Failed to load resource: the server responded with a status of"
 DOOR = "http://copdns.home.arpa/"
 DESK_LOGIN, SET_UP = f"{DOOR}guardian/login", f"{DOOR}guardian/setup"
 PASSWORD = "seven green bottles"
+SOMEBODYS = "127.0.0.9"  # a device that nobody named
 
 
 class Who(StrEnum):
@@ -52,16 +61,21 @@ class Page(NamedTuple):
     """A page.
 
     route: as in copdns/web/routes.py.  who: all who read it.  path: how it is opened, where that
-    is not the route itself; {code} and its like are filled in by `scene`.
+    is not the route itself; {code} and its like are filled in by `at_home`.
+    then: what somebody does there, after which the page is another one.  called: of that one.
     """
 
     route: str
     who: tuple[Who, ...]
     path: str = ""
+    then: Callable[[Device], None] | None = None
+    called: str = ""
 
     @property
     def name(self) -> str:
         """Return the page's part of a file's name: "why-code" for "/why/{code}"."""
+        if self.called:
+            return self.called
         where = self.path.partition("?")[0] or self.route
         return "-".join(where.replace("{", "").replace("}", "").split("/")).strip("-") or "door"
 
@@ -118,8 +132,170 @@ PAGES: tuple[Page, ...] = (
     Page("/ticket", CHILD),
 )
 
-# Read by machines.
-NOT_PAGES = ("/healthz", "/readyz", "/metrics", "/static", "/api")
+
+def _send(action: str, **fields: str) -> Callable[[Device], None]:
+    """Fill in the form that goes to an address, and send it, whatever the browser thinks of it."""
+
+    def then(device: Device) -> None:
+        form = device.page.locator(f'form[method="post"][action="{action}"]').first
+        with device.page.expect_navigation():
+            form.evaluate(
+                """(form, fields) => {
+                    form.noValidate = true;
+                    for (const name in fields) form.elements[name].value = fields[name];
+                    form.requestSubmit(form.querySelector("button"));
+                }""",
+                fields,
+            )
+
+    return then
+
+
+def _unfold(device: Device) -> None:
+    """Open all that folds away, but for the menu."""
+    device.page.evaluate(
+        "document.querySelectorAll('main details').forEach((each) => { each.open = true; })"
+    )
+
+
+def _menu(device: Device) -> None:
+    device.page.locator(".main-menu summary").click()
+
+
+def _logged_out(device: Device) -> None:
+    """Look at the login as somebody who is not in, and mistype the password."""
+    kept = device.page.context.cookies()
+    device.page.context.clear_cookies(name=SESSION)
+    device.page.goto(DESK_LOGIN)
+    device.page.locator("#name").fill("Ada")
+    device.page.locator("#password").fill("wrong")
+    with device.page.expect_navigation():
+        device.page.locator("main form button").click()
+    device.page.context.add_cookies(kept)  # type: ignore[arg-type]  # as they came
+
+
+def _without_session(device: Device) -> None:
+    """Let the session end while a form is open, and send that."""
+    kept = device.page.context.cookies()
+    device.page.context.clear_cookies(name=SESSION)
+    _send("/guardian/people", name="Bo")(device)
+    device.page.context.add_cookies(kept)  # type: ignore[arg-type]  # as they came
+
+
+def _went_wrong(device: Device) -> None:
+    """Show what is shown where a page of ours has a bug."""
+    tag = device.page.evaluate("document.documentElement.lang")
+    request = make_mocked_request("GET", "/", {"Accept-Language": tag}, app=web.Application())
+    values: dict[str, Any] = dict.fromkeys(("said", "guardians"), ()) | {"back": "", "actor": None}
+    shown = Pages().render(request, "error.html", status=500, home="/", **values)
+    device.page.route(
+        "**/",
+        lambda route: route.fulfill(status=500, body=str(shown.text), content_type="text/html"),
+    )
+    device.page.goto(DOOR)
+    device.page.unroute("**/")
+
+
+def _from_elsewhere(device: Device) -> None:
+    """Send a form as another site would."""
+    action = f"{DOOR}ticket"
+    device.page.goto("about:blank")
+    device.page.set_content(f'<form method="post" action="{action}"><button>x</button></form>')
+    with device.page.expect_navigation():
+        device.page.locator("button").click()
+
+
+# What pages become when something is done there, or goes wrong.
+MOMENTS: tuple[Page, ...] = (
+    *(
+        Page(route, GUARDIAN, path, _unfold, f"unfolded-{called}")
+        for route, path, called in (
+            ("/guardian/time/{person}", "/guardian/time/mia", "time"),
+            ("/guardian/people/{person}", "/guardian/people/mia", "person"),
+            ("/guardian/people/{person}/closed", "/guardian/people/mia/closed", "closed"),
+            ("/guardian/people/{person}/rules", "/guardian/people/mia/rules?name=888.com", "rules"),
+            ("/guardian/people/{person}/open", "/guardian/people/mia/open", "open"),
+            ("/guardian/people/{person}/kept", "/guardian/people/mia/kept", "kept"),
+            ("/guardian/devices", "", "devices"),
+            ("/guardian/calendar", "", "calendar"),
+            ("/guardian/appeals/{appeal}", "", "appeal"),
+            ("/guardian/lists", "", "lists"),
+        )
+    ),
+    Page("/guardian/", GUARDIAN, "", _menu, "menu"),
+    Page(
+        "/guardian/tickets",
+        GUARDIAN,
+        "",
+        _send("/guardian/tickets", count="3", label="For the garden"),
+        "tickets-made",
+    ),
+    Page(
+        "/guardian/people/{person}/closed",
+        GUARDIAN,
+        "/guardian/people/mia/closed",
+        lambda device: (
+            device.page.evaluate(
+                """document.querySelectorAll('[value="youtube"], [value="facebook"]')
+                .forEach((each) => { each.checked = true; })"""
+            ),
+            _send("/guardian/people/mia/closed")(device),
+        )[1],
+        "what-else-stops",
+    ),
+    Page(
+        "/guardian/people/{person}/open",
+        GUARDIAN,
+        "/guardian/people/mia/open",
+        _send("/guardian/people/mia/open/always", names="not a name!"),
+        "refused-open",
+    ),
+    Page(
+        "/guardian/people/{person}/rules",
+        GUARDIAN,
+        "/guardian/people/mia/rules",
+        _send("/guardian/people/mia/rules", target="not a name!"),
+        "refused-rule",
+    ),
+    Page("/guardian/people", GUARDIAN, "", _send("/guardian/people", name="Mia"), "refused-person"),
+    Page(
+        "/guardian/devices",
+        GUARDIAN,
+        "",
+        _send("/guardian/devices", known="nonsense", profile="mia"),
+        "refused-device",
+    ),
+    Page(
+        "/guardian/me",
+        GUARDIAN,
+        "",
+        _send("/guardian/me/password", current="wrong", password="short", again="short"),
+        "refused-password",
+    ),
+    Page(
+        "/guardian/setup",
+        GUARDIAN,
+        "",
+        _send("/guardian/setup", code="wrong", name="Ada", password=PASSWORD, again=PASSWORD),
+        "refused-setup",
+    ),
+    Page(
+        "/ask",
+        (Who.PICTURES, Who.PLAIN),
+        "/ask?name=chess2.games.example",
+        _send("/ask", words="Please. " * 200),
+        "refused-ask",
+    ),
+    Page("/ticket", CHILD, "", _send("/ticket", code="WRONG"), "refused-ticket"),
+    Page("/guardian/login", GUARDIAN, "/guardian/people", _logged_out, "refused-login"),
+    Page("/guardian/people", GUARDIAN, "", _without_session, "error-401"),
+    Page("/ticket", CHILD, "", _from_elsewhere, "error-403"),
+    Page("/", (Who.PLAIN, *GUARDIAN), "", _went_wrong, "error-500"),
+    Page("/nowhere", (*CHILD, *GUARDIAN), "/nowhere", None, "error-404"),
+    Page("/guardian/nowhere", GUARDIAN, "/guardian/nowhere", None, "error-404-desk"),
+)
+EVERYTHING = (*PAGES, *MOMENTS)
+
 # Text to be sent on, and an address that leads on to a page.
 NO_HTML = ("/guardian/appeals/{appeal}/report", "/guardian")
 NOT_PAGES = (
@@ -154,9 +330,11 @@ DEVICES = {
 
 @contextmanager
 def example(folder: Path, band: str = "7-9") -> Iterator[Program]:
-    """Run the program with the example family, in which Mia has this preset."""
+    """Run the program with the example family, in which Mia has this preset, and Ada a device."""
     family = (ROOT / "config" / "household-example.yaml").read_text()
-    changed = family.replace("preset: 7-9", f"preset: {band}")
+    changed = family.replace("preset: 7-9", f"preset: {band}").replace(
+        "preset: adult", "preset: adult\n    devices: {ada-laptop: [127.0.0.3]}"
+    )
     (folder / "household.yaml").write_text(changed)
     with running(folder, {"household": str(folder / "household.yaml")}) as program:
         yield program
@@ -165,10 +343,10 @@ def example(folder: Path, band: str = "7-9") -> Iterator[Program]:
 def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
     """Make a browser the known one of its device, or log a guardian in; let something happen that
     pages can tell of.  Return what fills in their paths."""
+    pair(device, program)
     if who is Who.GUARDIAN:
+        program.ask("888.com", source=SOMEBODYS)
         log_in(device, program)
-    else:
-        pair(device, program)
     appeal = ask(program)["mia" if device.way.source == MIA else "tom"]
     device.open(DOOR)
     codes = device.page.locator('a[href^="/why/"]').first
@@ -180,9 +358,9 @@ def pair(device: Device, program: Program) -> None:
     """Let this browser be one that its device is known by, as a guardian can."""
     program.ask("888.com", source=device.way.source)
     with beside(program) as thread:
-        name = "tom-phone" if device.way.source == TOM else "mia-tablet"
+        name = {MIA: "mia-tablet", TOM: "tom-phone", ADA: "ada-laptop"}[device.way.source]
         done(Pairings(thread).let_another_in("home", name, "Ada", int(time.time())))
-    device.open(DOOR)
+    device.open(f"{DOOR}me")
     device.page.locator('form[action="/device"] button').click()
 
 
@@ -202,7 +380,8 @@ def log_in(device: Device, program: Program) -> None:
 
 
 def ask(program: Program) -> Mapping[str, str]:
-    """Let Mia and Tom have asked for something; return the ids of their questions."""
+    """Let Mia and Tom have asked for something, and Ada be asked for consent; return the ids of
+    the children's questions."""
     now, asked = int(time.time()), {}
     to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
     with HouseholdStore.open(data(program)) as store:
@@ -210,6 +389,8 @@ def ask(program: Program) -> Mapping[str, str]:
         for profile, device in (("mia", "mia-tablet"), ("tom", "tom-phone")):
             wanted = Ask(profile, device, Kind.NAME, to, name="games.example", words="For school.")
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
+        done(Consents(store).drop("home", "ada"))
+        done(Consents(store).ask(Question("home", "ada", 3, "Ada", now)))
     return asked
 
 
@@ -231,7 +412,7 @@ def data(program: Program) -> Path:
 
 
 def walk(
-    browsers: Browsers, program: Program, who: Who, look: Look, pages: Sequence[Page] = PAGES
+    browsers: Browsers, program: Program, who: Who, look: Look, pages: Sequence[Page] = EVERYTHING
 ) -> Iterator[tuple[Page, Device]]:
     """Open all pages of somebody, one after the other."""
     theirs = [page for page in pages if who in page.who]
@@ -248,6 +429,10 @@ def walk(
     device.complaints.clear()
     for page in theirs:
         device.open("http://copdns.home.arpa" + (page.path or page.route).format(**filled))
+        if page.then is not None:
+            page.then(device)
+        if page.called:  # that a page came with an error is no fault of its look
+            device.complaints[:] = [e for e in device.complaints if not e.startswith(NO_PAGE)]
         yield page, device
     device.close()
 
@@ -256,7 +441,7 @@ def take_screenshots(
     browsers: Browsers,
     folder: Path,
     work: Path,
-    pages: Sequence[Page] = PAGES,
+    pages: Sequence[Page] = EVERYTHING,
     looks: Sequence[Look] = LOOKS,
 ) -> int:
     """Take a picture of each page, for everybody who reads it, in every look; return how many.

@@ -83,14 +83,11 @@ def test_every_page_is_right_in_every_look(
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
         for page, device in walk(browsers, program, who, look):
-            found = violations(device) + device.complaints
-            if device.too_wide > 0:
-                found.append(f"{device.too_wide} pixels wider than the screen")
-            wrong += [f"{page.route} for {who}: {each}" for each in found]
-            device.complaints.clear()
+            wrong += [f"{page.name} for {who}: {each}" for each in faults(device)]
     assert not wrong, "\n".join(["", *wrong])
 
 
+OF_THE_DESK = ("es", "fr")  # besides those of the looks
 OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
 
 
@@ -101,16 +98,35 @@ def test_every_page_of_a_child_is_right_in_every_language(
     program, band = family
     wrong = []
     for who in (each for each in CHILD if DEVICES[each][1] == band):
-        for page, device in walk(browsers, program, who, Look("phone", "light", "en")):
+        for page, device in walk(browsers, program, who, Look("phone", "light", "en"), PAGES):
             for language in OTHERS:
                 speak(device, language)
-                found = violations(device) + device.complaints
-                if device.too_wide > 0:
-                    found.append(f"{device.too_wide} pixels wider than the screen")
-                wrong += [f"{page.route} for {who} in {language}: {each}" for each in found]
-                device.complaints.clear()
+                wrong += [f"{page.route} for {who} in {language}: {e}" for e in faults(device)]
             device.page.context.clear_cookies(name=LANGUAGE)
     assert not wrong, "\n".join(["", *wrong])
+
+
+def test_every_page_of_the_desk_is_right_in_its_other_languages(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    program, band = family
+    wrong = []
+    for who in (each for each in GUARDIAN if DEVICES[each][1] == band):
+        for page, device in walk(browsers, program, who, Look("phone", "light", "en"), PAGES):
+            for language in OF_THE_DESK:
+                speak(device, language)
+                wrong += [f"{page.route} in {language}: {each}" for each in faults(device)]
+            device.page.context.clear_cookies(name=LANGUAGE)
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def faults(device: Device) -> list[str]:
+    """Return what is wrong with the page that is open."""
+    found = violations(device) + device.complaints
+    if device.too_wide > 0:
+        found.append(f"{device.too_wide} pixels wider than the screen")
+    device.complaints.clear()
+    return found
 
 
 def speak(device: Device, language: str) -> None:

@@ -43,6 +43,9 @@ document.querySelectorAll("[data-fresh][id]").forEach((part) => {
 paces.forEach((parts, seconds) => follow(seconds, parts));
 document.querySelectorAll("[data-live]").forEach(live);
 
+// Where the pages about a person stand in one row, the one that is read is in sight.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });
+
 // Leaves a page so that going back does not lead there again.
 document.querySelectorAll("a[data-leave]").forEach((link) => {
   link.addEventListener("click", (event) => {

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from copdns.audit_words import line
 from copdns.roles import Permission
-from copdns.store.notes import CONSOLE
+from copdns.store.notes import CONSOLE, FIRST_START
 from copdns.store.trail import Trail
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
@@ -30,6 +30,7 @@ async def changes(request: web.Request) -> web.Response:
         lines=lines,
         said=lambda what: line(what, lambda who: names.get(who, who)),
         console=CONSOLE,
+        first_start=FIRST_START,
         before=before,
         oldest=lines[-1].at if len(lines) >= SHOWN else 0,
         accounts={each.id: each.name for each in await parts.accounts.all(household.id)},

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from copdns.offers import Offer, others
 from copdns.roles import Permission
+from copdns.sentences import Sentence
 from copdns.setup import Check, Item, State
+from copdns.trouble_words import trouble
 from copdns.web.checking import confirm_alone, look_at
 from copdns.web.parts import parts_of
 from copdns.web.session import required
@@ -24,6 +26,12 @@ class Shown(NamedTuple):
     check: Check
     item: Item | None
     others: tuple[Offer, ...] = ()
+
+    @property
+    def missing(self) -> Sentence | None:
+        """Return which lists are not in force; None where that is not what was found."""
+        detail = self.item.detail if self.item and self.check is Check.LISTS else ""
+        return trouble(detail) if detail else None
 
 
 async def checks(request: web.Request) -> web.Response:

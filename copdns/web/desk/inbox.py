@@ -41,6 +41,7 @@ async def inbox(request: web.Request) -> web.Response:
         household=_household(request, actor),
         waiting=tuple(reversed(waiting)),
         answered=answered,
+        say=saying(request, _household(request, actor), Level.FULL),
         now=parts.now(),
     )
 

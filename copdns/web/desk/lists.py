@@ -17,6 +17,8 @@ from copdns.lists.download import State
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.roles import Permission, may
+from copdns.sentences import sentence
+from copdns.trouble_words import trouble
 from copdns.updates import Updates
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
@@ -26,6 +28,10 @@ from copdns.web.session import required
 HERE = "/guardian/lists"
 # What people choose; services, protected groups and signals are shown in short.
 _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
+
+
+# What lists that ship say of themselves.
+OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
 
 
 class Listed(NamedTuple):
@@ -61,7 +67,7 @@ async def lists(request: web.Request) -> web.Response:
         others=[each.info for each in statuses if each.info.kind not in _SHOWN],
         errors=await parts.appeals.list_errors(household.id),
         chosen=parts.updates.chosen,
-        missing=parts.updates.missing,
+        missing=parts.updates.missing and trouble(parts.updates.missing),
         asked=parts.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.roles import Permission
+from copdns.store.notes import CONSOLE
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -25,6 +26,7 @@ async def notices(request: web.Request) -> web.Response:
         unseen=unseen,
         seen=[each for each in before if each.id not in new],
         now=parts.now(),
+        console=CONSOLE,
     )
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from copdns.appeal import WAITING
 from copdns.more_time import mark, more_time
 from copdns.roles import Permission, may
+from copdns.trouble_words import trouble
 from copdns.web.desk.hours import pause_of
 from copdns.web.desk.theirs import house, shown, stands
 
@@ -45,5 +46,5 @@ async def overview(request: web.Request) -> web.Response:
         asking=asking,
         proposals=proposals,
         people=people,
-        trouble=(*parts.readiness(), *parts.warnings()),
+        trouble=tuple(map(trouble, (*parts.readiness(), *parts.warnings()))),
     )

@@ -7,6 +7,7 @@ from functools import partial
 
 from aiohttp import web
 
+from copdns.audit_words import role
 from copdns.consent import Question, needs_consent
 from copdns.errors import HouseholdError, PrivacyError
 from copdns.household import set_profile
@@ -41,6 +42,7 @@ async def kept(request: web.Request) -> web.Response:
         question=await parts.consents.of(household, profile.id),
         looks=await parts.looks.of(household, profile.id, LOOKS),
         accounts={each.id: each.name for each in await parts.accounts.all(household)},
+        role=role,
         may_export=may(found.actor, Permission.EXPORT, profile),
         may_erase=may(found.actor, Permission.ERASE, profile),
     )

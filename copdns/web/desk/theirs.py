@@ -21,7 +21,6 @@ from copdns.today import Today, today
 from copdns.web.parts import Parts, parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
-from copdns.when import moment_text
 
 Edit = Callable[[Household], Household]
 
@@ -110,16 +109,16 @@ def stands(house: House, live: Live, profile: Profile) -> tuple[Policy, Today]:
 def shown(house: House) -> dict[str, Any]:
     """Return what all templates about time need."""
     household, library = house.household, house.parts.live().library
-    zone = zone_of(household.timezone)
+    zone, say = zone_of(household.timezone), saying(house.request, household, Level.FULL)
     own = (each.slug for each in household.services)
     return {
         "actor": house.actor,
         "household": household,
-        "say": saying(house.request, household, Level.FULL),
+        "say": say,
         "categories": sorted(library.categories),
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
-        "when": lambda at: moment_text(at, household.timezone, house.now),
+        "when": say.soon,
         "wall": lambda at: f"{local(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,

@@ -1,0 +1,61 @@
+"""What is not as it should be is known again, so that each reads it in their own language."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from copdns.crowd import Asking, alike
+from copdns.lists.chosen import not_yet
+from copdns.lists_in_force import STILL_COMPILING
+from copdns.phrases import END_ISOLATE, ISOLATE, phrases
+from copdns.stored import REPLACED, UNREAD, UNWRITTEN
+from copdns.trouble_words import trouble
+from copdns.web.front import Place, _why
+
+PSEUDO = phrases("en-XA")
+
+
+def crowd(*addresses: str, mac: str = "", in_container: bool = False) -> str:
+    asking = [Asking(each, mac) for each in addresses]
+    return alike(asking, 10_000, 10_000.0, named=0, in_container=in_container)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no upstream is known: see upstreams.servers",
+        "no upstream answers",
+        REPLACED,
+        STILL_COMPILING,
+        "what happens is not kept: disk full",
+        f"{UNWRITTEN} (disk full)",
+        f"{UNREAD} (disk full)",
+        "games: too many names; it is tried again",
+        not_yet(["games"], 3),
+        not_yet(["games", "chat"], 3),
+        not_yet(["games"], 3, ["chat"]),
+        not_yet([], 3, ["games", "chat"]),
+        crowd("192.0.2.1", in_container=True),
+        crowd("192.0.2.1"),
+        crowd("127.0.0.1"),
+        crowd("192.0.2.1", "192.0.2.2", mac="02:00:00:00:00:01"),
+        _why(Place("192.0.2.1", 80), OSError(errno.EADDRINUSE, "Address already in use")),
+    ],
+)
+def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
+    found = trouble(line)
+    assert str(found) == line
+    assert found.text != "%(line)s"
+    assert PSEUDO.tell(found).startswith("[")
+
+
+def test_what_is_within_a_line_is_translated_too() -> None:
+    told = PSEUDO.tell(trouble(not_yet(["games"], 3, ["chat"])))
+    assert told.count("[") >= 3
+    assert f"{ISOLATE}games{END_ISOLATE}" in told
+
+
+def test_a_line_of_another_form_is_shown_as_it_is() -> None:
+    assert str(trouble("HTTPS: 100% new")) == "HTTPS: 100% new"
