@@ -124,6 +124,10 @@ class Phrases:
         """Return a day that has no moment, such as the one on which a number was checked."""
         return format_date(day, "long", locale=self.locale)
 
+    def month(self, day: datetime.date) -> str:
+        """Return the month of a day, such as "March 2026"."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
+
     def moment(self, moment: float, zone: str) -> str:
         """Return date and time of day."""
         return format_datetime(local(moment, zone_of(zone)), "medium", locale=self.locale)
