@@ -102,6 +102,10 @@ _NOUNS = {
     "device": About.DEVICES,
     "household": About.HOUSE,
     "imported": About.HOUSE,
+    "local": About.HOUSE,  # a local name
+    "rewrite": About.HOUSE,
+    "split": About.HOUSE,  # a domain that others are asked for
+    "service": About.HOUSE,
 }
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")

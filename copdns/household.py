@@ -292,17 +292,30 @@ def add_service(
     return sound(replace(household, services=(*household.services, service)))
 
 
+def set_service(
+    household: Household, slug: str, title: str, names: Iterable[str], contact: Contact
+) -> Household:
+    """Give a service of the household's own another title, names and contact; its id stays, so
+    whoever blocks it goes on with what it is now."""
+    if all(each.slug != slug for each in household.services):
+        there = [each.slug for each in household.services]
+        raise HouseholdError(no_such("service of this household", slug, there))
+    new = OwnService(slug, title or slug, tuple(dict.fromkeys(map(matcher, names))), contact)
+    services = tuple(new if each.slug == slug else each for each in household.services)
+    return sound(replace(household, services=services))
+
+
 def remove_service(household: Household, slug: str) -> Household:
     """Remove an own service; profiles that block it must be changed before."""
     services = without(household.services, "slug", slug, "service of this household")
-    users = [each.id for each in household.profiles if slug in each.services]
+    users = blocking(household, slug)
     if users:
         raise HouseholdError(
             "%(users)s would still block %(slug)s; change that first",
             users=", ".join(users),
             slug=slug,
         )
-    if speaking := _speaking_of(household, Topic(TopicKind.SERVICE, slug)):
+    if speaking := speaking_of(household, Topic(TopicKind.SERVICE, slug)):
         raise HouseholdError(
             "%(speaking)s would still name %(slug)s; change that first",
             speaking=", ".join(speaking),
@@ -311,7 +324,12 @@ def remove_service(household: Household, slug: str) -> Household:
     return replace(household, services=services)
 
 
-def _speaking_of(household: Household, about: Subject) -> list[str]:
+def blocking(household: Household, slug: str) -> list[str]:
+    """Return the ids of the profiles that block a service."""
+    return [each.id for each in household.profiles if slug in each.services]
+
+
+def speaking_of(household: Household, about: Subject) -> list[str]:
     """Return the ids of the schedules, budgets and profiles that name a subject."""
     found = [each.id for each in household.schedules if about in each.about]
     found += [each.id for each in household.budgets if about in each.about]

@@ -126,7 +126,11 @@ class Phrases:
 
     def short_day(self, day: datetime.date) -> str:
         """Return a day with its day of the week, in short: "Wed, Nov 25, 2026"."""
-        return format_skeleton("yMMMEd", day, locale=self.locale)
+        return str(format_skeleton("yMMMEd", day, locale=self.locale))
+
+    def month(self, day: datetime.date) -> str:
+        """Return the month of a day, such as "March 2026"."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
 
     def moment(self, moment: float, zone: str) -> str:
         """Return date and time of day."""

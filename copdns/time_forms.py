@@ -120,7 +120,7 @@ def about(form: Form) -> tuple[Subject, ...]:
     """Return what something is about: what was chosen, and what was written; nothing is all."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
-    return tuple(dict.fromkeys(_read(subject, each, "names") for each in texts))
+    return tuple(dict.fromkeys(read_field(subject, each, "names") for each in texts))
 
 
 def one_subject(form: Form) -> Subject | None:
@@ -138,9 +138,9 @@ def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str
     """
     told = _as_slug(form.one("name"))
     if told:
-        return _read(slug, told, "name")
+        return read_field(slug, told, "name")
     parts = [_as_slug(str(each).rpartition(":")[2]) for each in subjects][:1] or [usual]
-    return _read(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
+    return read_field(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
 
 
 def _as_slug(text: str) -> str:
@@ -166,15 +166,15 @@ def _rows(form: Form) -> Iterator[Slot]:
                 "a time has a beginning and an end, such as 21:00 and 07:00",
                 name=f"end{row}" if start else f"start{row}",
             )
-        days = [_read(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
-        yield from _read(slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
+        days = [read_field(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
+        yield from read_field(slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
 
 
 def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
     found = {}
     for row in range(ROWS):
         if form.one(f"minutes{row}"):
-            word = _read(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
+            word = read_field(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
             if word in found:
                 raise HouseholdError(
                     "%(about)s stands twice; keep one", name=f"day{row}", about=word
@@ -189,7 +189,7 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
 def ending(form: Form, timezone: str, now: int) -> int | None:
     """Return until when something lasts; None: until somebody ends it."""
     if form.one("until"):
-        return int(_read(lambda text: moment(text, timezone, now), form.one("until"), "until"))
+        return int(read_field(lambda text: moment(text, timezone, now), form.one("until"), "until"))
     if form.one("lasts"):
         return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
     return None
@@ -226,14 +226,14 @@ def expires(form: Form, now: int) -> int:
 
 def dates(form: Form) -> dict[date, DayType | None]:
     """Return what the dates of a stretch are; None: what their day of the week says."""
-    first = _read(day, form.one("first"), "first")
-    last = _read(day, form.one("last"), "last") if form.one("last") else first
+    first = read_field(day, form.one("first"), "first")
+    last = read_field(day, form.one("last"), "last") if form.one("last") else first
     if not 0 <= (last - first).days < LONGEST:
         raise HouseholdError(
             "the last day is not before the first, and within a year of it", name="last"
         )
     kind = form.one("kind")
-    meant = None if kind == USUAL else _read(_day_type, kind, "kind")
+    meant = None if kind == USUAL else read_field(_day_type, kind, "kind")
     return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
 
 
@@ -252,7 +252,7 @@ def _day_type(text: str) -> DayType:
         raise TextError("choose what kind of days these are") from None
 
 
-def _read(parse: Callable[[str], Value], text: str, name: str) -> Value:
+def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
     """Return what a text means; raise the parser's word as one about a field of this name."""
     try:
         return parse(text)

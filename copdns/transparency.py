@@ -2,25 +2,34 @@
 
 Never a name that was asked, nor who asked for what: look-ups by profile and category, appeals of
 all together.  A number below SMALL is not told, since it could be one evening; adults are left
-out, and whoever has nothing kept.  Counts come as guardians see them (`discreet.py`).  Pure;
-moments are seconds since the epoch.
+out, and whoever has nothing kept.  Counts come as guardians see them (`discreet.py`).
+
+A child reads its own numbers, and sums of all only where CROWD children or more are in them:
+taken off the sum of two, its own would leave the other one's.  Pure; moments are seconds since the
+epoch.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
+from typing import NamedTuple
 
 from copdns.appeal import Appeal, State
 from copdns.days import starts_at, zone_of
 from copdns.keep import CountKey
+from copdns.lists.index import Index, ListKind
+from copdns.lists.shelf import ListStatus
 from copdns.minutes import Usage
 from copdns.model import Action, Household, PrivacyMode, Profile
+from copdns.vouched import ListError, still_listed
 
 SMALL = 5  # a count below it, but for 0, is not told
+CROWD = 3  # children in a sum that one of them reads
+_CHOSEN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,11 @@ def month_of(first: date, timezone: str) -> Month:
     following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     zone = zone_of(timezone)
     return Month(first, starts_at(first, 0, zone), starts_at(following, 0, zone))
+
+
+def counted_from(month: Month, now: float, days: int) -> float:
+    """Return since when counts are here: those before were deleted.  days: they are kept."""
+    return max(month.start, now - days * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,35 @@ class Appeals:
         """Return how many of the answered ones got all or a part; None without any."""
         yes = self.states.get(State.GRANTED, 0) + self.states.get(State.LIMITED, 0)
         return round(100 * yes / self.answered) if self.answered else None
+
+
+class Listed(NamedTuple):
+    """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
+    percent: of names that should be open, how many it closes; None where nobody looked."""
+
+    status: ListStatus
+    errors: int
+    still: int
+    percent: float | None
+
+
+class Together(NamedTuple):
+    """Look-ups of all children, to the nearest ten."""
+
+    asked: int
+    blocked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What guardians read.  since: as of `counted_from`; until: how far the month is."""
+
+    month: Month
+    since: float
+    until: float
+    people: tuple[Person, ...]
+    appeals: Appeals
+    lists: tuple[Listed, ...]
 
 
 def people_of(
@@ -156,3 +199,60 @@ def appeals_of(appeals: Iterable[Appeal], month: Month) -> Appeals:
         sum(bool(each.provisional) for each in asked),
         sum(each.disagreed for each in asked),
     )
+
+
+def lists_of(
+    statuses: Iterable[ListStatus],
+    index: Index,
+    errors: Sequence[ListError],
+    percent: Callable[[str], float | None],
+) -> Iterator[Listed]:
+    """Yield the lists that people choose, and what is known to be wrong with them.
+
+    percent: gives the over-blocking score of a list by its slug.
+    """
+    wrong = Counter(each.list for each in errors)
+    still = Counter(each.list for each in errors if still_listed(each, index))
+    for each in statuses:
+        slug = each.info.slug
+        if each.info.kind in _CHOSEN and not each.error:
+            yield Listed(each, wrong[slug], still[slug], percent(slug))
+
+
+# --- sums that a child may read -------------------------------------------------------------------
+
+
+def together(
+    household: Household, counts: Iterable[tuple[CountKey, int]], month: Month, now: float
+) -> Together | None:
+    """Return the look-ups of all children; None where too few of them were counted.
+
+    counts: of days that are over, or whoever reloads the page sees when somebody is online.  Never
+    by category: in a family the category alone can say who it was.
+    """
+    shown = {
+        each.id
+        for each in household.profiles
+        if each.band_at(now).is_child and each.privacy_at(now) is not PrivacyMode.OFF
+    }
+    asked: Counter[str] = Counter()
+    blocked = 0
+    for key, n in counts:
+        if key.profile in shown and month.start <= key.hour * 3600 < month.end:
+            asked[key.profile] += n
+            blocked += n if key.action == Action.BLOCK else 0
+    if sum(told(n) is not None and n > 0 for n in asked.values()) < CROWD:
+        return None
+    return Together(_rounded(asked.total()), _rounded(blocked))
+
+
+def _rounded(n: int) -> int:
+    return (n + 5) // 10 * 10
+
+
+def of_a_crowd(appeals: Iterable[Appeal], month: Month) -> Appeals | None:
+    """Return how it went with what all asked; None where too few of them asked anything."""
+    asked = [each for each in appeals if month.start <= each.asked < month.end]
+    if len({each.ask.profile for each in asked}) < CROWD:
+        return None
+    return appeals_of(asked, month)

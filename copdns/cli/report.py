@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from typing import NamedTuple
 
 import click
 
 from copdns import audited
 from copdns.accounts import View
 from copdns.appeal import Appeal
-from copdns.as_json.plain import utc
+from copdns.as_json.report import report_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, pairs, print_json, safe, table
 from copdns.discreet import discreet
 from copdns.keep import CountKey
 from copdns.library import discreet_names
-from copdns.lists.index import ListKind
-from copdns.lists.shelf import ListStatus
 from copdns.model import PrivacyMode
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
-from copdns.transparency import SMALL, Appeals, Month, Person, appeals_of, month_of, people_of
-from copdns.vouched import ListError, still_listed
+from copdns.transparency import (
+    SMALL,
+    Appeals,
+    Listed,
+    Month,
+    Person,
+    Report,
+    appeals_of,
+    counted_from,
+    lists_of,
+    month_of,
+    people_of,
+)
+from copdns.vouched import ListError
 
-FORMAT = 1
 _EVERY = 100_000
-_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 
 
 def _month(text: str) -> date:
@@ -62,14 +67,19 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     """
     home.look("", View.COUNTS, View.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
-    people = people_of(home.household, _counts(home, of), home.usage(of.first), of, home.now)
     found, errors = _stored(home)
-    answered = appeals_of(found, of)
-    lists = tuple(_lists(home, errors))
+    made = Report(
+        of,
+        counted_from(of, home.now, home.settings.log.counts_days),
+        min(of.end, home.now),
+        people_of(home.household, _counts(home, of), home.usage(of.first), of, home.now),
+        appeals_of(found, of),
+        _lists(home, errors),
+    )
     if as_json:
-        print_json(_as_json(home, of, people, answered, lists))
+        print_json(report_json(made))
     else:
-        _print(home, of, people, answered, lists)
+        _print(home, made)
 
 
 def _counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
@@ -93,99 +103,22 @@ def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[ListError, ...]]:
     return home.with_store(read, HouseholdStore.open_or_copy)
 
 
-class Listed(NamedTuple):
-    """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
-    percent: of names that should be open, how many it closes; None where nobody looked."""
-
-    status: ListStatus
-    errors: int
-    still: int
-    percent: float | None
+def _lists(home: Home, errors: tuple[ListError, ...]) -> tuple[Listed, ...]:
+    found = audited.kept(home.folder)
+    percent = found.percent if found else lambda _: None
+    return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))
 
 
-def _lists(home: Home, errors: Iterable[ListError]) -> Iterator[Listed]:
-    """Yield the lists that people choose, and what is known to be wrong with them."""
-    index, found = home.library.index, audited.kept(home.folder)
-    wrong = Counter(each.list for each in errors)
-    still = Counter(each.list for each in errors if still_listed(each, index))
-    for each in home.library.statuses:
-        slug = each.info.slug
-        if each.info.kind in _SHOWN and not each.error:
-            percent = found.percent(slug) if found else None
-            yield Listed(each, wrong[slug], still[slug], percent)
-
-
-def _as_json(
-    home: Home,
-    month: Month,
-    people: Iterable[Person],
-    appeals: Appeals,
-    lists: Iterable[Listed],
-) -> dict[str, object]:
-    return {
-        "format": FORMAT,
-        "month": str(month),
-        "from": utc(month.start),
-        "until": utc(min(month.end, home.now)),
-        "counted_from": utc(_counted_from(home, month)),
-        "people": [
-            {
-                "profile": each.profile,
-                "mode": each.mode,
-                "asked": each.asked,
-                "blocked": each.blocked,
-                "closed": [{"about": about, "n": n} for about, n in each.closed],
-                "minutes": dict(each.minutes),
-            }
-            for each in people
-        ],
-        "appeals": {
-            "asked": appeals.asked,
-            "states": {str(state): n for state, n in appeals.states.items()},
-            "answered": appeals.answered,
-            "granted_percent": appeals.granted_percent,
-            "median_hours": appeals.hours,
-            "overdue": appeals.overdue,
-            "opened_meanwhile": appeals.opened,
-            "disagreed": appeals.again,
-        },
-        "lists": [
-            {
-                "list": each.status.info.slug,
-                "version": each.status.info.version,
-                "licence": each.status.info.licence,
-                "names": each.status.used,
-                "errors": each.errors,
-                "still": each.still,
-                "overblocking_percent": each.percent,
-            }
-            for each in lists
-        ],
-    }
-
-
-def _counted_from(home: Home, month: Month) -> float:
-    """Return since when counts are here: those before were deleted."""
-    return max(month.start, home.now - home.settings.log.counts_days * 86_400)
-
-
-def _print(
-    home: Home,
-    month: Month,
-    people: Iterable[Person],
-    appeals: Appeals,
-    lists: Iterable[Listed],
-) -> None:
+def _print(home: Home, report: Report) -> None:
     zone = home.household.timezone
-    end = min(month.end, home.now)
-    click.echo(safe(f"{home.household.name}, {month} (until {local(end, zone)})"))
-    since = _counted_from(home, month)
+    end, since = report.until, report.since
+    click.echo(safe(f"{home.household.name}, {report.month} (until {local(end, zone)})"))
     if since >= end:
         click.echo("Look-ups of that month are not counted any more, so they are missing here.")
-    elif since > month.start:
+    elif since > report.month.start:
         click.echo(f"Look-ups are counted from {local(since, zone)} on; before, they are deleted.")
-    _print_people(home, tuple(people))
-    _print_appeals(appeals)
+    _print_people(report.people)
+    _print_appeals(report.appeals)
     click.echo("\nLists in use, and what they close wrongly")
     rows = [
         (
@@ -196,12 +129,12 @@ def _print(
             str(each.still),
             "" if each.percent is None else f"{each.percent:.1f} %",
         )
-        for each in lists
+        for each in report.lists
     ]
     table(("list", "version", "licence", "errors found", "still there", "over-blocking"), rows)
 
 
-def _print_people(home: Home, people: tuple[Person, ...]) -> None:
+def _print_people(people: tuple[Person, ...]) -> None:
     click.echo(f"\nLook-ups of children (below {SMALL}: few)")
     table(
         ("profile", "kept", "asked", "closed"),

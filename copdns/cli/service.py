@@ -9,8 +9,10 @@ import click
 from copdns.cli.base import ID, MATCHER, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
-from copdns.household import add_service, remove_service
-from copdns.model import Contact
+from copdns.errors import HouseholdError
+from copdns.faults import no_such
+from copdns.household import add_service, remove_service, set_service
+from copdns.model import Contact, Household
 
 
 @click.group()
@@ -47,6 +49,44 @@ def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: s
         contact=Contact(contact),
     )
     home.change(f"service {service} added", edit)
+
+
+@service.command("set")
+@click.argument("service", metavar="ID", type=ID)
+@click.argument("names", metavar="[NAME...]", type=MATCHER, nargs=-1)
+@click.option("--title", metavar="TEXT", help="What people call it.")
+@click.option(
+    "--contact",
+    type=click.Choice([str(each) for each in Contact]),
+    help="With whom it puts a child in touch: nobody, people it knows, or strangers.",
+)
+@pass_home
+def set_(
+    home: Home, service: str, names: tuple[str, ...], title: str | None, contact: str | None
+) -> None:
+    """Change a service of your own.
+
+    NAMEs take the place of those it had; what is not given stays.  Whoever blocks it goes on with
+    what it is then.
+
+    \b
+    Example:  copdns service set clubchat clubchat.example voice.example
+    """
+
+    def edit(household: Household) -> Household:
+        old = next((each for each in household.services if each.slug == service), None)
+        if old is None:
+            there = [each.slug for each in household.services]
+            raise HouseholdError(no_such("service of this household", service, there))
+        return set_service(
+            household,
+            service,
+            old.title if title is None else title,
+            names or map(str, old.names),
+            old.contact if contact is None else Contact(contact),
+        )
+
+    home.change(f"service {service} changed", edit)
 
 
 @service.command()

@@ -228,6 +228,25 @@ def counts(
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
 
 
+def added_up(
+    connection: sqlite3.Connection, household: str, since: float, until: float
+) -> tuple[tuple[CountKey, int], ...]:
+    """Return the counts of every hour that begins between two moments, the second not in it, added
+    up; the hour of each is the first one."""
+    first, end = -(-int(since) // 3600), -(-int(until) // 3600)
+    found = connection.execute(
+        """
+        select household, profile, :first, action, reason, category, sum(n)
+          from lookup_count
+         where household = :household and hour >= :first and hour < :end
+         group by profile, action, reason, category
+         order by profile, action, reason, category
+        """,
+        {"household": household, "first": first, "end": end},
+    )
+    return tuple((CountKey(*row[:6]), row[6]) for row in found)
+
+
 def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_days: float) -> None:
     """Delete what is older, and what a wrong clock dated more than a day ahead."""
     rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY

@@ -163,6 +163,13 @@ class QueryLog:
         """Return the counts of every hour that ends after a moment, in order of time."""
         return self._ask(lambda each: logdb.counts(each, household, profile, since), ())
 
+    def added_up(
+        self, household: str, since: float, until: float
+    ) -> tuple[tuple[CountKey, int], ...]:
+        """Return the counts of every hour that begins between two moments, added up; the hour of
+        each is the first one."""
+        return self._ask(lambda each: logdb.added_up(each, household, since, until), ())
+
     def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
         """Delete what is older; also what a wrong clock dated more than a day ahead."""
         self._ask(lambda each: logdb.purge(each, now, rows_days, counts_days), None)

@@ -13,6 +13,7 @@ from copdns.web import (
     health,
     help,  # noqa: A004 - what the page is called
     me,
+    month,
     pages,
     protection,
     rules,
@@ -39,6 +40,7 @@ from copdns.web.desk import (
     log,
     login,
     myself,
+    names,
     notices,
     numbers,
     overview,
@@ -47,6 +49,7 @@ from copdns.web.desk import (
     person_open,
     person_rules,
     person_settings,
+    report,
     schedules,
     settings,
     tickets,
@@ -77,6 +80,7 @@ PRESET = Page("/guardian/people/{person}/preset", person_settings.preset)
 RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", person_open.opened)
 KEPT = Page("/guardian/people/{person}/kept", person_kept.kept)
+NAMES = Page("/guardian/names", names.names)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.asked)
 
@@ -88,6 +92,7 @@ ROUTES = (
     web.get("/", door.door),
     web.get("/why/{code}", door.why),
     web.get("/rules", rules.rules),
+    web.get("/month", month.month),
     web.get("/check", check.check),
     web.get("/protection", protection.begin),
     web.get("/protection/{code}", protection.result),
@@ -186,6 +191,7 @@ ROUTES = (
     web.get("/guardian/log", log.log),
     web.get("/guardian/log/live", log.live),
     web.get("/guardian/numbers", numbers.numbers),
+    web.get("/guardian/month", report.month),
     web.get("/guardian/changes", changes.changes),
     web.get("/guardian/settings", settings.settings),
     web.get("/guardian/agreement/{profile}", agreement.agreement),
@@ -203,6 +209,19 @@ ROUTES = (
     web.post("/guardian/unknown/{visitor}/show", devices.show),
     web.post("/guardian/guests/{guest}/end", devices.end_guest),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
+    web.get(*NAMES),
+    form("/guardian/names/local", names.add_local, NAMES),
+    form("/guardian/names/local/{name}", names.change_local, NAMES),
+    web.post("/guardian/names/local/{name}/remove", names.drop_local),
+    form("/guardian/names/rewrites", names.add_rewrite, NAMES),
+    form("/guardian/names/rewrites/{name}", names.change_rewrite, NAMES),
+    web.post("/guardian/names/rewrites/{name}/remove", names.drop_rewrite),
+    form("/guardian/names/splits", names.add_split, NAMES),
+    form("/guardian/names/splits/{name}", names.change_split, NAMES),
+    web.post("/guardian/names/splits/{name}/remove", names.drop_split),
+    form("/guardian/names/services", names.add_own_service, NAMES),
+    form("/guardian/names/services/{name}", names.change_own_service, NAMES),
+    web.post("/guardian/names/services/{name}/remove", names.drop_own_service),
     web.post("/device", door.pair),
     web.get("/me", me.me),
     web.get("/me/data.json", me.data),

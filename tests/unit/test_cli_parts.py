@@ -176,6 +176,12 @@ def test_a_service_of_ones_own_can_be_blocked_and_goes_when_nobody_blocks_it(hom
     home.ok("profile", "set", "ada", "--service", "arcade")
     assert home.json("check", "arcade.example", "--profile", "ada")["service"] == "arcade"
     assert home.call("service", "remove", "arcade").exit_code == 1
+    home.ok("service", "set", "arcade", "--contact", "known")
+    home.ok("service", "set", "arcade", "arcade.example", "coins.example")
+    (arcade,) = [each for each in home.json("service", "list", "--own") if each["id"] == "arcade"]
+    assert (arcade["title"], arcade["contact"]) == ("Arcade", "known")
+    assert arcade["names"] == ["arcade.example", "coins.example"]
+    assert "there is no service" in home.call("service", "set", "nothing", "--title", "x").output
     home.ok("profile", "set", "ada", "--no-service", "arcade")
     home.ok("service", "remove", "arcade")
     assert [each["id"] for each in home.json("service", "list", "--own")] == ["clubchat"]

@@ -185,6 +185,16 @@ def test_own_services_are_added_blocked_and_removed() -> None:
     assert edit.remove_service(changed, "club").services == ()
 
 
+def test_an_own_service_is_changed_while_it_is_blocked() -> None:
+    changed = edit.add_service(FAMILY, "club", "Our club", ["club.example"], KNOWN)
+    changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset({"club"}))
+    changed = edit.set_service(changed, "club", "", ["*.b.example"], Contact.STRANGERS)
+    (club,) = changed.services
+    assert (club.title, club.contact) == ("club", Contact.STRANGERS)
+    assert [str(each) for each in club.names] == ["*.b.example"]
+    assert check(changed, KNOWN) == []
+
+
 def test_a_local_name_is_set_again_in_place_of_the_old() -> None:
     changed = edit.set_local_name(FAMILY, "NAS.home.example", ["192.0.2.10"])
     changed = edit.set_local_name(changed, "nas.home.example", ["192.0.2.11", "2001:db8::11"])
@@ -251,6 +261,10 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         ),
         (lambda h: edit.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
         (lambda h: edit.remove_service(h, "club"), "'club'; there is none yet"),
+        (
+            lambda h: edit.set_service(h, "club", "", ["a.example"], Contact.NONE),
+            "'club'; there is none yet",
+        ),
         (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "a name is missing"),
         (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is no address"),
         (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),

@@ -10,9 +10,17 @@ import pytest
 from copdns.appeal import Answer, Appeal, Ask, Decider, Kind, Objected, State
 from copdns.keep import CountKey
 from copdns.minutes import Marks, Minutes, Usage
-from copdns.model import Action, PrivacyMode, Reason
+from copdns.model import Action, Band, PrivacyMode, Profile, Reason
 from copdns.review import Because
-from copdns.transparency import appeals_of, month_of, people_of, told
+from copdns.transparency import (
+    appeals_of,
+    counted_from,
+    month_of,
+    of_a_crowd,
+    people_of,
+    together,
+    told,
+)
 from tests.household import ADA, MIA, TOM, family
 
 ZONE = "Europe/Paris"
@@ -107,3 +115,55 @@ def test_appeals_say_how_they_ended_and_how_fast() -> None:
 def test_a_month_without_appeals_has_no_share_and_no_hours() -> None:
     found = appeals_of((), MONTH)
     assert (found.asked, found.granted_percent, found.hours) == (0, None, None)
+
+
+def test_counts_begin_where_those_before_were_deleted() -> None:
+    assert counted_from(MONTH, NOW, 30) == NOW - 30 * 86_400
+    assert counted_from(MONTH, NOW, 60) == MONTH.start
+
+
+# --- sums that a child may read -------------------------------------------------------------------
+
+THIRD = Profile("third", "Third child", Band.TO_12)
+THREE = family(MIA, TOM, ADA)
+THREE = replace(THREE, profiles=(*THREE.profiles, THIRD))
+
+
+def sums(*counts: tuple[CountKey, int], off: str = "") -> tuple[int, int] | None:
+    people = tuple(
+        replace(each, privacy=PrivacyMode.OFF) if each.id == off else each
+        for each in THREE.profiles
+    )
+    return together(replace(THREE, profiles=people), counts, MONTH, NOW)
+
+
+def test_a_sum_is_of_three_children_and_in_tens() -> None:
+    counts = [count("mia", 14), count("tom", 31, action="allow"), count("third", 6, "games")]
+    assert sums(*counts) == (50, 20)
+    assert sums(*counts, count("ada", 9_000)) == (50, 20)
+    assert sums(*counts, count("mia", 900, hour=HOUR - 1)) == (50, 20)
+
+
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_a_child_of_whom_little_is_counted_hides_nobody(n: int) -> None:
+    assert sums(count("mia", 500), count("tom", 31), count("third", n)) is None
+
+
+def test_whoever_has_nothing_kept_is_in_no_sum_and_makes_none_possible() -> None:
+    counts = [count(who, 500) for who in ("mia", "tom", "third")]
+    assert sums(*counts, off="tom") is None
+
+
+def test_appeals_of_all_are_told_where_three_asked() -> None:
+    asked = MONTH.start + 3600
+    of = [appeal(asked), appeal(asked, 2), appeal(asked, 4)]
+    assert of_a_crowd(of, MONTH) is None
+    whose = [
+        replace(each, ask=replace(each.ask, profile=who))
+        for each, who in zip(of, ("mia", "tom", "third"), strict=True)
+    ]
+    found = of_a_crowd(whose, MONTH)
+    assert found is not None
+    assert (found.asked, found.answered, found.hours) == (3, 2, 3.0)
+    late = [replace(whose[0], asked=int(MONTH.end)), *whose[1:]]
+    assert of_a_crowd(late, MONTH) is None

@@ -34,7 +34,7 @@ EVERYONES = frozenset(
 # For the device of somebody of this house.
 DEVICES = frozenset(
     {
-        *("POST /device", "GET /ask", "POST /ask", "POST /bad/tell"),
+        *("POST /device", "GET /month", "GET /ask", "POST /ask", "POST /bad/tell"),
         *("GET /ticket", "POST /ticket"),
     }
 )

@@ -149,6 +149,14 @@ async def test_a_service_of_ones_own_comes_and_goes(ada: Caller) -> None:
     await ada("POST", "/services", 409, json=sent)
     await ada("PATCH", "/profiles/mia", json={"services": ["club"]})
     await ada("DELETE", "/services/club", 409)
+    other = {"title": "Club", "names": ["=b.example"]}
+    assert await ada("PUT", "/services/club", json=other) == {
+        "id": "club",
+        "defined": "here",
+        "contact": "none",
+        **other,
+    }
+    await ada("PUT", "/services/nobody", 404, json=other)
     await ada("PATCH", "/profiles/mia", json={"services": []})
     await ada("DELETE", "/services/club", 204)
     await ada("DELETE", "/services/club", 404)

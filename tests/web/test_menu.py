@@ -43,6 +43,8 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
     [
         ("/guardian/devices", "The house"),
         ("/guardian/house", "The house"),
+        ("/guardian/names", "The house"),
+        ("/guardian/month", "The house"),
         ("/guardian/checks", "Set-up"),
         ("/guardian/accounts", "Account"),
     ],

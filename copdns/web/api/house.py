@@ -12,7 +12,7 @@ from copdns.as_json.plain import utc
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.helplines import Line
-from copdns.household import add_service, remove_service, set_household
+from copdns.household import add_service, remove_service, set_household, set_service
 from copdns.household_file import dump
 from copdns.languages import bundled_helplines
 from copdns.matchers import Matcher
@@ -75,6 +75,14 @@ class ServiceWanted(Sent):
     """names: as in a rule.  contact: with whom it puts a child in touch."""
 
     id: Id
+    title: Text = ""
+    names: Annotated[tuple[Name, ...], Field(min_length=1, max_length=200)]
+    contact: Contact = Contact.NONE
+
+
+class ServiceSet(Sent):
+    """names: as in a rule.  contact: with whom it puts a child in touch."""
+
     title: Text = ""
     names: Annotated[tuple[Name, ...], Field(min_length=1, max_length=200)]
     contact: Contact = Contact.NONE
@@ -189,6 +197,20 @@ async def add_own_service(call: Call) -> object:
     return _service(made.slug, made.title, made.contact, "here", made.names)
 
 
+async def set_own_service(call: Call) -> object:
+    """In the place of what it was; whoever blocks it goes on with what it is then."""
+    wanted: ServiceSet = call.body
+    slug = call.part("service")
+    if not any(each.slug == slug for each in call.household.services):
+        raise Refused(404, "There is no such service of this household's own")
+    edit = partial(
+        set_service, slug=slug, title=wanted.title, names=wanted.names, contact=wanted.contact
+    )
+    after = await call.change(f"service {slug} changed", edit)
+    new = next(each for each in after.services if each.slug == slug)
+    return _service(new.slug, new.title, new.contact, "here", new.names)
+
+
 async def remove_own_service(call: Call) -> object:
     """Profiles that block it must be changed before."""
     slug = call.part("service")
@@ -251,6 +273,15 @@ OPERATIONS = (
         ServiceShown,
         body=ServiceWanted,
         status=201,
+    ),
+    Operation(
+        "PUT",
+        "/services/{service}",
+        _EDIT,
+        "Change an own service",
+        set_own_service,
+        ServiceShown,
+        body=ServiceSet,
     ),
     Operation(
         "DELETE",

@@ -1,0 +1,44 @@
+"""What the filter did in a month, in counts, for the family to read and to print."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from copdns.accounts import View
+from copdns.levels import Level
+from copdns.model import Reason
+from copdns.roles import Permission
+from copdns.transparency import SMALL, month_of
+from copdns.web.desk.about import house_of
+from copdns.web.parts import parts_of
+from copdns.web.report import children_of, month_in, report_of
+from copdns.web.saying import saying
+from copdns.web.session import required
+
+
+async def month(request: web.Request) -> web.Response:
+    """This month as far as it is, or the one that is asked for."""
+    await required(request, Permission.SEE_APPEALS)
+    actor, parts = await required(request, Permission.SEE_LOG), parts_of(request)
+    household, now = house_of(request, actor), parts.now()
+    # The one thing that reading a page writes: the record that somebody looked.
+    children, views = children_of(household, now), (View.COUNTS, View.USAGE)
+    await parts.looks.note_all(actor, children, views, int(now))
+    of = month_in(request.query.get("month", ""), household, now)
+    return parts.pages.render(
+        request,
+        "desk/month.html",
+        actor=actor,
+        household=household,
+        report=await report_of(parts, household, of),
+        before=month_of(of.first - timedelta(days=1), household.timezone),
+        after=month_of(of.first + timedelta(days=31), household.timezone),
+        reasons=tuple(Reason),
+        budgets={each.id: each for each in household.budgets},
+        small=SMALL,
+        say=saying(request, household, Level.FULL),
+        zone=household.timezone,
+        now=now,
+    )

@@ -1,0 +1,93 @@
+"""Read what a month's report is made of, for the desk, the API and the child's page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import date
+from typing import NamedTuple
+
+from copdns import audited
+from copdns.appeal import Appeal
+from copdns.days import local, starts_at, zone_of
+from copdns.discreet import discreet
+from copdns.keep import CountKey
+from copdns.library import discreet_names
+from copdns.minutes import Usage
+from copdns.model import Household
+from copdns.store.usage import history
+from copdns.transparency import (
+    Listed,
+    Month,
+    Report,
+    appeals_of,
+    counted_from,
+    lists_of,
+    month_of,
+    people_of,
+)
+from copdns.web.parts import Parts
+
+_EVERY = 100_000
+_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
+
+
+class Kept(NamedTuple):
+    """What is kept of a month.  counts: as guardians see them; over: of the days that are over."""
+
+    counts: tuple[tuple[CountKey, int], ...]
+    over: tuple[tuple[CountKey, int], ...]
+    usages: tuple[Usage, ...]
+    appeals: tuple[Appeal, ...]
+    lists: tuple[Listed, ...]
+
+
+def month_in(text: str, household: Household, now: float) -> Month:
+    """Return the month that somebody asked for, such as 2026-11; without one, or for one to come,
+    that of now."""
+    this = month_of(local(now, zone_of(household.timezone)).date(), household.timezone)
+    if not _MONTH.fullmatch(text):
+        return this
+    asked = month_of(date.fromisoformat(f"{text}-01"), household.timezone)
+    return asked if asked.start < this.start else this
+
+
+async def kept_of(parts: Parts, household: Household, month: Month) -> Kept:
+    """Return it; the log is read in another thread."""
+    library, home, now = parts.live().library, household.id, parts.now()
+    zone = zone_of(household.timezone)
+    today = starts_at(local(now, zone).date(), 0, zone)
+    hidden, log = discreet(discreet_names(), library), parts.log
+    found = await asyncio.to_thread(audited.kept, parts.folder)
+    percent = found.percent if found else lambda _: None
+    errors = await parts.appeals.list_errors(home)
+    return Kept(
+        hidden.counts(await asyncio.to_thread(log.added_up, home, month.start, month.end)),
+        await asyncio.to_thread(log.added_up, home, month.start, min(month.end, today)),
+        await asyncio.to_thread(history, parts.folder, home, None, month.first),
+        await parts.appeals.appeals(home, limit=_EVERY),
+        tuple(lists_of(library.statuses, library.index, errors, percent)),
+    )
+
+
+async def report_of(parts: Parts, household: Household, month: Month) -> Report:
+    """Return what guardians read, who are to be noted as having looked before."""
+    kept, now = await kept_of(parts, household, month), parts.now()
+    return Report(
+        month,
+        since_of(parts, month),
+        min(month.end, now),
+        people_of(household, kept.counts, kept.usages, month, now),
+        appeals_of(kept.appeals, month),
+        kept.lists,
+    )
+
+
+def since_of(parts: Parts, month: Month) -> float:
+    """Return since when counts of a month are here."""
+    return counted_from(month, parts.now(), parts.settings().log.counts_days)
+
+
+def children_of(household: Household, now: float) -> tuple[str, ...]:
+    """Return the ids of those whom a report is about."""
+    return tuple(each.id for each in household.profiles if each.band_at(now).is_child)

@@ -1,0 +1,247 @@
+"""The month's report: on the desk for guardians, and what a child may read of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from copdns import audited
+from copdns.accounts import View
+from copdns.appeal import Ask, Kind, Objected
+from copdns.keep import CountKey
+from copdns.lists.audit import Share
+from copdns.minutes import NO_MARKS, Minutes, Usage
+from copdns.model import Action, Band, PrivacyMode, Profile, Reason
+from copdns.roles import Role
+from copdns.store.usage import UsageStore
+from copdns.times import Budget, Topic, TopicKind
+from tests.home import Home
+from tests.household import ADA, MIA, NOW, TOM, family, library
+from tests.web.guardians import log_in, set_up
+from tests.web.programs import caller
+from tests.web.site import Client, Site, send, text
+
+HOUR = int(NOW) // 3600
+YESTERDAY = HOUR - 24
+THIRD = Profile("third", "Third child", Band.TO_12)
+DESK, CHILD = "/guardian/month", "/month"
+GAMES = Topic(TopicKind.CATEGORY, "games")
+
+
+@pytest.fixture
+def site() -> Site:
+    mia = replace(MIA, privacy=PrivacyMode.BLOCKED)
+    house = family(mia, TOM, ADA, budgets=(Budget("b1", "mia", (("daily", 60),), (GAMES,)),))
+    house = replace(house, profiles=(*house.profiles, THIRD))
+    lists = library(categories={"games": ["games.example"], "gambling": ["bets.example"]})
+    return Site(Home(house, lists))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        yield made
+
+
+async def as_ada(client: Client, site: Site) -> None:
+    await set_up(site)
+    await log_in(client)
+
+
+def count(site: Site, who: str, n: int, category: str = "", hour: int = YESTERDAY) -> None:
+    action, reason = ("block", "category") if category else ("allow", "default")
+    site.log.count(CountKey("home", who, hour, action, reason, category), n)
+    site.log.flush()
+
+
+async def ask(site: Site, who: str, name: str = "games.example") -> None:
+    to = Objected(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
+    await site.appeals.file("home", Ask(who, "", Kind.NAME, to, name=name), site.now)
+
+
+async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Site) -> None:
+    count(site, "mia", 1234)
+    count(site, "mia", 17, "games")
+    count(site, "tom", 3, "gambling")
+    count(site, "ada", 77_777, "games")
+    await ask(site, "mia")
+    UsageStore(site.folder).save(
+        [Usage("home", "mia", "b1", date(2026, 3, 2), 0, NO_MARKS, Minutes(1, 42, 99))]
+    )
+    await as_ada(client, site)
+    page = await text(client, DESK)
+    assert "March 2026" in page
+    assert '<th scope="row">Mia</th><td>1,251</td><td>17</td>' in page
+    assert '<th scope="row">Mia</th><td>Games</td><td>17</td>' in page
+    assert '<th scope="row">Tom</th><td>Betting for money</td><td>few</td>' in page
+    assert "Mia: Games, about 42 minutes" in page
+    assert "<dt>Asked</dt><dd>1</dd>" in page
+    for word in ("77,777", "games.example", "style="):
+        assert word not in page, word
+
+
+async def test_who_has_nothing_kept_has_no_number(client: Client, site: Site) -> None:
+    count(site, "tom", 99, "games")
+    house = replace(site.home.house, profiles=(replace(TOM, privacy=PrivacyMode.OFF),), devices=())
+    await site.store.change("home", lambda _: house, author="test", what="x", now=site.now)
+    await site.follow()
+    await as_ada(client, site)
+    page = await text(client, DESK)
+    assert '<th scope="row">Tom</th><td>nothing is kept</td><td>nothing is kept</td>' in page
+    assert "99" not in page.partition("<main")[2].partition("</main>")[0]
+
+
+async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site: Site) -> None:
+    await as_ada(client, site)
+    await text(client, DESK)
+    looks = {(each.profile, each.view) for each in await site.looks.of("home")}
+    children = ("mia", "tom", "third")
+    assert looks == {(who, view) for who in children for view in (View.COUNTS, View.USAGE)}
+    await send(client, "/device")
+    assert "Ada: the numbers" in await text(client, "/me")
+
+
+async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) -> None:
+    share = Share(200, 3, {"games-list": 3})
+    audited.keep(site.folder, share, frozenset({"games-list"}), NOW)
+    await as_ada(client, site)
+    assert "<td>0</td><td>0</td><td>1.5</td>" in await text(client, DESK)
+    assert "games-list</bdi>: 1.5" in await text(client, CHILD)
+
+
+@pytest.mark.parametrize("path", [DESK, CHILD])
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ("2026-02", "February 2026"),
+        ("2026-03", "March 2026"),
+        ("2026-04", "March 2026"),  # it has not begun
+        ("2026-13", "March 2026"),
+        ("9999-12", "March 2026"),
+        ("<b>", "March 2026"),
+        ("2000-01", "January 2000"),
+    ],
+)
+async def test_other_months_are_shown_as_far_as_there_are_any(
+    client: Client, site: Site, path: str, asked: str, shown: str
+) -> None:
+    await as_ada(client, site)
+    page = await text(client, f"{path}?month={asked}")
+    assert f"{shown}</h1>" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.REVIEWER])
+async def test_only_guardians_read_it_on_the_desk(client: Client, site: Site, role: Role) -> None:
+    assert "Log in" in await text(client, DESK)
+    await set_up(site, "Bo", role)
+    await log_in(client, "Bo")
+    await text(client, DESK, 403)
+    assert f'href="{DESK}"' not in await text(client, "/guardian/house")
+    assert await site.looks.of("home") == ()
+
+
+# --- the child's page -----------------------------------------------------------------------------
+
+
+async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, site: Site) -> None:
+    count(site, "mia", 17, "games")
+    count(site, "tom", 4321, "gambling")
+    await ask(site, "tom")
+    await send(client, "/device")
+    page = await text(client, CHILD)
+    assert "<dt>Closed: Games</dt><dd>17</dd>" in page
+    assert "Betting" not in page
+    assert "4,3" not in page
+    assert "Tom" not in page
+    assert "<dt>Asked</dt><dd>0</dd>" in page
+    assert await site.looks.of("home") == ()
+
+
+async def test_what_guardians_read_of_a_child_it_reads_too(client: Client, site: Site) -> None:
+    count(site, "mia", 3, "games")
+    await send(client, "/device")
+    assert "<dt>Closed: Games</dt><dd>few</dd>" in await text(client, CHILD)
+
+
+async def test_its_own_numbers_need_the_browser_that_is_known(client: Client, site: Site) -> None:
+    count(site, "mia", 4321, "games")
+    page = await text(client, CHILD)
+    assert "Games" not in page
+    assert "4,3" not in page.partition("<main")[2].partition("</main>")[0]
+    assert "What you asked for" not in page
+
+
+async def test_a_sum_of_two_is_told_to_neither(client: Client, site: Site) -> None:
+    count(site, "mia", 500)
+    count(site, "tom", 700)
+    count(site, "third", 2)  # too few to hide anybody
+    await ask(site, "mia")
+    await ask(site, "tom")
+    page = await text(client, CHILD)
+    assert "1,20" not in page
+    assert "about" not in page.partition('id="all"')[2].partition("</section>")[0]
+    assert "three children or more" in page
+
+
+async def test_a_sum_of_three_is_told_in_tens_and_without_today(client: Client, site: Site) -> None:
+    for who, n in (("mia", 501), ("tom", 700), ("third", 42)):
+        count(site, who, n)
+        count(site, who, 9_000, hour=HOUR)
+    count(site, "tom", 33, "gambling")
+    for who in ("mia", "tom", "third"):
+        await ask(site, who)
+    page = await text(client, CHILD)
+    assert "about 1,280" in page
+    assert "about 30" in page
+    assert "Betting" not in page
+    assert "<dt>Asked</dt><dd>3</dd>" in page
+    assert "three children or more" not in page
+
+
+async def test_whoever_has_nothing_kept_is_in_no_sum(client: Client, site: Site) -> None:
+    for who in ("mia", "tom", "third"):
+        count(site, who, 500)
+    people = tuple(
+        replace(each, privacy=PrivacyMode.OFF) if each.id == "tom" else each
+        for each in site.home.house.profiles
+    )
+    house = replace(site.home.house, profiles=people)
+    await site.store.change("home", lambda _: house, author="test", what="x", now=site.now)
+    await site.follow()
+    assert "about 1,0" not in await text(client, CHILD)
+
+
+async def test_an_adult_has_no_numbers_of_their_own_here(client: Client, site: Site) -> None:
+    count(site, "ada", 4321)
+    site.who = "ada"
+    await send(client, "/device")
+    assert "4,3" not in (await text(client, CHILD)).partition("<main")[2].partition("</main>")[0]
+
+
+async def test_a_device_that_nobody_knows_reads_nothing(client: Client, site: Site) -> None:
+    site.who = "192.0.2.200"
+    await text(client, CHILD, 403)
+    assert f'href="{CHILD}"' not in await text(client, "/rules")
+
+
+async def test_a_child_finds_it_from_its_rules(client: Client) -> None:
+    assert f'href="{CHILD}"' in await text(client, "/rules")
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+async def test_a_program_reads_it_and_is_noted_too(client: Client, site: Site) -> None:
+    count(site, "mia", 17, "games")
+    ada = await caller(client, site)
+    found = await ada("GET", "/report", params={"month": "2026-03"})
+    mia = next(each for each in found["people"] if each["profile"] == "mia")
+    assert mia["closed"] == [{"about": "games", "n": 17}]
+    assert (found["month"], found["from"]) == ("2026-03", "2026-03-01T00:00:00Z")
+    assert {each["list"] for each in found["lists"]} >= {"games-list"}
+    assert {each.profile for each in await site.looks.of("home")} == {"mia", "tom", "third"}
+    await ada("GET", "/report", 400, params={"month": "March"})
