@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from copdns.model import LANGUAGES
+from tests.e2e.house import ADA
 from tests.home import Home
 from tests.household import MIA, TOM, family
+from tests.web.browsing import PHONE, Browsers
 from tests.web.guardians import log_in, set_up
+from tests.web.pages import example
+from tests.web.pages import log_in as log_in_there
 from tests.web.site import Client, Site, text
 
 
@@ -57,3 +63,16 @@ def marked(page: str) -> list[str]:
     """Return the entries that are marked as the current ones, in their order."""
     menu = page.partition('<ul class="main-menu">')[2].partition("</nav>")[0]
     return re.findall(r'aria-current="[a-z]+">.*?<span>([^<]*)</span>', menu, re.DOTALL)
+
+
+@pytest.mark.tools
+def test_it_is_one_row_on_a_phone_in_every_language(browsers: Browsers, tmp_path: Path) -> None:
+    """French has the longest words for it."""
+    with example(tmp_path) as program:
+        for language in LANGUAGES:
+            device = browsers.device(program, ADA, PHONE, language=language)
+            log_in_there(device, program)
+            tops = "all => [...new Set(all.map(each => each.getBoundingClientRect().top))].length"
+            rows = device.page.locator(".main-menu > li").evaluate_all(tops)
+            assert (rows, device.too_wide) == (1, 0), language
+            device.close()
