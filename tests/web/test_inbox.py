@@ -152,6 +152,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     page = await text(client, f"/ask/{appeal}")
     assert "Something else closes it now, too:" in page
     assert 'href="/ask?name=toys.example"' in page
+    assert "more minutes" not in page, "it is not open for any"
 
 
 async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:

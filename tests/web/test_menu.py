@@ -10,6 +10,7 @@ import pytest
 
 from copdns.model import LANGUAGES
 from tests.e2e.house import ADA
+from tests.e2e.house import MIA as MIAS
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.browsing import PHONE, Browsers
@@ -83,4 +84,25 @@ def test_it_is_one_row_on_a_phone_in_every_language(browsers: Browsers, tmp_path
                 assert entries.evaluate_all(ROWS) == 1, language
                 assert entries.evaluate_all(SPILT) == [], f"words over others in {language}"
                 assert device.too_wide == 0, language
+            device.close()
+
+
+BROKEN = """all => all.filter(each => {
+    const range = document.createRange();
+    range.selectNodeContents(each);
+    const rows = new Set([...range.getClientRects()].map(rect => Math.round(rect.top))).size;
+    return rows > each.innerText.trim().split(/\\s+/).length;
+}).map(each => each.innerText)"""
+
+
+@pytest.mark.tools
+def test_no_word_of_a_childs_menu_is_broken_on_a_phone(browsers: Browsers, tmp_path: Path) -> None:
+    with example(tmp_path) as program:
+        for language in LANGUAGES:
+            device = browsers.device(program, MIAS, PHONE, language=language)
+            device.open(DOOR)
+            words = device.page.locator(".bar li a span")
+            assert words.count() == 5
+            assert words.evaluate_all(BROKEN) == [], language
+            assert device.too_wide == 0, language
             device.close()
