@@ -19,9 +19,9 @@ class Step(Word):
     PLACE = "place"  # zone, language, country
     SCHOOL = "school"
     CHILDREN = "children"
+    ROUTER = "router"  # before the devices: none of them asks here until the router says so
     DEVICES = "devices"
     HELPLINES = "helplines"
-    ROUTER = "router"
     DOOR = "door"  # how children get to their page
 
 

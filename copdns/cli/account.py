@@ -30,6 +30,7 @@ from copdns.store.thread import StoreThread
 from copdns.tickets import code_digest
 
 T = TypeVar("T")
+SET_UP, JOIN = "/guardian/setup", "/guardian/join"  # the pages that take a code
 
 _ROLES = click.Choice([str(role) for role in Role])
 _SCOPES = click.Choice([str(scope) for scope in sorted(scopes_for(Role.OWNER))])
@@ -66,7 +67,7 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
         print_json({**account_json(made), "code": code, "expires": utc(home.now + CODE_LASTS)})
         return
     click.echo(safe(f"account {made.name}: {made.role}"))
-    _tell_code(code)
+    _tell_code(code, JOIN)
 
 
 @account.command("list")
@@ -170,7 +171,7 @@ def code(home: Home, name: str, as_json: bool) -> None:
         expires = utc(home.now + CODE_LASTS)
         print_json({"purpose": str(purpose), "account": name, "code": made, "expires": expires})
         return
-    _tell_code(made)
+    _tell_code(made, JOIN if found else SET_UP)
 
 
 @account.group()
@@ -282,8 +283,10 @@ async def _code(
     return made
 
 
-def _tell_code(code: str) -> None:
+def _tell_code(code: str, page: str) -> None:
+    """Print a code, and where on the desk it is typed: without that nobody gets any further."""
     click.echo(f"the code, good for an hour and shown this once: {code}")
+    click.echo(f"type it at {page} in a browser, at the address of the other pages")
 
 
 def _found(home: Home, name: str) -> Account:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts import GUEST_LASTS, PAIRING_LASTS
+from copdns.appeal_rest import closed_after_all
 from copdns.judge import STEP
 from copdns.policy import decide
 from copdns.recent import Block
@@ -33,6 +34,8 @@ async def door(request: web.Request) -> web.Response:
         if person.paired
         else ()
     )
+    shown = [each for each in appeals if is_theirs(person, each)][:ASKED]
+    policy = person.client.policy
     found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
     blocks = blocks_of(request, person)[:SHOWN]
     return child_page(
@@ -40,7 +43,10 @@ async def door(request: web.Request) -> web.Response:
         person,
         "door.html",
         today=found,
-        appeals=[each for each in appeals if is_theirs(person, each)][:ASKED],
+        appeals=shown,
+        closed_besides={
+            each.id for each in shown if closed_after_all(policy, each, now) is not None
+        },
         blocks=blocks,
         opened={each.code for each in blocks if _is_opened(person, each, now)},
         changed=[

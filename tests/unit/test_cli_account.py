@@ -76,6 +76,12 @@ def test_a_set_up_code_is_for_a_house_without_a_guardian(home: Home) -> None:
     assert home.json("account", "code", "ada")["purpose"] == "password"
 
 
+def test_a_code_says_where_it_is_typed(home: Home) -> None:
+    assert "type it at /guardian/setup" in home.ok("account", "code")
+    assert "type it at /guardian/join" in home.ok("account", "add", "Ada")
+    assert "type it at /guardian/join" in home.ok("account", "code", "Ada")
+
+
 def test_a_password_is_set_and_an_easy_one_refused(home: Home) -> None:
     home.ok("account", "add", "Ada")
     result = home.call("account", "passwd", "Ada", "--stdin", typed="short\n")

@@ -44,3 +44,8 @@ async def test_what_was_kept_last_counts_and_a_persons_word_is_in_the_audit(tmp_
         assert (await setups.progress("other")).items == {}
         said = [(each.author, each.what) for each in await store.changes("home")]
         assert said[1:] == [("Ada", "set-up: alone confirmed")]
+
+
+def test_the_router_comes_before_the_devices_that_are_seen_by_it() -> None:
+    order = tuple(Step)
+    assert order.index(Step.ROUTER) + 1 == order.index(Step.DEVICES)

@@ -95,7 +95,9 @@ async def test_a_guest_is_let_in_for_a_day(client: Client, site: Site) -> None:
 async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site) -> None:
     for address in ("192.0.2.90", "2001:db8::90"):
         await site.parts.guests.ask("home", address, site.now)
-    assert "Asking to be let in" in await text(client, HERE)
+    page = await text(client, HERE)
+    assert "Asking to be let in" in page
+    assert "Every device that asks has a name" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
     await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
     assert await site.parts.guests.asking("home", site.now) == ()

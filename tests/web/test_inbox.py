@@ -147,11 +147,14 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     assert "That stays: a yes opens only what was asked about." in page
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
-    assert "Something else closes it now, too:" in await text(client, f"/ask/{appeal}"), "at once"
+    assert "Something else closes it now, too." in await text(client, f"/ask/{appeal}"), "at once"
     await site.follow()
     page = await text(client, f"/ask/{appeal}")
-    assert "Something else closes it now, too:" in page
+    assert "Something else closes it now, too." in page
     assert 'href="/ask?name=toys.example"' in page
+    for read in (page, await text(client, "/")):
+        assert "Something else closes it now, too." in read
+        assert "more minutes" not in read, "it is not open for any"
 
 
 async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:

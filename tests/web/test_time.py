@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import pytest
 
@@ -64,6 +65,16 @@ async def test_a_night_is_one_bar_and_one_line(client: Client) -> None:
     assert page.count("<title>mia-bedtime 21:00–07:00</title>") == 7
     assert "Sleep well." in page
     assert "tom-night" not in page
+
+
+async def test_the_overview_parts_what_is_from_until_when(client: Client, site: Site) -> None:
+    always = Schedule("mia-day", "mia", slots("daily 00:00-24:00"))
+    edit = partial(replace, schedules=(always, BEDTIME))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    page = await text(client, "/guardian/")
+    assert "Closed now" in page
+    assert "Closed nowIt" not in page
 
 
 async def test_another_week_can_be_looked_at(client: Client) -> None:

@@ -85,6 +85,9 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
         "mia",
         site.now + PERSON_LASTS,
     )
+    page = await text(client, "/whose")  # before it is in force
+    assert "It is yours in a moment." in page
+    assert 'action="/whose/' not in page, "nothing that seems to be still to do"
     await arrive(site)
     assert site.home.resolver.live.who(site.asker).policy.profile == "mia"
     assert "It is yours until" in await text(client, "/whose")
