@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from copdns.phrases import LANGUAGES
+from copdns.phrases import DESK_LANGUAGES, LANGUAGES
 from copdns.web.health import healthz
 from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
@@ -87,7 +87,7 @@ def test_every_page_is_right_in_every_look(
     assert not wrong, "\n".join(["", *wrong])
 
 
-OF_THE_DESK = ("es", "fr")  # besides those of the looks
+OF_THE_DESK = sorted(set(DESK_LANGUAGES) - {look.language for look in LOOKS})
 OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
 
 
