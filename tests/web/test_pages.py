@@ -19,6 +19,7 @@ from tests.web.pages import (
     DEVICES,
     GUARDIAN,
     LOOKS,
+    MOMENTS,
     NO_HTML,
     NOT_PAGES,
     PAGES,
@@ -136,6 +137,22 @@ def speak(device: Device, language: str) -> None:
     device.reload()
     told = device.page.locator("html").get_attribute("lang") or ""
     assert told.partition("-")[0] == language
+
+
+def test_paper_is_white_where_the_screen_is_dark(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    tickets = [page for page in MOMENTS if page.called == "tickets-made"]
+    look = Look("desk", "dark", "en")
+    for _, device in walk(browsers, family[0], Who.GUARDIAN, look, tickets):
+        assert background(device) != "rgb(255, 255, 255)"
+        device.page.emulate_media(media="print")
+        assert background(device) == "rgb(255, 255, 255)"
+
+
+def background(device: Device) -> str:
+    card = device.page.locator(".card").first
+    return str(card.evaluate("(each) => getComputedStyle(each).backgroundColor"))
 
 
 def test_pictures_are_of_each_reader_in_each_look(browsers: Browsers, tmp_path: Path) -> None:
