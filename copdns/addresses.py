@@ -134,9 +134,11 @@ def _device_address(text: str) -> str:
     except ValueError:
         if "%" in text:
             raise
-        raise ValueError(
-            f"{text!r} is no address of a device; write a MAC address such as 02:00:00:00:00:01, "
-            "an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as 2001:db8::/64"
+        raise TextError(
+            "'%(written)s' is no address of a device; write a MAC address such as "
+            "02:00:00:00:00:01, an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as "
+            "2001:db8::/64",
+            written=text,
         ) from None
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from copdns import sentences
 from copdns.levels import Level
 from copdns.model import Reason, Verdict
 from copdns.phrases import Phrase, Phrases
+
+STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, and what it is about
 
 
 class Said(NamedTuple):

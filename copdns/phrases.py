@@ -38,6 +38,8 @@ from copdns.times import WEEKDAYS
 
 SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
 PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
+# Of the desk: half a page in another one would run from right to left around English sentences.
+DESK_LANGUAGES = (SOURCE, "fr", "es")
 MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 
 _ENDS = (".", "?", "!", "。", "？", "！", "؟")
@@ -201,16 +203,17 @@ def _is_place(zone: str) -> bool:
     return "/" in zone and not zone.startswith("Etc/")
 
 
-def negotiate(accept: str, household: str = SOURCE) -> str:
+def negotiate(accept: str, household: str = SOURCE, among: Sequence[str] = LANGUAGES) -> str:
     """Return the language for a reader: what its browser prefers, else what the household speaks.
 
     accept: an Accept-Language header (RFC 9110 section 12.5.4), of any origin and length.
+    among: the languages that there are; the source is one of them.
     """
     wanted = list(_preferred(accept[:MAX_HEADER]))
     if PSEUDO.lower() in wanted[:1]:
         return PSEUDO
-    found = negotiate_locale(wanted, LANGUAGES, sep="-")
-    return found or (household if household in LANGUAGES else SOURCE)
+    found = negotiate_locale(wanted, among, sep="-")
+    return found or (household if household in among else SOURCE)
 
 
 @lru_cache(maxsize=64)

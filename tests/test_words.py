@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
-from copdns.phrases import LANGUAGES, placeholders
+from copdns.phrases import DESK_LANGUAGES, LANGUAGES, placeholders
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "web-ui" / "locale"
@@ -33,7 +33,7 @@ DESK = (
     *("copdns/audit_words.py", "copdns/trouble_words.py", "copdns/web/saying.py"),
     "blocklists/",
 )
-AT_THE_DESK = ("fr", "es")
+AT_THE_DESK = tuple(each for each in DESK_LANGUAGES if each != "en")
 
 
 def path_of(language: str) -> Path:

@@ -5,7 +5,7 @@ Templates and files ship with copdns (`web-ui/`); they are read once, at the sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from copdns.languages import spoken
 from copdns.names import display
-from copdns.phrases import LANGUAGES, SOURCE, negotiate
+from copdns.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
 from copdns.roles import Actor
 from copdns.told import DOOR
@@ -92,7 +92,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.get(SHOWN, request.path),
             "standing": request.get(DESK, Desk()),
-            "languages": [spoken(each) for each in LANGUAGES],
+            "languages": [spoken(each) for each in languages_of(request)],
             **values,
         }
         return self._templates.get_template(template).render(values)
@@ -114,14 +114,19 @@ def wants_html(request: web.Request) -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
+def languages_of(request: web.Request) -> Sequence[str]:
+    """Return the languages that a page can speak: the desk has fewer than a child's pages."""
+    return DESK_LANGUAGES if request.path.startswith("/guardian") else LANGUAGES
+
+
 def language_of(request: web.Request) -> str:
     """Return the language for whoever asks: as chosen on a page, else as the browser says, else
     the household's."""
-    chosen = request.cookies.get(LANGUAGE, "")
-    if chosen in LANGUAGES:
+    chosen, among = request.cookies.get(LANGUAGE, ""), languages_of(request)
+    if chosen in among:
         return chosen
     house = request.app[HOUSE_LANGUAGE]() if HOUSE_LANGUAGE in request.app else ""
-    return negotiate(request.headers.get("Accept-Language", ""), house or SOURCE)
+    return negotiate(request.headers.get("Accept-Language", ""), house or SOURCE, among)
 
 
 async def choose_language(request: web.Request) -> web.Response:

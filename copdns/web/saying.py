@@ -210,7 +210,7 @@ class Saying:
         if name is None:
             return ""
         what = self.phrases.pgettext(*name)
-        return self.phrases.gettext("starter list (%(what)s)") % {"what": what}
+        return self.phrases.gettext(child_words.STARTER.text) % {"what": what}
 
     def _said(self, said: Said | None) -> str:
         if said is None:

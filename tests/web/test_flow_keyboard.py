@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.house import ADA
 from tests.running import Program
-from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen
+from tests.web.browsing import DESK, Browsers, Device
 from tests.web.pages import example, log_in
 
 PEOPLE = "http://copdns.home.arpa/guardian/people"
@@ -23,8 +23,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield found
 
 
-def ada_at(browsers: Browsers, program: Program, screen: Screen) -> Device:
-    ada = browsers.guardian(program, ADA, screen)
+def ada_at(browsers: Browsers, program: Program) -> Device:
+    ada = browsers.guardian(program, ADA, DESK)
     log_in(ada, program)
     return ada
 
@@ -35,7 +35,7 @@ def types(device: Device, label: str | re.Pattern[str], words: str) -> None:
 
 
 def test_what_is_always_open_is_added_by_keyboard(browsers: Browsers, program: Program) -> None:
-    ada = ada_at(browsers, program, DESK)
+    ada = ada_at(browsers, program)
     ada.open(f"{OF_MIA}/open")
     ada.tab_to("Add to it")
     ada.press("Enter")
@@ -47,7 +47,7 @@ def test_what_is_always_open_is_added_by_keyboard(browsers: Browsers, program: P
 def test_a_refused_form_is_mended_where_its_reader_is_led(
     browsers: Browsers, program: Program
 ) -> None:
-    ada = ada_at(browsers, program, DESK)
+    ada = ada_at(browsers, program)
     ada.open(DEVICES)
     ada.tab_to("Add a device by hand")
     ada.press("Enter")
@@ -65,22 +65,3 @@ def test_a_refused_form_is_mended_where_its_reader_is_led(
     ada.press("Enter")
     ada.reads(re.compile("Radio"))
     assert not ada.page.locator("[role=alert]").count()
-
-
-def test_the_pages_about_a_person_are_reached_in_one_row(
-    browsers: Browsers, program: Program
-) -> None:
-    ada = ada_at(browsers, program, PHONE)
-    ada.open(f"{OF_MIA}/kept")
-    tabs = ada.page.locator(".tabs")
-    box = tabs.bounding_box()
-    assert box is not None
-    assert box["height"] < 80
-    here = ada.page.locator(".tabs [aria-current]").bounding_box()
-    assert here is not None
-    assert 0 <= here["x"] <= here["x"] + here["width"] <= PHONE.width
-    for words in ("In short", "Always open"):
-        ada.tab_to(words)
-        shown = ada.page.locator(":focus").bounding_box()
-        assert shown is not None
-        assert 0 <= shown["x"] <= shown["x"] + shown["width"] <= PHONE.width

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from copdns.phrases import LANGUAGES
+from copdns.phrases import DESK_LANGUAGES, LANGUAGES
 from copdns.web.health import healthz
 from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
@@ -19,6 +19,7 @@ from tests.web.pages import (
     DEVICES,
     GUARDIAN,
     LOOKS,
+    MOMENTS,
     NO_HTML,
     NOT_PAGES,
     PAGES,
@@ -87,7 +88,7 @@ def test_every_page_is_right_in_every_look(
     assert not wrong, "\n".join(["", *wrong])
 
 
-OF_THE_DESK = ("es", "fr")  # besides those of the looks
+OF_THE_DESK = sorted(set(DESK_LANGUAGES) - {look.language for look in LOOKS})
 OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
 
 
@@ -136,6 +137,22 @@ def speak(device: Device, language: str) -> None:
     device.reload()
     told = device.page.locator("html").get_attribute("lang") or ""
     assert told.partition("-")[0] == language
+
+
+def test_paper_is_white_where_the_screen_is_dark(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    tickets = [page for page in MOMENTS if page.called == "tickets-made"]
+    look = Look("desk", "dark", "en")
+    for _, device in walk(browsers, family[0], Who.GUARDIAN, look, tickets):
+        assert background(device) != "rgb(255, 255, 255)"
+        device.page.emulate_media(media="print")
+        assert background(device) == "rgb(255, 255, 255)"
+
+
+def background(device: Device) -> str:
+    card = device.page.locator(".card").first
+    return str(card.evaluate("(each) => getComputedStyle(each).backgroundColor"))
 
 
 def test_pictures_are_of_each_reader_in_each_look(browsers: Browsers, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""On a phone what leads from page to page stands in one row, in every language of the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from copdns.phrases import DESK_LANGUAGES
+from tests.e2e.house import ADA
+from tests.running import Program
+from tests.web.browsing import PHONE, Browsers
+from tests.web.pages import example, log_in
+
+DESK_PAGE = "http://copdns.home.arpa/guardian/"
+KEPT = f"{DESK_PAGE}people/mia/kept"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with example(tmp_path_factory.mktemp("family")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("language", DESK_LANGUAGES)
+def test_the_menu_is_one_row(browsers: Browsers, program: Program, language: str) -> None:
+    ada = browsers.guardian(program, ADA, PHONE, language=language)
+    log_in(ada, program)
+    for path in ("", "lists", "wizard"):
+        ada.open(f"{DESK_PAGE}{path}")
+        tops = ada.page.locator(".main-menu > li").evaluate_all(
+            "(all) => all.map((each) => each.getBoundingClientRect().top)"
+        )
+        assert len(tops) == 5
+        assert len(set(tops)) == 1
+        assert ada.too_wide <= 0
+
+
+def test_the_pages_about_a_person_are_reached_in_one_row(
+    browsers: Browsers, program: Program
+) -> None:
+    ada = browsers.guardian(program, ADA, PHONE)
+    log_in(ada, program)
+    ada.open(KEPT)
+    tabs = ada.page.locator(".tabs")
+    box = tabs.bounding_box()
+    assert box is not None
+    assert box["height"] < 80
+    here = ada.page.locator(".tabs [aria-current]").bounding_box()
+    assert here is not None
+    assert 0 <= here["x"] <= here["x"] + here["width"] <= PHONE.width
+    for words in ("In short", "Always open"):
+        ada.tab_to(words)
+        shown = ada.page.locator(":focus").bounding_box()
+        assert shown is not None
+        assert 0 <= shown["x"] <= shown["x"] + shown["width"] <= PHONE.width
