@@ -82,6 +82,7 @@ _FORMS = Forms(
     sentence("service %(service)s added"),
     sentence("service %(service)s changed"),
     sentence("service %(service)s removed"),
+    sentence("test event sent to %(target)s"),
     sentence("appeal %(appeal)s of %(who)s: %(state)s"),
     sentence("account %(who)s added"),
     sentence("account %(who)s made %(role)s"),

@@ -52,6 +52,7 @@ from copdns.web.desk import (
     report,
     schedules,
     settings,
+    targets,
     tickets,
     wizard,
 )
@@ -194,6 +195,8 @@ ROUTES = (
     web.get("/guardian/month", report.month),
     web.get("/guardian/changes", changes.changes),
     web.get("/guardian/settings", settings.settings),
+    web.get("/guardian/targets", targets.targets),
+    web.post("/guardian/targets/{target}/test", targets.test),
     web.get("/guardian/agreement/{profile}", agreement.agreement),
     web.get("/guardian/lists", lists.lists),
     web.post("/guardian/lists/update", lists.update),

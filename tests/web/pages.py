@@ -126,6 +126,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/numbers", GUARDIAN),
     Page("/guardian/changes", GUARDIAN),
     Page("/guardian/settings", GUARDIAN),
+    Page("/guardian/targets", GUARDIAN),
     Page("/guardian/agreement/{profile}", GUARDIAN, "/guardian/agreement/tom"),
     Page("/me", CHILD),
     Page("/consent", GUARDIAN),

@@ -93,6 +93,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "names/services": ("house.add_own_service",),
     "names/services/{name}": ("house.set_own_service",),
     "names/services/{name}/remove": ("house.remove_own_service",),
+    "targets/{target}/test": ("targets.test",),
     "devices": ("devices.add",),
     "devices/{device}/change": ("devices.change",),
     "devices/{device}/remove": ("devices.remove",),

@@ -52,6 +52,7 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
         ("/guardian/house", "The house"),
         ("/guardian/names", "The house"),
         ("/guardian/month", "The house"),
+        ("/guardian/targets", "The house"),
         ("/guardian/checks", "Set-up"),
         ("/guardian/accounts", "Account"),
     ],

@@ -60,6 +60,10 @@ REFUSED = (
     Sent(f"{PEOPLE}/open/always", {"names": "no/name"}, "", f"{PEOPLE}/open"),
     Sent(f"{PEOPLE}/tags", {"tag": "a b!"}, "tag", f"{PEOPLE}/open"),
     Sent("/guardian/devices", {"name": MINE, "known": "somewhere", "profile": "mia"}, "known"),
+    Sent("/guardian/names/local", {"name": "a.example", "addresses": MINE}, "addresses"),
+    Sent("/guardian/names/rewrites", {"name": MINE, "target": "a.example"}, "name"),
+    Sent("/guardian/names/splits", {"name": MINE, "upstreams": "192.0.2.1"}, "name"),
+    Sent("/guardian/names/services", {"name": MINE, "names": "com", "contact": "none"}, "names"),
     Sent(f"{PEOPLE}/erase", {}, "sure", f"{PEOPLE}/kept"),
     Sent(f"{TIME}/schedules", {"start0": "21:00", "end0": "", "note": MINE}, "end0", TIME),
     Sent(f"{TIME}/schedules", {"note": MINE}, "start0", TIME),
@@ -81,7 +85,9 @@ REFUSED = (
 
 
 def page_of(sent: Sent) -> str:
-    return sent.page or re.sub(r"/(answers|days|weekend|password)$", "", sent.path)
+    return sent.page or re.sub(
+        r"/(answers|days|weekend|password|local|rewrites|splits|services)$", "", sent.path
+    )
 
 
 async def filled(client: Client, sent: Sent) -> dict[str, str]:
@@ -194,8 +200,11 @@ BUTTONS = {
     *("/guardian/people/{person}/rules/{rule}/remove", "/guardian/people/{person}/full-log/stop"),
     *("/guardian/people/{person}/full-log/drop", "/guardian/people/{person}/open/{kind}/remove"),
     *("/guardian/people/{person}/export", "/guardian/lists/update"),
+    "/guardian/targets/{target}/test",
     *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),
     *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
+    *("/guardian/names/local/{name}/remove", "/guardian/names/rewrites/{name}/remove"),
+    *("/guardian/names/splits/{name}/remove", "/guardian/names/services/{name}/remove"),
     *("/guardian/unknown/{visitor}/ignore", "/guardian/unknown/{visitor}/show"),
 }
 

@@ -27,12 +27,14 @@ async def month(request: web.Request) -> web.Response:
     children, views = children_of(household, now), (View.COUNTS, View.USAGE)
     await parts.looks.note_all(actor, children, views, int(now))
     of = month_in(request.query.get("month", ""), household, now)
+    report = await report_of(parts, household, of)
     return parts.pages.render(
         request,
         "desk/month.html",
         actor=actor,
         household=household,
-        report=await report_of(parts, household, of),
+        report=report,
+        spoken_of=[each for each in report.lists if each.errors or each.percent is not None],
         before=month_of(of.first - timedelta(days=1), household.timezone),
         after=month_of(of.first + timedelta(days=31), household.timezone),
         reasons=tuple(Reason),
