@@ -126,9 +126,9 @@ class Phrases:
         """Return a day that has no moment, such as the one on which a number was checked."""
         return format_date(day, "long", locale=self.locale)
 
-    def short_day(self, day: datetime.date) -> str:
+    def short_day(self, day: datetime.date, *, year: bool = True) -> str:
         """Return a day with its day of the week, in short: "Wed, Nov 25, 2026"."""
-        return format_skeleton("yMMMEd", day, locale=self.locale)
+        return format_skeleton("yMMMEd" if year else "MMMEd", day, locale=self.locale)
 
     def moment(self, moment: float, zone: str) -> str:
         """Return date and time of day."""
