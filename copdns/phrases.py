@@ -126,9 +126,10 @@ class Phrases:
         """Return a day that has no moment, such as the one on which a number was checked."""
         return format_date(day, "long", locale=self.locale)
 
-    def short_day(self, day: datetime.date) -> str:
+    def short_day(self, day: datetime.date, *, year: bool = True) -> str:
         """Return a day with its day of the week, in short: "Wed, Nov 25, 2026"."""
-        return str(format_skeleton("yMMMEd", day, locale=self.locale))
+        skeleton = "yMMMEd" if year else "MMMEd"
+        return str(format_skeleton(skeleton, day, locale=self.locale))
 
     def month(self, day: datetime.date) -> str:
         """Return the month of a day, such as "March 2026"."""

@@ -39,6 +39,8 @@ HTTP = {
     *("HTTPForbidden", "HTTPNotFound", "HTTPBadRequest", "HTTPUnauthorized", "HTTPConflict"),
     *("HTTPGone", "HTTPTooManyRequests", "HTTPServiceUnavailable"),
 }
+# Forms by which lines and titles are known again: the values come from those.
+FORMS = ("copdns/audit_words.py", "copdns/trouble_words.py", "copdns/child_words.py")
 NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
 
 
@@ -111,8 +113,8 @@ def test_the_values_of_a_sentence_are_those_of_its_text(made: set[str]) -> None:
         texts = [each.value for each in call.args if is_text(each)]  # type: ignore[attr-defined]
         wanted = {each[2:-2] for text in texts for each in placeholders(text) if each != "%%"}
         given = {str(each.arg) for each in call.keywords} - NO_VALUES
-        if at.startswith("copdns/audit_words.py"):
-            continue  # forms of lines: the values come from the line
+        if at.startswith(FORMS):
+            continue
         if texts and wanted != (given | ({"num"} if made == {"counted"} else set())):
             wrong.append(f"{at}: {sorted(wanted ^ given)}")
     assert wrong == []

@@ -13,7 +13,9 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
+from copdns.library import load_library
 from copdns.phrases import DESK_LANGUAGES, LANGUAGES, placeholders
+from copdns.web.saying import GROUPS
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "web-ui" / "locale"
@@ -126,6 +128,19 @@ def test_texts_of_templates_and_modules_are_found(tmp_path: Path) -> None:
         (None, "As a block."),
         ("pictures", "Two halves."),
     }
+
+
+def test_what_is_said_of_data_that_ships_is_collected(used: Catalog) -> None:
+    library = load_library([])
+    said = {each.title for each in library.canaries.values()}
+    said |= {each.about for each in library.canaries.values()}
+    said |= {each.note for each in library.engines.values() if each.note}
+    said |= {text for each in library.services.values() for text in each.affects.values()}
+    assert said <= {each.id for each in used}
+
+
+def test_every_group_of_services_has_a_name() -> None:
+    assert {each.group for each in load_library([]).services.values()} <= set(GROUPS)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -178,3 +180,9 @@ def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None
     assert placeholders(made) == placeholders(text)
     assert spoken(PSEUDO).pgettext("plain", "No") == pseudo("No") != "No"
     assert spoken(PSEUDO).ngettext("one", "many", 2) == pseudo("many")
+
+
+def test_a_day_in_short_has_its_day_of_the_week() -> None:
+    day = datetime.date(2026, 11, 25)
+    assert phrases("en").short_day(day) == "Wed, Nov 25, 2026"
+    assert phrases("fr").short_day(day, year=False) == "mer. 25 nov."

@@ -349,7 +349,9 @@ def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
     pages can tell of.  Return what fills in their paths."""
     pair(device, program)
     if who is Who.GUARDIAN:
-        program.ask("888.com", source=SOMEBODYS)
+        for source in (MIA, TOM, SOMEBODYS):
+            program.ask("888.com", source=source)
+        program.command("schedule", "suggest", "--profile", "mia")
         log_in(device, program)
     appeal = ask(program)["mia" if device.way.source == MIA else "tom"]
     device.open(DOOR)

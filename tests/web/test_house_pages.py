@@ -101,7 +101,7 @@ async def test_every_change_and_every_look_is_listed(client: Client, site: Site)
     await text(client, "/guardian/log?person=mia")
     page = await text(client, "/guardian/changes")
     assert "looked at the names that are kept of Mia" in page
-    assert "created" in page
+    assert "Created." in page
     assert "Ada" in page
 
 
