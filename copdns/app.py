@@ -67,6 +67,7 @@ from copdns.store.whose import Guests, Pairings, Pins
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
+from copdns.told import door_at
 from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
@@ -396,7 +397,7 @@ class App:
             who=self._who,
             recent=self._recent,
             now=lambda: self._now,
-            pages=Pages(),
+            pages=Pages(door=door_at(chosen.port)),
             store=self._store,
             appeals=AppealStore(self._store),
             consents=Consents(self._store),

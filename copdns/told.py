@@ -17,6 +17,14 @@ from copdns.special import NXDOMAIN_HERE, TOLD
 DOOR = "http://why.home.arpa/"
 
 
+def door_at(port: int) -> str:
+    """Return the address of the children's page where the pages have another port than usual."""
+    return DOOR if port == _HTTP else f"{DOOR[:-1]}:{port}/"
+
+
+_HTTP = 80
+
+
 def told(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
     """Return the answer to a name below q.home.arpa, and whether it has to go unwatched.
 

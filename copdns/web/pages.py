@@ -54,9 +54,10 @@ class File(NamedTuple):
 class Pages:
     """Templates and files."""
 
-    def __init__(self, ui: Path | None = None) -> None:
-        """ui: the folder with both; without it the one that ships."""
+    def __init__(self, ui: Path | None = None, door: str = DOOR) -> None:
+        """ui: the folder with both; without it the one that ships.  door: the children's page."""
         ui = ui or folder("web-ui")
+        self.door = door
         self._files = {path.name: _file(path) for path in sorted((ui / "static").iterdir())}
         self._templates = Environment(
             loader=FileSystemLoader(ui / "templates"),
@@ -71,7 +72,7 @@ class Pages:
             for path in sorted((ui / "pictures").glob("*.svg"))
         }
         self._templates.globals["picture"] = self._pictures.__getitem__
-        self._templates.globals["door"] = DOOR
+        self._templates.globals["door"] = door
         self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._address
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from markupsafe import escape
@@ -10,10 +11,14 @@ from markupsafe import escape
 from copdns.languages import bundled_helplines
 from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Household
+from copdns.qr import qr
 from copdns.roles import Role
 from copdns.setup import Step
 from copdns.store.visitors import save_visitors
+from copdns.told import door_at
 from copdns.visitors import Visitor
+from copdns.web.pages import Pages
+from copdns.web.parts import PARTS
 from tests.home import Home
 from tests.household import GUEST, MIA, family
 from tests.web.guardians import PASSWORD, log_in, set_up
@@ -127,6 +132,20 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
     await take(desk, Step.CHILDREN, 400, name="Tom")
     assert "Step 4 of 7" in await take(desk, Step.CHILDREN, name="Tom", band="13-15")
     assert (await stored(site)).profile("tom") is not None
+
+
+async def test_the_way_to_the_childrens_page_names_its_port() -> None:
+    """Where another web server has port 80, the address and the code lead to ours all the same."""
+    site, door = Site(Home(family(MIA), LIBRARY)), door_at(8080)
+    site.app[PARTS] = replace(site.parts, pages=Pages(door=door))
+    async with site.visited() as client:
+        await set_up(site)
+        await log_in(client)
+        page = await text(client, "/guardian/wizard/door")
+        assert "http://why.home.arpa:8080/" in page
+        assert qr(door).path in page
+        assert qr(door).path in await text(client, "/guardian/agreement/mia")
+    assert door_at(80) == "http://why.home.arpa/"
 
 
 async def test_each_age_says_what_it_begins_with(desk: Client) -> None:

@@ -9,7 +9,6 @@ from copdns.model import Band, Contact, Default, PrivacyMode
 from copdns.policy import scoped
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
-from copdns.told import DOOR
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.problem import Refused
 from copdns.web.api.rules import RuleShown
@@ -70,7 +69,7 @@ async def agreement(call: Call) -> object:
         "counts_days": settings.log.counts_days,
         "answer_hours": settings.appeals.target_hours,
         "deciders": [each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        "door": DOOR,
+        "door": call.parts.pages.door,
     }
 
 

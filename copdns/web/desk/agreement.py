@@ -12,7 +12,6 @@ from copdns.policy import scoped
 from copdns.qr import Qr, qr
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
-from copdns.told import DOOR
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
@@ -47,12 +46,12 @@ async def agreement(request: web.Request) -> web.Response:
         counts_days=kept.counts_days,
         answer_hours=parts.settings().appeals.target_hours,
         deciders=[each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        card=_card(),
+        card=_card(parts.pages.door),
         now=now,
         zone=household.timezone,
     )
 
 
 @cache
-def _card() -> Qr:
-    return qr(DOOR)
+def _card(door: str) -> Qr:
+    return qr(door)

@@ -25,7 +25,6 @@ from copdns.qr import qr
 from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
 from copdns.system import own_zone
-from copdns.told import DOOR
 from copdns.web.check import host_of
 from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
@@ -256,8 +255,8 @@ async def _router(going: Going) -> Values:
     }
 
 
-async def _door(_: Going) -> Values:
-    return {"code": qr(DOOR)}
+async def _door(going: Going) -> Values:
+    return {"code": qr(parts_of(going.request).pages.door)}
 
 
 _STEPS: Mapping[Step, _Step] = {
