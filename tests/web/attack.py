@@ -12,7 +12,6 @@ from tests.web.attacking import attacked, breaches
 from tests.web.pages import example
 from tests.web.programs import DOCUMENT, ENDLESS, bearer, origin, session
 
-
 LONG = 1800  # seconds for a run of schemathesis: here nobody waits for the next test
 
 
