@@ -63,6 +63,11 @@ def counted(one: str, many: str, num: int, /, **values: Value) -> Sentence:
     return Sentence(one, {**values, "num": num}, many)
 
 
+def literal(text: str) -> Sentence:
+    """Return a sentence that is no format: what somebody sent may stand in it as it is."""
+    return Sentence(text.replace("%", "%%"), {})
+
+
 class Told(Exception):  # noqa: N818 - what is raised has a name of its own
     """An error that has sentences for whoever sent something.
 

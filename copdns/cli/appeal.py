@@ -18,6 +18,7 @@ from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.matchers import Matcher
 from copdns.review import Because
+from copdns.sentences import literal
 from copdns.store.appeals import AppealStore
 
 # Whoever may run this on the machine may do anything there.
@@ -283,7 +284,7 @@ def _seen(home: Home, appeal: str) -> Appeal:
 
 
 def _missing(appeal: str) -> NoReturn:
-    raise AppealError(f"there is no appeal {appeal!r}; see copdns appeal list --all")
+    raise AppealError(literal(f"there is no appeal {appeal!r}; see copdns appeal list --all"))
 
 
 def _services(home: Home) -> dict[str, tuple[Matcher, ...]]:

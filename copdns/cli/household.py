@@ -22,6 +22,7 @@ from copdns.household import replaced, set_household
 from copdns.household_check import no_such
 from copdns.household_file import dump, parse
 from copdns.model import Household
+from copdns.sentences import literal
 
 STDIO = "-"
 
@@ -151,7 +152,7 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise HouseholdError(f"{path}: {error.strerror}; name another file") from error
+        raise HouseholdError(literal(f"{path}: {error.strerror}; name another file")) from error
 
 
 @household.command("set")

@@ -17,6 +17,7 @@ from copdns.household import add_rule, remove_rule, rules_about
 from copdns.household_check import no_such
 from copdns.model import Household, RuleAction
 from copdns.policy import scoped
+from copdns.sentences import literal
 
 
 @click.group()
@@ -112,10 +113,12 @@ def _found(household: Household, which: str, scope: str) -> str:
         raise HouseholdError(no_such("rule", which, ids))
     rules = [each for each in rules_about(household, which) if scope in ("", each.scope)]
     if not rules:
-        raise HouseholdError(f"there is no rule about {which}; see `copdns rule list`")
+        raise HouseholdError(literal(f"there is no rule about {which}; see `copdns rule list`"))
     if len(rules) > 1:
         several = ", ".join(f"{each.id} ({rule_text(each)})" for each in rules)
-        raise HouseholdError(f"several rules are about {which}: {several}; name one by its id")
+        raise HouseholdError(
+            literal(f"several rules are about {which}: {several}; name one by its id")
+        )
     return rules[0].id
 
 

@@ -32,6 +32,7 @@ from copdns.library import bundled_presets
 from copdns.model import Household
 from copdns.preview import Closed, week, week_span
 from copdns.schedule import slots, stretches
+from copdns.sentences import literal
 from copdns.time_dump import stretch_text
 from copdns.time_shape import ONE_DAY, Stretch, day, stretch
 from copdns.times import Calendar, DayType, Schedule, Slot, Subject
@@ -255,7 +256,7 @@ def import_(home: Home, file: Path) -> None:
     try:
         dates = ics.dates_of(text, zone, today, today + _AHEAD)
     except CalendarError as error:
-        raise CalendarError(f"{file}: {error}") from error
+        raise CalendarError(literal(f"{file}: {error}")) from error
 
     def edit(before: Household) -> Household:
         return set_household(before, calendar=holidays(before.calendar, dates))
@@ -291,13 +292,17 @@ def _calendar_file(path: Path) -> str:
         with path.open("rb") as file:
             octets = file.read(_MOST + 1)
     except OSError as error:
-        raise CalendarError(f"{path}: {error.strerror}; name a calendar file (ICS)") from error
+        raise CalendarError(
+            literal(f"{path}: {error.strerror}; name a calendar file (ICS)")
+        ) from error
     if len(octets) > _MOST:
-        raise CalendarError(f"{path}: is larger than a calendar needs to be; take a smaller one")
+        raise CalendarError(
+            literal(f"{path}: is larger than a calendar needs to be; take a smaller one")
+        )
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise CalendarError(f"{path}: is no text; save it as UTF-8") from None
+        raise CalendarError(literal(f"{path}: is no text; save it as UTF-8")) from None
 
 
 @schedule.command()

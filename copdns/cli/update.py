@@ -20,6 +20,7 @@ from copdns.fetch import News, Outcome, Progress, fetching
 from copdns.household_check import no_such
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
+from copdns.sentences import literal
 
 Note = Callable[[Outcome], None]
 
@@ -59,7 +60,9 @@ def _chosen(home: Home, slugs: Sequence[str]) -> list[Source]:
     for slug in slugs:
         if slug not in used:
             said = no_such("list", slug, used)
-            raise HouseholdError(f"{said}; only lists that are used are fetched, see sources.use")
+            raise HouseholdError(
+                literal(f"{said}; only lists that are used are fetched, see sources.use")
+            )
     return [used[slug] for slug in dict.fromkeys(slugs)] if slugs else list(used.values())
 
 

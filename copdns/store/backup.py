@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from copdns.errors import BackupError, StoreError
 from copdns.household_check import faults
 from copdns.model import Household
 from copdns.privacy import mended
+from copdns.roles import Role
 from copdns.store import household as households
 from copdns.store import querylog
 from copdns.store.aside import copied, is_unwritable
@@ -118,6 +119,7 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored
             with transaction(connection):
                 connection.execute("pragma defer_foreign_keys = on")
                 lived_in = bool(here) and _is_lived_in(connection)
+                _check_whose(_ids(connection), here if lived_in else {})
                 if here:
                     _join(connection)
                 if lived_in:
@@ -184,6 +186,8 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
             )
         if connection.execute("pragma foreign_key_check").fetchone() is not None:
             raise BackupError(f"{path.name} of this backup is not whole; restore another one")
+        if odd := _odd_column(connection) or _odd_role(connection, steps):
+            raise BackupError(f"{path.name} of this backup has odd values in {odd}; it is not used")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise BackupError(f"{path.name} of this backup is no whole database: {error}") from error
@@ -191,6 +195,35 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+_FITS = {  # what SQLite lets any column hold, whatever is declared
+    "integer": "typeof({0}) = 'integer' and {0} between -{1} and {1}",
+    "real": "typeof({0}) in ('real', 'integer') and {0} between -{1} and {1}",
+    "text": "typeof({0}) = 'text'",
+    "blob": "typeof({0}) = 'blob'",
+}
+_MOST = 1 << 37  # as a moment the year 6325, well before calendars end
+
+
+def _odd_column(connection: sqlite3.Connection) -> str:
+    """Return a column that holds what copdns never writes there; "" for none."""
+    tables = "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
+    for (table,) in connection.execute(tables).fetchall():
+        for _, column, declared, *_ in connection.execute(f'pragma table_info("{table}")'):
+            fits = _FITS[declared.lower() or "blob"].format(f'"{column}"', _MOST)
+            odd = f'select 1 from "{table}" where "{column}" is not null and not ({fits}) limit 1'  # noqa: S608
+            if connection.execute(odd).fetchone() is not None:
+                return f"{table}.{column}"
+    return ""
+
+
+def _odd_role(connection: sqlite3.Connection, steps: Steps) -> str:
+    """Return the column of roles where it has one that is none: nobody could list accounts."""
+    if steps is not HOUSEHOLD:
+        return ""
+    roles = {role for (role,) in connection.execute("select distinct role from account")}
+    return "account.role" if roles - {str(each) for each in Role} else ""
 
 
 def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
@@ -222,6 +255,12 @@ def _attach(
         )
         return {}
     return found
+
+
+def _check_whose(ids: Sequence[str], here: Mapping[str, Household]) -> None:
+    """Raise BackupError for another household's, whose accounts would be let in here."""
+    if len(ids) != 1 or (here and set(ids) != set(here)):
+        raise BackupError("this backup is not of the household that is here; it is not used")
 
 
 def _loaded(

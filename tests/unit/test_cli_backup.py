@@ -349,6 +349,13 @@ def changed(file: Path, tmp_path: Path, *statements: str) -> Path:
         (["update profile set band = 'ancient'"], "row 'mia'"),
         (["update device set profile = 'nobody'"], "not whole"),
         (["update household set timezone = 'Nowhere/Land'"], "Nowhere/Land"),
+        (["update household set revision = 1e308"], "odd values in household.revision"),
+        (["update rule set created = 1 << 60"], "odd values in rule.created"),
+        (["update profile set name = x'00ff'"], "odd values in profile.name"),
+        (
+            ["insert into account values ('home', 'x', 'Eve', 'king', '', '', '', 0, 1)"],
+            "odd values in account.role",
+        ),
     ],
 )
 def test_a_database_that_is_not_as_copdns_makes_it_changes_nothing(
@@ -361,6 +368,21 @@ def test_a_database_that_is_not_as_copdns_makes_it_changes_nothing(
     assert said in result.stderr
     assert home.ok("household", "export") == before
     assert not list(home.data.glob("*.before-restore*"))
+
+
+def test_an_account_that_was_planted_in_a_backup_is_not_let_in_on_a_machine_that_is_in_use(
+    home: Home, file: Path, tmp_path: Path
+) -> None:
+    home.ok("account", "add", "Ada", "--role", "owner")
+    home.ok("backup", str(file))
+    eve = "insert into account values ('{0}', 'x', 'Eve', 'owner', '', '', '', 0, 1)"
+    ghost = "insert into household (household, name, timezone, guest, protected, revision)"
+    ghost += " values ('ghost', 'g', 'UTC', '', '[]', 1)"
+    for statements in ([eve.format("home")], [ghost, eve.format("ghost")]):
+        result = home.call("restore", str(changed(file, tmp_path, *statements)), "--yes")
+        assert result.exit_code == (len(statements) > 1), result.output
+        assert "Eve" not in home.ok("account", "list")
+        assert "Ada" in home.ok("account", "list")
 
 
 def test_an_older_schema_is_brought_up_to_date(home: Home, file: Path, tmp_path: Path) -> None:

@@ -154,3 +154,9 @@ async def test_a_pin_is_set_and_taken_away_and_never_shown(ada: Caller, site: Si
     for _ in range(2):
         await ada("DELETE", "/profiles/mia/pin", 204)
     assert await ada("GET", "/pins") == []
+
+
+async def test_a_percent_sign_in_what_was_sent_is_no_bug(ada: Caller) -> None:
+    for odd in ("fe80::1%eth0", "%", "%(x)s", "100%\u0096"):
+        said = await ada("POST", "/guests", 409, json={"address": odd})
+        assert "no unknown device was seen at" in said["detail"]

@@ -10,6 +10,7 @@ from copdns.accounts import DAY, GuestKind
 from copdns.as_json.whose import guest_json, request_json
 from copdns.errors import HouseholdError
 from copdns.roles import Permission
+from copdns.sentences import literal
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.problem import Refused
 from copdns.web.api.types import WHOLE, Address, Id, Moment
@@ -83,7 +84,9 @@ async def _mac(call: Call, address: str) -> str:
     there = {each.address: each.mac for each in await visitors(call)}
     there |= {each.address: each.mac for each in asking}
     if address not in there:
-        raise HouseholdError(f"no unknown device was seen at {address}, and none asks from there")
+        raise HouseholdError(
+            literal(f"no unknown device was seen at {address}, and none asks from there")
+        )
     return there[address]
 
 

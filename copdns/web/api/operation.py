@@ -18,6 +18,7 @@ from copdns.errors import HouseholdError
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import NO_SCOPES, Actor, Balance, Permission
+from copdns.sentences import literal
 from copdns.web.api.problem import Refused
 from copdns.web.parts import Parts
 
@@ -97,7 +98,7 @@ class Call:
         """Return a profile that was named in a query or body; raise HouseholdError."""
         found = self.household.profile(profile_id)
         if found is None:
-            raise HouseholdError(f"there is no profile {profile_id!r}")
+            raise HouseholdError(literal(f"there is no profile {profile_id!r}"))
         return found
 
 

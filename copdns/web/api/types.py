@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from copdns.errors import HouseholdError
+from copdns.sentences import literal
 from copdns.times import DAY_MINUTES
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -58,7 +59,9 @@ def moment(text: str) -> int:
     try:
         return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
     except ValueError:
-        raise HouseholdError(f"{text!r} is no moment: the calendar has no such day") from None
+        raise HouseholdError(
+            literal(f"{text!r} is no moment: the calendar has no such day")
+        ) from None
 
 
 def day(text: str) -> date:
@@ -66,7 +69,7 @@ def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise HouseholdError(f"{text!r} is no day of the calendar") from None
+        raise HouseholdError(literal(f"{text!r} is no day of the calendar")) from None
 
 
 def ending(minutes: int | None, until: str | None, start: int) -> int | None:
@@ -77,5 +80,5 @@ def ending(minutes: int | None, until: str | None, start: int) -> int | None:
         return start + minutes * 60
     end = None if until is None else moment(until)
     if end is not None and end <= start:
-        raise HouseholdError(f"{until} is over before it begins; name a later time")
+        raise HouseholdError(literal(f"{until} is over before it begins; name a later time"))
     return end
