@@ -167,15 +167,16 @@ async def test_an_address_that_goes_while_the_pages_load_keeps_none_of_the_other
 ) -> None:
     here = ["127.0.0.1", "127.0.0.2"]
     monkeypatch.setattr(front, "listen_addresses", lambda _: tuple(here))
-    chosen, go_on = settings(), threading.Event()
+    chosen, begun, go_on = settings(), threading.Event(), threading.Event()
 
     def application() -> web.Application:
+        begun.set()
         go_on.wait(10)
         return page()
 
     async with listening(tmp_path, chosen, application) as own:
         reads = asyncio.create_task(read("127.0.0.2", chosen.port))
-        await asyncio.sleep(0)
+        assert await asyncio.to_thread(begun.wait, 10)
         del here[0]
         await own.look()
         go_on.set()
