@@ -11,6 +11,7 @@ file descriptors from the answers, and no place from others.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import traceback
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from copdns.config import WebSettings
 from copdns.errors import ListenError
@@ -28,6 +30,17 @@ from copdns.listening import NOT_HERE, listen_addresses
 from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")
+
+
+class _OwnFaults(logging.Filter):
+    """Keeps out what is no HTTP: any stranger could fill the log with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_HTTP = logging.getLogger("copdns.http")
+_HTTP.addFilter(_OwnFaults())
 
 BACKLOG = 128  # connections that may wait until they are taken
 MOST = 512  # connections at once: a family with all its screens has some dozens
@@ -163,6 +176,7 @@ class Front:
             runner = web.AppRunner(
                 await asyncio.to_thread(self._application),
                 access_log=None,
+                logger=_HTTP,
                 keepalive_timeout=SILENT,
                 shutdown_timeout=LAST,
             )

@@ -14,6 +14,7 @@ from copdns.config import EventSettings, Webhook
 from copdns.library import load_library
 from copdns.offers import Blind, Judged
 from copdns.setup import State
+from copdns.web.api.calendar import LONGEST
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in
@@ -187,6 +188,10 @@ async def test_the_weekend_and_holidays_are_set(ada: Caller) -> None:
     assert "holiday" in set(taken["calendar"]["days"].values())
     assert (await ada("GET", "/calendar"))["calendar"] == taken["calendar"]
     await ada("POST", "/calendar/import", 409, json={"calendar": "no calendar"})
+    await ada("POST", "/calendar/import", 409, json={"calendar": "😀" * LONGEST})
+    await ada("POST", "/calendar/import", 422, json={"calendar": "😀" * (LONGEST + 1)})
+    await ada("POST", "/calendar/import", 413, json={"calendar": "😀" * 70_000})
+    await ada("PUT", "/calendar/weekend", 413, json={"days": ["fri"] * 20_000})
 
 
 # --- names, rules, lists --------------------------------------------------------------------------

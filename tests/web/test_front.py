@@ -69,6 +69,20 @@ async def test_the_pages_are_made_once_when_somebody_comes(tmp_path: Path) -> No
         assert made == [1]
 
 
+async def test_what_is_no_http_is_refused_and_fills_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = settings()
+    async with listening(tmp_path, chosen):
+        for sent in (b"\x16\x03\x01\x02", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"GET\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", chosen.port)
+            writer.write(sent)
+            writer.write_eof()
+            assert b"200 OK" not in await reader.read()
+            writer.close()
+    assert caplog.records == []
+
+
 async def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         chosen = settings(port=other.getsockname()[1])

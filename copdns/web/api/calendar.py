@@ -53,6 +53,10 @@ class DaysWanted(Sent):
     kind: DayType | None
 
 
+LONGEST = 60_000  # letters of a calendar file
+_MOST = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
+
+
 class WeekendWanted(Sent):
     """days: all of them; none is no weekend."""
 
@@ -60,9 +64,9 @@ class WeekendWanted(Sent):
 
 
 class FileSent(Sent):
-    """calendar: the text of a calendar file (iCalendar, RFC 5545) that fits into a body."""
+    """calendar: the text of a calendar file (iCalendar, RFC 5545)."""
 
-    calendar: Annotated[str, Field(min_length=1, max_length=60_000)]
+    calendar: Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
 class DatesShown(Given):
@@ -170,5 +174,6 @@ OPERATIONS = (
         take_file,
         CalendarTaken,
         body=FileSent,
+        most=_MOST,
     ),
 )

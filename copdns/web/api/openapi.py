@@ -30,7 +30,7 @@ _SAID: Mapping[int, str] = {
     404: "There is nothing of this id.",
     405: "The path takes other methods, which Allow names.",
     409: "It was understood, and cannot be done as things are; the detail says why.",
-    413: "The body is larger than 64 KiB.",
+    413: "The body is larger than 64 KiB; 768 KiB for a calendar file.",
     415: "The body is sent as something else than JSON.",
     422: "The body does not have the keys and values that it should have; all mistakes are told.",
     429: "Too many calls; Retry-After says for how long to wait, where that is known.",

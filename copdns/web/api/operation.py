@@ -104,6 +104,7 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[object]]
 
+MOST_SENT = 64 << 10
 _PART = re.compile(r"\{(\w+)\}")
 
 
@@ -115,6 +116,7 @@ class Operation:
     result: a type for pydantic; None for no content.  status: of success.
     streams: the handler answers by itself, with server-sent events.  text: the result is a text of
     this media type.  own: it is about the account of whoever is logged in, which is no program's.
+    most: octets of a body.
     """
 
     method: str
@@ -129,6 +131,7 @@ class Operation:
     streams: bool = False
     text: str = ""
     own: bool = False
+    most: int = MOST_SENT
 
     @property
     def for_people(self) -> bool:

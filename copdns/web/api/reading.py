@@ -52,11 +52,12 @@ def _kinds(annotation: Any) -> Sequence[Any]:
     return [annotation]
 
 
-async def body_of(request: web.Request, model: type[Model]) -> Model:
-    """Return the body; raise Refused (400, 415, 422) or HTTPRequestEntityTooLarge."""
+async def body_of(request: web.Request, model: type[Model], most: int) -> Model:
+    """Return the body, of `most` octets; raise Refused (400, 415, 422) or
+    HTTPRequestEntityTooLarge."""
     if request.content_type != JSON:
         raise Refused(415, f"Send the body as {JSON}")
-    octets = await request.read()
+    octets = await request.clone(client_max_size=most).read()
     try:
         return model.model_validate_json(octets)
     except ValidationError as error:

@@ -70,7 +70,7 @@ async def _served(operation: Operation, request: web.Request) -> web.StreamRespo
         household,
         profile,
         query_of(request, operation.query),
-        None if operation.body is None else await body_of(request, operation.body),
+        None if operation.body is None else await body_of(request, operation.body, operation.most),
         int(parts_of(request).now()),
     )
     return _response(operation, await operation.handler(call))
