@@ -365,7 +365,10 @@ def pair(device: Device, program: Program) -> None:
     program.ask("888.com", source=device.way.source)
     with beside(program) as thread:
         name = {MIA: "mia-tablet", TOM: "tom-phone", ADA: "ada-laptop"}[device.way.source]
-        done(Pairings(thread).let_another_in("home", name, "Ada", int(time.time())))
+        pairings, now = Pairings(thread), int(time.time())
+        for each in done(pairings.of("home", name)):  # a device has some browsers at most
+            done(pairings.revoke("home", each.id, "Ada", now))
+        done(pairings.let_another_in("home", name, "Ada", now))
     device.open(f"{DOOR}me")
     device.page.locator('form[action="/device"] button').click()
 

@@ -83,6 +83,8 @@ def test_every_page_is_right_in_every_look(
     program, band = family
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
+        if who is Who.GUARDIAN and look.language not in DESK_LANGUAGES:
+            continue  # the desk is in English then, as in another look
         for page, device in walk(browsers, program, who, look):
             wrong += [f"{page.name} for {who}: {each}" for each in faults(device)]
     assert not wrong, "\n".join(["", *wrong])
