@@ -21,7 +21,7 @@ from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
 from copdns.web.forms import TOLD
 from copdns.web.links import parts_of_link
-from copdns.web.pages import ACTOR, wants_html
+from copdns.web.pages import ACTOR, ELSEWHERE, wants_html
 from copdns.web.parts import parts_of
 
 log = structlog.get_logger("copdns")
@@ -146,6 +146,7 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
         return await handler(request)
     if host.endswith(f".{PROBE}") and request.path.startswith(PROBED):
         return await handler(request)  # a dot that anybody may have, and nothing else
+    request[ELSEWHERE] = True  # the same page for all paths: not even which there are shows
     if request.method == "GET" and wants_html(request):
         return parts.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest

@@ -42,6 +42,7 @@ class Desk(NamedTuple):
 
 DESK = web.RequestKey("desk", Desk)
 ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
+ELSEWHERE = web.RequestKey("elsewhere", bool)  # asked for by a name that is not ours
 SHOWN = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
 
 
@@ -117,7 +118,8 @@ def wants_html(request: web.Request) -> bool:
 
 def languages_of(request: web.Request) -> Sequence[str]:
     """Return the languages that a page can speak: the desk has fewer than a child's pages."""
-    return DESK_LANGUAGES if request.path.startswith("/guardian") else LANGUAGES
+    is_desk = request.path.startswith("/guardian") and ELSEWHERE not in request
+    return DESK_LANGUAGES if is_desk else LANGUAGES
 
 
 def language_of(request: web.Request) -> str:

@@ -17,7 +17,6 @@ from tests.web.browsing import Browsers, Device, violations
 from tests.web.pages import (
     CHILD,
     DEVICES,
-    EVERYTHING,
     GUARDIAN,
     LOOKS,
     MOMENTS,
@@ -84,9 +83,7 @@ def test_every_page_is_right_in_every_look(
     program, band = family
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
-        # What goes wrong has the room of a telephone, which is the narrower, in all its looks.
-        pages = EVERYTHING if look.size == "phone" else PAGES
-        for page, device in walk(browsers, program, who, look, pages):
+        for page, device in walk(browsers, program, who, look):
             wrong += [f"{page.name} for {who}: {each}" for each in faults(device)]
     assert not wrong, "\n".join(["", *wrong])
 
