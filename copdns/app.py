@@ -26,6 +26,7 @@ from copdns.codes import appeal_code
 from copdns.config import SYSTEM, Settings
 from copdns.copies import Copies
 from copdns.desk import is_loopback
+from copdns.door import DESK_HOST, OWN_HOSTS, desk_at, door_at
 from copdns.errors import CopdnsError
 from copdns.events import Events
 from copdns.fastlane import Lane
@@ -38,7 +39,7 @@ from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
 from copdns.lists.source import ListSource
 from copdns.lists_in_force import ListsInForce
-from copdns.live import Client, Defaults, Live, building
+from copdns.live import Client, Live, building, defaults_of
 from copdns.logins import Logins
 from copdns.lookout import look_around
 from copdns.metrics import Counters, registry
@@ -67,7 +68,6 @@ from copdns.store.whose import Guests, Pairings, Pins
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
-from copdns.told import door_at
 from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
@@ -97,8 +97,6 @@ HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
 # thousands of questions on their way it took half of all time.  What is new is looked through
 # once; the rest when the housekeeping asks.
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
-DOOR = "copdns.home.arpa"
-OWN_HOSTS = frozenset({"localhost", DOOR, "why.home.arpa"})
 
 
 class App:
@@ -133,6 +131,7 @@ class App:
             self._folder,
             lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
         )
+        self._door = door_at(settings.web.port)  # another port is taken over at the next start
         https = Https(self._folder, settings.web, lambda: self._now)
         self._front = Front(settings.web, https, self._pages)
 
@@ -161,7 +160,9 @@ class App:
             await self._stored.is_changed()
             households = await self._households()
         self._events = Events(self._unlogged)
-        self._targets = Targets(self.settings.events)
+        self._targets = Targets(
+            self.settings.events, desk=desk_at(self.settings.web.port, self.settings.web.tls_port)
+        )
         self._events.subscribe(self._targets.hears)
         self._troubles = Troubles()
         self._timekeeper = Timekeeper(
@@ -294,8 +295,7 @@ class App:
         self, before: Live | None, library: Library, households: Sequence[Household]
     ) -> Live:
         """Return the snapshot for these lists and households."""
-        dns = self.settings.dns
-        defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
+        defaults = defaults_of(self.settings.dns, self._door)
         with _kept_from_the_collector(serving=before is not None):
             live = await self._in_slices(
                 building(
@@ -385,7 +385,7 @@ class App:
         from copdns.web.routes import application
 
         chosen = self.settings.web
-        hosts = OWN_HOSTS | frozenset(chosen.hosts)
+        hosts = OWN_HOSTS | {"localhost", *chosen.hosts}
         numbers = registry(self._counters, lambda: self._recorder.pass_on(self._now))
         parts = Parts(
             registry=numbers,
@@ -397,7 +397,7 @@ class App:
             who=self._who,
             recent=self._recent,
             now=lambda: self._now,
-            pages=Pages(door=door_at(chosen.port)),
+            pages=Pages(door=self._door),
             store=self._store,
             appeals=AppealStore(self._store),
             consents=Consents(self._store),
@@ -432,11 +432,10 @@ class App:
     async def _tell_code(self) -> None:
         """Tell whoever reads the console how the first account is made, while there is none."""
         chosen = self.settings.web
-        scheme, port = ("https", chosen.tls_port) if chosen.tls_port else ("http", chosen.port)
         # Where only this machine is served, its own browser does not ask us for names.
         own = await asyncio.to_thread(listen_addresses, chosen.listen)
-        host = DOOR if any(not is_loopback(each) for each in own) else own[0]
-        page = f"{scheme}://{host}:{port}/guardian/setup"
+        host = DESK_HOST if any(not is_loopback(each) for each in own) else own[0]
+        page = f"{desk_at(chosen.port, chosen.tls_port, host)}setup"
         for household in self._resolver.live.households:
             code = await self._logins.setup_code(household, int(self._now))
             if code:

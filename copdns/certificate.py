@@ -18,6 +18,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
+from copdns.door import OWN_HOSTS
 from copdns.errors import CertificateError
 
 FILE = "web-certificate.pem"  # in the data folder: key and certificate, so that they always fit
@@ -105,7 +106,7 @@ def names_of(host: str, addresses: Sequence[str]) -> tuple[str, ...]:
     warn again.
     """
     kept = [each for each in addresses if ip_address(each).version == 4]
-    names = ("copdns.home.arpa", "why.home.arpa", "localhost", "127.0.0.1", "::1")
+    names = (*sorted(OWN_HOSTS), "localhost", "127.0.0.1", "::1")
     own = (host.lower(),) if _is_name(host) else ()
     return tuple(dict.fromkeys((*names, *own, *kept)))
 

@@ -15,7 +15,9 @@ from math import inf
 from typing import NamedTuple, Self
 
 from copdns.budget import EARLY
+from copdns.config import DnsSettings
 from copdns.days import DAY_SECONDS
+from copdns.door import door_at
 from copdns.lists.catalogue import Library
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
@@ -94,12 +96,21 @@ Policies = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the settings say about answers.  allow: networks that are served; TTLs in seconds."""
+    """What the settings say about answers.
+
+    allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    """
 
     allow: tuple[Network, ...]
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
+    door: str = door_at(80)
+
+
+def defaults_of(dns: DnsSettings, door: str) -> Defaults:
+    """Return what the settings say.  door: the children's page, as it is served now."""
+    return Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
 
 
 class Layered:
@@ -500,6 +511,7 @@ def share(
         block_ttl=defaults.block_ttl,
         security_ttl=defaults.security_ttl,
         child_max_ttl=defaults.child_max_ttl,
+        door=defaults.door,
     )
 
 

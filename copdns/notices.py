@@ -46,7 +46,7 @@ USUAL = (
     Kind.ACCOUNT_CHANGED,
 )
 
-_DESK = "The desk of copdns shows more: http://copdns.home.arpa/guardian/"
+_MORE = "The desk of copdns shows more: {desk}"
 _TEXTS: dict[Kind, tuple[str, str]] = {
     Kind.UNKNOWN_DEVICE: (
         "A new device is in the network",
@@ -122,8 +122,8 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
 }
 
 
-def notice(event: Event) -> Notice:
-    """Return what to tell."""
+def notice(event: Event, desk: str) -> Notice:
+    """Return what to tell.  desk: the address of the guardians' pages."""
     title, body = _TEXTS[event.kind]
     told = said(event)
     body = body.format(
@@ -132,7 +132,9 @@ def notice(event: Event) -> Notice:
         minutes=told.get("minutes", 0),
         account=told.get("account", ""),
     )
-    return Notice(title, "\n".join(filter(None, (body, _asked(event), "", _DESK))))
+    return Notice(
+        title, "\n".join(filter(None, (body, _asked(event), "", _MORE.format(desk=desk))))
+    )
 
 
 def _asked(event: Event) -> str:

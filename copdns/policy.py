@@ -72,6 +72,7 @@ class Policy:
     order: all fifteen steps.  steps: those that can say something for this profile;
     unlisted_steps: of these, those that can about a name that no list entry covers.
     splits: domains that have upstreams of their own.
+    door: the address of the page that explains and is asked.
     max_ttl: seconds; no answer is given for longer (None: as it came).
     unwatched: numbers of the lists whose names leave no trace.
     timed: what time adds, None where it adds nothing.
@@ -93,6 +94,7 @@ class Policy:
     privacy: PrivacyMode = PrivacyMode.OFF
     full_log: FullLog | None = None
     is_child: bool = False
+    door: str = ""
     unwatched: frozenset[int] = frozenset()
     kin: Kin = field(default_factory=Kin)
 
@@ -247,6 +249,7 @@ class Shared:
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
+    door: str = ""
     made: Made = field(default_factory=dict, compare=False)
 
     @property
@@ -338,6 +341,7 @@ def policy_for(
         privacy=profile.privacy,
         full_log=profile.full_log,
         is_child=is_child,
+        door=shared.door,
         unwatched=frozenset(
             info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
         ),

@@ -19,6 +19,7 @@ from copdns.addresses import slug
 from copdns.matchers import Matcher, matcher
 from copdns.mistakes import Path
 from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode, Profile
+from copdns.privacy import is_announced
 from copdns.time_shape import BudgetShape, NestedSchedule, budget, schedule
 from copdns.times import Budget, Schedule
 from copdns.yaml_text import ByText, Written
@@ -166,6 +167,17 @@ _START: dict[str, Any] = {
     "canaries": frozenset(),
     "default": Default.ALLOW,
 }
+
+
+def rules_now(profile: Profile, preset: Preset | None, now: int) -> Preset | None:
+    """Return a preset if it can be taken over now; None where its age is announced first.
+
+    Rules that came at once would make the announcement an empty word, so they are proposed for
+    when the age holds (`store.proposals.Proposals.follow`).
+    """
+    if preset is None or is_announced(profile, preset.band, now):
+        return None
+    return preset
 
 
 def apply(preset: Preset, profile: Profile) -> Profile:

@@ -6,16 +6,16 @@ with an upstream of its own, is asked before this page (`policy.OwnNames`).
 
 from __future__ import annotations
 
+from copdns.door import OWN_HOSTS
 from copdns.errors import NXDOMAIN
 from copdns.model import LocalAnswer, Record
 
 A, PTR, AAAA = 1, 12, 28
 
-OWN_NAMES = frozenset({"copdns.home.arpa", "why.home.arpa"})
 TOLD = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
 PROBE = "probe.home.arpa"  # below it any name is this machine, to see who asks it (probes.py)
 _DNS64 = "ipv4only.arpa"
-ALWAYS_THERE = OWN_NAMES | {_DNS64}  # whatever a profile closes, so nothing above is denied
+ALWAYS_THERE = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
 
 _NODATA = LocalAnswer()
@@ -88,7 +88,7 @@ def special(qname: str, qtype: int) -> LocalAnswer | None:
 
 
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
-    if qname in OWN_NAMES:
+    if qname in OWN_HOSTS:
         return LocalAnswer(own=True)
     if qname.endswith(TOLD) and qname[-len(TOLD) - 1 : -len(TOLD)] in ("", "."):
         return LocalAnswer(told=True)

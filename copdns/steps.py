@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from copdns.door import OWN_HOSTS
 from copdns.errors import NXDOMAIN
 from copdns.evidence import Blocker, Lists, RuleSet
 from copdns.lists.index import Entry, ListInfo
@@ -25,7 +26,7 @@ from copdns.model import (
     RuleAction,
     Verdict,
 )
-from copdns.special import OWN_NAMES, special
+from copdns.special import special
 from copdns.times import Grant
 
 
@@ -114,7 +115,7 @@ class OwnNames:
 
     def __call__(self, question: Question, now: float) -> Verdict | None:
         qname = question.name
-        if qname in OWN_NAMES:
+        if qname in OWN_HOSTS:
             return self._local(question, LocalAnswer(own=True))
         if question.entries or self.rewrites:
             verdict = self._household(question)

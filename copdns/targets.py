@@ -39,6 +39,7 @@ from aiohttp import (
 
 from copdns import __version__, apprised
 from copdns.config import EventSettings, Webhook
+from copdns.door import desk_at
 from copdns.errors import BusyError
 from copdns.happened import Event, Kind, said
 from copdns.notices import Notice, Pace, notice, with_unsaid
@@ -83,7 +84,11 @@ class Shown(NamedTuple):
 class Targets:
     """Who hears of events, besides the log."""
 
-    def __init__(self, settings: EventSettings, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self, settings: EventSettings, patience: Patience = PATIENCE, desk: str = desk_at(80, 443)
+    ) -> None:
+        """desk: where guardians read more than they are told."""
+        self._desk = desk
         self._patience = patience
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
@@ -140,7 +145,7 @@ class Targets:
             ways.append(_ToCommand(settings.command, kinds, self._patience.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            ways.append(_ToGuardian(number, url, kinds, self._patience))
+            ways.append(_ToGuardian(number, url, self._desk, kinds, self._patience))
         return ways
 
     def hears(self, event: Event) -> None:
@@ -440,11 +445,13 @@ def _text(value: object) -> str:
 class _ToGuardian:
     """url: holds passwords, so it goes nowhere but to the program that sends.
 
+    desk: the address of the guardians' pages.
     pace: goes on when the settings are read again.
     """
 
     number: int
     url: str
+    desk: str
     kinds: frozenset[Kind]
     patience: Patience
     pace: Pace = field(default_factory=Pace, compare=False)
@@ -459,7 +466,7 @@ class _ToGuardian:
 
     async def once(self, event: Event) -> str:
         """However many went before it."""
-        return (await self._sent(self._message(notice(event)))).trouble
+        return (await self._sent(self._message(notice(event, self.desk)))).trouble
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
@@ -468,7 +475,7 @@ class _ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.lets(event, time.monotonic()):
             return ""
-        message = self._message(with_unsaid(notice(event), self.pace.unsaid()))
+        message = self._message(with_unsaid(notice(event, self.desk), self.pace.unsaid()))
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)

@@ -14,16 +14,6 @@ from copdns.reasons import text_of
 from copdns.records import TXT, A
 from copdns.special import NXDOMAIN_HERE, TOLD
 
-DOOR = "http://why.home.arpa/"
-
-
-def door_at(port: int) -> str:
-    """Return the address of the children's page where the pages have another port than usual."""
-    return DOOR if port == _HTTP else f"{DOOR[:-1]}:{port}/"
-
-
-_HTTP = 80
-
 
 def told(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
     """Return the answer to a name below q.home.arpa, and whether it has to go unwatched.
@@ -35,20 +25,20 @@ def told(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
     if word == "why" and name:
         verdict = decide(policy, name, A, now)
         unwatched = verdict.unwatched or speaks_of_help(policy, front)
-        return _texts(qname, _why(verdict)), unwatched
+        return _texts(qname, _why(verdict, policy.door)), unwatched
     if front == "time":
         return _texts(qname, _time(policy, now)), False
     if front == "appeal":
-        return _texts(qname, (DOOR,)), False
+        return _texts(qname, (policy.door,)), False
     if front == "status":
         return _texts(qname, ("copdns answers",)), False
     return (LocalAnswer() if front in ("", "why") else NXDOMAIN_HERE), False
 
 
-def _why(verdict: Verdict) -> tuple[str, ...]:
+def _why(verdict: Verdict, door: str) -> tuple[str, ...]:
     """Return what happens to a name, why, and where to ask about it."""
     if verdict.action is Action.BLOCK:
-        return f"blocked; {text_of(verdict)}", f"ask: {DOOR}"
+        return f"blocked; {text_of(verdict)}", f"ask: {door}"
     if verdict.reason is Reason.SAFE_SEARCH:
         return (f"open; {text_of(verdict)}",)
     return ("open",)

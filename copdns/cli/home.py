@@ -25,6 +25,7 @@ from copdns.clock import Clock, goes_on
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
+from copdns.door import door_at
 from copdns.errors import HouseholdError, StoreError
 from copdns.guests import with_guests
 from copdns.household_check import Known, no_such
@@ -33,9 +34,9 @@ from copdns.library import bundled_text, known, own_files
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
 from copdns.lists.source import ListSource
-from copdns.live import GUEST, Defaults, Live, build, guest_profile
+from copdns.live import GUEST, Live, build, defaults_of, guest_profile
 from copdns.minutes import Minutes, Usage
-from copdns.model import FullLog, Household, Profile
+from copdns.model import Band, FullLog, Household, Profile
 from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
 from copdns.shelving import Shelf, Waiting
@@ -44,6 +45,7 @@ from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
 from copdns.store.looks import Looks
 from copdns.store.notes import Change
+from copdns.store.proposals import Proposal, Proposals
 from copdns.store.querylog import QueryLog
 from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
@@ -146,8 +148,7 @@ class Home:
 
         before: one of another moment, of which what is the same is taken over.
         """
-        dns = self.settings.dns
-        defaults = Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl)
+        defaults = defaults_of(self.settings.dns, door_at(self.settings.web.port))
         at = self.now if now is None else now
         readings = self.readings(at)
         household = with_guests(self.household, self.guests, at)
@@ -309,6 +310,18 @@ class Home:
             self.with_store(
                 lambda store: Looks(StoreThread(store)).note_all(who, people, views, self.now)
             )
+
+    def follow_band(self, before: Profile, band: Band, *, rules: bool) -> Proposal | None:
+        """Propose the rules of an age that was just announced, or be done with proposals.
+
+        before: the profile as it was.  rules: they are wanted, and not the age alone.
+        """
+        who = Actor(self.household.id, "", AUTHOR, Role.OWNER)
+        return self.with_store(
+            lambda store: Proposals(StoreThread(store)).follow(
+                who, before, band, self.now, rules=rules
+            )
+        )
 
     def erase(self, profile: str) -> None:
         """Delete what is kept of a person; first comes the line in the list of changes."""

@@ -10,7 +10,7 @@ from copdns.errors import HouseholdError
 from copdns.household import set_profile
 from copdns.household_check import Known, no_such
 from copdns.model import Band, BlockMode, Contact, Default, FullLog, Household, PrivacyMode, Profile
-from copdns.presets import Preset, apply
+from copdns.presets import Preset, apply, rules_now
 from copdns.privacy import request_full
 from copdns.times import Subject
 
@@ -159,20 +159,26 @@ def _safe_search(profile: Profile, wanted: Wanted) -> tuple[tuple[str, str], ...
 def edit_for(
     profile_id: str, wanted: Wanted, known: Known, history: tuple[FullLog, ...], now: int
 ) -> Callable[[Household], Household]:
-    """Return the edit that a call means.  history: the full logs that the profile ever had."""
-    preset: Preset | None = known.presets[Band(wanted.preset)] if wanted.preset else None
+    """Return the edit that a call means.  history: the full logs that the profile ever had.
+
+    Of a preset whose age is announced first only the age is taken: its rules can be proposed.
+    """
+    chosen: Preset | None = known.presets[Band(wanted.preset)] if wanted.preset else None
 
     def edit(household: Household) -> Household:
         old = household.profile(profile_id)
         if old is None:
             people = [each.id for each in household.profiles]
             raise HouseholdError(no_such("profile", profile_id, people))
+        preset = rules_now(old, chosen, now)
         start = apply(preset, old) if preset else old
         values = values_for(start, wanted, _with_own_services(known, household))
+        if chosen is not None:
+            values["band"] = chosen.band
         if wanted.privacy == PrivacyMode.FULL:
             person = replace(start, **values)
             values["full_log"] = request_full(person, history, now, wanted.days or DAYS)
-        times = bool(wanted.times)
+        times = bool(wanted.times) and preset is not None
         return set_profile(household, profile_id, known, preset, times=times, **values)
 
     return edit

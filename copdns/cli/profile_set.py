@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from copdns.cli.base import BAND, ID, AnyCommand, Read
-from copdns.cli.home import Home, pass_home
+from copdns.cli.home import Home, pass_home, tell
+from copdns.cli.output import local
 from copdns.cli.params import SUBJECT, profile_argument
 from copdns.cli.profile_edit import BY_BAND, OFF, Wanted, edit_for
-from copdns.model import BlockMode, Contact, Default, PrivacyMode
+from copdns.editing import the_profile
+from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode
 
 
 def _on_or_off(text: str) -> bool:
@@ -112,7 +114,8 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
     What is not named stays as it is.  Options that can be given several times add to what there is;
     their --no- forms take away. --privacy full keeps every name for some days.  It is possible once
     in 30 days, is announced a day before from 13 on, and from 16 on the person has to agree on
-    their own device; any other mode ends it.
+    their own device; any other mode ends it.  A lower age from 13 on is announced as well, and the
+    rules of its --preset are proposed for then.
 
     \b
     Example:  copdns profile set mia --category games --no-service roblox --youtube strict
@@ -129,4 +132,14 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
         )
     history = home.full_logs(profile) if wanted.privacy == PrivacyMode.FULL else ()
     edit = edit_for(profile, wanted, home.known, history, home.now)
-    home.change(f"profile {profile} set: {wanted}", edit)
+    before, after = home.changed(f"profile {profile} set: {wanted}", edit)
+    tell(before, after)
+    if band := wanted.preset or wanted.band:
+        old = the_profile(before, profile)
+        later = home.follow_band(old, Band(band), rules=wanted.preset is not None)
+        if later is not None:
+            click.echo(
+                f"profile {profile}: the rules of {band} are proposed for "
+                f"{local(later.since, after.timezone)}; take them over then, with this command "
+                "again or on the desk"
+            )

@@ -10,7 +10,9 @@ import sqlite3
 from typing import NamedTuple
 
 from copdns.accounts import Notice, NoticeKind
-from copdns.model import Band
+from copdns.model import Band, Profile
+from copdns.privacy import NOTICE, is_announced
+from copdns.roles import Actor
 from copdns.store.notes import audit, notify
 from copdns.store.thread import StoreThread
 
@@ -110,6 +112,20 @@ class Proposals:
             audit(connection, proposal.household, proposal.author, what, proposal.at)
 
         await self._thread.write(work)
+
+    async def follow(
+        self, actor: Actor, profile: Profile, band: Band, now: int, *, rules: bool
+    ) -> Proposal | None:
+        """Propose the rules of an age that was just announced, or be done with proposals.
+
+        profile: as it was before.  rules: they are wanted, and not the age alone.
+        """
+        if not rules or not is_announced(profile, band, now):
+            await self.drop(actor.household, profile.id)
+            return None
+        later = Proposal(actor.household, profile.id, band, now + NOTICE, actor.name, now)
+        await self.propose(later)
+        return later
 
     async def drop(self, household: str, profile: str) -> None:
         """Take a proposal back, or be done with it; twice is harmless."""

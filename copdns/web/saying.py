@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 from aiohttp import web
@@ -171,14 +172,16 @@ class Saying:
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
-        """Return a moment to come, of which the day is told where it is not today."""
-        return self.phrases.when(at, self.household.timezone, self.now)
+        """Return a moment, of which the day is told where it is not today.
+
+        One to come is told as reasons tell it (`closed.told_moment`): the minute after it, so that
+        nobody tries in vain.
+        """
+        whole = ceil(at / 60) * 60 if at > self.now else at
+        return self.phrases.when(whole, self.household.timezone, self.now)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)
-
-    def time(self, at: float) -> str:
-        return self.phrases.time(at, self.household.timezone)
 
     def group(self, slug: str) -> str:
         """Return what a group of services is called."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from copdns.model import Band
+from copdns.store.household import HouseholdStore
+from copdns.store.proposals import Proposal, Proposals
+from copdns.store.thread import StoreThread
 from tests.unit.calling import Home
 
 
@@ -16,6 +21,14 @@ def home(tmp_path: Path) -> Home:
 
 def shown(home: Home, profile: str, field: str) -> object:
     return home.json("profile", "show", profile)[field]
+
+
+def proposals(home: Home) -> tuple[Proposal, ...]:
+    async def read() -> tuple[Proposal, ...]:
+        with HouseholdStore.open(home.data) as store:
+            return await Proposals(StoreThread(store)).all("home")
+
+    return asyncio.run(read())
 
 
 def test_people_are_listed(home: Home) -> None:
@@ -159,6 +172,21 @@ def test_a_lower_age_of_a_teenager_is_announced_and_can_be_taken_back(home: Home
     assert shown(home, "tom", "band_now") == "13-15"
     home.ok("profile", "set", "tom", "--band", "13-15")
     assert shown(home, "tom", "band_change") is None
+
+
+def test_the_rules_of_an_announced_age_are_proposed_for_its_day(home: Home) -> None:
+    """Rules that came at once would make the announcement an empty word."""
+    before = shown(home, "tom", "categories")
+    printed = home.ok("profile", "set", "tom", "--preset", "10-12", "--times")
+    assert "the rules of 10-12 are proposed for " in printed
+    assert shown(home, "tom", "categories") == before
+    assert shown(home, "tom", "band_now") == "13-15"
+    (proposed,) = proposals(home)
+    assert (proposed.profile, proposed.band) == ("tom", Band.TO_12)
+    home.ok("profile", "set", "tom", "--preset", "13-15")
+    assert proposals(home) == ()
+    assert "proposed" not in home.ok("profile", "set", "tom", "--band", "10-12")
+    assert proposals(home) == ()
 
 
 def test_a_full_log_of_a_young_child_begins_at_once_and_ends_by_itself(home: Home) -> None:

@@ -30,6 +30,7 @@ pytest.importorskip("apprise")
 AT_ONCE = Patience(pauses=(0.0, 0.0), notice=PATIENCE)
 MADE = AppealEvent(Kind.APPEAL_MADE, "home", "a1", 1_795_636_800.0, "open")
 TELLING = MADE._replace(profile="mia", name="chess.games.example")
+DESK = "https://copdns.home.arpa:8443/guardian/"
 SECRET = "seven-green-bottles"
 
 
@@ -61,7 +62,7 @@ def to(mail: MailServer) -> str:
 
 @asynccontextmanager
 async def telling(*notices: str, **more: Any) -> AsyncIterator[Targets]:
-    targets = Targets(EventSettings(notices=notices, **more), AT_ONCE)
+    targets = Targets(EventSettings(notices=notices, **more), AT_ONCE, DESK)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(targets.run())
         yield targets
@@ -83,8 +84,9 @@ async def test_a_guardian_gets_an_e_mail_without_the_name(mail: MailServer) -> N
     async with telling(to(mail)) as targets:
         targets.hears(MADE)
         message = await next_mail(mail)
-    assert message["Subject"] == notice(MADE).title
+    assert message["Subject"] == notice(MADE, DESK).title
     assert "A question waits for an answer." in text_of(message)
+    assert DESK in text_of(message)
     assert "ada@mail.example" in mail.to[0]
 
 
@@ -99,7 +101,7 @@ async def test_a_guardian_hears_what_they_want_to_hear(mail: MailServer) -> None
     async with telling(to(mail), notice_kinds=(Kind.TIME_WARNING,)) as targets:
         targets.hears(MADE)
         targets.hears(warning)
-        assert (await next_mail(mail))["Subject"] == notice(warning).title
+        assert (await next_mail(mail))["Subject"] == notice(warning, DESK).title
 
 
 async def test_the_same_is_sent_once(mail: MailServer) -> None:
@@ -108,7 +110,7 @@ async def test_the_same_is_sent_once(mail: MailServer) -> None:
             targets.hears(MADE)
         targets.hears(MADE._replace(kind=Kind.APPEAL_OVERDUE))
         titles = [(await next_mail(mail))["Subject"] for _ in range(2)]
-    assert titles == [notice(MADE).title, "A child has waited too long"]
+    assert titles == [notice(MADE, DESK).title, "A child has waited too long"]
     assert mail.tries == 2
 
 
@@ -149,7 +151,7 @@ async def test_other_services_of_apprise_are_told_as_well() -> None:
         targets.hears(MADE)
         async with asyncio.timeout(PATIENCE):
             told = await heard.get()
-    assert told["title"] == notice(MADE).title
+    assert told["title"] == notice(MADE, DESK).title
     assert "question waits" in told["message"]
 
 

@@ -25,6 +25,7 @@ from copdns.happened import (
 from copdns.model import Reason
 from copdns.notices import AT_ONCE, EVERY, REMEMBERED, SAME, USUAL, Pace, notice, with_unsaid
 
+DESK = "https://copdns.home.arpa:8443/guardian/"
 AT = 1_795_636_800.0
 MADE = AppealEvent(Kind.APPEAL_MADE, "home", "k7qf2m9d", AT, "open")
 BEDTIME = TimeEvent(
@@ -62,12 +63,12 @@ def event(kind: Kind) -> Event:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_event_has_words_and_no_gap_in_them(kind: Kind) -> None:
-    told = notice(event(kind))
+    told = notice(event(kind), DESK)
     assert told.title
     assert "\n" not in told.title
     for each in ("{", "}", "None", "  "):
         assert each not in told.body
-    assert told.body.endswith("/guardian/")
+    assert told.body.endswith(DESK)
 
 
 def test_every_family_of_events_is_tried_above() -> None:
@@ -79,16 +80,16 @@ def test_what_is_usual_is_no_everyday_matter() -> None:
 
 
 def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> None:
-    body = notice(MADE).body
+    body = notice(MADE, DESK).body
     assert "mia" not in body
     assert "k7qf2m9d" not in body
-    telling = notice(MADE._replace(profile="mia", name="chess.games.example")).body
+    telling = notice(MADE._replace(profile="mia", name="chess.games.example"), DESK).body
     assert "mia: chess.games.example" in telling
-    assert "mia: more time" in notice(MADE._replace(profile="mia")).body
+    assert "mia: more time" in notice(MADE._replace(profile="mia"), DESK).body
 
 
 def test_a_warning_says_whose_what_and_when() -> None:
-    assert notice(BEDTIME).body.startswith("mia: bedtime closes in 15 min.")
+    assert notice(BEDTIME, DESK).body.startswith("mia: bedtime closes in 15 min.")
 
 
 # --- how often ------------------------------------------------------------------------------------
@@ -136,6 +137,6 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_a_notice_says_how_many_were_left_out() -> None:
-    told = notice(MADE)
+    told = notice(MADE, DESK)
     assert with_unsaid(told, 0) == told
     assert "7 more" in with_unsaid(told, 7).body

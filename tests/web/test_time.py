@@ -218,6 +218,17 @@ async def test_a_pause_begins_now_and_ends_by_itself(
     assert (pause.end, pause.homework) == (site.now + 1800, False)
 
 
+async def test_a_pause_ends_on_the_desk_in_the_minute_that_the_child_is_told(
+    client: Client, site: Site, home: Home
+) -> None:
+    home.clock.wait(20)
+    page = await send(client, f"{TIME}/pause", lasts="30")
+    await site.follow()
+    assert home.ask("mia", "open.example").verdict.ends.endswith(":31")
+    assert ":31" in page
+    assert ":30" not in page.partition("End the pause")[0].rpartition("Paused")[2]
+
+
 async def test_a_pause_can_last_until_a_time_or_until_it_is_ended(
     client: Client, site: Site
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from markupsafe import escape
 
+from copdns.door import door_at
 from copdns.languages import bundled_helplines
 from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Household
@@ -15,7 +16,6 @@ from copdns.qr import qr
 from copdns.roles import Role
 from copdns.setup import Step
 from copdns.store.visitors import save_visitors
-from copdns.told import door_at
 from copdns.visitors import Visitor
 from copdns.web.pages import Pages
 from copdns.web.parts import PARTS
@@ -145,7 +145,6 @@ async def test_the_way_to_the_childrens_page_names_its_port() -> None:
         assert "http://why.home.arpa:8080/" in page
         assert qr(door).path in page
         assert qr(door).path in await text(client, "/guardian/agreement/mia")
-    assert door_at(80) == "http://why.home.arpa/"
 
 
 async def test_each_age_says_what_it_begins_with(desk: Client) -> None:

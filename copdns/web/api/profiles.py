@@ -25,6 +25,7 @@ from copdns.model import (
     Profile,
     Reason,
 )
+from copdns.presets import rules_now
 from copdns.privacy import default_mode, request_full
 from copdns.reasons import text_of
 from copdns.roles import Permission
@@ -34,7 +35,6 @@ from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.pauses import Pause
 from copdns.web.api.standing import policy_of
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text
-from copdns.web.bands import follow_band, rules_now
 from copdns.words import Word
 
 
@@ -244,7 +244,7 @@ async def change(call: Call) -> object:
     after = await call.change(f"profile {call.person.id} set: {said}", edit)
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
-        await follow_band(call.parts, call.actor, call.person, band, call.now, rules=rules)
+        await call.parts.proposals.follow(call.actor, call.person, band, call.now, rules=rules)
     return profile_json(the_profile(after, call.person.id), after, call.now)
 
 

@@ -14,13 +14,13 @@ from copdns.editing import the_profile
 from copdns.errors import HouseholdError
 from copdns.household import set_profile
 from copdns.model import Band
+from copdns.presets import rules_now
 from copdns.roles import Permission
 from copdns.store.proposals import Proposal
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.problem import Refused
 from copdns.web.api.profiles import ProfileShown
 from copdns.web.api.types import WHOLE, Moment
-from copdns.web.bands import follow_band, rules_now
 
 
 class ProposalShown(Given):
@@ -90,7 +90,7 @@ async def accept(call: Call) -> object:
     )
     what = f"profile {person.id} set: {'preset' if preset else 'band'} {found.band}"
     after = await call.change(what, edit)
-    await follow_band(call.parts, call.actor, person, found.band, call.now, rules=True)
+    await call.parts.proposals.follow(call.actor, person, found.band, call.now, rules=True)
     return profile_json(the_profile(after, person.id), after, call.now)
 
 

@@ -19,11 +19,10 @@ from copdns.errors import HouseholdError
 from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
 from copdns.model import Band, Contact, Default, Household, RuleAction
-from copdns.presets import apply
+from copdns.presets import apply, rules_now
 from copdns.roles import Permission
 from copdns.sentences import sentence
 from copdns.store.proposals import Proposal
-from copdns.web.bands import follow_band, rules_now
 from copdns.web.desk.people import band_in
 from copdns.web.desk.persons import (
     Found,
@@ -147,7 +146,7 @@ async def take_preset(request: web.Request) -> web.Response:
     assert wanted is not None
     what = f"profile {profile} set: {'preset' if preset else 'band'} {band}"
     stored = await change(request, found.actor, edit, what)
-    await follow_band(parts, found.actor, found.profile, band, now, rules=rules)
+    await parts.proposals.follow(found.actor, found.profile, band, now, rules=rules)
     raise web.HTTPSeeOther(back(found, wanted, stored))
 
 
