@@ -151,6 +151,8 @@ async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
     page = await text(desk, "/guardian/wizard/children")
     for preset in bundled_presets().values():
         assert str(escape(preset.summary)) in page
+    assert "20:00–06:30" in page, "who takes the suggested bedtime over reads it before"
+    assert "Games: 30 minutes on school days" in page
 
 
 async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_device, remove_profile, set_device
+from copdns.levels import Level
 from copdns.library import bundled_presets
 from copdns.model import Band, BlockMode, Household, Profile
 from copdns.policy import scoped
@@ -18,6 +19,7 @@ from copdns.privacy import default_mode
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import change, house_of, keep, person_page, the_person
 from copdns.web.parts import parts_of
+from copdns.web.saying import saying
 from copdns.web.session import required
 
 LONGEST_NAME = 60
@@ -26,11 +28,13 @@ LONGEST_NAME = 60
 async def people(request: web.Request) -> web.Response:
     """Everybody, and a form for one more."""
     actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    household = await house_of(request, actor)
     return parts.pages.render(
         request,
         "desk/people.html",
         actor=actor,
-        household=await house_of(request, actor),
+        household=household,
+        say=saying(request, household, Level.FULL),
         presets={band: bundled_presets()[band] for band in Band},
         now=parts.now(),
     )

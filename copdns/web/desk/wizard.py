@@ -17,6 +17,7 @@ from copdns.editing import free_slug
 from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
+from copdns.levels import Level
 from copdns.model import LANGUAGES, Band, Household, Profile
 from copdns.newcomers import named
 from copdns.phrases import zones
@@ -30,6 +31,7 @@ from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
+from copdns.web.saying import saying
 from copdns.web.session import required
 
 Fields = MultiDictProxy[Any]
@@ -174,7 +176,10 @@ async def _take_school(going: Going, fields: Fields) -> bool:
 
 async def _children(going: Going) -> Values:
     presets = parts_of(going.request).known().presets
-    return {"presets": [presets[band] for band in Band if band in presets]}
+    return {
+        "presets": [presets[band] for band in Band if band in presets],
+        "say": saying(going.request, going.home, Level.FULL),
+    }
 
 
 async def _take_children(going: Going, fields: Fields) -> bool:
