@@ -27,6 +27,7 @@ from copdns.web.asker import Person, is_theirs, person_of
 from copdns.web.check import name_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 _OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
@@ -42,7 +43,7 @@ async def form(request: web.Request) -> web.Response:
 async def send(request: web.Request) -> web.Response:
     """File what was asked."""
     person, parts = await _who_may_ask(request), parts_of(request)
-    fields = await request.post()
+    fields = await fields_of(request)
     try:
         ask = _ask(request, person, fields)
         if ask is None:
@@ -92,7 +93,7 @@ async def disagree(request: web.Request) -> web.Response:
     """Say once that the answer is not right."""
     person, parts = await _who_may_ask(request), parts_of(request)
     _paired_only(person)
-    appeal, fields = await _of_theirs(request, person), await request.post()
+    appeal, fields = await _of_theirs(request, person), await fields_of(request)
     second = await _has_second(request, person, appeal)
     await parts.appeals.disagree(
         person.household.id,

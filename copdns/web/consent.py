@@ -14,6 +14,7 @@ from copdns.errors import PrivacyError
 from copdns.model import FullLog
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 PAGE = "/consent"
@@ -35,7 +36,7 @@ async def consent(request: web.Request) -> web.Response:
 
 async def agree(request: web.Request) -> web.Response:
     """Say yes to the question that was read, and to no other."""
-    person, fields, parts = await _at_home(request), await request.post(), parts_of(request)
+    person, fields, parts = await _at_home(request), await fields_of(request), parts_of(request)
     question = await question_to(request, person)
     if question is None or str(fields.get("question", "")) != mark(question):
         raise PrivacyError("this question has changed; read it again")

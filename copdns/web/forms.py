@@ -15,6 +15,7 @@ from copdns.errors import AccountError, AppealError, HouseholdError, NameTextErr
 from copdns.languages import spoken
 from copdns.refused_form import given_back
 from copdns.sentences import Told
+from copdns.web.fields import fields_of
 from copdns.web.pages import SHOWN, language_of, wants_html
 from copdns.web.words import coded
 
@@ -65,5 +66,5 @@ async def _sent(request: web.Request) -> dict[str, list[str]]:
     """Return the fields; none of a form with a file, which was read as it came."""
     if request.content_type.startswith("multipart/"):
         return {}
-    fields = await request.post()
+    fields = await fields_of(request)
     return {key: [str(each) for each in fields.getall(key)] for key in fields}

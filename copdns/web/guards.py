@@ -19,6 +19,7 @@ from copdns.roles import Actor, Role
 from copdns.sentences import Sentence
 from copdns.special import PROBE
 from copdns.web.api.problem import is_for_programs, problem
+from copdns.web.fields import fields_of
 from copdns.web.forms import TOLD
 from copdns.web.links import parts_of_link
 from copdns.web.pages import ACTOR, ELSEWHERE, wants_html
@@ -106,10 +107,23 @@ async def _error_page(
         status=status,
         said=said,
         back=_back(request),
+        unsent=await _unsent(request) if status == web.HTTPUnauthorized.status_code else (),
         home=_home(request, actor),
         actor=actor,
         guardians=await _guardians(request, actor) if actor else (),
     )
+
+
+async def _unsent(request: web.Request) -> tuple[str, ...]:
+    """Return the long texts of a form that came after its session had ended: nothing is lost."""
+    try:
+        fields = await fields_of(request)
+    except web.HTTPException:  # too much, or no form of ours
+        return ()
+    return tuple(str(each) for key in _LONG_TEXTS for each in fields.getall(key, ()) if each)
+
+
+_LONG_TEXTS = ("text", "words", "names")  # the rest is quickly chosen again, or a password
 
 
 def _home(request: web.Request, actor: Actor | None) -> str:

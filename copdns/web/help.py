@@ -16,6 +16,7 @@ from copdns.helplines import CALLED
 from copdns.languages import bundled_helplines, help_topic, spoken
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
+from copdns.web.fields import fields_of
 from copdns.web.pages import language_of
 
 COUNTRY = "copdns_country"  # the cookie, which the browser forgets when it is closed
@@ -38,7 +39,7 @@ async def helping(request: web.Request) -> web.Response:
 async def choose_country(request: web.Request) -> web.Response:
     """Keep in this browser, and nowhere else, whose helplines somebody wants to see."""
     await person_of(request, quietly=True)
-    fields = await request.post()
+    fields = await fields_of(request)
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
     if country not in bundled_helplines().countries or back not in ("/help", "/bad"):
         raise web.HTTPBadRequest(reason="Choose a country of the list")

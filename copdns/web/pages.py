@@ -20,6 +20,7 @@ from copdns.names import display
 from copdns.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 from copdns.resources import folder
 from copdns.roles import Actor
+from copdns.web.fields import fields_of
 from copdns.web.words import speak
 
 _KINDS = {
@@ -134,7 +135,7 @@ def language_of(request: web.Request) -> str:
 
 async def choose_language(request: web.Request) -> web.Response:
     """Keep the language that somebody chose, in this browser."""
-    fields = await request.post()
+    fields = await fields_of(request)
     chosen, back = str(fields.get("language", "")), str(fields.get("back", "/"))
     if chosen not in LANGUAGES or not back.startswith("/") or back.startswith(("//", "/\\")):
         raise web.HTTPBadRequest

@@ -8,6 +8,7 @@ from copdns.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.tickets import ticket_digest
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 
@@ -19,7 +20,7 @@ async def form(request: web.Request) -> web.Response:
 async def redeem(request: web.Request) -> web.Response:
     """Turn the code into time; it is open within a second."""
     person, parts = await _known(request), parts_of(request)
-    fields = await request.post()
+    fields = await fields_of(request)
     try:
         await parts.store.redeem(
             person.household.id,

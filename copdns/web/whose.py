@@ -17,6 +17,7 @@ from copdns.logins import Login, Outcome
 from copdns.model import Profile
 from copdns.web.asker import GUEST_PAIRING, Person, asker_of, let_be_known, person_of
 from copdns.web.child import child_page
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 
@@ -37,7 +38,7 @@ async def ask(request: web.Request) -> web.Response:
 async def say(request: web.Request) -> web.Response:
     """Let somebody be who they are here for some hours, by their PIN."""
     person, parts = await _anybodys(request), parts_of(request)
-    fields, address = await request.post(), asker_of(request).address
+    fields, address = await fields_of(request), asker_of(request).address
     meant = _named(person, str(fields.get("name", "")))
     home, pin = person.household.id, str(fields.get("pin", ""))
     # Looked at also where nobody is called so, and as long: names cannot be tried either.

@@ -34,6 +34,8 @@ def guardian(
 
 
 def focused(device: Device) -> str:
+    # A browser gives the focus with the first picture that it draws of a page, and not before.
+    device.page.wait_for_function("document.activeElement !== document.body")
     return str(device.page.evaluate("document.activeElement.name || document.activeElement.id"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from copdns.errors import StoreError
+from copdns.web.fields import fields_of
 from copdns.web.guards import MOST_SENT
 from tests.web.site import HTML, Client, Site, text
 
@@ -26,7 +27,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
         raise ZeroDivisionError("secret")
 
     async def changed(request: web.Request) -> web.Response:
-        await request.post()
+        await fields_of(request)
         return web.Response(text="changed")
 
     site.app.router.add_get("/busy", busy)

@@ -93,3 +93,13 @@ async def test_the_desk_is_found_without_its_last_stroke(client: Client) -> None
     reply = await client.get("/guardian", allow_redirects=False)
     assert reply.status == 308
     assert reply.headers["Location"] == "/guardian/"
+
+
+async def test_what_was_written_after_the_session_had_ended_is_not_lost(client: Client) -> None:
+    """It comes back, to be copied; a password does not."""
+    words = "We talked about it.\n</textarea><script>alert(1)</script>"
+    page = await send(client, "/guardian/appeals/x/decide", 401, text=words, password="secret")
+    assert "What you wrote" in page
+    assert "We talked about it.\n&lt;/textarea&gt;&lt;script&gt;" in page
+    assert "secret" not in page
+    assert "What you wrote" not in await send(client, "/guardian/appeals/x/decide", 401, text="")

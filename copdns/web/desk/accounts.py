@@ -18,6 +18,7 @@ from copdns.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.tickets import code_digest
 from copdns.web.asker import asker_of
 from copdns.web.desk.login import DESK, label_of, let_in
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.session import over_safe_way, required
 
@@ -49,7 +50,7 @@ async def accounts(request: web.Request) -> web.Response:
 async def invite(request: web.Request) -> web.Response:
     """Make an account, and show the code by which its owner sets a password, this once."""
     actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
-    fields, now = await request.post(), int(parts.now())
+    fields, now = await fields_of(request), int(parts.now())
     new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
     made = await parts.accounts.add(new, actor, now)
     return await _told(request, actor, made, Purpose.INVITE)
@@ -80,7 +81,7 @@ async def join_form(request: web.Request) -> web.Response:
 async def join(request: web.Request) -> web.Response:
     """Take the code and the password, and log in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await request.post()
+    parts, fields = parts_of(request), await fields_of(request)
     password, now, address = (
         str(fields.get("password", "")),
         int(parts.now()),

@@ -75,10 +75,13 @@ async def _file(request: web.Request) -> bytes:
     """
     if not request.content_type.startswith("multipart/"):
         raise HouseholdError("choose a calendar file first", name="file")
-    parts = await request.multipart()
-    while (part := await parts.next()) is not None:
-        if isinstance(part, BodyPartReader) and part.name == "file":
-            return await _octets(part)
+    try:
+        parts = await request.multipart()
+        while (part := await parts.next()) is not None:
+            if isinstance(part, BodyPartReader) and part.name == "file":
+                return await _octets(part)
+    except ValueError:  # what aiohttp says to a form that is not whole
+        raise web.HTTPBadRequest from None
     raise HouseholdError("choose a calendar file first", name="file")
 
 

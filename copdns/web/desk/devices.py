@@ -23,6 +23,7 @@ from copdns.store.ignored import Ignored
 from copdns.store.visitors import load_visitors
 from copdns.visitors import Visitor
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, written_in
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -63,7 +64,7 @@ async def devices(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """Add a device by what it is known by, whether it was seen or not."""
-    actor, fields = await _editor(request), await request.post()
+    actor, fields = await _editor(request), await fields_of(request)
     known, profile = known_in(str(fields.get("known", ""))), _text(fields, "profile")
     edit = partial(written_in, name=_text(fields, "name"), profile=profile, known=known)
     await _change(request, actor, edit, f"a device added for {profile}")
@@ -73,7 +74,7 @@ async def add(request: web.Request) -> web.Response:
 
 async def change(request: web.Request) -> web.Response:
     """Give a device another name, another owner, or other addresses."""
-    actor, fields = await _editor(request), await request.post()
+    actor, fields = await _editor(request), await fields_of(request)
     device = request.match_info["device"]
     values = {"name": _text(fields, "name"), "profile": _text(fields, "profile")}
     given: dict[str, Any] = {key: value for key, value in values.items() if value}
@@ -113,7 +114,7 @@ async def revoke(request: web.Request) -> web.Response:
 async def set_pin(request: web.Request) -> web.Response:
     """Set or take away the PIN by which somebody says on a shared device who it is."""
     actor, parts = await _editor(request), parts_of(request)
-    profile, fields = request.match_info["profile"], await request.post()
+    profile, fields = request.match_info["profile"], await fields_of(request)
     now = int(parts.now())
     if "remove" in fields:
         await parts.pins.set(actor.household, profile, "", actor.name, now)
@@ -128,7 +129,7 @@ async def set_pin(request: web.Request) -> web.Response:
 
 async def name(request: web.Request) -> web.Response:
     """Make an unknown device somebody's, or say that it is one of those that have a name."""
-    actor, fields = await _editor(request), await request.post()
+    actor, fields = await _editor(request), await fields_of(request)
     visitor = await _visitor(request, actor)
     device, profile = _text(fields, "device"), _text(fields, "profile")
     if device:
@@ -146,7 +147,7 @@ async def guest(request: web.Request) -> web.Response:
     """Let an unknown device in for a day, as a guest or as somebody; or take it off those that
     ask.  `visitor` is an address here where it asked itself."""
     actor, parts = await _editor(request), parts_of(request)
-    fields, now = await request.post(), int(parts.now())
+    fields, now = await fields_of(request), int(parts.now())
     address, mac = await _address(request, actor)
     if "refuse" in fields:
         await parts.guests.refuse(actor.household, address, actor.name, now)

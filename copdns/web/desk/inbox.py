@@ -18,6 +18,7 @@ from copdns.list_report import list_report
 from copdns.model import Household
 from copdns.review import TOLD, Because
 from copdns.roles import Actor, Permission
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
@@ -88,7 +89,7 @@ async def appeal(request: web.Request) -> web.Response:
 async def decide(request: web.Request) -> web.Response:
     """Answer it; what a yes opens is open within a second."""
     actor, parts = await required(request, Permission.DECIDE_APPEALS), parts_of(request)
-    fields = await request.post()
+    fields = await fields_of(request)
     await parts.appeals.decide(
         actor.household,
         request.match_info["appeal"],

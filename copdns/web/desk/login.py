@@ -9,6 +9,7 @@ from copdns.errors import AccountError
 from copdns.logins import Login, Outcome, Typed
 from copdns.user_agent import label
 from copdns.web.asker import asker_of
+from copdns.web.fields import fields_of
 from copdns.web.links import parts_of_link
 from copdns.web.parts import parts_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
@@ -27,7 +28,7 @@ async def login_form(request: web.Request) -> web.Response:
 async def login(request: web.Request) -> web.Response:
     """Let somebody in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await request.post()
+    parts, fields = parts_of(request), await fields_of(request)
     typed = Typed(
         name=str(fields.get("name", "")),
         password=str(fields.get("password", "")),
@@ -61,7 +62,7 @@ async def set_up_form(request: web.Request) -> web.Response:
 async def set_up(request: web.Request) -> web.Response:
     """Make the first account and log in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await request.post()
+    parts, fields = parts_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
     if password != str(fields.get("again", "")):
         raise AccountError("the two passwords differ; type both again", name="password")

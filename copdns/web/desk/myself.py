@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from multidict import MultiDictProxy
 
 from copdns.accounts import DAY, TOKEN_LONGEST, TOKEN_USUAL
 from copdns.errors import AccountError
 from copdns.passwords import totp_uri
 from copdns.qr import qr
 from copdns.roles import Permission, may, scopes_for
+from copdns.web.fields import Fields, fields_of
 from copdns.web.own import Own, confirm, own_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
-Fields = MultiDictProxy[Any]
 HERE = "/guardian/me"
 
 
@@ -51,7 +50,7 @@ async def me(request: web.Request) -> web.Response:
 async def change_password(request: web.Request) -> web.Response:
     """Set another password; all other browsers are logged out."""
     own, parts = await _own(request), parts_of(request)
-    fields, now = await request.post(), int(parts.now())
+    fields, now = await fields_of(request), int(parts.now())
     password = str(fields.get("password", ""))
     await _confirm(request, own, fields, always=True)
     if password != str(fields.get("again", "")):
@@ -68,7 +67,7 @@ async def factor(request: web.Request) -> web.Response:
     Where the code was refused it is the secret that was shown already: the telephone has it.
     """
     own, parts = await _own(request), parts_of(request)
-    shown = str((await request.post()).get("secret", ""))
+    shown = str((await fields_of(request)).get("secret", ""))
     secret = shown if _is_secret(shown) else await parts.logins.begin_totp()
     return parts.pages.render(
         request,
@@ -82,7 +81,7 @@ async def factor(request: web.Request) -> web.Response:
 
 async def set_factor(request: web.Request) -> web.Response:
     """Ask for the second factor from now on, and show the recovery codes, this once."""
-    own, parts, fields = await _own(request), parts_of(request), await request.post()
+    own, parts, fields = await _own(request), parts_of(request), await fields_of(request)
     secret, now = str(fields.get("secret", "")), int(parts.now())
     await _confirm(request, own, fields)
     codes = await parts.logins.finish_totp(
@@ -94,7 +93,7 @@ async def set_factor(request: web.Request) -> web.Response:
 async def remove_factor(request: web.Request) -> web.Response:
     """Ask for the password alone."""
     own, parts = await _own(request), parts_of(request)
-    fields, now = await request.post(), int(parts.now())
+    fields, now = await fields_of(request), int(parts.now())
     await _confirm(request, own, fields, always=True)
     await parts.accounts.set_totp(own.account.household, own.account.id, "", (), now)
     raise web.HTTPSeeOther(HERE)
@@ -102,7 +101,7 @@ async def remove_factor(request: web.Request) -> web.Response:
 
 async def end_session(request: web.Request) -> web.Response:
     """Log another browser out, or all others."""
-    own, parts, fields = await _own(request), parts_of(request), await request.post()
+    own, parts, fields = await _own(request), parts_of(request), await fields_of(request)
     if "all" in fields:
         now = int(parts.now())
         await parts.sessions.revoke_all(own.account, now, stays=own.session.digest)
@@ -114,7 +113,7 @@ async def end_session(request: web.Request) -> web.Response:
 async def make_token(request: web.Request) -> web.Response:
     """Make a key for a program, and show it, this once."""
     own = await _own(request, Permission.MANAGE_TOKENS)
-    parts, fields = parts_of(request), await request.post()
+    parts, fields = parts_of(request), await fields_of(request)
     now = int(parts.now())
     await _confirm(request, own, fields)
     token, told = await parts.tokens.make(
@@ -131,7 +130,7 @@ async def make_token(request: web.Request) -> web.Response:
 async def remove_token(request: web.Request) -> web.Response:
     """Take one of one's own tokens away."""
     own, parts = await _own(request, Permission.MANAGE_TOKENS), parts_of(request)
-    household, wanted = own.account.household, str((await request.post()).get("token", ""))
+    household, wanted = own.account.household, str((await fields_of(request)).get("token", ""))
     mine = await parts.tokens.all(household, own.account.id)
     if any(each.id == wanted for each in mine):  # gone already: twice is harmless
         await parts.tokens.remove(household, wanted, own.actor.name, int(parts.now()))

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from copdns.roles import Permission
 from copdns.store.notes import CONSOLE
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.session import required
 
@@ -33,7 +34,7 @@ async def notices(request: web.Request) -> web.Response:
 async def see(request: web.Request) -> web.Response:
     """Keep that the reader has seen those that were shown."""
     actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
-    fields = await request.post()
+    fields = await fields_of(request)
     told = [str(each) for each in fields.getall("notice", [])]
     ids = [int(each) for each in told if _is_number(each)]
     await parts.notices.see(actor.household, actor.id, ids, int(parts.now()))

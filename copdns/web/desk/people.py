@@ -18,6 +18,7 @@ from copdns.policy import scoped
 from copdns.privacy import default_mode
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import change, house_of, keep, person_page, the_person
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
@@ -42,7 +43,7 @@ async def people(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """Add a person, who starts with what is fair for the age."""
-    actor, fields = await required(request, Permission.EDIT_PROFILES), await request.post()
+    actor, fields = await required(request, Permission.EDIT_PROFILES), await fields_of(request)
     name = name_in(str(fields.get("name", "")))
     band = band_in(str(fields.get("band", "")))
     made: list[str] = []
@@ -82,7 +83,7 @@ async def person(request: web.Request) -> web.Response:
 
 async def set_answers(request: web.Request) -> web.Response:
     """Change what somebody is called, and how a block is answered."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     try:
         mode = BlockMode(str(fields.get("block_mode", "")))
     except ValueError:
@@ -95,7 +96,7 @@ async def set_answers(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a person with all that is kept; their devices become somebody's, or go."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:

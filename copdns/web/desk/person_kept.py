@@ -16,6 +16,7 @@ from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.privacy import request_full
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import Found, change, keep, person_page, the_person
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.taken import document_of, erase_kept
 
@@ -50,7 +51,7 @@ async def kept(request: web.Request) -> web.Response:
 
 async def set_mode(request: web.Request) -> web.Response:
     """Choose how much is written down; a full log ends with it."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     try:
         mode = PrivacyMode(str(fields.get("mode", "")))
     except ValueError:
@@ -70,7 +71,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
 
     From 16 on the person is asked, and answers on their own device (`web/consent.py`).
     """
-    found, fields = await the_person(request, Permission.ASK_FULL_LOG), await request.post()
+    found, fields = await the_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
     parts, now = parts_of(request), int(parts_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
@@ -120,7 +121,7 @@ async def export(request: web.Request) -> web.Response:
 
 async def erase(request: web.Request) -> web.Response:
     """Delete what was written down of look-ups, minutes and appeals, for good."""
-    found, fields = await the_person(request, Permission.ERASE), await request.post()
+    found, fields = await the_person(request, Permission.ERASE), await fields_of(request)
     if "sure" not in fields:
         raise HouseholdError("Tick that you are sure", name="sure")
     parts, now = parts_of(request), int(parts_of(request).now())

@@ -17,6 +17,7 @@ from copdns.records import A
 from copdns.roles import Permission
 from copdns.web.check import name_of
 from copdns.web.desk.persons import Found, change, person_page, the_person
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 LONGEST_NOTE = 300
@@ -37,7 +38,7 @@ async def rules(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """Allow or block a name, for somebody or for everyone."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     try:
         action = RuleAction(str(fields.get("action", "")))
         about = target(str(fields.get("target", "")).strip()[:300])
@@ -69,7 +70,7 @@ async def add(request: web.Request) -> web.Response:
 
 async def change_note(request: web.Request) -> web.Response:
     """Give a rule another reason."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     rule, note = _own(request, found), note_in(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound

@@ -33,6 +33,7 @@ from copdns.web.desk.persons import (
     the_person,
     with_values,
 )
+from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
 DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
@@ -60,7 +61,7 @@ async def closed(request: web.Request) -> web.Response:
 
 async def set_closed(request: web.Request) -> web.Response:
     """Keep it; what else would stop is shown once before."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     values = _closed_in(fields)
     after = with_values(request, found, values)
     changed = differences(found.profile, after)
@@ -93,7 +94,7 @@ async def search(request: web.Request) -> web.Response:
 
 async def set_search(request: web.Request) -> web.Response:
     """Keep what is chosen for each engine."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     engines = parts_of(request).live().library.engines
     wanted = {each: str(fields.get(f"engine-{each}", OFF)) for each in engines}
     values = {
@@ -129,7 +130,7 @@ async def preset(request: web.Request) -> web.Response:
 
 async def take_preset(request: web.Request) -> web.Response:
     """Take the preset of an age over, or its age alone."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
     now, profile, known = int(parts.now()), found.profile.id, parts.known()
     rules = "only_age" not in fields
@@ -152,7 +153,7 @@ async def take_preset(request: web.Request) -> web.Response:
 
 async def propose(request: web.Request) -> web.Response:
     """Propose the preset of another age for a day to come, which both sides can read till then."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await request.post()
+    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
     try:
         days = int(str(fields.get("days", SOON)))

@@ -18,6 +18,7 @@ from copdns.roles import Actor, Permission, may
 from copdns.time_forms import Form
 from copdns.times import DAY_WORDS
 from copdns.today import Today, today
+from copdns.web.fields import fields_of
 from copdns.web.parts import Parts, parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
@@ -127,7 +128,7 @@ def shown(house: House) -> dict[str, Any]:
 
 async def form_of(request: web.Request) -> Form:
     """Return the fields that were sent; files are none."""
-    fields = await request.post()
+    fields = await fields_of(request)
     return Form({key: [str(each) for each in fields.getall(key)] for key in fields})
 
 

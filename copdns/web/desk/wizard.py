@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from aiohttp import web
-from multidict import MultiDictProxy
 
 from copdns.editing import free_slug
 from copdns.errors import HouseholdError, NameTextError
@@ -29,12 +28,12 @@ from copdns.system import own_zone
 from copdns.web.check import host_of
 from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
+from copdns.web.fields import Fields, fields_of
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
 
-Fields = MultiDictProxy[Any]
 Values = Mapping[str, Any]
 
 
@@ -78,7 +77,7 @@ async def step(request: web.Request) -> web.Response:
 async def take(request: web.Request) -> web.Response:
     """Keep what was sent, and go on."""
     going = await _going(request)
-    this, fields = _the_step(request), await request.post()
+    this, fields = _the_step(request), await fields_of(request)
     done = await _STEPS[this].take(going, fields)
     parts = parts_of(request)
     if not done:
