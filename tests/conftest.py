@@ -24,6 +24,7 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(_path(item)))
     skip = pytest.mark.skip(reason=_NO_DATA)
     for item in items:
         if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
@@ -45,6 +46,15 @@ MEASURING = (
     "tests/e2e/test_replay.py",
     "tests/web/test_desk_speed.py",
 )
+
+
+# Minutes long, so that two processes are best served with them first (.ci/run).
+LONG = ("tests/web/test_pages.py", "tests/web/test_flow_appeal.py", "tests/e2e/test_oracle.py")
+
+
+def _rank(path: str) -> int:
+    """Rank files by when they are run; those of one rank stay as they are."""
+    return LONG.index(path) if path in LONG else len(LONG)
 
 
 def _is_for_one_python(item: pytest.Item) -> bool:

@@ -253,13 +253,20 @@ def assert_accessible(device: Device) -> None:
     assert not found, "\n".join([where, *found])
 
 
-def violations(device: Device) -> list[str]:
+def violations(device: Device, *, colours_alone: bool = False) -> list[str]:
     """Return what axe-core finds wrong with a page, a line each; all its rules but the
-    experimental ones, and that targets are large enough for fingers."""
+    experimental ones, and that targets are large enough for fingers.
+
+    colours_alone: of a page that was looked at in other colours.
+    """
     assert device.scripts, "axe is a script itself: look at the page with scripts on"
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if colours_alone:
+        options["runOnly"] = ["color-contrast", "link-in-text-block"]
+    else:
+        options["rules"] = {"target-size": {"enabled": True}}
     found = Axe().run(device.page, options=options).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['target']} {node['html'][:200]}"

@@ -76,16 +76,39 @@ def family(
         yield program, request.param
 
 
-@pytest.mark.parametrize("look", LOOKS, ids="-".join)
+@pytest.mark.parametrize("look", [each for each in LOOKS if each.light == "light"], ids="-".join)
 def test_every_page_is_right_in_every_look(
     browsers: Browsers, family: tuple[Program, str], look: Look
 ) -> None:
+    """By day and then by night, when nothing but colours is different."""
     program, band = family
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
+        if who in GUARDIAN and look.language not in DESK_LANGUAGES:
+            continue  # the desk comes in English there, and that is another look
         for page, device in walk(browsers, program, who, look):
             wrong += [f"{page.name} for {who}: {each}" for each in faults(device)]
+            wrong += [f"{page.name} for {who} at night: {each}" for each in night_faults(device)]
     assert not wrong, "\n".join(["", *wrong])
+
+
+def night_faults(device: Device) -> list[str]:
+    """Return what is wrong with the colours of the page that is open, where the screen is dark."""
+    device.page.emulate_media(color_scheme="dark")
+    found = violations(device, colours_alone=True)
+    device.page.emulate_media(color_scheme="light")
+    return found
+
+
+def test_what_cannot_be_read_at_night_is_told(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    device = browsers.device(family[0], DEVICES[Who.FULL][0])
+    device.open("http://copdns.home.arpa/help")
+    black = "@media (prefers-color-scheme: dark) { p { color: #222; background: #000 } }"
+    device.page.evaluate("rule => document.styleSheets[0].insertRule(rule)", black)
+    assert faults(device) == []
+    assert any(each.startswith("color-contrast") for each in night_faults(device))
 
 
 OF_THE_DESK = sorted(set(DESK_LANGUAGES) - {look.language for look in LOOKS})
