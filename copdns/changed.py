@@ -16,6 +16,7 @@ from copdns.words import Word
 
 TOLD_FOR = 30 * 86_400  # seconds: longer nobody looks for what changed
 MOST = 20
+TOGETHER = 3_600  # seconds: one after the other by somebody, about the same, is one to read
 
 
 class About(Word):
@@ -61,11 +62,22 @@ def changes_for(
 ) -> tuple[Changed, ...]:
     """Return what changed for a person in the last 30 days, the newest first, 20 at most.
 
-    devices: the ids of theirs.
+    What somebody changed again within the hour is told once, by its last moment.  devices: the
+    ids of theirs.
     """
     late = (each for each in changes if now - TOLD_FOR < each.at)
     found = all_changes_for(profile, late, devices)
-    return tuple(each for each in found if each.about != (About.ASKED,))[:MOST]
+    return tuple(_told(each for each in found if each.about != (About.ASKED,)))[:MOST]
+
+
+def _told(found: Iterable[Changed]) -> Iterator[Changed]:
+    """Leave out what was told a moment before; the newest comes first."""
+    told: dict[tuple[str, tuple[About, ...]], int] = {}
+    for each in found:
+        key = each.author, each.about
+        if key not in told or told[key] - each.at > TOGETHER:
+            told[key] = each.at
+            yield each
 
 
 def all_changes_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from aiohttp import web
@@ -33,9 +34,14 @@ async def news_of(request: web.Request, person: Person) -> News:
     parts, home, mine = parts_of(request), person.household.id, person.profile
     changes = await parts.store.changes(home, LINES)
     proposal = await parts.proposals.of(home, mine.id)
-    devices = [each.id for each in person.household.devices if each.profile == mine.id]
-    changed = changes_for(mine, changes, parts.now(), devices)
-    return News(changed, proposal, _reasons(mine, proposal))
+    devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
+    changed = (_called(each, devices) for each in changes_for(mine, changes, parts.now(), devices))
+    return News(tuple(changed), proposal, _reasons(mine, proposal))
+
+
+def _called(each: Changed, devices: Mapping[str, str]) -> Changed:
+    """Return a change under the name of the device that made it, where it was one."""
+    return each._replace(author=devices.get(each.author, each.author))
 
 
 def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:

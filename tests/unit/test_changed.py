@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.changed import TOLD_FOR, About, all_changes_for, changes_for
+from copdns.changed import TOGETHER, TOLD_FOR, About, all_changes_for, changes_for
 from copdns.store.notes import Change
 from tests.household import MIA, NOW
 
@@ -94,7 +94,8 @@ def test_what_is_only_asked_is_in_the_file_and_no_change() -> None:
 
 def test_a_line_that_does_not_say_whose_it_is_is_not_given_away() -> None:
     lines = ("rule removed: r3", "rule added: block games.example for mia")
-    found = changes_for(MIA, [Change(0, int(NOW), "Ada", each) for each in lines], NOW)
+    changes = [Change(0, int(NOW) - 2 * TOGETHER * n, "Ada", each) for n, each in enumerate(lines)]
+    found = changes_for(MIA, changes, NOW)
     assert sorted(each.what for each in found) == ["", lines[1]]
 
 
@@ -105,5 +106,18 @@ def test_what_is_long_ago_is_told_no_more() -> None:
 
 
 def test_the_newest_is_first() -> None:
-    changes = [Change(0, int(NOW) - n, "Ada", "profile mia set: privacy off") for n in (9, 1, 5)]
+    changes = [Change(0, int(NOW) - n, "Ada", f"profile mia set: {what}") for n, what in SETTINGS]
     assert [int(NOW) - each.at for each in changes_for(MIA, changes, NOW)] == [1, 5, 9]
+
+
+SETTINGS = ((9, "privacy off"), (1, "band 10-12"), (5, "category games"))
+
+
+def test_what_somebody_changes_again_and_again_is_told_once() -> None:
+    """A guardian who tries forms out fills no page; what was done an hour later is told again."""
+    line = "profile mia set: privacy off"
+    moments = [(0, "Ada"), (60, "Ada"), (70, "Bo"), (TOGETHER, "Ada"), (TOGETHER + 1, "Ada")]
+    changes = [Change(0, int(NOW) - ago, who, line) for ago, who in moments]
+    found = [(int(NOW) - each.at, each.author) for each in changes_for(MIA, changes, NOW)]
+    assert found == [(0, "Ada"), (70, "Bo"), (TOGETHER + 1, "Ada")]
+    assert len(all_changes_for(MIA, changes)) == 5, "the person's file has each"

@@ -235,5 +235,7 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     page = await text(client, "/rules")
     assert "what is closed for you" in page
     assert "Ada" in page
+    assert "Mia&#39;s phone</bdi>: your devices" in page, "a device has a name, and no id"
+    assert "mia-phone" not in page
     site.who = "tom"
     assert "What changed" not in await text(client, "/rules")
