@@ -32,7 +32,8 @@ DESK = (
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
     "copdns/store/tables.py",
-    *("copdns/audit_words.py", "copdns/trouble_words.py", "copdns/web/saying.py"),
+    *(f"copdns/{each}_words.py" for each in ("audit", "download", "trouble")),
+    "copdns/web/saying.py",
     "blocklists/",
 )
 AT_THE_DESK = tuple(each for each in DESK_LANGUAGES if each != "en")
