@@ -95,7 +95,7 @@ class Phrases:
     def _whole(self, sentence: Sentence) -> str:
         said = self._filled(sentence)
         if sentence.about:
-            said = f"{ISOLATE}{sentence.about}{END_ISOLATE}: {said}"
+            said = self.labelled(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
         stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
         return f"{said[:1].upper()}{said[1:]}{stop}"
 
@@ -152,6 +152,10 @@ class Phrases:
     def listed(self, items: Sequence[str]) -> str:
         """Return things one after the other, as the language puts them: "games and chat"."""
         return format_list(list(items), locale=self.locale) if items else ""
+
+    def labelled(self, what: str, more: str) -> str:
+        """Return something and what is said of it, with the language's colon between them."""
+        return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
 
     def minute(self, moment: float, zone: str) -> str:
         """Return date and time of day in short, without seconds."""

@@ -121,21 +121,31 @@ def mended(old: Profile | None, written: Profile, history: Sequence[FullLog], no
     said = []
     profile = lawful(written)
     if profile.privacy is not written.privacy:
-        said.append(f"privacy `{written.privacy}` is no lasting mode: it is `{profile.privacy}`")
+        said.append(f"every name is kept for some days at most: it is `{profile.privacy}` now")
     full = written.full_log
     # The stretch itself stands among those that were granted, and is no other one.
     earlier = [each for each in history if each != full]
     try:
         adopted = adopt(old, replace(profile, full_log=full), earlier, now)
     except PrivacyError as error:
-        said.append(f"no full log, and no lower age band: {error}")
         kept = old.full_log if old is not None else None
+        said.append(_not_taken_over(profile, is_full=full not in (None, kept), error=error))
         adopted = adopt(old, replace(profile, full_log=kept, band_change=None), earlier, now)
     if adopted.band is not profile.band and adopted.band_change is not None:
         said.append(f"the age band {profile.band} is announced, and holds a day later")
     if full is not None and adopted.full_log is not None and adopted.full_log != full:
-        said.append(f"the full log begins at {_when(adopted.full_log.start)}, as announced")
+        start, end = _when(adopted.full_log.start), _when(adopted.full_log.end)
+        said.append(f"every name is kept (a full log) from {start} to {end}")
     return Mended(adopted, tuple(said))
+
+
+def _not_taken_over(profile: Profile, *, is_full: bool, error: PrivacyError) -> str:
+    """Say what of a backup is left out, and why: the error may be of one of the two."""
+    what = ["the full log"] if is_full else []
+    if profile.band_change is not None:
+        what.append("the announced age band")
+    why = str(error).removeprefix(f"profile '{profile.id}': ")
+    return f"not taken over from the backup: {' and '.join(what)} ({why})"
 
 
 def lawful(profile: Profile, *, agreed: bool = False) -> Profile:

@@ -40,7 +40,7 @@ HTTP = {
     *("HTTPGone", "HTTPTooManyRequests", "HTTPServiceUnavailable"),
 }
 # Forms by which lines and titles are known again: the values come from those.
-FORMS = ("copdns/audit_words.py", "copdns/trouble_words.py", "copdns/child_words.py")
+FORMS = tuple(f"copdns/{each}_words.py" for each in ("audit", "trouble", "download", "child"))
 NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
 
 

@@ -152,7 +152,7 @@ def redirected(url: str, location: str | None) -> str:
             "could change the list; give an address that stays with https"
         )
     if trouble := bad_url(target):
-        raise FetchError(f"the server sends us on to where we do not go: {trouble}")
+        raise FetchError(f"the server sends us on to where we do not go ({trouble})")
     return target
 
 
@@ -164,9 +164,10 @@ def bad_url(url: str) -> str:
         (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
     except ValueError:
         return "it is no address; write https://lists.example/list.txt"
-    if parts.scheme not in ("http", "https"):
-        return f"{parts.scheme or 'nothing'}: is not fetched; give an address with https://"
-    if not parts.hostname or port == 0 or not (url.isprintable() and " " not in url):
+    if parts.scheme not in ("http", "https", ""):
+        return f"{parts.scheme}: is not fetched; give an address with https://"
+    whole = parts.scheme and parts.hostname and port != 0
+    if not whole or not (url.isprintable() and " " not in url):
         return "it is no address; write https://lists.example/list.txt"
     if parts.username is not None:
         return "a name or password in an address would stand in logs; leave it out"

@@ -3,12 +3,15 @@
 One environment serves every language: a page is rendered with `phrases`, and its texts are
 translated by that.  Values of placeholders are escaped as everything else.  `{{ error | told }}` is
 what an error says; `{{ text | coded }}` shows what stands between backticks as code.
+`{{ labelled(name, words) }}` puts a colon between two things, for languages differ in its spaces;
+`{% call labelled(name) %}...{% endcall %}` does so where the second one is longer, and
+`{{ name | bdi }}` keeps a name's own direction.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from jinja2 import Environment, pass_context
@@ -31,6 +34,8 @@ def speak(environment: Environment) -> None:
     environment.filters["told"] = _told
     environment.filters["coded"] = coded
     environment.filters["listed"] = _listed
+    environment.filters["bdi"] = _bdi
+    environment.globals["labelled"] = _labelled
 
 
 def coded(text: str) -> Markup:
@@ -72,6 +77,19 @@ def _listed(context: Context, items: Iterable[str]) -> str:
     """Return things one after the other, as the language puts them."""
     whole = _phrases(context).listed([escape(each) for each in items])
     return Markup(whole)  # noqa: S704 - each of them is escaped
+
+
+@pass_context
+def _labelled(
+    context: Context, what: str, more: str = "", caller: Callable[[], str] | None = None
+) -> Markup:
+    """Return something and what is said of it; caller: gives that where it is a block."""
+    both = [escape(each).strip() for each in (what, caller() if caller else more)]
+    return Markup(_phrases(context).labelled(*both))  # noqa: S704 - each of them is escaped
+
+
+def _bdi(text: str) -> Markup:
+    return Markup("<bdi>{}</bdi>").format(text)
 
 
 def _phrases(context: Context) -> Phrases:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns import audited
+from copdns.fetch import News, Outcome
 from copdns.lists.audit import Share
+from copdns.lists.download import State, failed, status_error
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, family, library
@@ -53,6 +55,15 @@ async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> 
     for broken in ("", "[]", "{}", '{"at": 1, "names": 1, "blocked": 3}'):
         (site.folder / audited.FILE).write_text(broken)
         assert "lists audit --keep" in await text(client, HERE)
+
+
+async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, site: Site) -> None:
+    gone = failed(State(), status_error(404), site.now)
+    site.updates._note(Outcome("games-list", News.MISSING, gone))
+    assert "The server has no such file any more (404); see where" in await text(client, HERE)
+    headers = {"Accept": "text/html", "Accept-Language": "en-XA"}
+    page = await (await client.get(HERE, headers=headers)).text()
+    assert '<p class="error">[thé sérvér hás ñö' in page
 
 
 async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
 from jinja2 import Environment, StrictUndefined
 
 from copdns.languages import spoken
 from copdns.phrases import phrases, pseudo
 from copdns.web.words import speak
 from tests.unit.test_phrases import RUSSIAN
+
+TEMPLATES = Path(__file__).parents[2] / "web-ui" / "templates"
+# A colon right after a value or a mark, where it is neither in a text nor of a setting's.
+COLON = re.compile(r"(?:\}\}|%\}|</\w+>):\s")
 
 
 def rendered(template: str, language: str = "ru", **values: object) -> str:
@@ -45,3 +53,45 @@ def test_what_is_listed_is_escaped_once() -> None:
 def test_what_is_put_into_a_text_is_escaped() -> None:
     template = "{{ _('Why do you need %(name)s?', name=name) }}"
     assert rendered(template, name="<b>&") == "Why do you need &lt;b&gt;&amp;?"
+
+
+FRENCH = """
+msgid ""
+msgstr "Content-Type: text/plain; charset=utf-8\\n"
+
+msgid "%(what)s: %(more)s"
+msgstr "%(what)s\u00a0: %(more)s"
+"""
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("{{ labelled(name, 3) }}", "&lt;i&gt;\u00a0: 3"),
+        ("{{ labelled(name | bdi, name) }}", "<bdi>&lt;i&gt;</bdi>\u00a0: &lt;i&gt;"),
+        (
+            "{% call labelled(name) %}\n<b>{{ name }}</b>\n{% endcall %}",
+            "&lt;i&gt;\u00a0: <b>&lt;i&gt;</b>",
+        ),
+        (
+            "{% macro who(it) %}<b>{{ it }}</b>\n{% endmacro %}{{ labelled(who(name), '100%') }}",
+            "<b>&lt;i&gt;</b>\u00a0: 100%",
+        ),
+    ],
+)
+def test_what_is_labelled_has_the_colon_of_its_language(template: str, shown: str) -> None:
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    speak(environment)
+    page = environment.from_string(template)
+    assert page.render(phrases=phrases("fr", FRENCH), name="<i>") == shown
+    assert page.render(phrases=spoken("en"), name="<i>") == shown.replace("\u00a0", "")
+
+
+def test_no_template_puts_a_colon_of_its_own_between_two_things() -> None:
+    wrong = [
+        f"{path.relative_to(TEMPLATES)}:{number}: {line.strip()}"
+        for path in sorted(TEMPLATES.rglob("*.html"))
+        for number, line in enumerate(path.read_text().splitlines(True), 1)
+        if COLON.search(line) and '<code dir="ltr">' not in line
+    ]
+    assert wrong == []

@@ -12,12 +12,13 @@ from aiohttp import web
 from copdns import audited
 from copdns.audited import Audited
 from copdns.copies import NOT_HERE
+from copdns.download_words import failure
 from copdns.levels import Level
 from copdns.lists.download import State
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.roles import Permission, may
-from copdns.sentences import sentence
+from copdns.sentences import Sentence, sentence
 from copdns.trouble_words import trouble
 from copdns.updates import Updates
 from copdns.web.desk.about import house_of
@@ -37,14 +38,14 @@ OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns
 class Listed(NamedTuple):
     """A list as it is shown.
 
-    error: why it is not in force, or could not be fetched; "" where all is well.  age: seconds
+    error: why it is not in force, or could not be fetched; None where all is well.  age: seconds
     since its server said last that this is the newest; None for one that is not fetched.
     caught: rows of the log; percent: of names that should be open, None where nobody looked.
     """
 
     info: ListInfo
     is_here: bool
-    error: str
+    error: Sentence | None
     age: float | None
     unused: int
     caught: int
@@ -93,10 +94,11 @@ def _listed(
     for each in statuses:
         slug = each.info.slug
         state: State = updates.state(slug)
+        why = state.error or ("" if each.error == NOT_HERE else each.error)
         yield Listed(
             each.info,
             not each.error,
-            state.error or ("" if each.error == NOT_HERE else each.error),
+            failure(why) if why else None,
             state.age(now),
             sum(each.unused.values()),
             caught.get(slug, 0),
