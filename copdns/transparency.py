@@ -171,10 +171,18 @@ def _person(
         profile.id,
         mode,
         told(sum(n for _, n in counts)),
-        told(closed.total()),
+        _sum_of(closed),
         tuple((about, told(n)) for about, n in sorted(closed.items(), key=_most_first)),
         tuple(sorted(used.items())),
     )
+
+
+def _sum_of(closed: Mapping[str, int]) -> int | None:
+    """Return all that was closed, as far as no count that is not told can be worked out from it."""
+    total, small = sum(closed.values()), [n for n in closed.values() if told(n) is None]
+    if len(small) == 1 or told(sum(small)) is None:
+        total -= sum(small)
+    return total or (None if small else 0)
 
 
 def _most_first(item: tuple[str, int]) -> tuple[int, str]:

@@ -59,8 +59,8 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
 
     What was closed for each child by category, the minutes that were used, how appeals were
     answered and how fast, and what lists close wrongly.  There is no name that was looked up in it,
-    nothing about adults, and no number below 5: it can be shown to the whole family.  Each child
-    sees that its counts were looked at.  Counts are kept for 30 days; look by then.
+    nothing about adults, and no number of look-ups below 5: it can be shown to the whole family.
+    Each child sees that its counts were looked at.  Counts are kept for 30 days; look by then.
 
     \b
     Example:  copdns report --month 2026-11

@@ -6,7 +6,11 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from copdns.desk import is_loopback
+from copdns.roles import Permission
+from copdns.web.asker import asker_of
 from copdns.web.parts import parts_of
+from copdns.web.session import required
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -26,6 +30,12 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Numbers for Prometheus; docs/metrics.md explains them."""
+    """Numbers for Prometheus; docs/metrics.md explains them.
+
+    For the machine itself, and for whoever may see how it stands: in a small household numbers
+    without names tell of somebody all the same.
+    """
+    if not is_loopback(asker_of(request).address):
+        await required(request, Permission.SEE_STATUS)
     text = generate_latest(parts_of(request).registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

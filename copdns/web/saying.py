@@ -49,8 +49,8 @@ STEPS = {
 # Groups of services, by their slugs in `blocklists/services.yaml`.
 GROUPS = {
     "adult": Phrase("group of services", "For adults"),
-    "ai": Phrase("group of services", "Answers of a computer"),
-    "ai_companion": Phrase("group of services", "Friends made by a computer"),
+    "ai": Phrase("group of services", "Assistants that answer (AI)"),
+    "ai_companion": Phrase("group of services", "Made-up friends to chat with (AI)"),
     "bypass": Phrase("group of services", "Ways round the rules"),
     "dating": Phrase("group of services", "Dating"),
     "games": Phrase("group of services", "Games"),
@@ -172,13 +172,13 @@ class Saying:
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
-        """Return a moment, of which the day is told where it is not today.
+        """Return a moment, of which the day is told where it is not today."""
+        return self.phrases.when(at, self.household.timezone, self.now)
 
-        One to come is told as reasons tell it (`closed.told_moment`): the minute after it, so that
-        nobody tries in vain.
-        """
-        whole = ceil(at / 60) * 60 if at > self.now else at
-        return self.phrases.when(whole, self.household.timezone, self.now)
+    def opens(self, at: float) -> str:
+        """Return when something opens, as reasons tell it (`closed.told_moment`): in the minute
+        after it, so that nobody tries in vain."""
+        return self.soon(ceil(at / 60) * 60)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)

@@ -78,6 +78,26 @@ def test_blocks_are_counted_by_person_and_category() -> None:
     assert (tom.blocked, tom.closed) == (None, (("gambling", None),))
 
 
+@pytest.mark.parametrize(
+    ("counts", "blocked"),
+    [
+        ((9, 4), 9),  # 13 would give the 4 away
+        ((9, 2, 2), 9),  # and so would 13 that there were few of each
+        ((9, 3, 4), 16),  # of two that are 7 together nobody can tell which is which
+        ((4,), None),
+        ((3, 4), 7),
+        ((), 0),
+    ],
+)
+def test_no_small_number_is_what_is_left_of_a_sum(
+    counts: tuple[int, ...], blocked: int | None
+) -> None:
+    named = zip(counts, ("games", "gambling", "adult"), strict=False)
+    found = [count("mia", n, category) for n, category in named]
+    mia, *_ = people_of(HOUSE, found, (), MONTH, NOW)
+    assert mia.blocked == blocked
+
+
 def test_adults_and_whoever_has_nothing_kept_are_not_in_it() -> None:
     house = family(replace(MIA, privacy=PrivacyMode.OFF), TOM, ADA)
     used = Usage("home", "mia", "b1", date(2026, 3, 2), 0, Marks(0, 0), Minutes(1, 50, 99))

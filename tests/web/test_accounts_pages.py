@@ -31,6 +31,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 async def invited(client: Client, name: str = "Bo", role: str = "guardian") -> str:
     """Invite somebody; return the code."""
     page = await send(client, "/guardian/accounts", name=name, role=role)
+    assert f"http://127.0.0.1:{client.port}/guardian/join" in page
     found = re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", page)
     assert found
     return found[0]

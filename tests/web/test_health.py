@@ -11,7 +11,7 @@ from copdns.exchange import Health
 from copdns.metrics import METRICS, Counters, ListNumbers, UpstreamCounters
 from copdns.model import Action, Reason
 from tests.home import Home
-from tests.household import MIA, TOM, block, family, library
+from tests.household import MIA, TOM, asker, block, family, library
 from tests.web.site import Client, Site
 
 
@@ -225,3 +225,14 @@ async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
     assert 'copdns_verdicts_total{action="block",reason="rule"}' in text
     words = ["example", "invalid", "mia", "tom", "Mia", "phone", "192.0.2", "203.0", "because"]
     assert [word for word in words if word in text] == []
+
+
+@pytest.mark.parametrize("who", ["mia", "192.0.2.200", "2001:db8::9"])
+async def test_other_devices_read_no_numbers(
+    client: Client, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """In a house with one child, what was blocked in numbers is what was blocked for that child."""
+    monkeypatch.setattr("copdns.web.health.asker_of", lambda _: asker(who, "tcp"))
+    reply = await client.get("/metrics", headers={"Authorization": "Bearer copdns_x"})
+    assert reply.status in (401, 403)
+    assert "copdns_" not in await reply.text()

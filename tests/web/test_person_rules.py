@@ -72,6 +72,12 @@ async def test_a_rule_is_in_force_and_tells_the_child_why(client: Client, site: 
     assert line.what == "rule added: allow chess.games.example for mia"
 
 
+async def test_the_address_of_a_page_can_be_pasted(client: Client, site: Site) -> None:
+    pasted = "https://play.games.example/start?x=1"
+    await send(client, RULES, action="allow", target=pasted, **{"for": "mia"})
+    assert str((await rules_of(site))["r3"].target) == "play.games.example"
+
+
 async def test_a_rule_can_be_for_everyone(client: Client, site: Site) -> None:
     await send(client, RULES, action="block", target="ads.example", **{"for": "everyone"})
     await site.follow()

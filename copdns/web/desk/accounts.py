@@ -114,7 +114,12 @@ async def _told(
     wanted = Code(actor.household, purpose, account.id, now + CODE_LASTS)
     await parts.accounts.make_code(wanted, code_digest(told, CODE), actor, now)
     return parts.pages.render(
-        request, "desk/invited.html", actor=actor, account=account, told=told, host=request.host
+        request,
+        "desk/invited.html",
+        actor=actor,
+        account=account,
+        told=told,
+        host=f"{request.scheme}://{request.host}",
     )
 
 

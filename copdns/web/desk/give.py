@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import NoReturn
 
 from aiohttp import web
@@ -162,7 +163,8 @@ def _is_twice(them: Theirs, household: Household, form: Form) -> bool:
 def _until(them: Theirs, end: int | None) -> str:
     if end is None:
         return "until somebody ends it"
-    return f"until {moment_text(end, them.household.timezone, them.now)}"
+    whole = ceil(end / 60) * 60  # as everybody is told who waits for it
+    return f"until {moment_text(whole, them.household.timezone, them.now)}"
 
 
 def _back(them: Theirs, form: Form, part: str) -> NoReturn:

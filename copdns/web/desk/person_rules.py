@@ -15,7 +15,7 @@ from copdns.names import display
 from copdns.policy import decide, explain, scoped
 from copdns.records import A
 from copdns.roles import Permission
-from copdns.web.check import name_of
+from copdns.web.check import host_of, name_of
 from copdns.web.desk.persons import Found, change, person_page, the_person
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
@@ -36,12 +36,17 @@ async def rules(request: web.Request) -> web.Response:
     )
 
 
+def _without_way(typed: str) -> str:
+    """Return what a rule can be about, where the whole address of a page was pasted."""
+    return host_of(typed) if "://" in typed else typed
+
+
 async def add(request: web.Request) -> web.Response:
     """Allow or block a name, for somebody or for everyone."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     try:
         action = RuleAction(str(fields.get("action", "")))
-        about = target(str(fields.get("target", "")).strip()[:300])
+        about = target(_without_way(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
         raise error.about("target") from None
     except ValueError:

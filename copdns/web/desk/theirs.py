@@ -120,6 +120,7 @@ def shown(house: House) -> dict[str, Any]:
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
         "when": say.soon,
+        "opens": say.opens,
         "wall": lambda at: f"{local(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
