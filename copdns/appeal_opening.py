@@ -66,13 +66,15 @@ class Yes:
 
     lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
     household, with ALWAYS.  narrow: the name alone, without what else its service needs.
-    minutes: how many are given back; None: all that were asked for.
+    minutes: how many are given back; None: all that were asked for.  besides: what else closes the
+    name (`appeal_rest.py`) is opened as well, for as long; of a yes that ends.
     """
 
     lasts: int | Wanted | None = None
     everyone: bool = False
     narrow: bool = False
     minutes: int | None = None
+    besides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,13 @@ def carried_out(
         return _given_back(household, ask, yes, by, now)
     opens = opening(ask, household, services, narrow=yes.narrow)
     lasts = ask.wanted if yes.lasts is None else yes.lasts
+    if yes.besides:
+        if lasts is Wanted.ALWAYS:
+            raise AppealError(
+                "what else closes it can be opened for a while, and not for always: choose a time",
+                name="besides",
+            )
+        opens = replace(opens, content=True, time=True)
     if lasts is Wanted.ALWAYS:
         return _for_always(household, ask, opens, yes, known, now)
     if yes.everyone:

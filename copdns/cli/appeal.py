@@ -154,6 +154,9 @@ def _answer_text(state: State, reason: Because, text: str) -> str:
 @click.option("--everyone", is_flag=True, help="With --for always: for the whole household.")
 @click.option("--narrow", is_flag=True, help="The name alone, without what its service needs.")
 @click.option(
+    "--besides", is_flag=True, help="What else closes the name is opened as well, for as long."
+)
+@click.option(
     "--minutes",
     metavar="MINUTES",
     type=MINUTES,
@@ -170,6 +173,7 @@ def decide(
     lasts: int | Wanted | None,
     everyone: bool,
     narrow: bool,
+    besides: bool,
     minutes: int | None,
     as_json: bool,
 ) -> None:
@@ -188,10 +192,10 @@ def decide(
     if reason is None:
         fitting = ", ".join(each for each in Because if each in REASONS[state])
         raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
-    if state is not State.GRANTED and (lasts or everyone or narrow or minutes):
-        raise click.UsageError("--for, --everyone, --narrow and --minutes go with --yes")
+    if state is not State.GRANTED and (lasts or everyone or narrow or besides or minutes):
+        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes go with --yes")
     _appeal(home, appeal)
-    yes = Yes(lasts, everyone, narrow, minutes)
+    yes = Yes(lasts, everyone, narrow, minutes, besides)
     decision = Decision(state, Because(reason), text, yes)
     known, services, home_id = home.known, _services(home), home.household.id
     found = home.with_store(

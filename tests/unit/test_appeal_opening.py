@@ -116,6 +116,22 @@ def same(one: Verdict, other: Verdict) -> bool:
     return (one.action, one.reason, one.rule) == (other.action, other.reason, other.rule)
 
 
+@pytest.mark.parametrize("times", TIMES)
+def test_a_yes_to_all_that_closes_a_name_opens_it_and_nothing_beyond(times: dict[str, Any]) -> None:
+    house = home(**times)
+    for name in NAMES:
+        before = {each: verdict(house, each) for each in NAMES}
+        if not before[name].blocks or before[name].reason is Reason.SECURITY:
+            continue
+        about = asked(house, name)
+        after = granted(house, about, lasts=Wanted.HOUR, besides=True).household
+        assert not verdict(after, name).blocks
+        inside = opening(about, house, SERVICES).names
+        for each in NAMES:
+            if not any(one.covers(each) for one in inside) or each == "trap.example":
+                assert same(verdict(after, each), before[each]), each
+
+
 def test_it_ends_when_it_was_said_to() -> None:
     done = granted(home(), asked(home(), "games.example"), lasts=HOUR)
     assert done.until == AT + HOUR

@@ -144,7 +144,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     appeal = await the_only(site)
     page = await text(client, f"/guardian/appeals/{appeal}")
     assert "Closed besides by" in page
-    assert "That stays: a yes opens only what was asked about." in page
+    assert "A yes opens it as well only where you say so." in page
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
     assert "Something else closes it now, too." in await text(client, f"/ask/{appeal}"), "at once"
@@ -155,6 +155,24 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     for read in (page, await text(client, "/")):
         assert "Something else closes it now, too." in read
         assert "more minutes" not in read, "it is not open for any"
+
+
+async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) -> None:
+    """One evening, one question, one answer: no child has to ask twice for one name."""
+    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
+    edit = partial(replace, schedules=(night,))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    await log_in(client)
+    appeal = await the_only(site)
+    where, yes = f"/guardian/appeals/{appeal}/decide", {"state": "granted", "besides": "on"}
+    page = await send(client, where, 400, **yes, lasts="always", reason="fair_enough")
+    assert "choose a time" in page
+    await send(client, where, **yes, lasts="1h", reason="fair_enough")
+    await site.follow()
+    assert not site.home.ask("mia", "toys.example").verdict.blocks
+    assert site.home.ask("mia", "open.example").verdict.blocks, "the night holds for the rest"
+    assert "Something else closes it" not in await text(client, f"/ask/{appeal}")
 
 
 async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:

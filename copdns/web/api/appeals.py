@@ -126,7 +126,8 @@ class DecisionSent(Sent):
 
     text: the child reads it.  Of a yes only: for how long, by lasts or for_minutes, as was asked
     for where neither is said; everyone: for the whole household, with always; narrow: the name
-    alone, without what its service needs; minutes: how many are given back.
+    alone, without what its service needs; besides: what else closes it is opened as well, for as
+    long; minutes: how many are given back.
     """
 
     state: Answering
@@ -136,6 +137,7 @@ class DecisionSent(Sent):
     for_minutes: Long | None = None
     everyone: bool = False
     narrow: bool = False
+    besides: bool = False
     minutes: Minutes | None = None
 
 
@@ -193,9 +195,11 @@ def _decision(sent: DecisionSent) -> Decision:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")
         lasts = sent.for_minutes * 60
-    yes = Yes(lasts, sent.everyone, sent.narrow, sent.minutes)
+    yes = Yes(lasts, sent.everyone, sent.narrow, sent.minutes, sent.besides)
     if state is not State.GRANTED and yes != Yes():
-        raise AppealError("lasts, for_minutes, everyone, narrow and minutes go with granted")
+        raise AppealError(
+            "lasts, for_minutes, everyone, narrow, besides and minutes go with granted"
+        )
     return Decision(state, reason, sent.text, yes)
 
 

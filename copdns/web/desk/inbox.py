@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.appeal import REASONS, WAITING, Appeal, Decider, Objected, State, objected
 from copdns.appeal_lengths import because, lengths, read_length, usual
-from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.appeal_opening import CONTENT, TIME, Decision, Opening, Yes, opening
 from copdns.appeal_rest import closed_after_all, closed_besides
 from copdns.appeal_source import Source, rule_behind, source
 from copdns.errors import AppealError
@@ -73,6 +73,7 @@ async def appeal(request: web.Request) -> web.Response:
         opens=opens,
         closed=closed,
         besides=_besides(request, found, household) if opens else None,
+        openable=CONTENT | TIME,
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
@@ -126,7 +127,9 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     if reason not in REASONS[state]:
         raise AppealError("choose one of the reasons that fit the answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
-    yes = Yes(lasts, everyone or "everyone" in fields, "narrow" in fields, given)
+    yes = Yes(
+        lasts, everyone or "everyone" in fields, "narrow" in fields, given, "besides" in fields
+    )
     return Decision(state, reason, str(fields.get("text", "")), yes)
 
 
