@@ -39,17 +39,20 @@ class Three(NamedTuple):
         return self[_PLACE[level]]
 
 
+# A reason, and in which of its cases: what a schedule is about, whether a rule opens; "" for all.
+Key = tuple[Reason, str]
+
 _PLACE = {Level.PICTURES: 0, Level.PLAIN: 1, Level.FULL: 2}
 
 
 def why(verdict: Verdict, level: Level) -> Said:
     """Return the reason of a verdict in one sentence."""
-    return _said(_reason(verdict).at(level), verdict)
+    return said_of(REASONS[key_of(verdict)].at(level), verdict)
 
 
 def until(verdict: Verdict, level: Level) -> Said | None:
     """Return when it opens again, where that is known."""
-    return _said(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends else None
+    return said_of(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends else None
 
 
 def hop(verdict: Verdict, level: Level) -> Said | None:
@@ -63,7 +66,7 @@ def what_next(verdict: Verdict, level: Level) -> Said | None:
     """Return what the child can do about it; None where nothing is closed."""
     if not verdict.blocks and verdict.reason not in _CLOSED_ELSEWHERE:
         return None
-    return _said(_NEXT.get(verdict.reason, _ASK).at(level), verdict)
+    return said_of(_NEXT.get(verdict.reason, _ASK).at(level), verdict)
 
 
 def category_name(slug: str) -> Phrase | None:
@@ -101,7 +104,8 @@ def sentence(said: Said, phrases: Phrases, title: Title, now: float, zone: str) 
     )
 
 
-def _said(phrase: Phrase, verdict: Verdict) -> Said:
+def said_of(phrase: Phrase, verdict: Verdict) -> Said:
+    """Return a phrase with what the verdict has for its placeholders."""
     known = {
         "category": verdict.category,
         "service": verdict.service,
@@ -114,17 +118,18 @@ def _said(phrase: Phrase, verdict: Verdict) -> Said:
     )
 
 
-def _reason(verdict: Verdict) -> Three:
+def key_of(verdict: Verdict) -> Key:
+    """Return by which key the sentences of a verdict stand in `REASONS`."""
     reason = verdict.reason
-    if reason in _TIMED:
-        return _TIMED[reason][_about(verdict)]
+    if reason in (Reason.SCHEDULE, Reason.BUDGET):
+        return reason, _about(verdict)
     if reason is Reason.RULE:
-        return _RULE_BLOCKS if verdict.blocks else _RULE_ALLOWS
+        return reason, "blocks" if verdict.blocks else "allows"
     if reason is Reason.SECURITY and verdict.category == "phishing":
-        return _PHISHING
+        return reason, "phishing"
     if reason is Reason.LOCAL and verdict.target:
-        return _REWRITTEN
-    return REASONS[reason]
+        return reason, "elsewhere"
+    return reason, ""
 
 
 def _about(verdict: Verdict) -> str:
@@ -237,8 +242,6 @@ _BUDGET = {
         Phrase("full", "Today's minutes for this name are used up: %(name)s."),
     ),
 }
-_TIMED = {Reason.SCHEDULE: _SCHEDULE, Reason.BUDGET: _BUDGET}
-
 _RULE_BLOCKS = Three(
     Phrase("pictures", "A grown-up closed this page for you."),
     Phrase("plain", "A grown-up in your home closed this page: %(name)s."),
@@ -264,7 +267,7 @@ _REWRITTEN = Three(
     Phrase("full", "Your home answers this name with another one's address."),
 )
 
-REASONS: Mapping[Reason, Three] = {
+_ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
         Phrase("plain", "This device does not belong to your home yet."),
@@ -366,6 +369,16 @@ REASONS: Mapping[Reason, Three] = {
         Phrase("plain", "Those who bring the internet to your home closed this page."),
         Phrase("full", "The resolver that your home asks closed this name; your home did not."),
     ),
+}
+
+REASONS: Mapping[Key, Three] = {
+    **{(reason, ""): three for reason, three in _ALWAYS.items()},
+    **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
+    **{(Reason.BUDGET, about): three for about, three in _BUDGET.items()},
+    (Reason.RULE, "blocks"): _RULE_BLOCKS,
+    (Reason.RULE, "allows"): _RULE_ALLOWS,
+    (Reason.SECURITY, "phishing"): _PHISHING,
+    (Reason.LOCAL, "elsewhere"): _REWRITTEN,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.
@@ -470,6 +483,4 @@ DAYS: Mapping[str, Phrase] = {
 
 def every_three() -> tuple[Three, ...]:
     """Return all that can be said of a verdict, for tests and translators."""
-    timed = [each for table in _TIMED.values() for each in table.values()]
-    special = [_RULE_BLOCKS, _RULE_ALLOWS, _PHISHING, _REWRITTEN, _UNTIL, _HOP, _ASK]
-    return (*timed, *special, *_NEXT.values(), *REASONS.values())
+    return (_UNTIL, _HOP, _ASK, *_NEXT.values(), *REASONS.values())

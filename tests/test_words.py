@@ -32,7 +32,7 @@ DESK = (
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
     "copdns/store/tables.py",
-    *(f"copdns/{each}_words.py" for each in ("audit", "download", "trouble")),
+    *(f"copdns/{each}_words.py" for each in ("audit", "desk", "download", "trouble")),
     "copdns/web/saying.py",
     "blocklists/",
 )

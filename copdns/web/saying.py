@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns import child_words
+from copdns import child_words, desk_words
 from copdns.appeal import Appeal, Objected
 from copdns.appeal_words import STANDS, Stand, standing
 from copdns.child_words import Said
@@ -24,26 +24,23 @@ from copdns.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
 
-# The steps of the order of decision (`steps.py`), by their titles.
+# What the desk calls the steps of the order of decision, by their titles in `steps.py`.
 STEPS = {
-    each.text: each
-    for each in (
-        Phrase("step", "client allowed here"),
-        Phrase("step", "special and own names"),
-        Phrase("step", "legal orders"),
-        Phrase("step", "protected names"),
-        Phrase("step", "security lists"),
-        Phrase("step", "grants"),
-        Phrase("step", "pause"),
-        Phrase("step", "schedules"),
-        Phrase("step", "budgets"),
-        Phrase("step", "own rules"),
-        Phrase("step", "ways round the filter"),
-        Phrase("step", "services"),
-        Phrase("step", "category lists"),
-        Phrase("step", "safe search"),
-        Phrase("step", "default of the profile"),
-    )
+    "client allowed here": Phrase("step", "May this device ask here"),
+    "special and own names": Phrase("step", "Names of this house, and special ones"),
+    "legal orders": Phrase("step", "Orders of an authority"),
+    "protected names": Phrase("step", "Names that stay open"),
+    "security lists": Phrase("step", "Lists against harm"),
+    "grants": Phrase("step", "Permissions"),
+    "pause": Phrase("step", "Pause"),
+    "schedules": Phrase("step", "Schedules"),
+    "budgets": Phrase("step", "Limits"),
+    "own rules": Phrase("step", "Own rules"),
+    "ways round the filter": Phrase("step", "Ways round the rules"),
+    "services": Phrase("step", "Services"),
+    "category lists": Phrase("step", "Categories"),
+    "safe search": Phrase("step", "Safe search"),
+    "default of the profile": Phrase("step", "What holds for everything else"),
 }
 
 # Groups of services, by their slugs in `blocklists/services.yaml`.
@@ -103,8 +100,8 @@ class Saying:
         return self.phrases.gettext(TOLD[reason])
 
     def step_title(self, title: str) -> str:
-        """Return what a step of the order of decision is called."""
-        return self.phrases.pgettext(*STEPS.get(title, Phrase("step", title)))
+        """Return what the desk calls a step of the order of decision."""
+        return self.phrases.pgettext(*STEPS[title])
 
     def category(self, slug: str) -> str:
         name = child_words.category_name(slug)
@@ -222,10 +219,26 @@ class Saying:
         return child_words.sentence(said, self.phrases, self.title, self.now, zone)
 
 
+class DeskSaying(Saying):
+    """Sentences for a guardian, about somebody else."""
+
+    __slots__ = ()
+
+    def why(self, verdict: Verdict | Objected) -> str:
+        return self._said(desk_words.why(_whole(verdict)))
+
+
 def saying(request: web.Request, household: Household, level: Level) -> Saying:
     parts = parts_of(request)
     phrases = spoken(language_of(request))
     return Saying(phrases, level, household, parts.live().library, parts.now())
+
+
+def desk_saying(request: web.Request, household: Household) -> Saying:
+    """Return sentences for a guardian; `saying` has the child's, which some pages preview."""
+    parts = parts_of(request)
+    phrases = spoken(language_of(request))
+    return DeskSaying(phrases, Level.FULL, household, parts.live().library, parts.now())
 
 
 def _whole(verdict: Verdict | Objected) -> Verdict:

@@ -55,6 +55,14 @@ async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) ->
     assert "1 question waits for an answer" in await text(client, "/guardian/")
 
 
+async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, site: Site) -> None:
+    await send(client, "/ask", name="www.toys.example", why="school")
+    await log_in(client)
+    (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
+    page = await text(client, f"/guardian/appeals/{asked.id}")
+    assert "A rule of this house closes it: \u2068toys.example\u2069.<span" in page
+
+
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     await log_in(client)
     appeal = await the_only(site)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from copdns.model import Rule
+from copdns.policy import explain
+from copdns.records import A
+from copdns.web.saying import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -43,6 +47,11 @@ async def client(site: Site) -> AsyncIterator[Client]:
         await set_up(site)
         await log_in(made)
         yield made
+
+
+def marks_off(page: str) -> str:
+    """Return a page without the marks for direction, and without the tags that do the same."""
+    return re.sub("[\u2068\u2069]|</?bdi[^>]*>", "", page)
 
 
 async def rules_of(site: Site) -> dict[str, Rule]:
@@ -122,11 +131,26 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     before = site.home.traces()
     page = await text(client, f"{RULES}?name=https://www.games.example/play")
     assert "www.games.example" in page
-    assert "category lists" in page
-    assert "this one counts" in page
+    said, silent = page.split("Steps that had nothing to say")
+    assert "Categories: This category is closed: " in marks_off(said)
+    assert "this one counts" in said
+    assert "Permissions" not in said
+    assert "Permissions" in silent
     assert "closed" in page
     assert "open" in await text(client, f"{RULES}?name=other.example")
     assert site.home.traces() == before  # nothing was looked up
+
+
+async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
+    page = marks_off(await text(client, f"{RULES}?name=toys.example"))
+    assert "A rule of this house closes it: toys.example." in page
+    assert "No rule and no list closes it." in page
+
+
+async def test_every_step_has_a_title_for_the_desk(client: Client, site: Site) -> None:
+    policy = site.parts.live().policy("home", "mia")
+    steps = explain(policy, "games.example", A, 0)
+    assert [each.title for each in steps] == list(STEPS)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -13,14 +13,13 @@ from copdns.appeal_opening import CONTENT, TIME, Decision, Opening, Yes, opening
 from copdns.appeal_rest import closed_after_all, closed_besides
 from copdns.appeal_source import Source, rule_behind, source
 from copdns.errors import AppealError
-from copdns.levels import Level
 from copdns.list_report import list_report
 from copdns.model import Household
 from copdns.review import TOLD, Because
 from copdns.roles import Actor, Permission
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 ANSWERED = 20  # that are shown below those that wait
@@ -42,7 +41,7 @@ async def inbox(request: web.Request) -> web.Response:
         household=_household(request, actor),
         waiting=tuple(reversed(waiting)),
         answered=answered,
-        say=saying(request, _household(request, actor), Level.FULL),
+        say=desk_saying(request, _household(request, actor)),
         now=parts.now(),
     )
 
@@ -79,7 +78,7 @@ async def appeal(request: web.Request) -> web.Response:
         because=because(found.ask),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
-        say=saying(request, household, Level.FULL),
+        say=desk_saying(request, household),
         zone=household.timezone,
         reasons=REASONS,
         told=TOLD,

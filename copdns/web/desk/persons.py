@@ -9,13 +9,12 @@ from aiohttp import web
 
 from copdns.differences import differences, told
 from copdns.household import set_profile
-from copdns.levels import Level
 from copdns.library import bundled_presets
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import SETTINGS, Actor, Balance, Permission, may
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 Edit = Callable[[Household], Household]
@@ -118,7 +117,7 @@ def person_page(
         actor=found.actor,
         household=found.household,
         profile=found.profile,
-        say=saying(request, found.household, Level.FULL),
+        say=desk_saying(request, found.household),
         may_edit=may(found.actor, Permission.EDIT_PROFILES, found.profile),
         now=parts.now(),
         zone=found.household.timezone,

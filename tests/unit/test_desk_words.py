@@ -1,0 +1,68 @@
+"""What a guardian reads about a verdict: the same reasons, told about somebody else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from copdns import child_words
+from copdns.child_words import Key, sentence
+from copdns.desk_words import REASONS, STARTER, why
+from copdns.languages import spoken
+from copdns.levels import Level
+from copdns.model import Action, Reason, Verdict
+from copdns.phrases import placeholders
+from tests.reading import longest
+
+MONDAY = 1_764_025_200.0  # 2025-11-24 23:00 UTC
+TO_A_CHILD = re.compile(r"\b(you|your|yours|yourself)\b", re.IGNORECASE)
+
+
+def said(verdict: Verdict) -> str:
+    """Return the sentence as a guardian reads it, without the marks for direction."""
+    title = "<{} {}>".format
+    return re.sub("[\u2068\u2069]", "", sentence(why(verdict), spoken("en"), title, MONDAY, "UTC"))
+
+
+def test_it_is_told_about_somebody_else() -> None:
+    assert said(Verdict(Action.BLOCK, Reason.SCHEDULE, 8)) == (
+        "The schedule closes the Internet at this hour."
+    )
+    assert said(Verdict(Action.ALLOW, Reason.DEFAULT, 15)) == "No rule and no list closes it."
+    assert said(Verdict(Action.ALLOW, Reason.RULE, 10, rule="chess.example")) == (
+        "A rule of this house opens it: chess.example."
+    )
+
+
+def test_a_sentence_that_speaks_of_nobody_is_the_one_that_older_children_read() -> None:
+    verdict = Verdict(Action.BLOCK, Reason.LEGAL, 3)
+    assert why(verdict) == child_words.why(verdict, Level.FULL)
+
+
+def test_a_starter_list_does_not_repeat_its_category() -> None:
+    closed = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="gambling")
+    assert said(replace(closed, list="bets")).endswith("This list names the page: <list bets>.")
+    assert said(replace(closed, list="starter-gambling")) == (
+        "This category is closed: Betting for money. The starter list for it names the page."
+    )
+
+
+@pytest.mark.parametrize("key", child_words.REASONS)
+def test_every_reason_has_a_form_that_speaks_to_no_child(key: Key) -> None:
+    form = REASONS.get(key) or child_words.REASONS[key].full
+    assert not TO_A_CHILD.search(form.text)
+
+
+def test_the_forms_stand_in_their_context_and_lose_nothing_of_the_childs() -> None:
+    assert all(each.context == "desk" for each in (STARTER, *REASONS.values()))
+    for key, form in REASONS.items():
+        full = child_words.REASONS[key].full
+        assert placeholders(form.text) == placeholders(full.text)
+        assert form.text != full.text
+        assert TO_A_CHILD.search(full.text), "the child's sentence serves here as well"
+
+
+def test_english_sentences_are_short() -> None:
+    assert longest(each.text for each in (STARTER, *REASONS.values())) <= 18
