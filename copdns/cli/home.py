@@ -353,8 +353,11 @@ async def only(store: HouseholdStore) -> str | None:
     ids = await store.households()
     if len(ids) > 1:
         raise HouseholdError(
-            f"{store.path} holds {len(ids)} households ({', '.join(ids[:5])} ...); "
-            "these commands are for one: name its data folder with --data DIR"
+            "%(path)s holds %(number)s households (%(some)s ...); these commands are for one: name"
+            " its data folder with --data DIR",
+            path=str(store.path),
+            number=len(ids),
+            some=", ".join(ids[:5]),
         )
     return ids[0] if ids else None
 

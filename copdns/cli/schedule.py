@@ -327,8 +327,9 @@ def suggest(home: Home, profile: str) -> None:
     preset = bundled_presets()[band]
     if not any(preset.times(profile)):
         raise HouseholdError(
-            f"nothing is suggested for the age {band}; write times of your own with "
-            "`copdns schedule add` and `copdns budget add`"
+            "nothing is suggested for the age %(band)s; write times of your own with "
+            "`copdns schedule add` and `copdns budget add`",
+            band=band,
         )
     edit = partial(suggest_times, profile_id=profile, known=home.known, preset=preset)
     home.change(f"times suggested for {band} taken over for {profile}", edit)

@@ -231,6 +231,10 @@ class HouseholdStore:
             return await loop.run_in_executor(self._thread, work, self._connection)
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
+        except UnicodeEncodeError as error:  # half a character, such as from a Latin-1 terminal
+            raise HouseholdError(
+                "'%(written)s' is no text in UTF-8; write it again", written=error.object
+            ) from error
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
 

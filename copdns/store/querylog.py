@@ -71,6 +71,7 @@ class QueryLog:
         self._lost = 0
         self._buffers = threading.Lock()  # of counts; held for moments: the event loop waits for it
         self._writing = threading.Lock()  # held for a whole batch
+        self._cleaning = threading.Lock()  # held while all of somebody's is deleted
         self._connection: sqlite3.Connection | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="query-log", daemon=True)
@@ -194,7 +195,8 @@ class QueryLog:
         self._clean(lambda each: logdb.forget(each, household, profile))
 
     def _clean(self, work: Callable[[sqlite3.Connection], bool]) -> None:
-        clean = self._ask(work, True)
+        with self._cleaning:  # else one would find that another still reads old pages
+            clean = self._ask(work, True)
         for path in self._moved_aside():
             path.unlink()
         if not clean:

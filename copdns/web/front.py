@@ -15,7 +15,7 @@ import logging
 import socket
 import ssl
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,6 +30,8 @@ from copdns.listening import NOT_HERE, listen_addresses
 from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _OwnFaults(logging.Filter):
@@ -49,6 +51,7 @@ SILENT = 75.0  # seconds between two requests of a connection
 HANDSHAKE = 10.0  # seconds until a client of HTTPS has to be done with it
 REST = 0.1  # seconds after a connection could not be taken, such as for want of files
 LAST = 5.0  # seconds for requests that are under way when we stop
+_CONTINUE = "100-continue"  # the only expectation that there is (RFC 9110 section 10.1.1)
 TRY_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -185,6 +188,8 @@ class Front:
             log.error("the pages could not be loaded", traceback=traceback.format_exc())
             self._loop.call_later(TRY_AGAIN, self._wait_again)
             return
+        assert runner.server is not None
+        runner.server.request_handler = _expecting_nothing(runner.server.request_handler)
         self._runner = runner
         for place in [*self._sockets]:
             self._serve(place)
@@ -242,6 +247,20 @@ class Front:
         while len(there) >= MOST:
             there.pop(to_drop([_peer(each) for each in there])).abort()  # whatever it waits for
         return server()
+
+
+def _expecting_nothing(handler: Handler) -> Handler:
+    """Refuse an expectation that there is not, before anything of it is read.
+
+    aiohttp would do so before our own guards, and fail where it is no UTF-8.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+            return web.Response(status=web.HTTPExpectationFailed.status_code)
+        return await handler(request)
+
+    return handle
 
 
 def _peer(transport: asyncio.Transport) -> str:

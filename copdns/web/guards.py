@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from copdns.errors import CopdnsError
@@ -30,6 +31,9 @@ log = structlog.get_logger("copdns")
 MOST_SENT = 64 << 10  # octets of a form: the longest are a household's rules
 PROBED = "/protection/dot/"  # what is fetched under a made-up name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# What reading a body raises where that is not as its headers say: packed otherwise, or cut off.
+_BROKEN = (web.RequestPayloadError, HttpProcessingError)
 
 # No script, style or picture from elsewhere, nothing inline, in nobody's frame, and forms go
 # nowhere but here.
@@ -74,6 +78,8 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         return await _error_page(request, error.status, _said(error), told)
     except TOLD as error:  # sentences for whoever sent it
         return await _error_page(request, 400, error.sentences)
+    except _BROKEN:
+        return await _error_page(request, web.HTTPBadRequest.status_code, ())
     except CopdnsError as error:
         log.warning("a page could not be given", error=str(error))
         return await _error_page(request, 503, (Sentence("Not possible now"),))
@@ -118,7 +124,7 @@ async def _unsent(request: web.Request) -> tuple[str, ...]:
     """Return the long texts of a form that came after its session had ended: nothing is lost."""
     try:
         fields = await fields_of(request)
-    except web.HTTPException:  # too much, or no form of ours
+    except (web.HTTPException, *_BROKEN):  # too much, or no form of ours
         return ()
     return tuple(str(each) for key in _LONG_TEXTS for each in fields.getall(key, ()) if each)
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -586,6 +587,16 @@ def test_an_erasure_by_another_process_shows_though_nothing_waits(
     log.add(row("a.example"))
     log.flush()
     assert qnames(log) == ["a.example"]
+
+
+def test_erasures_at_the_same_time_hold_each_other_up_no_more_than_that(log: QueryLog) -> None:
+    """As when somebody taps twice."""
+    log.add(row("a.example"))
+    log.flush()
+    with ThreadPoolExecutor(20) as threads:
+        for done in [threads.submit(log.erase, "home", "mia", NOW) for _ in range(40)]:
+            done.result()
+    assert qnames(log, "mia") == []
 
 
 def test_an_erasure_that_a_reader_holds_up_says_so(log: QueryLog) -> None:

@@ -381,6 +381,17 @@ async def test_the_audit_gives_its_newest_lines(store: HouseholdStore) -> None:
     assert [each.revision for each in await store.changes("home", limit=2)] == [5, 6]
 
 
+@pytest.mark.parametrize("name", ["Ren\udce9", "\ud83d", "\ud800"])
+async def test_half_a_character_is_refused_in_words_and_changes_nothing(
+    store: HouseholdStore, name: str
+) -> None:
+    before = await store.household("home")
+    with pytest.raises(HouseholdError, match="is no text in UTF-8") as caught:
+        await change(store, lambda home: replace(home, name=name))
+    str(caught.value).encode()
+    assert await store.household("home") == before
+
+
 async def test_an_edit_that_changes_nothing_leaves_no_trace(store: HouseholdStore) -> None:
     assert await change(store, lambda home: replace(home, revision=77)) == replace(HOME, revision=1)
     assert len(await store.changes("home")) == 1

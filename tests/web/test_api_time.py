@@ -135,6 +135,13 @@ async def test_a_schedule_is_added_set_and_removed(ada: Caller, site: Site) -> N
     await ada("DELETE", "/schedules/play", 404)
 
 
+@pytest.mark.parametrize("written", ["%(x)s", "%s", "100% 15:00-17:00", "%", "%%"])
+async def test_a_percent_sign_in_times_is_told_as_it_stands(ada: Caller, written: str) -> None:
+    sent = {"id": "play", "for": "mia", "slots": [written], "note": ""}
+    found = await ada("POST", "/schedules", 409, json=sent)
+    assert written.split()[0] in found["detail"]
+
+
 async def test_a_budget_has_minutes_and_can_have_more(ada: Caller) -> None:
     sent = {"id": "films", "for": "mia", "minutes": {"school": 0, "weekend": 90}}
     made = await ada("POST", "/budgets", 201, json=sent)

@@ -60,6 +60,18 @@ async def client() -> AsyncIterator[Client]:
         yield made
 
 
+# As the headers of a body say that it comes, and how it does.
+BROKEN = {
+    "packed in a way that it is not": ({"Content-Encoding": "gzip"}, b"name=x"),
+    "packed in a way that there is not": ({"Content-Encoding": "deflate"}, b"\xff" * 9),
+    "a part with too many headers": ({"Content-Type": MULTIPART}, part(*["X-A: b"] * 1000)),
+    "a part with a header that is too long": (
+        {"Content-Type": MULTIPART},
+        part(f"X-A: {'b' * 20_000}"),
+    ),
+}
+
+
 @pytest.mark.parametrize("path", ["/guardian/people", "/guardian/calendar/import", "/ask"])
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 async def test_it_is_refused(client: Client, odd: tuple[str, bytes], path: str) -> None:
@@ -68,4 +80,30 @@ async def test_it_is_refused(client: Client, odd: tuple[str, bytes], path: str) 
         reply = await client.post(path, data=odd[1], headers=headers)
     assert reply.status in (400, 415)
     assert "<h1>" in await reply.text()
+    assert logs == []
+
+
+@pytest.mark.parametrize("path", ["/guardian/people", "/guardian/calendar/import", "/ask"])
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("logged_in", [True, False])
+async def test_a_body_that_is_not_as_its_headers_say_is_refused(
+    client: Client, broken: tuple[dict[str, str], bytes], path: str, *, logged_in: bool
+) -> None:
+    if not logged_in:
+        client.session.cookie_jar.clear()
+    origin = str(client.make_url("/")).rstrip("/")
+    headers = {"Content-Type": URLENCODED, "Origin": origin, **HTML, **broken[0]}
+    with capture_logs() as logs:
+        reply = await client.post(path, data=broken[1], headers=headers)
+    assert reply.status in (400, 401, 415)
+    assert "<h1>" in await reply.text()
+    assert logs == []
+
+
+async def test_a_program_reads_that_its_body_is_broken(client: Client) -> None:
+    origin = str(client.make_url("/")).rstrip("/")
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Origin": origin}
+    with capture_logs() as logs:
+        reply = await client.post("/api/v1/rules", data=b"{}", headers=headers)
+    assert (reply.status, reply.content_type) == (400, "application/problem+json")
     assert logs == []

@@ -83,6 +83,21 @@ async def test_what_is_no_http_is_refused_and_fills_no_log(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+async def test_what_cannot_be_expected_is_refused_and_fills_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    chosen = settings()
+    async with listening(tmp_path, chosen):
+        for expected in (b"another", b"\xff\xfe", "é".encode()):
+            reader, writer = await asyncio.open_connection("127.0.0.1", chosen.port)
+            writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\n" % path.encode())
+            writer.write(b"Expect: %b\r\nConnection: close\r\n\r\n" % expected)
+            assert (await reader.read()).startswith(b"HTTP/1.1 417 ")
+            writer.close()
+    assert caplog.records == []
+
+
 async def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         chosen = settings(port=other.getsockname()[1])

@@ -15,6 +15,7 @@ from copdns.as_json.times import bonus_json, budget_json, schedule_json
 from copdns.days import budget_day, zone_of
 from copdns.editing import read, the_profile
 from copdns.errors import HouseholdError
+from copdns.faults import said
 from copdns.household import suggest_times
 from copdns.household_times import (
     Period,
@@ -141,7 +142,7 @@ def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     try:
         found = slots(wanted.slots)
     except ValueError as error:
-        raise HouseholdError(str(error)) from None
+        raise HouseholdError(said(error)) from None
     about = _subjects(wanted.about)
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
