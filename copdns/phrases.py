@@ -19,9 +19,7 @@ from babel import Locale, negotiate_locale
 from babel.core import get_global
 from babel.dates import (
     format_date,
-    format_datetime,
     format_skeleton,
-    format_time,
     format_timedelta,
     get_day_names,
 )
@@ -116,8 +114,12 @@ class Phrases:
         return format_decimal(value, locale=self.locale)
 
     def time(self, moment: float, zone: str) -> str:
-        """Return the time of day, such as "7:00 PM"."""
-        return format_time(local(moment, zone_of(zone)), "short", locale=self.locale)
+        """Return the time of day, such as "19:00", in every language.
+
+        A time that has a colon and two digits is read the same in all that we have.  Schedules are
+        written so, and a verdict tells its end so (`ends`): one page must not have two clocks.
+        """
+        return f"{local(moment, zone_of(zone)):%H:%M}"
 
     def date(self, moment: float, zone: str) -> str:
         return self.day(local(moment, zone_of(zone)).date())
@@ -136,18 +138,25 @@ class Phrases:
         return str(format_skeleton("yMMMM", day, locale=self.locale))
 
     def moment(self, moment: float, zone: str) -> str:
-        """Return date and time of day."""
-        return format_datetime(local(moment, zone_of(zone)), "medium", locale=self.locale)
+        """Return date and time of day: "Nov 25, 2026, 19:00".
+
+        The month is a word: 11/12 is another day on each side of the Atlantic.
+        """
+        return self._with_time("yMMMd", moment, zone)
+
+    minute = moment  # what templates ask for where it is the minute that they mean
 
     def when(self, moment: float, zone: str, now: float | None = None) -> str:
         """Return a day of the week with its date, and the time of day; now: only the time where
         the day is the same."""
-        time = self.time(moment, zone)
         at = local(moment, zone_of(zone))
         if now is not None and at.date() == local(now, zone_of(zone)).date():
-            return time
-        day = format_skeleton("MMMEd", at, locale=self.locale)
-        return str(self.locale.datetime_formats["medium"]).format(time, day)
+            return self.time(moment, zone)
+        return self._with_time("MMMEd", moment, zone)
+
+    def _with_time(self, skeleton: str, moment: float, zone: str) -> str:
+        day = format_skeleton(skeleton, local(moment, zone_of(zone)), locale=self.locale)
+        return str(self.locale.datetime_formats["medium"]).format(self.time(moment, zone), day)
 
     def listed(self, items: Sequence[str]) -> str:
         """Return things one after the other, as the language puts them: "games and chat"."""
@@ -157,15 +166,8 @@ class Phrases:
         """Return something and what is said of it, with the language's colon between them."""
         return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
 
-    def minute(self, moment: float, zone: str) -> str:
-        """Return date and time of day in short, without seconds."""
-        return format_datetime(local(moment, zone_of(zone)), "short", locale=self.locale)
-
     def ends(self, told: str, now: float, zone: str) -> str:
-        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today.
-
-        A time that has a colon and two digits is read the same in every language we have.
-        """
+        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today."""
         day, _, clock = told.partition(" ")
         weekday = WEEKDAYS.index(day.lower())
         if weekday == local(now, zone_of(zone)).weekday():

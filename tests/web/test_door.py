@@ -294,4 +294,4 @@ async def test_what_is_closed_in_part_says_until_when(client: Client, home: Home
     evening = Schedule("evening", "mia", (Slot(frozenset({"daily"}), 15 * 60, 180),), games)
     home.change(family(MIA, TOM, schedules=(evening,)))
     page = html.unescape(await text(client, "/"))
-    assert re.search("Closed until .?6:00.PM.?: .?Games", page)
+    assert re.search("Closed until .?18:00.?: .?Games", page)

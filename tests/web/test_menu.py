@@ -54,6 +54,7 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
         ("/guardian/month", "The house"),
         ("/guardian/targets", "The house"),
         ("/guardian/checks", "Set-up"),
+        ("/guardian/notices", "Account"),
         ("/guardian/accounts", "Account"),
     ],
 )
