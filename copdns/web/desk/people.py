@@ -95,9 +95,10 @@ async def person(request: web.Request) -> web.Response:
 
 def _by_contact(household: Household, library: Library, profile: Profile) -> dict[Contact, int]:
     """Return how many services are closed to somebody by who can write there."""
-    services = {**library.services, **{each.slug: each for each in household.services}}
-    kinds = Counter(each.contact for each in services.values())
-    return {each: kinds[each] for each in Contact if each in profile.contacts}
+    kinds = {each.slug: each.contact for each in library.services.values()}
+    kinds |= {each.slug: each.contact for each in household.services}
+    numbers = Counter(kinds.values())
+    return {each: numbers[each] for each in Contact if each in profile.contacts}
 
 
 async def set_answers(request: web.Request) -> web.Response:

@@ -54,7 +54,10 @@ async def closed(request: web.Request) -> web.Response:
         categories=[each for each in library.categories.values() if each.layer == "content"],
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
-        contacts={each: by_contact(library, each) for each in (Contact.STRANGERS, Contact.KNOWN)},
+        contacts={
+            kind: (*by_contact(library, kind), *(each for each in own if each.contact is kind))
+            for kind in (Contact.STRANGERS, Contact.KNOWN)
+        },
         canaries=library.canaries.values(),
     )
 
