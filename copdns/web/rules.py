@@ -47,7 +47,7 @@ async def rules(request: web.Request) -> web.Response:
         usual=_of_the_rest(preset, profile),
         closed=_closed(preset, profile),
         searches=_of_searches(preset, profile),
-        rules=_together(scoped(profile, home.rules)) if known else (),
+        rules=together(scoped(profile, home.rules)) if known else (),
         schedules=in_scope(home.schedules, profile) if known else (),
         budgets=in_scope(home.budgets, profile) if known else (),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
@@ -73,7 +73,7 @@ def _closed(preset: Preset | None, profile: Profile) -> list[Closed]:
     return list(found.values())
 
 
-def _together(rules: Iterable[Rule]) -> list[list[Rule]]:
+def together(rules: Iterable[Rule]) -> list[list[Rule]]:
     """Return rules, those together that do the same for the same reason: presets have some."""
     found: dict[tuple[str, str], list[Rule]] = {}
     for each in rules:

@@ -19,7 +19,7 @@ from copdns.schedule import slots
 from copdns.store.usage import UsageStore
 from copdns.times import Budget, Schedule, Topic, TopicKind
 from tests.home import Home
-from tests.household import ADA, MIA, NOW, TOM, block, family, library
+from tests.household import ADA, MIA, NOW, TOM, allow, block, family, library
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
@@ -157,6 +157,42 @@ async def test_the_agreement_has_the_live_rules_in_the_childs_words(client: Clie
         assert words in page
     assert 'class="qr-dark" d="M4 4h7v1h-7z' in page
     assert "style=" not in page
+
+
+async def test_an_agreement_says_rules_in_words(client: Client, site: Site) -> None:
+    rules = (
+        allow("*.library.example", "mia", note="For school."),
+        allow("atlas.example", "mia", note="For school."),
+        block("=ads.example", "mia"),
+        block("198.51.100.0/24", "mia"),
+    )
+    await site.store.change(
+        "home",
+        lambda house: replace(house, rules=rules),
+        author="Ada",
+        what="rules",
+        now=site.now,
+    )
+    await site.follow()
+    page = plain(await text(client, "/guardian/agreement/mia"))
+    closed, _, opened = page.partition("What our rules open for me")
+    assert "ads.example alone" in closed
+    assert "everything below library.example and atlas.example. For school." in opened
+    # Where it is bedtime, they open nothing: they are no part of what is always open.
+    assert opened.index("atlas.example") < opened.index("What is always open")
+    assert not [each for each in ("*.", "=ads", "198.51.100") if each in page]
+
+
+def plain(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", "", page).split())
+
+
+async def test_an_agreement_names_all_that_is_closed(client: Client) -> None:
+    page = await text(client, "/guardian/agreement/mia")
+    assert "Harmful programs and Fake pages" in page
+    assert "Pages and programs that lead round the rules of a home." in page
+    order = [page.index(each) for each in ("Betting for money", "Games where", "Ways round")]
+    assert order == sorted(order)
 
 
 async def test_only_children_have_an_agreement(client: Client) -> None:

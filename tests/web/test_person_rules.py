@@ -67,6 +67,27 @@ async def test_only_what_holds_for_the_person_is_shown(client: Client) -> None:
     assert "secret.example" not in page
 
 
+async def test_own_rules_come_first_and_say_for_whom_others_are(client: Client, site: Site) -> None:
+    rules = (
+        replace(block("all.example"), id="r1"),
+        replace(block("tagged.example", "#children"), id="r2"),
+        replace(block("own.example", "mia"), id="r3"),
+    )
+    mia = replace(MIA, tags=frozenset({"children"}))
+    await site.store.change(
+        "home",
+        lambda _: family(mia, TOM, rules=rules),
+        author="Ada",
+        what="rules",
+        now=site.now,
+    )
+    await site.follow()
+    page = await text(client, RULES)
+    names = ("own.example", "tagged.example", "for all with the tag #children", "all.example")
+    places = [page.index(each) for each in names]
+    assert places == sorted(places)
+
+
 async def test_a_rule_is_in_force_and_tells_the_child_why(client: Client, site: Site) -> None:
     fields = {"action": "allow", "target": "chess.games.example", "note": "For the club."}
     await send(client, RULES, **fields, **{"for": "mia"})

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from copdns.collateral import by_contact
 from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Contact, Default, Profile, RuleAction
 from copdns.presets import apply
@@ -86,6 +87,24 @@ async def test_what_else_stops_is_told_before_anything_is_kept(client: Client, s
     assert len(house.rules) == 1
 
 
+async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site: Site) -> None:
+    fields = {"contact": "strangers", "service": "youtube", "security": "on"}
+    await send(client, CLOSED, default="allow", sure="on", **fields)
+    strangers = by_contact(SHIPPED, Contact.STRANGERS)
+    page = await text(client, CLOSED)
+    assert page.count("closed already, by: contact with strangers") == len(strangers)
+    short = await text(client, "/guardian/people/mia")
+    assert f'/closed#contacts">{len(strangers)} by: contact with strangers</a>' in short
+    assert "<dd>YouTube" in short
+    assert "<dd>Harmful and fake pages</dd>" in short
+
+
+async def test_what_staying_open_means_is_said(client: Client) -> None:
+    page = await send(client, CLOSED, service="youtube", default="allow")
+    words = "Keep <bdi>youtube.com</bdi> open, with all below it, although “YouTube” is closed"
+    assert words in page
+
+
 async def test_a_form_says_all_of_it(client: Client, site: Site) -> None:
     await send(client, CLOSED, contact="strangers", bypass="on", default="allowlist", sure="on")
     mia = await stored(site)
@@ -130,6 +149,19 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
     assert "Social networks and chat rooms are made for people who are older than you." in page
     assert "Betting for money" in page
     await text(client, f"{PRESET}?band=99", 400)
+
+
+async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:
+    await send(client, PRESET, band="7-9")
+    page = await text(client, f"{PRESET}?band=13-15")
+    reasons = {each.why for each in bundled_presets()[Band.TO_15].lines}
+    assert max(page.count(each) for each in reasons) == 1
+
+
+async def test_the_age_that_holds_is_marked(client: Client) -> None:
+    page = await text(client, f"{PRESET}?band=13-15")
+    assert page.count("7–9 years: now</a>") == 1
+    assert page.count(": now</a>") == 1
 
 
 async def test_taking_it_over_makes_these_and_no_times_unasked(client: Client, site: Site) -> None:

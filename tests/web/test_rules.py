@@ -17,7 +17,7 @@ from copdns.presets import apply
 from copdns.store.proposals import Proposal
 from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
 from tests.home import Home
-from tests.household import MIA, NOW, TOM, family
+from tests.household import MIA, NOW, TOM, block, family
 from tests.web.site import Client, Site, send
 
 GAMES = (Topic(TopicKind.CATEGORY, "games"), Topic(TopicKind.CATEGORY, "chat"))
@@ -111,6 +111,18 @@ async def test_lists_are_put_as_the_language_does(language: str) -> None:
         "zh": "a.example、b.example和c.example",
     }
     assert wanted[language] in page
+
+
+@pytest.mark.parametrize("band", [Band.TO_9, Band.TO_15])
+async def test_rules_are_told_in_words(band: Band) -> None:
+    texts = ("*.library.example", "=ads.example", "198.51.100.0/24")
+    written = tuple(block(each, "mia", created=int(NOW) - 10**7) for each in texts)
+    page = await rules(Site(Home(family(replace(MIA, band=band), TOM, rules=written))))
+    assert not [each for each in texts[:2] if each in page]
+    wanted = ("library.example: closed", "ads.example", "Addresses in 198.51.100.0/24: closed")
+    assert not [each for each in wanted if each not in page]
+    if band is Band.TO_15:
+        assert "everything below library.example: closed ads.example alone: closed" in page
 
 
 async def test_reasons_of_what_is_proposed_are_in_the_readers_language() -> None:

@@ -8,12 +8,16 @@ from functools import cache
 from aiohttp import web
 
 from copdns.levels import level_of
+from copdns.matchers import Matcher
+from copdns.model import RuleAction
 from copdns.policy import scoped
 from copdns.qr import Qr, qr
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
 from copdns.web.desk.about import house_of
+from copdns.web.desk.persons import in_order
 from copdns.web.parts import parts_of
+from copdns.web.rules import together
 from copdns.web.saying import saying
 from copdns.web.session import required
 
@@ -28,6 +32,9 @@ async def agreement(request: web.Request) -> web.Response:
     level = level_of(profile.band_at(now))
     accounts = await parts.accounts.all(household.id)
     kept = parts.settings().log
+    # A network of answers is nothing that a child could mean to open.
+    rules = scoped(profile, household.rules)
+    named = [each for each in rules if isinstance(each.target, Matcher)]
     return parts.pages.render(
         request,
         "desk/agreement.html",
@@ -36,9 +43,9 @@ async def agreement(request: web.Request) -> web.Response:
         profile=profile,
         level=level,
         say=saying(request, household, level),
-        categories=sorted(profile.categories),
-        services=sorted(profile.services),
-        rules=scoped(profile, household.rules),
+        categories=in_order(profile.categories, parts.live().library),
+        closed=together(each for each in named if each.action is RuleAction.BLOCK),
+        opened=together(each for each in named if each.action is RuleAction.ALLOW),
         schedules=in_scope(household.schedules, profile),
         budgets=in_scope(household.budgets, profile),
         privacy=profile.privacy_at(now),

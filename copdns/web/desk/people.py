@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
+from collections import Counter
 from functools import partial
 
 from aiohttp import web
@@ -13,11 +14,19 @@ from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_device, remove_profile, set_device
 from copdns.levels import Level
 from copdns.library import bundled_presets
-from copdns.model import Band, BlockMode, Household, Profile
+from copdns.lists.catalogue import Library
+from copdns.model import Band, BlockMode, Contact, Household, Profile
 from copdns.policy import scoped
 from copdns.privacy import default_mode
 from copdns.roles import Permission, may
-from copdns.web.desk.persons import change, house_of, keep, person_page, the_person
+from copdns.web.desk.persons import (
+    change,
+    house_of,
+    in_order,
+    keep,
+    person_page,
+    the_person,
+)
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
@@ -68,10 +77,13 @@ async def person(request: web.Request) -> web.Response:
     """What applies to one person, and where each part of it is changed."""
     found = await the_person(request, Permission.SEE_PROFILES)
     household, profile = found.household, found.profile
+    library = parts_of(request).live().library
     return person_page(
         request,
         found,
         "desk/person.html",
+        categories=in_order(profile.categories, library),
+        by_contact=_by_contact(household, library, profile),
         devices=[each for each in household.devices if each.profile == profile.id],
         others=[each for each in household.profiles if each.id != profile.id],
         rules=scoped(profile, household.rules),
@@ -79,6 +91,14 @@ async def person(request: web.Request) -> web.Response:
         disputed="disputed" in request.query,
         proposal=await parts_of(request).proposals.of(household.id, profile.id),
     )
+
+
+def _by_contact(household: Household, library: Library, profile: Profile) -> dict[Contact, int]:
+    """Return how many services are closed to somebody by who can write there."""
+    kinds = {each.slug: each.contact for each in library.services.values()}
+    kinds |= {each.slug: each.contact for each in household.services}
+    numbers = Counter(kinds.values())
+    return {each: numbers[each] for each in Contact if each in profile.contacts}
 
 
 async def set_answers(request: web.Request) -> web.Response:

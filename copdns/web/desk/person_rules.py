@@ -31,7 +31,7 @@ async def rules(request: web.Request) -> web.Response:
         request,
         found,
         "desk/person_rules.html",
-        rules=scoped(found.profile, found.household.rules),
+        rules=sorted(scoped(found.profile, found.household.rules), key=_how_many),
         **_why(request, found),
     )
 
@@ -105,6 +105,11 @@ def _why(request: web.Request, found: Found) -> dict[str, Any]:
     policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
     steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
+
+
+def _how_many(rule: Rule) -> int:
+    """Return a rule's place: the person's own first, then those of tags, then everyone's."""
+    return 2 if not rule.scope else int(rule.scope.startswith("#"))
 
 
 def _scope(found: Found, chosen: str) -> str:

@@ -5,7 +5,7 @@ What a block takes along is told before it is kept, with the names to keep open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -14,12 +14,12 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from copdns.collateral import by_contact, losses
-from copdns.differences import differences, reason, told
+from copdns.differences import Difference, differences, reason, told
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
 from copdns.model import Band, Contact, Default, Household, RuleAction
-from copdns.presets import apply, rules_now
+from copdns.presets import Preset, apply, rules_now
 from copdns.roles import Permission
 from copdns.sentences import sentence
 from copdns.store.proposals import Proposal
@@ -54,7 +54,10 @@ async def closed(request: web.Request) -> web.Response:
         categories=[each for each in library.categories.values() if each.layer == "content"],
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
-        contacts={each: by_contact(library, each) for each in (Contact.STRANGERS, Contact.KNOWN)},
+        contacts={
+            kind: (*by_contact(library, kind), *(each for each in own if each.contact is kind))
+            for kind in (Contact.STRANGERS, Contact.KNOWN)
+        },
         canaries=library.canaries.values(),
     )
 
@@ -121,7 +124,7 @@ async def preset(request: web.Request) -> web.Response:
         bands=tuple(Band),
         band=band,
         preset=wanted,
-        changed=[(each, reason(wanted, each)) for each in changed if each.setting != "band"],
+        changed=_by_reason(wanted, changed),
         allowed=wanted.allowed,
         times=(*times.schedules, *times.budgets),
         proposal=proposal,
@@ -175,6 +178,16 @@ async def drop_proposal(request: web.Request) -> web.Response:
     found = await the_person(request, Permission.EDIT_PROFILES)
     await parts_of(request).proposals.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(found.address)
+
+
+def _by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[Difference]]:
+    """Return what a preset would change, together what has one reason, so that none is read twice;
+    without the age itself."""
+    found: dict[str, list[Difference]] = {}
+    for each in changed:
+        if each.setting != "band":
+            found.setdefault(reason(wanted, each), []).append(each)
+    return found
 
 
 def _closed_in(fields: MultiMapping[Any]) -> dict[str, Any]:

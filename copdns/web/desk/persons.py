@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from aiohttp import web
 from copdns.differences import differences, told
 from copdns.household import set_profile
 from copdns.library import bundled_presets
+from copdns.lists.catalogue import Library
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import SETTINGS, Actor, Balance, Permission, may
@@ -103,6 +104,12 @@ def back(found: Found, wanted: Profile, stored: Household) -> str:
 def fair(profile: Profile) -> Profile:
     """Return somebody as the preset of their age has them."""
     return apply(bundled_presets()[profile.band], profile)
+
+
+def in_order(categories: Iterable[str], library: Library) -> list[str]:
+    """Return categories in the order of the page on which they are chosen."""
+    places = {slug: place for place, slug in enumerate(library.categories)}
+    return sorted(categories, key=lambda each: (places.get(each, len(places)), each))
 
 
 def person_page(
