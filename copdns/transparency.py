@@ -91,10 +91,14 @@ class Appeals:
     again: int
 
     @property
+    def granted(self) -> int:
+        """Return how many got all or a part of what they are about."""
+        return self.states.get(State.GRANTED, 0) + self.states.get(State.LIMITED, 0)
+
+    @property
     def granted_percent(self) -> int | None:
-        """Return how many of the answered ones got all or a part; None without any."""
-        yes = self.states.get(State.GRANTED, 0) + self.states.get(State.LIMITED, 0)
-        return round(100 * yes / self.answered) if self.answered else None
+        """Return how many of 100 answered ones got all or a part; None without any."""
+        return round(100 * self.granted / self.answered) if self.answered else None
 
 
 class Listed(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from copdns.accounts import NoticeKind
 from copdns.help_topics import REPORT
 from copdns.languages import help_topic
+from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -52,6 +54,33 @@ async def test_the_desk_says_that_the_child_would_like_to_talk(client: Client, s
     await send(client, "/bad/tell")
     await log_in(client)
     assert "Mia would like to talk" in await text(client, "/guardian/notices")
+
+
+async def test_it_is_the_first_thing_that_the_desk_says_until_it_was_seen(
+    client: Client, site: Site
+) -> None:
+    await set_up(site)
+    await send(client, "/device")
+    await send(client, "/bad/tell")
+    await log_in(client)
+    page = await text(client, "/guardian/")
+    card, rest = page.partition("<main")[2].split("</section>", 1)
+    assert "Mia would like to talk" in card
+    assert "It is not your fault." in card
+    assert "would like to talk" not in rest, "once"
+    (notice,) = re.findall('name="notice" value="([0-9]+)"', card)
+    await send(client, "/guardian/notices", notice=notice)
+    assert "would like to talk" not in await text(client, "/guardian/")
+    assert "Somebody has seen it." in await text(client, "/bad")
+
+
+async def test_whoever_is_no_guardian_is_not_told(client: Client, site: Site) -> None:
+    await set_up(site, "Bo", Role.REVIEWER)
+    await send(client, "/device")
+    await send(client, "/bad/tell")
+    await log_in(client, "Bo")
+    reply = await client.get("/guardian/")
+    assert "would like to talk" not in await reply.text()
 
 
 async def test_it_shows_when_somebody_has_seen_it(client: Client, site: Site) -> None:

@@ -100,6 +100,71 @@ async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, sit
     assert "Nobody waits for an answer." in await text(client, "/guardian/inbox")
 
 
+async def test_new_questions_stand_above_those_to_be_talked_about(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    await send(client, where, state="talk", reason="needs_talk")
+    overview = await text(client, "/guardian/")
+    assert "1 question is to be talked about" in overview
+    assert "waits for an answer" not in overview
+    await closed_by_a_list(client, site)
+    page = await text(client, "/guardian/inbox")
+    assert page.index("poker.example") < page.index("toys.example")
+    overview = await text(client, "/guardian/")
+    assert "1 question is to be talked about" in overview
+    assert "1 question waits for an answer" in overview
+
+
+async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
+    client: Client, site: Site
+) -> None:
+    await set_up(site, "Bo", Role.GUARDIAN)
+    await log_in(client)
+    appeal = await the_only(site)
+    where = f"/guardian/appeals/{appeal}"
+    await send(client, f"{where}/decide", state="refused", reason="costs_money")
+    await send(client, f"/ask/{appeal}/disagree", words="It is free.")
+    page = await text(client, where)
+    assert "Mia disagrees with your answer" in page
+    assert "It is the turn of: Bo" in page
+    assert 'action="/guardian/appeals' not in page
+    inbox = await text(client, "/guardian/inbox")
+    assert "Disagrees with the answer" in inbox
+    assert "Somebody else is to look at it" in inbox
+    assert "waits for an answer" not in await text(client, "/guardian/")
+    await send(client, "/guardian/logout")
+    await log_in(client, "Bo")
+    assert "1 question waits for an answer" in await text(client, "/guardian/")
+    page = await text(client, where)
+    assert "It is your turn" in page
+    assert page.index("Mia disagrees with the answer above") < page.index(f"{where}/decide")
+    await send(client, f"{where}/decide", state="granted", lasts="1h", reason="fair_enough")
+
+
+async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    where = f"/guardian/appeals/{appeal}"
+    await send(client, f"{where}/decide", state="refused", reason="costs_money")
+    await send(client, f"/ask/{appeal}/disagree", words="It is free.")
+    page = await text(client, where)
+    assert "Talk about it, then say here what came of it." in page
+    assert f'action="{where}/decide"' in page
+    assert "1 question is to be talked about" in await text(client, "/guardian/")
+
+
+async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    no = page.partition('id="reason-refused"')[2].partition("</select>")[0]
+    assert " selected" not in no
+    assert no.index('<option value="">') < no.index('<option value="not_yet_for_age">')
+
+
 @pytest.mark.parametrize("action", ["look", "decide"])
 async def test_nobody_decides_who_is_not_logged_in(client: Client, site: Site, action: str) -> None:
     appeal = await the_only(site)

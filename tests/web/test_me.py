@@ -56,6 +56,15 @@ async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -
     assert "<b>" not in page
 
 
+async def test_a_child_reads_why_something_was_closed(client: Client, site: Site) -> None:
+    at = int(NOW) - 300
+    rest = (1, "block", "schedule", "", "", "", "", "")
+    site.log.add(Row(at, "home", "mia", "", "night.example", *rest))
+    site.log.flush()
+    page = " ".join((await text(client, "/me")).split())
+    assert "night.example</bdi></td><td>closed · a schedule" in page
+
+
 async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:
     for path in ("/me", "/me/data.json"):
         await client.get(path)

@@ -62,9 +62,11 @@ def count(site: Site, who: str, n: int, category: str = "", hour: int = YESTERDA
     site.log.flush()
 
 
-async def ask(site: Site, who: str, name: str = "games.example") -> None:
+async def ask(site: Site, who: str, name: str = "games.example", ago: int = 0) -> str:
+    """Return the id of the question."""
     to = Objected(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
-    await site.appeals.file("home", Ask(who, "", Kind.NAME, to, name=name), site.now)
+    asked = Ask(who, "", Kind.NAME, to, name=name)
+    return (await site.appeals.file("home", asked, site.now - ago)).appeal.id
 
 
 async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Site) -> None:
@@ -170,6 +172,33 @@ async def test_what_guardians_read_of_a_child_it_reads_too(client: Client, site:
     count(site, "mia", 3, "games")
     await send(client, "/device")
     assert "<dt>Closed: Games</dt><dd>few</dd>" in await text(client, CHILD)
+
+
+async def test_a_child_reads_what_was_closed_by_the_clock_too(client: Client, site: Site) -> None:
+    site.log.count(CountKey("home", "mia", YESTERDAY, "block", "schedule", ""), 12)
+    site.log.flush()
+    await send(client, "/device")
+    assert "<dt>Closed: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
+
+
+@pytest.mark.parametrize(
+    ("waited", "told"), [(1, "10 minutes"), (59, "10 minutes"), (2 * 3600, "2 hours")]
+)
+async def test_how_fast_answers_came_is_told_as_people_say_it(
+    client: Client, site: Site, waited: int, told: str
+) -> None:
+    await as_ada(client, site)
+    for name, state, reason in (
+        ("games.example", "granted", "trial"),
+        ("bets.example", "refused", "costs_money"),
+    ):
+        where = f"/guardian/appeals/{await ask(site, 'mia', name, waited)}/decide"
+        await send(client, where, state=state, reason=reason, lasts="1h")
+    await send(client, "/device")
+    for path in (DESK, CHILD):
+        page = await text(client, path)
+        assert "<dt>Yes, for all or a part</dt><dd>1 of 2</dd>" in plain(page)
+        assert f"<dt>Half of the answers came within</dt><dd>{told}</dd>" in page
 
 
 async def test_its_own_numbers_need_the_browser_that_is_known(client: Client, site: Site) -> None:

@@ -7,6 +7,7 @@ same mark is on a page of hers, or in her file.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -226,6 +227,54 @@ async def test_the_comparison_sees_what_guardians_see(client: Client, site: Site
     assert set(MARKS) - set().union(*shown.values()) == set()
     for page in ("GET /guardian/log", "GET /guardian/numbers", "GET /guardian/changes"):
         assert shown[page], page
+
+
+def happened(page: str, row: re.Pattern[str]) -> dict[str, str]:
+    """Return what is told of something, by what it is: a name, or why it was closed."""
+    return {what: " ".join(told.split()) for what, told in row.findall(page)}
+
+
+IN_THE_LOG = re.compile(
+    r'<bdi class="name">(.*?)</bdi>.*?<span class="reason">(.*?)</span>', re.DOTALL
+)
+AMONG_HERS = re.compile(r'<bdi dir="ltr">([^<]*)</bdi></td><td>(.*?)</td>', re.DOTALL)
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_why_a_site_was_closed_is_told_as_to_guardians(
+    client: Client, site: Site, reason: Reason
+) -> None:
+    by = {
+        "": ("", "", "", "", ""),
+        "category": ("games", "", "starter-games", "", "led.example"),
+        "service": ("", "tiktok", "", "videos.example", ""),
+    }
+    for what, (category, service, *rest) in by.items():
+        row = ("home", "mia", "", f"{reason}-{what}.example", 1, "block", reason)
+        site.log.add(Row(AT - 300, *row, category, service, *rest))
+    site.log.flush()
+    theirs = happened(await text(client, "/guardian/log?person=mia"), IN_THE_LOG)
+    hers = happened(await text(client, "/me"), AMONG_HERS)
+    assert {f"{reason}-{what}.example" for what in by} <= set(hers) == set(theirs)
+    for name, told in hers.items():
+        assert f"Mia · {told} · " in theirs[name]
+    for name in set(hers) - {"markrow.example"}:
+        assert re.fullmatch("closed · [^_]+", hers[name]), "in words, with the reason"
+
+
+FOR_GUARDIANS = re.compile(r'<th scope="row">Mia</th><td>([^<]*[a-z][^<]*)</td><td>(.*?)</td>')
+FOR_HER = re.compile("<dt>Closed: (.*?)</dt><dd>(.*?)</dd>")
+
+
+async def test_the_month_has_the_same_lines_as_for_guardians(client: Client, site: Site) -> None:
+    for more, reason in enumerate(Reason):
+        site.log.count(CountKey("home", "mia", AT // 3600, "block", reason, ""), 50 + more)
+    site.log.flush()
+    theirs = happened(await text(client, "/guardian/month"), FOR_GUARDIANS)
+    hers = happened(await text(client, "/month"), FOR_HER)
+    assert hers == theirs
+    assert hers.items() >= {"Games": "4,711", "a schedule": "58", "a pause": "57"}.items()
+    assert [each for each in hers if "_" in each] == []
 
 
 async def test_lines_about_others_are_in_no_file_of_hers(client: Client) -> None:

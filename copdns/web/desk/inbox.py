@@ -9,6 +9,7 @@ from aiohttp import web
 
 from copdns.appeal import REASONS, WAITING, Appeal, Decider, Objected, State, objected
 from copdns.appeal_lengths import because, lengths, read_length, usual
+from copdns.appeal_life import may_answer
 from copdns.appeal_opening import CONTENT, TIME, Decision, Opening, Yes, opening
 from copdns.appeal_rest import closed_after_all, closed_besides
 from copdns.appeal_source import Source, rule_behind, source
@@ -16,7 +17,7 @@ from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.model import Household
 from copdns.review import TOLD, Because
-from copdns.roles import Actor, Permission
+from copdns.roles import Actor, Permission, may
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import desk_saying
@@ -28,7 +29,8 @@ TO_ANSWER = WAITING | {State.TALK}
 
 
 async def inbox(request: web.Request) -> web.Response:
-    """What waits for an answer, the longest first; and what was answered lately."""
+    """What waits for an answer, new questions above those to be talked about, and each the longest
+    first; and what was answered lately."""
     actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
     waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
     answered = await parts.appeals.appeals(
@@ -39,11 +41,29 @@ async def inbox(request: web.Request) -> web.Response:
         "desk/inbox.html",
         actor=actor,
         household=_household(request, actor),
-        waiting=tuple(reversed(waiting)),
+        waiting=sorted(waiting, key=lambda each: _place(each, actor)),
+        is_others=lambda each: is_others(each, actor),
         answered=answered,
         say=desk_saying(request, _household(request, actor)),
         now=parts.now(),
     )
+
+
+def is_others(appeal: Appeal, actor: Actor) -> bool:
+    """Tell whether somebody else is to answer what waits: a child disagreed with this one."""
+    try:
+        may_answer(appeal, _decider(actor))
+    except AppealError:
+        return appeal.state in TO_ANSWER
+    return False
+
+
+def _place(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
+    return is_others(appeal, actor), appeal.state is State.TALK, appeal.since
+
+
+def _decider(actor: Actor) -> Decider:
+    return Decider(actor.role, actor.name, actor.id)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -76,6 +96,7 @@ async def appeal(request: web.Request) -> web.Response:
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
+        others=await _others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
         say=desk_saying(request, household),
@@ -94,7 +115,7 @@ async def decide(request: web.Request) -> web.Response:
         actor.household,
         request.match_info["appeal"],
         _decision(fields),
-        Decider(actor.role, actor.name, actor.id),
+        _decider(actor),
         parts.known(),
         parts.services(),
         int(parts.now()),
@@ -153,6 +174,16 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Objec
     else:
         rest = closed_after_all(policy, found, now)
     return None if rest is None else objected(rest, household.revision)
+
+
+async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[str, ...] | None:
+    """Return the names of those who are to answer this time; None where the reader may."""
+    if not is_others(found, actor):
+        return None
+    there = await parts_of(request).accounts.all(actor.household)
+    return tuple(
+        each.name for each in there if may(each, Permission.DECIDE_APPEALS) and each.id != actor.id
+    )
 
 
 def _source(request: web.Request, found: Appeal) -> Source | None:

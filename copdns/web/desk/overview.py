@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.appeal import WAITING
+from copdns.accounts import Notice, NoticeKind
+from copdns.appeal import State
 from copdns.more_time import mark, more_time
 from copdns.roles import Permission, may
 from copdns.trouble_words import trouble
 from copdns.web.desk.hours import pause_of
-from copdns.web.desk.theirs import house, shown, stands
+from copdns.web.desk.inbox import TO_ANSWER, is_others
+from copdns.web.desk.theirs import House, house, shown, stands
+from copdns.web.session import may_see
 
 
 async def without_stroke(_request: web.Request) -> web.Response:
@@ -21,7 +24,9 @@ async def overview(request: web.Request) -> web.Response:
     """How things stand for everybody, with what is done most often one tap away."""
     home = await house(request, Permission.SEE_STATUS)
     parts, household, now = home.parts, home.household, home.now
-    waiting = await parts.appeals.appeals(household.id, states=WAITING)
+    asked = await parts.appeals.appeals(household.id, states=TO_ANSWER)
+    waiting = [each for each in asked if not is_others(each, home.actor)]
+    to_talk = [each for each in waiting if each.state is State.TALK]
     asking = (
         await parts.guests.asking(household.id, now)
         if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
@@ -42,9 +47,19 @@ async def overview(request: web.Request) -> web.Response:
         request,
         "desk/overview.html",
         **shown(home),
-        waiting=waiting,
+        wanting=await _wanting(home),
+        waiting=len(waiting) - len(to_talk),
+        to_talk=len(to_talk),
         asking=asking,
         proposals=proposals,
         people=people,
         trouble=tuple(map(trouble, (*parts.readiness(), *parts.warnings()))),
     )
+
+
+async def _wanting(home: House) -> list[Notice]:
+    """Return the notices of children who want to talk that the reader has not seen yet."""
+    if not may_see(home.actor):
+        return []
+    unseen = await home.parts.notices.unseen(home.household.id, home.actor.id)
+    return [each for each in unseen if each.kind is NoticeKind.WANTS_TO_TALK]
