@@ -26,7 +26,7 @@ from copdns.vouched import is_list_error
 from copdns.web.asker import Person, is_theirs, person_of
 from copdns.web.check import name_of
 from copdns.web.child import child_page
-from copdns.web.door import blocks_of
+from copdns.web.door import blocks_of, closed_now
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
 
@@ -184,7 +184,8 @@ def _object(request: web.Request, person: Person, fields: Fields) -> Objected | 
         return None if closed is None else objected(closed, revision)
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
-            return objected(each.verdict, revision)
+            verdict = closed_now(person, each, now)
+            return None if verdict is None else objected(verdict, revision)
     name = name_of(str(fields.get("name", "")))
     verdict = decide(policy, name, A, now) if name else None
     return objected(verdict, revision) if verdict is not None and verdict.blocks else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from copdns.desk import Connection, desk_allowed
 from copdns.levels import level_of
+from copdns.noted import note_of
 from copdns.web.asker import Person, asker_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
@@ -27,6 +29,7 @@ def child_page(
         mode=person.profile.privacy_at(now),
         announced=full.start if full is not None and now < full.start else None,
         say=saying(request, person.household, level),
+        note_of=partial(note_of, person.household, person.profile),
         desk=_desk(request),
         **values,
     )

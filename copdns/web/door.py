@@ -10,6 +10,7 @@ from aiohttp import web
 from copdns.accounts import GUEST_LASTS, PAIRING_LASTS
 from copdns.appeal_rest import closed_after_all
 from copdns.judge import STEP
+from copdns.model import Verdict
 from copdns.policy import decide
 from copdns.recent import Block
 from copdns.records import A
@@ -21,6 +22,7 @@ from copdns.web.news import news_of
 from copdns.web.parts import parts_of
 
 SHOWN = 20  # of the last blocks: more than anybody reads
+NEWEST = 5  # of these are seen at once, the others on demand
 NEWS = 7 * 86_400  # seconds for which a change of the rules is news
 ASKED, READ = 10, 50  # of what was asked for: shown, and read, some of which may be others'
 
@@ -47,8 +49,8 @@ async def door(request: web.Request) -> web.Response:
         closed_besides={
             each.id for each in shown if closed_after_all(policy, each, now) is not None
         },
-        blocks=blocks,
-        opened={each.code for each in blocks if _is_opened(person, each, now)},
+        blocks=[(each, closed_now(person, each, now)) for each in blocks],
+        newest=NEWEST,
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
@@ -86,15 +88,17 @@ async def why(request: web.Request) -> web.Response:
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
-    return child_page(request, person, "why.html", block=block)
+    verdict = closed_now(person, block, parts_of(request).now())
+    return child_page(request, person, "why.html", block=block, verdict=verdict)
 
 
-def _is_opened(person: Person, block: Block, now: float) -> bool:
-    """Tell whether a name is open by now.  What an answer was blocked for is known only when it
-    comes, so that such a block stays as it was."""
-    if block.verdict.via or block.verdict.step == STEP:
-        return False
-    return not decide(person.client.policy, block.name, A, now).blocks
+def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
+    """Return what closes a name by now, which need not be what closed it then; None where it is
+    open.  What an answer was blocked for is known only when it comes, so that this stays."""
+    verdict = decide(person.client.policy, block.name, A, now)
+    if verdict.blocks:
+        return verdict
+    return block.verdict if block.verdict.via or block.verdict.step == STEP else None
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from copdns.errors import HouseholdError
 from copdns.model import PrivacyMode, Profile
 from copdns.own_data import Blocked, Kept, by_category, by_day, exported
 from copdns.store.notes import audit
@@ -21,6 +22,7 @@ from copdns.timing import in_scope
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of
+from copdns.web.fields import fields_of
 from copdns.web.kept import MOST, kept_of
 from copdns.web.parts import parts_of
 
@@ -66,6 +68,8 @@ async def erase(request: web.Request) -> web.Response:
     now, home, profile = int(parts.now()), person.household, person.profile
     if not _may_erase(person, now):
         raise web.HTTPForbidden(reason="A full log cannot be erased while it runs")
+    if "sure" not in await fields_of(request):  # a browser asks for the tick before it sends
+        raise HouseholdError("Tick that you are sure", name="sure")
     await asyncio.to_thread(parts.log.forget, home.id, profile.id)
     await parts.store.run(
         lambda connection: audit(connection, home.id, profile.name, "own log erased", now)

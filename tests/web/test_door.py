@@ -10,7 +10,9 @@ from dataclasses import replace
 import pytest
 
 from copdns.config import Settings
-from copdns.model import Band, FullLog, PrivacyMode, Reason
+from copdns.languages import spoken
+from copdns.library import bundled_presets
+from copdns.model import Action, Band, FullLog, PrivacyMode, Reason, Verdict
 from copdns.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
@@ -295,3 +297,135 @@ async def test_what_is_closed_in_part_says_until_when(client: Client, home: Home
     home.change(family(MIA, TOM, schedules=(evening,)))
     page = html.unescape(await text(client, "/"))
     assert re.search("Closed until .?18:00.?: .?Games", page)
+
+
+# --- the reason that somebody wrote ---------------------------------------------------------------
+
+
+async def code_of(client: Client) -> str:
+    return (await text(client, "/")).partition('href="/why/')[2].partition('"')[0]
+
+
+async def where_it_is_told(client: Client, name: str) -> list[str]:
+    """Return the pages that say why a name is closed."""
+    code = await code_of(client)
+    paths = ("/", f"/why/{code}", f"/ask?code={code}", f"/ask?name={name}", f"/check?name={name}")
+    return [await text(client, each) for each in paths]
+
+
+async def test_a_rules_own_reason_stands_wherever_it_closes(client: Client, home: Home) -> None:
+    home.ask("mia", "toys.example")
+    for page in await where_it_is_told(client, "toys.example"):
+        assert "A grown-up closed this page for you." in page
+        assert "<bdi>After school.</bdi>" in page
+
+
+@pytest.mark.parametrize("kind", ["schedule", "budget"])
+async def test_the_reason_of_a_time_stands_wherever_it_closes(
+    client: Client, home: Home, kind: str
+) -> None:
+    note = "We <b>eat</b> together. %(name)s"
+    dinner = Schedule("dinner", "mia", (Slot(frozenset({"daily"}), 15 * 60, 180),), note=note)
+    spent = Budget("day", "mia", (("daily", 0),), note=note)
+    times = {"schedules": (dinner,)} if kind == "schedule" else {"budgets": (spent,)}
+    home.change(family(MIA, TOM, **times))
+    home.ask("mia", "www.example")
+    for page in await where_it_is_told(client, "www.example"):
+        assert "<bdi>We &lt;b&gt;eat&lt;/b&gt; together. %(name)s</bdi>" in page
+    assert (await text(client, "/")).count("together.") == 2, "also beside what holds now"
+
+
+async def test_what_is_closed_in_part_has_its_reason(client: Client, home: Home) -> None:
+    games = (Topic(TopicKind.CATEGORY, "games"),)
+    slot = Slot(frozenset({"daily"}), 15 * 60, 180)
+    evening = Schedule("evening", "mia", (slot,), games, note="Fresh air.")
+    home.change(family(MIA, TOM, schedules=(evening,)))
+    assert "<bdi>Fresh air.</bdi>" in await text(client, "/")
+
+
+async def test_a_reason_of_a_preset_is_translated_where_it_closes(
+    client: Client, home: Home
+) -> None:
+    bedtime = bundled_presets()[Band.TO_9].times("mia").schedules[0]
+    now = replace(bedtime, slots=(Slot(frozenset({"daily"}), 15 * 60, 180),))
+    home.change(family(MIA, TOM, schedules=(now,)))
+    reply = await client.get("/", headers={"Accept": "text/html", "Accept-Language": "fr"})
+    page = html.unescape(await reply.text())
+    assert bedtime.note not in page
+    assert spoken("fr").gettext(bedtime.note) in page
+
+
+# --- what holds by now ----------------------------------------------------------------------------
+
+
+async def test_what_was_closed_then_has_the_reason_that_holds_now(
+    client: Client, home: Home, site: Site
+) -> None:
+    night = Schedule("night", "mia", (Slot(frozenset({"daily"}), 15 * 60, 180),))
+    mia = replace(MIA, categories=frozenset({"games"}))
+    home.change(family(mia, TOM, schedules=(night,)))
+    assert home.ask("mia", "games.example").verdict.reason is Reason.SCHEDULE
+    home.change(family(mia, TOM))
+    code = await code_of(client)
+    for path in ("/", f"/why/{code}", f"/ask?code={code}"):
+        page = await text(client, path)
+        assert "has a rest now" not in page
+        assert "It is about this" in page
+    await send(client, "/ask", code=code)
+    (asked,) = await site.appeals.appeals("home")
+    assert (asked.ask.to.reason, asked.ask.to.period) == (Reason.CATEGORY, "")
+
+
+async def test_what_is_open_by_now_is_nothing_to_ask_for(
+    client: Client, home: Home, site: Site
+) -> None:
+    home.ask("mia", "toys.example")
+    code = await code_of(client)
+    home.change(family(MIA, TOM))
+    page = await text(client, f"/why/{code}")
+    assert "Open now" in page
+    assert "/ask?code=" not in page
+    assert "is open to you now" in await text(client, f"/ask?code={code}")
+    await send(client, "/ask", 400, code=code)
+    assert await site.appeals.appeals("home") == ()
+
+
+async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home) -> None:
+    """Only the answer told it; there is none to look at now."""
+    hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
+    home.recent.add("home", "mia-phone", "shop.example", hop, home.clock.wall)
+    assert "A grown-up closed this page for you." in await text(client, "/")
+    assert "wants to take you to another place" in await text(
+        client, f"/why/{await code_of(client)}"
+    )
+
+
+@pytest.mark.parametrize("band", [Band.TO_9, Band.TO_12, Band.TO_15])
+async def test_in_homework_time_nobody_reads_of_a_pause(
+    client: Client, home: Home, band: Band
+) -> None:
+    homework = Pause("mia", int(NOW) - 60, int(NOW) + 3600, homework=True)
+    home.change(family(replace(MIA, band=band), TOM, pauses=(homework,)))
+    home.ask("mia", "www.example")
+    assert "Homework time" in await text(client, "/")
+    for page in await where_it_is_told(client, "www.example"):
+        assert "It is homework time." in page
+        assert "What is for learning is open." in page
+        for word in ("paused the internet", "stopped the internet"):
+            assert word not in page
+
+
+async def test_of_many_blocks_the_newest_are_seen_and_the_others_on_demand(
+    client: Client, home: Home
+) -> None:
+    for number in range(5):
+        home.ask("mia", f"a{number}.toys.example")
+    assert "<details" not in await text(client, "/")
+    for number in range(5, 12):
+        home.ask("mia", f"a{number}.toys.example")
+    seen, more, rest = (await text(client, "/")).partition("<details")
+    assert more
+    assert "7 more" in rest
+    names = re.compile(r'"name">(a\d+)\.toys')
+    assert names.findall(seen) == ["a11", "a10", "a9", "a8", "a7"]
+    assert names.findall(rest) == [f"a{number}" for number in range(6, -1, -1)]

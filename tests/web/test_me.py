@@ -97,12 +97,20 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
     for _ in range(2):
-        assert "No names of sites are kept." in await send(client, "/me/erase")
+        assert "No names of sites are kept." in await send(client, "/me/erase", sure="on")
     assert site.log.rows("home", "mia") == ()
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
     changes = await site.store.changes("home")
     assert ("Mia", "own log erased") in {(each.author, each.what) for each in changes}
+
+
+async def test_one_tap_erases_nothing(client: Client, site: Site) -> None:
+    form = (await text(client, "/me")).partition('action="/me/erase"')[2].partition("</form>")[0]
+    assert 'name="sure" required' in form
+    page = await send(client, "/me/erase", 400)
+    assert "Tick that you are sure" in page
+    assert len(site.log.rows("home", "mia")) == 2
 
 
 async def test_a_full_log_stays_while_it_runs(client: Client, site: Site) -> None:
