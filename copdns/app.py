@@ -33,7 +33,7 @@ from copdns.fastlane import Lane
 from copdns.https import Https
 from copdns.judge import Rebinding
 from copdns.lean import give_back
-from copdns.library import bundled_presets, bundled_text, known
+from copdns.library import bundled_text
 from copdns.listening import Listeners, listen_addresses
 from copdns.lists.catalogue import Library, files
 from copdns.lists.chosen import offer
@@ -54,24 +54,16 @@ from copdns.record import Recorder
 from copdns.reminders import Reminders
 from copdns.seed import seeded_household
 from copdns.shelving import Shelved
-from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
-from copdns.store.consents import Consents
-from copdns.store.looks import Looks, Notices
-from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
-from copdns.store.sessions import Sessions, Tokens
-from copdns.store.setup import Setups
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Guests, Pairings, Pins
 from copdns.stored import REPLACED, Stored
 from copdns.targets import Targets
 from copdns.timekeeper import Timekeeper
 from copdns.trouble import Troubles
 from copdns.updates import Updates
 from copdns.upstream import Upstreams
-from copdns.vouched import vouch
 from copdns.waste import Waste
 from copdns.web.front import Front
 
@@ -399,25 +391,10 @@ class App:
             now=lambda: self._now,
             pages=Pages(door=self._door),
             store=self._store,
-            appeals=AppealStore(self._store),
-            consents=Consents(self._store),
-            accounts=Accounts(self._thread),
-            pairings=Pairings(self._thread),
-            pins=Pins(self._thread),
-            guests=Guests(self._thread),
-            looks=Looks(self._thread),
-            notices=Notices(self._thread),
             log=self._log,
-            sessions=Sessions(self._thread),
-            tokens=Tokens(self._thread),
             logins=self._logins,
-            proposals=Proposals(self._thread),
-            known=lambda: known(self._library),
-            services=lambda: {slug: each.matchers for slug, each in self._library.services.items()},
-            vouches=lambda: vouch(self._library, bundled_presets().values()),
             thread=self._thread,
             folder=self._folder,
-            setups=Setups(self._thread),
             probes=self._probes,
             look_around=lambda: asyncio.to_thread(look_around, self._listeners.addresses),
             lists=lambda: ListsState(len(self._updates.numbers()), self._updates.missing),
