@@ -65,6 +65,10 @@ class AttentiveResolver(Resolver):
         _IN_FORCE.__set__(self, self.dressed(live))
 
     def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
+        """Return what a client gets that is not known yet: None: its answer; NO_REPLY: nothing.
+
+        Otherwise the answer that makes it come by TCP.
+        """
         turn = self.meets(asker, moment)
         if turn is Turn.ANSWER:
             return None
