@@ -57,6 +57,7 @@ def _host_and_port(text: str) -> tuple[str, str]:
 
 
 def address(text: str) -> IPv4Address | IPv6Address:
+    """Read an address of either family, such as 192.0.2.1 or 2001:db8::1."""
     try:
         return ip_address(text.strip())
     except ValueError:

@@ -131,6 +131,7 @@ def withdrawn(appeal: Appeal, now: int) -> Appeal:
 
 
 def may_withdraw(appeal: Appeal) -> bool:
+    """Tell whether a child may still take an appeal back: it waits, or is to be talked about."""
     return appeal.waits or appeal.state is State.TALK
 
 
@@ -209,6 +210,7 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
 
 
 def may_disagree(appeal: Appeal) -> bool:
+    """Tell whether a child may object to the answer: once, and while it is known what was asked."""
     return not appeal.disagreed and appeal.state in _CONTESTED and _is_whole(appeal.ask)
 
 

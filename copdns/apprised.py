@@ -20,6 +20,10 @@ TROUBLE = {
 
 
 def send(url: str, title: str, body: str) -> int:
+    """Send one notice, and return how it went: SENT, REFUSED, UNKNOWN or MISSING.
+
+    url: as apprise writes them; it may hold a password.
+    """
     try:
         import apprise
     except ImportError:

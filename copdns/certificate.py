@@ -38,6 +38,10 @@ class Made(NamedTuple):
     end: int
 
     def fits(self, names: Sequence[str], now: float) -> bool:
+        """Tell whether it is good for all these names, and will be for a while.
+
+        now: seconds since the epoch.
+        """
         return set(names) <= set(self.names) and self.start <= now < self.end - RENEWED
 
 

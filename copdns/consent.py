@@ -67,6 +67,7 @@ def agreed(
 
 
 def needs_consent(profile: Profile, now: float) -> bool:
+    """Tell whether a person has to agree to a full log: from CONSENT_FROM years on."""
     return profile.band_at(now).age >= CONSENT_FROM
 
 

@@ -41,6 +41,7 @@ class Copies:
         self.folder = data / "lists"
 
     def text(self, slug: str) -> Path:
+        """Return where the copy of a list is, or would be."""
         return self.folder / f"{slug}.txt"
 
     def state(self, slug: str) -> State:

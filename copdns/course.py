@@ -21,6 +21,7 @@ class Course(NamedTuple):
     states: tuple[Closure | None, ...]
 
     def at(self, now: float) -> Closure | None:
+        """Return what closes at a moment, in seconds since the epoch; None: nothing does."""
         return self.states[bisect_right(self.edges, now)]
 
     def edge(self, now: float) -> float | None:

@@ -26,6 +26,10 @@ def desk_allowed(connection: Connection, *, over_http: bool) -> bool:
 
 
 def is_loopback(address: str) -> bool:
+    """Tell whether an address is this machine's own, written as IPv6 or with a zone as well.
+
+    What is no address is not.
+    """
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

@@ -38,6 +38,7 @@ class Discreet:
     library: Library
 
     def hides(self, name: str) -> bool:
+        """Tell whether guardians see this name as "other" only."""
         if any(each in self.names for each in suffixes(name)):
             return True
         infos = self.library.index.infos

@@ -32,9 +32,14 @@ class Events:
         self._subscribers: list[Callable[[Event], None]] = []
 
     def subscribe(self, hears: Callable[[Event], None]) -> None:
+        """Let somebody hear of all events from now on, in the loop: it must not wait."""
         self._subscribers.append(hears)
 
     def tell(self, event: Event) -> None:
+        """Write a line of it, and let all subscribers hear it.
+
+        A subscriber that fails keeps neither the others nor the caller from going on.
+        """
         self._note(event)
         for hears in self._subscribers:
             try:

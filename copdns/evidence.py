@@ -157,6 +157,10 @@ class Blocker:
     def by_list(
         self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
     ) -> Verdict:
+        """Return the verdict of a list's entry that covers a name.
+
+        step: its number in the order of decision.
+        """
         key = step, entry, self.closed_below(qname, entry)
         verdict = self.made.get(key)
         if verdict is None:

@@ -64,6 +64,10 @@ class Health:
         return self.failures >= TROUBLE
 
     def answered(self, rtt: float) -> None:
+        """Note an answer, by which failures and rest are over.
+
+        rtt: seconds, averaged as TCP does it (RFC 6298 section 2).
+        """
         self.rtt = rtt if not self.rtt else self.rtt * 0.875 + rtt * 0.125
         self.failures = 0
         self.rest_until = 0.0

@@ -153,6 +153,7 @@ class Helplines:
         return tuple(Directory(each.name, each.site) for each in self.helplines.directories)
 
     def emergency(self, country: str) -> tuple[Phone, ...]:
+        """Return the emergency numbers of a country (ISO 3166, two letters); none where unknown."""
         return tuple(map(phone, self.helplines.emergency.get(country, ())))
 
     def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:

@@ -256,6 +256,7 @@ def _own_faults(household: Household) -> Iterator[Fault]:
 
 
 def is_timezone(name: str) -> bool:
+    """Tell whether the machine knows a zone by this name, such as Europe/Berlin."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones

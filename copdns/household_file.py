@@ -116,6 +116,7 @@ class _Reading:
     problems: list[tuple[Path, str]] = field(default_factory=list)
 
     def household(self) -> Household:
+        """Return what the file says; what cannot be meant goes to `problems`."""
         shape = self.shape
         return Household(
             id=shape.id,

@@ -42,6 +42,7 @@ def moment(text: str) -> int:
 
 
 def moment_text(seconds: int) -> str:
+    """Return seconds since the epoch as in RFC 3339, in UTC."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
@@ -106,6 +107,7 @@ class ProfileFields(ProfileValues):
     homework: tuple[SubjectText, ...] | None = None
 
     def for_profile(self) -> dict[str, Any]:
+        """Return what was written as values for the fields of a Profile, its name and age too."""
         own: dict[str, Any] = {"name": self.name, "band": self.band}
         if self.tags is not None:
             own["tags"] = frozenset(self.tags)

@@ -66,6 +66,7 @@ def text_of(source: ListSource) -> str:
 
 @cache
 def bundled_presets() -> dict[Band, Preset]:
+    """Return what ships for each age; raise ConfigError for a mistake in one of the files."""
     presets = {}
     for path in sorted((folder("config") / "presets").glob("*.yaml")):
         found = preset(path.read_text(encoding="utf-8"), str(path))

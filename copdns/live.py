@@ -126,6 +126,7 @@ class Layered:
         self.openings = shared.openings | own.openings
 
     def find(self, qname: str) -> tuple[Entry, ...]:
+        """Return every entry that covers a name, the longest name first; of the same, own ones."""
         own = self._own.find(qname)
         entries = self._shared.find(qname)
         if not own:

@@ -180,6 +180,7 @@ class Logins:
         return codes
 
     async def set_pin(self, household: str, profile: str, pin: str, author: str, now: int) -> None:
+        """Keep a person's new PIN, as a hash; raise AccountError where `pin_weakness` finds one."""
         if wrong := pin_weakness(pin):
             raise AccountError(wrong, name="pin")
         kept = await self._hash(hashed, pin)

@@ -27,6 +27,7 @@ class Matcher:
     match: Match = Match.SUBTREE
 
     def covers(self, qname: str) -> bool:
+        """Tell whether a name, in lower case and without the dot at its end, is meant."""
         if qname == self.name:
             return self.match is not Match.BELOW
         return self.match is not Match.EXACT and qname.endswith(f".{self.name}")

@@ -201,10 +201,12 @@ class Profile:
     homework: tuple[Subject, ...] = ()
 
     def band_at(self, now: float) -> Band:
+        """Return the age band that holds at a moment, an announced change included."""
         change = self.band_change
         return change.band if change is not None and now >= change.at else self.band
 
     def privacy_at(self, now: float) -> PrivacyMode:
+        """Return what is kept at a moment: a full log ends by itself."""
         full = self.full_log
         if full is not None and full.start <= now < full.end:
             return PrivacyMode.FULL

@@ -5,6 +5,7 @@ Where nobody listens (a shell, a container, another init) every call does nothin
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
@@ -55,6 +56,15 @@ class ServiceManager:
             except OSError:
                 return False
         return True
+
+
+async def feed_watchdog(manager: ServiceManager) -> None:
+    """Show again and again that the loop does not hang, where somebody looks."""
+    if manager.watchdog is None:
+        return
+    while True:
+        manager.alive()
+        await asyncio.sleep(manager.watchdog / 3)
 
 
 def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:

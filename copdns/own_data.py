@@ -206,4 +206,5 @@ def _is_moment(key: str, value: Any) -> bool:
 
 
 def plain_moment(at: float) -> str:
+    """Return seconds since the epoch as in RFC 3339, in UTC, without fractions."""
     return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")

@@ -40,6 +40,7 @@ def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
 
 
 def dates(now: float, count: int, zone: str) -> tuple[date, ...]:
+    """Return so many dates, the last one today in a zone.  now: seconds since the epoch."""
     today = local(now, zone_of(zone)).date()
     return tuple(today - timedelta(days=back) for back in reversed(range(count)))
 

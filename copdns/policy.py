@@ -99,6 +99,7 @@ class Policy:
     kin: Kin = field(default_factory=Kin)
 
     def privacy_at(self, now: float) -> PrivacyMode:
+        """Return what is kept at a moment: a full log ends by itself."""
         full = self.full_log
         if full is not None and full.start <= now < full.end:
             return PrivacyMode.FULL

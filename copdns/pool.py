@@ -65,6 +65,10 @@ class Socket:
         self.pending: dict[bytes, Sent] = {}
 
     def is_waited_on(self, now: float) -> bool:
+        """Tell whether an answer may still come that somebody wants.  now: monotonic seconds.
+
+        After twice its age nothing is waited for any more.
+        """
         if now - self.born > 2 * AGE:
             return False
         return any(not sent.asking.is_over for sent in self.pending.values())

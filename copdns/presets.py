@@ -59,6 +59,7 @@ class ProfileValues(Written):
         return {name: _for_profile(value) for name, value in self.written()}
 
     def written(self) -> Iterator[tuple[str, Any]]:
+        """Yield each field that was written, with its value: what is left out stays as it is."""
         for name in ProfileValues.model_fields:
             value = getattr(self, name)
             if value is not None:

@@ -131,6 +131,10 @@ class Findings(NamedTuple):
 
 
 def findings(sightings: Iterable[Sighting]) -> Findings:
+    """Return what the sightings of one device's check mean together.
+
+    It asks nobody but us when the names of all pictures came to us.
+    """
     seen = tuple(sightings)
     asked = {each.name for each in seen if each.way is Way.DNS}
     known = next((each for each in seen if each.device), None)

@@ -39,6 +39,10 @@ class Recent:
         self._rings: dict[tuple[str, str], dict[str, Block]] = {}
 
     def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
+        """Note a block as the newest of its device; of more than KEPT the oldest goes.
+
+        now: seconds since the epoch.
+        """
         ring = self._rings.get((household, device))
         if ring is None:
             ring = self._rings[household, device] = {}
@@ -68,6 +72,7 @@ class Recent:
                 del self._rings[key]
 
     def erase(self, household: str, devices: frozenset[str]) -> None:
+        """Forget all blocks of these devices."""
         for device in devices:
             self._rings.pop((household, device), None)
 

@@ -20,7 +20,7 @@ from enum import Enum
 from copdns.answer import NO_REPLY, Resolver
 from copdns.errors import WireError
 from copdns.kernel import Connect, netlink
-from copdns.live import Live, Sightings
+from copdns.live import Client, Live, Sightings
 from copdns.model import Asker
 from copdns.moment import Moment
 from copdns.neighbours import Look, Neighbours
@@ -65,6 +65,10 @@ class AttentiveResolver(Resolver):
         _IN_FORCE.__set__(self, self.dressed(live))
 
     def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
+        """Return what a client gets that is not known yet: None: its answer; NO_REPLY: nothing.
+
+        Otherwise the answer that makes it come by TCP.
+        """
         turn = self.meets(asker, moment)
         if turn is Turn.ANSWER:
             return None
@@ -132,6 +136,13 @@ class Recognition:
         if seen != self._sightings:
             self._sightings = seen
             self._resolver.live = self._resolver.live  # dressed anew
+
+    def who(self, asker: Asker, moment: Moment) -> Client:
+        """Return whose device asks for a page: it spoke to us by TCP, so the kernel knows it."""
+        client = self.live.who(asker)
+        if not client.sure and self.meets(asker, moment):
+            client = self.live.who(asker)
+        return client
 
     def meets(self, asker: Asker, moment: Moment) -> Turn:
         """Look for a client that nobody named, and say what it gets."""

@@ -74,6 +74,7 @@ class Reminders:
 
     @property
     def patience(self) -> Patience:
+        """Return how long appeals may wait, as the settings in force have it."""
         chosen = self._settings().appeals
         return Patience(
             chosen.reminder_hours * HOUR,

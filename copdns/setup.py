@@ -64,6 +64,7 @@ class Progress(NamedTuple):
     items: Mapping[str, Item]
 
     def done(self, step: Step | Check) -> bool:
+        """Tell whether a step was gone through, or a check was passed."""
         found = self.items.get(step)
         return found is not None and found.is_good
 

@@ -304,6 +304,7 @@ class SafeSearch:
         return self.blocker.by_list(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
 
     def rewrite(self, question: Question) -> Verdict | None:
+        """Return where safe results of a search engine are; None where nothing is rewritten."""
         target = self.targets.get(question.name)
         if target is None or question.qtype not in self.REWRITTEN:
             return None

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from copdns.errors import StoreError
+from copdns.model import Household
 from copdns.store.aside import is_unwritable
 from copdns.store.household import HouseholdStore
 from copdns.store.watch import Watcher
@@ -52,6 +53,10 @@ class Stored:
         self._watcher: Watcher | None = None  # None: the household is a copy in memory
 
     async def open(self) -> None:
+        """Open the database, or a copy of it in memory where the disk takes no writing.
+
+        Raise StoreError where it cannot be read, or is what no copdns made.
+        """
         try:
             self._watcher = await asyncio.to_thread(Watcher, self._folder)
             self.store = await asyncio.to_thread(HouseholdStore.open, self._folder)
@@ -96,12 +101,17 @@ class Stored:
             log.error(REPLACED)
         return await asyncio.to_thread(watcher.changed)
 
+    async def households(self) -> Sequence[Household]:
+        """Return all that is stored; raise StoreError while it cannot be read."""
+        ids = await self.store.households()
+        found = [await self.store.household(each) for each in ids]
+        return [each for each in found if each is not None]
+
     async def revisions(self) -> Mapping[str, int]:
         """Return the revision of each household, as stored."""
         if self._watcher is not None:
             return await asyncio.to_thread(self._watcher.revisions)
-        found = [await self.store.household(each) for each in await self.store.households()]
-        return {each.id: each.revision for each in found if each is not None}
+        return {each.id: each.revision for each in await self.households()}
 
     async def close(self) -> None:
         if self._watcher is not None:

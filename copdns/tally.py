@@ -30,6 +30,7 @@ class Tally:
         self.count = 0
 
     def add(self) -> None:
+        """Count one more; whoever passes tallies on finds it in `running` from the first one."""
         if not self.count:
             self._running.append(self)
         self.count += 1

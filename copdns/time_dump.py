@@ -61,10 +61,12 @@ def _goes_on(found: tuple[date, date, DayType], day: date, kind: DayType) -> boo
 
 
 def stretch_text(first: date, last: date) -> str:
+    """Return two dates, both included, as one text; a single day as itself."""
     return str(first) if first == last else f"{first}{TO}{last}"
 
 
 def failures_text(failures: Failures) -> dict[str, str]:
+    """Return the choices that are not the usual ones."""
     return {
         each.name: str(getattr(failures, each.name))
         for each in fields(Failures)

@@ -75,12 +75,14 @@ def day(text: str) -> date:
 
 
 def weekday(text: str) -> int:
+    """Return the number of a day of the week, Monday being 0; raise TextError for no such day."""
     if text not in WEEKDAYS:
         raise TextError(no_such("day of the week", text, WEEKDAYS))
     return WEEKDAYS.index(text)
 
 
 def day_word(text: str) -> str:
+    """Return a word for days, such as weekend; raise TextError for any other."""
     if text not in DAY_WORDS:
         raise TextError(no_such("day", text, DAY_WORDS))
     return text

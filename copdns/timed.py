@@ -142,4 +142,5 @@ def timed_of(
 
 
 def for_homework(timing: Timing) -> tuple[Subject, ...]:
+    """Return what stays open in a pause for homework that holds or comes; nothing without one."""
     return timing.homework.opens if timing.homework else ()

@@ -291,6 +291,10 @@ class ByText:
         )
 
     def read(self, value: object) -> object:
+        """Return the value of a text; a value that is none of YAML's is taken as it is.
+
+        Raise ValueError, with what to write instead.
+        """
         if isinstance(value, bool | int | float | list | dict | None):
             raise ValueError(f"{seen(value)} stands where text belongs; put it in quotes")
         if not isinstance(value, str):

@@ -27,6 +27,8 @@ ROOMS = (
         *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
         *("reminders", "stored", "calendars", "apprised"),
         *("certificate", "https", "logins", "porter", "lookout", "lists_in_force"),
+        *("background", "collector", "first_account", "gauges", "household_in_force", "readiness"),
+        *("relisting", "snapshots", "upstreams_in_force"),
     ),
     ("store",),
     (

@@ -209,6 +209,7 @@ class Home:
 
     @property
     def has_database(self) -> bool:
+        """Tell whether a household may be stored; raise StoreError where that cannot be seen."""
         path = self.folder / FILE
         try:
             path.stat()
@@ -341,6 +342,11 @@ class Home:
         work: Callable[[HouseholdStore], Awaitable[T]],
         opened: Callable[[Path], HouseholdStore] = HouseholdStore.open,
     ) -> T:
+        """Return what some work on the household's database gives; raise StoreError.
+
+        opened: opens it for just so long; the usual one makes or migrates it where needed.
+        """
+
         async def run() -> T:
             with opened(self.folder) as store:
                 return await work(store)

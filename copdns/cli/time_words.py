@@ -29,6 +29,10 @@ Timed = Schedule | Budget | Pause | Grant | Bonus | Ticket
 
 
 def timed_text(value: Timed, zone: str) -> str:
+    """Return it in a line, for a terminal.
+
+    zone: of the household, by its IANA name: moments are told in that.
+    """
     match value:
         case Schedule():
             return schedule_text(value)
@@ -61,6 +65,7 @@ def budget_text(budget: Budget) -> str:
 
 
 def minutes_text(budget: Budget) -> str:
+    """Return how many minutes there are on which days: "60 minutes a day, 90 minutes weekend"."""
     return ", ".join(
         f"{counted(minutes, 'minute')} {'a day' if word == EVERY_DAY else word}"
         for word, minutes in budget.minutes
@@ -68,6 +73,7 @@ def minutes_text(budget: Budget) -> str:
 
 
 def pause_text(pause: Pause, zone: str) -> str:
+    """Return from when until when it lasts, and what stays open meanwhile."""
     end = "somebody ends it" if pause.end is None else local(pause.end, zone)
     text = f"from {local(pause.start, zone)} until {end}"
     return f"{text}, open for homework" if pause.homework else text
@@ -87,12 +93,14 @@ def lifted(grant: Grant) -> str:
 
 
 def bonus_text(bonus: Bonus) -> str:
+    """Return whose minutes they are, of which budget and on which day."""
     what = "given back" if bonus.kind is Extra.CREDIT else "more"
     minutes = counted(bonus.minutes, "minute")
     return f"{bonus.profile}: {minutes} {what} of {bonus.budget} on {bonus.day}"
 
 
 def ticket_text(ticket: Ticket, zone: str) -> str:
+    """Return what it is good for, and until when, or who redeemed it."""
     about = subjects_text([ticket.about] if ticket.about else [])
     minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "whoever has the code"
     text = f"{minutes} of {about} for {whose}"
@@ -139,6 +147,7 @@ def day_start_change(before: int, after: int) -> str:
 
 
 def failure_changes(before: Failures, after: Failures) -> Iterator[str]:
+    """Yield a line for each choice that is another one now."""
     for each in fields(Failures):
         old, new = getattr(before, each.name), getattr(after, each.name)
         if old is not new:

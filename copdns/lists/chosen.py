@@ -115,6 +115,7 @@ class Offer:
 
 
 def offer(found: Files) -> Offer:
+    """Return what there is to choose, from the files that ship."""
     shipped = found.catalogue.categories.items()
     return Offer(
         sources_of(found.catalogue),

@@ -274,6 +274,7 @@ def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> Sta
 
 
 def failed(state: State, error: str, now: float) -> State:
+    """Return what is known after a try that failed at `now`.  error: for people."""
     return replace(state, tried_at=now, error=error, failures=state.failures + 1)
 
 

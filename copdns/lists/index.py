@@ -101,6 +101,7 @@ class DictIndex:
         self._entries = entries
 
     def find(self, qname: str) -> tuple[Entry, ...]:
+        """Return every entry that covers a name, the longest name first."""
         get = self._entries.get
         found: tuple[Entry, ...] = ()
         for suffix in suffixes(qname):

@@ -29,7 +29,9 @@ class Keys(Protocol):
         """Return those keys that a key begins with, the shortest first."""
         ...
 
-    def key_id(self, key: str, /) -> int: ...
+    def key_id(self, key: str, /) -> int:
+        """Return the id of a key that is there; raise KeyError for any other."""
+        ...
 
     def iteritems(self) -> Iterator[tuple[str, int]]:
         """Give each key with its id."""
@@ -92,6 +94,10 @@ class MappedIndex:
         self._numbers = numbers
 
     def find(self, qname: str) -> tuple[Entry, ...]:
+        """Return every entry that covers a name, the longest name first.
+
+        qname: lower case, without the dot at its end.
+        """
         labels = qname.split(".")  # as key_of does it: a call would take a fifth of the time
         labels.reverse()
         keys = self._prefixes(".".join(labels) + ".")

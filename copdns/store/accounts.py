@@ -201,6 +201,8 @@ class Accounts:
         return await self._thread.write(work)
 
     async def recovery_left(self, household: str, account: str) -> int:
+        """Return how many recovery codes an account has that were not used."""
+
         def work(connection: sqlite3.Connection) -> int:
             (left,) = connection.execute(
                 "select count(*) from recovery where household = ? and account = ?",
@@ -312,6 +314,7 @@ def account_of(connection: sqlite3.Connection, household: str, account: str) -> 
 
 
 def the_one(connection: sqlite3.Connection, household: str, account: str) -> Account:
+    """Return an account; raise AccountError when it is gone."""
     found = account_of(connection, household, account)
     if found is None:
         raise AccountError("this account is gone")

@@ -43,4 +43,5 @@ def forget_attempts(connection: sqlite3.Connection, household: str, profile: str
 
 
 def delete_attempts(connection: sqlite3.Connection, before: int) -> None:
+    """Delete tries of codes until a moment, in seconds since the epoch."""
     connection.execute("delete from ticket_attempt where at <= ?", (before,))

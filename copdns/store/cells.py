@@ -85,6 +85,7 @@ def matcher(cell: object) -> Matcher:
 
 
 def target(cell: object) -> Matcher | str:
+    """Read what a rule is about: a name with what it covers, or a network in CIDR form."""
     written = text(cell)
     return written if "/" in written else matcher(written)  # a normal form holds no "/"
 

@@ -104,6 +104,11 @@ class HouseholdStore:
         return await self.run(_ids)
 
     async def household(self, household_id: str) -> Household | None:
+        """Return all that is stored of a household, as of one moment; None where there is none.
+
+        Raise StoreError while it cannot be read.
+        """
+
         def read(connection: sqlite3.Connection) -> Household | None:
             with snapshot(connection):
                 return load(connection, household_id)

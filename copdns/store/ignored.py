@@ -17,6 +17,8 @@ class Ignored:
         self._thread = thread
 
     async def of(self, household: str) -> frozenset[str]:
+        """Return the ids of visitors that a household wants to hear no more of."""
+
         def work(connection: sqlite3.Connection) -> frozenset[str]:
             rows = connection.execute(
                 "select id from ignored_visitor where household = ?", (household,)

@@ -82,12 +82,14 @@ class QueryLog:
         return self._refused + self._lost
 
     def add(self, row: Row) -> None:
+        """Put a row with those to be written; where too many wait it is lost, and counted."""
         if len(self._rows) < self._capacity:
             self._rows.append(row)
         else:
             self._refused += 1
 
     def count(self, key: CountKey, n: int = 1) -> None:
+        """Count n look-ups under a key; where too many keys wait they are lost, and counted."""
         with self._buffers:
             if key in self._counts:
                 self._counts[key] += n

@@ -268,6 +268,8 @@ class Tokens:
         return await self._thread.read(work)
 
     async def remove(self, household: str, token: str, author: str, now: int) -> Token:
+        """Delete a token, and return it; raise AccountError for one that is not there."""
+
         def work(connection: sqlite3.Connection) -> Token:
             rows = connection.execute(
                 f"select {_TOKEN} from token where household = ?",  # noqa: S608

@@ -46,6 +46,7 @@ def days_json(days: Iterable[tuple[date, DayType]]) -> str:
 
 
 def calendar(weekend: object, days: object) -> Calendar:
+    """Read a calendar from its two cells; raise ValueError for what none of ours wrote."""
     kinds = json.loads(text(days))
     if not isinstance(kinds, dict):
         raise ValueError(f"{days!r} is no mapping")

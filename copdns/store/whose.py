@@ -361,6 +361,11 @@ class Guests:
         await self._thread.write(work)
 
     async def end(self, household: str, guest: str, author: str, now: int) -> None:
+        """End a guest's time now, and forget their browser; raise AccountError when it is over.
+
+        author: in people's words, for the audit.
+        """
+
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(
                 "delete from guest where household = ? and id = ?", (household, guest)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from copdns.appeal_opening import Services
 from copdns.config import Settings
 from copdns.household_check import Known
+from copdns.library import bundled_presets, known
 from copdns.live import Client, Live
 from copdns.logins import Logins
 from copdns.model import Asker
@@ -33,7 +34,7 @@ from copdns.store.whose import Guests, Pairings, Pins
 from copdns.targets import Targets
 from copdns.timing import Readings
 from copdns.updates import Updates
-from copdns.vouched import Vouch
+from copdns.vouched import Vouch, vouch
 from copdns.web.pages import Pages
 
 Readiness = Callable[[], tuple[str, ...]]
@@ -55,9 +56,8 @@ class Parts:
     though queries are answered.  hosts: names, besides addresses, under which the pages may be
     reached.  live: the snapshot in force; readings: what it was built from besides the household.
     who: whose device asks, as for DNS.  now: seconds since the epoch.
-    known: what a household may refer to.  services: names of those that ship, by slug.
-    vouches: tells of a name that no list may block.  thread: what stands beside the household.
-    folder: of the databases.  log: what is kept of look-ups.
+    store: the household; thread: what stands beside it.  folder: of the databases.
+    log: what is kept of look-ups.
     probes: what was seen of devices that check themselves.  look_around: asks the network which
     resolvers it hands out.  lists: how many of other people are used; updates: keeps them fresh.
     addresses: on which questions are answered.  settings: those in force.
@@ -76,25 +76,10 @@ class Parts:
     now: Callable[[], float]
     pages: Pages
     store: HouseholdStore
-    appeals: AppealStore
-    consents: Consents
-    accounts: Accounts
-    pairings: Pairings
-    pins: Pins
-    guests: Guests
-    looks: Looks
-    notices: Notices
-    log: QueryLog
-    sessions: Sessions
-    tokens: Tokens
-    logins: Logins
-    proposals: Proposals
-    known: Callable[[], Known]
-    services: Callable[[], Services]
-    vouches: Callable[[], Vouch]
     thread: StoreThread
     folder: Path
-    setups: Setups
+    log: QueryLog
+    logins: Logins
     probes: Probes
     look_around: Callable[[], Awaitable[Judged]]
     lists: Callable[[], ListsState]
@@ -103,6 +88,71 @@ class Parts:
     updates: Updates
     targets: Targets
     desk_over_http: bool = False
+
+    # --- what the lists in force say ---
+
+    def known(self) -> Known:
+        """Return what a household may refer to."""
+        return known(self.live().library)
+
+    def services(self) -> Services:
+        """Return the names of the services that ship, by slug."""
+        found = self.live().library.services
+        return {slug: each.matchers for slug, each in found.items()}
+
+    def vouches(self) -> Vouch:
+        """Return what tells of a name that no list may block."""
+        return vouch(self.live().library, bundled_presets().values())
+
+    # --- what is stored, a subject each ---
+
+    @property
+    def appeals(self) -> AppealStore:
+        return AppealStore(self.store)
+
+    @property
+    def consents(self) -> Consents:
+        return Consents(self.store)
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.thread)
+
+    @property
+    def sessions(self) -> Sessions:
+        return Sessions(self.thread)
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.thread)
+
+    @property
+    def pairings(self) -> Pairings:
+        return Pairings(self.thread)
+
+    @property
+    def pins(self) -> Pins:
+        return Pins(self.thread)
+
+    @property
+    def guests(self) -> Guests:
+        return Guests(self.thread)
+
+    @property
+    def looks(self) -> Looks:
+        return Looks(self.thread)
+
+    @property
+    def notices(self) -> Notices:
+        return Notices(self.thread)
+
+    @property
+    def proposals(self) -> Proposals:
+        return Proposals(self.thread)
+
+    @property
+    def setups(self) -> Setups:
+        return Setups(self.thread)
 
 
 PARTS = web.AppKey("parts", Parts)

@@ -16,7 +16,6 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.config import Settings
 from copdns.copies import Copies
-from copdns.library import bundled_presets, known
 from copdns.lists.chosen import Offer
 from copdns.logins import Logins
 from copdns.metrics import registry
@@ -26,19 +25,15 @@ from copdns.probes import Probes
 from copdns.setup import State
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
-from copdns.store.consents import Consents
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks, Notices
-from copdns.store.proposals import Proposals
 from copdns.store.querylog import QueryLog
-from copdns.store.sessions import Sessions, Tokens
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
-from copdns.store.whose import Guests, Pairings, Pins
+from copdns.store.whose import Guests, Pairings
 from copdns.targets import Targets
 from copdns.timing import NOTHING_READ, Readings
 from copdns.updates import Updates
-from copdns.vouched import vouch
 from copdns.web.pages import Pages
 from copdns.web.parts import ListsState, Parts
 from copdns.web.routes import application
@@ -109,7 +104,7 @@ class Site:
         self.app = application(self.parts)
 
     def _parts(self, hosts: frozenset[str]) -> Parts:
-        resolver, library = self.home.resolver, self.home.resolver.live.library
+        resolver = self.home.resolver
         return Parts(
             registry=registry(self.home.counters, lambda: None),
             readiness=lambda: self.missing,
@@ -122,25 +117,10 @@ class Site:
             now=lambda: self.home.clock().wall,
             pages=PAGES,
             store=self.store,
-            appeals=self.appeals,
-            consents=Consents(self.store),
-            accounts=self.accounts,
-            pairings=self.pairings,
-            pins=Pins(self.thread),
-            guests=self.guests,
-            looks=self.looks,
-            notices=self.notices,
             log=self.log,
-            sessions=Sessions(self.thread),
-            tokens=Tokens(self.thread),
             logins=self.logins,
-            proposals=Proposals(self.thread),
-            known=lambda: known(library),
-            services=lambda: {slug: each.matchers for slug, each in library.services.items()},
-            vouches=lambda: vouch(library, bundled_presets().values()),
             thread=self.thread,
             folder=self.folder,
-            setups=self.setups,
             probes=self.probes,
             look_around=self._look_around,
             lists=lambda: self.lists,

@@ -38,6 +38,7 @@ class Listener:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, news: Sequence[News]) -> None:
+        """Put news up to be taken; who is too slow for them is let go, and comes again."""
         for each in news:
             if self.news.full():
                 self.ended.set()
@@ -61,6 +62,7 @@ class Feed:
 
     @contextmanager
     def listening(self, household: str, *, rows: bool) -> Iterator[Listener]:
+        """Let somebody hear of a household for a while.  rows: of the log; else of appeals."""
         listener = Listener(household, rows)
         self._listeners.add(listener)
         if self._task is None:

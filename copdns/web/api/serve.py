@@ -39,6 +39,8 @@ _TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 
 def serving(operation: Operation) -> Handler:
+    """Return the handler of an operation; whatever it refuses becomes a problem (RFC 9457)."""
+
     async def serve(request: web.Request) -> web.StreamResponse:
         try:
             return await _served(operation, request)

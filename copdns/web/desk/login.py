@@ -90,6 +90,7 @@ async def _form(
 
 
 def let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
+    """Return the way on, with the cookies of a new session and of a browser that is known now."""
     found = web.HTTPSeeOther(where)
     for cookie, value, lasts in (
         (SESSION, done.session, SESSION_LONGEST),

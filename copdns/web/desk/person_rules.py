@@ -135,6 +135,7 @@ def _there(household: Household, scope: str, about: str, action: RuleAction) -> 
 
 
 def note_in(typed: str) -> str:
+    """Read a reason, on one line; raise HouseholdError for one too long or not printable."""
     note = " ".join(typed.split())
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
         raise HouseholdError(

@@ -1,0 +1,66 @@
+"""Put in force what is stored of the household, as soon as it changes or its time has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from copdns.answer import Resolver
+from copdns.events import Events
+from copdns.porter import Porter
+from copdns.snapshots import Snapshots
+from copdns.stored import Stored
+
+SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
+
+
+class HouseholdInForce:
+    """What is stored, as `resolver` answers by it.  All methods raise StoreError."""
+
+    def __init__(
+        self,
+        stored: Stored,
+        snapshots: Snapshots,
+        resolver: Resolver,
+        porter: Porter,
+        events: Events,
+        now: Callable[[], float],
+    ) -> None:
+        self._stored = stored
+        self._snapshots = snapshots
+        self._resolver = resolver
+        self._porter = porter
+        self._events = events
+        self._now = now
+        self._behind = False  # a change was seen that is not in force yet
+
+    async def look(self) -> None:
+        """Take up what was changed, by whomever, and what is due by now."""
+        if await self._stored.is_changed():
+            self._behind = True  # until it is in force: a busy database is asked again
+        if self._behind and not await self._concerns_answers():
+            await self._porter.tell(self._events)
+            self._behind = False
+        now, live = self._now(), self._resolver.live
+        due = live.is_due(now) or self._porter.somebody_leaves
+        if self._behind or due or now < live.made_at - SET_BACK:
+            await self.take_up()
+            await self._porter.tell(self._events)
+
+    async def take_up(self) -> None:
+        """Put in force what is stored."""
+        async with self._snapshots.changing:
+            households = await self._porter.welcome(await self._stored.households())
+            before = self._resolver.live
+            self._resolver.live = await self._snapshots.build(before, before.library, households)
+            self._behind = False
+
+    async def mend(self) -> None:
+        """Go back to the disk once it takes writing again."""
+        if await self._stored.mend(self._snapshots.changing):
+            self._behind = True
+
+    async def _concerns_answers(self) -> bool:
+        """Tell whether what was stored may change an answer: a login, say, does not."""
+        return await self._stored.revisions() != {
+            each.id: each.revision for each in self._resolver.live.households.values()
+        }

@@ -1,0 +1,75 @@
+"""Which upstreams are asked, as settings, machine and households say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from copdns import system
+from copdns.addresses import UpstreamAddress
+from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
+from copdns.metrics import Counters
+from copdns.model import Household, SplitUpstream
+from copdns.upstream import Upstreams
+from copdns.upstreams_in_force import UpstreamsInForce
+
+OWN = ("127.0.0.1",)
+NEAR = UpstreamAddress("192.0.2.53")
+
+
+def settings(*servers: UpstreamAddress | str) -> Settings:
+    return Settings(
+        dns=DnsSettings(listen=OWN),
+        upstreams=UpstreamSettings(servers=servers, deadline=3.0, attempt=0.5),
+    )
+
+
+@pytest.fixture
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+async def upstreams(counters: Counters) -> AsyncIterator[Upstreams]:
+    made = Upstreams(asyncio.get_running_loop(), counters)
+    yield made
+    made.close()
+
+
+async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
+    upstreams: Upstreams,
+) -> None:
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([])
+    assert [each.label for each in upstreams.healths] == ["1"]
+    assert (upstreams.deadline, upstreams.attempt) == (3.0, 0.5)
+
+
+async def test_system_stands_for_what_the_machine_was_given(
+    upstreams: Upstreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [UpstreamAddress("192.0.2.1"), UpstreamAddress("192.0.2.2")]
+    monkeypatch.setattr(system, "system_resolvers", lambda _own, _port: given)
+    await UpstreamsInForce(upstreams, lambda: settings(SYSTEM, NEAR)).use([])
+    assert len(upstreams.healths) == 3
+
+
+async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
+    upstreams: Upstreams, counters: Counters
+) -> None:
+    split = SplitUpstream("work.example", ("192.0.2.99",))
+    house = Household("home", "Home", split_upstreams=(split,))
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([house])
+    assert len(upstreams.healths) == 1
+    assert len(counters.upstreams) == 2
+
+
+async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(
+    upstreams: Upstreams,
+) -> None:
+    chosen = UpstreamsInForce(upstreams, lambda: settings(NEAR))
+    assert not chosen.fits(OWN)
+    await chosen.use([])
+    assert chosen.fits(OWN)
+    assert not chosen.fits(("192.0.2.7",))
