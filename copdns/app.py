@@ -440,10 +440,7 @@ def _bound(settings: Settings) -> object:
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
-    """Answer until told to stop; raise CopdnsError when that cannot begin.
-
-    reread: gives the settings as they are now, for SIGHUP.
-    """
+    """Run one App, the only one of its data folder; raise CopdnsError when that cannot begin."""
     # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
     # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
     sys.setswitchinterval(GIVE_WAY)
