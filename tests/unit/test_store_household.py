@@ -381,7 +381,7 @@ async def test_the_audit_gives_its_newest_lines(store: HouseholdStore) -> None:
     assert [each.revision for each in await store.changes("home", limit=2)] == [5, 6]
 
 
-@pytest.mark.parametrize("name", ["Ren\udce9", "\ud83d", "\ud800"])
+@pytest.mark.parametrize("name", ["Ren\udce9", "\ud83d"])
 async def test_half_a_character_is_refused_in_words_and_changes_nothing(
     store: HouseholdStore, name: str
 ) -> None:
