@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from unicodedata import bidirectional, category
 from zoneinfo import ZoneInfo
 
 from copdns.addresses import address, device_address, mac_address, slug, upstream_address
@@ -125,6 +126,7 @@ def faults(household: Household) -> Iterator[Fault]:
     yield from _device_faults(household)
     yield from _rule_faults(household)
     yield from _own_faults(household)
+    yield from _text_faults(household)
     yield from time_faults(household)
 
 
@@ -179,6 +181,48 @@ def _household_faults(household: Household) -> Iterator[Fault]:
                 yield Fault(part, key, "", sentence("stands twice; rename or remove one"))
             if part in _HAVE_IDS and (problem := wrong(slug, key)):
                 yield Fault(part, key, "", problem)
+
+
+# What is no letter, and what turns a line around (Unicode UAX 9): a text must look like what it
+# says, wherever it is shown.  Notes may have lines.
+_NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_LINES = "\t\n"
+
+
+def _text_faults(household: Household) -> Iterator[Fault]:
+    names = [
+        ("name", "", "", household.name),
+        *(("profiles", each.id, "name", each.name) for each in household.profiles),
+        *(("devices", each.id, "name", each.name) for each in household.devices),
+        *(("services", each.slug, "title", each.title) for each in household.services),
+        *(("tickets", each.id, "label", each.label) for each in household.tickets),
+    ]
+    notes = [
+        *(("rules", each.id, "note", each.note) for each in household.rules),
+        *(("schedules", each.id, "note", each.note) for each in household.schedules),
+        *(("budgets", each.id, "note", each.note) for each in household.budgets),
+        *(("grants", each.id, "note", each.note) for each in household.grants),
+    ]
+    for texts, besides in ((names, ""), (notes, _LINES)):
+        for part, key, where, text in texts:
+            if wrong_letter := next((e for e in text if e not in besides and _hides(e)), ""):
+                what = sentence(
+                    "a character in it cannot be shown: U+%(code)s; write it without",
+                    code=f"{ord(wrong_letter):04X}",
+                )
+                yield Fault(part, key, where, what)
+
+
+def shown(text: str) -> str:
+    """Return a name that nobody here wrote, such as a device's own, as one that may be kept."""
+    return "".join(each for each in text if not _hides(each))
+
+
+def _hides(letter: str) -> bool:
+    if letter.isprintable():
+        return False
+    return category(letter) in _NO_LETTERS or bidirectional(letter) in _TURNS
 
 
 def _profile_faults(profile: Profile) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ from copdns.editing import free_slug, the_profile
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.household import add_device, set_device
+from copdns.household_check import shown
 from copdns.model import Household
 from copdns.visitors import Visitor
 
@@ -17,6 +18,7 @@ def named(household: Household, visitor: Visitor, profile_id: str, called: str) 
     It is known by its MAC address, or by its address where no other was seen.
     """
     the_profile(household, profile_id)
+    called = shown(called)  # where nobody typed another name, it is what the device calls itself
     new = free_slug(called, (each.id for each in household.devices), "device")
     addresses, macs = _known_by(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)

@@ -114,7 +114,11 @@ def _catalogued() -> frozenset[str]:
 
 
 ids = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_TURNS = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+words = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters=_TURNS),
+    max_size=20,
+)
 moments = st.integers(0, 253_402_300_799)
 names = st.lists(st.sampled_from(["a", "b", "no", "1", "on-2", "_x"]), min_size=1, max_size=3).map(
     lambda labels: ".".join([*labels, "example"])

@@ -27,7 +27,9 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.newcomers import named
 from copdns.presets import preset
+from copdns.visitors import Visitor
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK
@@ -66,6 +68,42 @@ def test_a_household_has_a_language_a_country_and_helplines_that_somebody_vouche
 def test_what_is_no_language_country_or_helpline_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(HouseholdError):
         edit.set_household(FAMILY, **values)
+
+
+HIDDEN = ["a\0b", "a\x1b[31m", "\u202egpj.exe", "a\u2028b", "a\x7f", "\udce9"]
+
+
+@pytest.mark.parametrize("text", [*HIDDEN, "two\nlines"])
+def test_a_name_looks_like_what_it_says(text: str) -> None:
+    for change in (
+        lambda: edit.set_household(FAMILY, name=text),
+        lambda: edit.set_profile(FAMILY, "tom", KNOWN, name=text),
+        lambda: edit.add_device(FAMILY, "phone", "tom", ["192.0.2.9"], name=text),
+    ):
+        with pytest.raises(HouseholdError, match="cannot be shown"):
+            change()
+
+
+@pytest.mark.parametrize("note", HIDDEN)
+def test_a_note_looks_like_what_it_says(note: str) -> None:
+    with pytest.raises(HouseholdError, match="cannot be shown"):
+        edit.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
+
+
+@pytest.mark.parametrize("name", ["Zoë", "\N{WOMAN}\u200d\N{MAN}", "مها", "می\u200cخواهم", "小明"])
+def test_a_name_is_written_in_any_script(name: str) -> None:
+    assert edit.set_household(FAMILY, name=name).name == name
+
+
+def test_a_device_that_calls_itself_something_hidden_can_be_named_all_the_same() -> None:
+    visitor = Visitor("home", "u1", "", "02:00:00:00:00:09", "192.0.2.77", "\u202ex\0", 1, 1)
+    assert named(FAMILY, visitor, "tom", visitor.name).devices[-1].name == "x"
+
+
+def test_a_note_may_have_lines() -> None:
+    note = "For the club.\nOn Fridays.\n"
+    found = edit.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
+    assert found.rules[-1].note == note
 
 
 def test_a_profile_is_added_with_the_values_and_rules_of_its_preset() -> None:

@@ -102,3 +102,9 @@ async def test_a_full_log_is_asked_for_by_a_person_and_announced(
     await call("DELETE", "/profiles/tom/full-log", 204, headers=own)
     again = await call("POST", "/profiles/tom/full-log", 409, headers=own, json={"days": 1})
     assert "once in 30 days" in again["detail"]
+
+
+async def test_a_name_that_does_not_look_like_what_it_says_is_refused(ada: Caller) -> None:
+    for name in ("a\0b", "a\x1b[31m", "\u202egpj.exe"):
+        found = await ada("PATCH", "/profiles/mia", 409, json={"name": name})
+        assert "cannot be shown" in found["detail"]

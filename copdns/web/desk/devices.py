@@ -17,6 +17,7 @@ from copdns.addresses import is_private_mac
 from copdns.editing import the_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_device, remove_device, set_device
+from copdns.household_check import shown
 from copdns.model import Device, Household
 from copdns.roles import Actor, Permission, may
 from copdns.store.ignored import Ignored
@@ -248,6 +249,7 @@ async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
 
 def _named(household: Household, profile_id: str, called: str, visitor: Visitor) -> Household:
     the_profile(household, profile_id)
+    called = shown(called)  # where nobody typed another name, it is what the device calls itself
     return add_device(
         household,
         free_device_id(called, household.devices),
