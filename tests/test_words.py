@@ -33,9 +33,10 @@ DESK = (
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
     "copdns/store/tables.py",
     *(f"copdns/{each}_words.py" for each in ("audit", "desk", "download", "trouble")),
-    "copdns/web/saying.py",
     "blocklists/",
 )
+# It speaks to both; these contexts are of what it says at the desk alone.
+SAYING, AT_THE_DESK_ALONE = "copdns/web/saying.py", frozenset({"step", "group of services"})
 AT_THE_DESK = tuple(each for each in DESK_LANGUAGES if each != "en")
 
 
@@ -80,8 +81,9 @@ def translated(language: str) -> list[Message]:
 
 def is_wanted(message: Message, language: str) -> bool:
     """Tell whether a text is to be there in a language: one that a child reads, in all."""
+    desk = (*DESK, SAYING) if message.context in AT_THE_DESK_ALONE else DESK
     return language in AT_THE_DESK or not all(
-        path.startswith(DESK) for path, _ in message.locations
+        path.startswith(desk) for path, _ in message.locations
     )
 
 
@@ -90,6 +92,7 @@ def is_wanted(message: Message, language: str) -> bool:
     [
         (["web-ui/templates/door.html"], TRANSLATED),
         (["web-ui/templates/desk/inbox.html", "web-ui/templates/pieces.html"], TRANSLATED),
+        (["copdns/web/saying.py"], TRANSLATED),
         (["web-ui/templates/desk/inbox.html", "copdns/web/desk/inbox.py"], ["fr", "es"]),
     ],
 )

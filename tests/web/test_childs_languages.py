@@ -1,0 +1,105 @@
+"""All that a child's pages say is asked of every language, not only of those that the desk has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from gettext import NullTranslations
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from copdns.languages import spoken
+from copdns.model import Band
+from copdns.phrases import Phrases
+from copdns.web import help as help_pages
+from copdns.web import pages, saying
+from tests.test_words import ROOT, collected, is_wanted
+from tests.web.guardians import log_in, set_up
+from tests.web.site import HTML, Client, Site, send
+from tests.web.test_the_child_sees import fill, house
+
+PAGES = (
+    *("/", "/rules", "/month", "/me", "/bad", "/help", "/ticket", "/whose", "/consent"),
+    *("/check", "/check?name=markrule.example", "/check?name=games.example", "/protection"),
+    *("/ask", "/ask?name=markrule.example", "/ask?about=minutes&budget=mia-day"),
+)
+
+
+class Listening(NullTranslations):
+    """Says everything in English, and keeps what it was asked for, by context and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: set[tuple[str | None, str]] = set()
+
+    def gettext(self, message: str) -> str:
+        return self.pgettext(None, message)
+
+    def pgettext(self, context: str | None, message: str) -> str:
+        self.heard.add((context, message))
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.npgettext(None, msgid1, msgid2, n)
+
+    def npgettext(self, context: str | None, msgid1: str, msgid2: str, n: int) -> str:
+        self.heard.add((context, msgid1))
+        return msgid1 if n == 1 else msgid2
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    return collected(ROOT, tmp_path_factory.mktemp("words") / "copdns.pot")
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Listening:
+    listening = Listening()
+
+    def speaking(language: str) -> Phrases:
+        return replace(spoken(language), translations=listening)
+
+    for module in (pages, saying, help_pages):
+        monkeypatch.setattr(module, "spoken", speaking)
+    return listening
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(house())
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        await log_in(made)
+        await send(made, "/device")
+        await fill(made, site)
+        yield made
+
+
+@pytest.mark.parametrize("band", [Band.TO_6, Band.TO_12, Band.TO_17])
+async def test_each_text_of_a_childs_page_is_wanted_in_every_language(
+    client: Client, site: Site, used: Catalog, heard: Listening, band: Band
+) -> None:
+    await site.store.change(
+        "home",
+        lambda home: replace(
+            home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
+        ),
+        author="",
+        what="",
+        now=site.now,
+    )
+    await site.follow()
+    (appeal,) = await site.appeals.appeals("home")
+    heard.heard.clear()
+    for page in (*PAGES, f"/ask/{appeal.id}"):
+        await client.get(page, headers=HTML)  # a page that is not for this age says so in words
+    said = [used.get(message, context) for context, message in heard.heard]
+    ours = [each for each in said if each is not None]  # a note that a person wrote is not
+    assert len(ours) > 100
+    assert "%(num)d minute" in {each.id[0] for each in ours}, "of a limit, in saying.py"
+    assert [each.id for each in ours if not is_wanted(each, "ar")] == []
