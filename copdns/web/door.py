@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts import GUEST_LASTS, PAIRING_LASTS
+from copdns.accounts import GUEST_LASTS, PAIRING_LASTS, Guest
 from copdns.appeal_rest import closed_after_all
 from copdns.judge import STEP
 from copdns.model import Verdict
@@ -20,6 +20,7 @@ from copdns.web.child import child_page
 from copdns.web.consent import question_to
 from copdns.web.news import news_of
 from copdns.web.parts import parts_of
+from copdns.web.whose import guest_here, is_nobodys
 
 SHOWN = 20  # of the last blocks: more than anybody reads
 NEWEST = 5  # of these are seen at once, the others on demand
@@ -54,6 +55,7 @@ async def door(request: web.Request) -> web.Response:
         changed=[
             each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
         ],
+        guest=await _guest(request, person),
         asks_consent=await question_to(request, person) is not None,
         now=now,
     )
@@ -90,6 +92,12 @@ async def why(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
     verdict = closed_now(person, block, parts_of(request).now())
     return child_page(request, person, "why.html", block=block, verdict=verdict)
+
+
+async def _guest(request: web.Request, person: Person) -> Guest | None:
+    """Return who was let in here with the rules of guests."""
+    found = await guest_here(request, person) if person.is_anybodys else None
+    return found if found is not None and is_nobodys(person, found) else None
 
 
 def closed_now(person: Person, block: Block, now: float) -> Verdict | None:

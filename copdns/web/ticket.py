@@ -5,20 +5,23 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.errors import HouseholdError, TooManyTriesError, UnknownCodeError
+from copdns.policy import closing
 from copdns.tickets import ticket_digest
+from copdns.times import Grant, Origin
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.fields import fields_of
+from copdns.web.in_force import in_force
 from copdns.web.parts import parts_of
 
 
 async def form(request: web.Request) -> web.Response:
-    """A field for the code."""
-    return child_page(request, await _known(request), "ticket.html", error="")
+    """A field for the code; and what was opened by one that counts now."""
+    return await _page(request, await _known(request))
 
 
 async def redeem(request: web.Request) -> web.Response:
-    """Turn the code into time; it is open within a second."""
+    """Turn the code into time, which is open when the page tells it."""
     person, parts = await _known(request), parts_of(request)
     fields = await fields_of(request)
     try:
@@ -31,12 +34,42 @@ async def redeem(request: web.Request) -> web.Response:
             now=int(parts.now()),
         )
     except TooManyTriesError:
-        return child_page(request, person, "ticket.html", status=429, error="wait")
+        return await _page(request, person, 429, "wait")
     except UnknownCodeError:
-        return child_page(request, person, "ticket.html", status=400, error="unknown")
+        return await _page(request, person, 400, "unknown")
     except HouseholdError:
-        return child_page(request, person, "ticket.html", status=400, error="over")
-    raise web.HTTPSeeOther("/")
+        return await _page(request, person, 400, "over")
+    await in_force(parts, person.household.id)
+    raise web.HTTPSeeOther("/ticket")
+
+
+async def _page(
+    request: web.Request, person: Person, status: int = 200, error: str = ""
+) -> web.Response:
+    now = parts_of(request).now()
+    taken = [] if error else await _taken(request, person, now)
+    opens_all = any(each.about is None for each in taken)
+    return child_page(
+        request,
+        person,
+        "ticket.html",
+        status=status,
+        error=error,
+        taken=taken,
+        closed=closing(person.client.policy, now) if opens_all else None,
+    )
+
+
+async def _taken(request: web.Request, person: Person, now: float) -> list[Grant]:
+    """Return what was opened by codes, as it is stored: answers may not follow it yet."""
+    stored = await parts_of(request).store.household(person.household.id)
+    return [
+        each
+        for each in (stored.grants if stored is not None else ())
+        if each.origin is Origin.TICKET
+        and each.profile == person.profile.id
+        and each.start <= now < each.end
+    ]
 
 
 async def _known(request: web.Request) -> Person:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from copdns.accounts import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, GuestKind
+from copdns.accounts import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, Guest, GuestKind
 from copdns.codes import secret
 from copdns.errors import AccountError
 from copdns.logins import Login, Outcome
@@ -18,6 +18,7 @@ from copdns.model import Profile
 from copdns.web.asker import GUEST_PAIRING, Person, asker_of, let_be_known, person_of
 from copdns.web.child import child_page
 from copdns.web.fields import fields_of
+from copdns.web.in_force import in_force
 from copdns.web.parts import parts_of
 
 
@@ -49,7 +50,8 @@ async def say(request: web.Request) -> web.Response:
     await parts.guests.approve(
         home, kind, address, meant.id, meant.name, now, PERSON_LASTS, browser=told
     )
-    # In force within a second; until then this page says that it is on its way.
+    # Where that takes too long this page says that it is on its way.
+    await in_force(parts, home)
     here = web.HTTPSeeOther("/whose")
     let_be_known(request, here, GUEST_PAIRING, told, PERSON_LASTS)
     raise here
@@ -63,9 +65,23 @@ async def end(request: web.Request) -> web.Response:
             await parts.guests.end(
                 person.household.id, person.guest, person.profile.name, int(parts.now())
             )
+        await in_force(parts, person.household.id)
     here = web.HTTPSeeOther("/whose")
     here.del_cookie(GUEST_PAIRING)
     raise here
+
+
+async def guest_here(request: web.Request, person: Person) -> Guest | None:
+    """Return who is let in here for a while, as it is stored: answers may not follow it yet."""
+    parts, address = parts_of(request), asker_of(request).address
+    guests = await parts.guests.of(person.household.id, int(parts.now()))
+    by_id = next((each for each in guests if each.id == person.guest), None)
+    return by_id or next((each for each in guests if each.address == address), None)
+
+
+def is_nobodys(person: Person, guest: Guest) -> bool:
+    """Tell whether somebody was let in with the rules of guests, which hold here anyhow."""
+    return person.household.profile(guest.profile) is None
 
 
 async def _page(
@@ -74,7 +90,7 @@ async def _page(
     parts, now = parts_of(request), int(parts_of(request).now())
     address, home = asker_of(request).address, person.household.id
     asked = [each for each in await parts.guests.asking(home, now) if each.address == address]
-    guests = [each for each in await parts.guests.of(home, now) if each.address == address]
+    guest = await guest_here(request, person)
     status = 200 if done is None else 429 if done.outcome is Outcome.WAIT else 403
     return child_page(
         request,
@@ -82,7 +98,8 @@ async def _page(
         "whose.html",
         status=status,
         asked=bool(asked),
-        guest=guests[0] if guests else None,
+        guest=guest,
+        nobodys=guest is not None and is_nobodys(person, guest),
         done=done,
         name=name,
     )

@@ -31,3 +31,9 @@ def chromium() -> Iterator[Browser]:
 def browsers(chromium: Browser) -> Iterator[Browsers]:
     with ExitStack() as stack:
         yield Browsers(chromium, stack)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `Site` puts in force what is stored when its test says so; no page waits for that."""
+    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 0.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -51,6 +54,47 @@ async def test_a_code_opens_the_internet(client: Client, site: Site) -> None:
     await send(client, "/ticket", code="7k3m pq9t")
     await site.follow()
     assert not site.home.ask("mia", "www.example").verdict.blocks
+
+
+async def test_the_page_waits_until_the_code_counts_and_says_until_when(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Your code was taken" not in await text(client, "/ticket")
+    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 60.0)
+    sent = asyncio.create_task(send(client, "/ticket", code=CODE))
+    while not await grants(site):
+        assert not sent.done()
+    assert not sent.done()
+    await site.follow()
+    page = await sent
+    assert re.search(r"Your code was taken. Until .?4:30.PM.? it opens: .?The whole Internet", page)
+    assert "Something else closes it" not in page
+    assert "The Internet is open now" in await text(client, "/")
+
+
+async def test_where_a_later_pause_holds_the_page_says_that_too(client: Client, site: Site) -> None:
+    site.home.wait(60)
+    later = Pause("mia", site.now, site.now + HOUR)
+    await site.store.change(
+        "home", lambda house: replace(house, pauses=(later,)), author="", what="", now=site.now
+    )
+    await send(client, "/ticket", code=CODE)
+    await site.follow()
+    page = await text(client, "/ticket")
+    assert "Your code was taken." in page
+    assert "Something else closes it now, too." in page
+
+
+async def test_a_code_of_somebody_else_or_that_is_over_is_not_told(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/ticket", code=CODE)
+    await site.follow()
+    site.who = "tom"
+    assert "Your code was taken" not in await text(client, "/ticket")
+    site.who = "mia"
+    site.home.wait(HOUR // 2)
+    assert "Your code was taken" not in await text(client, "/ticket")
 
 
 async def test_a_code_works_once(client: Client, site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
 from copdns.appeal import Ask, Kind, Objected
 from copdns.guests import with_guests
+from copdns.live import Sightings
 from copdns.model import Action, Reason
 from copdns.store.whose import MOST_REQUESTS
 from tests.home import Home
@@ -91,6 +93,66 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     await arrive(site)
     assert site.home.resolver.live.who(site.asker).policy.profile == "mia"
     assert "It is yours until" in await text(client, "/whose")
+
+
+async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 60.0)
+    for path, fields, there in (
+        ("/whose/pin", {"name": "Mia", "pin": PIN}, True),
+        ("/whose/end", {}, False),
+    ):
+        sent = asyncio.create_task(send(client, path, **fields))
+        while bool(await site.guests.of("home", site.now)) is not there:
+            assert not sent.done()
+        assert not sent.done(), "what is stored is not in force yet"
+        await arrive(site)
+        assert ("It is yours until" in await sent) is there
+        assert ("Hello Mia" in await text(client, "/")) is there
+        assert ("/me/data.json" in await text(client, "/me")) is there
+
+
+async def test_what_takes_too_long_to_be_in_force_is_told_as_it_is_stored(
+    client: Client, site: Site
+) -> None:
+    assert "It is yours in a moment." in await send(client, "/whose/pin", name="Mia", pin=PIN)
+    await arrive(site)
+    page = await send(client, "/whose/end")
+    assert "It is yours" not in page
+    assert 'action="/whose/end"' not in page
+    assert 'action="/whose/ask"' in page
+
+
+async def test_who_was_let_in_as_a_guest_reads_it(client: Client, site: Site) -> None:
+    await send(client, "/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "", "Ada", site.now)
+    for followed in (False, True):
+        if followed:
+            await arrive(site)
+        page = await text(client, "/whose")
+        assert "You are a guest here until" in page
+        assert "in a moment" not in page
+        assert 'action="/whose/pin"' in page, "it may still be said whose it is"
+        page = await text(client, "/")
+        assert "You are a guest here until" in page
+        assert "Nobody knows yet whose device this is" not in page
+    site.home.wait(86_400)
+    assert "Nobody knows yet whose device this is" in await text(client, "/")
+
+
+async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
+    client: Client, site: Site
+) -> None:
+    mac, moved = "02:00:00:00:00:07", "192.0.2.201"
+    await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now, mac=mac)
+    await arrive(site)
+    resolver = site.home.resolver
+    resolver.live = resolver.live.with_sightings(Sightings({moved: mac}))
+    site.who = moved
+    page = await text(client, "/whose")
+    assert "It is yours until" in page
+    assert 'action="/whose/end"' in page
 
 
 # --- what its browser sees, for as long ----------------------------------------------------------
