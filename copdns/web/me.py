@@ -26,7 +26,7 @@ from copdns.web.fields import fields_of
 from copdns.web.kept import MOST, kept_of
 from copdns.web.parts import parts_of
 
-SHOWN = 40  # names; the file has all of them
+SHOWN = 30  # names; the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
 LOOKS = 20
 
