@@ -144,8 +144,6 @@ class Phrases:
         """
         return self._with_time("yMMMd", moment, zone)
 
-    minute = moment  # what templates ask for where it is the minute that they mean
-
     def when(self, moment: float, zone: str, now: float | None = None) -> str:
         """Return a day of the week with its date, and the time of day; now: only the time where
         the day is the same."""

@@ -120,7 +120,7 @@ async def grant(request: web.Request) -> web.Response:
     content, time = lifts(form)
     if about is None and content:
         raise HouseholdError(
-            "a permission for everything opens what time closes; name what lists may open",
+            "a permission for everything opens what the clock closes; name what lists may open",
             name="names",
         )
 
