@@ -100,7 +100,7 @@ async def test_minutes_of_a_budget_are_shown_day_by_day(client: Client, site: Si
 async def test_every_change_and_every_look_is_listed(client: Client, site: Site) -> None:
     await text(client, "/guardian/log?person=mia")
     page = await text(client, "/guardian/changes")
-    assert "looked at the names that are kept of Mia" in page
+    assert "A look at the names that are kept of Mia" in page
     assert "Created." in page
     assert "Ada" in page
 

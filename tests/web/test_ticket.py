@@ -67,7 +67,7 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     assert not sent.done()
     await site.follow()
     page = await sent
-    assert re.search(r"Your code was taken. Until .?4:30.PM.? it opens: .?The whole Internet", page)
+    assert re.search(r"Your code was taken. Until .?16:30.? it opens: .?The whole Internet", page)
     assert "Something else closes it" not in page
     assert "The Internet is open now" in await text(client, "/")
 
