@@ -15,8 +15,7 @@ from copdns.phrases import Phrases
 from copdns.web import help as help_pages
 from copdns.web import pages, saying
 from tests.test_words import ROOT, collected, is_wanted
-from tests.web.guardians import log_in, set_up
-from tests.web.site import HTML, Client, Site, send
+from tests.web.site import HTML, Client, Site
 from tests.web.test_the_child_sees import fill, house
 
 PAGES = (
@@ -73,9 +72,6 @@ def site() -> Site:
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        await send(made, "/device")
         await fill(made, site)
         yield made
 

@@ -47,6 +47,13 @@ async def the_only(site: Site) -> str:
     return appeal.id
 
 
+async def closed_by_the_clock(site: Site) -> None:
+    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
+    edit = partial(replace, schedules=(night,))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+
+
 async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) -> None:
     await log_in(client)
     page = await text(client, "/guardian/inbox")
@@ -209,10 +216,7 @@ async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
 
 async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Site) -> None:
     """The rule against toys.example is lifted; at night it stays closed, and nobody is misled."""
-    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
-    edit = partial(replace, schedules=(night,))
-    await site.store.change("home", edit, author="", what="", now=site.now)
-    await site.follow()
+    await closed_by_the_clock(site)
     await log_in(client)
     appeal = await the_only(site)
     page = await text(client, f"/guardian/appeals/{appeal}")
@@ -232,10 +236,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
 
 async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) -> None:
     """One evening, one question, one answer: no child has to ask twice for one name."""
-    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
-    edit = partial(replace, schedules=(night,))
-    await site.store.change("home", edit, author="", what="", now=site.now)
-    await site.follow()
+    await closed_by_the_clock(site)
     await log_in(client)
     appeal = await the_only(site)
     where, yes = f"/guardian/appeals/{appeal}/decide", {"state": "granted", "besides": "on"}

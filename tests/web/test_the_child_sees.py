@@ -123,6 +123,9 @@ def house() -> Home:
 
 async def fill(client: Client, site: Site) -> None:
     """Keep what happened to her."""
+    await set_up(site)
+    await log_in(client)
+    await send(client, "/device")
     rest = (1, "block", "rule", "", "", "", "markrule.example", "")
     site.log.add(Row(AT - 600, "home", "mia", "mia-phone", "markrow.example", *rest))
     site.log.count(CountKey("home", "mia", AT // 3600, "block", "category", "games"), 4711)
@@ -182,9 +185,6 @@ def site() -> Site:
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        await send(made, "/device")
         await fill(made, site)
         guests = await site.guests.of("home", site.now)
         stored = await site.store.household("home")
