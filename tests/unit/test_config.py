@@ -271,7 +271,7 @@ def test_mistakes_of_file_and_environment_are_told_together() -> None:
 
 
 def test_variables_of_others_pass_by() -> None:
-    assert loaded("", COPDNS_BUILD="7", DNS__PORT="1", HOME="/root") == Settings()
+    assert loaded("", COPDNS_BUILD="7", DNS__PORT="1", HOME="/home/ada") == Settings()
 
 
 def test_paths_are_taken_from_the_folder_of_the_file() -> None:
