@@ -168,7 +168,7 @@ class View(Word):
     EXPORT = "export"
 
 
-class Look(NamedTuple):
+class AccessRecord(NamedTuple):
     """Somebody looked at what is kept of a person.  at: of the first of looks that were joined.
 
     account: for the other guardians; the child sees the role, and the name as the page likes.
@@ -192,7 +192,7 @@ class NoticeKind(Word):
     PROPOSAL_DUE = "proposal due"  # the day has come on which other rules were to hold
 
 
-class Notice(NamedTuple):
+class GuardianNotice(NamedTuple):
     """Something that no guardian may do unseen by the others, or that a child tells all of them.
 
     about: the id of the profile, or the name of the account.  author: in people's words.  starts,

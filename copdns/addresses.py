@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from copdns.errors import TextError
-from copdns.names import normal
+from copdns.names import normalize
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}", re.ASCII)
@@ -153,7 +153,7 @@ def is_private_mac(mac: str) -> bool:
 
 def domain(text: str) -> str:
     """Return the normal form of a name that may not be empty."""
-    name = normal(text)
+    name = normalize(text)
     if not name:
         raise TextError("a name is missing; write one, such as home.example")
     return name

@@ -18,7 +18,7 @@ FAR = 16  # minutes: nothing to warn of yet
 KEPT = 2 * 86_400.0  # seconds for which a warning is remembered: clocks are set back by less
 
 
-class Coming(NamedTuple):
+class UpcomingClosure(NamedTuple):
     """Something that closes for a profile unless something changes.
 
     reason, id: SCHEDULE or BUDGET and its id, or PAUSED and "".  at: the moment; for a budget, if
@@ -37,10 +37,10 @@ class Coming(NamedTuple):
     everything: bool = False
 
 
-class Due(NamedTuple):
+class ClosureWarning(NamedTuple):
     """A warning.  minutes: until then, rounded up: a threshold, or less when it was told late."""
 
-    coming: Coming
+    coming: UpcomingClosure
     minutes: int
 
 
@@ -54,7 +54,7 @@ class Occasion(NamedTuple):
     moment: float
 
 
-class Told(NamedTuple):
+class WarningState(NamedTuple):
     """What was warned of.
 
     nearest: by occasion the nearest threshold that was told.
@@ -65,7 +65,9 @@ class Told(NamedTuple):
     before: float = 0.0
 
 
-def due(coming: Iterable[Coming], told: Told, now: float) -> tuple[tuple[Due, ...], Told]:
+def due_warnings(
+    coming: Iterable[UpcomingClosure], told: WarningState, now: float
+) -> tuple[tuple[ClosureWarning, ...], WarningState]:
     """Return the warnings that are to be told now, and what was told then.
 
     Of several thresholds that passed since the last look the nearest is told, and likewise of
@@ -81,12 +83,12 @@ def due(coming: Iterable[Coming], told: Told, now: float) -> tuple[tuple[Due, ..
         had = nearest.get(occasion) or _threshold(_minutes(told.before, each.at))
         has = _threshold(left)
         if has < had:
-            warnings.append(Due(each, math.ceil(left)))
+            warnings.append(ClosureWarning(each, math.ceil(left)))
         nearest[occasion] = has if each.day is not None else min(had, has)
-    return tuple(warnings), Told({each: at for each, at in nearest.items() if at != FAR})
+    return tuple(warnings), WarningState({each: at for each, at in nearest.items() if at != FAR})
 
 
-def _occasion(of: Coming) -> Occasion:
+def _occasion(of: UpcomingClosure) -> Occasion:
     moment = of.at if of.day is None else of.day
     return Occasion(of.household, of.profile, of.reason, of.id, moment)
 

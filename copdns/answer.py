@@ -13,39 +13,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
-from copdns.cache import Cache, Kept
+from copdns.cache import Cache, CacheEntry
 from copdns.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
-from copdns.evidence import Kin
-from copdns.exchange import lowered
-from copdns.fastlane import Lane
-from copdns.judge import Rebinding, judge
-from copdns.live import Client, Live
-from copdns.message import Answer
-from copdns.model import Action, Asker, BlockMode, Reason, Verdict
+from copdns.evidence import PolicyGroup
+from copdns.exchange import lowercase_question
+from copdns.fastlane import PacketCache
+from copdns.judge import RebindingGuard, judge_response
+from copdns.live import Client, Snapshot
+from copdns.message import UpstreamResponse
+from copdns.model import Action, BlockMode, Reason, Requestor, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy, decide
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
 from copdns.record import Recorder
 from copdns.records import ANY, RD
-from copdns.told import told
+from copdns.told import status_answer
 from copdns.upstream import Upstreams
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 from copdns.wire import (
     PLAIN_UDP_SIZE,
-    Key,
+    CacheKey,
     Query,
-    answer_reply,
     any_reply,
     blocked_reply,
+    empty_reply,
     error_reply,
     local_reply,
-    over_tcp,
-    plain_reply,
     read_body,
-    rewritten,
+    rewrite_response,
+    truncated_reply,
+    upstream_reply,
+    with_tcp_size,
 )
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
@@ -60,13 +62,21 @@ VERDICTS = 64  # of one question: so many kinds of profiles ask it and are remem
 MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
-_NOT_KEPT = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
+_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
 _NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
-NO_REPLY = b""  # in place of a reply: nothing is sent
+NO_REPLY = b""  # nothing is sent, now or later
 
 
-class Asked(NamedTuple):
+class Screening(Enum):
+    """What a client gets whose device is not certain."""
+
+    ANSWER = "answer"
+    TRUNCATE = "truncate"  # TC is set, so it asks again over TCP, and the kernel learns its MAC
+    DROP = "drop"  # no reply: its address may be made up
+
+
+class PendingQuery(NamedTuple):
     """One question, who asked it, and how its reply gets back when it has to wait.
 
     live, client, verdict: what was decided, and under which policies.
@@ -74,15 +84,15 @@ class Asked(NamedTuple):
 
     message: bytes
     query: Query
-    asker: Asker
+    asker: Requestor
     send: Send
     to: Any
-    live: Live
+    live: Snapshot
     client: Client
     verdict: Verdict
 
 
-class Known(NamedTuple):
+class MemoEntry(NamedTuple):
     """A question that was asked before, with its verdicts that no clock can change.
 
     verdicts: by the kin of the policies that gave them; by policy where a rule may tell it from
@@ -90,43 +100,86 @@ class Known(NamedTuple):
     """
 
     query: Query
-    verdicts: dict[Kin | Policy, Verdict]
+    verdicts: dict[PolicyGroup | Policy, Verdict]
 
 
-class Missing(NamedTuple):
+class VerdictMemo:
+    """Queries that were answered at once, with those of their verdicts that no clock can change.
+
+    get: the entry of a query, by its message without the ID.
+    """
+
+    __slots__ = ("_entries", "_waste", "get")
+
+    def __init__(self, waste: LazyFreeQueue) -> None:
+        self._entries: dict[bytes, MemoEntry] = {}
+        self._waste = waste
+        self.get = self._entries.get
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, body: bytes) -> bool:
+        return body in self._entries
+
+    def add(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
+        if len(self._entries) >= KNOWN:
+            self.clear()
+        known = self._entries[body] = MemoEntry(query, {})
+        _remember(known, policy, verdict)
+
+    def decide(self, known: MemoEntry, policy: Policy, now: float) -> Verdict:
+        """Return the verdict of a policy whose kin has none for this query."""
+        verdict = known.verdicts.get(policy)
+        if verdict is None:
+            query = known.query
+            verdict = decide(policy, query.qname, query.qtype, now)
+            _remember(known, policy, verdict)
+        return verdict
+
+    def clear(self) -> None:
+        self._waste.add([*self._entries.values()])
+        self._entries.clear()
+
+
+class CacheMiss(NamedTuple):
     """What an upstream has to be asked before a question can be answered.
 
     protected: nobody may filter it, an upstream neither.  unwatched: asking leaves no trace.
     """
 
-    key: Key
+    key: CacheKey
     protected: bool
     unwatched: bool
 
 
-class Arrived(NamedTuple):
+class UpstreamResult(NamedTuple):
     """What an upstream said to what was missing."""
 
-    key: Key
-    kept: Kept
+    key: CacheKey
+    kept: CacheEntry
 
 
 class Resolver:
     """Answers queries under the live policies; `live` is swapped whole."""
 
     # Hears of questions for the names by which a device finds out whom it asks.
-    probed: Callable[[str, Asker, Client, float], None] = staticmethod(lambda *_: None)
+    on_probe: Callable[[str, Requestor, Client, float], None] = staticmethod(lambda *_: None)
+    # Says what a client gets whose device is not certain.
+    screen: Callable[[Requestor, Moment], Screening] = staticmethod(lambda *_: Screening.ANSWER)
+    # Adds to a live state, whoever built it, what is seen of the network now.
+    dressed: Callable[[Snapshot], Snapshot] = staticmethod(lambda live: live)
 
     def __init__(
         self,
-        live: Live,
+        live: Snapshot,
         upstreams: Upstreams,
         cache: Cache,
         recorder: Recorder,
         clock: Callable[[], Moment],
-        rebinding: Rebinding,
-        lane: Lane | None = None,
-        waste: Waste | None = None,
+        rebinding: RebindingGuard,
+        lane: PacketCache | None = None,
+        waste: LazyFreeQueue | None = None,
     ) -> None:
         """lane: where replies are remembered, so that the server can give them again.
 
@@ -141,97 +194,71 @@ class Resolver:
         self._upstreams = upstreams
         self.recorder = recorder
         self._clock = clock
-        self._known: dict[bytes, Known] = {}
-        self._waste = Waste() if waste is None else waste
-        self._waiting: dict[Missing, list[Asked]] = {}
+        self._waste = LazyFreeQueue() if waste is None else waste
+        self._memo = VerdictMemo(self._waste)
+        self._waiting: dict[CacheMiss, list[PendingQuery]] = {}
 
     def answer(
-        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
+        self, message: bytes, asker: Requestor, moment: Moment, send: Send, to: Any
     ) -> bytes | None:
-        """Return the reply to a message, or None when there is none, or none yet.
-
-        A question that has to wait for an upstream is answered later by `send(reply, to)`.
-        """
-        live = self._live
-        client = live.who(asker)
-        if not client.sure:
-            put_off = self.put_off(message, asker, moment)
-            if put_off is not None:
-                return put_off or None
-            live = self._live
-            client = live.who(asker)
+        """Return the reply to a message; NO_REPLY for silence; None: `send(reply, to)` follows."""
+        client = self._live.identify(asker)
+        if not client.is_certain:
+            screening = self.screen(asker, moment)
+            if screening is not Screening.ANSWER:
+                return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
+            client = self._live.identify(asker)  # screening may have found out who that is
         policy, body = client.policy, message[2:]
-        known = self._known.get(body)
+        known = self._memo.get(body)
         if known is not None:
             query = known.query
-            verdict = known.verdicts.get(policy.kin) or self._decided(known, policy, moment)
+            verdict = known.verdicts.get(policy.group) or self._memo.decide(
+                known, policy, moment.wall
+            )
         else:
             try:
                 query = read_body(body)
             except NotAQueryError:
-                return None
+                return NO_REPLY
             except WireError as error:
                 self.recorder.malformed()
                 return error_reply(message, error)
             verdict = decide(policy, query.qname, query.qtype, moment.wall)
-        sized = over_tcp(query) if asker.transport == "tcp" else query
+        sized = with_tcp_size(query) if asker.transport == "tcp" else query
         reply = self._reply(message, sized, asker, client, verdict, moment)
-        if isinstance(reply, Missing):
-            self._ask(reply, _new(Asked, (message, sized, asker, send, to, live, client, verdict)))
+        if isinstance(reply, CacheMiss):
+            asked = (message, sized, asker, send, to, self._live, client, verdict)
+            self._ask(reply, _new(PendingQuery, asked))
             return None
         if known is None and self.lane is None and len(message) <= PLAIN_UDP_SIZE:
-            self._know(body, query, policy, verdict)
+            self._memo.add(body, query, policy, verdict)
         return reply
 
-    def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
-        """Return the reply to somebody who may be another than it seems, or None to go on.
-
-        NO_REPLY: say nothing now.
-        """
-        return None
-
-    def _forget_known(self) -> None:
-        self._waste.add([*self._known.values()])
-        self._known.clear()
-
-    def _know(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
-        """Remember a question that was answered at once: it may be asked again and again."""
-        if len(self._known) >= KNOWN:
-            self._forget_known()
-        known = self._known[body] = Known(query, {})
-        _remember(known, policy, verdict)
-
-    def _decided(self, known: Known, policy: Policy, moment: Moment) -> Verdict:
-        """Return the verdict of a policy whose kin has none for this question."""
-        query = known.query
-        verdict = known.verdicts.get(policy)
-        if verdict is None:
-            verdict = decide(policy, query.qname, query.qtype, moment.wall)
-            _remember(known, policy, verdict)
-        return verdict
-
     @property
-    def live(self) -> Live:
+    def live(self) -> Snapshot:
         return self._live
 
     @live.setter
-    def live(self, live: Live) -> None:
+    def live(self, live: Snapshot) -> None:
+        live = self.dressed(live)
         same = live.policies is self._live.policies  # but, say, another address of a device
         self._live = live
         if same:
             return
-        self._forget_known()
-        self.recorder.forget()
+        self._memo.clear()
+        self.recorder.forget_policies()
         if self.lane is not None:
-            self.lane.follow(live)
+            self.lane.drop_outdated(live)
 
-    def renew(self, rebinding: Rebinding, cache: Cache, lane: Lane | None) -> None:
+    def reconfigure(
+        self, rebinding: RebindingGuard, cache: Cache, lane: PacketCache | None
+    ) -> None:
         """Take over what the settings say anew, and begin with an empty cache and lane."""
         self._waste.add(self.cache.clear())
         if self.lane is not None:
             self.lane.clear()
         self._rebinding, self.cache, self.lane = rebinding, cache, lane
-        self._forget_known()
+        self._memo.clear()
         # Another object, so that nobody goes on with what was known of an asker before.
         self.live = self._live.with_sightings(self._live.sightings)
 
@@ -239,46 +266,47 @@ class Resolver:
         self,
         message: bytes,
         query: Query,
-        asker: Asker,
+        asker: Requestor,
         client: Client,
         verdict: Verdict,
         moment: Moment,
-        arrived: Arrived | None = None,
-    ) -> bytes | Missing:
+        arrived: UpstreamResult | None = None,
+    ) -> bytes | CacheMiss:
         """Return the reply, or what is missing for it.
 
         arrived: what was missing, when the question was put aside for it.
         """
-        message_id = message[:2]
-        policy = client.policy
-        action = verdict.action
-        kept: Kept | Missing | None = None
-        if query.is_odd and action is not Action.REFUSE:
+        message_id, policy, action = message[:2], client.policy, verdict.action
+        kept: CacheEntry | None = None
+        remember = arrived is None  # a name that was just fetched may never be asked for again
+        if query.is_unsupported and action is not Action.REFUSE:
             reply = _odd_reply(message_id, query)
         elif action is Action.ALLOW or action is Action.REWRITE:
-            kept = self._kept(query, policy, verdict, moment, arrived)
-            if isinstance(kept, Missing):
-                if query.flags & RD:
-                    return kept
-                reply = plain_reply(message_id, query, REFUSED, _NOT_KEPT)
-            elif kept is None:
+            if query.qtype == ANY:
                 reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
             else:
-                reply, verdict = self._given(
-                    message_id, query, asker, policy, verdict, moment, kept
-                )
+                found = self._look_up(query, policy, verdict, moment, arrived)
+                if not isinstance(found, CacheMiss):
+                    kept = found
+                    reply, verdict = self._upstream_reply(
+                        message_id, query, asker, policy, verdict, moment, kept
+                    )
+                elif query.flags & RD:
+                    return found
+                else:
+                    reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_CACHED)
+                    remember = False  # the cache may have it a moment later
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, asker, policy, verdict, moment)
         elif action is Action.LOCAL:
             reply, verdict = _local_reply(message_id, query, asker, policy, verdict, moment)
             if verdict.local is not None and verdict.local.probe:
-                self.probed(query.qname, asker, client, moment.wall)
+                self.on_probe(query.qname, asker, client, moment.wall)
         else:
-            reply = plain_reply(message_id, query, REFUSED, ede_of(verdict))
-        tally = self.recorder.told(client, asker, query, verdict, reply, moment.wall)
-        # Kept for when it is asked again: a name that was just fetched may never be.
-        if self.lane is not None and arrived is None and not isinstance(kept, Missing):
-            self.lane.keep(
+            reply = empty_reply(message_id, query, REFUSED, ede_of(verdict))
+        tally = self.recorder.record(client, asker, query, verdict, reply, moment.wall)
+        if remember and self.lane is not None:
+            self.lane.store(
                 message,
                 query,
                 asker,
@@ -288,83 +316,81 @@ class Resolver:
                 tally,
                 kept,
                 moment,
-                noted=self.recorder.notes(policy, query.qname, verdict),
-                used=self.recorder.used(policy, query.qname, verdict, moment.wall),
+                noted=self.recorder.may_log_name(policy, query.qname, verdict),
+                used=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
             )
         return reply
 
-    def _kept(
+    def _look_up(
         self,
         query: Query,
         policy: Policy,
         verdict: Verdict,
         moment: Moment,
-        arrived: Arrived | None,
-    ) -> Kept | Missing | None:
-        """Return what an upstream said to an allowed question, or what it has to be asked.
-
-        None: nobody has to be asked, because "any" is answered with next to nothing.
-        """
-        if query.qtype == ANY:
-            return None
+        arrived: UpstreamResult | None,
+    ) -> CacheEntry | CacheMiss:
+        """Return what an upstream said to an allowed question, or what it has to be asked."""
         key = query.key
         if verdict.target or policy.splits:
             key = _key(key, policy, verdict)
         if arrived is not None and arrived.key == key:
             return arrived.kept
         protected = verdict.reason is Reason.PROTECTED
-        if verdict.unwatched:
+        if verdict.is_untraced:
             kept = self._unwatched_cache.get(key, moment.mono)
         else:
             kept = self.cache.get(key, moment.mono)
-            if kept is not None and protected and kept.answer.facts.filtered:
+            if kept is not None and protected and kept.answer.facts.is_filtered:
                 kept = None  # asked for somebody whom it was not protected for
             if kept is not None:
                 self.recorder.found()
             else:
                 self.recorder.missed()
-        return kept or _new(Missing, (key, protected, verdict.unwatched))
+        return kept or _new(CacheMiss, (key, protected, verdict.is_untraced))
 
-    def _given(
+    def _upstream_reply(
         self,
         message_id: bytes,
         query: Query,
-        asker: Asker,
+        asker: Requestor,
         policy: Policy,
         verdict: Verdict,
         moment: Moment,
-        kept: Kept,
+        kept: CacheEntry,
     ) -> tuple[bytes, Verdict]:
         """Return the reply with what an upstream said, unless something inside it is blocked."""
         answer, ede = kept.answer, None
-        body = kept.body(moment.mono, _ttl_limit(policy, verdict, moment))
+        body = kept.rrs_at(moment.mono, _ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
-                answer = rewritten(query, verdict.target, answer._replace(body=body), ttl)
+                answer = rewrite_response(query, verdict.target, answer._replace(rrs=body), ttl)
             except WireError:
-                return plain_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
-            body, ede = answer.body, ede_of(verdict)
-        passed = kept.passed
-        if (passed[0] is policy and passed[1] is verdict) or (
+                return empty_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
+            body, ede = answer.rrs, ede_of(verdict)
+        passed = kept.harmless_for
+        harmless = (passed[0] is policy and passed[1] is verdict) or (
             answer.facts.is_plain and not policy.address_rules
-        ):
-            return answer_reply(message_id, query, answer, body, ede), verdict
-        inside = judge(policy, self._rebinding, query.qname, verdict, answer.facts, moment.wall)
-        if inside is None:
-            if policy.timed is None and verdict.action is Action.ALLOW:
-                kept.passed = policy, verdict  # no clock can change it
-            return answer_reply(message_id, query, answer, body, ede), verdict
-        if inside.reason is Reason.UPSTREAM_FILTERED:
-            return answer_reply(message_id, query, answer, body, ede_of(inside)), inside
-        return _blocked_reply(message_id, query, asker, policy, inside, moment), inside
+        )
+        if not harmless:
+            inside = judge_response(
+                policy, self._rebinding, query.qname, verdict, answer.facts, moment.wall
+            )
+            if inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED:
+                blocked = _blocked_reply(message_id, query, asker, policy, inside, moment)
+                return blocked, inside
+            if inside is not None:
+                verdict, ede = inside, ede_of(inside)
+            elif policy.time_rules is None and verdict.action is Action.ALLOW:
+                kept.harmless_for = policy, verdict  # no clock can change it
+        return upstream_reply(message_id, query, answer, body, ede), verdict
 
     # --- what is missing ---
 
     def _cache(self, unwatched: bool) -> Cache:
         return self._unwatched_cache if unwatched else self.cache
 
-    def _ask(self, missing: Missing, asked: Asked) -> None:
+    def _ask(self, missing: CacheMiss, asked: PendingQuery) -> None:
         """Ask an upstream, or wait with those that asked the same already."""
         first = [asked]
         waiting = self._waiting.setdefault(missing, first)
@@ -372,24 +398,26 @@ class Resolver:
             if len(waiting) < MAX_WAITING:
                 waiting.append(asked)
             else:  # an answer all the same: over TCP an open question holds a place
-                self._failed(asked, self._clock())
+                self._reply_servfail(asked, self._clock())
             return
         query = asked.query
         self._upstreams.ask(
             missing.key,
-            partial(self._arrived, missing),
-            question=lowered(query.question) if missing.key.qname == query.qname else b"",
+            partial(self._on_response, missing),
+            question=lowercase_question(query.question)
+            if missing.key.qname == query.qname
+            else b"",
             protected=missing.protected,
             quiet=missing.unwatched,
         )
 
-    def _arrived(self, missing: Missing, answer: Answer | None) -> None:
+    def _on_response(self, missing: CacheMiss, answer: UpstreamResponse | None) -> None:
         """Answer all that waited, each under its own policy as it is now."""
         moment = self._clock()
         waiting = self._waiting.pop(missing)
         if answer is None:
             for asked in waiting:
-                self._failed(asked, moment)
+                self._reply_servfail(asked, moment)
             return
         if missing.protected and self.lane is not None and self.cache.get(missing.key, moment.mono):
             self.lane.clear()  # this takes the place of what an upstream filtered
@@ -397,49 +425,49 @@ class Resolver:
         for asked in waiting:
             until = asked.verdict.until
             if asked.live is not self._live or (until is not None and moment.wall >= until):
-                self._once_more(asked, Arrived(missing.key, kept), moment)
+                self._answer_again(asked, UpstreamResult(missing.key, kept), moment)
                 continue
             message, query, asker, send, to, _, client, verdict = asked
-            reply, verdict = self._given(
+            reply, verdict = self._upstream_reply(
                 message[:2], query, asker, client.policy, verdict, moment, kept
             )
-            self.recorder.told(client, asker, query, verdict, reply, moment.wall)
+            self.recorder.record(client, asker, query, verdict, reply, moment.wall)
             send(reply, to)
 
-    def _once_more(self, asked: Asked, arrived: Arrived, moment: Moment) -> None:
+    def _answer_again(self, asked: PendingQuery, arrived: UpstreamResult, moment: Moment) -> None:
         """Answer a question under the policies of now, which are others than when it was asked."""
         asked = self._decided_now(asked, moment)
         message, query, asker, send, to, _, client, verdict = asked
         reply = self._reply(message, query, asker, client, verdict, moment, arrived)
-        if isinstance(reply, Missing):  # something else is asked for now
+        if isinstance(reply, CacheMiss):  # something else is asked for now
             self._ask(reply, asked)
         else:
             send(reply, to)
 
-    def _decided_now(self, asked: Asked, moment: Moment) -> Asked:
+    def _decided_now(self, asked: PendingQuery, moment: Moment) -> PendingQuery:
         """Return the same question under the policy of this moment."""
-        client = self._live.who(asked.asker)
+        client = self._live.identify(asked.asker)
         verdict = decide(client.policy, asked.query.qname, asked.query.qtype, moment.wall)
         return asked._replace(live=self._live, client=client, verdict=verdict)
 
-    def _failed(self, asked: Asked, moment: Moment) -> None:
+    def _reply_servfail(self, asked: PendingQuery, moment: Moment) -> None:
         _, query, asker, send, to, _, client, verdict = self._decided_now(asked, moment)
-        reply = plain_reply(asked.message[:2], query, SERVFAIL, _NO_UPSTREAM)
-        self.recorder.told(client, asker, query, verdict, reply, moment.wall)
+        reply = empty_reply(asked.message[:2], query, SERVFAIL, _NO_UPSTREAM)
+        self.recorder.record(client, asker, query, verdict, reply, moment.wall)
         send(reply, to)
 
 
-def _remember(known: Known, policy: Policy, verdict: Verdict) -> None:
+def _remember(known: MemoEntry, policy: Policy, verdict: Verdict) -> None:
     """Keep a verdict that no clock can change, for all of the policy's kin where it is theirs."""
-    if policy.timed is not None:
+    if policy.time_rules is not None:
         return
     if len(known.verdicts) >= VERDICTS:
         known.verdicts.clear()
-    kin = policy.kin
-    known.verdicts[kin if kin.decides(known.query.qname) else policy] = verdict
+    kin = policy.group
+    known.verdicts[kin if kin.shares_verdict(known.query.qname) else policy] = verdict
 
 
-def _key(key: Key, policy: Policy, verdict: Verdict) -> Key:
+def _key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     """Return what the cache knows an answer by, where that is not the question itself.
 
     A rewrite asks for its target's data; a split domain has upstreams of its own, which nobody
@@ -459,7 +487,7 @@ def _key(key: Key, policy: Policy, verdict: Verdict) -> Key:
 def _blocked_reply(
     message_id: bytes,
     query: Query,
-    asker: Asker,
+    asker: Requestor,
     policy: Policy,
     verdict: Verdict,
     moment: Moment,
@@ -472,7 +500,7 @@ def _blocked_reply(
 def _local_reply(
     message_id: bytes,
     query: Query,
-    asker: Asker,
+    asker: Requestor,
     policy: Policy,
     verdict: Verdict,
     moment: Moment,
@@ -480,9 +508,9 @@ def _local_reply(
     """Return the reply, and the verdict with what only shows now: who is asked about."""
     local = verdict.local
     assert local is not None
-    if local.told:
-        local, unwatched = told(policy, query.qname, moment.wall)
-        verdict = replace(verdict, unwatched=unwatched)
+    if local.is_status:
+        local, unwatched = status_answer(policy, query.qname, moment.wall)
+        verdict = replace(verdict, is_untraced=unwatched)
     ttl = _ttl(policy, verdict, moment, LOCAL_TTL)
     return local_reply(message_id, query, local, asker.listener, ttl), verdict
 
@@ -490,8 +518,8 @@ def _local_reply(
 def _odd_reply(message_id: bytes, query: Query) -> bytes:
     """Refuse what is no plain question about the Internet class."""
     if query.edns is not None and query.edns.version:
-        return plain_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
-    return plain_reply(message_id, query, REFUSED, _NOT_SERVED)
+        return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
+    return empty_reply(message_id, query, REFUSED, _NOT_SERVED)
 
 
 def _ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:

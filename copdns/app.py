@@ -19,26 +19,27 @@ import structlog
 from aiohttp import web
 
 from copdns import system
+from copdns.answer import Resolver
 from copdns.background import attempt, let_go, repeat
 from copdns.cache import Cache
 from copdns.clock import Clock
 from copdns.codes import appeal_code
-from copdns.collector import collect, collect_seldom
+from copdns.collector import collect, configure_gc
 from copdns.config import Settings
 from copdns.copies import Copies
 from copdns.door import OWN_HOSTS, desk_at, door_at
 from copdns.errors import CopdnsError
-from copdns.events import Events
-from copdns.fastlane import Lane
+from copdns.events import EventBus
+from copdns.fastlane import PacketCache
 from copdns.first_account import tell_code
 from copdns.gauges import gauges
 from copdns.household_in_force import HouseholdInForce
 from copdns.https import Https
-from copdns.judge import Rebinding
-from copdns.lean import give_back
+from copdns.judge import RebindingGuard
+from copdns.lean import trim_memory
 from copdns.library import bundled_text
 from copdns.listening import Listeners, listen_addresses
-from copdns.lists.catalogue import Library, files
+from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.chosen import offer
 from copdns.lists_in_force import ListsInForce
 from copdns.live import defaults_of
@@ -47,30 +48,30 @@ from copdns.lookout import look_around
 from copdns.metrics import Counters, registry
 from copdns.model import Household, PrivacyMode
 from copdns.notify import feed_watchdog, service_manager
-from copdns.porter import Porter
+from copdns.porter import AccountChores
 from copdns.probes import Probes
 from copdns.readiness import Readiness
-from copdns.recent import Recent
-from copdns.reception import Reception
-from copdns.recognition import AttentiveResolver, Recognition
+from copdns.recent import RecentBlocks
+from copdns.reception import DeviceChores
+from copdns.recognition import Recognition
 from copdns.record import Recorder
 from copdns.relisting import Relisting
-from copdns.reminders import Reminders
+from copdns.reminders import AppealChores
 from copdns.seed import seeded_household
-from copdns.shelving import Shelved
-from copdns.snapshots import Snapshots
+from copdns.shelving import LoadedLists
+from copdns.snapshots import SnapshotBuilder
 from copdns.store.appeals import AppealStore
 from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
-from copdns.stored import Stored
+from copdns.stored import HouseholdSource
 from copdns.targets import Targets
-from copdns.timekeeper import Timekeeper
+from copdns.timekeeper import TimeChores
 from copdns.trouble import Troubles
-from copdns.updates import Updates
+from copdns.updates import ListUpdater
 from copdns.upstream import Upstreams
 from copdns.upstreams_in_force import UpstreamsInForce
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 from copdns.web.front import Front
 
 log = structlog.get_logger("copdns")
@@ -100,9 +101,9 @@ class App:
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._waste = Waste()
+        self._waste = LazyFreeQueue()
         self._lists = ListsInForce(self._folder, self._loop.time)
-        self._updates = Updates(
+        self._updates = ListUpdater(
             Copies(self._folder),
             offer(files(bundled_text)),
             lambda: self.settings,
@@ -113,7 +114,7 @@ class App:
         )
         self._manager = service_manager()
         self._clock = Clock(time.time, time.monotonic, system.clock_is_synchronised)
-        self._stored = Stored(
+        self._stored = HouseholdSource(
             self._folder,
             lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
         )
@@ -122,7 +123,7 @@ class App:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
-        collect_seldom()
+        configure_gc()
         households = await self._open()
         await self._begin_noting(households)
         await self._begin_answering(households)
@@ -131,7 +132,7 @@ class App:
         self._counters.appeals = lambda: self._reminders.counts
         self._counters.gauges = gauges(self._resolver, self._log, self._targets)
         self._log.start()
-        give_back()
+        trim_memory()
         try:
             await self._serve()
         finally:
@@ -145,7 +146,7 @@ class App:
         self._store = self._stored.store
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
-        self._porter = Porter(self._thread, self._now)
+        self._porter = AccountChores(self._thread, self._now)
         households = await self._porter.welcome(await self._stored.households())
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
@@ -159,17 +160,17 @@ class App:
         """Make what counts, keeps and tells what happens, minutes among them."""
         self._counters = Counters()
         self._log = QueryLog(self._folder)
-        self._recent = Recent(appeal_code)
+        self._recent = RecentBlocks(appeal_code)
         desk = desk_at(self.settings.web.port, self.settings.web.tls_port)
-        self._events = Events(self._unlogged)
+        self._events = EventBus(self._unlogged)
         self._targets = Targets(self.settings.events, desk=desk)
         self._events.subscribe(self._targets.hears)
         self._troubles = Troubles()
-        self._timekeeper = Timekeeper(
+        self._timekeeper = TimeChores(
             self._folder, lambda: self._resolver.live, self._clock, self._events
         )
         await self._timekeeper.begin(households)
-        self._reminders = Reminders(
+        self._reminders = AppealChores(
             AppealStore(self._store),
             lambda: self._library,
             lambda: self.settings,
@@ -181,14 +182,14 @@ class App:
         """Make what answers, and what follows changes of household, lists and upstreams."""
         self._upstreams = Upstreams(self._loop, self._counters)
         self._asked = UpstreamsInForce(self._upstreams, lambda: self.settings)
-        self._snapshots = Snapshots(
+        self._snapshots = SnapshotBuilder(
             lambda: defaults_of(self.settings.dns, self._door),
             lambda: self._timekeeper.readings,
             self._asked,
             self._now,
         )
         self._recorder = Recorder(self._counters, self._recent, self._log, self._timekeeper.ledger)
-        self._resolver = AttentiveResolver(
+        self._resolver = Resolver(
             await self._snapshots.build(None, self._library, households),
             self._upstreams,
             self._new_cache(),
@@ -209,9 +210,9 @@ class App:
     async def _begin_recognising(self) -> None:
         """Make what tells devices apart, and says how all is."""
         self._probes = Probes()
-        self._resolver.probed = self._probes.asked
+        self._resolver.on_probe = self._probes.asked
         self._recognition = Recognition(self._loop, self._resolver)
-        self._reception = Reception(
+        self._reception = DeviceChores(
             self._folder,
             self._recognition,
             self._clock,
@@ -282,7 +283,7 @@ class App:
         self._upstreams.close()
         await self._timekeeper.close()
         await self._targets.close()
-        self._recorder.pass_on(self._now())
+        self._recorder.flush(self._now())
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._logins.close)
         await self._stored.close()
@@ -300,31 +301,31 @@ class App:
     # --- what is in force ---
 
     @property
-    def _library(self) -> Library:
+    def _library(self) -> Catalogue:
         return self._lists.library
 
     def _new_cache(self) -> Cache:
         kept = self.settings.cache
         return Cache(kept.entries, kept.megabytes << 20, kept.max_ttl, kept.max_negative_ttl)
 
-    def _rebinding(self) -> Rebinding:
+    def _rebinding(self) -> RebindingGuard:
         chosen = self.settings.rebinding
-        return Rebinding(chosen.enabled, chosen.allow, chosen.names)
+        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
-    def _lane(self) -> Lane | None:
-        return Lane(self._waste) if self.settings.dns.fast_lane else None
+    def _lane(self) -> PacketCache | None:
+        return PacketCache(self._waste) if self.settings.dns.fast_lane else None
 
     async def _listen(self) -> None:
-        await self._listeners.use(self.settings.dns)
+        await self._listeners.listen(self.settings.dns)
 
     def _pages(self) -> web.Application:
         """Make what browsers are served, in a thread; see `web/front.py` for why not before."""
         from copdns.web.pages import Pages
-        from copdns.web.parts import ListsState, Parts
+        from copdns.web.parts import AppContext, ListsState
         from copdns.web.routes import application
 
-        parts = Parts(
-            registry=registry(self._counters, lambda: self._recorder.pass_on(self._now())),
+        parts = AppContext(
+            registry=registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
@@ -374,10 +375,10 @@ class App:
     async def _tell_trouble(self) -> None:
         lists = self._updates.numbers()
         for event in self._troubles.look(self._upstreams.healths, lists, self._clock()):
-            self._events.tell(event)
+            self._events.publish(event)
 
     async def _pass_on(self) -> None:
-        self._recorder.pass_on(self._now(), PASSED_ON)
+        self._recorder.flush(self._now(), PASSED_ON)
 
     async def _keep_house(self) -> None:
         now, kept = self._now(), self.settings.log
@@ -412,20 +413,20 @@ class App:
                 log.error("the settings were not reloaded", traceback=traceback.format_exc())
             self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
 
-    async def _take_over(self, settings: Settings, shelved: Shelved) -> None:
+    async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
             live = await self._snapshots.relisted(self._resolver.live, shelved.library)
             await self._listen()
         except Exception:
             self.settings = before
-            self._listeners.believe(before.dns)
+            self._listeners.set_forwarders(before.dns)
             await self._asked.use(self._resolver.live.households.values())
             raise
         self._resolver.live, self._lists.shelved = live, shelved
         await self._reception.use(settings.identity)
-        self._resolver.renew(self._rebinding(), self._new_cache(), self._lane())
-        self._listeners.believe(settings.dns)
+        self._resolver.reconfigure(self._rebinding(), self._new_cache(), self._lane())
+        self._listeners.set_forwarders(settings.dns)
         self._targets.use(settings.events)
         log.info("reloaded")
         if _bound(before) != _bound(settings):

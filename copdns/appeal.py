@@ -19,7 +19,7 @@ from copdns.words import Word
 MOST_WORDS = 280  # characters
 
 
-class Kind(Word):
+class AppealKind(Word):
     """What an appeal is against."""
 
     NAME = "name"  # that a name is blocked
@@ -48,7 +48,7 @@ class Wanted(Word):
     ALWAYS = "always"
 
 
-class State(Word):
+class AppealState(Word):
     OPEN = "open"
     SEEN = "seen"
     GRANTED = "granted"
@@ -60,20 +60,22 @@ class State(Word):
 
 
 # Somebody is to answer; nothing but an answer or the child ends this.
-WAITING = frozenset({State.OPEN, State.SEEN, State.ESCALATED})
-ANSWERED = frozenset({State.GRANTED, State.LIMITED, State.REFUSED, State.TALK})
+WAITING = frozenset({AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED})
+ANSWERED = frozenset(
+    {AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED, AppealState.TALK}
+)
 
 
 # The reasons that fit an answer; docs/review-policy.md says when to use each.
-REASONS: dict[State, frozenset[Because]] = {
-    State.GRANTED: GRANTING,
-    State.REFUSED: REFUSING,
-    State.TALK: TALKING,
+REASONS: dict[AppealState, frozenset[Because]] = {
+    AppealState.GRANTED: GRANTING,
+    AppealState.REFUSED: REFUSING,
+    AppealState.TALK: TALKING,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Objected:
+class ContestedVerdict:
     """The verdict that is objected to, as far as it tells what decided.
 
     Fields as of a Verdict.  revision: of the household that it was decided by.
@@ -91,9 +93,9 @@ class Objected:
     revision: int = 0
 
 
-def objected(verdict: Verdict, revision: int = 0) -> Objected:
+def objected(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
     """Return what an appeal keeps of a verdict.  revision: of the household, when it was given."""
-    return Objected(
+    return ContestedVerdict(
         verdict.action,
         verdict.reason,
         verdict.list,
@@ -118,8 +120,8 @@ class Ask:
 
     profile: str
     device: str
-    kind: Kind
-    to: Objected
+    kind: AppealKind
+    to: ContestedVerdict
     name: str = ""
     why: Why = Why.OTHER
     words: str = ""
@@ -138,7 +140,7 @@ class Decider:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AppealAnswer:
     """One answer.  state: GRANTED, LIMITED, REFUSED or TALK.
 
     made: what it made, such as ("grant g3",) or ("rule r7", "rule r8").
@@ -146,7 +148,7 @@ class Answer:
     """
 
     at: int
-    state: State
+    state: AppealState
     reason: Because
     by: Decider
     text: str = ""
@@ -169,9 +171,9 @@ class Appeal:
     ask: Ask
     asked: int
     since: int
-    state: State = State.OPEN
+    state: AppealState = AppealState.OPEN
     seen: int | None = None
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[AppealAnswer, ...] = ()
     disagreed: bool = False
     more_words: str = ""
     provisional: str = ""
@@ -184,7 +186,7 @@ class Appeal:
         return self.state in WAITING
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> AppealAnswer | None:
         return self.answers[-1] if self.answers else None
 
 

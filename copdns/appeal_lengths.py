@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from copdns.appeal import Ask, Kind, Wanted, Why
+from copdns.appeal import AppealKind, Ask, Wanted, Why
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
 from copdns.model import Reason
@@ -42,7 +42,7 @@ def lengths(ask: Ask, opens: Opening) -> tuple[Length, ...]:
         return ()
     quarter = (_QUARTER,) if ask.wanted is Wanted.QUARTER else ()
     found = (_TEN, *quarter, _HALF, _HOUR, _TODAY)
-    if ask.kind is Kind.TIME:  # a time rule that is to go is changed at the time rules
+    if ask.kind is AppealKind.TIME:  # a time rule that is to go is changed at the time rules
         return found
     for_all = opens.content and ask.to.reason is not Reason.RULE
     return (*found, _ALWAYS, _FOR_ALL) if for_all else (*found, _ALWAYS)
@@ -73,9 +73,9 @@ def read_length(word: str) -> tuple[int | Wanted | None, bool]:
 
 def because(ask: Ask) -> Because:
     """Return the reason that fits a yes first, by why the child asks."""
-    if ask.kind is Kind.MINUTES:
+    if ask.kind is AppealKind.MINUTES:
         return Because.MINUTES_WRONG
-    if ask.kind is Kind.CATEGORY:
+    if ask.kind is AppealKind.CATEGORY:
         return Because.LIST_ERROR
     return _BECAUSE.get(ask.why, Because.FAIR_ENOUGH)
 

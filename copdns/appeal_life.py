@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 from copdns.appeal import (
     REASONS,
-    Answer,
     Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealState,
     Ask,
+    ContestedVerdict,
     Decider,
-    Kind,
-    Objected,
-    State,
     Wanted,
     Why,
     cleaned,
@@ -57,7 +57,7 @@ class Filed(NamedTuple):
     merged: bool = False
 
 
-def filed(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
+def file_appeal(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
     """Return a new appeal, or the one that is about the same; raise AppealError.
 
     there: at least those of the profile that wait, and those of the device of the last 24 hours.
@@ -90,13 +90,13 @@ def filed(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
 
 def checked(ask: Ask) -> Ask:
     """Return what was sent, cleaned; raise AppealError for what makes no sense."""
-    if ask.kind is Kind.CATEGORY and not (ask.name and ask.to.category):
+    if ask.kind is AppealKind.CATEGORY and not (ask.name and ask.to.category):
         raise AppealError("no category closed this; ask about the name instead")
-    if ask.kind is Kind.NAME and not ask.name:
+    if ask.kind is AppealKind.NAME and not ask.name:
         raise AppealError("say which site it is about")
-    if ask.kind is Kind.TIME and ask.to.reason not in _OF_TIME:
+    if ask.kind is AppealKind.TIME and ask.to.reason not in _OF_TIME:
         raise AppealError("no time rule closed this; ask about the name instead")
-    if ask.kind is Kind.MINUTES and not (
+    if ask.kind is AppealKind.MINUTES and not (
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("say of which day, and how many minutes were counted wrongly")
@@ -108,59 +108,59 @@ _OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 
 def _about(ask: Ask) -> tuple[object, ...]:
     """Return what makes two of them the same question."""
-    if ask.kind in (Kind.TIME, Kind.MINUTES):
+    if ask.kind in (AppealKind.TIME, AppealKind.MINUTES):
         return ask.kind, ask.to.reason, ask.to.period, ask.day
-    return Kind.NAME, ask.name
+    return AppealKind.NAME, ask.name
 
 
 def seen(appeal: Appeal, now: int) -> Appeal:
     """Note that a guardian looked; looking again changes nothing."""
     if appeal.seen is not None or not appeal.waits:
         return appeal
-    state = State.SEEN if appeal.state is State.OPEN else appeal.state
+    state = AppealState.SEEN if appeal.state is AppealState.OPEN else appeal.state
     return replace(appeal, seen=now, state=state)
 
 
 def withdrawn(appeal: Appeal, now: int) -> Appeal:
     """Take it back, which only the child does."""
-    if appeal.state is State.WITHDRAWN:
+    if appeal.state is AppealState.WITHDRAWN:
         return appeal
     if not may_withdraw(appeal):
         raise AppealError("this was answered, so there is nothing left to take back")
-    return replace(appeal, state=State.WITHDRAWN, closed=now, provisional="")
+    return replace(appeal, state=AppealState.WITHDRAWN, closed=now, provisional="")
 
 
 def may_withdraw(appeal: Appeal) -> bool:
     """Tell whether a child may still take an appeal back: it waits, or is to be talked about."""
-    return appeal.waits or appeal.state is State.TALK
+    return appeal.waits or appeal.state is AppealState.TALK
 
 
-def answered(appeal: Appeal, answer: Answer) -> Appeal:
+def add_answer(appeal: Appeal, answer: AppealAnswer) -> Appeal:
     """Return the appeal with an answer that may be given (`may_answer`, `fitting`)."""
     return replace(
         appeal,
         state=answer.state,
         seen=appeal.seen if appeal.seen is not None else answer.at,
         answers=(*appeal.answers, answer),
-        closed=None if answer.state is State.TALK else answer.at,
+        closed=None if answer.state is AppealState.TALK else answer.at,
         provisional="",
     )
 
 
-def may_answer(appeal: Appeal, by: Decider) -> None:
+def require_answerable(appeal: Appeal, by: Decider) -> None:
     """Raise AppealError unless this person can answer it now."""
-    if appeal.state is State.WITHDRAWN:
+    if appeal.state is AppealState.WITHDRAWN:
         raise AppealError("this was taken back, so there is nothing to answer")
-    if not appeal.waits and appeal.state is not State.TALK:
+    if not appeal.waits and appeal.state is not AppealState.TALK:
         raise AppealError(
             "this was answered already; a rule or a permission can be changed at any time",
         )
     before = appeal.answer
-    if appeal.state is State.ESCALATED and before is not None and before.by.id == by.id != "":
+    if appeal.state is AppealState.ESCALATED and before is not None and before.by.id == by.id != "":
         raise AppealError("you answered this before, so somebody else looks at it this time")
 
 
-def fitting(state: State, reason: Because | None, text: str) -> tuple[Because, str]:
+def fitting(state: AppealState, reason: Because | None, text: str) -> tuple[Because, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
     state: GRANTED, REFUSED or TALK.
@@ -181,7 +181,7 @@ def fitting(state: State, reason: Because | None, text: str) -> tuple[Because, s
     return reason, cleaned(text)
 
 
-def _named(state: State) -> str:
+def _named(state: AppealState) -> str:
     return ", ".join(each for each in Because if each in REASONS[state])
 
 
@@ -198,7 +198,7 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
         raise AppealError("this was a while ago, and what it was about is deleted; ask anew")
     return replace(
         appeal,
-        state=State.ESCALATED if second else State.TALK,
+        state=AppealState.ESCALATED if second else AppealState.TALK,
         disagreed=True,
         more_words=cleaned(words),
         since=now,
@@ -214,7 +214,7 @@ def may_disagree(appeal: Appeal) -> bool:
     return not appeal.disagreed and appeal.state in _CONTESTED and _is_whole(appeal.ask)
 
 
-_CONTESTED = (State.REFUSED, State.LIMITED, State.TALK)
+_CONTESTED = (AppealState.REFUSED, AppealState.LIMITED, AppealState.TALK)
 
 
 def _is_whole(ask: Ask) -> bool:
@@ -247,7 +247,7 @@ def due(
 
 def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: Patience) -> Due:
     waited = now - appeal.since
-    if not (appeal.waits or (appeal.state is State.TALK and appeal.disagreed)):
+    if not (appeal.waits or (appeal.state is AppealState.TALK and appeal.disagreed)):
         return Due(appeal)
     overdue = appeal.waits and appeal.overdue is None and waited >= patience.target
     remind = not overdue and appeal.reminded is None and waited >= patience.reminder
@@ -259,7 +259,7 @@ def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: Patien
 def does_little_harm(ask: Ask, low_harm: Collection[str]) -> bool:
     """Tell whether a name may open while nobody answers: a list closed it, and nothing else."""
     return (
-        ask.kind in (Kind.NAME, Kind.CATEGORY)
+        ask.kind in (AppealKind.NAME, AppealKind.CATEGORY)
         and ask.to.reason is Reason.CATEGORY
         and ask.to.category in low_harm
     )
@@ -270,7 +270,7 @@ def brought_up(each: Due, now: int, grant: str = "") -> Appeal:
     if each.overdue:
         return replace(
             each.appeal,
-            state=State.ESCALATED,
+            state=AppealState.ESCALATED,
             overdue=now,
             reminded=now if each.appeal.reminded is None else each.appeal.reminded,
             provisional=grant,
@@ -281,7 +281,7 @@ def brought_up(each: Due, now: int, grant: str = "") -> Appeal:
 def without_texts(appeal: Appeal) -> Appeal:
     """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
     ask = appeal.ask
-    to = Objected(ask.to.action, ask.to.reason)
+    to = ContestedVerdict(ask.to.action, ask.to.reason)
     return replace(
         appeal,
         ask=replace(ask, device="", name="", words="", why=Why.OTHER, to=to),

@@ -7,7 +7,7 @@ also after a restart.  Pure.
 from __future__ import annotations
 
 from copdns.appeal import Appeal
-from copdns.happened import AppealEvent, Kind
+from copdns.happened import AppealEvent, EventKind
 
 _DISPUTED, _OVERDUE, _REMINDED = "+", "*", "."
 
@@ -33,7 +33,7 @@ def news(
     kind = _kind(appeal, before)
     if kind is None:
         return None
-    answered = kind is Kind.APPEAL_ANSWERED
+    answered = kind is EventKind.APPEAL_ANSWERED
     return AppealEvent(
         kind,
         household,
@@ -45,18 +45,18 @@ def news(
     )
 
 
-def _kind(appeal: Appeal, before: str) -> Kind | None:
+def _kind(appeal: Appeal, before: str) -> EventKind | None:
     now = mark(appeal)
 
     def new(sign: str) -> bool:
         return sign in now and sign not in before
 
     if appeal.answers and new(str(len(appeal.answers))):
-        return Kind.APPEAL_ANSWERED
+        return EventKind.APPEAL_ANSWERED
     if not before:
-        return Kind.APPEAL_MADE if appeal.waits else None
+        return EventKind.APPEAL_MADE if appeal.waits else None
     if new(_DISPUTED):
-        return Kind.APPEAL_DISPUTED
+        return EventKind.APPEAL_DISPUTED
     if new(_OVERDUE):
-        return Kind.APPEAL_OVERDUE
-    return Kind.APPEAL_WAITING if new(_REMINDED) else None
+        return EventKind.APPEAL_OVERDUE
+    return EventKind.APPEAL_WAITING if new(_REMINDED) else None

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
-from copdns.appeal import Appeal, Ask, Decider, Kind, Objected, State, Wanted
+from copdns.appeal import Appeal, AppealKind, AppealState, Ask, ContestedVerdict, Decider, Wanted
 from copdns.appeal_life import LENGTHS
 from copdns.days import budget_day, zone_of
-from copdns.editing import sound, the_profile
+from copdns.editing import require_profile, validate
 from copdns.errors import AppealError
 from copdns.household import add_rule, remove_rule
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
 from copdns.model import Household, Reason, Rule, RuleAction
@@ -61,7 +61,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Yes:
+class ApprovalTerms:
     """How far a yes goes.
 
     lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
@@ -84,20 +84,20 @@ class Decision:
     reason: None is refused, with the list of those that fit.
     """
 
-    state: State
+    state: AppealState
     reason: Because | None
     text: str = ""
-    yes: Yes = Yes()
+    yes: ApprovalTerms = ApprovalTerms()
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ApprovalResult:
     """What became of a yes.  made, until: as of an Answer.  state: GRANTED or LIMITED."""
 
     household: Household
     made: tuple[str, ...]
     until: float | None
-    state: State
+    state: AppealState
 
 
 def services_of(shipped: Services, household: Household) -> Services:
@@ -111,12 +111,12 @@ def opening(ask: Ask, household: Household, services: Services, *, narrow: bool 
     services: those that ship.
     """
     to = ask.to
-    if ask.kind is Kind.MINUTES:
+    if ask.kind is AppealKind.MINUTES:
         return Opening(minutes=ask.minutes)
     if to.reason not in CONTENT | TIME:
         raise AppealError(_CLOSED.get(to.reason, _NOTHING))
     content = to.reason in CONTENT
-    if ask.kind is Kind.TIME:
+    if ask.kind is AppealKind.TIME:
         about = _closed_by(to, household)
         names = tuple(each for each in about if isinstance(each, Matcher))
         return Opening(about, names, time=True)
@@ -172,7 +172,7 @@ def _own(ask: Ask) -> Matcher:
     return Matcher(ask.name, Match.EXACT if exact or "." not in ask.name else Match.SUBTREE)
 
 
-def _closed_by(to: Objected, household: Household) -> tuple[Subject | None, ...]:
+def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | None, ...]:
     """Return what a time rule closes, each of which a permission can be about."""
     if to.reason is Reason.PAUSED:
         return (None,)
@@ -186,17 +186,17 @@ def _closed_by(to: Objected, household: Household) -> tuple[Subject | None, ...]
 def carried_out(
     household: Household,
     appeal: Appeal,
-    yes: Yes,
-    known: Known,
+    yes: ApprovalTerms,
+    known: KnownIds,
     services: Services,
     by: Decider,
     now: int,
-) -> Done:
+) -> ApprovalResult:
     """Return the household in which a yes holds; raise AppealError or HouseholdError."""
     ask = appeal.ask
-    the_profile(household, ask.profile)
+    require_profile(household, ask.profile)
     household = closed_again(household, appeal, now)
-    if ask.kind is Kind.MINUTES:
+    if ask.kind is AppealKind.MINUTES:
         return _given_back(household, ask, yes, by, now)
     opens = opening(ask, household, services, narrow=yes.narrow)
     lasts = ask.wanted if yes.lasts is None else yes.lasts
@@ -215,11 +215,11 @@ def carried_out(
     before = len(household.grants)
     household = _granted(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
-    return Done(household, made, end, _fully(ask.wanted, end, household, now))
+    return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
 
 
 def opened_meanwhile(
-    household: Household, appeal: Appeal, known: Known, services: Services, now: int
+    household: Household, appeal: Appeal, known: KnownIds, services: Services, now: int
 ) -> tuple[Household, str]:
     """Return the household in which an overdue appeal holds until it is answered, and the grant."""
     opens = opening(appeal.ask, household, services)
@@ -254,7 +254,7 @@ def _granted(
     household: Household,
     ask: Ask,
     opens: Opening,
-    known: Known,
+    known: KnownIds,
     author: str,
     now: int,
     end: float,
@@ -278,7 +278,9 @@ def _granted(
     return household
 
 
-def _given_back(household: Household, ask: Ask, yes: Yes, by: Decider, now: int) -> Done:
+def _given_back(
+    household: Household, ask: Ask, yes: ApprovalTerms, by: Decider, now: int
+) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes
     if not 1 <= minutes <= DAY_MINUTES:
         raise AppealError("give back 1 to 1440 minutes")
@@ -293,14 +295,14 @@ def _given_back(household: Household, ask: Ask, yes: Yes, by: Decider, now: int)
         author=by.name,
         at=now,
     )
-    state = State.GRANTED if minutes >= ask.minutes else State.LIMITED
-    return Done(changed, (f"bonus {changed.bonuses[-1].id}",), None, state)
+    state = AppealState.GRANTED if minutes >= ask.minutes else AppealState.LIMITED
+    return ApprovalResult(changed, (f"bonus {changed.bonuses[-1].id}",), None, state)
 
 
 def _for_always(
-    household: Household, ask: Ask, opens: Opening, yes: Yes, known: Known, now: int
-) -> Done:
-    if ask.kind is Kind.TIME:
+    household: Household, ask: Ask, opens: Opening, yes: ApprovalTerms, known: KnownIds, now: int
+) -> ApprovalResult:
+    if ask.kind is AppealKind.TIME:
         raise AppealError("a time rule that is to go is changed at the time rules; open it for now")
     if opens.time:
         return _always_open(household, ask, opens, yes)
@@ -325,7 +327,7 @@ def _for_always(
             created=now,
         )
         made.append(f"rule {household.rules[-1].id}")
-    return Done(household, tuple(made), None, State.GRANTED)
+    return ApprovalResult(household, tuple(made), None, AppealState.GRANTED)
 
 
 def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None:
@@ -336,21 +338,25 @@ def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None
 
 def _note(ask: Ask, opens: Opening) -> str:
     """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere."""
-    if ask.kind is Kind.CATEGORY:
+    if ask.kind is AppealKind.CATEGORY:
         return f"This is not {ask.to.category}: decided after a question."
     of = f" Part of {opens.service}." if opens.service else ""
     return f"Opened after a question.{of}"
 
 
-def _always_open(household: Household, ask: Ask, opens: Opening, yes: Yes) -> Done:
+def _always_open(
+    household: Household, ask: Ask, opens: Opening, yes: ApprovalTerms
+) -> ApprovalResult:
     if yes.everyone:
         raise AppealError("what is open at any time is each person's own; open it for this one")
-    profile = the_profile(household, ask.profile)
+    profile = require_profile(household, ask.profile)
     new = tuple(each for each in opens.about if each is not None and each not in profile.always)
     changed = replace(profile, always=(*profile.always, *new))
     profiles = tuple(changed if each is profile else each for each in household.profiles)
-    household = sound(replace(household, profiles=profiles))
-    return Done(household, tuple(f"always {each}" for each in new), None, State.GRANTED)
+    household = validate(replace(household, profiles=profiles))
+    return ApprovalResult(
+        household, tuple(f"always {each}" for each in new), None, AppealState.GRANTED
+    )
 
 
 def _end(lasts: int | Wanted, household: Household, now: int) -> float:
@@ -362,6 +368,6 @@ def _end(lasts: int | Wanted, household: Household, now: int) -> float:
     return now + seconds
 
 
-def _fully(wanted: Wanted, end: float, household: Household, now: int) -> State:
+def _fully(wanted: Wanted, end: float, household: Household, now: int) -> AppealState:
     full = inf if wanted is Wanted.ALWAYS else _end(wanted, household, now)
-    return State.GRANTED if end >= full else State.LIMITED
+    return AppealState.GRANTED if end >= full else AppealState.LIMITED

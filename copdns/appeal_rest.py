@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from math import inf
 
-from copdns.appeal import Appeal, Ask, State
+from copdns.appeal import Appeal, AppealState, Ask
 from copdns.appeal_opening import TIME
 from copdns.model import Verdict
 from copdns.policy import Policy, decide_with
 from copdns.records import A
 from copdns.times import Grant
 
-_YES = frozenset({State.GRANTED, State.LIMITED})
+_YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 
 
 def closed_besides(policy: Policy, ask: Ask, given: float, now: float) -> Verdict | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from copdns.appeal import Appeal, Ask
-from copdns.lists.download import State
+from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo
 from copdns.model import Household, Reason, Rule
 
@@ -31,7 +31,7 @@ class Source(NamedTuple):
     stands: bool
 
 
-def source(appeal: Appeal, info: ListInfo, state: State, entries: Iterable[Entry]) -> Source:
+def source(appeal: Appeal, info: ListInfo, state: CopyState, entries: Iterable[Entry]) -> Source:
     """Return what is known of the list that an appeal objects to.
 
     state: of its copy.  entries: of all lists, those that cover the name or where it leads.

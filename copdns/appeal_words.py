@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from copdns.appeal import Answer, Appeal, Kind, State
+from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState
 from copdns.appeal_opening import is_meanwhile
 from copdns.child_words import Three
 from copdns.model import Household
@@ -40,31 +40,31 @@ class Stand(Word):
     MEANWHILE = "meanwhile"  # overdue, and open until it is answered
 
 
-class Standing(NamedTuple):
+class AppealStatus(NamedTuple):
     """until: when what is open closes again, seconds since the epoch; None where that is open."""
 
     stand: Stand
     until: float | None = None
 
 
-def standing(appeal: Appeal, household: Household, now: float) -> Standing:
+def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealStatus:
     """Return how a question stands now.  household: as it is in force."""
     answer = appeal.answer
-    if appeal.state is State.ESCALATED:
-        return Standing(_escalated(appeal, household, now))
-    if appeal.state is State.TALK and appeal.disagreed:
-        return Standing(Stand.TALK_AGAIN)
-    if appeal.state not in (State.GRANTED, State.LIMITED) or answer is None:
-        return Standing(Stand(appeal.state))
-    if appeal.ask.kind is Kind.MINUTES:
-        limited = appeal.state is State.LIMITED
-        return Standing(Stand.PART if limited else Stand.MINUTES)
+    if appeal.state is AppealState.ESCALATED:
+        return AppealStatus(_escalated(appeal, household, now))
+    if appeal.state is AppealState.TALK and appeal.disagreed:
+        return AppealStatus(Stand.TALK_AGAIN)
+    if appeal.state not in (AppealState.GRANTED, AppealState.LIMITED) or answer is None:
+        return AppealStatus(Stand(appeal.state))
+    if appeal.ask.kind is AppealKind.MINUTES:
+        limited = appeal.state is AppealState.LIMITED
+        return AppealStatus(Stand.PART if limited else Stand.MINUTES)
     if not _holds(answer, appeal, household, now):
-        return Standing(Stand.OVER)
+        return AppealStatus(Stand.OVER)
     if answer.until is None:
-        return Standing(Stand.GRANTED)
-    shorter = appeal.state is State.LIMITED
-    return Standing(Stand.SHORTER if shorter else Stand.UNTIL, answer.until)
+        return AppealStatus(Stand.GRANTED)
+    shorter = appeal.state is AppealState.LIMITED
+    return AppealStatus(Stand.SHORTER if shorter else Stand.UNTIL, answer.until)
 
 
 def _escalated(appeal: Appeal, household: Household, now: float) -> Stand:
@@ -73,7 +73,7 @@ def _escalated(appeal: Appeal, household: Household, now: float) -> Stand:
     return Stand.SECOND if appeal.overdue is None else Stand.OVERDUE
 
 
-def _holds(answer: Answer, appeal: Appeal, household: Household, now: float) -> bool:
+def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: float) -> bool:
     """Tell whether anything is left of what a yes made; it may have found all of it there."""
     if answer.until is not None and answer.until <= now:
         return False

@@ -35,7 +35,7 @@ class Audited(NamedTuple):
         return None if found is None or not self.names else 100 * found / self.names
 
 
-def keep(folder: Path, others: Share, asked: frozenset[str], now: float) -> None:
+def save_results(folder: Path, others: Share, asked: frozenset[str], now: float) -> None:
     """Keep what an audit found; raise ListError.
 
     others: of the names that should not be blocked.  asked: the lists that were looked at.
@@ -53,7 +53,7 @@ def keep(folder: Path, others: Share, asked: frozenset[str], now: float) -> None
         raise ListError(f"{path}: {error.strerror}; make room, or let it be written") from error
 
 
-def kept(folder: Path) -> Audited | None:
+def load_results(folder: Path) -> Audited | None:
     """Return what the last audit found; None where there was none, or its file is broken."""
     try:
         found = json.loads((folder / FILE).read_text())

@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from copdns.errors import CopdnsError
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 
 log = structlog.get_logger("copdns")
 
@@ -55,10 +55,10 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
         await asyncio.sleep(0)
 
 
-async def let_go(waste: Waste) -> None:
+async def let_go(waste: LazyFreeQueue) -> None:
     """Free what is of no more use, as slowly as nobody notices."""
     while waste:
         until = time.monotonic() + SLICE
         while waste and time.monotonic() < until:
-            waste.let_go(LET_GO_OF)
+            waste.free(LET_GO_OF)
         await asyncio.sleep(0)

@@ -21,7 +21,7 @@ DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RemainingBudget:
     """A budget with minutes left.
 
     minutes: 1 and more; PLENTY for that many and more.  end: of its day.
@@ -33,17 +33,17 @@ class Left:
     about: tuple[Subject, ...]
     minutes: int
     end: float
-    lasts: float = 0.0
+    sure_until: float = 0.0
 
     def surely_until(self, now: float) -> float:
         """Return before when there surely are minutes left."""
-        if not self.lasts:
+        if not self.sure_until:
             return earliest_end(self.minutes, now, MOST_ADDED)
-        return self.lasts if now < self.lasts else earliest_end(0, now, MOST_ADDED)
+        return self.sure_until if now < self.sure_until else earliest_end(0, now, MOST_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SpentBudget:
     """A budget without a minute left, from start to the end of its day."""
 
     id: str
@@ -106,17 +106,17 @@ def total(
     return min(whole, 2 * DAY_MINUTES)
 
 
-def lefts(
+def split_budgets(
     budgets: Iterable[Budget],
     household: Household,
     profile: str,
     now: float,
     used: Mapping[str, Minutes],
     used_before: Mapping[str, Minutes],
-) -> tuple[tuple[Left, ...], tuple[Spent, ...]]:
+) -> tuple[tuple[RemainingBudget, ...], tuple[SpentBudget, ...]]:
     """Return today's budgets with minutes left, and the days that have none."""
-    left: list[Left] = []
-    spent: list[Spent] = []
+    left: list[RemainingBudget] = []
+    spent: list[SpentBudget] = []
     for budget in budgets:
         day = budget_day(now, zone_of(household.timezone), household.day_starts)
         before = used_before.get(budget.id)
@@ -127,21 +127,21 @@ def lefts(
                 left.append(_left(budget, minutes, now, day.end))
             else:
                 # Not from now on, which is another moment at each look: nothing else changed.
-                spent.append(Spent(budget.id, budget.about, day.start, day.end))
+                spent.append(SpentBudget(budget.id, budget.about, day.start, day.end))
         spent += _closed_days(budget, household, profile, day)
     return tuple(left), tuple(spent)
 
 
-def _left(budget: Budget, minutes: int, now: float, end: float) -> Left:
+def _left(budget: Budget, minutes: int, now: float, end: float) -> RemainingBudget:
     if minutes < PLENTY:
-        return Left(budget.id, budget.about, minutes, end)
+        return RemainingBudget(budget.id, budget.about, minutes, end)
     lasts = earliest_end(minutes, now, MOST_ADDED) // GRID * GRID
-    return Left(budget.id, budget.about, PLENTY, end, lasts)
+    return RemainingBudget(budget.id, budget.about, PLENTY, end, lasts)
 
 
 def _closed_days(
     budget: Budget, household: Household, profile: str, day: BudgetDay
-) -> Iterable[Spent]:
+) -> Iterable[SpentBudget]:
     """Yield the days to come that have no minute."""
     if budget.carry_over:
         return
@@ -149,7 +149,7 @@ def _closed_days(
     for _ in range(DAYS_AHEAD):
         day = budget_day(day.end, zone, household.day_starts)
         if total(budget, household, profile, day.day) == 0:
-            yield Spent(budget.id, budget.about, day.start, day.end)
+            yield SpentBudget(budget.id, budget.about, day.start, day.end)
 
 
 def earliest_end(minutes: int, now: float, most_added: int) -> float:

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from struct import Struct
 
 from copdns.errors import NXDOMAIN
-from copdns.message import Answer
-from copdns.wire import Key
+from copdns.message import UpstreamResponse
+from copdns.wire import CacheKey
 
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _LOOKS = 32  # at entries, before one is dropped that is in use
@@ -19,20 +19,20 @@ _TTL = Struct("!I").pack_into
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
-class Kept:
+class CacheEntry:
     """An answer in the cache.  used: asked for since eviction last looked at it.
 
     passed: the policy and the verdict under which what is inside was found harmless last.
     """
 
-    __slots__ = ("_body", "_made", "answer", "expires", "passed", "stored", "used")
+    __slots__ = ("_body", "_made", "answer", "expires", "harmless_for", "recently_used", "stored")
 
-    def __init__(self, answer: Answer, stored: float, ttl: float) -> None:
+    def __init__(self, answer: UpstreamResponse, stored: float, ttl: float) -> None:
         self.answer = answer
         self.stored = stored
         self.expires = stored + ttl
-        self.used = False
-        self.passed: tuple[object, object] = (None, None)
+        self.recently_used = False
+        self.harmless_for: tuple[object, object] = (None, None)
         self._made: tuple[int, int | None] = (-1, None)  # at what age, with what cap ...
         self._body = b""  # ... this was made last
 
@@ -41,7 +41,7 @@ class Kept:
         """The longest TTL of its records, as they came."""
         return max((ttl for _, ttl in self.answer.ttls), default=0)
 
-    def same_until(self, now: float, cap: int | None) -> float:
+    def unchanged_until(self, now: float, cap: int | None) -> float:
         """Return until when `body` will be what it is now; seconds on the monotonic clock."""
         seconds = int(now - self.stored) + 1
         if cap is not None and self.answer.ttls:
@@ -49,13 +49,13 @@ class Kept:
             seconds = max(seconds, min([ttl for _, ttl in self.answer.ttls]) - cap + 1)
         return min(self.stored + seconds, self.expires)
 
-    def body(self, now: float, cap: int | None) -> bytes:
+    def rrs_at(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""
         age = int(now - self.stored)
         if self._made == (age, cap):
             return self._body
         answer = self.answer
-        body = bytearray(answer.body)
+        body = bytearray(answer.rrs)
         for at, ttl in answer.ttls:
             left = ttl - age if ttl > age else 0
             _TTL(body, at, left if cap is None or left < cap else cap)
@@ -78,7 +78,7 @@ class Cache:
         max_negative_ttl: int = 3_600,
     ) -> None:
         self.octets = 0
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._kept: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
         # Names that do not exist, with how many entries say so: a look here is cheap.
         self._missing: dict[str, int] = {}
         self._max_entries = entries
@@ -89,38 +89,38 @@ class Cache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Key, now: float) -> Kept | None:
+    def get(self, key: CacheKey, now: float) -> CacheEntry | None:
         """Return what is kept for a key and has not expired."""
         kept = self._kept.get(key)
         if (kept is None or now >= kept.expires) and key.qname in self._missing:
             kept = self._kept.get(_any_type(key))
         if kept is None or now >= kept.expires:
             return None
-        kept.used = True
+        kept.recently_used = True
         return kept
 
-    def put(self, key: Key, answer: Answer, now: float) -> Kept:
+    def put(self, key: CacheKey, answer: UpstreamResponse, now: float) -> CacheEntry:
         """Keep an answer, if it may be kept, and return it either way."""
         empty = not answer.counts[0]
         if empty or answer.rcode == NXDOMAIN:
             ttl = min(answer.ttl, self._max_negative_ttl)
         else:
             ttl = min(answer.ttl, self._max_ttl)
-        kept = Kept(answer, now, ttl)
+        kept = CacheEntry(answer, now, ttl)
         if ttl > 0:
             # With a CNAME it is the target that does not exist: of this name, other types may.
             no_such_name = empty and answer.rcode == NXDOMAIN
             self._keep(_any_type(key) if no_such_name else key, kept)
         return kept
 
-    def clear(self) -> dict[Key, Kept]:
+    def clear(self) -> dict[CacheKey, CacheEntry]:
         """Forget everything; return it, for whoever lets go of it slowly."""
         gone, self._kept = self._kept, OrderedDict()
         self._missing.clear()
         self.octets = 0
         return gone
 
-    def _keep(self, key: Key, kept: Kept) -> None:
+    def _keep(self, key: CacheKey, kept: CacheEntry) -> None:
         everything = self._kept
         if key in everything:
             self._dropped(key, everything.pop(key))
@@ -139,15 +139,15 @@ class Cache:
         """
         for _ in range(_LOOKS):
             key, kept = self._kept.popitem(last=False)
-            if not kept.used:
+            if not kept.recently_used:
                 break
-            kept.used = False
+            kept.recently_used = False
             self._kept[key] = kept
         else:
             key, kept = self._kept.popitem(last=False)
         self._dropped(key, kept)
 
-    def _dropped(self, key: Key, kept: Kept) -> None:
+    def _dropped(self, key: CacheKey, kept: CacheEntry) -> None:
         self.octets -= _size(kept)
         if key.qtype == _ANY_TYPE:
             self._missing[key.qname] -= 1
@@ -155,9 +155,9 @@ class Cache:
                 del self._missing[key.qname]
 
 
-def _any_type(key: Key) -> Key:
-    return Key(key.qname, _ANY_TYPE, key.do, key.cd, key.zone)
+def _any_type(key: CacheKey) -> CacheKey:
+    return CacheKey(key.qname, _ANY_TYPE, key.do, key.cd, key.zone)
 
 
-def _size(kept: Kept) -> int:
-    return 2 * len(kept.answer.body) + _OVERHEAD  # as it came, and as it was given last
+def _size(kept: CacheEntry) -> int:
+    return 2 * len(kept.answer.rrs) + _OVERHEAD  # as it came, and as it was given last

@@ -52,7 +52,7 @@ def why(verdict: Verdict, level: Level) -> Said:
 
 def until(verdict: Verdict, level: Level) -> Said | None:
     """Return when it opens again, where that is known."""
-    return said_of(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends else None
+    return said_of(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends_text else None
 
 
 def hop(verdict: Verdict, level: Level) -> Said | None:
@@ -111,7 +111,7 @@ def said_of(phrase: Phrase, verdict: Verdict) -> Said:
         "service": verdict.service,
         "list": verdict.list,
         "name": verdict.rule,
-        "time": verdict.ends,
+        "time": verdict.ends_text,
     }
     return Said(
         phrase, {kind: value for kind, value in known.items() if f"%({kind})s" in phrase.text}

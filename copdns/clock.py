@@ -16,7 +16,7 @@ WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is 
 GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
 
 
-class Seen(NamedTuple):
+class LastSeen(NamedTuple):
     """What a copdns saw last.  at: of the wall clock, seconds since the epoch.  wrong_since: of the
     other clock, when one found that the wall clock shows an earlier time; None: it does not."""
 
@@ -24,7 +24,7 @@ class Seen(NamedTuple):
     wrong_since: float | None = None
 
 
-def goes_on(households: Iterable[Household]) -> bool:
+def continues_when_wrong(households: Iterable[Household]) -> bool:
     """Tell whether time goes on from what was seen last where the clock is wrong."""
     chosen = {each.failures.clock for each in households}
     return OnFailure.LAST_KNOWN in chosen or not chosen
@@ -56,7 +56,7 @@ class Clock:
             return Moment(self._seen + mono - self._since, mono)
         return Moment(self._wall(), mono)
 
-    def begin(self, seen: Seen | None, goes_on: bool) -> float | None:
+    def begin(self, seen: LastSeen | None, goes_on: bool) -> float | None:
         """Compare with the moment that was seen last; return since when the clock is wrong.
 
         goes_on: time goes on from what was seen.
@@ -67,7 +67,7 @@ class Clock:
         self.is_wrong = behind and not self._is_synchronised()
         return mono if self.is_wrong else None
 
-    def join(self, seen: Seen | None, goes_on: bool) -> None:
+    def join(self, seen: LastSeen | None, goes_on: bool) -> None:
         """Think as a copdns does that runs on this machine, or as it would if it were started."""
         self.begin(seen, goes_on)
         since = seen.wrong_since if seen else None

@@ -12,14 +12,14 @@ from datetime import timedelta
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
-from copdns.course import Course, course
+from copdns.course import Timeline, build_timeline
 from copdns.days import local, zone_of
-from copdns.evidence import Blocker, Lists
+from copdns.evidence import Blocker, ListSet
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
 from copdns.model import Action, Reason, Verdict
-from copdns.reach import Names, by_name, covering, excepted, numbers
-from copdns.steps import Question
+from copdns.reach import Names, by_name, covering_matchers, is_excepted, list_numbers
+from copdns.steps import Lookup
 from copdns.times import Subject, Topic
 from copdns.timing import Closure
 
@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts(Generic[Value]):
+class BySubject(Generic[Value]):
     """Values by what they are about: all names, lists by their numbers, or single names."""
 
     whole: Value | None
@@ -37,9 +37,9 @@ class Parts(Generic[Value]):
     by_name: Names[Value]
 
 
-def parted(
+def group_by_subject(
     pairs: Iterable[tuple[Sequence[Subject], Value]], infos: Sequence[ListInfo]
-) -> Parts[tuple[Value, ...]]:
+) -> BySubject[tuple[Value, ...]]:
     """Return values by what they are about; no subject is every name."""
     whole: list[Value] = []
     lists: dict[int, list[Value]] = {}
@@ -51,37 +51,39 @@ def parted(
             if not isinstance(subject, Topic):
                 names.setdefault(subject, []).append(value)
                 continue
-            for number in numbers(subject, infos):
+            for number in list_numbers(subject, infos):
                 lists.setdefault(number, []).append(value)
-    return Parts(
+    return BySubject(
         tuple(whole) or None,
         {number: tuple(values) for number, values in lists.items()},
         by_name((matcher, tuple(values)) for matcher, values in names.items()),
     )
 
 
-def courses(closures: Iterable[Closure], infos: Sequence[ListInfo]) -> Parts[Course]:
+def closure_timelines(
+    closures: Iterable[Closure], infos: Sequence[ListInfo]
+) -> BySubject[Timeline]:
     """Return when what is closed."""
-    parts = parted(((each.about, each) for each in closures), infos)
-    return Parts(
-        None if parts.whole is None else course(parts.whole),
-        {number: course(each) for number, each in parts.by_list.items()},
+    parts = group_by_subject(((each.about, each) for each in closures), infos)
+    return BySubject(
+        None if parts.whole is None else build_timeline(parts.whole),
+        {number: build_timeline(each) for number, each in parts.by_list.items()},
         {
-            name: [(matcher, course(each)) for matcher, each in pairs]
+            name: [(matcher, build_timeline(each)) for matcher, each in pairs]
             for name, pairs in parts.by_name.items()
         },
     )
 
 
-class Met(NamedTuple):
+class Applicable(NamedTuple):
     """A course that is about a question, and the list entry or matcher that says so."""
 
-    course: Course
+    course: Timeline
     by: Entry | Matcher | None
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class TimeStep:
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
     infos: of all lists, by number.  services: all of them; of a name inside two the longer owns
@@ -91,72 +93,74 @@ class Closed:
     number: int
     title: str
     reason: Reason
-    closed: Parts[Course]
+    timelines: BySubject[Timeline]
     infos: Sequence[ListInfo]
-    services: Lists
+    services: ListSet
     blocker: Blocker
     zone: str
     known_until: float
-    by_lists: bool = False
+    only_if_listed: bool = False
     _made: dict[object, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def idle(self) -> bool:
-        closed = self.closed
+    def is_idle(self) -> bool:
+        closed = self.timelines
         return closed.whole is None and not closed.by_list and not closed.by_name
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         if self._lets_pass(question):
             return None
         for met in self._meets(question):
             closure = met.course.at(now)
             if closure is not None and not self._lifted(closure, question):
-                return self._verdict(question.name, met, closure, met.course.edge(now))
+                return self._verdict(question.name, met, closure, met.course.next_change(now))
         return None
 
-    def edge(self, question: Question, now: float) -> float:
+    def next_change(self, question: Lookup, now: float) -> float:
         """Return the first moment at which this step may say something else; `inf` for never."""
-        if question.exempt:
+        if question.is_always_open:
             return inf
         first = inf
         for met in self._meets(question):
-            first = min(first, met.course.edge(now) or inf)
+            first = min(first, met.course.next_change(now) or inf)
             closure = met.course.at(now)
             lifted = closure is None or self._lifted(closure, question)
             if not lifted and not self._lets_pass(question):
                 break  # what stands behind it does not count as long as it holds
         return first
 
-    def _lets_pass(self, question: Question) -> bool:
-        return question.exempt or (question.homework and self.reason is not Reason.SCHEDULE)
+    def _lets_pass(self, question: Lookup) -> bool:
+        return question.is_always_open or (
+            question.is_homework and self.reason is not Reason.SCHEDULE
+        )
 
-    def _lifted(self, closure: Closure, question: Question) -> bool:
+    def _lifted(self, closure: Closure, question: Lookup) -> bool:
         pause = self.reason is Reason.PAUSED
         return any(
             grant.time and not (pause and grant.given < closure.start) for grant in question.grants
         )
 
-    def _meets(self, question: Question) -> Iterator[Met]:
-        closed = self.closed
+    def _meets(self, question: Lookup) -> Iterator[Applicable]:
+        closed = self.timelines
         if closed.whole is not None:
-            yield Met(closed.whole, None)
+            yield Applicable(closed.whole, None)
         if closed.by_list:
             for entry in question.entries:
                 found = closed.by_list.get(entry.list)
                 if found is not None and self._counts(entry, question.entries):
-                    yield Met(found, entry)
+                    yield Applicable(found, entry)
         if closed.by_name:
-            for matcher, found in covering(closed.by_name, question.name):
-                yield Met(found, matcher)
+            for matcher, found in covering_matchers(closed.by_name, question.name):
+                yield Applicable(found, matcher)
 
     def _counts(self, entry: Entry, entries: tuple[Entry, ...]) -> bool:
-        if entry.allow or excepted(entry, entries):
+        if entry.allow or is_excepted(entry, entries):
             return False
         owner = self.services.find(entries) if entry.list in self.services else None
         return owner is None or len(owner[0].name) <= len(entry.name)
 
-    def _verdict(self, qname: str, met: Met, closure: Closure, end: float | None) -> Verdict:
-        below = self.blocker.closed_below(qname, met.by)
+    def _verdict(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
+        below = self.blocker.nothing_open_below(qname, met.by)
         key = met.by, id(closure), end, below
         verdict = self._made.get(key)
         if verdict is None:
@@ -165,27 +169,27 @@ class Closed:
             verdict = self._made[key] = self._new(qname, met, closure, end)
         return verdict
 
-    def _new(self, qname: str, met: Met, closure: Closure, end: float | None) -> Verdict:
-        ends = "" if end is None or end >= self.known_until else told_moment(end, self.zone)
+    def _new(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
+        ends = "" if end is None or end >= self.known_until else weekday_and_time(end, self.zone)
         if isinstance(met.by, Entry):
             info = self.infos[met.by.list]
-            made = self.blocker.by_list(self.number, self.reason, qname, met.by, info)
+            made = self.blocker.list_verdict(self.number, self.reason, qname, met.by, info)
             if met.by.list in self.services:
                 made = replace(made, category="", service=info.subject)
-            return replace(made, period=closure.period, ends=ends)
+            return replace(made, period=closure.period, ends_text=ends)
         return Verdict(
             Action.BLOCK,
             self.reason,
             self.number,
             rule="" if met.by is None else str(met.by),
             ttl=self.blocker.ttl,
-            nothing_below=self.blocker.closed_below(qname, met.by),
+            nothing_open_below=self.blocker.nothing_open_below(qname, met.by),
             period=closure.period,
-            ends=ends,
+            ends_text=ends,
         )
 
 
-def told_moment(moment: float, zone: str) -> str:
+def weekday_and_time(moment: float, zone: str) -> str:
     """Return a moment as people are told it, such as "Tue 07:00": a week tells days apart."""
     at = local(moment, zone_of(zone)) + timedelta(seconds=59)  # a change of the clock has seconds
     return f"{_DAYS[at.weekday()]} {at:%H:%M}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from copdns.differences import ON, Difference
-from copdns.lists.catalogue import Library, Service
+from copdns.lists.catalogue import Catalogue, Service
 from copdns.model import Contact
 
 
@@ -29,7 +29,7 @@ class Loss(NamedTuple):
     names: tuple[str, ...]
 
 
-def losses(changed: tuple[Difference, ...], library: Library) -> tuple[Loss, ...]:
+def losses(changed: tuple[Difference, ...], library: Catalogue) -> tuple[Loss, ...]:
     """Return what else stops by changes of a person's settings, as far as it is known."""
     return tuple(loss for each in changed if each.after == ON for loss in _of(each, library))
 
@@ -41,13 +41,13 @@ def of_service(service: Service) -> tuple[Loss, ...]:
     )
 
 
-def by_contact(library: Library, contact: Contact) -> tuple[Service, ...]:
+def by_contact(library: Catalogue, contact: Contact) -> tuple[Service, ...]:
     """Return the services that put a child in touch so, by title."""
     found = (each for each in library.services.values() if each.contact is contact)
     return tuple(sorted(found, key=lambda each: each.title.lower()))
 
 
-def _of(change: Difference, library: Library) -> Iterator[Loss]:
+def _of(change: Difference, library: Catalogue) -> Iterator[Loss]:
     if change.setting == "services" and change.value in library.services:
         yield from of_service(library.services[change.value])
     elif change.setting == "contacts":
@@ -57,7 +57,7 @@ def _of(change: Difference, library: Library) -> Iterator[Loss]:
         yield from _on_lists(change.value, library)
 
 
-def _on_lists(category: str, library: Library) -> Iterator[Loss]:
+def _on_lists(category: str, library: Catalogue) -> Iterator[Loss]:
     """Yield the services some of whose names are blocked by the lists of a category."""
     numbers = {info.number for info in library.index.infos if info.subject == category}
     for service in library.services.values():
@@ -66,6 +66,6 @@ def _on_lists(category: str, library: Library) -> Iterator[Loss]:
             yield Loss("category", category, "", service.slug, tuple(names))
 
 
-def _is_listed(library: Library, name: str, numbers: set[int]) -> bool:
+def _is_listed(library: Catalogue, name: str, numbers: set[int]) -> bool:
     entries = [each for each in library.index.find(name) if each.list in numbers]
     return bool(entries) and not any(each.allow for each in entries)

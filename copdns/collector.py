@@ -14,7 +14,7 @@ from contextlib import contextmanager
 THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 
 
-def collect_seldom() -> None:
+def configure_gc() -> None:
     """Look through what is new, and by itself never through the rest."""
     gc.set_threshold(*THRESHOLDS)
 
@@ -25,7 +25,7 @@ def collect() -> None:
 
 
 @contextmanager
-def kept_from_the_collector(*, serving: bool) -> Iterator[None]:
+def frozen_from_gc(*, serving: bool) -> Iterator[None]:
     """Let the collector never look through what is made meanwhile: lists and policies stay.
 
     To look through them would hold up questions for as long as it takes, and so would a look

@@ -26,7 +26,7 @@ from pydantic import (
 from copdns import yaml_text
 from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
 from copdns.errors import ConfigError
-from copdns.happened import Kind
+from copdns.happened import EventKind
 from copdns.lists.download import bad_url
 from copdns.notices import USUAL
 from copdns.yaml_text import ByText
@@ -123,15 +123,15 @@ def _listen(text: str) -> str:
     return str(found)
 
 
-def _kind(text: str) -> Kind:
-    if text not in set(Kind):
-        raise ValueError(f"{text!r} is no event; write one of: {', '.join(Kind)}")
-    return Kind(text)
+def _kind(text: str) -> EventKind:
+    if text not in set(EventKind):
+        raise ValueError(f"{text!r} is no event; write one of: {', '.join(EventKind)}")
+    return EventKind(text)
 
 
 def _kinds(written: object) -> object:
     if written == ALL:
-        return tuple(Kind)
+        return tuple(EventKind)
     # Strict as it is, pydantic takes a list for a tuple only where no validator stands before it.
     return tuple(written) if isinstance(written, list) else written
 
@@ -144,9 +144,9 @@ Domain = Annotated[str, ByText(domain)]
 Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Kinds = Annotated[
-    tuple[Annotated[Kind, ByText(_kind)], ...],
+    tuple[Annotated[EventKind, ByText(_kind)], ...],
     Field(min_length=1),
-    BeforeValidator(_kinds, json_schema_input_type=Literal["all"] | tuple[Kind, ...]),
+    BeforeValidator(_kinds, json_schema_input_type=Literal["all"] | tuple[EventKind, ...]),
 ]
 
 
@@ -558,7 +558,7 @@ class Webhook(Section):
         description="Sent along as a bearer token, so that the server knows who tells it.",
     )
     kinds: Kinds = Field(
-        default=tuple(Kind), description="Of which events it hears: `all`, or a list of them."
+        default=tuple(EventKind), description="Of which events it hears: `all`, or a list of them."
     )
 
     @field_validator("url")
@@ -606,7 +606,7 @@ class EventSettings(Section):
         "them.",
     )
     command_kinds: Kinds = Field(
-        default=tuple(Kind),
+        default=tuple(EventKind),
         description="For which events the program is started: `all`, or a list of them.",
     )
     appeal_names: bool = Field(

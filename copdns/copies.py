@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from copdns.errors import FetchError
 from copdns.lists.chosen import Chosen
-from copdns.lists.download import State, read_state, written
+from copdns.lists.download import CopyState, read_state, written
 from copdns.lists.source import ListSource
 
 LOCK = "lock"
@@ -44,17 +44,17 @@ class Copies:
         """Return where the copy of a list is, or would be."""
         return self.folder / f"{slug}.txt"
 
-    def state(self, slug: str) -> State:
+    def state(self, slug: str) -> CopyState:
         """Return what is known of a copy; one that is gone, or was changed by hand, is none."""
         try:
             found = read_state(self._note(slug).read_text(encoding="utf-8", errors="replace"))
         except OSError:
-            return State()
+            return CopyState()
         mark = self.mark(slug)
         whole = mark is not None and mark.octets == found.octets
         return found if whole else found.without_copy()
 
-    def states(self, slugs: Iterable[str]) -> dict[str, State]:
+    def states(self, slugs: Iterable[str]) -> dict[str, CopyState]:
         return {slug: self.state(slug) for slug in slugs}
 
     def marks(self, slugs: Iterable[str]) -> tuple[Mark | None, ...]:
@@ -120,7 +120,7 @@ class Copies:
         path.unlink(missing_ok=True)
         return path
 
-    def put(self, slug: str, state: State) -> None:
+    def put(self, slug: str, state: CopyState) -> None:
         """Let the unfinished text take the place of the copy, for good even if power is cut."""
         new = self.folder / f"{slug}{TEXT}"
         with new.open("rb") as file:
@@ -130,11 +130,11 @@ class Copies:
         new.replace(self.text(slug))
         note.replace(self._note(slug))
 
-    def note(self, slug: str, state: State) -> None:
+    def note(self, slug: str, state: CopyState) -> None:
         """Write what is known of a copy."""
         self._written(slug, state).replace(self._note(slug))
 
-    def _written(self, slug: str, state: State) -> Path:
+    def _written(self, slug: str, state: CopyState) -> Path:
         new = self.scratch(slug, NOTE)
         with new.open("x", encoding="utf-8") as file:
             file.write(written(state))
@@ -158,7 +158,9 @@ class Copies:
         return tuple(each for each in found if each not in slugs)
 
 
-def on_disk(chosen: Chosen, copies: Copies, states: Mapping[str, State]) -> tuple[ListSource, ...]:
+def on_disk(
+    chosen: Chosen, copies: Copies, states: Mapping[str, CopyState]
+) -> tuple[ListSource, ...]:
     """Return the chosen lists, to be read and compiled; one that is not here says so.
 
     That way a category that only such a list is about is known from the start.
@@ -179,5 +181,5 @@ def on_disk(chosen: Chosen, copies: Copies, states: Mapping[str, State]) -> tupl
             error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources
-        for state in (states.get(each.slug, State()),)
+        for state in (states.get(each.slug, CopyState()),)
     )

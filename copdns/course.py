@@ -14,7 +14,7 @@ from typing import NamedTuple
 from copdns.timing import Closure
 
 
-class Course(NamedTuple):
+class Timeline(NamedTuple):
     """Before `edges[i]`, and from the edge before it on, `states[i]` holds; None is open."""
 
     edges: tuple[float, ...]
@@ -24,13 +24,13 @@ class Course(NamedTuple):
         """Return what closes at a moment, in seconds since the epoch; None: nothing does."""
         return self.states[bisect_right(self.edges, now)]
 
-    def edge(self, now: float) -> float | None:
+    def next_change(self, now: float) -> float | None:
         """Return when the next state begins; None: this one is the last, and has no end."""
         place = bisect_right(self.edges, now)
         return self.edges[place] if place < len(self.edges) else None
 
 
-def course(closures: Sequence[Closure]) -> Course:
+def build_timeline(closures: Sequence[Closure]) -> Timeline:
     """Return one course of closures that may overlap: the first of them counts.
 
     Stretches that follow each other without a gap and are of one schedule are one.
@@ -43,7 +43,7 @@ def course(closures: Sequence[Closure]) -> Course:
             continue
         edges.append(moment)
         states.append(closure)
-    return Course(tuple(edges), tuple(states))
+    return Timeline(tuple(edges), tuple(states))
 
 
 def _changes(closures: Sequence[Closure]) -> Iterable[tuple[float, Closure | None]]:

@@ -20,7 +20,7 @@ _OTHERS = (
 )
 
 
-class Asking(NamedTuple):
+class SeenRequestor(NamedTuple):
     """An address that asked.  mac: what is behind it, "" when not seen; a forwarder told it too."""
 
     address: str
@@ -31,8 +31,8 @@ class Asking(NamedTuple):
         return self.mac or self.address
 
 
-def alike(
-    asking: Iterable[Asking],
+def same_client_warning(
+    asking: Iterable[SeenRequestor],
     questions: int,
     seconds: float,
     *,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from copdns.keep import CountKey, Row
-from copdns.lists.catalogue import Library
+from copdns.keep import CountKey, LogRow
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.shapes import Domain, Shape
 from copdns.model import Reason
@@ -35,7 +35,7 @@ class Discreet:
 
     names: frozenset[str]
     groups: frozenset[str]
-    library: Library
+    library: Catalogue
 
     def hides(self, name: str) -> bool:
         """Tell whether guardians see this name as "other" only."""
@@ -48,7 +48,7 @@ class Discreet:
             for entry in self.library.index.find(name)
         )
 
-    def row(self, row: Row) -> Row:
+    def row(self, row: LogRow) -> LogRow:
         """Return a row as guardians see it; a name that led to another hides with it."""
         if row.reason == Reason.SECURITY:
             return row
@@ -69,7 +69,7 @@ class Discreet:
         return tuple(found.items())
 
 
-def discreet(names: Iterable[str], library: Library) -> Discreet:
+def discreet(names: Iterable[str], library: Catalogue) -> Discreet:
     """Return what hides these names, and those of the protected groups that tell as much."""
     help_groups = {each.slug for each in library.protected.values() if each.help}
     return Discreet(frozenset(names), frozenset({*help_groups, _GROUP}), library)

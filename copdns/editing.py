@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 from unicodedata import normalize
 
 from copdns.errors import HouseholdError
-from copdns.faults import Fault, no_such, said
-from copdns.household_check import Known, faults, unknown
+from copdns.faults import Violation, no_such, sentence_of
+from copdns.household_check import KnownIds, unknown, violations
 from copdns.model import Household, Profile
 
 Value = TypeVar("Value")
@@ -21,15 +21,15 @@ class HasId(Protocol):
     def id(self) -> str: ...
 
 
-def sound(household: Household) -> Household:
+def validate(household: Household) -> Household:
     """Return the household when nothing is wrong with it; raise HouseholdError."""
-    wrong = list(faults(household))
+    wrong = list(violations(household))
     if wrong:
         raise _refused(wrong)
     return household
 
 
-def referring(household: Household, part: str, key: str, known: Known) -> Household:
+def referring(household: Household, part: str, key: str, known: KnownIds) -> Household:
     """Return the household when it is sound and one of its parts refers to what there is.
 
     part, key: as of a `Fault`.
@@ -37,16 +37,16 @@ def referring(household: Household, part: str, key: str, known: Known) -> Househ
     wrong = [each for each in unknown(household, known) if (each.part, each.key) == (part, key)]
     if wrong:
         raise _refused(wrong)
-    return sound(household)
+    return validate(household)
 
 
-def _refused(wrong: list[Fault]) -> HouseholdError:
+def _refused(wrong: list[Violation]) -> HouseholdError:
     """Return the error; forms call their fields as the household does, where they have them."""
     first = wrong[0]
     return HouseholdError(*(each.told for each in wrong), name=first.field or first.part)
 
 
-def the_profile(household: Household, profile_id: str) -> Profile:
+def require_profile(household: Household, profile_id: str) -> Profile:
     """Return the profile; raise HouseholdError when there is none of this id."""
     profile = household.profile(profile_id)
     if profile is None:
@@ -119,4 +119,4 @@ def read(parse: Callable[[str], Value], text: str) -> Value:
     try:
         return parse(text)
     except ValueError as error:
-        raise HouseholdError(said(error)) from None
+        raise HouseholdError(sentence_of(error)) from None

@@ -5,7 +5,7 @@ Anything else that escapes is a bug and is logged as one.
 
 from __future__ import annotations
 
-from copdns.sentences import Sentence, Told, Value
+from copdns.sentences import Sentence, UserError, Value
 
 FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 1, 2, 3, 4, 5, 16
 
@@ -14,11 +14,11 @@ class CopdnsError(Exception):
     """Base of what we raise on purpose; its text says where, and what to do."""
 
 
-class TextError(Told, ValueError):
+class TextError(UserError, ValueError):
     """A text that somebody wrote means nothing where it stands."""
 
 
-class NameTextError(Told, CopdnsError):
+class NameTextError(UserError, CopdnsError):
     """A text is no domain name: too long, an empty label, or characters that IDNA refuses."""
 
 
@@ -45,11 +45,11 @@ class ConfigError(CopdnsError):
     """The settings or the household file are wrong; the text lists every place at once."""
 
 
-class HouseholdError(Told, CopdnsError):
+class HouseholdError(UserError, CopdnsError):
     """A change to the household cannot be made as asked: unknown profile, taken name ..."""
 
 
-class CalendarError(Told, CopdnsError):
+class CalendarError(UserError, CopdnsError):
     """A calendar file cannot be read, or is too large; the text says where in it."""
 
 
@@ -65,7 +65,7 @@ class PrivacyError(HouseholdError):
     """The privacy rules do not allow this kind of log for this profile at this moment."""
 
 
-class AppealError(Told, CopdnsError):
+class AppealError(UserError, CopdnsError):
     """An appeal cannot go this way: answered already, too many open, nothing to open ..."""
 
 
@@ -77,7 +77,7 @@ class AppealLimitError(AppealError):
         self.until = until
 
 
-class AccountError(Told, CopdnsError):
+class AccountError(UserError, CopdnsError):
     """An account, session or token cannot be made or changed as asked."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from copdns.happened import AppealEvent, Event, Kind, said
+from copdns.happened import AppealEvent, Event, EventKind, event_json
 
 log = structlog.get_logger("copdns")
 
@@ -22,7 +22,7 @@ def _everybody(_household: str, _profile: str) -> bool:
     return True
 
 
-class Events:
+class EventBus:
     """Tells events, in the order in which they happen."""
 
     def __init__(self, unlogged: Unlogged = _everybody) -> None:
@@ -35,7 +35,7 @@ class Events:
         """Let somebody hear of all events from now on, in the loop: it must not wait."""
         self._subscribers.append(hears)
 
-    def tell(self, event: Event) -> None:
+    def publish(self, event: Event) -> None:
         """Write a line of it, and let all subscribers hear it.
 
         A subscriber that fails keeps neither the others nor the caller from going on.
@@ -52,10 +52,10 @@ class Events:
         # A log is read by others, and kept.
         if isinstance(event, AppealEvent):
             event = event._replace(profile="", name="")
-        elif event.kind is Kind.WANTS_TO_TALK:
+        elif event.kind is EventKind.WANTS_TO_TALK:
             event = event._replace(profile="")  # type: ignore[call-arg]
         fields = event._asdict()
         if fields.get("profile") and self._unlogged(fields["household"], fields["profile"]):
             return
-        told = {key: value for key, value in said(event).items() if value}
+        told = {key: value for key, value in event_json(event).items() if value}
         log.info(told.pop("event"), **told)

@@ -33,7 +33,7 @@ class RuleSet:
             self._ends = frozenset()
 
     @property
-    def openings(self) -> frozenset[str]:
+    def open_below(self) -> frozenset[str]:
         """Names at or below which a rule allows something; only one block mode has to know."""
         return frozenset(
             suffix
@@ -58,7 +58,7 @@ class RuleSet:
         return None
 
 
-class Kin:
+class PolicyGroup:
     """Policies that differ in nothing but their own rules.
 
     Where no rule of theirs can cover a name, what is decided for one is decided for all.
@@ -70,11 +70,11 @@ class Kin:
         """ruled: names that a policy's own rules are about; it has no other kin as yet."""
         self._ends = set(map(_end, ruled))
 
-    def join(self, other: Kin) -> None:
+    def add(self, other: PolicyGroup) -> None:
         """Take in the policy of another kin; before any of these is asked."""
         self._ends |= other._ends
 
-    def decides(self, qname: str) -> bool:
+    def shares_verdict(self, qname: str) -> bool:
         """Tell whether a name is surely none that a rule of one of them is about."""
         return _end(qname) not in self._ends and qname[qname.rfind(".") + 1 :] not in self._ends
 
@@ -91,7 +91,7 @@ def _rank(rule: Rule) -> tuple[int, int, int]:
     return (rule.target.match is not Match.EXACT, scope, rule.action is not RuleAction.ALLOW)
 
 
-class Lists:
+class ListSet:
     """Some lists of an index, with which of their entries counts for a question."""
 
     __slots__ = ("_infos",)
@@ -137,36 +137,36 @@ class Blocker:
 
     ttl: int
     security_ttl: int
-    openings: tuple[frozenset[str], ...] | None
-    made: Made = field(default_factory=dict, compare=False)
+    open_below: tuple[frozenset[str], ...] | None
+    verdict_by_entry: Made = field(default_factory=dict, compare=False)
 
-    def closed_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
+    def nothing_open_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
-        if self.openings is None or (matcher is not None and matcher.match is Match.EXACT):
+        if self.open_below is None or (matcher is not None and matcher.match is Match.EXACT):
             return False
         # The root stands above all there is.
-        return bool(qname) and not any(qname in names for names in self.openings)
+        return bool(qname) and not any(qname in names for names in self.open_below)
 
-    def opened(self, names: Iterable[str]) -> Blocker:
+    def with_open(self, names: Iterable[str]) -> Blocker:
         """Return the same for a step after which these names may be open too."""
-        if self.openings is None:
+        if self.open_below is None:
             return self
         more = frozenset(each for name in names for each in suffixes(name))
-        return replace(self, openings=(*self.openings, more))
+        return replace(self, open_below=(*self.open_below, more))
 
-    def by_list(
+    def list_verdict(
         self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
     ) -> Verdict:
         """Return the verdict of a list's entry that covers a name.
 
         step: its number in the order of decision.
         """
-        key = step, entry, self.closed_below(qname, entry)
-        verdict = self.made.get(key)
+        key = step, entry, self.nothing_open_below(qname, entry)
+        verdict = self.verdict_by_entry.get(key)
         if verdict is None:
-            if len(self.made) >= _MADE:
-                self.made.clear()
-            verdict = self.made[key] = self._by_list(step, reason, entry, info, key[2])
+            if len(self.verdict_by_entry) >= _MADE:
+                self.verdict_by_entry.clear()
+            verdict = self.verdict_by_entry[key] = self._by_list(step, reason, entry, info, key[2])
         return verdict
 
     def _by_list(
@@ -183,5 +183,5 @@ class Blocker:
             list_version=info.version,
             rule=str(Matcher(entry.name, entry.match)),
             ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
-            nothing_below=nothing_below,
+            nothing_open_below=nothing_below,
         )

@@ -9,18 +9,18 @@ from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
 from copdns.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
-from copdns.message import Answer
+from copdns.message import UpstreamResponse
 from copdns.names import to_wire
 from copdns.records import AD, CD, COUNTS, DO, HEADER, OPT, QR, RCODE, RD, TC
-from copdns.wire import UDP_SIZE, Key
+from copdns.wire import UDP_SIZE, CacheKey
 
 REST = 5.0  # seconds that an upstream is asked last after it failed
 REST_LIMIT = 60.0  # it grows with each failure, up to this
 PLAIN_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
 MAX_ATTEMPTS = 4  # of one question, over all upstreams
-TROUBLE = 3  # failures in a row: no single slow name any more, but the upstream
+DOWN_AFTER = 3  # failures in a row: no single slow name any more, but the upstream
 
-Done = Callable[[Answer | None], None]
+Done = Callable[[UpstreamResponse | None], None]
 
 _LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
@@ -37,13 +37,13 @@ class Health:
     """
 
     __slots__ = (
+        "backoff_until",
         "failed_at",
         "failures",
         "filtering",
         "label",
         "mixes_case",
         "plain_until",
-        "rest_until",
         "rtt",
         "trusted",
     )
@@ -55,13 +55,13 @@ class Health:
         self.rtt = 0.0
         self.failures = 0
         self.failed_at = 0.0
-        self.rest_until = 0.0
+        self.backoff_until = 0.0
         self.mixes_case = True
         self.plain_until = 0.0
 
     @property
     def is_down(self) -> bool:
-        return self.failures >= TROUBLE
+        return self.failures >= DOWN_AFTER
 
     def answered(self, rtt: float) -> None:
         """Note an answer, by which failures and rest are over.
@@ -70,7 +70,7 @@ class Health:
         """
         self.rtt = rtt if not self.rtt else self.rtt * 0.875 + rtt * 0.125
         self.failures = 0
-        self.rest_until = 0.0
+        self.backoff_until = 0.0
 
     def failed(self, now: float, sent_at: float) -> None:
         """Note that a question got no answer.
@@ -81,9 +81,9 @@ class Health:
             return
         self.failures += 1
         self.failed_at = now
-        self.rest_until = now + min(REST * self.failures, REST_LIMIT)
+        self.backoff_until = now + min(REST * self.failures, REST_LIMIT)
 
-    def passed_over(self) -> None:
+    def decay_rtt(self) -> None:
         """Let an upstream that lost against a faster one be tried again some day."""
         self.rtt *= 0.998
 
@@ -93,10 +93,10 @@ def by_preference(upstreams: Iterable[Health], now: float) -> list[Health]:
 
     Nobody is left out: an upstream that rests is better than no answer.
     """
-    return sorted(upstreams, key=lambda each: (max(each.rest_until - now, 0.0), each.rtt))
+    return sorted(upstreams, key=lambda each: (max(each.backoff_until - now, 0.0), each.rtt))
 
 
-class Asking:
+class Exchange:
     """One question on its way.
 
     question: as it stands in a message, in lower case.
@@ -116,21 +116,21 @@ class Asking:
         "done",
         "fallback",
         "key",
-        "lowers",
+        "lowercased_at",
+        "no_edns_at",
         "number",
-        "plain",
         "protected",
         "question",
-        "quiet",
         "refused_by",
         "sent_at",
         "until",
+        "untraced",
         "upstream",
     )
 
     def __init__(
         self,
-        key: Key,
+        key: CacheKey,
         done: Done,
         deadline: float,
         *,
@@ -143,23 +143,23 @@ class Asking:
         self.done: Done | None = done
         self.deadline = deadline
         self.protected = protected
-        self.quiet = quiet
+        self.untraced = quiet
         self.attempts = 0
         self.number = 0
         self.sent_at = 0.0
         self.until = 0.0
         self.upstream: Health | None = None
         self.refused_by: list[Health] = []
-        self.plain: Health | None = None
-        self.lowers: Health | None = None
-        self.fallback: Answer | None = None
+        self.no_edns_at: Health | None = None
+        self.lowercased_at: Health | None = None
+        self.fallback: UpstreamResponse | None = None
 
     @property
     def is_over(self) -> bool:
         return self.done is None
 
 
-def choose(asking: Asking, upstreams: Collection[Health], now: float) -> Health | None:
+def choose_upstream(asking: Exchange, upstreams: Collection[Health], now: float) -> Health | None:
     """Return who is asked next: the best that has not refused; None when nobody is left or it
     has been tried often or long enough."""
     if asking.attempts >= MAX_ATTEMPTS or now >= asking.deadline:
@@ -170,13 +170,13 @@ def choose(asking: Asking, upstreams: Collection[Health], now: float) -> Health 
     if len(left) < 2:
         return next(iter(left), None)
     best, *others = by_preference(left, now)
-    if not asking.quiet:
+    if not asking.untraced:
         for each in others:
-            each.passed_over()
+            each.decay_rtt()
     return best
 
 
-def lowered(question: bytes) -> bytes:
+def lowercase_question(question: bytes) -> bytes:
     """Return a question, as it stands in a message, with its name in lower case.
 
     A label's length is at most 63, so that none looks like a letter.
@@ -189,7 +189,7 @@ def question_of(qname_wire: bytes, qtype: int) -> bytes:
     return qname_wire + qtype.to_bytes(2, "big") + b"\x00\x01"
 
 
-def mixed_case(question: bytes, chance: bytes) -> bytes:
+def randomize_case(question: bytes, chance: bytes) -> bytes:
     """Return a question with the case of its letters drawn by lot.
 
     A forged answer must then guess them too.  question: in lower case; chance: as many octets.
@@ -243,7 +243,7 @@ def match(datagram: bytes, sent: bytes) -> Match:
     if datagram.startswith(sent, HEADER):
         return Match.YES
     got = datagram[HEADER : HEADER + len(sent)]
-    return Match.LOWERED if lowered(got) == lowered(sent) else Match.NO
+    return Match.LOWERED if lowercase_question(got) == lowercase_question(sent) else Match.NO
 
 
 class Next(Enum):
@@ -258,7 +258,9 @@ _GOOD = frozenset({0, NXDOMAIN})
 _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 
-def step_after(answer: Answer, *, edns: bool, protected: bool, filtering: bool = False) -> Next:
+def next_action(
+    answer: UpstreamResponse, *, edns: bool, protected: bool, filtering: bool = False
+) -> Next:
     """Return what follows an answer.
 
     edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
@@ -275,13 +277,13 @@ def step_after(answer: Answer, *, edns: bool, protected: bool, filtering: bool =
     return Next.GIVE
 
 
-def _looks_blocked(answer: Answer, filtering: bool) -> bool:
+def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:
     """Tell whether an upstream may have blocked a name.
 
     Addresses of the home are those of block pages, or null ones.  From an upstream that is known
     to filter, "nothing" and "no such name" may be blocks too.  Wrong guesses cost a question.
     """
-    if answer.facts.filtered or answer.facts.home:
+    if answer.facts.is_filtered or answer.facts.home_addresses:
         return True
     return filtering and not answer.counts[0]
 

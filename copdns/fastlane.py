@@ -26,15 +26,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from copdns.cache import Kept
-from copdns.live import Live
-from copdns.minutes import Used
-from copdns.model import Action, Asker, BlockMode, Reason, Verdict
+from copdns.cache import CacheEntry
+from copdns.live import Snapshot
+from copdns.minutes import UsedName
+from copdns.model import Action, BlockMode, Reason, Requestor, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy
 from copdns.records import HEADER
 from copdns.tally import Tally
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 from copdns.wire import Query
 
 ENTRIES = 32_768  # replies that are remembered at most
@@ -43,7 +43,7 @@ JUMP = 1.0  # seconds that the wall clock may drift from the other before it is 
 _FOREVER = float("inf")
 
 
-class Noted(NamedTuple):
+class LoggedName(NamedTuple):
     """What the recorder keeps of a reply besides the count."""
 
     qname: str
@@ -51,10 +51,10 @@ class Noted(NamedTuple):
     verdict: Verdict
 
 
-Note = Callable[[Used, float], None]
+Note = Callable[[UsedName, float], None]
 
 
-class Entry:
+class CachedReply:
     """A reply that can be given again.
 
     tail: the reply without its ID.  kept: the answer in the cache that it was made of.
@@ -65,7 +65,17 @@ class Entry:
         but those TTLs changes for as long as the answer is kept; else None.
     """
 
-    __slots__ = ("ages", "ends", "kept", "noted", "same", "tail", "tally", "until", "used")
+    __slots__ = (
+        "ages",
+        "body",
+        "cache_entry",
+        "check_at",
+        "expires",
+        "noted",
+        "tally",
+        "ttls_until",
+        "used",
+    )
 
     def __init__(
         self,
@@ -74,70 +84,74 @@ class Entry:
         same: float,
         ends: float,
         tally: Tally,
-        kept: Kept | None,
-        noted: Noted | None,
-        used: Used | None,
+        kept: CacheEntry | None,
+        noted: LoggedName | None,
+        used: UsedName | None,
         ages: tuple[int, int | None] | None,
     ) -> None:
-        self.tail = tail
-        self.until = until
-        self.same = same
-        self.ends = ends
+        self.body = tail
+        self.check_at = until
+        self.ttls_until = same
+        self.expires = ends
         self.tally = tally
-        self.kept = kept
+        self.cache_entry = kept
         self.noted = noted
         self.used = used
         self.ages = ages
 
-    def goes_on(self, moment: Moment, use: Note) -> bool:
+    def refresh(self, moment: Moment, use: Note) -> bool:
         """Do what is due before the reply is given again; tell whether that was all.
 
         Let its TTLs show their age, and note the use in another minute.
         """
-        if moment.mono >= self.ends:
+        if moment.mono >= self.expires:
             return False
-        if moment.mono >= self.same and self.ages is not None and self.kept is not None:
-            self._grow_older(self.kept, self.ages, moment.mono)
-        until = min(self.ends, self.same)
+        if (
+            moment.mono >= self.ttls_until
+            and self.ages is not None
+            and self.cache_entry is not None
+        ):
+            self._grow_older(self.cache_entry, self.ages, moment.mono)
+        until = min(self.expires, self.ttls_until)
         if self.used is not None:
             use(self.used, moment.wall)
             until = min(until, _next_minute(moment))
-        self.until = until
+        self.check_at = until
         return True
 
-    def _grow_older(self, kept: Kept, ages: tuple[int, int | None], now: float) -> None:
+    def _grow_older(self, kept: CacheEntry, ages: tuple[int, int | None], now: float) -> None:
         """Give the reply its TTLs of now."""
-        (start, cap), tail = ages, self.tail
-        body = kept.body(now, cap)
-        self.tail = tail[:start] + body + tail[start + len(body) :]
-        self.same = kept.same_until(now, cap)
+        (start, cap), tail = ages, self.body
+        body = kept.rrs_at(now, cap)
+        self.body = tail[:start] + body + tail[start + len(body) :]
+        self.ttls_until = kept.unchanged_until(now, cap)
 
-    def share(self, other: Entry) -> None:
+    def share(self, other: CachedReply) -> None:
         """Hold what is the same in another policy's reply once: it is most of the memory."""
-        if self.tail == other.tail:
-            self.tail = other.tail
-        if self.until == other.until:
-            self.until = other.until
-        if self.same == other.same:
-            self.same = other.same
-        if self.ends == other.ends:
-            self.ends = other.ends
+        if self.body == other.body:
+            self.body = other.body
+        if self.check_at == other.check_at:
+            self.check_at = other.check_at
+        if self.ttls_until == other.ttls_until:
+            self.ttls_until = other.ttls_until
+        if self.expires == other.expires:
+            self.expires = other.expires
         if self.noted == other.noted:
             self.noted = other.noted
         if self.ages == other.ages:
             self.ages = other.ages
 
 
-Replies = dict[Policy | None, Entry]  # None is nobody's
+Replies = dict[Policy | None, CachedReply]  # None is nobody's
 
 
-class Lane:
+class PacketCache:
     """Replies by question and policy.
 
     questions: by the message without its ID, in the order in which they came.
     """
 
-    def __init__(self, waste: Waste) -> None:
+    def __init__(self, waste: LazyFreeQueue) -> None:
         """waste: takes what is forgotten all at once."""
         self._waste = waste
         self.questions: OrderedDict[bytes, Replies] = OrderedDict()
@@ -145,20 +159,20 @@ class Lane:
         self._count = 0
         self._drift: float | None = None
 
-    def keep(
+    def store(
         self,
         message: bytes,
         query: Query,
-        asker: Asker,
+        asker: Requestor,
         policy: Policy,
         verdict: Verdict,
         reply: bytes,
         tally: Tally | None,
-        kept: Kept | None,
+        kept: CacheEntry | None,
         moment: Moment,
         *,
         noted: bool = False,
-        used: Used | None = None,
+        used: UsedName | None = None,
     ) -> None:
         """Remember a reply, unless it is one that only the whole way can give.
 
@@ -175,21 +189,21 @@ class Lane:
         ends, ages = moment.mono + _lasts(policy, verdict, kept, moment.wall), None
         same = ends
         if kept is not None:
-            same = kept.same_until(moment.mono, policy.max_ttl)
-            ages = _ages(query, policy, verdict, reply, kept.body(moment.mono, policy.max_ttl))
+            same = kept.unchanged_until(moment.mono, policy.max_ttl)
+            ages = _ages(query, policy, verdict, reply, kept.rrs_at(moment.mono, policy.max_ttl))
             ends = min(ends, same if ages is None else kept.expires)
-        if noted and policy.timed is not None and policy.timed.moves_on(moment.wall):
+        if noted and policy.time_rules is not None and policy.time_rules.moves_on(moment.wall):
             ends = min(ends, _next_minute(moment))  # what is noted tells the verdict's end too
         if ends <= moment.mono:
             return
         until = min(same, ends)
         if used is not None:
             until = min(until, _next_minute(moment))
-        told = Noted(query.qname, query.qtype, verdict) if noted else None
-        entry = Entry(reply[2:], until, same, ends, tally, kept, told, used, ages)
+        told = LoggedName(query.qname, query.qtype, verdict) if noted else None
+        entry = CachedReply(reply[2:], until, same, ends, tally, kept, told, used, ages)
         self._put(message[2:], policy, entry)
 
-    def _put(self, body: bytes, policy: Policy, entry: Entry) -> None:
+    def _put(self, body: bytes, policy: Policy, entry: CachedReply) -> None:
         """Where there is no room, forget what came first: little at a time, so nobody waits."""
         replies = self.questions.get(body)
         if replies is None:
@@ -204,14 +218,14 @@ class Lane:
             _, gone = self.questions.popitem(last=False)
             self._count -= len(gone)
 
-    def look(self, moment: Moment) -> None:
+    def check_clock(self, moment: Moment) -> None:
         """Forget everything when the wall clock has jumped since the last look."""
         drift = moment.wall - moment.mono
         if self._drift is None or abs(drift - self._drift) > JUMP:
             self.clear()
             self._drift = drift
 
-    def follow(self, live: Live) -> None:
+    def drop_outdated(self, live: Snapshot) -> None:
         """Forget the replies of policies that are no longer in force."""
         in_force = {policy for _, policy in live.policies.values()}
         if self._policies <= in_force:
@@ -240,7 +254,7 @@ def _next_minute(moment: Moment) -> float:
     return moment.mono + 60 - moment.wall % 60
 
 
-def _lasts(policy: Policy, verdict: Verdict, kept: Kept | None, now: float) -> float:
+def _lasts(policy: Policy, verdict: Verdict, kept: CacheEntry | None, now: float) -> float:
     """Return for how many seconds a verdict's reply stays as it is.
 
     Its TTLs must not reach past the verdict's end, so near that they go down with each second.
@@ -273,7 +287,7 @@ def _ages(
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:
     """Tell whether a reply depends on nothing but the question and the policy."""
-    if query.is_odd or len(message) > MESSAGE:
+    if query.is_unsupported or len(message) > MESSAGE:
         return False
     if verdict.action is Action.BLOCK:
         return policy.block_mode is not BlockMode.PAGE  # which has the address that was asked

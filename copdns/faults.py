@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from copdns.sentences import Phrase, Sentence, Told, sentence
+from copdns.sentences import Phrase, Sentence, UserError, sentence
 
 
-class Fault(NamedTuple):
+class Violation(NamedTuple):
     """Something that must not be.
 
     part: "profiles", "devices" ..., as the fields of Household; key: the id or name in it;
@@ -98,12 +98,12 @@ def wrong(parse: Callable[[str], object], text: str) -> Sentence | None:
     try:
         parse(text)
     except ValueError as error:
-        return said(error)
+        return sentence_of(error)
     return None
 
 
-def said(error: Exception) -> Sentence:
+def sentence_of(error: Exception) -> Sentence:
     """Return what an error says: of one that is not Told, a library's, its own words."""
-    if isinstance(error, Told) and len(error.sentences) == 1:
+    if isinstance(error, UserError) and len(error.sentences) == 1:
         return error.sentences[0]
     return Sentence("%(what)s", {"what": str(error)})  # no text of the catalogue

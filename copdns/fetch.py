@@ -24,13 +24,13 @@ from copdns.errors import FetchError
 from copdns.lists.download import (
     MIB,
     Copy,
+    CopyState,
     Limits,
-    State,
     bad_url,
+    check_copy,
     conditions,
     failed,
     fetched,
-    judge,
     looks_wrong,
     redirected,
     status_error,
@@ -66,7 +66,7 @@ class Outcome:
 
     slug: str
     news: News
-    state: State
+    state: CopyState
 
 
 class Fetcher:
@@ -112,14 +112,14 @@ class Fetcher:
             await asyncio.to_thread(self._copies.clear, source.slug)
         return outcome
 
-    async def _fetched(self, source: Source, before: State, smaller: bool) -> Outcome:
+    async def _fetched(self, source: Source, before: CopyState, smaller: bool) -> Outcome:
         headers = await self._download(source, before)
         if headers is None:
             state = unchanged(before, self._clock())
             await asyncio.to_thread(self._copies.note, source.slug, state)
             return Outcome(source.slug, News.UNCHANGED, state)
         copy = await self._checked(source)
-        judge(copy, before, smaller=smaller)
+        check_copy(copy, before, smaller=smaller)
         state = fetched(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
             state = replace(state, fetched_at=before.fetched_at)
@@ -130,7 +130,7 @@ class Fetcher:
 
     # --- the way here -------------------------------------------------------------------------
 
-    async def _download(self, source: Source, before: State) -> Mapping[str, str] | None:
+    async def _download(self, source: Source, before: CopyState) -> Mapping[str, str] | None:
         """Write what the server sends to a file and return its headers; None: nothing is new."""
         limits = self._limits
         with _plain_errors(source.url, limits):

@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from copdns.errors import ProxyError, WireError
-from copdns.model import Asker
-from copdns.records import COUNTS, HEADER, OPT, QUESTION_TAIL, end_of_name, records
+from copdns.model import Requestor
+from copdns.records import COUNTS, HEADER, OPT, QUESTION_TAIL, end_of_name, read_records
 
 # No query begins so: over UDP its opcode would be 1, over TCP it would have 2641 questions.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -91,14 +91,14 @@ class Proxied(NamedTuple):
     size: int
 
 
-class Said(NamedTuple):
+class EdnsDevice(NamedTuple):
     """What a query's EDNS options say of its device; "" for what they do not say."""
 
     mac: str
     address: str
 
 
-def unwrapped(message: bytes, peer: Asker, forwarder: Forwarder) -> tuple[bytes, Asker]:
+def unwrapped(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes, Requestor]:
     """Return the message in a forwarder's datagram, and who asks it.
 
     peer: the forwarder itself, who asks what comes without a header (a look whether we live).
@@ -112,15 +112,15 @@ def unwrapped(message: bytes, peer: Asker, forwarder: Forwarder) -> tuple[bytes,
         if proxied is None:
             return message, peer
         message, peer = message[proxied.size :], sent_by(peer, proxied)
-    return message, told_by(peer, forwarder, message)
+    return message, with_edns_device(peer, forwarder, message)
 
 
-def sent_by(peer: Asker, proxied: Proxied) -> Asker:
+def sent_by(peer: Requestor, proxied: Proxied) -> Requestor:
     """Return who asks after a PROXY header."""
     return peer._replace(address=proxied.source) if proxied.source else peer
 
 
-def told_by(peer: Asker, forwarder: Forwarder, message: bytes) -> Asker:
+def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> Requestor:
     """Return who asks by a message's EDNS options.
 
     An address in them is nearer to the device than the one in a PROXY header.
@@ -181,7 +181,7 @@ def _address(packed: bytes) -> str:
 # --- EDNS options -------------------------------------------------------------------------------
 
 
-def read_device(message: bytes) -> Said:
+def read_device(message: bytes) -> EdnsDevice:
     """Read the device's MAC and address from a query's EDNS options.
 
     What does not fit its form says nothing, nor do two addresses, nor MACs that differ: one may
@@ -196,10 +196,10 @@ def read_device(message: bytes) -> Said:
             elif code in _MACS:
                 macs.append(data)
     except WireError:
-        return Said("", "")  # whoever reads the query says what is wrong with it
+        return EdnsDevice("", "")  # whoever reads the query says what is wrong with it
     read = {_mac(data) for data in macs}
     mac = read.pop() if len(read) == 1 else ""
-    return Said(mac, _subnet(subnets[0]) if len(subnets) == 1 else "")
+    return EdnsDevice(mac, _subnet(subnets[0]) if len(subnets) == 1 else "")
 
 
 def _options(message: bytes) -> Iterator[tuple[int, bytes]]:
@@ -210,7 +210,7 @@ def _options(message: bytes) -> Iterator[tuple[int, bytes]]:
     if questions != 1 or not counts[-1]:
         return
     start = end_of_name(message, HEADER) + QUESTION_TAIL
-    for rr in records(message, start, sum(counts)):
+    for rr in read_records(message, start, sum(counts)):
         if rr.rtype == OPT:
             yield from _each(message[rr.data_at : rr.end])
 

@@ -15,7 +15,7 @@ from copdns.times import Origin
 from copdns.words import Word
 
 
-class Kind(Word):
+class EventKind(Word):
     UNKNOWN_DEVICE = "unknown device"
     UNKNOWN_MAC = "unknown mac"
     DEVICE_RECOGNISED = "device recognised"
@@ -56,7 +56,7 @@ class DeviceEvent(NamedTuple):
     private: its MAC address is made up, and may be another one tomorrow.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     visitor: str
     device: str = ""
@@ -71,7 +71,7 @@ class TimeEvent(NamedTuple):
     everything: all names, not those of some category, service or list.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     profile: str
     reason: Reason
@@ -84,7 +84,7 @@ class TimeEvent(NamedTuple):
 class PauseEvent(NamedTuple):
     """until: None while nobody said when it ends; of a pause that ended, its end."""
 
-    kind: Kind
+    kind: EventKind
     household: str
     profile: str
     at: float
@@ -95,7 +95,7 @@ class PauseEvent(NamedTuple):
 class GrantEvent(NamedTuple):
     """id: the grant's.  until: when it ends; of one that ended, its end."""
 
-    kind: Kind
+    kind: EventKind
     household: str
     profile: str
     id: str
@@ -107,7 +107,7 @@ class GrantEvent(NamedTuple):
 class TicketEvent(NamedTuple):
     """id: the ticket's, which is not its code.  minutes: what it was worth."""
 
-    kind: Kind
+    kind: EventKind
     household: str
     profile: str
     id: str
@@ -121,7 +121,7 @@ class AppealEvent(NamedTuple):
     profile, name: who asked, and about what; "" unless the settings let events tell.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     id: str
     at: float
@@ -133,14 +133,14 @@ class AppealEvent(NamedTuple):
 class ClockEvent(NamedTuple):
     """The clock of this machine is surely wrong, or right again.  at: what it says."""
 
-    kind: Kind
+    kind: EventKind
     at: float
 
 
 class TroubleEvent(NamedTuple):
     """No upstream answers, or a list stays old; or that is over."""
 
-    kind: Kind
+    kind: EventKind
     at: float
 
 
@@ -150,7 +150,7 @@ class MistakeEvent(NamedTuple):
     list: its slug.  names: how many.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     list: str
     at: float
@@ -165,7 +165,7 @@ class PersonEvent(NamedTuple):
     until: when the full log ends, None of anything else.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     profile: str
     at: float
@@ -178,7 +178,7 @@ class AccountEvent(NamedTuple):
     account: its name, since the account may be gone.
     """
 
-    kind: Kind
+    kind: EventKind
     household: str
     account: str
     at: float
@@ -187,7 +187,7 @@ class AccountEvent(NamedTuple):
 class TrialEvent(NamedTuple):
     """Nothing happened: a guardian wants to see whether events arrive."""
 
-    kind: Kind
+    kind: EventKind
     household: str
     at: float
 
@@ -210,7 +210,7 @@ Event = (
 _MOMENTS = frozenset({"at", "until"})
 
 
-def said(event: Event) -> dict[str, object]:
+def event_json(event: Event) -> dict[str, object]:
     """Return an event as JSON has it: every key of its family, `event` for its kind."""
     fields = event._asdict()
     kind = fields.pop("kind")

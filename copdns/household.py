@@ -16,15 +16,15 @@ from copdns.editing import (
     only,
     read,
     referring,
-    sound,
-    the_profile,
+    require_profile,
+    validate,
     without,
     without_orphans,
 )
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
-from copdns.household_check import Known, is_protected
-from copdns.matchers import Matcher, matcher, target
+from copdns.household_check import KnownIds, is_protected
+from copdns.matchers import Matcher, parse_matcher, target
 from copdns.model import (
     Contact,
     Device,
@@ -37,7 +37,7 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.names import normal
+from copdns.names import normalize
 from copdns.presets import Preset, apply
 from copdns.times import Subject, Topic, TopicKind
 
@@ -56,7 +56,7 @@ def set_household(household: Household, **values: Any) -> Household:
         if key in values:
             values[key] = tuple(dict.fromkeys(values[key]))
     only(values, _SETTABLE, "household")
-    return sound(replace(household, **values))
+    return validate(replace(household, **values))
 
 
 def replaced(before: Household, found: Household) -> Household:
@@ -84,7 +84,7 @@ def replaced(before: Household, found: Household) -> Household:
 def add_profile(
     household: Household,
     profile: Profile,
-    known: Known,
+    known: KnownIds,
     preset: Preset | None = None,
     *,
     times: bool = False,
@@ -106,7 +106,7 @@ def add_profile(
 def set_profile(
     household: Household,
     profile_id: str,
-    known: Known,
+    known: KnownIds,
     preset: Preset | None = None,
     *,
     times: bool = False,
@@ -116,7 +116,7 @@ def set_profile(
 
     times: the preset's schedules and budgets take the place of those that came from a preset.
     """
-    old = the_profile(household, profile_id)
+    old = require_profile(household, profile_id)
     only(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
     new = replace(apply(preset, old) if preset else old, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
@@ -124,12 +124,14 @@ def set_profile(
     return _with_preset(changed, profile_id, known, preset, times)
 
 
-def suggest_times(household: Household, profile_id: str, known: Known, preset: Preset) -> Household:
+def suggest_times(
+    household: Household, profile_id: str, known: KnownIds, preset: Preset
+) -> Household:
     """Take over the schedules and budgets of a preset, and nothing else of it.
 
     They take the place of those that came from a preset; what else the profile has stays.
     """
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     return referring(
         _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
     )
@@ -137,7 +139,7 @@ def suggest_times(household: Household, profile_id: str, known: Known, preset: P
 
 def remove_profile(household: Household, profile_id: str) -> Household:
     """Remove a profile and all that is its own; devices and guests must have gone before."""
-    gone = the_profile(household, profile_id)
+    gone = require_profile(household, profile_id)
     devices = [each.id for each in household.devices if each.profile == profile_id]
     if devices:
         raise HouseholdError(
@@ -170,7 +172,7 @@ def add_device(
     macs: Iterable[str] = (),
 ) -> Household:
     """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
         raise HouseholdError(
             "there is a device '%(device_id)s' already; choose another id", device_id=device_id
@@ -182,14 +184,14 @@ def add_device(
         _each(device_address, addresses),
         _each(mac_address, macs),
     )
-    return sound(replace(household, devices=(*household.devices, _reachable(device))))
+    return validate(replace(household, devices=(*household.devices, _reachable(device))))
 
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
     """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
     only(values, {"name", "profile", "addresses", "macs"}, "device")
     if "profile" in values:
-        the_profile(household, values["profile"])
+        require_profile(household, values["profile"])
     for key, parse in (("addresses", device_address), ("macs", mac_address)):
         if key in values:
             values[key] = _each(parse, values[key])
@@ -199,7 +201,7 @@ def set_device(household: Household, device_id: str, **values: Any) -> Household
         raise HouseholdError(no_such("device", device_id, there))
     new = _reachable(replace(old, **values))
     devices = tuple(new if each is old else each for each in household.devices)
-    return sound(replace(household, devices=devices))
+    return validate(replace(household, devices=devices))
 
 
 def _reachable(device: Device) -> Device:
@@ -226,7 +228,7 @@ def add_rule(
     household: Household,
     action: RuleAction,
     text: str,
-    known: Known,
+    known: KnownIds,
     *,
     scope: str = "",
     over_security: bool = False,
@@ -253,7 +255,7 @@ def add_rule(
         note=note,
         created=created,
     )
-    return sound(replace(household, rules=(*household.rules, rule)))
+    return validate(replace(household, rules=(*household.rules, rule)))
 
 
 def remove_rule(household: Household, rule_id: str) -> Household:
@@ -279,7 +281,7 @@ def add_service(
     slug: str,
     title: str,
     names: Iterable[str],
-    known: Known,
+    known: KnownIds,
     contact: Contact = Contact.NONE,
 ) -> Household:
     """Add a service of the household's own, which profiles can block by its slug."""
@@ -287,9 +289,9 @@ def add_service(
         raise HouseholdError(
             "there is a service '%(slug)s' already; choose another name", slug=slug
         )
-    matchers = tuple(dict.fromkeys(map(matcher, names)))
+    matchers = tuple(dict.fromkeys(map(parse_matcher, names)))
     service = OwnService(slug, title or slug, matchers, contact)
-    return sound(replace(household, services=(*household.services, service)))
+    return validate(replace(household, services=(*household.services, service)))
 
 
 def set_service(
@@ -300,9 +302,9 @@ def set_service(
     if all(each.slug != slug for each in household.services):
         there = [each.slug for each in household.services]
         raise HouseholdError(no_such("service of this household", slug, there))
-    new = OwnService(slug, title or slug, tuple(dict.fromkeys(map(matcher, names))), contact)
+    new = OwnService(slug, title or slug, tuple(dict.fromkeys(map(parse_matcher, names))), contact)
     services = tuple(new if each.slug == slug else each for each in household.services)
-    return sound(replace(household, services=services))
+    return validate(replace(household, services=services))
 
 
 def remove_service(household: Household, slug: str) -> Household:
@@ -342,23 +344,23 @@ def set_local_name(household: Household, name: str, addresses: Iterable[str]) ->
     texts = tuple(dict.fromkeys(str(read(address, text)) for text in addresses))
     local = LocalName(read(domain, name), texts)
     others = tuple(each for each in household.local_names if each.name != local.name)
-    return sound(replace(household, local_names=(*others, local)))
+    return validate(replace(household, local_names=(*others, local)))
 
 
 def remove_local_name(household: Household, name: str) -> Household:
-    names = without(household.local_names, "name", normal(name), "local name")
+    names = without(household.local_names, "name", normalize(name), "local name")
     return replace(household, local_names=names)
 
 
 def set_rewrite(household: Household, text: str, target_name: str) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data."""
-    rewrite = NameRewrite(matcher(text), read(domain, target_name))
+    rewrite = NameRewrite(parse_matcher(text), read(domain, target_name))
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
-    return sound(replace(household, rewrites=(*others, rewrite)))
+    return validate(replace(household, rewrites=(*others, rewrite)))
 
 
 def remove_rewrite(household: Household, text: str) -> Household:
-    rewrites = without(household.rewrites, "matcher", matcher(text), "rewrite of")
+    rewrites = without(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
     return replace(household, rewrites=rewrites)
 
 
@@ -367,16 +369,16 @@ def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]
     texts = tuple(dict.fromkeys(str(read(upstream_address, text)) for text in upstreams))
     split = SplitUpstream(read(domain, name), texts)
     others = tuple(each for each in household.split_upstreams if each.name != split.name)
-    return sound(replace(household, split_upstreams=(*others, split)))
+    return validate(replace(household, split_upstreams=(*others, split)))
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
-    splits = without(household.split_upstreams, "name", normal(name), "split upstream for")
+    splits = without(household.split_upstreams, "name", normalize(name), "split upstream for")
     return replace(household, split_upstreams=splits)
 
 
 def _with_preset(
-    household: Household, profile_id: str, known: Known, preset: Preset | None, times: bool
+    household: Household, profile_id: str, known: KnownIds, preset: Preset | None, times: bool
 ) -> Household:
     household = _with_preset_rules(household, profile_id, preset)
     if preset is not None and times:
@@ -385,7 +387,7 @@ def _with_preset(
 
 
 def _with_preset_times(
-    household: Household, profile_id: str, known: Known, preset: Preset
+    household: Household, profile_id: str, known: KnownIds, preset: Preset
 ) -> Household:
     """Return the household with the preset's times in place of those of any preset."""
     schedules, budgets = preset.times(profile_id)
@@ -409,7 +411,7 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
     return household
 
 
-def _refuse_protected(household: Household, about: Matcher | str, known: Known) -> None:
+def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:
     if isinstance(about, Matcher) and is_protected(household, known, about.name):
         raise HouseholdError(
             "%(about)s is protected and stays open: help, learning and the safety of "

@@ -15,7 +15,7 @@ from unicodedata import bidirectional, category
 from zoneinfo import ZoneInfo
 
 from copdns.addresses import address, device_address, mac_address, slug, upstream_address
-from copdns.faults import Fault as Fault
+from copdns.faults import Violation as Violation
 from copdns.faults import no_such as no_such
 from copdns.faults import wrong
 from copdns.model import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
@@ -30,7 +30,7 @@ _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", 
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownIds:
     """What a household may refer to.
 
     engines: a safe-search engine's id, and its modes.
@@ -49,12 +49,12 @@ class Known:
     presets: Mapping[Band, Preset] = field(default_factory=dict)
 
 
-def check(household: Household, known: Known) -> list[str]:
+def check(household: Household, known: KnownIds) -> list[str]:
     """Return everything that is wrong with a household, each with where; [] when it is sound."""
-    return [str(fault) for fault in (*faults(household), *unknown(household, known))]
+    return [str(fault) for fault in (*violations(household), *unknown(household, known))]
 
 
-def unknown(household: Household, known: Known) -> Iterator[Fault]:
+def unknown(household: Household, known: KnownIds) -> Iterator[Violation]:
     """Yield references to categories, services, lists, engines and signals that are not there.
 
     Permissions are left out: they end by themselves, and were looked at when they were given.
@@ -69,12 +69,12 @@ def unknown(household: Household, known: Known) -> Iterator[Fault]:
         )
         for where, noun, wanted, there in references:
             for missing in sorted(set(wanted) - set(there)):
-                yield Fault("profiles", profile.id, where, no_such(noun, missing, there))
+                yield Violation("profiles", profile.id, where, no_such(noun, missing, there))
         yield from _unknown_modes(profile, known)
     yield from _unknown_subjects(household, known)
 
 
-def _unknown_subjects(household: Household, known: Known) -> Iterator[Fault]:
+def _unknown_subjects(household: Household, known: KnownIds) -> Iterator[Violation]:
     places: list[tuple[str, str, str, tuple[Subject, ...]]] = [
         *(("schedules", each.id, "about", each.about) for each in household.schedules),
         *(("budgets", each.id, "about", each.about) for each in household.budgets),
@@ -84,11 +84,11 @@ def _unknown_subjects(household: Household, known: Known) -> Iterator[Fault]:
         places.append(("profiles", profile.id, "homework", profile.homework))
     for part, key, name, about in places:
         for what in unknown_topics(about, household, known):
-            yield Fault(part, key, name, what)
+            yield Violation(part, key, name, what)
 
 
 def unknown_topics(
-    about: Iterable[Subject], household: Household, known: Known
+    about: Iterable[Subject], household: Household, known: KnownIds
 ) -> Iterator[Sentence]:
     """Yield what is wrong with subjects that name a category, a service or a list."""
     for each in about:
@@ -98,7 +98,7 @@ def unknown_topics(
             yield no_such(str(each.kind), each.slug, there)
 
 
-def _there(kind: TopicKind, household: Household, known: Known) -> frozenset[str]:
+def _there(kind: TopicKind, household: Household, known: KnownIds) -> frozenset[str]:
     match kind:
         case TopicKind.CATEGORY:
             return known.categories
@@ -108,17 +108,17 @@ def _there(kind: TopicKind, household: Household, known: Known) -> frozenset[str
             return known.lists()
 
 
-def _unknown_modes(profile: Profile, known: Known) -> Iterator[Fault]:
+def _unknown_modes(profile: Profile, known: KnownIds) -> Iterator[Violation]:
     for engine, mode in profile.safe_search:
         modes = known.engines.get(engine, {mode})
         if mode not in modes:
             what = sentence(
                 "%(engine)s: %(what)s", engine=engine, what=no_such("mode", mode, modes)
             )
-            yield Fault("profiles", profile.id, "safe_search", what)
+            yield Violation("profiles", profile.id, "safe_search", what)
 
 
-def faults(household: Household) -> Iterator[Fault]:
+def violations(household: Household) -> Iterator[Violation]:
     """Yield what is wrong with a household whatever data copdns has."""
     yield from _household_faults(household)
     for profile in household.profiles:
@@ -130,14 +130,14 @@ def faults(household: Household) -> Iterator[Fault]:
     yield from time_faults(household)
 
 
-def _household_faults(household: Household) -> Iterator[Fault]:
+def _household_faults(household: Household) -> Iterator[Violation]:
     if problem := wrong(slug, household.id):
-        yield Fault("id", "", "", problem)
+        yield Violation("id", "", "", problem)
     if not is_timezone(household.timezone):
         what = sentence(
             "'%(zone)s' is no time zone; write one such as Europe/Paris", zone=household.timezone
         )
-        yield Fault("timezone", "", "", what)
+        yield Violation("timezone", "", "", what)
     for name in household.protected:
         if "." not in name:
             what = sentence(
@@ -145,21 +145,21 @@ def _household_faults(household: Household) -> Iterator[Fault]:
                 "school.%(written)s",
                 written=name,
             )
-            yield Fault("protected", name, "", what)
+            yield Violation("protected", name, "", what)
     if household.language and household.language not in LANGUAGES:
-        yield Fault("language", "", "", no_such("language", household.language, LANGUAGES))
+        yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):
         what = sentence(
             "'%(country)s' is no country; write its two letters, such as FR",
             country=household.country,
         )
-        yield Fault("country", "", "", what)
+        yield Violation("country", "", "", what)
     for each in household.helplines:
         if problem := wrong(slug, each):
-            yield Fault("helplines", each, "", problem)
+            yield Violation("helplines", each, "", problem)
     people = [each.id for each in household.profiles]
     if household.guest and household.guest not in people:
-        yield Fault("guest", "", "", no_such("profile", household.guest, people))
+        yield Violation("guest", "", "", no_such("profile", household.guest, people))
     parts: dict[str, Iterable[str]] = {
         "profiles": people,
         "devices": [each.id for each in household.devices],
@@ -178,9 +178,9 @@ def _household_faults(household: Household) -> Iterator[Fault]:
     for part, ids in parts.items():
         for key, times in Counter(ids).items():
             if times > 1:
-                yield Fault(part, key, "", sentence("stands twice; rename or remove one"))
+                yield Violation(part, key, "", sentence("stands twice; rename or remove one"))
             if part in _HAVE_IDS and (problem := wrong(slug, key)):
-                yield Fault(part, key, "", problem)
+                yield Violation(part, key, "", problem)
 
 
 # What is no letter, and what turns a line around (Unicode UAX 9): a text must look like what it
@@ -190,7 +190,7 @@ _TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI
 _LINES = "\t\n"
 
 
-def _text_faults(household: Household) -> Iterator[Fault]:
+def _text_faults(household: Household) -> Iterator[Violation]:
     names = [
         ("name", "", "", household.name),
         *(("profiles", each.id, "name", each.name) for each in household.profiles),
@@ -211,7 +211,7 @@ def _text_faults(household: Household) -> Iterator[Fault]:
                     "a character in it cannot be shown: U+%(code)s; write it without",
                     code=f"{ord(wrong_letter):04X}",
                 )
-                yield Fault(part, key, where, what)
+                yield Violation(part, key, where, what)
 
 
 def shown(text: str) -> str:
@@ -225,47 +225,47 @@ def _hides(letter: str) -> bool:
     return category(letter) in _NO_LETTERS or bidirectional(letter) in _TURNS
 
 
-def _profile_faults(profile: Profile) -> Iterator[Fault]:
+def _profile_faults(profile: Profile) -> Iterator[Violation]:
     if profile.privacy is PrivacyMode.FULL:
         what = sentence("full is no lasting mode; a full log is asked for and ends by itself")
-        yield Fault("profiles", profile.id, "privacy", what)
+        yield Violation("profiles", profile.id, "privacy", what)
     full = profile.full_log
     if full is not None and full.end <= full.start:
-        yield Fault("profiles", profile.id, "full_log", sentence("ends before it starts"))
+        yield Violation("profiles", profile.id, "full_log", sentence("ends before it starts"))
     for tag in sorted(profile.tags):
         if problem := wrong(slug, tag):
-            yield Fault("profiles", profile.id, "tags", problem)
+            yield Violation("profiles", profile.id, "tags", problem)
 
 
-def _device_faults(household: Household) -> Iterator[Fault]:
+def _device_faults(household: Household) -> Iterator[Violation]:
     people = [each.id for each in household.profiles]
     owner: dict[str, Device] = {}
     for device in household.devices:
         if device.profile not in people:
             what = no_such("profile", device.profile, people)
-            yield Fault("devices", device.id, "profile", what)
+            yield Violation("devices", device.id, "profile", what)
         for field_name, parse, texts in (
             ("addresses", device_address, device.addresses),
             ("macs", mac_address, device.macs),
         ):
             for text in texts:
                 if problem := wrong(parse, text):
-                    yield Fault("devices", device.id, field_name, problem)
+                    yield Violation("devices", device.id, field_name, problem)
                 elif (other := owner.setdefault(text, device)) is not device:
                     what = sentence(
                         "%(address)s is the address of %(other)s already; a device has its own",
                         address=text,
                         other=other.id,
                     )
-                    yield Fault("devices", device.id, field_name, what)
+                    yield Violation("devices", device.id, field_name, what)
 
 
-def _rule_faults(household: Household) -> Iterator[Fault]:
+def _rule_faults(household: Household) -> Iterator[Violation]:
     people = [each.id for each in household.profiles]
     first: dict[tuple[str, str], Rule] = {}
     for rule in household.rules:
         if rule.scope and not rule.scope.startswith("#") and rule.scope not in people:
-            yield Fault("rules", rule.id, "scope", no_such("profile", rule.scope, people))
+            yield Violation("rules", rule.id, "scope", no_such("profile", rule.scope, people))
         other = first.setdefault((str(rule.target), rule.scope), rule)
         if other is not rule:
             what = sentence(
@@ -274,29 +274,33 @@ def _rule_faults(household: Household) -> Iterator[Fault]:
                 target=str(rule.target),
                 action=other.action,
             )
-            yield Fault("rules", rule.id, "target", what)
+            yield Violation("rules", rule.id, "target", what)
 
 
-def _own_faults(household: Household) -> Iterator[Fault]:
+def _own_faults(household: Household) -> Iterator[Violation]:
     for service in household.services:
         if not service.names:
-            yield Fault("services", service.slug, "names", sentence("is empty; name at least one"))
+            yield Violation(
+                "services", service.slug, "names", sentence("is empty; name at least one")
+            )
     for local in household.local_names:
         for text in local.addresses:
             if problem := wrong(address, text):
-                yield Fault("local_names", local.name, "addresses", problem)
+                yield Violation("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
             what = sentence(
                 "leads to itself: %(target)s; name another target", target=rewrite.target
             )
-            yield Fault("rewrites", str(rewrite.matcher), "target", what)
+            yield Violation("rewrites", str(rewrite.matcher), "target", what)
     for split in household.split_upstreams:
         if not split.upstreams:
-            yield Fault("split_upstreams", split.name, "", sentence("is empty; name an upstream"))
+            yield Violation(
+                "split_upstreams", split.name, "", sentence("is empty; name an upstream")
+            )
         for text in split.upstreams:
             if problem := wrong(upstream_address, text):
-                yield Fault("split_upstreams", split.name, "upstreams", problem)
+                yield Violation("split_upstreams", split.name, "upstreams", problem)
 
 
 def is_timezone(name: str) -> bool:
@@ -308,6 +312,6 @@ def is_timezone(name: str) -> bool:
     return True
 
 
-def is_protected(household: Household, known: Known, name: str) -> bool:
+def is_protected(household: Household, known: KnownIds, name: str) -> bool:
     """Tell whether nothing here may block a name: by copdns's data or the household's own."""
     return known.protected(name) or any(each in household.protected for each in suffixes(name))

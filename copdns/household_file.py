@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from copdns import yaml_text
 from copdns.addresses import domain
 from copdns.errors import ConfigError, CopdnsError, HouseholdError
-from copdns.faults import Fault, no_such
-from copdns.household_check import Known, faults, unknown
+from copdns.faults import Violation, no_such
+from copdns.household_check import KnownIds, unknown, violations
 from copdns.household_dump import dump as dump
 from copdns.household_shape import (
     DeviceShape,
@@ -27,7 +27,7 @@ from copdns.household_shape import (
     ProfileShape,
     RuleShape,
 )
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.mistakes import Path, in_words
 from copdns.model import (
     Band,
@@ -56,7 +56,7 @@ _LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries", "a
 _MAPPINGS = frozenset({"safe_search"})
 
 
-def parse(text: str, file: str, known: Known) -> Household:
+def parse(text: str, file: str, known: KnownIds) -> Household:
     """Return the household in a file; raise a ConfigError that lists every mistake."""
     document = yaml_text.document(text, file)
     if not document.value:
@@ -66,7 +66,7 @@ def parse(text: str, file: str, known: Known) -> Household:
     household = reading.household()
     problems = reading.problems or [
         (reading.place(fault), str(fault.what))
-        for fault in (*faults(household), *unknown(household, known))
+        for fault in (*violations(household), *unknown(household, known))
     ]
     if problems:
         raise document.error(problems)
@@ -111,7 +111,7 @@ class _Reading:
 
     document: Document
     shape: HouseholdShape
-    known: Known
+    known: KnownIds
     places: dict[tuple[str, str], Path] = field(default_factory=dict)
     problems: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -278,7 +278,7 @@ class _Reading:
         return str(self._key(part, key, domain))
 
     def _matcher(self, part: str, key: str) -> Matcher:
-        found = self._key(part, key, matcher)
+        found = self._key(part, key, parse_matcher)
         return found if isinstance(found, Matcher) else Matcher(key)
 
     def _key(self, part: str, key: str, parse: Any) -> object:
@@ -290,7 +290,7 @@ class _Reading:
         self.places[part, str(found)] = (part, key)
         return found
 
-    def place(self, fault: Fault) -> Path:
+    def place(self, fault: Violation) -> Path:
         """Return the path of what a fault is about, as far as the file has it."""
         path = self.places.get((fault.part, fault.key), (fault.part,))
         longer = (*path, "for" if fault.field == "scope" else fault.field)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.answer import Resolver
-from copdns.events import Events
-from copdns.porter import Porter
-from copdns.snapshots import Snapshots
-from copdns.stored import Stored
+from copdns.events import EventBus
+from copdns.porter import AccountChores
+from copdns.snapshots import SnapshotBuilder
+from copdns.stored import HouseholdSource
 
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 
@@ -18,11 +18,11 @@ class HouseholdInForce:
 
     def __init__(
         self,
-        stored: Stored,
-        snapshots: Snapshots,
+        stored: HouseholdSource,
+        snapshots: SnapshotBuilder,
         resolver: Resolver,
-        porter: Porter,
-        events: Events,
+        porter: AccountChores,
+        events: EventBus,
         now: Callable[[], float],
     ) -> None:
         self._stored = stored

@@ -16,14 +16,14 @@ from copdns.editing import (
     free_id,
     only,
     referring,
-    sound,
-    the_profile,
+    require_profile,
+    validate,
     without,
     without_orphans,
 )
 from copdns.errors import HouseholdError, UnknownCodeError
 from copdns.faults import no_such
-from copdns.household_check import Known, unknown_topics
+from copdns.household_check import KnownIds, unknown_topics
 from copdns.model import Household
 from copdns.sentences import Sentence, sentence
 from copdns.times import (
@@ -44,7 +44,7 @@ from copdns.times import (
 Period = TypeVar("Period", bound=Schedule | Budget)
 
 
-def add_period(household: Household, made: Period, known: Known) -> Household:
+def add_period(household: Household, made: Period, known: KnownIds) -> Household:
     """Add a schedule or a budget; its id must be free among those."""
     kind = type(made)
     noun = _NOUNS[kind]
@@ -56,7 +56,7 @@ def add_period(household: Household, made: Period, known: Known) -> Household:
 
 
 def set_period(
-    household: Household, kind: type[Period], key: str, known: Known, **values: Any
+    household: Household, kind: type[Period], key: str, known: KnownIds, **values: Any
 ) -> Household:
     """Set fields of a schedule or budget; its id stays, and so do minutes that were used or
     given."""
@@ -101,7 +101,7 @@ def set_days(household: Household, days: Mapping[date, DayType | None]) -> House
     there = {**dict(household.calendar.days), **days}
     kept = sorted((day, kind) for day, kind in there.items() if kind is not None)
     calendar = Calendar(household.calendar.weekend, tuple(kept))
-    return sound(replace(household, calendar=calendar))
+    return validate(replace(household, calendar=calendar))
 
 
 def pause(
@@ -114,15 +114,15 @@ def pause(
     author: str = "",
 ) -> Household:
     """Pause a profile until a moment, or until `unpause`; an earlier pause gives way."""
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     made = Pause(profile_id, start, end, homework, author)
     others = (each for each in household.pauses if each.profile != profile_id)
-    return sound(replace(household, pauses=(*others, made)))
+    return validate(replace(household, pauses=(*others, made)))
 
 
 def unpause(household: Household, profile_id: str, now: float) -> Household:
     """End the pause of a profile; raise HouseholdError when none is running or to come."""
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     paused = [each for each in household.pauses if each.profile == profile_id]
     if not paused or (paused[0].end is not None and paused[0].end <= now):
         raise HouseholdError("%(profile_id)s is not paused", profile_id=profile_id)
@@ -146,7 +146,7 @@ def add_bonus(
 
     day: as budgets count, so before `day_starts` it is the day before.
     """
-    profile = the_profile(household, profile_id)
+    profile = require_profile(household, profile_id)
     scopes = {"", profile_id, *(f"#{tag}" for tag in profile.tags)}
     theirs = [each.id for each in household.budgets if each.scope in scopes]
     if budget_id not in theirs:
@@ -155,14 +155,14 @@ def add_bonus(
         )
     bonus_id = free_id("b", household.bonuses)
     made = Bonus(bonus_id, profile_id, budget_id, day, minutes, kind, author, at)
-    return sound(replace(household, bonuses=(*household.bonuses, made)))
+    return validate(replace(household, bonuses=(*household.bonuses, made)))
 
 
 def give_grant(
     household: Household,
     profile_id: str,
     about: Subject | None,
-    known: Known,
+    known: KnownIds,
     *,
     start: float,
     end: float,
@@ -177,7 +177,7 @@ def give_grant(
 
     about: None for every name.  Other values: as of a Grant.
     """
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     _refuse_unknown(household, about, known)
     made = Grant(
         about,
@@ -192,7 +192,7 @@ def give_grant(
         author=author,
         note=note,
     )
-    return sound(replace(household, grants=(*household.grants, made)))
+    return validate(replace(household, grants=(*household.grants, made)))
 
 
 def end_grant(household: Household, grant_id: str, now: float) -> Household:
@@ -211,7 +211,7 @@ def end_grant(household: Household, grant_id: str, now: float) -> Household:
 def add_ticket(
     household: Household,
     digest: str,
-    known: Known,
+    known: KnownIds,
     *,
     minutes: int,
     made: int,
@@ -226,7 +226,7 @@ def add_ticket(
     digest: `tickets.ticket_digest` of its code.  Other values: as of a Ticket.
     """
     if profile_id:
-        the_profile(household, profile_id)
+        require_profile(household, profile_id)
     _refuse_unknown(household, about, known)
     ticket = Ticket(
         free_id("t", household.tickets),
@@ -239,7 +239,7 @@ def add_ticket(
         label,
         author,
     )
-    return sound(replace(household, tickets=(*household.tickets, ticket)))
+    return validate(replace(household, tickets=(*household.tickets, ticket)))
 
 
 def remove_ticket(household: Household, ticket_id: str) -> Household:
@@ -253,7 +253,7 @@ def redeem(household: Household, digest: str, profile_id: str, now: int) -> Hous
 
     It was given when the ticket was made: a pause that began since then holds.
     """
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     ticket = _redeemable(household, digest, profile_id, now)
     used = replace(ticket, redeemed=now, redeemed_by=profile_id)
     grant = Grant(
@@ -270,7 +270,7 @@ def redeem(household: Household, digest: str, profile_id: str, now: int) -> Hous
         note=ticket.label,
     )
     tickets = tuple(used if each is ticket else each for each in household.tickets)
-    return sound(replace(household, tickets=tickets, grants=(*household.grants, grant)))
+    return validate(replace(household, tickets=tickets, grants=(*household.grants, grant)))
 
 
 def _redeemable(household: Household, digest: str, profile_id: str, now: int) -> Ticket:
@@ -286,6 +286,6 @@ def _redeemable(household: Household, digest: str, profile_id: str, now: int) ->
     return ticket
 
 
-def _refuse_unknown(household: Household, about: Subject | None, known: Known) -> None:
+def _refuse_unknown(household: Household, about: Subject | None, known: KnownIds) -> None:
     if about is not None and (wrong := list(unknown_topics((about,), household, known))):
         raise HouseholdError(*wrong)

@@ -20,7 +20,7 @@ from icalendar import Event
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from copdns.errors import CalendarError, TextError
-from copdns.faults import said
+from copdns.faults import sentence_of
 from copdns.repeats import Every, Repeat
 from copdns.sentences import sentence
 from copdns.whole_days import Dates
@@ -231,7 +231,7 @@ def _event(event: Event, line: int, zone: ZoneInfo) -> _Event:
     try:
         return _read(event, line, name, zone)
     except (ValueError, OverflowError) as error:
-        what = said(error)
+        what = sentence_of(error)
     except (AttributeError, TypeError):
         # The library takes a date where a duration belongs, say, and falls over it when asked.
         what = sentence("one of its properties has a value of another kind than belongs there")

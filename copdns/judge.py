@@ -16,12 +16,12 @@ from copdns.lists.index import ListKind
 from copdns.matchers import Matcher
 from copdns.model import Action, Reason, Rule, RuleAction, Verdict
 from copdns.policy import AddressRule, Network, Policy
-from copdns.steps import Question, Step
+from copdns.steps import Lookup, Step
 
 Address = IPv4Address | IPv6Address
 
 ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
-STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
+RESPONSE_STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
 # A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
 _VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
 _REMEMBERED = 4096  # addresses
@@ -46,7 +46,7 @@ HOME_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-class Facts(NamedTuple):
+class ResponseFacts(NamedTuple):
     """What an answer holds, besides its bytes.
 
     targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
@@ -58,16 +58,16 @@ class Facts(NamedTuple):
 
     targets: tuple[str, ...] = ()
     addresses: tuple[bytes, ...] = ()
-    home: tuple[bytes, ...] = ()
-    filtered: bool = False
+    home_addresses: tuple[bytes, ...] = ()
+    is_filtered: bool = False
 
     @property
     def is_plain(self) -> bool:
-        return not (self.targets or self.home or self.filtered)
+        return not (self.targets or self.home_addresses or self.is_filtered)
 
 
 @dataclass(frozen=True, slots=True)
-class Rebinding:
+class RebindingGuard:
     """Protection against outside names that point into the home.
 
     allow: networks that are exempt.  names: domains whose answers may point there.
@@ -79,7 +79,7 @@ class Rebinding:
     # Few addresses lie in the home, and the same ones come again and again.
     _exempt: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
 
-    def offends(self, qname: str, home: Iterable[bytes]) -> bool:
+    def rejects(self, qname: str, home: Iterable[bytes]) -> bool:
         """Tell whether a name may not have addresses of `HOME_NETWORKS` that it has."""
         if not self.enabled or any(Matcher(name).covers(qname) for name in self.names):
             return False
@@ -96,7 +96,7 @@ class Rebinding:
         return exempt
 
 
-def in_home(packed: bytes) -> bool:
+def is_home_address(packed: bytes) -> bool:
     """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
     if len(packed) == 16 and packed.startswith(_MAPPED):
         packed = packed[12:]
@@ -133,8 +133,13 @@ def _address(packed: bytes) -> Address:
     return mapped or address
 
 
-def judge(
-    policy: Policy, rebinding: Rebinding, qname: str, verdict: Verdict, facts: Facts, now: float
+def judge_response(
+    policy: Policy,
+    rebinding: RebindingGuard,
+    qname: str,
+    verdict: Verdict,
+    facts: ResponseFacts,
+    now: float,
 ) -> Verdict | None:
     """Return why the answer to an allowed name must not be given, or None when it may.
 
@@ -145,14 +150,14 @@ def judge(
         blocked = _judge_targets(policy, verdict, facts.targets, now)
     if blocked is None and facts.addresses and policy.address_rules:
         blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
-    if blocked is None and facts.home and rebinding.offends(qname, facts.home):
-        blocked = Verdict(Action.BLOCK, Reason.REBINDING, STEP, ttl=REBINDING_TTL)
-    if blocked is None and facts.filtered:
-        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, STEP)
+    if blocked is None and facts.home_addresses and rebinding.rejects(qname, facts.home_addresses):
+        blocked = Verdict(Action.BLOCK, Reason.REBINDING, RESPONSE_STEP, ttl=REBINDING_TTL)
+    if blocked is None and facts.is_filtered:
+        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, RESPONSE_STEP)
     if blocked is None:
         return None
     # A look-up that leaves no trace leaves none when its answer is withheld either.
-    return replace(blocked, until=verdict.until, unwatched=verdict.unwatched)
+    return replace(blocked, until=verdict.until, is_untraced=verdict.is_untraced)
 
 
 def _judge_targets(
@@ -160,11 +165,11 @@ def _judge_targets(
 ) -> Verdict | None:
     steps = [step for step in policy.steps if step.number in _asked_again(verdict)]
     for target in targets:
-        question = Question(target, 0, policy.index.find(target))
+        question = Lookup(target, 0, policy.index.find(target))
         blocked = _first(steps, question, now)
         if blocked is not None and blocked.blocks and not _protected(policy, question):
             # Only this answer is blocked, so nothing is said about names below.
-            return replace(blocked, via=target, nothing_below=False)
+            return replace(blocked, via=target, nothing_open_below=False)
     return None
 
 
@@ -177,7 +182,7 @@ def _asked_again(verdict: Verdict) -> frozenset[int]:
     return _ASKED_AGAIN
 
 
-def _first(steps: Iterable[Step], question: Question, now: float) -> Verdict | None:
+def _first(steps: Iterable[Step], question: Lookup, now: float) -> Verdict | None:
     for step in steps:
         verdict = step(question, now)
         if verdict is not None:
@@ -185,7 +190,7 @@ def _first(steps: Iterable[Step], question: Question, now: float) -> Verdict | N
     return None
 
 
-def _protected(policy: Policy, question: Question) -> bool:
+def _protected(policy: Policy, question: Lookup) -> bool:
     infos = policy.index.infos
     return any(infos[entry.list].kind is ListKind.PROTECTED for entry in question.entries)
 
@@ -199,7 +204,9 @@ def _judge_addresses(
         rule = _address_rule(policy.address_rules, address)
         if rule is not None:
             target = str(rule.target)
-            return Verdict(Action.BLOCK, Reason.ADDRESS, STEP, rule=target, ttl=ADDRESS_TTL)
+            return Verdict(
+                Action.BLOCK, Reason.ADDRESS, RESPONSE_STEP, rule=target, ttl=ADDRESS_TTL
+            )
     return None
 
 

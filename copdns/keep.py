@@ -15,7 +15,7 @@ _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 ROUNDED = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
 
 
-class Row(NamedTuple):
+class LogRow(NamedTuple):
     """One look-up as the log keeps it.
 
     at: seconds since the epoch; a multiple of 300 unless the mode was `full`.
@@ -50,7 +50,7 @@ class CountKey(NamedTuple):
     category: str
 
 
-def is_kept(verdict: Verdict, everything: bool) -> bool:
+def may_log_name(verdict: Verdict, everything: bool) -> bool:
     """Tell whether a name may be kept at all, besides being counted.
 
     everything: the profile has a full log, now or soon.
@@ -58,7 +58,7 @@ def is_kept(verdict: Verdict, everything: bool) -> bool:
     return everything or verdict.action is not Action.ALLOW
 
 
-def kept(
+def log_row(
     mode: PrivacyMode,
     household: str,
     profile: str,
@@ -67,10 +67,10 @@ def kept(
     qtype: int,
     verdict: Verdict,
     now: float,
-) -> Row | None:
+) -> LogRow | None:
     """Return the row to keep, or None.  household, profile, device: ids."""
     # A child who looks for help must be able to trust that nobody can ever see it.
-    if verdict.unwatched:
+    if verdict.is_untraced:
         return None
     if mode is PrivacyMode.FULL:
         at = int(now)
@@ -80,7 +80,7 @@ def kept(
     else:
         return None
     return _new(
-        Row,
+        LogRow,
         (
             at,
             household,
@@ -99,11 +99,11 @@ def kept(
     )
 
 
-def counted(
+def count_key(
     mode: PrivacyMode, household: str, profile: str, verdict: Verdict, now: float
 ) -> CountKey | None:
     """Return what to count the look-up under, or None."""
-    if verdict.unwatched or mode is PrivacyMode.OFF:
+    if verdict.is_untraced or mode is PrivacyMode.OFF:
         return None
     hour = int(now) // 3600
     return _new(

@@ -24,7 +24,7 @@ def import_little() -> None:
         import aiohttp  # noqa: F401
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Give the system back what is free now, where the C library can (malloc_trim(3)).
 
     After a household was read and put in force: 5 MB with 1,000 profiles.

@@ -17,7 +17,7 @@ from copdns.minutes import (
     NO_MINUTES,
     WIDE,
     Day,
-    Marks,
+    DayBitmaps,
     Minutes,
     Sense,
     Usage,
@@ -58,12 +58,12 @@ class _Kept:
 
     __slots__ = ("floor", "marks", "start")
 
-    def __init__(self, start: int, marks: Marks = NO_MARKS) -> None:
+    def __init__(self, start: int, marks: DayBitmaps = NO_MARKS) -> None:
         self.start = start
         self.marks = marks
         self.floor = NO_MINUTES
 
-    def seen_from(self, start: int) -> Marks:
+    def seen_from(self, start: int) -> DayBitmaps:
         """Return the marks of the day when it starts then."""
         return self.marks.moved((start - self.start) // MINUTE)
 
@@ -177,7 +177,7 @@ class Ledger:
         for budget, names in heard.budgets.items():
             self._add(who, budget, day, marks_of(place, len(names), self._sense_of(*who, budget)))
 
-    def _add(self, who: Who, budget: str, day: Day, marks: Marks) -> None:
+    def _add(self, who: Who, budget: str, day: Day, marks: DayBitmaps) -> None:
         kept = self._day(who, budget, day)
         if kept is None:
             self.dropped += 1
@@ -224,7 +224,7 @@ class Ledger:
                 found[budget] = self._minutes((household, profile), budget, kept, day.start)
         return found
 
-    def marks(self, household: str, profile: str, budget: str, day: Day) -> Marks:
+    def marks(self, household: str, profile: str, budget: str, day: Day) -> DayBitmaps:
         """Return the bitmaps of a day."""
         kept = self._kept.get((household, profile), {}).get(budget, {}).get(day.date)
         return NO_MARKS if kept is None else kept.seen_from(day.start)

@@ -11,8 +11,8 @@ from copdns import yaml_text
 from copdns.config import ListFile
 from copdns.discreet import DiscreetShape
 from copdns.errors import ListError
-from copdns.household_check import Known
-from copdns.lists.catalogue import Library, files
+from copdns.household_check import KnownIds
+from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.source import ListSource
@@ -25,7 +25,7 @@ NAMED = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
 MAX_LIST = 256 << 20  # octets of a list file: more is a mistake, or an attack on memory
 
 
-def load_library(sources: Sequence[ListSource]) -> Library:
+def load_library(sources: Sequence[ListSource]) -> Catalogue:
     """Return all that names are judged by, with its index in memory: for small lists.
 
     A list that cannot be read says so in its status.
@@ -88,11 +88,11 @@ def discreet_names() -> frozenset[str]:
     return frozenset(name for names in found.groups.values() for name in names)
 
 
-def known(found: Library) -> Known:
+def known(found: Catalogue) -> KnownIds:
     """Return what a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
-    return Known(
+    return KnownIds(
         categories=frozenset(found.categories),
         services=frozenset(found.services),
         engines={each.id: frozenset(each.modes) for each in found.engines.values()},

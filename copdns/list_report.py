@@ -5,11 +5,11 @@ Text to be sent by hand, where the list's own page says; copdns sends nothing.  
 
 from __future__ import annotations
 
-from copdns.appeal import Objected
+from copdns.appeal import ContestedVerdict
 from copdns.lists.index import ListInfo
 
 
-def list_report(name: str, to: Objected, info: ListInfo | None) -> str:
+def list_report(name: str, to: ContestedVerdict, info: ListInfo | None) -> str:
     """Return what to tell about a name.  info: of the list, None where it is not here any more.
 
     Neither who asked nor when, nor how: the name, and what the list says about it.

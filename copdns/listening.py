@@ -31,7 +31,7 @@ class Listener:
     tcp: TcpServer
 
     def trust(self, forwarders: Forwarders) -> None:
-        self.udp.trust(forwarders)
+        self.udp.set_forwarders(forwarders)
         self.tcp.trust(forwarders)
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class Listeners:
     def addresses(self) -> tuple[str, ...]:
         return tuple(self._open)
 
-    async def use(self, dns: DnsSettings) -> None:
+    async def listen(self, dns: DnsSettings) -> None:
         """Open what is not open yet, and close what this machine no longer has."""
         wanted = await asyncio.to_thread(listen_addresses, dns.listen)
         for address in [each for each in self._open if each not in wanted]:
@@ -92,7 +92,7 @@ class Listeners:
             raise
         return Listener(udp, tcp)
 
-    def believe(self, dns: DnsSettings) -> None:
+    def set_forwarders(self, dns: DnsSettings) -> None:
         """Believe the forwarders of the settings, and nobody else."""
         for listener in self._open.values():
             listener.trust(_forwarders(dns))

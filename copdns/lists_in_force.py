@@ -16,9 +16,9 @@ import structlog
 from copdns.config import ListFile
 from copdns.errors import ListError
 from copdns.library import own_files
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
-from copdns.shelving import Shelf, Shelved
+from copdns.shelving import IndexStore, LoadedLists
 
 log = structlog.get_logger("copdns")
 
@@ -30,18 +30,18 @@ STILL_COMPILING = "lists are being compiled; until that is done, those of before
 class ListsInForce:
     """fetched: lists of other people.  shelved: what is in force, all together."""
 
-    shelved: Shelved
+    shelved: LoadedLists
 
     def __init__(self, data: Path, monotonic: Callable[[], float]) -> None:
         self.fetched: tuple[ListSource, ...] = ()
-        self._shelf = Shelf(data)
+        self._shelf = IndexStore(data)
         self._monotonic = monotonic
         self._why = ""  # those of before are in force, for people
         self._failures = 0  # in a row
         self._not_before = 0.0  # monotonic seconds
 
     @property
-    def library(self) -> Library:
+    def library(self) -> Catalogue:
         return self.shelved.library
 
     @property
@@ -59,13 +59,13 @@ class ListsInForce:
 
         Raise ConfigError or ListError for a bundled file.
         """
-        self.shelved = await asyncio.to_thread(self._shelf.at_hand, self._sources(own))
+        self.shelved = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
         for each in self.shelved.trouble:
             log.warning("an index of lists is not used", error=each)
         if not self.shelved.current:
             log.warning(STILL_COMPILING)
 
-    async def compiled(self, own: Iterable[ListFile]) -> Shelved:
+    async def compiled(self, own: Iterable[ListFile]) -> LoadedLists:
         """Return what shall be in force, or what is, marked so, to be tried again later."""
         sources = self._sources(own)
         try:

@@ -18,26 +18,26 @@ from copdns.budget import EARLY
 from copdns.config import DnsSettings
 from copdns.days import DAY_SECONDS
 from copdns.door import door_at
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
 from copdns.model import (
-    Asker,
     Band,
     Default,
     Household,
     LocalName,
+    LocalRecord,
     NameRewrite,
     PrivacyMode,
     Profile,
     Reason,
-    Record,
+    Requestor,
 )
-from copdns.policy import Network, Policy, Shared, policy_for, strangers
+from copdns.policy import HouseholdContext, Network, Policy, build_policy, refusing_policy
 from copdns.records import AAAA, PTR, A
-from copdns.sharing import ByScope, Models
+from copdns.sharing import ByScope, StepSharing
 from copdns.times import OnFailure
-from copdns.timing import NOTHING_READ, Readings, Timing, timing_of
+from copdns.timing import NOTHING_READ, PolicyInputs, TimePlan, build_time_plan
 
 GUEST = "guest"
 _UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
@@ -56,10 +56,10 @@ class Client(NamedTuple):
     household: str
     device: str
     policy: Policy
-    sure: bool = True
+    is_certain: bool = True
 
 
-class Notice(NamedTuple):
+class UnknownClient(NamedTuple):
     """Somebody who asked and whom a guardian may want to name.
 
     device: "" for one that nobody named; else the one that is known by this address, and whose
@@ -134,7 +134,7 @@ class Layered:
         return tuple(sorted((*own, *entries), key=lambda entry: -len(entry.name)))
 
 
-class Live:
+class Snapshot:
     """All that a query needs to know.
 
     rebuild_at: when an announced change is due, or another day has to be worked out; None: never.
@@ -165,13 +165,13 @@ class Live:
 
     def __init__(
         self,
-        library: Library,
+        library: Catalogue,
         defaults: Defaults,
         households: Sequence[Household],
-        shared: Mapping[str, Shared],
+        shared: Mapping[str, HouseholdContext],
         policies: Policies,
         now: float,
-        before: Live | None = None,
+        before: Snapshot | None = None,
         rebuild_at: float | None = None,
     ) -> None:
         self.library = library
@@ -180,10 +180,10 @@ class Live:
         self.shared = shared
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NOTHING_SEEN
-        self._strangers: Client = before._strangers if before else Client("", "", strangers())
+        self._strangers: Client = before._strangers if before else Client("", "", refusing_policy())
         self._remembered: dict[str, Client] = {}
         # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
-        self._noticed: dict[str, Notice] = before._noticed if before else {}
+        self._noticed: dict[str, UnknownClient] = before._noticed if before else {}
         self._by_mac: dict[str, Client] = {}
         self._by_address: dict[str, Client] = {}
         self._by_network: list[tuple[Network, Client]] = []
@@ -227,7 +227,7 @@ class Live:
             raise KeyError(profile)
         return found or guest_profile()
 
-    def who(self, asker: Asker) -> Client:
+    def identify(self, asker: Requestor) -> Client:
         """Return who asks; strangers get a client whose policy refuses everything."""
         key = f"{asker.mac} {asker.address}" if asker.mac else asker.address
         client = self._remembered.get(key)
@@ -239,7 +239,7 @@ class Live:
             self._remembered[key] = client
         return client
 
-    def _find(self, asker: Asker) -> Client:
+    def _find(self, asker: Requestor) -> Client:
         """Return who asks, by the strongest evidence that there is (docs/devices.md).
 
         A MAC address that a forwarder tells, then the neighbours', then a lease's; then the
@@ -252,14 +252,14 @@ class Live:
         client = self._by_address.get(asker.address)
         if client is not None and not self._contradicts(mac, client):
             if mac and not asker.mac:
-                self._notice(Notice(client.household, client.device, asker.address, mac))
+                self._notice(UnknownClient(client.household, client.device, asker.address, mac))
             return client
         client = self._by_its_network(asker.address, mac)
         if not client.device and client.household:
-            self._notice(Notice(client.household, "", asker.address, mac))
+            self._notice(UnknownClient(client.household, "", asker.address, mac))
         if mac or not self._by_mac or self.sightings.neighbours is None:
             return client
-        return client._replace(sure=ip_address(asker.address).is_loopback)
+        return client._replace(is_certain=ip_address(asker.address).is_loopback)
 
     def _contradicts(self, mac: str, client: Client) -> bool:
         """Tell whether a MAC address that is nobody's shows that it is not this device.
@@ -276,11 +276,11 @@ class Live:
         served = any(address in network for network in self.defaults.allow)
         return self._guest if served else self._strangers
 
-    def _notice(self, notice: Notice) -> None:
+    def _notice(self, notice: UnknownClient) -> None:
         if len(self._noticed) < _NOTICED:
             self._noticed[notice.mac or notice.address] = notice
 
-    def noticed(self) -> tuple[Notice, ...]:
+    def take_unknown(self) -> tuple[UnknownClient, ...]:
         """Return who asked since the last call and might be given a name; some may be known now."""
         found = tuple(self._noticed.values())
         self._noticed.clear()
@@ -296,11 +296,11 @@ class Live:
                 mac, _, address = key.rpartition(" ")
                 yield address, mac
 
-    def owner(self, mac: str) -> Client | None:
+    def client_by_mac(self, mac: str) -> Client | None:
         """Return the device that has a MAC address."""
         return self._by_mac.get(mac)
 
-    def at_its_own(self, address: str) -> Client | None:
+    def client_by_address(self, address: str) -> Client | None:
         """Return the device that is known by an address, not by a network around it."""
         return self._by_address.get(address)
 
@@ -312,36 +312,36 @@ class Live:
         return live
 
 
-def build(
-    before: Live | None,
-    library: Library,
+def build_snapshot(
+    before: Snapshot | None,
+    library: Catalogue,
     defaults: Defaults,
     households: Sequence[Household],
     now: float,
-    readings: Readings = NOTHING_READ,
-) -> Live:
+    readings: PolicyInputs = NOTHING_READ,
+) -> Snapshot:
     """Return the snapshot for these households; unchanged policies are taken over as they are."""
-    steps = building(before, library, defaults, households, now, readings)
+    steps = build_in_steps(before, library, defaults, households, now, readings)
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            live: Live = done.value
+            live: Snapshot = done.value
             return live
 
 
-def building(
-    before: Live | None,
-    library: Library,
+def build_in_steps(
+    before: Snapshot | None,
+    library: Catalogue,
     defaults: Defaults,
     households: Sequence[Household],
     now: float,
-    readings: Readings = NOTHING_READ,
-) -> Generator[None, None, Live]:
+    readings: PolicyInputs = NOTHING_READ,
+) -> Generator[None, None, Snapshot]:
     """Build as `build` does, in steps between which other things can be done."""
     due: set[float] = set()
     same_base = before is not None and before.library is library and before.defaults == defaults
-    shared: dict[str, Shared] = {}
+    shared: dict[str, HouseholdContext] = {}
     policies: dict[tuple[str, str], tuple[object, Policy]] = {}
     for household in households:
         old = before.households.get(household.id) if before and same_base else None
@@ -349,31 +349,31 @@ def building(
             shared[household.id] = before.shared[household.id]
         else:
             other = next(iter(shared.values()), None)
-            shared[household.id] = share(library, defaults, household, other)
-        rules, models = ByScope(household.rules), Models()
+            shared[household.id] = build_context(library, defaults, household, other)
+        rules, models = ByScope(household.rules), StepSharing()
         for who, profile, unknown in _policies_of(household):
             key, own = (household.id, who), rules.of(profile)
             essential = _is_essential(profile, household, readings, unknown=unknown)
             settled = _settled(
                 profile, household, now, readings, essential=essential, unknown=unknown
             )
-            timing = timing_of(household, profile, now, readings)
+            timing = build_time_plan(household, profile, now, readings)
             if essential and profile.always:
                 timing = replace(timing, always=profile.always, essential=True)
             made_from = settled, own, id(shared[household.id]), timing
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
-                policy = policy_for(settled, own, shared[household.id], now, timing)
-                known = made_from, models.shared(settled, policy)
+                policy = build_policy(settled, own, shared[household.id], now, timing)
+                known = made_from, models.share_steps(settled, policy)
             policies[key] = known
             due.update(_due(profile, timing, now))
             yield
     rebuild_at = min((at for at in due if at > now), default=None)
     same = _as_before(before, policies)
-    return Live(library, defaults, households, shared, same, now, before, rebuild_at)
+    return Snapshot(library, defaults, households, shared, same, now, before, rebuild_at)
 
 
-def _as_before(before: Live | None, policies: Policies) -> Policies:
+def _as_before(before: Snapshot | None, policies: Policies) -> Policies:
     """Return the very same mapping where nothing in it changed: what is remembered holds on."""
     if before is None or policies.keys() != before.policies.keys():
         return policies
@@ -429,7 +429,7 @@ def _settled(
     profile: Profile,
     household: Household,
     now: float,
-    readings: Readings,
+    readings: PolicyInputs,
     *,
     essential: bool,
     unknown: bool,
@@ -445,7 +445,7 @@ def _settled(
 
 
 def _is_essential(
-    profile: Profile, household: Household, readings: Readings, *, unknown: bool
+    profile: Profile, household: Household, readings: PolicyInputs, *, unknown: bool
 ) -> bool:
     """Tell whether only what is surely right may resolve now (docs/time.md)."""
     chosen, essential = household.failures, OnFailure.ESSENTIAL
@@ -456,7 +456,7 @@ def _is_essential(
     return chosen.devices is essential and unknown
 
 
-def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
+def _due(profile: Profile, timing: TimePlan, now: float) -> Iterator[float]:
     """Yield moments from which on a policy is another one."""
     if profile.band_change is not None:
         yield profile.band_change.at
@@ -470,9 +470,9 @@ def _due(profile: Profile, timing: Timing, now: float) -> Iterator[float]:
 def _sure_until(policies: Policies) -> Iterator[float]:
     """Yield the moments shortly before those until which budgets surely have minutes left."""
     for _, policy in policies.values():
-        for left in policy.timed.timing.left if policy.timed else ():
-            if left.lasts:
-                yield left.lasts - EARLY
+        for left in policy.time_rules.timing.left if policy.time_rules else ():
+            if left.sure_until:
+                yield left.sure_until - EARLY
 
 
 def guest_profile() -> Profile:
@@ -486,9 +486,12 @@ def guest_profile() -> Profile:
     )
 
 
-def share(
-    library: Library, defaults: Defaults, household: Household, other: Shared | None = None
-) -> Shared:
+def build_context(
+    library: Catalogue,
+    defaults: Defaults,
+    household: Household,
+    other: HouseholdContext | None = None,
+) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
     other: of another household, made from the same library.
@@ -497,7 +500,7 @@ def share(
     services = {each.slug: (each.contact, each.matchers) for each in library.services.values()}
     services |= {each.slug: (each.contact, each.names) for each in household.services}
     groups = library.protected.values()
-    return Shared(
+    return HouseholdContext(
         household=household.id,
         index=index,
         engines=_engines(library) if other is None else other.engines,
@@ -505,8 +508,10 @@ def share(
         not_over_time=frozenset(group.slug for group in groups if not group.beats_time),
         contacts={slug: contact for slug, (contact, _) in services.items()},
         service_names={slug: names for slug, (_, names) in services.items()},
-        local=local,
-        at_home={each.name: records for each, records in _local_records(household.local_names)},
+        local_by_list=local,
+        local_by_name={
+            each.name: records for each, records in _local_records(household.local_names)
+        },
         rewrites=tuple(sorted(household.rewrites, key=_rank)),
         splits=tuple(Matcher(each.name) for each in household.split_upstreams),
         block_ttl=defaults.block_ttl,
@@ -516,7 +521,7 @@ def share(
     )
 
 
-def _engines(library: Library) -> dict[str, dict[str, dict[str, str]]]:
+def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
     return {
         engine.id: {
             mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
@@ -532,10 +537,10 @@ def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
 
 def _layered(
     shared: Index, household: Household
-) -> tuple[Index, dict[int, Mapping[int, tuple[Record, ...]]]]:
+) -> tuple[Index, dict[int, Mapping[int, tuple[LocalRecord, ...]]]]:
     """Return the index with the household's names in it, and the records of its local names."""
     own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
-    local: dict[int, Mapping[int, tuple[Record, ...]]] = {}
+    local: dict[int, Mapping[int, tuple[LocalRecord, ...]]] = {}
     first = len(shared.infos)
 
     def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
@@ -556,17 +561,17 @@ def _layered(
 
 def _local_records(
     names: Iterable[LocalName],
-) -> Iterable[tuple[Matcher, Mapping[int, tuple[Record, ...]]]]:
+) -> Iterable[tuple[Matcher, Mapping[int, tuple[LocalRecord, ...]]]]:
     """Yield each local name and its addresses' reverse names, with their records by qtype."""
-    reverse: dict[str, list[Record]] = {}
+    reverse: dict[str, list[LocalRecord]] = {}
     for each in names:
-        by_type: dict[int, tuple[Record, ...]] = {}
+        by_type: dict[int, tuple[LocalRecord, ...]] = {}
         for address in map(ip_address, each.addresses):
             qtype = _qtype(address)
-            record = Record(each.name, qtype, str(address), LOCAL_TTL)
+            record = LocalRecord(each.name, qtype, str(address), LOCAL_TTL)
             by_type[qtype] = (*by_type.get(qtype, ()), record)
             pointer = address.reverse_pointer
-            reverse.setdefault(pointer, []).append(Record(pointer, PTR, each.name, LOCAL_TTL))
+            reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
         yield Matcher(each.name), by_type
     for pointer, records in reverse.items():
         yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from copdns import offers
 from copdns.kernel import listed, netlink
 from copdns.netlink import Own, own_request
-from copdns.offers import Blind, Judged, Look, Offer, judged
+from copdns.offers import Blind, Judged, Offer, ResolverScan, judged
 
 # Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
 # that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
@@ -66,11 +66,11 @@ def look_around(answered: Iterable[str]) -> Judged:
     try:
         found = list(_own())
     except OSError:
-        return judged(Look(blind=(Blind.RIGHTS,)), ())
+        return judged(ResolverScan(blind=(Blind.RIGHTS,)), ())
     own = {each.address for each in found}
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
-        return judged(Look(blind=(Blind.NO_NETWORK,)), own)
+        return judged(ResolverScan(blind=(Blind.NO_NETWORK,)), own)
     return judged(_look(interfaces), own)
 
 
@@ -96,7 +96,7 @@ def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
                 yield Interface(number, name, mac, tuple(addresses))
 
 
-def _look(interfaces: Iterable[Interface]) -> Look:
+def _look(interfaces: Iterable[Interface]) -> ResolverScan:
     blind: dict[Blind, None] = {}
     with ExitStack() as stack:
         ears: list[Ear] = []
@@ -113,7 +113,7 @@ def _look(interfaces: Iterable[Interface]) -> Look:
             with contextlib.suppress(OSError):
                 ear.ask((*ear.first, *ear.second))
         found |= dict.fromkeys(_heard(ears, SECOND))
-        return Look(tuple(found), tuple(blind))
+        return ResolverScan(tuple(found), tuple(blind))
 
 
 def _heard(ears: Iterable[Ear], seconds: float) -> Iterator[Offer]:

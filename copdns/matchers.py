@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from copdns.errors import NameTextError
-from copdns.names import normal
+from copdns.names import normalize
 from copdns.words import Word
 
 
@@ -37,7 +37,7 @@ class Matcher:
         return prefix + self.name
 
 
-def matcher(text: str) -> Matcher:
+def parse_matcher(text: str) -> Matcher:
     """Return the matcher for a name; raise NameTextError for anything else.
 
     The root and single labels are refused: one rule must not cover a whole top-level domain.
@@ -48,7 +48,7 @@ def matcher(text: str) -> Matcher:
         match, text = Match.EXACT, text[1:]
     elif text.startswith("*."):
         match, text = Match.BELOW, text[2:]
-    name = normal(text)
+    name = normalize(text)
     if not name:
         raise NameTextError("a rule needs a name, such as games.example")
     if "." not in name and match is not Match.EXACT:
@@ -66,4 +66,4 @@ def target(text: str) -> Matcher | str:
     try:
         return str(ip_network(text.strip(), strict=False))
     except ValueError:
-        return matcher(text)
+        return parse_matcher(text)

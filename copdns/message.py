@@ -12,7 +12,7 @@ from struct import Struct, unpack_from
 from typing import NamedTuple
 
 from copdns.errors import WireError
-from copdns.judge import Facts, in_home
+from copdns.judge import ResponseFacts, is_home_address
 from copdns.names import from_wire
 from copdns.records import (
     AAAA,
@@ -31,11 +31,11 @@ from copdns.records import (
     SVCB,
     TC,
     A,
-    Rr,
+    RecordSpan,
     end_of_name,
     name_at,
     options,
-    records,
+    read_records,
 )
 
 NOERROR, NXDOMAIN = 0, 3
@@ -48,7 +48,7 @@ _ADDRESS_SIZE = {A: 4, AAAA: 16}
 _FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
 
 
-class Answer(NamedTuple):
+class UpstreamResponse(NamedTuple):
     """An upstream's answer, without header, question and OPT record.
 
     body: the records; `counts` of them in answer, authority and additional section.
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
     edns: it came with an OPT record.  edes: codes of extended errors in that.
     """
 
-    body: bytes
+    rrs: bytes
     counts: tuple[int, int, int]
     additional_at: int
     ttls: tuple[tuple[int, int], ...]
@@ -69,10 +69,12 @@ class Answer(NamedTuple):
     ttl: int
     edns: bool
     edes: tuple[int, ...]
-    facts: Facts
+    facts: ResponseFacts
 
 
-def read_answer(message: bytes, *, filtering: bool = False, question: int = 0) -> Answer:
+def read_response(
+    message: bytes, *, filtering: bool = False, question: int = 0
+) -> UpstreamResponse:
     """Return the answer in an upstream's message; raise WireError where it is malformed.
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
@@ -93,9 +95,9 @@ def read_answer(message: bytes, *, filtering: bool = False, question: int = 0) -
 
 def _record_by_record(
     message: bytes, start: int, flags: int, counts: Sequence[int], filtering: bool
-) -> Answer:
+) -> UpstreamResponse:
     """Return any answer, whose records begin at a place; counts: of each section."""
-    every = records(message, start, sum(counts))
+    every = read_records(message, start, sum(counts))
     rcode = flags & RCODE
     edes: tuple[int, ...] = ()
     opt = _taken_out(every, counts[0] + counts[1]) if counts[2] else None
@@ -108,7 +110,7 @@ def _record_by_record(
         answers, authorities = every[: counts[0]], every[counts[0] : additional]
         kept = every[additional:]
     end = every[-1].end if every else start
-    return Answer(
+    return UpstreamResponse(
         message[start:end],
         (counts[0], counts[1], len(kept)),
         (kept[0].start if kept else end) - start,
@@ -123,7 +125,7 @@ def _record_by_record(
     )
 
 
-_NONE: list[Rr] = []
+_NONE: list[RecordSpan] = []
 
 _ADDRESS = Struct("!HHHIH")  # pointer to the owner, type, class, TTL, octets of data
 _OWNER = 0xC000 | HEADER  # the question's name
@@ -133,7 +135,7 @@ _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
 def _addresses_alone(
     message: bytes, at: int, flags: int, counts: Sequence[int], filtering: bool
-) -> Answer | None:
+) -> UpstreamResponse | None:
     """Return the answer that most are: addresses of the name asked, and an OPT record.
 
     None for every other one, also for one that is not well made: it is read record by record,
@@ -159,13 +161,13 @@ def _addresses_alone(
             return None  # with the upper half of an rcode, or with options
     elif at != len(message):
         return None
-    home = [packed for packed in addresses if in_home(packed)]
+    home = [packed for packed in addresses if is_home_address(packed)]
     if filtering and home:
         return None
-    facts = _new(Facts, ((), tuple(addresses), tuple(home), False))
+    facts = _new(ResponseFacts, ((), tuple(addresses), tuple(home), False))
     body, ad, ttl = message[start:end], bool(flags & AD), min([ttl for _, ttl in ttls])
     return _new(
-        Answer,
+        UpstreamResponse,
         (
             body,
             (answers, 0, 0),
@@ -182,7 +184,7 @@ def _addresses_alone(
     )
 
 
-def _taken_out(every: list[Rr], at: int) -> Rr | None:
+def _taken_out(every: list[RecordSpan], at: int) -> RecordSpan | None:
     """Take the OPT record out of the additional ones, which begin at a place, and return it.
 
     What follows it would move too, and names may point there: taken out as well, as any
@@ -196,14 +198,16 @@ def _taken_out(every: list[Rr], at: int) -> Rr | None:
     return None
 
 
-def _read_opt(message: bytes, opt: Rr) -> tuple[int, tuple[int, ...]]:
+def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
     """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
     ede = options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
     codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
     return opt.ttl >> 24, codes
 
 
-def _kept_for(message: bytes, rcode: int, answers: list[Rr], authorities: list[Rr]) -> int:
+def _kept_for(
+    message: bytes, rcode: int, answers: list[RecordSpan], authorities: list[RecordSpan]
+) -> int:
     """Return for how many seconds an answer may be kept (RFC 2308 sections 3 and 5)."""
     if rcode not in (NOERROR, NXDOMAIN):
         return 0
@@ -221,8 +225,12 @@ def _kept_for(message: bytes, rcode: int, answers: list[Rr], authorities: list[R
 
 
 def _facts(
-    message: bytes, answers: list[Rr], additionals: list[Rr], edes: tuple[int, ...], filtering: bool
-) -> Facts:
+    message: bytes,
+    answers: list[RecordSpan],
+    additionals: list[RecordSpan],
+    edes: tuple[int, ...],
+    filtering: bool,
+) -> ResponseFacts:
     targets: list[str] = []
     addresses: list[bytes] = []
     for rr in answers:
@@ -241,16 +249,18 @@ def _facts(
     ]
     if len(targets) > MAX_TARGETS:
         raise WireError("an answer points to more names than can be judged")
-    home = [packed for packed in addresses if in_home(packed)]
+    home = [packed for packed in addresses if is_home_address(packed)]
     filtered = bool(edes) and not _FILTER_CODES.isdisjoint(edes)
     if filtering and home:  # from an upstream that blocks so, 0.0.0.0 is no way into the home
         outside = [packed for packed in home if any(packed)]
         filtered, home = filtered or len(outside) < len(home), outside
     pointed = tuple(dict.fromkeys(filter(None, targets))) if targets else ()
-    return Facts(pointed, tuple(addresses), tuple(home), filtered)
+    return ResponseFacts(pointed, tuple(addresses), tuple(home), filtered)
 
 
-def _read_service(message: bytes, rr: Rr, targets: list[str], addresses: list[bytes]) -> None:
+def _read_service(
+    message: bytes, rr: RecordSpan, targets: list[str], addresses: list[bytes]
+) -> None:
     """Add a SVCB or HTTPS record's target and address hints (RFC 9460 sections 2.2 and 7.3)."""
     data = message[rr.data_at : rr.end]
     if len(data) < 3:

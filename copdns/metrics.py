@@ -20,7 +20,7 @@ from prometheus_client.core import (
 )
 
 from copdns import __version__
-from copdns.appeal import State
+from copdns.appeal import AppealState
 from copdns.exchange import Health
 from copdns.model import Action, Reason
 
@@ -86,7 +86,7 @@ class Counters:
         self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListNumbers]] = tuple
-        self.appeals: Callable[[], Mapping[State, int]] = dict
+        self.appeals: Callable[[], Mapping[AppealState, int]] = dict
 
 
 # name: (type, help).  The one list of what is told outside.

@@ -58,7 +58,7 @@ def at_least(one: Minutes, other: Minutes) -> Minutes:
     return Minutes(*map(max, one, other))
 
 
-class Marks(NamedTuple):
+class DayBitmaps(NamedTuple):
     """A day as bitmaps; bit i is the minute that begins i minutes after the day.
 
     some: a name was asked for.  several: different ones were.  closed: nothing could be used; of
@@ -69,28 +69,28 @@ class Marks(NamedTuple):
     several: int = 0
     closed: int = 0
 
-    def __or__(self, other: Marks) -> Marks:
-        return Marks(
+    def __or__(self, other: DayBitmaps) -> DayBitmaps:
+        return DayBitmaps(
             self.some | other.some, self.several | other.several, self.closed | other.closed
         )
 
-    def moved(self, minutes: int) -> Marks:
+    def moved(self, minutes: int) -> DayBitmaps:
         """Return the same for a day that begins later by that much; what lies outside goes."""
-        return Marks(*(_moved(bits, minutes) for bits in self))
+        return DayBitmaps(*(_moved(bits, minutes) for bits in self))
 
-    def before(self, minute: int) -> Marks:
+    def before(self, minute: int) -> DayBitmaps:
         """Return the same without a minute and all after it."""
         earlier = (1 << max(minute, 0)) - 1
-        return Marks(*(bits & earlier for bits in self))
+        return DayBitmaps(*(bits & earlier for bits in self))
 
-    def with_closed(self, minute: int) -> Marks:
+    def with_closed(self, minute: int) -> DayBitmaps:
         """Return the same with a minute, 0 or later, in which nothing could be used."""
         recent = (self.some | self.several) >> max(minute - LONG_HOLD, 0)
         bit = (1 << minute) & _WHOLE_DAY
         return self._replace(closed=self.closed | bit) if recent else self
 
 
-NO_MARKS = Marks()
+NO_MARKS = DayBitmaps()
 
 
 class Day(NamedTuple):
@@ -100,7 +100,7 @@ class Day(NamedTuple):
     start: int
 
 
-class Used(NamedTuple):
+class UsedName(NamedTuple):
     """A name that was looked up, and the budgets that it counts for."""
 
     household: str
@@ -121,17 +121,17 @@ class Usage(NamedTuple):
     budget: str
     day: date
     start: int
-    marks: Marks = NO_MARKS
+    marks: DayBitmaps = NO_MARKS
     minutes: Minutes = NO_MINUTES
 
 
-def marks_of(minute: int, names: int, sense: Sense = NARROW) -> Marks:
+def marks_of(minute: int, names: int, sense: Sense = NARROW) -> DayBitmaps:
     """Return one minute of a day, 0 or later, in which so many different names were asked for."""
     bit = (1 << minute) & _WHOLE_DAY
-    return Marks(bit if names else 0, bit if names >= sense.several else 0)
+    return DayBitmaps(bit if names else 0, bit if names >= sense.several else 0)
 
 
-def estimate(marks: Marks, sense: Sense = NARROW) -> Minutes:
+def estimate(marks: DayBitmaps, sense: Sense = NARROW) -> Minutes:
     """Return the minutes of use of a day.
 
     low: minutes that show it themselves.
@@ -149,7 +149,7 @@ def estimate(marks: Marks, sense: Sense = NARROW) -> Minutes:
     )
 
 
-def most_added(marks: Marks, minute: int, sense: Sense = NARROW) -> int:
+def most_added(marks: DayBitmaps, minute: int, sense: Sense = NARROW) -> int:
     """Return by how much `likely` grows at most when one minute more is marked.
 
     At most MOST_ADDED where nothing later is marked yet.

@@ -306,7 +306,7 @@ class Household:
         return next((each for each in self.profiles if each.id == profile_id), None)
 
 
-class Asker(NamedTuple):
+class Requestor(NamedTuple):
     """All that is known of who asks, before it is looked up.
 
     listener: the local address asked.  address: the peer's, without port or zone.
@@ -321,7 +321,7 @@ class Asker(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class LocalRecord:
     """A record that we make ourselves.  data: an address, a name, or text, by rtype."""
 
     name: str
@@ -340,9 +340,9 @@ class LocalAnswer:
     """
 
     rcode: int = 0
-    records: tuple[Record, ...] = ()
+    records: tuple[LocalRecord, ...] = ()
     own: bool = False
-    told: bool = False
+    is_status: bool = False
     probe: bool = False
 
 
@@ -380,10 +380,10 @@ class Verdict:
     ttl: int = 0
     target: str = ""
     local: LocalAnswer | None = None
-    unwatched: bool = False
-    nothing_below: bool = False
+    is_untraced: bool = False
+    nothing_open_below: bool = False
     period: str = ""
-    ends: str = ""
+    ends_text: str = ""
 
     @property
     def blocks(self) -> bool:

@@ -12,7 +12,7 @@ from functools import reduce
 
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.errors import HouseholdError
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, give_grant
 from copdns.model import Household, Profile, Reason
 from copdns.policy import Policy
@@ -65,7 +65,7 @@ def give(
     profile_id: str,
     more: More,
     minutes: int,
-    known: Known,
+    known: KnownIds,
     *,
     author: str,
     now: int,
@@ -144,7 +144,7 @@ def _opens_all(grant: Grant) -> bool:
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
     """Return what closes everything next by the clock, within half a day."""
-    timing = policy.timed.timing if policy.timed else NO_TIMING
+    timing = policy.time_rules.timing if policy.time_rules else NO_TIMING
     coming = [
         each
         for each in timing.closures

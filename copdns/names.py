@@ -89,7 +89,7 @@ def _label_octets(label: str) -> bytes:
     return bytes(octets)
 
 
-def normal(text: str) -> str:
+def normalize(text: str) -> str:
     """Return the normal form of a name that a person or a list wrote.
 
     Upper case, one trailing dot and U-labels (RFC 5890) are welcome.  Names that IDNA refuses

@@ -42,7 +42,7 @@ REMEDY = (
 )
 
 
-class Look(Enum):
+class NeighbourState(Enum):
     """What a look for one address found."""
 
     KNOWN = "known"  # it stands in the table now
@@ -125,7 +125,7 @@ class Neighbours:
         self._events = self._questions = None
         self.table = None
 
-    def look(self, address: str) -> Look:
+    def look(self, address: str) -> NeighbourState:
         """Look once more for an address that the table lacks: it may have come a moment ago.
 
         Takes about 0.1 ms.
@@ -133,23 +133,23 @@ class Neighbours:
         try:
             self._follow()
             if self.table is None:
-                return Look.BEYOND
-            return Look.KNOWN if address in self.table else self._look(address)
+                return NeighbourState.BEYOND
+            return NeighbourState.KNOWN if address in self.table else self._look(address)
         except OSError as error:
             self._give_up(error)
-            return Look.BEYOND
+            return NeighbourState.BEYOND
 
-    def _look(self, address: str) -> Look:
+    def _look(self, address: str) -> NeighbourState:
         route = self._answer(route_request(address, self._next()))
         if not isinstance(route, Route) or not route.direct:
-            return Look.BEYOND
+            return NeighbourState.BEYOND
         found = self._answer(neighbour_request(address, route.interface, self._next()))
         if found == Ended(errno.EOPNOTSUPP):  # before Linux 5.1
             self._read_all()
         elif isinstance(found, Neighbour) and self._entries.take(found):
             self._publish()
         assert self.table is not None
-        return Look.KNOWN if address in self.table else Look.SILENT
+        return NeighbourState.KNOWN if address in self.table else NeighbourState.SILENT
 
     def _follow(self) -> None:
         """Take over what changed since the last time."""

@@ -3,28 +3,28 @@ already by something else.  Pure."""
 
 from __future__ import annotations
 
-from copdns.editing import free_slug, the_profile
+from copdns.editing import free_slug, require_profile
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.household import add_device, set_device
 from copdns.household_check import shown
 from copdns.model import Household
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 
 
-def named(household: Household, visitor: Visitor, profile_id: str, called: str) -> Household:
+def named(household: Household, visitor: UnknownDevice, profile_id: str, called: str) -> Household:
     """Add an unknown device as somebody's; it is the last of devices.
 
     It is known by its MAC address, or by its address where no other was seen.
     """
-    the_profile(household, profile_id)
+    require_profile(household, profile_id)
     called = shown(called)  # where nobody typed another name, it is what the device calls itself
     new = free_slug(called, (each.id for each in household.devices), "device")
     addresses, macs = _known_by(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)
 
 
-def known_too(household: Household, visitor: Visitor, device_id: str) -> Household:
+def known_too(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
     """Let a device be known by one more MAC address, or address where no other was seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:
@@ -39,6 +39,6 @@ def known_too(household: Household, visitor: Visitor, device_id: str) -> Househo
     )
 
 
-def _known_by(visitor: Visitor) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _known_by(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return addresses and MAC addresses."""
     return ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from copdns.appeal import Objected
+from copdns.appeal import ContestedVerdict
 from copdns.model import Action, Household, Profile, Reason, Rule, RuleAction, Verdict
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.times import Budget, Schedule
 from copdns.timing import in_scope
 from copdns.today import Shut
@@ -19,14 +19,16 @@ _OF_RULES = (Reason.RULE, Reason.ADDRESS)
 _DOES = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
 
 
-def note_of(household: Household, profile: Profile, decided: Verdict | Objected | Shut) -> str:
+def note_of(
+    household: Household, profile: Profile, decided: Verdict | ContestedVerdict | Shut
+) -> str:
     """Return the reason beside what decided for a profile; "" where nobody wrote one."""
     if decided.reason is Reason.SCHEDULE:
         return _of_time(in_scope(household.schedules, profile), decided.period)
     if decided.reason is Reason.BUDGET:
         return _of_time(in_scope(household.budgets, profile), decided.period)
     if decided.reason in _OF_RULES and not isinstance(decided, Shut):
-        return _of_rule(scoped(profile, household.rules), decided)
+        return _of_rule(rules_in_scope(profile, household.rules), decided)
     return ""
 
 
@@ -34,7 +36,7 @@ def _of_time(several: Sequence[Schedule | Budget], period: str) -> str:
     return next((each.note for each in several if each.id == period), "")
 
 
-def _of_rule(rules: Sequence[Rule], decided: Verdict | Objected) -> str:
+def _of_rule(rules: Sequence[Rule], decided: Verdict | ContestedVerdict) -> str:
     """Return the note of the rule that counts of those that say the same (`evidence.RuleSet`)."""
     found = [
         each

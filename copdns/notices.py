@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
-from copdns.happened import AppealEvent, Event, Kind, said
+from copdns.happened import AppealEvent, Event, EventKind, event_json
 
 AT_ONCE = 6  # notices that may follow each other directly
 EVERY = 600.0  # seconds after which one more may
@@ -17,7 +17,7 @@ SAME = 600.0  # seconds for which the same is not told again
 REMEMBERED = 1000  # of those: a bound, whatever a network makes up
 
 
-class Notice(NamedTuple):
+class NoticeText(NamedTuple):
     title: str
     body: str
 
@@ -25,114 +25,117 @@ class Notice(NamedTuple):
 # What is told unless the settings choose: that somebody waits or is to know something, and not
 # what time does by itself every day.
 USUAL = (
-    Kind.APPEAL_MADE,
-    Kind.APPEAL_WAITING,
-    Kind.APPEAL_OVERDUE,
-    Kind.APPEAL_DISPUTED,
-    Kind.APPEAL_ANSWERED,
-    Kind.UNKNOWN_DEVICE,
-    Kind.CLOCK_WRONG,
-    Kind.UPSTREAM_TROUBLE,
-    Kind.UPSTREAM_WELL,
-    Kind.LIST_TROUBLE,
-    Kind.LIST_WELL,
-    Kind.MISTAKE_AGAIN,
-    Kind.FULL_LOG_ANNOUNCED,
-    Kind.GUARDIANS_DISAGREE,
-    Kind.WANTS_TO_TALK,
-    Kind.PROPOSAL_DUE,
-    Kind.ACCOUNT_ADDED,
-    Kind.ACCOUNT_REMOVED,
-    Kind.ACCOUNT_CHANGED,
+    EventKind.APPEAL_MADE,
+    EventKind.APPEAL_WAITING,
+    EventKind.APPEAL_OVERDUE,
+    EventKind.APPEAL_DISPUTED,
+    EventKind.APPEAL_ANSWERED,
+    EventKind.UNKNOWN_DEVICE,
+    EventKind.CLOCK_WRONG,
+    EventKind.UPSTREAM_TROUBLE,
+    EventKind.UPSTREAM_WELL,
+    EventKind.LIST_TROUBLE,
+    EventKind.LIST_WELL,
+    EventKind.MISTAKE_AGAIN,
+    EventKind.FULL_LOG_ANNOUNCED,
+    EventKind.GUARDIANS_DISAGREE,
+    EventKind.WANTS_TO_TALK,
+    EventKind.PROPOSAL_DUE,
+    EventKind.ACCOUNT_ADDED,
+    EventKind.ACCOUNT_REMOVED,
+    EventKind.ACCOUNT_CHANGED,
 )
 
 _MORE = "The desk of copdns shows more: {desk}"
-_TEXTS: dict[Kind, tuple[str, str]] = {
-    Kind.UNKNOWN_DEVICE: (
+_TEXTS: dict[EventKind, tuple[str, str]] = {
+    EventKind.UNKNOWN_DEVICE: (
         "A new device is in the network",
         "Nobody has said yet whose it is. Until then the rules for guests hold for it.",
     ),
-    Kind.UNKNOWN_MAC: (
+    EventKind.UNKNOWN_MAC: (
         "A device has another hardware address",
         "It uses the address of a known device. It may be the same one, or another.",
     ),
-    Kind.DEVICE_RECOGNISED: ("A device is known now", "It has the rules of its person."),
-    Kind.TIME_WARNING: ("Time is nearly up", "{who}: {id} closes in {minutes} min."),
-    Kind.TIME_CLOSED: ("It is closed now", "{who}: {id} has begun, or is used up."),
-    Kind.TIME_OPENED: ("It is open again", "{who}: {id} is over."),
-    Kind.PAUSE_BEGAN: ("A pause has begun", "{who} has a pause."),
-    Kind.PAUSE_ENDED: ("A pause is over", "{who} has no pause any more."),
-    Kind.GRANT_GIVEN: ("A permission was given", "{who} has a permission that ends by itself."),
-    Kind.GRANT_ENDED: ("A permission is over", "A permission of {who} has ended."),
-    Kind.TICKET_REDEEMED: ("A ticket was used", "{who} used a ticket for {minutes} min."),
-    Kind.APPEAL_MADE: ("A child asks for something", "A question waits for an answer."),
-    Kind.APPEAL_WAITING: ("A child still waits", "A question has no answer since yesterday."),
-    Kind.APPEAL_OVERDUE: (
+    EventKind.DEVICE_RECOGNISED: ("A device is known now", "It has the rules of its person."),
+    EventKind.TIME_WARNING: ("Time is nearly up", "{who}: {id} closes in {minutes} min."),
+    EventKind.TIME_CLOSED: ("It is closed now", "{who}: {id} has begun, or is used up."),
+    EventKind.TIME_OPENED: ("It is open again", "{who}: {id} is over."),
+    EventKind.PAUSE_BEGAN: ("A pause has begun", "{who} has a pause."),
+    EventKind.PAUSE_ENDED: ("A pause is over", "{who} has no pause any more."),
+    EventKind.GRANT_GIVEN: (
+        "A permission was given",
+        "{who} has a permission that ends by itself.",
+    ),
+    EventKind.GRANT_ENDED: ("A permission is over", "A permission of {who} has ended."),
+    EventKind.TICKET_REDEEMED: ("A ticket was used", "{who} used a ticket for {minutes} min."),
+    EventKind.APPEAL_MADE: ("A child asks for something", "A question waits for an answer."),
+    EventKind.APPEAL_WAITING: ("A child still waits", "A question has no answer since yesterday."),
+    EventKind.APPEAL_OVERDUE: (
         "A child has waited too long",
         "A question has had no answer for days. What does little harm is open until it gets one.",
     ),
-    Kind.APPEAL_DISPUTED: (
+    EventKind.APPEAL_DISPUTED: (
         "A child still disagrees",
         "An answer was objected to. Somebody else should look at it, or talk about it.",
     ),
-    Kind.APPEAL_ANSWERED: ("A question was answered", "The child can read the answer."),
-    Kind.CLOCK_WRONG: (
+    EventKind.APPEAL_ANSWERED: ("A question was answered", "The child can read the answer."),
+    EventKind.CLOCK_WRONG: (
         "The clock is wrong",
         "copdns does not know what time it is, so times do not hold as they should.",
     ),
-    Kind.CLOCK_RIGHT: ("The clock is right again", "Times hold again."),
-    Kind.UPSTREAM_TROUBLE: (
+    EventKind.CLOCK_RIGHT: ("The clock is right again", "Times hold again."),
+    EventKind.UPSTREAM_TROUBLE: (
         "Names are not found",
         "No resolver outside answers. The Internet may be down; copdns tries on.",
     ),
-    Kind.UPSTREAM_WELL: ("Names are found again", "A resolver outside answers again."),
-    Kind.LIST_TROUBLE: (
+    EventKind.UPSTREAM_WELL: ("Names are found again", "A resolver outside answers again."),
+    EventKind.LIST_TROUBLE: (
         "A list is out of date",
         "A list could not be fetched for days. What was there before still holds.",
     ),
-    Kind.LIST_WELL: ("Lists are fresh again", "All of them could be fetched."),
-    Kind.MISTAKE_AGAIN: (
+    EventKind.LIST_WELL: ("Lists are fresh again", "All of them could be fetched."),
+    EventKind.MISTAKE_AGAIN: (
         "A list is wrong again",
         "A newer version of it names what you decided to be its mistake. What a rule opens stays "
         "open.",
     ),
-    Kind.FULL_LOG_ANNOUNCED: (
+    EventKind.FULL_LOG_ANNOUNCED: (
         "Names will be kept for some days",
         "Somebody asked for a full log of {who}, who is told as well.",
     ),
-    Kind.GUARDIANS_DISAGREE: (
+    EventKind.GUARDIANS_DISAGREE: (
         "Two guardians set something differently",
         "It is about {who}. Until you agree, what is usual at this age holds.",
     ),
-    Kind.WANTS_TO_TALK: (
+    EventKind.WANTS_TO_TALK: (
         "A child would like to talk",
         "Somebody said that something happened. Nothing more was asked, and nothing more is kept.",
     ),
-    Kind.PROPOSAL_DUE: (
+    EventKind.PROPOSAL_DUE: (
         "The day of a proposal has come",
         "Other rules were proposed for {who}. Nothing changes before one of you takes them.",
     ),
-    Kind.ACCOUNT_ADDED: ("Somebody has an account now", "{account} can log in."),
-    Kind.ACCOUNT_REMOVED: ("An account is gone", "{account} can log in no longer."),
-    Kind.ACCOUNT_CHANGED: (
+    EventKind.ACCOUNT_ADDED: ("Somebody has an account now", "{account} can log in."),
+    EventKind.ACCOUNT_REMOVED: ("An account is gone", "{account} can log in no longer."),
+    EventKind.ACCOUNT_CHANGED: (
         "An account was changed",
         "{account} has another role, or another way to log in.",
     ),
-    Kind.TEST: ("This is a test", "Nothing happened. Notices of copdns arrive here."),
+    EventKind.TEST: ("This is a test", "Nothing happened. Notices of copdns arrive here."),
 }
 
 
-def notice(event: Event, desk: str) -> Notice:
+def notice(event: Event, desk: str) -> NoticeText:
     """Return what to tell.  desk: the address of the guardians' pages."""
     title, body = _TEXTS[event.kind]
-    told = said(event)
+    told = event_json(event)
     body = body.format(
         who=told.get("profile", ""),
         id=told.get("id") or "everything",
         minutes=told.get("minutes", 0),
         account=told.get("account", ""),
     )
-    return Notice(
+    return NoticeText(
         title, "\n".join(filter(None, (body, _asked(event), "", _MORE.format(desk=desk))))
     )
 
@@ -181,10 +184,10 @@ class Pace:
 
 def _what(event: Event) -> tuple[object, ...]:
     """Return what makes two events the same: all but their moments."""
-    return tuple(each for key, each in said(event).items() if key not in ("at", "until"))
+    return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 
 
-def with_unsaid(told: Notice, unsaid: int) -> Notice:
+def with_unsaid(told: NoticeText, unsaid: int) -> NoticeText:
     """Add how much happened besides that nobody was told of."""
     if not unsaid:
         return told

@@ -51,7 +51,7 @@ class Blind(Word):
     SILENT = "silent"  # nobody replied
 
 
-class Look(NamedTuple):
+class ResolverScan(NamedTuple):
     """What a look around found.  blind: ways that could not be looked at."""
 
     offers: tuple[Offer, ...] = ()
@@ -66,7 +66,7 @@ class Judged(NamedTuple):
     detail: str = ""
 
 
-def judged(look: Look, own: Collection[str]) -> Judged:
+def judged(look: ResolverScan, own: Collection[str]) -> Judged:
     """Tell whether devices are handed out copdns alone.  own: all addresses of this machine."""
     others = [
         f"{each.by} {each.server} {','.join(strange)}"

@@ -15,17 +15,17 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from copdns.accounts import Account, Guest, Look, Pairing
+from copdns.accounts import AccessRecord, Account, Guest, Pairing
 from copdns.appeal import Appeal
 from copdns.changed import HasLine, all_changes_for
 from copdns.consent import Question
 from copdns.days import local, zone_of
 from copdns.discreet import Discreet
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.matchers import Matcher
 from copdns.minutes import Minutes, Usage, at_least, estimate
 from copdns.model import Action, FullLog, Household, Profile, Reason
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.times import Topic
 from copdns.timing import in_scope
 
@@ -81,11 +81,11 @@ class Kept:
     proposed for them; and the last blocks of the device in hand.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[LogRow, ...] = ()
     counts: tuple[tuple[CountKey, int], ...] = ()
     minutes: tuple[Usage, ...] = ()
     appeals: tuple[Appeal, ...] = ()
-    looks: tuple[Look, ...] = ()
+    looks: tuple[AccessRecord, ...] = ()
     changes: tuple[HasLine, ...] = ()
     full_logs: tuple[FullLog, ...] = ()
     browsers: tuple[Pairing, ...] = ()
@@ -129,7 +129,7 @@ def exported(
         "made": plain_moment(now),
         "profile": plain(profile),
         "devices": of_theirs(household.devices),
-        "rules": [plain(each) for each in scoped(profile, household.rules)],
+        "rules": [plain(each) for each in rules_in_scope(profile, household.rules)],
         "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
         "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
         "pauses": of_theirs(household.pauses),

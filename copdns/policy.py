@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from copdns.closed import Closed, courses
-from copdns.evidence import Blocker, Kin, Lists, Made, RuleSet
+from copdns.closed import TimeStep, closure_timelines
+from copdns.evidence import Blocker, ListSet, Made, PolicyGroup, RuleSet
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.matchers import Matcher
 from copdns.model import (
@@ -23,33 +23,40 @@ from copdns.model import (
     BlockMode,
     Contact,
     FullLog,
+    LocalRecord,
     NameRewrite,
     PrivacyMode,
     Profile,
     Reason,
-    Record,
     Rule,
     Verdict,
 )
 from copdns.names import suffixes
 from copdns.special import ALWAYS_THERE
 from copdns.steps import (
-    ByDefault,
-    Granted,
-    Listed,
-    NotAClient,
-    OwnNames,
-    OwnRules,
-    Protected,
-    Question,
-    SafeSearch,
-    Security,
-    Services,
+    AccessStep,
+    DefaultStep,
+    GrantStep,
+    ListStep,
+    LocalStep,
+    Lookup,
+    ProtectedStep,
+    RuleStep,
+    SafeSearchStep,
+    SecurityStep,
+    ServiceStep,
     Step,
 )
-from copdns.timed import Timed, for_homework, held, lefts_about, timed_of, until_of
+from copdns.timed import (
+    TimeRules,
+    budgets_covering,
+    build_time_rules,
+    for_homework,
+    valid_until,
+    with_end,
+)
 from copdns.times import Grant, TopicKind
-from copdns.timing import NO_TIMING, Timing
+from copdns.timing import NO_TIMING, TimePlan
 
 Network = IPv4Network | IPv6Network
 
@@ -87,16 +94,16 @@ class Policy:
     steps: tuple[Step, ...]
     unlisted_steps: tuple[Step, ...]
     splits: tuple[Matcher, ...] = ()
-    timed: Timed | None = None
+    time_rules: TimeRules | None = None
     address_rules: tuple[AddressRule, ...] = ()
     block_mode: BlockMode = BlockMode.NODATA
     max_ttl: int | None = None
     privacy: PrivacyMode = PrivacyMode.OFF
     full_log: FullLog | None = None
     is_child: bool = False
-    door: str = ""
-    unwatched: frozenset[int] = frozenset()
-    kin: Kin = field(default_factory=Kin)
+    child_page: str = ""
+    untraced_lists: frozenset[int] = frozenset()
+    group: PolicyGroup = field(default_factory=PolicyGroup)
 
     def privacy_at(self, now: float) -> PrivacyMode:
         """Return what is kept at a moment: a full log ends by itself."""
@@ -110,9 +117,11 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict for a question, with the moment until which it surely holds."""
     question = _question(policy, qname, qtype, now)
     verdict = _decided(policy, question, now)
-    if policy.timed is None:
+    if policy.time_rules is None:
         return verdict
-    return held(policy.timed, verdict, until_of(policy.timed, question, verdict, now))
+    return with_end(
+        policy.time_rules, verdict, valid_until(policy.time_rules, question, verdict, now)
+    )
 
 
 def decide_with(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
@@ -121,7 +130,7 @@ def decide_with(policy: Policy, qname: str, qtype: int, grant: Grant, now: float
     return _decided(policy, question._replace(grants=(*question.grants, grant)), now)
 
 
-def _decided(policy: Policy, question: Question, now: float) -> Verdict:
+def _decided(policy: Policy, question: Lookup, now: float) -> Verdict:
     for step in policy.steps if question.entries else policy.unlisted_steps:
         verdict = step(question, now)
         if verdict is not None:
@@ -129,13 +138,13 @@ def _decided(policy: Policy, question: Question, now: float) -> Verdict:
     raise AssertionError("the last step always decides")
 
 
-def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
+def _question(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
     entries = policy.index.find(qname)
-    timed = policy.timed
+    timed = policy.time_rules
     if timed is None:
-        return _new(Question, (qname, qtype, entries, (), False, False))
+        return _new(Lookup, (qname, qtype, entries, (), False, False))
     start, end = timed.homework_runs
-    return Question(
+    return Lookup(
         qname,
         qtype,
         entries,
@@ -149,48 +158,54 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Question:
     )
 
 
-def closing(policy: Policy, now: float) -> Verdict | None:
+def full_closure(policy: Policy, now: float) -> Verdict | None:
     """Return the verdict on a name that nothing exempts, where time closes all of them; or None."""
-    if policy.timed is None:
+    if policy.time_rules is None:
         return None
-    question = Question(
+    question = Lookup(
         "",
         0,
         (),
         tuple(
             grant
-            for grant, reach in policy.timed.grants
+            for grant, reach in policy.time_rules.grants
             if reach is None and grant.start <= now < grant.end
         ),
-        exempt=False,
-        homework=False,
+        is_always_open=False,
+        is_homework=False,
     )
-    for step in policy.timed.steps:
+    for step in policy.time_rules.steps:
         verdict = step(question, now)
         if verdict is not None:
-            until = step.edge(question, now)
-            return held(policy.timed, verdict, until)
+            until = step.next_change(question, now)
+            return with_end(policy.time_rules, verdict, until)
     return None
 
 
-def budgets_of(policy: Policy, qname: str, verdict: Verdict, now: float) -> tuple[str, ...] | None:
+def charged_budgets(
+    policy: Policy, qname: str, verdict: Verdict, now: float
+) -> tuple[str, ...] | None:
     """Return the budgets that a look-up takes minutes of; None where it shows no use at all.
 
     That is what was not allowed, what devices ask for by themselves, what is always open or
     protected, what a permission opened, and homework while that runs.
     """
-    timed = policy.timed
+    timed = policy.time_rules
     if timed is None or verdict.step <= 4 or verdict.action not in (Action.ALLOW, Action.REWRITE):
         return None
     question = _question(policy, qname, 0, now)
-    if question.exempt or question.homework or any(grant.time for grant in question.grants):
+    if (
+        question.is_always_open
+        or question.is_homework
+        or any(grant.time for grant in question.grants)
+    ):
         return None
     if any(entry.list in timed.beacons for entry in question.entries):
         return None
-    return tuple(dict.fromkeys(left.id for left in lefts_about(timed, question)))
+    return tuple(dict.fromkeys(left.id for left in budgets_covering(timed, question)))
 
 
-def speaks_of_help(policy: Policy, qname: str) -> bool:
+def has_help_prefix(policy: Policy, qname: str) -> bool:
     """Tell whether a name is a help name with something behind it.
 
     Devices with a search domain ask for `help.example.home.example` when `help.example` failed,
@@ -198,7 +213,7 @@ def speaks_of_help(policy: Policy, qname: str) -> bool:
     """
     front = qname.rpartition(".")[0]
     while front:
-        if any(entry.list in policy.unwatched for entry in policy.index.find(front)):
+        if any(entry.list in policy.untraced_lists for entry in policy.index.find(front)):
             return True
         front = front.rpartition(".")[0]
     return False
@@ -225,7 +240,7 @@ def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[Explain
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class HouseholdContext:
     """What the policies of one household have in common.
 
     index: bundled lists, lists from disk, and what the household itself defined.
@@ -243,18 +258,18 @@ class Shared:
     not_over_time: frozenset[str] = frozenset()
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     service_names: Mapping[str, tuple[Matcher, ...]] = field(default_factory=dict)
-    local: Mapping[int, Mapping[int, tuple[Record, ...]]] = field(default_factory=dict)
-    at_home: Mapping[str, Mapping[int, tuple[Record, ...]]] = field(default_factory=dict)
+    local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]] = field(default_factory=dict)
+    local_by_name: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = field(default_factory=dict)
     rewrites: tuple[NameRewrite, ...] = ()
     splits: tuple[Matcher, ...] = ()
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = ""
-    made: Made = field(default_factory=dict, compare=False)
+    verdict_by_entry: Made = field(default_factory=dict, compare=False)
 
     @property
-    def openings(self) -> frozenset[str]:
+    def open_below(self) -> frozenset[str]:
         """Names at or below which the house itself says where an answer comes from."""
         matchers = (*(each.matcher for each in self.rewrites), *self.splits)
         there = (*ALWAYS_THERE, *(each.name for each in matchers))
@@ -264,8 +279,8 @@ class Shared:
         return tuple(info for info in self.index.infos if info.kind in kinds)
 
 
-def order_of(
-    profile: Profile, own: Sequence[Rule], shared: Shared, timing: Timing = NO_TIMING
+def decision_order(
+    profile: Profile, own: Sequence[Rule], shared: HouseholdContext, timing: TimePlan = NO_TIMING
 ) -> tuple[Step, ...]:
     """Return the fifteen steps for a profile, in the order in which they are asked.
 
@@ -280,7 +295,7 @@ def order_of(
     bypass = shared.kind(ListKind.BYPASS) if profile.bypass else ()
     return (
         # Strangers learn nothing, not even what is special here.
-        NotAClient(refuse=False),
+        AccessStep(refuse=False),
         # Names of this machine, of this house, and those that must never leave it.
         _own_names(profile, shared),
         # The law of the land stands above the house; only an operator has such lists.
@@ -288,50 +303,52 @@ def order_of(
         # Nothing that a household can write, and no mistake of ours, may cut a child off from help.
         _protected(shared, times),
         # Theft and fraud hurt whoever asks; an owner can name a list's mistake.
-        Security(Lists(security), rules, blocker),
+        SecurityStep(ListSet(security), rules, blocker),
         # A yes to an appeal lifts what was appealed, until it ends: asked by the steps below.
-        Granted(),
+        GrantStep(),
         # "Stop now" is said to a person, so it comes before what was planned ...
         times[0],
         # ... and what was planned before what was used up.
         times[1],
         times[2],
         # Somebody who knows this child wrote these, so they win over all lists ...
-        OwnRules(rules, safe_search, blocker),
+        RuleStep(rules, safe_search, blocker),
         # ... of which this one keeps the others from being walked around.
-        Listed(11, "ways round the filter", Reason.BYPASS, Lists(bypass), blocker),
+        ListStep(11, "ways round the filter", Reason.BYPASS, ListSet(bypass), blocker),
         # A service was chosen by name, a category is a whole field.
         _services(profile, shared, blocker),
-        Listed(13, "category lists", Reason.CATEGORY, Lists(categories), blocker),
+        ListStep(13, "category lists", Reason.CATEGORY, ListSet(categories), blocker),
         # Only what nothing blocked has to be made safe.
         safe_search,
         # What nobody thought of.
-        ByDefault(profile.default, safe_search.blocker, timing.essential),
+        DefaultStep(profile.default, safe_search.blocker, timing.essential),
     )
 
 
-def policy_for(
+def build_policy(
     profile: Profile,
     own: Sequence[Rule],
-    shared: Shared,
+    shared: HouseholdContext,
     now: float,
-    timing: Timing = NO_TIMING,
+    timing: TimePlan = NO_TIMING,
 ) -> Policy:
     """Return a profile's policy; `now` settles which announced change of its band is due.
 
     own: the rules that hold for it (`scoped`).
     """
-    order = order_of(profile, own, shared, timing)
+    order = decision_order(profile, own, shared, timing)
     is_child = profile.band_at(now).is_child
     return Policy(
         household=shared.household,
         profile=profile.id,
         index=shared.index,
         order=order,
-        steps=tuple(step for step in order if not step.idle),
-        unlisted_steps=tuple(step for step in order if not step.idle and not step.by_lists),
+        steps=tuple(step for step in order if not step.is_idle),
+        unlisted_steps=tuple(
+            step for step in order if not step.is_idle and not step.only_if_listed
+        ),
         splits=shared.splits,
-        timed=timed_of(order, shared.index.infos, timing, _learning(shared)),
+        time_rules=build_time_rules(order, shared.index.infos, timing, _learning(shared)),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
             for rule in own
@@ -342,21 +359,21 @@ def policy_for(
         privacy=profile.privacy,
         full_log=profile.full_log,
         is_child=is_child,
-        door=shared.door,
-        unwatched=frozenset(
+        child_page=shared.door,
+        untraced_lists=frozenset(
             info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
         ),
-        kin=Kin(rule.target.name for rule in own if isinstance(rule.target, Matcher)),
+        group=PolicyGroup(rule.target.name for rule in own if isinstance(rule.target, Matcher)),
     )
 
 
-def strangers() -> Policy:
+def refusing_policy() -> Policy:
     """Return the policy of those who are not served here: everything is refused."""
-    refusal = NotAClient(refuse=True)
+    refusal = AccessStep(refuse=True)
     return Policy("", "", DictIndex(()), (refusal,), (refusal,), (refusal,))
 
 
-def scoped(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+def rules_in_scope(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """Return those of a household's rules that hold for a profile."""
     scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
     return tuple(rule for rule in rules if rule.scope in scopes)
@@ -367,28 +384,30 @@ def _about(infos: Iterable[ListInfo], subjects: Iterable[str]) -> tuple[ListInfo
     return tuple(info for info in infos if info.subject in wanted)
 
 
-def _max_ttl(usual: int | None, timing: Timing) -> int | None:
+def _max_ttl(usual: int | None, timing: TimePlan) -> int | None:
     if not timing.left:
         return usual
     return BUDGET_TTL if usual is None else min(usual, BUDGET_TTL)
 
 
-def _learning(shared: Shared) -> frozenset[int]:
+def _learning(shared: HouseholdContext) -> frozenset[int]:
     """Return the numbers of the protected lists that a bedtime closes: they are for learning."""
     infos = _about(shared.kind(ListKind.PROTECTED), shared.not_over_time)
     return frozenset(info.number for info in infos)
 
 
-def _blocker(profile: Profile, shared: Shared, rules: RuleSet, timing: Timing) -> Blocker:
+def _blocker(
+    profile: Profile, shared: HouseholdContext, rules: RuleSet, timing: TimePlan
+) -> Blocker:
     openings: tuple[frozenset[str], ...] | None = None
     if profile.block_mode is BlockMode.NXDOMAIN:
         in_time = _openings_in_time(shared, timing)
         if in_time is not None:
-            openings = (shared.index.openings, shared.openings, rules.openings, in_time)
-    return Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
+            openings = (shared.index.openings, shared.open_below, rules.open_below, in_time)
+    return Blocker(shared.block_ttl, shared.security_ttl, openings, shared.verdict_by_entry)
 
 
-def _openings_in_time(shared: Shared, timing: Timing) -> frozenset[str] | None:
+def _openings_in_time(shared: HouseholdContext, timing: TimePlan) -> frozenset[str] | None:
     """Return the names at or below which time may leave something open, None for anywhere."""
     names: set[str] = set()
     granted = (grant.about for grant in timing.grants)
@@ -403,46 +422,48 @@ def _openings_in_time(shared: Shared, timing: Timing) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _own_names(profile: Profile, shared: Shared) -> OwnNames:
+def _own_names(profile: Profile, shared: HouseholdContext) -> LocalStep:
     canaries = _about(shared.kind(ListKind.CANARY), profile.canaries)
-    return OwnNames(
-        local=shared.local,
-        at_home=shared.at_home,
+    return LocalStep(
+        local=shared.local_by_list,
+        at_home=shared.local_by_name,
         canaries=frozenset(info.number for info in canaries),
         rewrites=shared.rewrites,
         splits=shared.splits,
         protected=frozenset(info.number for info in shared.kind(ListKind.PROTECTED)),
-        openings=(shared.index.openings, shared.openings),
+        openings=(shared.index.openings, shared.open_below),
     )
 
 
-def _legal(shared: Shared) -> Listed:
-    lists = Lists(shared.kind(ListKind.LEGAL))
+def _legal(shared: HouseholdContext) -> ListStep:
+    lists = ListSet(shared.kind(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
-    openings = shared.index.openings, shared.openings
-    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.made)
-    return Listed(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
+    openings = shared.index.openings, shared.open_below
+    blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.verdict_by_entry)
+    return ListStep(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 
-def _protected(shared: Shared, times: tuple[Closed, ...]) -> Protected:
+def _protected(shared: HouseholdContext, times: tuple[TimeStep, ...]) -> ProtectedStep:
     infos = shared.kind(ListKind.PROTECTED)
-    return Protected(
+    return ProtectedStep(
         infos={info.number: info for info in infos},
         unwatched=frozenset(info.number for info in _about(infos, shared.unwatched)),
         beats_time=frozenset(
             info.number for info in infos if info.subject not in shared.not_over_time
         ),
-        closed=tuple(step for step in times if not step.idle),
+        closed=tuple(step for step in times if not step.is_idle),
     )
 
 
-def _times(shared: Shared, timing: Timing, blocker: Blocker) -> tuple[Closed, Closed, Closed]:
-    infos, services = shared.index.infos, Lists(shared.kind(ListKind.SERVICE))
+def _times(
+    shared: HouseholdContext, timing: TimePlan, blocker: Blocker
+) -> tuple[TimeStep, TimeStep, TimeStep]:
+    infos, services = shared.index.infos, ListSet(shared.kind(ListKind.SERVICE))
 
-    def closed(number: int, title: str, reason: Reason) -> Closed:
+    def closed(number: int, title: str, reason: Reason) -> TimeStep:
         own = (each for each in timing.closures if each.reason is reason)
-        found = courses(own, infos)
-        return Closed(
+        found = closure_timelines(own, infos)
+        return TimeStep(
             number, title, reason, found, infos, services, blocker, timing.zone, timing.until
         )
 
@@ -453,7 +474,7 @@ def _times(shared: Shared, timing: Timing, blocker: Blocker) -> tuple[Closed, Cl
     )
 
 
-def _services(profile: Profile, shared: Shared, blocker: Blocker) -> Services:
+def _services(profile: Profile, shared: HouseholdContext, blocker: Blocker) -> ServiceStep:
     every = shared.kind(ListKind.SERVICE)
     blocked = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts
@@ -464,12 +485,14 @@ def _services(profile: Profile, shared: Shared, blocker: Blocker) -> Services:
         if slug not in blocked
         for matcher in names
     )
-    return Services(Lists(_about(every, blocked)), Lists(every), blocker.opened(open_names))
+    return ServiceStep(
+        ListSet(_about(every, blocked)), ListSet(every), blocker.with_open(open_names)
+    )
 
 
-def _safe_search(profile: Profile, shared: Shared, blocker: Blocker) -> SafeSearch:
+def _safe_search(profile: Profile, shared: HouseholdContext, blocker: Blocker) -> SafeSearchStep:
     targets: dict[str, str] = {}
     for engine, mode in profile.safe_search:
         targets.update(shared.engines.get(engine, {}).get(mode, {}))
     without = shared.kind(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
-    return SafeSearch(targets, Lists(without), blocker.opened(targets))
+    return SafeSearchStep(targets, ListSet(without), blocker.with_open(targets))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from copdns.addresses import UpstreamAddress
 from copdns.batch import Outbox
-from copdns.exchange import Asking
+from copdns.exchange import Exchange
 
 SOCKETS = 64  # an upstream
 QUERIES = 256  # a socket
@@ -26,7 +26,7 @@ CHANCE = 3  # octets of chance that a message takes
 SEND = 512  # octets; a question with its OPT record is shorter
 
 
-class Chance:
+class RandomOctets:
     """Unpredictable octets, taken from the system a page at a time: a call for each is dear."""
 
     __slots__ = ("_at", "_pool")
@@ -41,10 +41,10 @@ class Chance:
         return self._pool[self._at - count : self._at]
 
 
-class Sent(NamedTuple):
+class SentQuery(NamedTuple):
     """A question as it left.  question: in the letters that were sent; at: monotonic seconds."""
 
-    asking: Asking
+    asking: Exchange
     question: bytes
     edns: bool
     at: float
@@ -62,7 +62,7 @@ class Socket:
         self.sock = sock
         self.born = born
         self.queries = 0
-        self.pending: dict[bytes, Sent] = {}
+        self.pending: dict[bytes, SentQuery] = {}
 
     def is_waited_on(self, now: float) -> bool:
         """Tell whether an answer may still come that somebody wants.  now: monotonic seconds.
@@ -118,9 +118,9 @@ class Pool:
         loop: asyncio.AbstractEventLoop,
         poll: Poll,
         address: UpstreamAddress,
-        chance: Chance,
+        chance: RandomOctets,
         read: Callable[[Socket], None],
-        lost: Callable[[Sent], None],
+        lost: Callable[[SentQuery], None],
     ) -> None:
         self._loop = loop
         self._poll = poll
@@ -130,7 +130,7 @@ class Pool:
         self._lost = lost
         self._out: Socket | None = None  # of this turn
         self._outbox = Outbox(SEND)
-        self._leaving: list[Sent] = []
+        self._leaving: list[SentQuery] = []
         self._sockets: list[Socket | None] = [None] * SOCKETS
         self._retired: list[Socket] = []
 
@@ -138,7 +138,7 @@ class Pool:
     def open(self) -> tuple[Socket, ...]:
         return (*(each for each in self._sockets if each is not None), *self._retired)
 
-    def send(self, message: bytes, sent: Sent, chance: bytes) -> None:
+    def send(self, message: bytes, sent: SentQuery, chance: bytes) -> None:
         """Send a message that lacks its ID; raise OSError when it cannot leave.
 
         chance: CHANCE octets, for the socket and the ID.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from copdns.accounts import Notice, NoticeKind
-from copdns.events import Events
+from copdns.accounts import GuardianNotice, NoticeKind
+from copdns.events import EventBus
 from copdns.guests import with_guests
-from copdns.happened import AccountEvent, Event, Kind, PersonEvent
+from copdns.happened import AccountEvent, Event, EventKind, PersonEvent
 from copdns.model import Household
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Looks, Notices
@@ -21,18 +21,18 @@ from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings
 
 _KINDS = {
-    NoticeKind.FULL_LOG: Kind.FULL_LOG_ANNOUNCED,
-    NoticeKind.ACCOUNT_ADDED: Kind.ACCOUNT_ADDED,
-    NoticeKind.ACCOUNT_REMOVED: Kind.ACCOUNT_REMOVED,
-    NoticeKind.ACCOUNT_CHANGED: Kind.ACCOUNT_CHANGED,
-    NoticeKind.DISAGREEMENT: Kind.GUARDIANS_DISAGREE,
-    NoticeKind.WANTS_TO_TALK: Kind.WANTS_TO_TALK,
-    NoticeKind.PROPOSAL_DUE: Kind.PROPOSAL_DUE,
+    NoticeKind.FULL_LOG: EventKind.FULL_LOG_ANNOUNCED,
+    NoticeKind.ACCOUNT_ADDED: EventKind.ACCOUNT_ADDED,
+    NoticeKind.ACCOUNT_REMOVED: EventKind.ACCOUNT_REMOVED,
+    NoticeKind.ACCOUNT_CHANGED: EventKind.ACCOUNT_CHANGED,
+    NoticeKind.DISAGREEMENT: EventKind.GUARDIANS_DISAGREE,
+    NoticeKind.WANTS_TO_TALK: EventKind.WANTS_TO_TALK,
+    NoticeKind.PROPOSAL_DUE: EventKind.PROPOSAL_DUE,
 }
 _OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PROPOSAL_DUE)
 
 
-class Porter:
+class AccountChores:
     """now: the wall clock.  All methods raise StoreError."""
 
     def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
@@ -57,11 +57,11 @@ class Porter:
     def somebody_leaves(self) -> bool:
         return self.next_end is not None and self._now() >= self.next_end
 
-    async def tell(self, events: Events) -> None:
+    async def tell(self, events: EventBus) -> None:
         """Tell what is not told yet; a process killed meanwhile tells it once more."""
         untold = await self._notices.untold()
         for each in untold:
-            events.tell(event_of(each))
+            events.publish(event_of(each))
         if untold:
             await self._notices.told(each.id for each in untold)
 
@@ -77,7 +77,7 @@ class Porter:
         await self._guests.tidy(now)
 
 
-def event_of(notice: Notice) -> Event:
+def event_of(notice: GuardianNotice) -> Event:
     kind = _KINDS[notice.kind]
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)

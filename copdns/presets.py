@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from copdns import yaml_text
 from copdns.addresses import slug
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.mistakes import Path
 from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode, Profile
 from copdns.privacy import is_announced
@@ -25,7 +25,7 @@ from copdns.times import Budget, Schedule
 from copdns.yaml_text import ByText, Written
 
 Slug = Annotated[str, ByText(slug)]
-Name = Annotated[Matcher, ByText(matcher)]
+Name = Annotated[Matcher, ByText(parse_matcher)]
 
 
 class ProfileValues(Written):

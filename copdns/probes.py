@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from copdns.live import Client
-from copdns.model import Asker, Profile
-from copdns.special import PROBE
+from copdns.model import Profile, Requestor
+from copdns.special import PROBE_ZONE
 from copdns.words import Word
 
 NAMES = 6  # of a page: some devices ask several resolvers in turn, and each should get one
@@ -52,13 +52,13 @@ class Probes:
     def __init__(self) -> None:
         self._seen: OrderedDict[str, tuple[float, dict[Sighting, None]]] = OrderedDict()
 
-    def asked(self, qname: str, asker: Asker, client: Client, now: float) -> None:
+    def asked(self, qname: str, asker: Requestor, client: Client, now: float) -> None:
         """Note a question for a name below PROBE."""
-        name = qname.removesuffix(f".{PROBE}")
+        name = qname.removesuffix(f".{PROBE_ZONE}")
         code, _, _ = name.partition("-")
         self._note(code, _sighting(Way.DNS, name, asker, client), now)
 
-    def came(self, code: str, asker: Asker, client: Client, now: float) -> None:
+    def came(self, code: str, asker: Requestor, client: Client, now: float) -> None:
         """Note that a page or a picture of a code was fetched."""
         self._note(code, _sighting(Way.WEB, "", asker, client), now)
 
@@ -88,10 +88,10 @@ class Probes:
 
 def names(code: str) -> tuple[str, ...]:
     """Return the names that the pictures of a page are fetched under."""
-    return tuple(f"{code}-{number}.{PROBE}" for number in range(1, NAMES + 1))
+    return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES + 1))
 
 
-def _sighting(way: Way, name: str, asker: Asker, client: Client) -> Sighting:
+def _sighting(way: Way, name: str, asker: Requestor, client: Client) -> Sighting:
     # A machine that asks itself does so from the very address that it asks.
     away = asker.address != asker.listener
     household, policy = client.household, client.policy

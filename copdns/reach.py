@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 _KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
 
 
-def numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
+def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
     """Return the numbers of the lists that a topic stands for."""
     if topic.kind is TopicKind.LIST:
         return frozenset(info.number for info in infos if info.slug == topic.slug)
@@ -28,12 +28,12 @@ def numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
     )
 
 
-def excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
+def is_excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
     """Tell whether the entry's own list says that it does not hold for this name."""
     return len(entries) > 1 and any(each.allow and each.list == entry.list for each in entries)
 
 
-class Reach:
+class SubjectMatcher:
     """The names of some subjects."""
 
     __slots__ = ("_by_name", "_numbers")
@@ -46,7 +46,7 @@ class Reach:
     ) -> None:
         """lists: numbers of more lists."""
         topics = [each for each in about if isinstance(each, Topic)]
-        self._numbers = lists.union(*(numbers(topic, infos) for topic in topics))
+        self._numbers = lists.union(*(list_numbers(topic, infos) for topic in topics))
         self._by_name = by_name((each, None) for each in about if isinstance(each, Matcher))
 
     def __bool__(self) -> bool:
@@ -57,9 +57,9 @@ class Reach:
         if self._numbers:
             for entry in entries:
                 named = entry.list in self._numbers and not entry.allow
-                if named and not excepted(entry, entries):
+                if named and not is_excepted(entry, entries):
                     return True
-        return bool(self._by_name) and any(True for _ in covering(self._by_name, qname))
+        return bool(self._by_name) and any(True for _ in covering_matchers(self._by_name, qname))
 
 
 Names = Mapping[str, Sequence[tuple[Matcher, Value]]]
@@ -73,7 +73,7 @@ def by_name(pairs: Iterable[tuple[Matcher, Value]]) -> Names[Value]:
     return found
 
 
-def covering(names: Names[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
+def covering_matchers(names: Names[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
     """Yield the matchers that cover a name, the longest first, with their values."""
     for suffix in suffixes(qname):
         for matcher, value in names.get(suffix, ()):

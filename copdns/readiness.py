@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from copdns.lists_in_force import ListsInForce
-from copdns.reception import Reception
+from copdns.reception import DeviceChores
 from copdns.store.querylog import QueryLog
-from copdns.stored import REPLACED, Stored
-from copdns.updates import Updates
+from copdns.stored import REPLACED, HouseholdSource
+from copdns.updates import ListUpdater
 from copdns.upstream import Upstreams
 from copdns.web.front import Front
 
@@ -17,11 +17,11 @@ class Readiness:
     def __init__(
         self,
         upstreams: Upstreams,
-        stored: Stored,
+        stored: HouseholdSource,
         log: QueryLog,
         lists: ListsInForce,
-        updates: Updates,
-        reception: Reception,
+        updates: ListUpdater,
+        reception: DeviceChores,
         front: Front,
     ) -> None:
         self._upstreams = upstreams

@@ -80,7 +80,7 @@ def _of_time(verdict: Verdict) -> str:
         about = f": service {verdict.service}"
     elif verdict.rule:
         about = f": {verdict.rule}"
-    until = f"{_UNTIL[verdict.reason]}{verdict.ends}" if verdict.ends else ""
+    until = f"{_UNTIL[verdict.reason]}{verdict.ends_text}" if verdict.ends_text else ""
     return f"{verdict.reason}{about}{until}"
 
 

@@ -26,7 +26,7 @@ class Block:
     code: str = ""
 
 
-class Recent:
+class RecentBlocks:
     """Rings of blocks by (household, device), a name once in each, the newest last.
 
     Plain dicts: ten thousand devices may have a ring, and an OrderedDict takes three times as much.

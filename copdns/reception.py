@@ -12,18 +12,18 @@ from pathlib import Path
 import structlog
 
 from copdns.config import AUTO, IdentitySettings
-from copdns.crowd import Asking, alike
+from copdns.crowd import SeenRequestor, same_client_warning
 from copdns.errors import StoreError
-from copdns.events import Events
-from copdns.happened import DeviceEvent, Kind
+from copdns.events import EventBus
+from copdns.happened import DeviceEvent, EventKind
 from copdns.leasefiles import LeaseFiles
 from copdns.leases import Lease
-from copdns.live import Live, Notice
+from copdns.live import Snapshot, UnknownClient
 from copdns.moment import Moment
 from copdns.recognition import Recognition
 from copdns.store.visitors import load_numbers, load_visitors, save_visitors
 from copdns.system import in_container
-from copdns.visitors import Visitor, claimed, greeted, highest
+from copdns.visitors import UnknownDevice, claimed, greeted, highest
 
 log = structlog.get_logger("copdns")
 
@@ -31,7 +31,7 @@ CLIENTS = 64  # that are compared; two are enough to tell them apart
 AFRESH = 3600.0  # seconds after which whoever asks is looked at anew, so that a last day is right
 
 
-class Reception:
+class DeviceChores:
     """Keeps the list of unknown devices.
 
     warning: what is wrong with how devices are told apart; "" when nothing is.
@@ -43,7 +43,7 @@ class Reception:
         recognition: Recognition,
         clock: Callable[[], Moment],
         questions: Callable[[], int],
-        events: Events,
+        events: EventBus,
     ) -> None:
         """questions: how many were answered since the start."""
         self.warning = ""
@@ -52,8 +52,8 @@ class Reception:
         self._clock = clock
         self._questions = questions
         self._events = events
-        self._visitors: tuple[Visitor, ...] = ()
-        self._stored: tuple[Visitor, ...] | None = None  # None: not read yet
+        self._visitors: tuple[UnknownDevice, ...] = ()
+        self._stored: tuple[UnknownDevice, ...] | None = None  # None: not read yet
         self._numbers: dict[str, int] = {}  # by household: the highest that a visitor had
         self._names: Mapping[str, str] = {}
         self._leases = LeaseFiles()
@@ -88,7 +88,7 @@ class Reception:
     def _greet(self, moment: Moment) -> None:
         """Take over who was noticed, and is unknown still."""
         live = self._recognition.live
-        noticed = map(self._seen_now, live.noticed())
+        noticed = map(self._seen_now, live.take_unknown())
         unknown = [each for each in noticed if not _owner(live, each)]
         found = greeted(self._visitors, unknown, self._name, moment.wall, self._numbers)
         self._visitors = found.visitors
@@ -96,21 +96,21 @@ class Reception:
             self._numbers[each.household] = max(
                 self._numbers.get(each.household, 0), highest([each.id])
             )
-            kind = Kind.UNKNOWN_MAC if each.device else Kind.UNKNOWN_DEVICE
-            self._events.tell(
+            kind = EventKind.UNKNOWN_MAC if each.device else EventKind.UNKNOWN_DEVICE
+            self._events.publish(
                 DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
             )
         if moment.mono > self._afresh + AFRESH:
             self._afresh = moment.mono
             self._recognition.forget()
 
-    def _seen_now(self, notice: Notice) -> Notice:
+    def _seen_now(self, notice: UnknownClient) -> UnknownClient:
         """Add the MAC address, which often is seen only after the first answer went out."""
         return notice._replace(
             mac=notice.mac or self._recognition.live.sightings.mac_at(notice.address)
         )
 
-    def _name(self, notice: Notice) -> str:
+    def _name(self, notice: UnknownClient) -> str:
         return self._names.get(notice.address, "")
 
     def _see_off(self) -> None:
@@ -118,8 +118,8 @@ class Reception:
         live = self._recognition.live
         for visitor, device in list(claimed(self._visitors, lambda each: _owner(live, each))):
             self._visitors = tuple(each for each in self._visitors if each is not visitor)
-            self._events.tell(
-                DeviceEvent(Kind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
+            self._events.publish(
+                DeviceEvent(EventKind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
             )
 
     async def _load(self) -> None:
@@ -157,8 +157,8 @@ class Reception:
         if len(self._asking) < CLIENTS:
             self._asking.update(live.asked(CLIENTS))
         seen = live.sightings
-        warning = alike(
-            [Asking(address, mac or seen.mac_at(address)) for address, mac in self._asking],
+        warning = same_client_warning(
+            [SeenRequestor(address, mac or seen.mac_at(address)) for address, mac in self._asking],
             self._questions(),
             moment.mono - self._since,
             named=sum(len(each.devices) for each in live.households.values()),
@@ -169,7 +169,7 @@ class Reception:
         self.warning = warning
 
 
-def _owner(live: Live, seen: Visitor | Notice) -> str:
+def _owner(live: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
     """Return the device that somebody is known as now: by the MAC address, else the address."""
-    client = live.owner(seen.mac) if seen.mac else live.at_its_own(seen.address)
+    client = live.client_by_mac(seen.mac) if seen.mac else live.client_by_address(seen.address)
     return client.device if client is not None and client.household == seen.household else ""

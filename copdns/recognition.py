@@ -14,75 +14,23 @@ second; whoever is there asks again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 
-from copdns.answer import NO_REPLY, Resolver
-from copdns.errors import WireError
+from copdns.answer import Resolver, Screening
 from copdns.kernel import Connect, netlink
-from copdns.live import Client, Live, Sightings
-from copdns.model import Asker
+from copdns.live import Client, Sightings, Snapshot
+from copdns.model import Requestor
 from copdns.moment import Moment
-from copdns.neighbours import Look, Neighbours
-from copdns.wire import plain_reply, read_query
+from copdns.neighbours import Neighbours, NeighbourState
 
 LOOKS = 200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses
 REPLIES = 40  # a second to where nobody may be: held for 3 s they stay far below a usual buffer
 _ADDRESSES = 4096  # that were looked for
-_TRUNCATED = 0x02  # in the third octet of a message
 
 # Seconds until an address is looked for again, by what was found.
 _SILENT = 10.0  # it was told to come by TCP
 _NEVER_SEEN = 600.0  # it came by TCP, and has no MAC address all the same (a tunnel)
 _BEYOND = 60.0
-
-
-_IN_FORCE: property = vars(Resolver)["live"]
-
-
-class Turn(Enum):
-    """What a client that nobody named gets now."""
-
-    ANSWER = "answer"
-    BY_TCP = "by tcp"
-    NOTHING = "nothing"  # its address may be made up, and too many such were answered just now
-
-
-class AttentiveResolver(Resolver):
-    """A Resolver that answers only when it is known who asks, or sure that nobody knows."""
-
-    # Both are set by `Recognition`.  meets: tells whether a client may be answered as what it
-    # seems to be.  dressed: gives a live state together with what is seen of the network now.
-    meets: Callable[[Asker, Moment], Turn] = staticmethod(lambda _asker, _moment: Turn.ANSWER)
-    dressed: Callable[[Live], Live] = staticmethod(lambda live: live)
-
-    @property
-    def live(self) -> Live:
-        return self._live
-
-    @live.setter
-    def live(self, live: Live) -> None:
-        _IN_FORCE.__set__(self, self.dressed(live))
-
-    def put_off(self, message: bytes, asker: Asker, moment: Moment) -> bytes | None:
-        """Return what a client gets that is not known yet: None: its answer; NO_REPLY: nothing.
-
-        Otherwise the answer that makes it come by TCP.
-        """
-        turn = self.meets(asker, moment)
-        if turn is Turn.ANSWER:
-            return None
-        return by_tcp(message) if turn is Turn.BY_TCP else NO_REPLY
-
-
-def by_tcp(message: bytes) -> bytes | None:
-    """Return the answer that says "ask by TCP"; None for what is no plain query."""
-    try:
-        reply = bytearray(plain_reply(message[:2], read_query(message), 0))
-    except WireError:
-        return None
-    reply[2] |= _TRUNCATED
-    return bytes(reply)
 
 
 class Recognition:
@@ -91,7 +39,7 @@ class Recognition:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        resolver: AttentiveResolver,
+        resolver: Resolver,
         connect: Connect = netlink,
     ) -> None:
         self._resolver = resolver
@@ -101,10 +49,10 @@ class Recognition:
         self._looked: dict[tuple[str, bool], float] = {}
         self._silent: set[str] = set()  # of these: with whom the kernel has not spoken
         self._second, self._looks, self._replies = 0, 0, 0
-        resolver.meets, resolver.dressed = self.meets, self.dressed
+        resolver.screen, resolver.dressed = self.screen, self.add_sightings
 
     @property
-    def live(self) -> Live:
+    def live(self) -> Snapshot:
         return self._resolver.live
 
     def lease(self, macs: Mapping[str, str]) -> None:
@@ -125,7 +73,7 @@ class Recognition:
     def close(self) -> None:
         self._neighbours.close()
 
-    def dressed(self, live: Live) -> Live:
+    def add_sightings(self, live: Snapshot) -> Snapshot:
         """Return a live state, whoever built it and when, together with what is seen now."""
         return live.with_sightings(self._sightings)
 
@@ -137,36 +85,40 @@ class Recognition:
             self._sightings = seen
             self._resolver.live = self._resolver.live  # dressed anew
 
-    def who(self, asker: Asker, moment: Moment) -> Client:
+    def who(self, asker: Requestor, moment: Moment) -> Client:
         """Return whose device asks for a page: it spoke to us by TCP, so the kernel knows it."""
-        client = self.live.who(asker)
-        if not client.sure and self.meets(asker, moment):
-            client = self.live.who(asker)
+        client = self.live.identify(asker)
+        if not client.is_certain and self.screen(asker, moment):
+            client = self.live.identify(asker)
         return client
 
-    def meets(self, asker: Asker, moment: Moment) -> Turn:
+    def screen(self, asker: Requestor, moment: Moment) -> Screening:
         """Look for a client that nobody named, and say what it gets."""
         address, now = asker.address, moment.mono
         by_udp = asker.transport == "udp"
         self._begin(int(now))
         if now < self._looked.get((address, by_udp), 0.0):
-            return self._reply(Turn.ANSWER) if by_udp and address in self._silent else Turn.ANSWER
+            return (
+                self._reply(Screening.ANSWER)
+                if by_udp and address in self._silent
+                else Screening.ANSWER
+            )
         if self._looks >= LOOKS:
-            return Turn.NOTHING if by_udp and self._replies >= REPLIES else Turn.ANSWER
+            return Screening.DROP if by_udp and self._replies >= REPLIES else Screening.ANSWER
         self._looks += 1
         look = self._neighbours.look(address)
-        if look is Look.KNOWN:
-            return Turn.ANSWER
-        if look is Look.SILENT and by_udp:
+        if look is NeighbourState.KNOWN:
+            return Screening.ANSWER
+        if look is NeighbourState.SILENT and by_udp:
             return self._ask_to_come(address, now)
-        until = now + (_NEVER_SEEN if look is Look.SILENT else _BEYOND)
+        until = now + (_NEVER_SEEN if look is NeighbourState.SILENT else _BEYOND)
         self._note(address, until)
         self._looked[address, False] = until
-        return Turn.ANSWER
+        return Screening.ANSWER
 
-    def _ask_to_come(self, address: str, now: float) -> Turn:
-        turn = self._reply(Turn.BY_TCP)
-        if turn is Turn.BY_TCP:
+    def _ask_to_come(self, address: str, now: float) -> Screening:
+        turn = self._reply(Screening.TRUNCATE)
+        if turn is Screening.TRUNCATE:
             self._note(address, now + _SILENT)
             self._silent.add(address)
         return turn
@@ -182,7 +134,7 @@ class Recognition:
         if second != self._second:
             self._second, self._looks, self._replies = second, 0, 0
 
-    def _reply(self, turn: Turn) -> Turn:
+    def _reply(self, turn: Screening) -> Screening:
         """Return a turn whose reply the kernel may have to hold, or none when it holds many."""
         self._replies += 1
-        return turn if self._replies <= REPLIES else Turn.NOTHING
+        return turn if self._replies <= REPLIES else Screening.DROP

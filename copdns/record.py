@@ -5,15 +5,15 @@ A look-up of a help name passes through here and changes nothing at all.
 
 from __future__ import annotations
 
-from copdns.keep import ROUNDED, counted, is_kept, kept
+from copdns.keep import ROUNDED, count_key, log_row, may_log_name
 from copdns.ledger import Ledger
 from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
-from copdns.minutes import Used
-from copdns.model import Action, Asker, PrivacyMode, Reason, Verdict
-from copdns.policy import Policy, budgets_of, speaks_of_help
-from copdns.recent import Recent
+from copdns.minutes import UsedName
+from copdns.model import Action, PrivacyMode, Reason, Requestor, Verdict
+from copdns.policy import Policy, charged_budgets, has_help_prefix
+from copdns.recent import RecentBlocks
 from copdns.records import RCODE
 from copdns.store.querylog import QueryLog
 from copdns.tally import Tally
@@ -35,7 +35,7 @@ class Recorder:
     """
 
     def __init__(
-        self, counters: Counters, recent: Recent, log: QueryLog, ledger: Ledger | None = None
+        self, counters: Counters, recent: RecentBlocks, log: QueryLog, ledger: Ledger | None = None
     ) -> None:
         """ledger: where minutes of use are noted."""
         self._ledger = ledger
@@ -62,10 +62,10 @@ class Recorder:
         """Count a question that an upstream has to be asked for."""
         self._counters.cache_misses += 1
 
-    def told(
+    def record(
         self,
         client: Client,
-        asker: Asker,
+        asker: Requestor,
         query: Query,
         verdict: Verdict,
         reply: bytes,
@@ -75,49 +75,49 @@ class Recorder:
 
         Return what it was counted in; None where nothing is noted at all.
         """
-        if verdict.unwatched:
+        if verdict.is_untraced:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, asker.transport
         key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
         tally = self._tallies.get(key) or self._tally(key, verdict)
         tally.add()
-        used = self.used(policy, query.qname, verdict, now)
+        used = self.usage_of(policy, query.qname, verdict, now)
         if used is not None:
-            self.use(used, now)
-        if self.notes(policy, query.qname, verdict):
-            self.keep(client, query.qname, query.qtype, verdict, now)
+            self.note_usage(used, now)
+        if self.may_log_name(policy, query.qname, verdict):
+            self.log_name(client, query.qname, query.qtype, verdict, now)
         return tally
 
-    def used(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> Used | None:
+    def usage_of(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> UsedName | None:
         """Return what a look-up shows to be in use: for budgets, and for what closes softly.
 
         It is the same until the verdict's end.
         """
-        if policy.timed is None or not policy.timed.notes or self._ledger is None:
+        if policy.time_rules is None or not policy.time_rules.tracks_usage or self._ledger is None:
             return None
-        budgets = budgets_of(policy, qname, verdict, now)
+        budgets = charged_budgets(policy, qname, verdict, now)
         if budgets is None or self._speaks_of_help(policy, qname):
             return None
-        return Used(policy.household, policy.profile, budgets, qname)
+        return UsedName(policy.household, policy.profile, budgets, qname)
 
-    def use(self, used: Used, now: float) -> None:
+    def note_usage(self, used: UsedName, now: float) -> None:
         """Note what is in use.  Once a minute is enough: more tells nothing more."""
         if self._ledger is not None:
             self._ledger.note(*used, now)
 
-    def notes(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
+    def may_log_name(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
         """Tell whether a reply may be kept, by its name, besides being counted."""
-        may = is_kept(verdict, policy.full_log is not None)
+        may = may_log_name(verdict, policy.full_log is not None)
         return may and not self._speaks_of_help(policy, qname)
 
     def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
-        key = policy.index, policy.unwatched, qname
+        key = policy.index, policy.untraced_lists, qname
         speaks = self._help.get(key)
         if speaks is None:
             if len(self._help) >= NAMES:
                 self._help.clear()
-            speaks = self._help[key] = speaks_of_help(policy, qname)
+            speaks = self._help[key] = has_help_prefix(policy, qname)
         return speaks
 
     def _tally(self, key: Counted, verdict: Verdict) -> Tally:
@@ -127,7 +127,9 @@ class Recorder:
         tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
         return tally
 
-    def keep(self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float) -> None:
+    def log_name(
+        self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float
+    ) -> None:
         """Note the name in the child's ring and in the log, as far as the privacy mode lets it."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
@@ -137,7 +139,7 @@ class Recorder:
             return
         if mode is PrivacyMode.BLOCKED and not self._is_news(policy, qname, qtype, verdict, now):
             return
-        row = kept(
+        row = log_row(
             mode,
             client.household,
             policy.profile,
@@ -150,7 +152,7 @@ class Recorder:
         if row is not None:
             self._log.add(row)
 
-    def forget(self) -> None:
+    def forget_policies(self) -> None:
         """Let go of policies that are no longer in force."""
         self._tallies.clear()
         self._help.clear()
@@ -173,7 +175,7 @@ class Recorder:
         self._noted.add(row)
         return True
 
-    def pass_on(self, now: float, most: int | None = None) -> None:
+    def flush(self, now: float, most: int | None = None) -> None:
         """Give what was tallied to the counters and to the log, under the hour that it is.
 
         Called a few times a second, and before the counters are read.
@@ -198,6 +200,6 @@ class Recorder:
                 slug = verdict.category
                 counters.categories[slug] = counters.categories.get(slug, 0) + n
             mode = policy.privacy_at(now)
-            count = counted(mode, policy.household, policy.profile, verdict, now)
+            count = count_key(mode, policy.household, policy.profile, verdict, now)
             if count is not None:
                 self._log.count(count, n)

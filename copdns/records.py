@@ -32,7 +32,7 @@ OPTION_EDE = 15  # RFC 8914 section 2
 OPTION_STRUCTURED_ERROR = 26
 
 
-class Rr(NamedTuple):
+class RecordSpan(NamedTuple):
     """One record where it stands.  start, end: its first octet, and the one after its last.
 
     ttl_at, data_at: places of its TTL and its data.
@@ -50,9 +50,9 @@ class Rr(NamedTuple):
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much, for every record
 
 
-def records(message: bytes, at: int, count: int) -> list[Rr]:
+def read_records(message: bytes, at: int, count: int) -> list[RecordSpan]:
     """Return `count` records from a place on; raise WireError where one is cut short."""
-    found: list[Rr] = []
+    found: list[RecordSpan] = []
     whole = len(message)
     unpack = _FIXED.unpack_from
     for _ in range(count):
@@ -70,7 +70,7 @@ def records(message: bytes, at: int, count: int) -> list[Rr]:
         end = at + 10 + length
         if end > whole:
             raise WireError("a record's data is cut short")
-        found.append(_new(Rr, (start, rtype, rclass, ttl, at + 4, at + 10, end)))
+        found.append(_new(RecordSpan, (start, rtype, rclass, ttl, at + 4, at + 10, end)))
         at = end
     return found
 

@@ -14,8 +14,8 @@ from copdns.background import attempt
 from copdns.config import Settings
 from copdns.lists.source import ListSource
 from copdns.lists_in_force import ListsInForce
-from copdns.reminders import Reminders
-from copdns.snapshots import Snapshots
+from copdns.reminders import AppealChores
+from copdns.snapshots import SnapshotBuilder
 
 LOOK = 2.0  # seconds between looks whether it is time to try again
 
@@ -29,9 +29,9 @@ class Relisting:
     def __init__(
         self,
         lists: ListsInForce,
-        snapshots: Snapshots,
+        snapshots: SnapshotBuilder,
         resolver: Resolver,
-        reminders: Reminders,
+        reminders: AppealChores,
         settings: Callable[[], Settings],
     ) -> None:
         self.one_by_one = asyncio.Lock()

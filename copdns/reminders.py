@@ -8,31 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from copdns.appeal import State
+from copdns.appeal import AppealState
 from copdns.appeal_life import DAY, HOUR, Patience
 from copdns.appeal_news import news
 from copdns.clock import Clock
 from copdns.config import Settings
-from copdns.events import Events
-from copdns.happened import Kind, MistakeEvent
+from copdns.events import EventBus
+from copdns.happened import EventKind, MistakeEvent
 from copdns.library import known
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.store.appeals import AppealStore
 from copdns.vouched import named_again
 
 
-class Reminders:
+class AppealChores:
     """The appeals of one running copdns.  counts: how many are in each state."""
 
     def __init__(
         self,
         store: AppealStore,
-        library: Callable[[], Library],
+        library: Callable[[], Catalogue],
         settings: Callable[[], Settings],
         clock: Clock,
-        events: Events,
+        events: EventBus,
     ) -> None:
-        self.counts: Mapping[State, int] = {}
+        self.counts: Mapping[AppealState, int] = {}
         self._store = store
         self._library = library
         self._settings = settings
@@ -45,18 +45,18 @@ class Reminders:
         for untold in await self._store.untold():
             event = news(untold.household, untold.appeal, untold.before, telling=telling)
             if event is not None:
-                self._events.tell(event)
+                self._events.publish(event)
             await self._store.told(untold)
         self.counts = await self._store.counts()
 
-    async def tell_mistakes(self, before: Library) -> None:
+    async def tell_mistakes(self, before: Catalogue) -> None:
         """Tell which lists name again what they were wrong about.  before: what was in force."""
         now, after = self._clock().wall, self._library().index
         for household in await self._store.households():
             errors = await self._store.list_errors(household)
             for slug, names in named_again(errors, before.index, after).items():
-                event = MistakeEvent(Kind.MISTAKE_AGAIN, household, slug, now, names)
-                self._events.tell(event)
+                event = MistakeEvent(EventKind.MISTAKE_AGAIN, household, slug, now, names)
+                self._events.publish(event)
 
     async def bring_up(self) -> None:
         """Remind of what waits, and open what waits too long where that does little harm."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from copdns.config import Settings
 from copdns.errors import ConfigError, HouseholdError
 from copdns.library import known
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.model import Household
 from copdns.store.household import HouseholdStore
 from copdns.store.notes import FIRST_START
@@ -17,7 +17,7 @@ HOME = "home"  # the id of the one household that a family has
 
 
 async def seeded_household(
-    store: HouseholdStore, settings: Settings, library: Library, now: int
+    store: HouseholdStore, settings: Settings, library: Catalogue, now: int
 ) -> None:
     """Make the household where none is stored yet; raise ConfigError for a file in error."""
     if await store.households():

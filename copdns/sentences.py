@@ -68,7 +68,7 @@ def literal(text: str) -> Sentence:
     return Sentence(text.replace("%", "%%"), {})
 
 
-class Told(Exception):  # noqa: N818 - what is raised has a name of its own
+class UserError(Exception):
     """An error that has sentences for whoever sent something.
 
     name: of the field of a form that it is about, where it is about one.

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from copdns.closed import Closed
+from copdns.closed import TimeStep
 from copdns.evidence import RuleSet
 from copdns.model import BlockMode, Profile, Rule
 from copdns.policy import Policy
-from copdns.steps import Protected, Step
+from copdns.steps import ProtectedStep, Step
 
 
 class ByScope:
@@ -31,13 +31,13 @@ class ByScope:
         return tuple(rule for _, rule in sorted(found, key=lambda each: each[0]))
 
 
-class Models:
+class StepSharing:
     """Policies whose steps others can share: all of one household, made from the same lists."""
 
     def __init__(self) -> None:
         self._models: dict[tuple[bool, Profile], Policy] = {}
 
-    def shared(self, profile: Profile, policy: Policy) -> Policy:
+    def share_steps(self, profile: Profile, policy: Policy) -> Policy:
         """Return the same policy, with the steps and the kin of one made from the same settings.
 
         profile: what the policy was made from, besides rules.
@@ -45,13 +45,13 @@ class Models:
         # What stays open below a block depends on rules, and so do then all steps that block.
         if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
-        timed = policy.timed is not None
+        timed = policy.time_rules is not None
         like = timed, replace(profile, id="", tags=frozenset())
         model = self._models.setdefault(like, policy)
         if model is policy:
             return policy
         if not timed:  # else what is decided now may be another's tomorrow, or is its own
-            model.kin.join(policy.kin)
+            model.group.add(policy.group)
         alike = [_alike(*pair) for pair in zip(policy.order, model.order, strict=True)]
         new = {id(old): each for old, each in zip(policy.order, alike, strict=True)}
         return replace(
@@ -59,8 +59,8 @@ class Models:
             order=tuple(alike),
             steps=tuple(new[id(step)] for step in policy.steps),
             unlisted_steps=tuple(new[id(step)] for step in policy.unlisted_steps),
-            unwatched=model.unwatched,
-            kin=policy.kin if timed else model.kin,
+            untraced_lists=model.untraced_lists,
+            group=policy.group if timed else model.group,
         )
 
 
@@ -79,6 +79,6 @@ def _alike(step: Step, model: Step) -> Step:
 
 
 def _closes(step: Step) -> bool:
-    if isinstance(step, Protected):
+    if isinstance(step, ProtectedStep):
         return bool(step.closed)
-    return isinstance(step, Closed) and not step.idle
+    return isinstance(step, TimeStep) and not step.is_idle

@@ -23,7 +23,7 @@ from copdns.compiling import Job, memory_for
 from copdns.errors import ListError
 from copdns.library import bundled_text, load_library, text_of
 from copdns.lists import trie
-from copdns.lists.catalogue import Library, assembled, files
+from copdns.lists.catalogue import Catalogue, assembled, files
 from copdns.lists.compiled import FORMAT, Compiled, pack, unpack
 from copdns.lists.drafts import added, bundled
 from copdns.lists.index import ListKind
@@ -38,14 +38,14 @@ PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class LoadedLists:
     """A library at hand.
 
     key: of the lists that were asked for.  current: it holds them; otherwise those of before, or
     only those that ship.  trouble: files that could not be used, and why.
     """
 
-    library: Library
+    library: Catalogue
     key: str
     current: bool = True
     trouble: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Waiting:
     since the epoch.  why: what went wrong at the last try; "" when there was none yet.
     """
 
-    library: Library
+    library: Catalogue
     slugs: tuple[str, ...]
     made_at: float
     why: str = ""
@@ -72,27 +72,27 @@ class Waiting:
         return f"lists are yet to be compiled by a copdns that runs; those of before count: {slugs}"
 
 
-class Shelf:
+class IndexStore:
     """The compiled indexes of one installation.  data: its folder."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists" / "index"
 
-    def at_hand(self, sources: Sequence[ListSource]) -> Shelved:
+    def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
         """Return what there is, at once; raise ConfigError or ListError for a bundled file."""
         key = key_of(sources)
         trouble: list[str] = []
         library = self._ready(key, sources, trouble)
         if library is not None:
-            return Shelved(library, key, trouble=tuple(trouble))
+            return LoadedLists(library, key, trouble=tuple(trouble))
         # A household may block by the category of a list that has yet to be compiled.
         named = [replace(each, error=each.error or PENDING) for each in sources]
         library = self._older(sources, trouble) or load_library(named)
-        return Shelved(library, key, current=False, trouble=tuple(trouble))
+        return LoadedLists(library, key, current=False, trouble=tuple(trouble))
 
     async def compiled(
-        self, sources: Sequence[ListSource], before: Shelved | None = None
-    ) -> Shelved:
+        self, sources: Sequence[ListSource], before: LoadedLists | None = None
+    ) -> LoadedLists:
         """Return the library of these lists, compiled by another process where that takes long.
 
         before: what is in force, returned itself when nothing changed.  Raises ListError when it
@@ -112,9 +112,9 @@ class Shelf:
                 raise
             found = await asyncio.to_thread(indexfile.read, self._path(key))
             library = await asyncio.to_thread(_library, found, sources)
-        return Shelved(library, key, trouble=tuple(trouble))
+        return LoadedLists(library, key, trouble=tuple(trouble))
 
-    def read(self, sources: Sequence[ListSource]) -> Library:
+    def read(self, sources: Sequence[ListSource]) -> Catalogue:
         """Return the library of these lists for a command: nothing is written, however long it
         takes."""
         key = key_of(sources)
@@ -156,7 +156,9 @@ class Shelf:
                 if path != self._path(key):
                     path.unlink(missing_ok=True)
 
-    def _ready(self, key: str, sources: Sequence[ListSource], trouble: list[str]) -> Library | None:
+    def _ready(
+        self, key: str, sources: Sequence[ListSource], trouble: list[str]
+    ) -> Catalogue | None:
         """Return the library of these lists if that takes no time, or None."""
         path = self._path(key)
         if path.exists():
@@ -166,7 +168,7 @@ class Shelf:
                 trouble.append(str(error))
         return load_library(sources) if _octets(sources) <= SMALL else None
 
-    def _older(self, sources: Sequence[ListSource], trouble: list[str]) -> Library | None:
+    def _older(self, sources: Sequence[ListSource], trouble: list[str]) -> Catalogue | None:
         """Return the library of the newest index of other lists that can be used, or None."""
         for path in self._paths():
             try:
@@ -199,18 +201,18 @@ class Shelf:
 _ANY = f"*{indexfile.SUFFIX}"
 
 
-def _library(found: Compiled, sources: Iterable[ListSource]) -> Library:
+def _library(found: Compiled, sources: Iterable[ListSource]) -> Catalogue:
     return assembled(files(bundled_text), sources, found.index, found.statuses)
 
 
-def _has_all_groups(library: Library) -> bool:
+def _has_all_groups(library: Catalogue) -> bool:
     """Tell whether nothing is protected today that an older index does not know, or otherwise."""
     infos = library.index.infos
     groups = {info.subject for info in infos if info.kind is ListKind.PROTECTED}
     return groups == library.protected.keys()
 
 
-def _read_here(key: str, sources: Sequence[ListSource]) -> Library:
+def _read_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
     found = files(bundled_text)
     with _without_collector():
         merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
@@ -228,7 +230,7 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _changed(sources: Iterable[ListSource], library: Library, made_at: float) -> tuple[str, ...]:
+def _changed(sources: Iterable[ListSource], library: Catalogue, made_at: float) -> tuple[str, ...]:
     """Return which lists are not as they are in a library that was compiled then."""
     held = {each.info.slug for each in library.statuses if not each.error}
     return tuple(

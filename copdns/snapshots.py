@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from copdns.background import in_slices
-from copdns.collector import kept_from_the_collector
-from copdns.lists.catalogue import Library
-from copdns.live import Defaults, Live, building
+from copdns.collector import frozen_from_gc
+from copdns.lists.catalogue import Catalogue
+from copdns.live import Defaults, Snapshot, build_in_steps
 from copdns.model import Household
-from copdns.timing import Readings
+from copdns.timing import PolicyInputs
 from copdns.upstreams_in_force import UpstreamsInForce
 
 
-class Snapshots:
+class SnapshotBuilder:
     """changing: held by whoever builds one, from reading what is stored until it is swapped in.
 
     Without that, of two who build at once the slower would put in force what is older.
@@ -23,7 +23,7 @@ class Snapshots:
     def __init__(
         self,
         defaults: Callable[[], Defaults],
-        readings: Callable[[], Readings],
+        readings: Callable[[], PolicyInputs],
         upstreams: UpstreamsInForce,
         now: Callable[[], float],
     ) -> None:
@@ -35,20 +35,22 @@ class Snapshots:
         self._now = now
 
     async def build(
-        self, before: Live | None, library: Library, households: Sequence[Household]
-    ) -> Live:
+        self, before: Snapshot | None, library: Catalogue, households: Sequence[Household]
+    ) -> Snapshot:
         """Return the snapshot for these lists and households, and ask their upstreams from now on.
 
         before: the one in force, of which stays what did not change; a thousand profiles anew take
         half a second.
         """
         readings = self._readings()
-        with kept_from_the_collector(serving=before is not None):
-            steps = building(before, library, self._defaults(), households, self._now(), readings)
+        with frozen_from_gc(serving=before is not None):
+            steps = build_in_steps(
+                before, library, self._defaults(), households, self._now(), readings
+            )
             live = await in_slices(steps)
         await self._upstreams.use(households)
         return live
 
-    async def relisted(self, before: Live, library: Library) -> Live:
+    async def relisted(self, before: Snapshot, library: Catalogue) -> Snapshot:
         """Return a snapshot for other lists; whoever follows the household sees to the rest."""
         return await self.build(before, library, list(before.households.values()))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from copdns.live import Live
+from copdns.live import Snapshot
 from copdns.matchers import Match, Matcher
 from copdns.minutes import MINUTE, NO_MINUTES, Minutes
 from copdns.model import Household, Reason
 from copdns.policy import Policy
-from copdns.reach import Reach
+from copdns.reach import SubjectMatcher
 from copdns.times import Grant
 from copdns.timing import Closure
 
@@ -22,7 +22,7 @@ Who = tuple[str, str]
 Used = Mapping[Who, Mapping[str, Minutes]]
 
 
-class SoftEnd(NamedTuple):
+class GracePeriod(NamedTuple):
     """Something that closes softly.  grace: seconds."""
 
     who: Who
@@ -30,40 +30,40 @@ class SoftEnd(NamedTuple):
     grace: int
 
 
-def ending_schedules(live: Live, start: float, end: float) -> Iterator[SoftEnd]:
+def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
     """Yield the schedules that close softly in (start, end]."""
     for who, policy, household in _timed(live):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
-        for closure in policy.timed.timing.closures if policy.timed and graces else ():
+        for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
             if grace and closure.reason is Reason.SCHEDULE and start < closure.start <= end:
-                yield SoftEnd(who, closure, grace)
+                yield GracePeriod(who, closure, grace)
 
 
-def ended_budgets(live: Live, before: Used, after: Used, now: float) -> Iterator[SoftEnd]:
+def ended_budgets(live: Snapshot, before: Used, after: Used, now: float) -> Iterator[GracePeriod]:
     """Yield the budgets that were used up between two counts of their minutes."""
     for who, policy, household in _timed(live):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for left in policy.timed.timing.left if policy.timed and graces else ():
+        for left in policy.time_rules.timing.left if policy.time_rules and graces else ():
             had = before.get(who, {}).get(left.id, NO_MINUTES).likely
             has = after.get(who, {}).get(left.id, NO_MINUTES).likely
             if graces.get(left.id) and left.minutes <= has - had:
                 closure = Closure(Reason.BUDGET, now, left.end, left.about, left.id)
-                yield SoftEnd(who, closure, graces[left.id])
+                yield GracePeriod(who, closure, graces[left.id])
 
 
-def _timed(live: Live) -> Iterator[tuple[Who, Policy, Household]]:
+def _timed(live: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
     for household in live.households.values():
         for profile in household.profiles:
             policy = live.policy(household.id, profile.id)
-            if policy.timed is not None and policy.timed.timing.soft:
+            if policy.time_rules is not None and policy.time_rules.timing.has_grace:
                 yield (household.id, profile.id), policy, household
 
 
-def open_for_a_while(policy: Policy, end: SoftEnd, names: Collection[str]) -> Iterator[Grant]:
+def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> Iterator[Grant]:
     """Yield a permission for each name in use that the end would close."""
     closure = end.closure
-    reach = Reach(closure.about, policy.index.infos)
+    reach = SubjectMatcher(closure.about, policy.index.infos)
     for name in sorted(names):
         if not closure.about or reach.covers(name, policy.index.find(name)):
             start, until = closure.start, closure.start + end.grace

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from copdns.door import OWN_HOSTS
 from copdns.errors import NXDOMAIN
-from copdns.model import LocalAnswer, Record
+from copdns.model import LocalAnswer, LocalRecord
 
 A, PTR, AAAA = 1, 12, 28
 
-TOLD = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
-PROBE = "probe.home.arpa"  # below it any name is this machine, to see who asks it (probes.py)
+STATUS_ZONE = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
+PROBE_ZONE = "probe.home.arpa"  # below it any name is this machine, to see who asks it (probes.py)
 _DNS64 = "ipv4only.arpa"
 ALWAYS_THERE = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
@@ -72,7 +72,7 @@ _DNS64_PROBE = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
 _LAST_LABELS = _NO_SUCH_ZONE | {"arpa", "localhost"}
 
 
-def special(qname: str, qtype: int) -> LocalAnswer | None:
+def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
     """Return the answer to a special name, or None for one that the world may know."""
     last = qname[qname.rfind(".") + 1 :]
     if last not in _LAST_LABELS:
@@ -90,9 +90,12 @@ def special(qname: str, qtype: int) -> LocalAnswer | None:
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     if qname in OWN_HOSTS:
         return LocalAnswer(own=True)
-    if qname.endswith(TOLD) and qname[-len(TOLD) - 1 : -len(TOLD)] in ("", "."):
-        return LocalAnswer(told=True)
-    if qname.endswith(f".{PROBE}"):
+    if qname.endswith(STATUS_ZONE) and qname[-len(STATUS_ZONE) - 1 : -len(STATUS_ZONE)] in (
+        "",
+        ".",
+    ):
+        return LocalAnswer(is_status=True)
+    if qname.endswith(f".{PROBE_ZONE}"):
         return LocalAnswer(own=True, probe=True)
     if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
@@ -107,8 +110,8 @@ def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
 
 
 def _dns64_probe(qname: str) -> LocalAnswer:
-    return LocalAnswer(records=tuple(Record(qname, A, each, TTL) for each in _DNS64_PROBE))
+    return LocalAnswer(records=tuple(LocalRecord(qname, A, each, TTL) for each in _DNS64_PROBE))
 
 
 def _record(qname: str, qtype: int, data: str) -> LocalAnswer:
-    return LocalAnswer(records=(Record(qname, qtype, data, TTL),))
+    return LocalAnswer(records=(LocalRecord(qname, qtype, data, TTL),))

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple, TypeVar
 
-from copdns.ahead import Coming
-from copdns.budget import Left
+from copdns.ahead import UpcomingClosure
+from copdns.budget import RemainingBudget
 from copdns.days import budget_day, zone_of
-from copdns.happened import Event, GrantEvent, Kind, PauseEvent, TicketEvent, TimeEvent
-from copdns.live import Live
+from copdns.happened import Event, EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
+from copdns.live import Snapshot
 from copdns.minutes import MINUTE
 from copdns.model import Household, Reason
 from copdns.times import Grant, Origin, Pause, Ticket
-from copdns.timing import NO_TIMING, Closure, Timing
+from copdns.timing import NO_TIMING, Closure, TimePlan
 
 Key = tuple[str, str]
 Value = TypeVar("Value")
@@ -28,7 +28,7 @@ SOON = 16 * MINUTE  # seconds: what begins later is not warned of yet
 _PLANNED = (Reason.SCHEDULE, Reason.BUDGET)
 
 
-class Shut(NamedTuple):
+class ActiveClosure(NamedTuple):
     """Something that is closed now.  everything: all names."""
 
     reason: Reason
@@ -37,25 +37,25 @@ class Shut(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TimeState:
     """What holds, by ids of household and profile."""
 
-    shut: Mapping[Key, frozenset[Shut]] = field(default_factory=dict)
+    shut: Mapping[Key, frozenset[ActiveClosure]] = field(default_factory=dict)
     pauses: Mapping[Key, Pause] = field(default_factory=dict)
     grants: Mapping[Key, Grant] = field(default_factory=dict)
     redeemed: Mapping[Key, Ticket] = field(default_factory=dict)
 
 
-def standing(live: Live, now: float) -> Standing:
+def time_state(live: Snapshot, now: float) -> TimeState:
     """Return how things stand.  Keys of grants and tickets are ids of household and their own."""
-    shut: dict[Key, frozenset[Shut]] = {}
+    shut: dict[Key, frozenset[ActiveClosure]] = {}
     pauses: dict[Key, Pause] = {}
     grants: dict[Key, Grant] = {}
     redeemed: dict[Key, Ticket] = {}
     for household in live.households.values():
         for who, timing in timings(live, household):
             found = frozenset(
-                Shut(each.reason, each.period, not each.about)
+                ActiveClosure(each.reason, each.period, not each.about)
                 for each in timing.closures
                 if each.reason in _PLANNED and each.start <= now < each.end
             )
@@ -70,17 +70,17 @@ def standing(live: Live, now: float) -> Standing:
         for ticket in household.tickets:
             if ticket.redeemed is not None:
                 redeemed[household.id, ticket.id] = ticket
-    return Standing(shut, pauses, grants, redeemed)
+    return TimeState(shut, pauses, grants, redeemed)
 
 
-def timings(live: Live, household: Household) -> Iterator[tuple[tuple[str, str], Timing]]:
+def timings(live: Snapshot, household: Household) -> Iterator[tuple[tuple[str, str], TimePlan]]:
     """Yield what time adds to each profile of a household."""
     for profile in household.profiles:
-        timed = live.policy(household.id, profile.id).timed
+        timed = live.policy(household.id, profile.id).time_rules
         yield (household.id, profile.id), timed.timing if timed else NO_TIMING
 
 
-def closed_budgets(live: Live, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
+def closed_budgets(live: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
     """Yield for each profile the budgets of which nothing can be used now: they are spent, or
     everything is closed."""
     for household in live.households.values():
@@ -93,31 +93,37 @@ def closed_budgets(live: Live, now: float) -> Iterator[tuple[Key, frozenset[str]
                 yield who, frozenset(spent)
 
 
-def happened(before: Standing, after: Standing, now: float) -> Iterator[Event]:
+def happened(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:
     """Yield what happened between two moments; what ended first, then what began."""
-    yield from _shut(Kind.TIME_OPENED, before, after, now)
-    yield from _shut(Kind.TIME_CLOSED, after, before, now)
+    yield from _shut(EventKind.TIME_OPENED, before, after, now)
+    yield from _shut(EventKind.TIME_CLOSED, after, before, now)
     for (household, profile), pause in _gone(before.pauses, after.pauses):
-        yield PauseEvent(Kind.PAUSE_ENDED, household, profile, now, now, pause.homework)
+        yield PauseEvent(EventKind.PAUSE_ENDED, household, profile, now, now, pause.homework)
     for (household, profile), pause in _gone(after.pauses, before.pauses):
-        yield PauseEvent(Kind.PAUSE_BEGAN, household, profile, now, pause.end, pause.homework)
+        yield PauseEvent(EventKind.PAUSE_BEGAN, household, profile, now, pause.end, pause.homework)
     for (household, _), grant in _gone(before.grants, after.grants):
         until = min(now, grant.end)
         yield GrantEvent(
-            Kind.GRANT_ENDED, household, grant.profile, grant.id, now, until, grant.origin
+            EventKind.GRANT_ENDED, household, grant.profile, grant.id, now, until, grant.origin
         )
     for (household, _), grant in _gone(after.grants, before.grants):
         if grant.origin is not Origin.TICKET:
             yield GrantEvent(
-                Kind.GRANT_GIVEN, household, grant.profile, grant.id, now, grant.end, grant.origin
+                EventKind.GRANT_GIVEN,
+                household,
+                grant.profile,
+                grant.id,
+                now,
+                grant.end,
+                grant.origin,
             )
     for (household, _), ticket in _gone(after.redeemed, before.redeemed):
         yield TicketEvent(
-            Kind.TICKET_REDEEMED, household, ticket.redeemed_by, ticket.id, now, ticket.minutes
+            EventKind.TICKET_REDEEMED, household, ticket.redeemed_by, ticket.id, now, ticket.minutes
         )
 
 
-def _shut(kind: Kind, here: Standing, there: Standing, now: float) -> Iterator[TimeEvent]:
+def _shut(kind: EventKind, here: TimeState, there: TimeState, now: float) -> Iterator[TimeEvent]:
     """Yield what is shut here and not there."""
     for who, shut in here.shut.items():
         for each in sorted(shut - there.shut.get(who, frozenset())):
@@ -131,7 +137,9 @@ def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[K
     return [(key, value) for key, value in here.items() if key not in there]
 
 
-def coming(live: Live, used_now: Iterable[tuple[str, str, str]], now: float) -> Iterator[Coming]:
+def coming(
+    live: Snapshot, used_now: Iterable[tuple[str, str, str]], now: float
+) -> Iterator[UpcomingClosure]:
     """Yield what closes soon, for warnings.
 
     used_now: budgets that were used in the minutes just past, by household, profile and id; a
@@ -142,7 +150,7 @@ def coming(live: Live, used_now: Iterable[tuple[str, str, str]], now: float) -> 
         day = budget_day(now, zone_of(household.timezone), household.day_starts).start
         for who, timing in timings(live, household):
             yield from (
-                Coming(*who, each.reason, each.period, each.start, None, not each.about)
+                UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in timing.closures
                 if _is_soon(each, now)
             )
@@ -155,6 +163,6 @@ def _is_soon(closure: Closure, now: float) -> bool:
     return closure.reason is not Reason.BUDGET and now < closure.start < now + SOON
 
 
-def _ending(who: tuple[str, str], left: Left, day: float, now: float) -> Coming:
+def _ending(who: tuple[str, str], left: RemainingBudget, day: float, now: float) -> UpcomingClosure:
     at = now + left.minutes * MINUTE
-    return Coming(*who, Reason.BUDGET, left.id, at, day, not left.about)
+    return UpcomingClosure(*who, Reason.BUDGET, left.id, at, day, not left.about)

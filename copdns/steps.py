@@ -12,25 +12,25 @@ from typing import NamedTuple, Protocol
 
 from copdns.door import OWN_HOSTS
 from copdns.errors import NXDOMAIN
-from copdns.evidence import Blocker, Lists, RuleSet
+from copdns.evidence import Blocker, ListSet, RuleSet
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
 from copdns.model import (
     Action,
     Default,
     LocalAnswer,
+    LocalRecord,
     NameRewrite,
     Reason,
-    Record,
     Rule,
     RuleAction,
     Verdict,
 )
-from copdns.special import special
+from copdns.special import special_use_answer
 from copdns.times import Grant
 
 
-class Question(NamedTuple):
+class Lookup(NamedTuple):
     """What the steps look at.
 
     entries: every list entry that covers the name, longest first.  grants: those that hold now.
@@ -42,8 +42,8 @@ class Question(NamedTuple):
     qtype: int
     entries: tuple[Entry, ...]
     grants: tuple[Grant, ...] = ()
-    exempt: bool = False
-    homework: bool = False
+    is_always_open: bool = False
+    is_homework: bool = False
 
     @property
     def content_granted(self) -> bool:
@@ -53,8 +53,8 @@ class Question(NamedTuple):
 class Step(Protocol):
     """One place in the order.
 
-    idle: it has nothing to say for this profile, whatever is asked.
-    by_lists: it has nothing to say about a name that no list entry covers, as most are.
+    is_idle: it has nothing to say for this profile, whatever is asked.
+    only_if_listed: it has nothing to say about a name that no list entry covers, as most are.
     """
 
     @property
@@ -64,35 +64,35 @@ class Step(Protocol):
     def title(self) -> str: ...
 
     @property
-    def idle(self) -> bool: ...
+    def is_idle(self) -> bool: ...
 
     @property
-    def by_lists(self) -> bool: ...
+    def only_if_listed(self) -> bool: ...
 
-    def __call__(self, question: Question, now: float) -> Verdict | None: ...
+    def __call__(self, question: Lookup, now: float) -> Verdict | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class NotAClient:
+class AccessStep:
     """Refuse those who are not served here (RFC 8914 section 4.19)."""
 
     refuse: bool
     number: int = 1
     title: str = "client allowed here"
-    by_lists: bool = False
+    only_if_listed: bool = False
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.refuse
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         if not self.refuse:
             return None
         return Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, self.number)
 
 
 @dataclass(frozen=True, slots=True)
-class OwnNames:
+class LocalStep:
     """Answer what this house itself knows, and the signals that it sends to devices.
 
     local: list number to a local name's records by qtype; at_home: the same by the name itself.
@@ -101,8 +101,8 @@ class OwnNames:
     protected: numbers of the lists whose names a household may not answer itself.
     """
 
-    local: Mapping[int, Mapping[int, tuple[Record, ...]]]
-    at_home: Mapping[str, Mapping[int, tuple[Record, ...]]]
+    local: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
+    at_home: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
     splits: tuple[Matcher, ...]
@@ -110,10 +110,10 @@ class OwnNames:
     openings: tuple[frozenset[str], ...]
     number: int = 2
     title: str = "special and own names"
-    by_lists: bool = False
-    idle: bool = False
+    only_if_listed: bool = False
+    is_idle: bool = False
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         qname = question.name
         if qname in OWN_HOSTS:
             return self._local(question, LocalAnswer(own=True))
@@ -125,12 +125,12 @@ class OwnNames:
         return None if answer is None else self._local(question, answer)
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
-        answer = special(name, qtype)
+        answer = special_use_answer(name, qtype)
         if answer is not None and any(split.covers(name) for split in self.splits):
             return None
         return answer
 
-    def _household(self, question: Question) -> Verdict | None:
+    def _household(self, question: Lookup) -> Verdict | None:
         numbers = [entry.list for entry in question.entries]
         if not self.protected.isdisjoint(numbers):
             return None
@@ -147,7 +147,7 @@ class OwnNames:
             return self._local(question, LocalAnswer(NXDOMAIN), Reason.CANARY)
         return None
 
-    def _rewritten(self, question: Question, rewrite: NameRewrite) -> Verdict:
+    def _rewritten(self, question: Lookup, rewrite: NameRewrite) -> Verdict:
         """Give the target's data; what this house knows of it itself is not asked outside."""
         rule, records = str(rewrite.matcher), self.at_home.get(rewrite.target)
         if records is not None:
@@ -159,7 +159,7 @@ class OwnNames:
         return Verdict(Action.REWRITE, Reason.LOCAL, self.number, rule=rule, target=rewrite.target)
 
     def _local(
-        self, question: Question, answer: LocalAnswer, reason: Reason = Reason.LOCAL
+        self, question: Lookup, answer: LocalAnswer, reason: Reason = Reason.LOCAL
     ) -> Verdict:
         # A name that does not exist, but has one below it that does, is empty (RFC 8020).
         if answer.rcode == NXDOMAIN and any(question.name in names for names in self.openings):
@@ -168,70 +168,70 @@ class OwnNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListStep:
     """Block what one kind of list names; `granted` tells that a grant for content lifts it."""
 
     number: int
     title: str
     reason: Reason
-    lists: Lists
+    lists: ListSet
     blocker: Blocker
     granted: bool = True
-    by_lists: bool = True
+    only_if_listed: bool = True
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.lists
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         if not question.entries or (self.granted and question.content_granted):
             return None
         found = self.lists.find(question.entries)
         if found is None:
             return None
-        return self.blocker.by_list(self.number, self.reason, question.name, *found)
+        return self.blocker.list_verdict(self.number, self.reason, question.name, *found)
 
 
 @dataclass(frozen=True, slots=True)
-class Security:
+class SecurityStep:
     """Block malware and phishing; an allow rule that says so lifts a false positive."""
 
-    lists: Lists
+    lists: ListSet
     rules: RuleSet
     blocker: Blocker
     number: int = 5
     title: str = "security lists"
-    by_lists: bool = True
+    only_if_listed: bool = True
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.lists
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         found = self.lists.find(question.entries) if question.entries else None
         if found is None:
             return None
         rule = self.rules.find(question.name)
         if rule is not None and rule.action is RuleAction.ALLOW and rule.over_security:
             return None
-        return self.blocker.by_list(self.number, Reason.SECURITY, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.SECURITY, question.name, *found)
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class GrantStep:
     """Say which grant holds.  It decides nothing here: it lifts later steps, which ask for it."""
 
     number: int = 6
     title: str = "grants"
-    by_lists: bool = True
-    idle: bool = True
+    only_if_listed: bool = True
+    is_idle: bool = True
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Protected:
+class ProtectedStep:
     """Let through what nobody may block.
 
     infos: the protected groups, by list number.  unwatched: those that leave no trace.
@@ -245,10 +245,10 @@ class Protected:
     closed: tuple[Step, ...]
     number: int = 4
     title: str = "protected names"
-    by_lists: bool = True
-    idle: bool = False
+    only_if_listed: bool = True
+    is_idle: bool = False
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         entries = [entry for entry in question.entries if entry.list in self.infos]
         if not entries:
             return None
@@ -263,7 +263,7 @@ class Protected:
             category=info.subject,
             list=info.slug,
             rule=str(Matcher(entry.name, entry.match)),
-            unwatched=entry.list in self.unwatched,
+            is_untraced=entry.list in self.unwatched,
         )
 
     def _strength(self, entry: Entry) -> tuple[bool, bool]:
@@ -272,38 +272,38 @@ class Protected:
 
 
 @dataclass(frozen=True, slots=True)
-class SafeSearch:
+class SafeSearchStep:
     """Send search engines to their safe hosts, and block those that have none, if so set.
 
     targets: exact host to the name whose data it gets.
     """
 
     targets: Mapping[str, str]
-    without: Lists
+    without: ListSet
     blocker: Blocker
     number: int = 14
     title: str = "safe search"
-    by_lists: bool = False
+    only_if_listed: bool = False
     # By target: the end of a verdict is kept with the verdict itself (`timed.held`).
     _made: dict[str, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.targets and not self.without
 
     # Types with addresses or address hints; the rest of a search engine's data is its own.
     REWRITTEN = frozenset({1, 28, 64, 65})
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         verdict = self.rewrite(question)
         if verdict is not None or not question.entries or question.content_granted:
             return verdict
         found = self.without.find(question.entries)
         if found is None:
             return None
-        return self.blocker.by_list(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
 
-    def rewrite(self, question: Question) -> Verdict | None:
+    def rewrite(self, question: Lookup) -> Verdict | None:
         """Return where safe results of a search engine are; None where nothing is rewritten."""
         target = self.targets.get(question.name)
         if target is None or question.qtype not in self.REWRITTEN:
@@ -317,21 +317,21 @@ class SafeSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRules:
+class RuleStep:
     """Apply what somebody wrote for this profile, its tags or its household."""
 
     rules: RuleSet
-    safe_search: SafeSearch | None
+    safe_search: SafeSearchStep | None
     blocker: Blocker
     number: int = 10
     title: str = "own rules"
-    by_lists: bool = False
+    only_if_listed: bool = False
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.rules
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         rule = None if question.content_granted else self.rules.find(question.name)
         if rule is None:
             return None
@@ -350,30 +350,30 @@ class OwnRules:
             self.number,
             rule=str(rule.target),
             ttl=self.blocker.ttl if blocks else 0,
-            nothing_below=blocks and self.blocker.closed_below(qname, rule.target),
+            nothing_open_below=blocks and self.blocker.nothing_open_below(qname, rule.target),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class ServiceStep:
     """Block services by name or by whom they put a child in touch with.
 
     A name can lie inside two services (a messenger below its owner's site); the one with the
     longer name owns it, so that the first can be blocked and the second stay.
     """
 
-    blocked: Lists
-    every: Lists
+    blocked: ListSet
+    every: ListSet
     blocker: Blocker
     number: int = 12
     title: str = "services"
-    by_lists: bool = True
+    only_if_listed: bool = True
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         return not self.blocked
 
-    def __call__(self, question: Question, now: float) -> Verdict | None:
+    def __call__(self, question: Lookup, now: float) -> Verdict | None:
         if not question.entries or question.content_granted:
             return None
         found = self.blocked.find(question.entries)
@@ -382,18 +382,18 @@ class Services:
         owner = self.every.find(question.entries)
         if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
-        return self.blocker.by_list(self.number, Reason.SERVICE, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.SERVICE, question.name, *found)
 
 
-class ByDefault:
+class DefaultStep:
     """Allow or block what nothing above knew."""
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
     number = 15
     title = "default of the profile"
-    by_lists = False
-    idle = False
+    only_if_listed = False
+    is_idle = False
 
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed, whatever the default."""
@@ -403,17 +403,17 @@ class ByDefault:
         self._always = allow if always else None
         self._blocker = blocker
 
-    def __call__(self, question: Question, now: float) -> Verdict:
+    def __call__(self, question: Lookup, now: float) -> Verdict:
         if question.grants and question.content_granted:
             return self._granted
         if self._allow is not None:
             return self._allow
-        if question.exempt and self._always is not None:
+        if question.is_always_open and self._always is not None:
             return self._always
         return Verdict(
             Action.BLOCK,
             Reason.NOT_ON_ALLOWLIST,
             self.number,
             ttl=self._blocker.ttl,
-            nothing_below=self._blocker.closed_below(question.name, None),
+            nothing_open_below=self._blocker.nothing_open_below(question.name, None),
         )

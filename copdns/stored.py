@@ -35,7 +35,7 @@ UNREAD = (
 Seed = Callable[[HouseholdStore], Awaitable[object]]
 
 
-class Stored:
+class HouseholdSource:
     """store: the same object for as long as the program runs, whatever it holds.
 
     unwritten: why it is a copy in memory, for people; "" when it is not.

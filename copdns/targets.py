@@ -41,8 +41,8 @@ from copdns import __version__, apprised
 from copdns.config import EventSettings, Webhook
 from copdns.door import desk_at
 from copdns.errors import BusyError
-from copdns.happened import Event, Kind, said
-from copdns.notices import Notice, Pace, notice, with_unsaid
+from copdns.happened import Event, EventKind, event_json
+from copdns.notices import NoticeText, Pace, notice, with_unsaid
 
 log = structlog.get_logger("copdns")
 
@@ -75,7 +75,7 @@ class Shown(NamedTuple):
 
     name: str
     way: str
-    kinds: tuple[Kind, ...]
+    kinds: tuple[EventKind, ...]
     waiting: int
     dropped: int
     trouble: str
@@ -188,7 +188,7 @@ class _Way(Protocol):
         """What the log calls it."""
 
     @property
-    def kinds(self) -> frozenset[Kind]:
+    def kinds(self) -> frozenset[EventKind]:
         """Of which events it hears."""
 
     @property
@@ -222,7 +222,7 @@ class _Target:
 
     @property
     def shown(self) -> Shown:
-        kinds = tuple(each for each in Kind if each in self._kinds)
+        kinds = tuple(each for each in EventKind if each in self._kinds)
         way = self.way
         return Shown(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
 
@@ -279,7 +279,7 @@ class _ToWebhook:
         return "webhook"
 
     @property
-    def kinds(self) -> frozenset[Kind]:
+    def kinds(self) -> frozenset[EventKind]:
         return frozenset(self.webhook.kinds)
 
     @asynccontextmanager
@@ -310,7 +310,7 @@ class _ToWebhook:
         return headers
 
     async def _deliver(self, session: ClientSession, event: Event) -> str:
-        body = json.dumps(said(event)).encode()
+        body = json.dumps(event_json(event)).encode()
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)
@@ -361,7 +361,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 @dataclass(frozen=True, slots=True)
 class _ToCommand:
     command: tuple[str, ...]
-    kinds: frozenset[Kind]
+    kinds: frozenset[EventKind]
     seconds: float
 
     @property
@@ -381,7 +381,7 @@ class _ToCommand:
 
     async def _deliver(self, event: Event) -> str:
         """Run the program to its end; what it prints is nobody's business here."""
-        fields = said(event)
+        fields = event_json(event)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -452,7 +452,7 @@ class _ToGuardian:
     number: int
     url: str
     desk: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[EventKind]
     patience: Patience
     pace: Pace = field(default_factory=Pace, compare=False)
 
@@ -484,7 +484,7 @@ class _ToGuardian:
                 break
         return trouble
 
-    def _message(self, told: Notice) -> bytes:
+    def _message(self, told: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
 
     async def _sent(self, message: bytes) -> _Try:

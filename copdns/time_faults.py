@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from copdns.faults import Fault, no_such
+from copdns.faults import Violation, no_such
 from copdns.model import Household
 from copdns.sentences import Sentence, sentence
 from copdns.times import DAY_MINUTES, DAY_WORDS, Budget, Calendar, Grant, Schedule, Slot, Ticket
@@ -19,12 +19,12 @@ MOST_DAYS = 3660  # single dates of a calendar: ten years of them
 MOST_GRACE = 60  # minutes
 
 
-def time_faults(household: Household) -> Iterator[Fault]:
+def time_faults(household: Household) -> Iterator[Violation]:
     """Yield what is wrong with calendar, schedules, budgets, pauses and permissions."""
     yield from _calendar_faults(household.calendar)
     if not 0 <= household.day_starts <= LATEST_START:
         what = sentence("a day begins in the morning; write 00:00 to 11:59")
-        yield Fault("day_starts", "", "", what)
+        yield Violation("day_starts", "", "", what)
     people = [each.id for each in household.profiles]
     for schedule in household.schedules:
         yield from _scope_faults("schedules", schedule, people)
@@ -36,42 +36,44 @@ def time_faults(household: Household) -> Iterator[Fault]:
     yield from _ending_faults(household)
 
 
-def _calendar_faults(calendar: Calendar) -> Iterator[Fault]:
+def _calendar_faults(calendar: Calendar) -> Iterator[Violation]:
     if not calendar.weekend <= set(range(7)):
-        yield Fault("calendar", "", "weekend", sentence("has a day that no week has"))
+        yield Violation("calendar", "", "weekend", sentence("has a day that no week has"))
     if any(early >= late for (early, _), (late, _) in pairwise(calendar.days)):
-        yield Fault("calendar", "", "days", sentence("are not in order, or one stands twice"))
+        yield Violation("calendar", "", "days", sentence("are not in order, or one stands twice"))
     if len(calendar.days) > MOST_DAYS:
         what = sentence(
             "%(dates)s dates are too many; keep %(most)s, and leave out old ones",
             dates=len(calendar.days),
             most=MOST_DAYS,
         )
-        yield Fault("calendar", "", "days", what)
+        yield Violation("calendar", "", "days", what)
 
 
-def _scope_faults(part: str, value: Schedule | Budget, people: Iterable[str]) -> Iterator[Fault]:
+def _scope_faults(
+    part: str, value: Schedule | Budget, people: Iterable[str]
+) -> Iterator[Violation]:
     if value.scope and not value.scope.startswith("#") and value.scope not in people:
-        yield Fault(part, value.id, "scope", no_such("profile", value.scope, people))
+        yield Violation(part, value.id, "scope", no_such("profile", value.scope, people))
     for about, times in Counter(map(str, value.about)).items():
         if times > 1:
-            yield Fault(
+            yield Violation(
                 part, value.id, "about", sentence("%(about)s stands twice; keep one", about=about)
             )
     if not 0 <= value.grace <= MOST_GRACE:
         what = sentence(
             "%(minutes)s minutes are not from 0 to %(most)s", minutes=value.grace, most=MOST_GRACE
         )
-        yield Fault(part, value.id, "grace", what)
+        yield Violation(part, value.id, "grace", what)
 
 
-def _schedule_faults(schedule: Schedule) -> Iterator[Fault]:
+def _schedule_faults(schedule: Schedule) -> Iterator[Violation]:
     if not schedule.slots:
         what = sentence("has no times; write some, such as school_night 21:00-07:00")
-        yield Fault("schedules", schedule.id, "", what)
+        yield Violation("schedules", schedule.id, "", what)
     for slot in schedule.slots:
         for what in _slot_faults(slot):
-            yield Fault("schedules", schedule.id, "", what)
+            yield Violation("schedules", schedule.id, "", what)
 
 
 def _slot_faults(slot: Slot) -> Iterator[Sentence]:
@@ -92,15 +94,15 @@ def _slot_faults(slot: Slot) -> Iterator[Sentence]:
         )
 
 
-def _budget_faults(budget: Budget) -> Iterator[Fault]:
+def _budget_faults(budget: Budget) -> Iterator[Violation]:
     if not budget.minutes:
         what = sentence("has no minutes; write how many a day, such as 60")
-        yield Fault("budgets", budget.id, "minutes", what)
+        yield Violation("budgets", budget.id, "minutes", what)
     for word, times in Counter(word for word, _ in budget.minutes).items():
         if word not in DAY_WORDS:
-            yield Fault("budgets", budget.id, "minutes", no_such("day", word, DAY_WORDS))
+            yield Violation("budgets", budget.id, "minutes", no_such("day", word, DAY_WORDS))
         if times > 1:
-            yield Fault(
+            yield Violation(
                 "budgets",
                 budget.id,
                 "minutes",
@@ -113,10 +115,10 @@ def _budget_faults(budget: Budget) -> Iterator[Fault]:
                 minutes=minutes,
                 most=DAY_MINUTES,
             )
-            yield Fault("budgets", budget.id, "minutes", what)
+            yield Violation("budgets", budget.id, "minutes", what)
 
 
-def _owner_faults(household: Household, people: list[str]) -> Iterator[Fault]:
+def _owner_faults(household: Household, people: list[str]) -> Iterator[Violation]:
     owners = [
         *(("pauses", each.profile, each.profile) for each in household.pauses),
         *(("grants", each.id, each.profile) for each in household.grants),
@@ -125,28 +127,28 @@ def _owner_faults(household: Household, people: list[str]) -> Iterator[Fault]:
     ]
     for part, key, profile_id in owners:
         if profile_id not in people:
-            yield Fault(part, key, "profile", no_such("profile", profile_id, people))
+            yield Violation(part, key, "profile", no_such("profile", profile_id, people))
     budgets = [each.id for each in household.budgets]
     for bonus in household.bonuses:
         if bonus.budget not in budgets:
-            yield Fault("bonuses", bonus.id, "budget", no_such("budget", bonus.budget, budgets))
+            yield Violation("bonuses", bonus.id, "budget", no_such("budget", bonus.budget, budgets))
 
 
-def _ending_faults(household: Household) -> Iterator[Fault]:
+def _ending_faults(household: Household) -> Iterator[Violation]:
     for pause in household.pauses:
         if pause.end is not None and pause.end <= pause.start:
-            yield Fault("pauses", pause.profile, "end", sentence("is not after its start"))
+            yield Violation("pauses", pause.profile, "end", sentence("is not after its start"))
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:
         if what := _minutes_fault(bonus.minutes):
-            yield Fault("bonuses", bonus.id, "minutes", what)
+            yield Violation("bonuses", bonus.id, "minutes", what)
     for ticket in household.tickets:
         yield from _ticket_faults(ticket)
     for digest, times in Counter(each.digest for each in household.tickets).items():
         if times > 1:
             twice = [each.id for each in household.tickets if each.digest == digest]
-            yield Fault(
+            yield Violation(
                 "tickets",
                 twice[-1],
                 "",
@@ -154,18 +156,20 @@ def _ending_faults(household: Household) -> Iterator[Fault]:
             )
 
 
-def _grant_faults(grant: Grant) -> Iterator[Fault]:
+def _grant_faults(grant: Grant) -> Iterator[Violation]:
     if grant.end <= grant.start:
-        yield Fault("grants", grant.id, "end", sentence("is not after its start"))
+        yield Violation("grants", grant.id, "end", sentence("is not after its start"))
     if not (grant.content or grant.time):
-        yield Fault("grants", grant.id, "", sentence("lifts nothing; say content, time, or both"))
+        yield Violation(
+            "grants", grant.id, "", sentence("lifts nothing; say content, time, or both")
+        )
 
 
-def _ticket_faults(ticket: Ticket) -> Iterator[Fault]:
+def _ticket_faults(ticket: Ticket) -> Iterator[Violation]:
     if what := _minutes_fault(ticket.minutes):
-        yield Fault("tickets", ticket.id, "minutes", what)
+        yield Violation("tickets", ticket.id, "minutes", what)
     if ticket.expires <= ticket.made:
-        yield Fault("tickets", ticket.id, "expires", sentence("is not after it was made"))
+        yield Violation("tickets", ticket.id, "expires", sentence("is not after it was made"))
 
 
 def _minutes_fault(minutes: int) -> Sentence | None:

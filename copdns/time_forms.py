@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from copdns.addresses import slug
 from copdns.errors import HouseholdError, NameTextError, TextError
-from copdns.faults import said
+from copdns.faults import sentence_of
 from copdns.model import Profile
 from copdns.schedule import slots
 from copdns.time_shape import LONGEST, ONE_DAY, day, day_word
@@ -257,4 +257,4 @@ def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
     try:
         return parse(text)
     except (ValueError, NameTextError) as error:
-        raise HouseholdError(said(error), name=name) from None
+        raise HouseholdError(sentence_of(error), name=name) from None

@@ -10,22 +10,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from copdns.budget import Left, earliest_end
-from copdns.closed import Closed, Parts, parted
+from copdns.budget import RemainingBudget, earliest_end
+from copdns.closed import BySubject, TimeStep, group_by_subject
 from copdns.lists.index import ListInfo, ListKind
 from copdns.minutes import MOST_ADDED
 from copdns.model import Verdict
-from copdns.reach import Reach, covering, excepted
-from copdns.steps import Question, Step
+from copdns.reach import SubjectMatcher, covering_matchers, is_excepted
+from copdns.steps import Lookup, Step
 from copdns.times import Grant, Subject
-from copdns.timing import NO_TIMING, Timing
+from copdns.timing import NO_TIMING, TimePlan
 
 _TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
 _HELD = 4096  # verdicts with their ends that a policy keeps at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Timed:
+class TimeRules:
     """What time adds to a policy.  timing: what it was made from.
 
     steps: the three of time, in their order.  grants: each with the names that it is about, None
@@ -34,22 +34,24 @@ class Timed:
     until: nothing is known from then on.
     """
 
-    timing: Timing
-    steps: tuple[Closed, ...]
-    grants: tuple[tuple[Grant, Reach | None], ...]
-    always: Reach
-    homework: Reach
+    timing: TimePlan
+    steps: tuple[TimeStep, ...]
+    grants: tuple[tuple[Grant, SubjectMatcher | None], ...]
+    always: SubjectMatcher
+    homework: SubjectMatcher
     homework_runs: tuple[float, float]
-    left: Parts[tuple[Left, ...]]
+    left: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
     # With its end a verdict is another object; most ends last for hours.
-    held: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(default_factory=dict)
+    verdicts_with_end: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(
+        default_factory=dict
+    )
 
     @property
-    def notes(self) -> bool:
+    def tracks_usage(self) -> bool:
         """Tell whether somebody wants to know what is in use, minute by minute."""
-        return bool(self.timing.left) or self.timing.soft
+        return bool(self.timing.left) or self.timing.has_grace
 
     def moves_on(self, now: float) -> bool:
         """Tell whether the ends of verdicts are other ones each minute, as with few minutes left.
@@ -57,10 +59,10 @@ class Timed:
         Also when the day is over by which budgets count, until the next day's policy is made.
         """
         timing = self.timing
-        return now >= timing.day_ends or any(now >= left.lasts for left in timing.left)
+        return now >= timing.day_ends or any(now >= left.sure_until for left in timing.left)
 
 
-def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> float:
+def valid_until(timed: TimeRules, question: Lookup, verdict: Verdict, now: float) -> float:
     """Return the first moment at which the same question may get another verdict; inf for never.
 
     Of what time closes, only what stands before the step that decided matters.
@@ -69,13 +71,13 @@ def until_of(timed: Timed, question: Question, verdict: Verdict, now: float) -> 
         return inf
     until = timed.until
     for step in timed.steps:
-        until = min(until, step.edge(question, now))
+        until = min(until, step.next_change(question, now))
         if step.number == verdict.step:
             break
     else:
-        if not question.exempt:
+        if not question.is_always_open:
             until = min(until, _known_until(timed.timing.day_ends, now))
-            for left in lefts_about(timed, question):
+            for left in budgets_covering(timed, question):
                 until = min(until, _known_until(left.end, now), left.surely_until(now))
     for grant, reach in timed.grants:
         if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
@@ -88,36 +90,36 @@ def _known_until(day_ends: float, now: float) -> float:
     return day_ends if now < day_ends else earliest_end(0, now, MOST_ADDED)
 
 
-def lefts_about(timed: Timed, question: Question) -> Iterator[Left]:
+def budgets_covering(timed: TimeRules, question: Lookup) -> Iterator[RemainingBudget]:
     """Yield the budgets with minutes left that a name is about."""
     left = timed.left
     yield from left.whole or ()
     if left.by_list:
         for entry in question.entries:
-            if not entry.allow and not excepted(entry, question.entries):
+            if not entry.allow and not is_excepted(entry, question.entries):
                 yield from left.by_list.get(entry.list, ())
     if left.by_name:
-        for _, each in covering(left.by_name, question.name):
+        for _, each in covering_matchers(left.by_name, question.name):
             yield from each
 
 
-def held(timed: Timed, verdict: Verdict, until: float) -> Verdict:
+def with_end(timed: TimeRules, verdict: Verdict, until: float) -> Verdict:
     """Return the verdict with its end."""
     if until == inf:
         return verdict
     key = id(verdict), until
-    known = timed.held.get(key)
+    known = timed.verdicts_with_end.get(key)
     if known is None:
-        if len(timed.held) >= _HELD:
-            timed.held.clear()
+        if len(timed.verdicts_with_end) >= _HELD:
+            timed.verdicts_with_end.clear()
         # The first of the pair lives as long as its identity is a key.
-        known = timed.held[key] = verdict, replace(verdict, until=until)
+        known = timed.verdicts_with_end[key] = verdict, replace(verdict, until=until)
     return known[1]
 
 
-def timed_of(
-    order: Sequence[Step], infos: Sequence[ListInfo], timing: Timing, learning: frozenset[int]
-) -> Timed | None:
+def build_time_rules(
+    order: Sequence[Step], infos: Sequence[ListInfo], timing: TimePlan, learning: frozenset[int]
+) -> TimeRules | None:
     """Return what time adds to steps; None for nothing.
 
     infos: of all lists.  learning: numbers of protected lists that homework mode opens.
@@ -125,22 +127,22 @@ def timed_of(
     if timing is NO_TIMING:
         return None
     homework = timing.homework
-    return Timed(
+    return TimeRules(
         timing=timing,
-        steps=tuple(step for step in order if isinstance(step, Closed)),
+        steps=tuple(step for step in order if isinstance(step, TimeStep)),
         grants=tuple(
-            (grant, None if grant.about is None else Reach((grant.about,), infos))
+            (grant, None if grant.about is None else SubjectMatcher((grant.about,), infos))
             for grant in timing.grants
         ),
-        always=Reach(timing.always, infos),
-        homework=Reach(for_homework(timing), infos, learning),
+        always=SubjectMatcher(timing.always, infos),
+        homework=SubjectMatcher(for_homework(timing), infos, learning),
         homework_runs=(homework.start, homework.end) if homework else (inf, inf),
-        left=parted(((each.about, each) for each in timing.left), infos),
+        left=group_by_subject(((each.about, each) for each in timing.left), infos),
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
         until=timing.until,
     )
 
 
-def for_homework(timing: Timing) -> tuple[Subject, ...]:
+def for_homework(timing: TimePlan) -> tuple[Subject, ...]:
     """Return what stays open in a pause for homework that holds or comes; nothing without one."""
     return timing.homework.opens if timing.homework else ()

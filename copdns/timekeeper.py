@@ -15,18 +15,18 @@ from pathlib import Path
 import structlog
 
 from copdns import standing
-from copdns.ahead import Told, due
-from copdns.clock import Clock, Seen, goes_on
+from copdns.ahead import WarningState, due_warnings
+from copdns.clock import Clock, LastSeen, continues_when_wrong
 from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
-from copdns.events import Events
-from copdns.happened import ClockEvent, Kind, TimeEvent
+from copdns.events import EventBus
+from copdns.happened import ClockEvent, EventKind, TimeEvent
 from copdns.ledger import Ledger, Used
-from copdns.live import Live, profiles_of
+from copdns.live import Snapshot, profiles_of
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household, PrivacyMode, Profile
-from copdns.soft import SoftEnd, ended_budgets, ending_schedules, open_for_a_while
-from copdns.standing import Standing
+from copdns.soft import GracePeriod, ended_budgets, ending_schedules, grace_grants
+from copdns.standing import TimeState
 from copdns.store.usage import (
     UsageStore,
     close_days,
@@ -34,7 +34,7 @@ from copdns.store.usage import (
     note_wrong_clock,
     save_clock,
 )
-from copdns.timing import NOTHING_READ, Readings, carrying
+from copdns.timing import NOTHING_READ, PolicyInputs, carrying
 
 log = structlog.get_logger("copdns")
 
@@ -45,14 +45,14 @@ _ONE_DAY = timedelta(days=1)
 Who = tuple[str, str]
 
 
-class Timekeeper:
+class TimeChores:
     """What time needs to be kept of, of a running copdns.
 
     readings: for building policies; another object as soon as they are to be built anew.
     """
 
     def __init__(
-        self, folder: Path, live: Callable[[], Live], clock: Clock, events: Events
+        self, folder: Path, live: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
         self.readings = NOTHING_READ
         self.ledger = Ledger(self._day_of, self._sense_of)
@@ -66,8 +66,8 @@ class Timekeeper:
         self._minute = 0
         self._recalled = date.min  # the date, in UTC, on which what is stored was read last
         self._used_at: dict[Used, float] = {}  # when each budget was used last
-        self._standing: Standing | None = None
-        self._told = Told()
+        self._standing: TimeState | None = None
+        self._told = WarningState()
         self._failing = False
 
     async def begin(self, households: Iterable[Household]) -> None:
@@ -85,13 +85,13 @@ class Timekeeper:
         self._minute = int(now) // MINUTE
         self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
 
-    def _begin_clock(self, seen: Seen | None) -> tuple[float, float | None]:
+    def _begin_clock(self, seen: LastSeen | None) -> tuple[float, float | None]:
         """Return the moment, and since when the clock is wrong."""
-        wrong_since = self._clock.begin(seen, goes_on(self._households.values()))
+        wrong_since = self._clock.begin(seen, continues_when_wrong(self._households.values()))
         now = self._clock().wall
         if wrong_since is not None:
-            self._events.tell(ClockEvent(Kind.CLOCK_WRONG, now))
-        self._told = Told(before=seen.at if seen else 0.0)
+            self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
+        self._told = WarningState(before=seen.at if seen else 0.0)
         return now, wrong_since
 
     def believe(self, missing: frozenset[str]) -> bool:
@@ -106,7 +106,7 @@ class Timekeeper:
         live, before = self._live(), self.readings
         self._know(live.households)
         if self._clock.look():
-            self._events.tell(ClockEvent(Kind.CLOCK_RIGHT, self._clock().wall))
+            self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
         ends = list(ending_schedules(live, now, now + AHEAD))
         if int(now) // MINUTE != self._minute:
@@ -121,7 +121,7 @@ class Timekeeper:
         self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
         return self.readings != before
 
-    def _note_closed(self, live: Live, now: float) -> None:
+    def _note_closed(self, live: Snapshot, now: float) -> None:
         """Note what was closed in the minute that is over."""
         last = now // MINUTE * MINUTE - 1
         for who, budgets in standing.closed_budgets(live, last):
@@ -130,17 +130,17 @@ class Timekeeper:
     def tell(self) -> None:
         """Tell what happened since this was called last, and what is soon to happen."""
         live, now = self._live(), self._clock().wall
-        after = standing.standing(live, now)
+        after = standing.time_state(live, now)
         if self._standing is not None:
             for event in standing.happened(self._standing, after, now):
-                self._events.tell(event)
+                self._events.publish(event)
         self._standing = after
         recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
-        warnings, self._told = due(standing.coming(live, recent, now), self._told, now)
+        warnings, self._told = due_warnings(standing.coming(live, recent, now), self._told, now)
         for coming, minutes in warnings:
-            self._events.tell(
+            self._events.publish(
                 TimeEvent(
-                    Kind.TIME_WARNING,
+                    EventKind.TIME_WARNING,
                     coming.household,
                     coming.profile,
                     coming.reason,
@@ -177,7 +177,7 @@ class Timekeeper:
         found = next((each for each in home.budgets if each.id == budget), None) if home else None
         return NARROW if found is not None and found.about else WIDE
 
-    def _read(self, now: float) -> Readings:
+    def _read(self, now: float) -> PolicyInputs:
         """Return the readings with the minutes as they are now."""
         used: dict[Who, Mapping[str, Minutes]] = {}
         before: dict[Who, Mapping[str, Minutes]] = {}
@@ -221,7 +221,7 @@ class Timekeeper:
         self.ledger.load(each for each in stored if each.day <= today + _ONE_DAY)
         self._recalled = today
 
-    def _open_softly(self, live: Live, ends: Iterable[SoftEnd], now: float) -> None:
+    def _open_softly(self, live: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
         """Let what is in use stay open for a while, beside what still does."""
         open_now = {
             who: {grant for grant in grants if grant.end > now}
@@ -229,7 +229,7 @@ class Timekeeper:
         }
         for end in ends:
             names = self.ledger.in_use(*end.who, now)
-            grants = open_for_a_while(live.policy(*end.who), end, names)
+            grants = grace_grants(live.policy(*end.who), end, names)
             open_now.setdefault(end.who, set()).update(grants)
         in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
         self.readings = replace(self.readings, in_use=in_use)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from copdns.addresses import slug
 from copdns.errors import TextError
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.words import Word
 
 DAY_MINUTES = 1440
@@ -49,7 +49,7 @@ def subject(text: str) -> Subject:
     """
     kind, colon, rest = text.strip().partition(":")
     if not colon:
-        return matcher(text)
+        return parse_matcher(text)
     if kind not in set(TopicKind):
         raise TextError(
             "'%(written)s' is about nothing that is known; write category:games, "

@@ -14,7 +14,7 @@ from math import inf
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.budget import Left, carries, lefts
+from copdns.budget import RemainingBudget, carries, split_budgets
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
@@ -49,7 +49,7 @@ class Homework:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class TimePlan:
     """What a policy is asked about time.
 
     always: names that no pause, schedule or budget closes.  left: budgets with minutes left.
@@ -63,23 +63,23 @@ class Timing:
     closures: tuple[Closure, ...] = ()
     grants: tuple[Grant, ...] = ()
     always: tuple[Subject, ...] = ()
-    left: tuple[Left, ...] = ()
+    left: tuple[RemainingBudget, ...] = ()
     homework: Homework | None = None
-    soft: bool = False
+    has_grace: bool = False
     essential: bool = False
     zone: str = "UTC"
     until: float = inf
     day_ends: float = inf
 
 
-NO_TIMING = Timing()
+NO_TIMING = TimePlan()
 
 Who = tuple[str, str]  # ids of household and profile
 Scoped = TypeVar("Scoped", bound=Schedule | Budget)
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class PolicyInputs:
     """What policies depend on besides what was written.
 
     used, used_before: minutes of this budget day and of the one before, by budget.  A budget that
@@ -96,12 +96,12 @@ class Readings:
     missing: frozenset[str] = frozenset()
 
 
-NOTHING_READ = Readings()
+NOTHING_READ = PolicyInputs()
 
 
-def timing_of(
-    household: Household, profile: Profile, now: float, readings: Readings = NOTHING_READ
-) -> Timing:
+def build_time_plan(
+    household: Household, profile: Profile, now: float, readings: PolicyInputs = NOTHING_READ
+) -> TimePlan:
     """Return what the clock adds to a profile; NO_TIMING itself where that is nothing."""
     who, zone = (household.id, profile.id), zone_of(household.timezone)
     budgets = in_scope(household.budgets, profile)
@@ -109,7 +109,7 @@ def timing_of(
     if readings.clock_is_wrong and household.failures.clock is not OnFailure.LAST_KNOWN:
         budgets, schedules = (), ()
     pause = next((each for each in household.pauses if each.profile == profile.id), None)
-    left, spent = lefts(
+    left, spent = split_budgets(
         budgets,
         household,
         profile.id,
@@ -117,7 +117,7 @@ def timing_of(
         readings.used.get(who, {}),
         readings.used_before.get(who, {}),
     )
-    timing = Timing(
+    timing = TimePlan(
         closures=(
             *_paused(pause),
             *_scheduled(schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS),
@@ -127,7 +127,7 @@ def timing_of(
         always=profile.always,
         left=left,
         homework=_homework(pause, profile),
-        soft=any(each.grace for each in schedules) or any(each.grace for each in budgets),
+        has_grace=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
     if not (timing.closures or timing.grants or budgets):
         return NO_TIMING
@@ -135,7 +135,7 @@ def timing_of(
     return replace(_placed(timing, household.timezone, now), day_ends=day_ends)
 
 
-def _placed(timing: Timing, zone: str, now: float) -> Timing:
+def _placed(timing: TimePlan, zone: str, now: float) -> TimePlan:
     until = now // DAY_SECONDS * DAY_SECONDS + AFTER
     planned = timing.closures or timing.left
     return replace(timing, zone=zone, until=until if planned else inf)

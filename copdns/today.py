@@ -16,9 +16,9 @@ from copdns.budget import total
 from copdns.days import budget_day, local, starts_at, zone_of
 from copdns.minutes import NO_MINUTES, Minutes
 from copdns.model import Household, Profile, Reason, Verdict
-from copdns.policy import Policy, closing
+from copdns.policy import Policy, full_closure
 from copdns.times import DAY_MINUTES, Budget, Subject
-from copdns.timing import NO_TIMING, Closure, Readings, Timing, in_scope
+from copdns.timing import NO_TIMING, Closure, PolicyInputs, TimePlan, in_scope
 
 
 class Stretch(NamedTuple):
@@ -83,14 +83,14 @@ class Today:
 
 
 def today(
-    household: Household, profile: Profile, policy: Policy, readings: Readings, now: float
+    household: Household, profile: Profile, policy: Policy, readings: PolicyInputs, now: float
 ) -> Today:
     """Return what holds for a profile now."""
-    timing = policy.timed.timing if policy.timed else NO_TIMING
+    timing = policy.time_rules.timing if policy.time_rules else NO_TIMING
     zone = zone_of(household.timezone)
     date = local(now, zone).date()
     start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
-    closed, minutes = closing(policy, now), tuple(_minutes(household, profile, readings, now))
+    closed, minutes = full_closure(policy, now), tuple(_minutes(household, profile, readings, now))
     return Today(
         closed,
         tuple(_shut(timing, now)),
@@ -101,7 +101,7 @@ def today(
     )
 
 
-def _soon(timing: Timing, minutes: tuple[Minute, ...], now: float) -> Iterator[Soon]:
+def _soon(timing: TimePlan, minutes: tuple[Minute, ...], now: float) -> Iterator[Soon]:
     """Yield what a warning is about, at each moment from the first warning on."""
     for each in timing.closures:
         left = ceil((each.start - now) / 60)
@@ -112,14 +112,14 @@ def _soon(timing: Timing, minutes: tuple[Minute, ...], now: float) -> Iterator[S
             yield Soon(Reason.BUDGET, minute.budget.about, minute.left)
 
 
-def _shut(timing: Timing, now: float) -> Iterator[Shut]:
+def _shut(timing: TimePlan, now: float) -> Iterator[Shut]:
     for each in timing.closures:
         if each.about and each.start <= now < each.end:
             yield Shut(each.reason, each.about, each.period, each.end)
 
 
 def _minutes(
-    household: Household, profile: Profile, readings: Readings, now: float
+    household: Household, profile: Profile, readings: PolicyInputs, now: float
 ) -> Iterator[Minute]:
     day = budget_day(now, zone_of(household.timezone), household.day_starts)
     who = household.id, profile.id
@@ -132,7 +132,7 @@ def _minutes(
             yield Minute(budget, whole, used.get(budget.id, NO_MINUTES))
 
 
-def _day(timing: Timing, start: float, end: float) -> Iterator[Stretch]:
+def _day(timing: TimePlan, start: float, end: float) -> Iterator[Stretch]:
     """Yield what closes everything in the day, in the order in which it is drawn."""
     for each in timing.closures:
         if not each.about and each.start < end and each.end > start:

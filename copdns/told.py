@@ -7,29 +7,29 @@ as little trace as that name.  Pure.
 
 from __future__ import annotations
 
-from copdns.budget import PLENTY, Left
-from copdns.model import Action, LocalAnswer, Reason, Record, Verdict
-from copdns.policy import Policy, closing, decide, speaks_of_help
+from copdns.budget import PLENTY, RemainingBudget
+from copdns.model import Action, LocalAnswer, LocalRecord, Reason, Verdict
+from copdns.policy import Policy, decide, full_closure, has_help_prefix
 from copdns.reasons import text_of
 from copdns.records import TXT, A
-from copdns.special import NXDOMAIN_HERE, TOLD
+from copdns.special import NXDOMAIN_HERE, STATUS_ZONE
 
 
-def told(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
+def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
     """Return the answer to a name below q.home.arpa, and whether it has to go unwatched.
 
     qname: as asked, with that end.
     """
-    front = qname[: -len(TOLD)].rstrip(".")
+    front = qname[: -len(STATUS_ZONE)].rstrip(".")
     word, _, name = front.partition(".")
     if word == "why" and name:
         verdict = decide(policy, name, A, now)
-        unwatched = verdict.unwatched or speaks_of_help(policy, front)
-        return _texts(qname, _why(verdict, policy.door)), unwatched
+        unwatched = verdict.is_untraced or has_help_prefix(policy, front)
+        return _texts(qname, _why(verdict, policy.child_page)), unwatched
     if front == "time":
         return _texts(qname, _time(policy, now)), False
     if front == "appeal":
-        return _texts(qname, (policy.door,)), False
+        return _texts(qname, (policy.child_page,)), False
     if front == "status":
         return _texts(qname, ("copdns answers",)), False
     return (LocalAnswer() if front in ("", "why") else NXDOMAIN_HERE), False
@@ -46,18 +46,18 @@ def _why(verdict: Verdict, door: str) -> tuple[str, ...]:
 
 def _time(policy: Policy, now: float) -> tuple[str, ...]:
     """Return what closes everything now, and the minutes that are left."""
-    closed = closing(policy, now)
-    timed = policy.timed
+    closed = full_closure(policy, now)
+    timed = policy.time_rules
     first = "open" if closed is None else f"closed; {text_of(closed)}"
     left = timed.timing.left if timed else ()
     return first, *(f"{each.id}: {_minutes(each)} left" for each in left)
 
 
-def _minutes(left: Left) -> str:
+def _minutes(left: RemainingBudget) -> str:
     more = " or more" if left.minutes >= PLENTY else ""
     return f"{left.minutes} minutes{more}"
 
 
 def _texts(qname: str, texts: tuple[str, ...]) -> LocalAnswer:
     # TTL 0: it is another answer for another device, and in another moment.
-    return LocalAnswer(records=tuple(Record(qname, TXT, each, 0) for each in texts))
+    return LocalAnswer(records=tuple(LocalRecord(qname, TXT, each, 0) for each in texts))

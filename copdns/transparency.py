@@ -18,14 +18,14 @@ from datetime import date
 from statistics import median
 from typing import NamedTuple
 
-from copdns.appeal import Appeal, State
+from copdns.appeal import Appeal, AppealState
 from copdns.days import starts_at, zone_of
 from copdns.keep import CountKey
 from copdns.lists.index import Index, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.minutes import Usage
 from copdns.model import Action, Household, PrivacyMode, Profile
-from copdns.vouched import ListError, still_listed
+from copdns.vouched import WrongEntry, still_listed
 
 SMALL = 5  # a count below it, but for 0, is not told
 CROWD = 3  # children in a sum that one of them reads
@@ -83,7 +83,7 @@ class Appeals:
     """
 
     asked: int
-    states: Mapping[State, int]
+    states: Mapping[AppealState, int]
     answered: int
     hours: float | None
     overdue: int
@@ -93,7 +93,7 @@ class Appeals:
     @property
     def granted(self) -> int:
         """Return how many got all or a part of what they are about."""
-        return self.states.get(State.GRANTED, 0) + self.states.get(State.LIMITED, 0)
+        return self.states.get(AppealState.GRANTED, 0) + self.states.get(AppealState.LIMITED, 0)
 
     @property
     def granted_percent(self) -> int | None:
@@ -174,26 +174,26 @@ def _person(
     return Person(
         profile.id,
         mode,
-        told(sum(n for _, n in counts)),
+        reportable(sum(n for _, n in counts)),
         _sum_of(closed),
-        tuple((about, told(n)) for about, n in sorted(closed.items(), key=_most_first)),
+        tuple((about, reportable(n)) for about, n in sorted(closed.items(), key=_most_first)),
         tuple(sorted(used.items())),
     )
 
 
 def _sum_of(closed: Mapping[str, int]) -> int | None:
     """Return all that was closed, as far as no count that is not told can be worked out from it."""
-    total, small = sum(closed.values()), [n for n in closed.values() if told(n) is None]
-    if len(small) == 1 or told(sum(small)) is None:
+    total, small = sum(closed.values()), [n for n in closed.values() if reportable(n) is None]
+    if len(small) == 1 or reportable(sum(small)) is None:
         total -= sum(small)
     return total or (None if small else 0)
 
 
 def _most_first(item: tuple[str, int]) -> tuple[int, str]:
-    return -(told(item[1]) or 0), item[0]  # the order of small ones tells nothing
+    return -(reportable(item[1]) or 0), item[0]  # the order of small ones tells nothing
 
 
-def told(n: int) -> int | None:
+def reportable(n: int) -> int | None:
     """Return a count, or None where it is too small to be told."""
     return None if 0 < n < SMALL else n
 
@@ -216,7 +216,7 @@ def appeals_of(appeals: Iterable[Appeal], month: Month) -> Appeals:
 def lists_of(
     statuses: Iterable[ListStatus],
     index: Index,
-    errors: Sequence[ListError],
+    errors: Sequence[WrongEntry],
     percent: Callable[[str], float | None],
 ) -> Iterator[Listed]:
     """Yield the lists that people choose, and what is known to be wrong with them.
@@ -253,7 +253,7 @@ def together(
         if key.profile in shown and month.start <= key.hour * 3600 < month.end:
             asked[key.profile] += n
             blocked += n if key.action == Action.BLOCK else 0
-    if sum(told(n) is not None and n > 0 for n in asked.values()) < CROWD:
+    if sum(reportable(n) is not None and n > 0 for n in asked.values()) < CROWD:
         return None
     return Together(_rounded(asked.total()), _rounded(blocked))
 

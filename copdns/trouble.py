@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from copdns.exchange import Health
-from copdns.happened import Kind, TroubleEvent
+from copdns.happened import EventKind, TroubleEvent
 from copdns.moment import Moment
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
@@ -22,10 +22,10 @@ class Fetched(Protocol):
     def failing(self) -> bool: ...
 
 
-class Trouble:
+class Alarm:
     """One kind of it.  lasts: seconds after which it is worth telling."""
 
-    def __init__(self, began: Kind, ended: Kind, lasts: float) -> None:
+    def __init__(self, began: EventKind, ended: EventKind, lasts: float) -> None:
         self._began, self._ended, self._lasts = began, ended, lasts
         self._since: float | None = None
         self._told = False
@@ -47,8 +47,8 @@ class Troubles:
     """Those of one running copdns: with upstreams, and with lists."""
 
     def __init__(self) -> None:
-        self._upstreams = Trouble(Kind.UPSTREAM_TROUBLE, Kind.UPSTREAM_WELL, MINUTE)
-        self._lists = Trouble(Kind.LIST_TROUBLE, Kind.LIST_WELL, HOUR)
+        self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)
+        self._lists = Alarm(EventKind.LIST_TROUBLE, EventKind.LIST_WELL, HOUR)
 
     def look(
         self, healths: Iterable[Health], lists: Iterable[Fetched], now: Moment

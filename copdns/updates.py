@@ -17,9 +17,9 @@ from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.errors import FetchError
 from copdns.fetch import Clock, Fetcher, News, Outcome, fetching
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.chosen import Chosen, Offer, chosen_for, not_yet
-from copdns.lists.download import HOUR, Limits, State, failed, next_look
+from copdns.lists.download import HOUR, CopyState, Limits, failed, next_look
 from copdns.lists.source import ListSource, Source
 from copdns.metrics import ListNumbers
 from copdns.model import Household
@@ -34,7 +34,7 @@ PATIENCE = 15  # looks after which what came is put in force though more is comi
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
 
 
-class Updates:
+class ListUpdater:
     """The lists of other people, as one running copdns uses them.
 
     settings, households, library: give what is in force now.  offered: what ships.
@@ -47,7 +47,7 @@ class Updates:
         offered: Offer,
         settings: Callable[[], Settings],
         households: Callable[[], Iterable[Household]],
-        library: Callable[[], Library],
+        library: Callable[[], Catalogue],
         clock: Clock,
         swap: Swap,
         limits: Limits | None = None,
@@ -61,9 +61,9 @@ class Updates:
         self._swap = swap
         self._limits = limits
         self._chosen = Chosen()
-        self._states: dict[str, State] = {}
+        self._states: dict[str, CopyState] = {}
         self._tried: object = None  # what was compiled last, with or without success
-        self._unstored: dict[str, State] = {}  # of tries here, in case the disk took no note
+        self._unstored: dict[str, CopyState] = {}  # of tries here, in case the disk took no note
         self._seen: object = None
         self._looks = 0  # since what is here began to differ from what was compiled
         self._asked = False
@@ -92,16 +92,16 @@ class Updates:
         """Whether somebody asked for a look that has not begun yet."""
         return self._asked
 
-    def state(self, slug: str) -> State:
+    def state(self, slug: str) -> CopyState:
         """Return what is known of the copy of a list."""
-        return self._states.get(slug, State())
+        return self._states.get(slug, CopyState())
 
     @property
     def missing(self) -> str:
         """Say which chosen lists are not in force yet, for people; "" when all are."""
         in_force = self._library().in_force
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
-        here = [slug for slug in slugs if self._states.get(slug, State()).has_copy]
+        here = [slug for slug in slugs if self._states.get(slug, CopyState()).has_copy]
         absent = [slug for slug in slugs if slug not in here]
         return not_yet(absent, len(self._chosen.sources), here)
 
@@ -116,7 +116,7 @@ class Updates:
         return [
             ListNumbers(each.slug, state.age(now), state.octets, bool(state.error))
             for each in self._chosen.sources
-            for state in (states.get(each.slug, State()),)
+            for state in (states.get(each.slug, CopyState()),)
         ]
 
     async def _here(self, households: Iterable[Household]) -> tuple[tuple[ListSource, ...], object]:
@@ -130,7 +130,7 @@ class Updates:
         here = on_disk(self._chosen, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
 
-    def _tried_last(self, slug: str, stored: State) -> State:
+    def _tried_last(self, slug: str, stored: CopyState) -> CopyState:
         """Add a try that is newer than what is stored: a disk that is full takes no note of it."""
         noted = self._unstored.get(slug)
         if noted is None or (noted.tried_at or 0.0) <= (stored.tried_at or 0.0):
@@ -202,11 +202,11 @@ class Updates:
                     self._came = True
         except FetchError as error:  # no copies can be kept, so nothing was asked for
             for each in due:
-                before = self._states.get(each.slug, State())
+                before = self._states.get(each.slug, CopyState())
                 self._note(Outcome(each.slug, News.KEPT, failed(before, str(error), now)))
 
     def _note(self, outcome: Outcome) -> None:
-        before, state = self._states.get(outcome.slug, State()), outcome.state
+        before, state = self._states.get(outcome.slug, CopyState()), outcome.state
         if state.error:
             state = replace(state, failures=before.failures + 1)
         self._states[outcome.slug] = self._unstored[outcome.slug] = state

@@ -19,24 +19,24 @@ from copdns.batch import Inbox
 from copdns.errors import WireError
 from copdns.exchange import (
     PLAIN_FOR,
-    Asking,
     Done,
+    Exchange,
     Health,
     Match,
     Next,
-    choose,
+    choose_upstream,
     is_bare_error,
     is_truncated,
     match,
     message_for,
-    mixed_case,
-    step_after,
+    next_action,
+    randomize_case,
 )
-from copdns.message import Answer, read_answer
+from copdns.message import UpstreamResponse, read_response
 from copdns.metrics import Counters, UpstreamCounters
-from copdns.pool import CHANCE, Chance, Poll, Pool, Sent, Socket
+from copdns.pool import CHANCE, Poll, Pool, RandomOctets, SentQuery, Socket
 from copdns.records import HEADER
-from copdns.wire import Key
+from copdns.wire import CacheKey
 
 log = structlog.get_logger("copdns.upstream")
 
@@ -74,11 +74,11 @@ class Upstreams:
         self.attempt = attempt
         self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
         self._gone: list[Upstream] = []  # not asked any more, but their answers are waited for
-        self._chance = Chance()
+        self._chance = RandomOctets()
         self._poll = Poll(loop)
         self._inbox = Inbox()
         # By number, and only while they wait: they are few, and what is gone needs no memory.
-        self._attempts: dict[int, Asking] = {}
+        self._attempts: dict[int, Exchange] = {}
         self._sent = 0
         self._pending = 0
         self._sweeping: asyncio.TimerHandle | None = None
@@ -86,7 +86,7 @@ class Upstreams:
 
     # --- which upstreams there are ---
 
-    def use(
+    def configure(
         self,
         groups: Mapping[str, Sequence[UpstreamAddress]],
         filtering: Collection[UpstreamAddress] = (),
@@ -137,7 +137,7 @@ class Upstreams:
 
     def ask(
         self,
-        key: Key,
+        key: CacheKey,
         done: Done,
         *,
         question: bytes = b"",
@@ -154,50 +154,50 @@ class Upstreams:
             return
         now = self._loop.time()
         deadline = now + self.deadline
-        asking = Asking(key, done, deadline, question=question, protected=protected, quiet=quiet)
+        asking = Exchange(key, done, deadline, question=question, protected=protected, quiet=quiet)
         self._pending += 1
         if not self._send(asking, now):
             self._loop.call_soon(self._finish, asking, None)
         self._keep_sweeping()
 
-    def _group(self, asking: Asking) -> dict[Health, Upstream]:
+    def _group(self, asking: Exchange) -> dict[Health, Upstream]:
         return self._groups.get(asking.key.zone) or self._groups.get("", {})
 
-    def _send(self, asking: Asking, now: float) -> bool:
+    def _send(self, asking: Exchange, now: float) -> bool:
         """Send to the best upstream that has not refused; tell whether there was one."""
         group = self._group(asking)
-        while (health := choose(asking, group, now)) is not None:
+        while (health := choose_upstream(asking, group, now)) is not None:
             if self._send_to(group[health], asking, now):
                 return True
         return False
 
-    def _go_on(self, asking: Asking, now: float) -> None:
+    def _go_on(self, asking: Exchange, now: float) -> None:
         """Send to the next upstream, or give up."""
         if not self._send(asking, now):
             self._finish(asking, asking.fallback)
 
-    def _send_to(self, upstream: Upstream, asking: Asking, now: float) -> bool:
+    def _send_to(self, upstream: Upstream, asking: Exchange, now: float) -> bool:
         """Send a question; tell whether it could leave."""
         key, health, question = asking.key, upstream.health, asking.question
-        edns = asking.plain is not health and now >= health.plain_until
+        edns = asking.no_edns_at is not health and now >= health.plain_until
         chance = self._chance.take(CHANCE + len(question))
-        if health.mixes_case and asking.lowers is not health:
-            question = mixed_case(question, chance)
+        if health.mixes_case and asking.lowercased_at is not health:
+            question = randomize_case(question, chance)
         message = message_for(question, do=key.do, cd=key.cd, edns=edns)
         asking.attempts += 1
         asking.sent_at = now
         try:
-            sent = _new(Sent, (asking, question, edns, now))
+            sent = _new(SentQuery, (asking, question, edns, now))
             upstream.pool.send(message, sent, chance[-CHANCE:])
         except OSError:
             self._failed(asking, upstream, now)
             return False
-        if not asking.quiet:
+        if not asking.untraced:
             upstream.counters.asked += 1
         self._wait(asking, upstream, now)
         return True
 
-    def _wait(self, asking: Asking, upstream: Upstream, now: float) -> None:
+    def _wait(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         if asking.number:
             self._attempts.pop(asking.number, None)
         self._sent = asking.number = self._sent + 1
@@ -205,13 +205,19 @@ class Upstreams:
         asking.until = min(now + self.attempt, asking.deadline)
         self._attempts[asking.number] = asking
 
-    def _again(self, asking: Asking, upstream: Upstream, now: float) -> None:
+    def _again(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Ask the same upstream in a way that it may understand better."""
-        if not (choose(asking, [upstream.health], now) and self._send_to(upstream, asking, now)):
+        if not (
+            choose_upstream(asking, [upstream.health], now) and self._send_to(upstream, asking, now)
+        ):
             self._go_on(asking, now)
 
     def _elsewhere(
-        self, asking: Asking, upstream: Upstream, now: float, answer: Answer | None = None
+        self,
+        asking: Exchange,
+        upstream: Upstream,
+        now: float,
+        answer: UpstreamResponse | None = None,
     ) -> None:
         """Ask another upstream, unless that was done already when this one was slow.
 
@@ -234,7 +240,7 @@ class Upstreams:
             if len(datagram) >= HEADER:
                 self._received(upstream, source, datagram, now)
 
-    def _lost(self, upstream: Upstream, sent: Sent) -> None:
+    def _lost(self, upstream: Upstream, sent: SentQuery) -> None:
         """Ask elsewhere what could not leave."""
         asking, now = sent.asking, self._loop.time()
         if not asking.is_over and asking.upstream is upstream.health:
@@ -263,18 +269,18 @@ class Upstreams:
         if matched is Match.NO:
             self._ask_plain(sent, upstream, now)
         elif matched is Match.LOWERED and sent.question != asking.question:
-            asking.lowers = upstream.health
+            asking.lowercased_at = upstream.health
             self._again(asking, upstream, now)
         elif is_truncated(datagram):
             self._ask_tcp(sent, upstream, now)
         else:
             self._take(sent, upstream, datagram, now)
 
-    def _take(self, sent: Sent, upstream: Upstream, message: bytes, now: float) -> None:
+    def _take(self, sent: SentQuery, upstream: Upstream, message: bytes, now: float) -> None:
         """Use a message that surely belongs to a question."""
         asking = sent.asking
         try:
-            answer = read_answer(
+            answer = read_response(
                 message, filtering=upstream.health.filtering, question=len(asking.question)
             )
         except WireError:
@@ -289,7 +295,7 @@ class Upstreams:
             self._learn(asking, upstream, now)
             self._finish(asking, answer)
             return
-        match step_after(
+        match next_action(
             answer, edns=sent.edns, protected=asking.protected, filtering=health.filtering
         ):
             case Next.GIVE:
@@ -301,38 +307,38 @@ class Upstreams:
                 asking.refused_by.append(upstream.health)
                 self._elsewhere(asking, upstream, now, None if answer.truncated else answer)
 
-    def _ask_plain(self, sent: Sent, upstream: Upstream, now: float) -> None:
+    def _ask_plain(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
         asking = sent.asking
         if sent.edns:
-            asking.plain = upstream.health
+            asking.no_edns_at = upstream.health
             self._again(asking, upstream, now)
         else:
             self._failed(asking, upstream, now)
             self._elsewhere(asking, upstream, now)
 
-    def _heard(self, sent: Sent, upstream: Upstream, now: float) -> None:
-        if sent.asking.quiet:
+    def _heard(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
+        if sent.asking.untraced:
             return
         if upstream.health.is_down:
             log.info("an upstream answers again", upstream=upstream.health.label)
         upstream.health.answered(now - sent.at)
         upstream.counters.answered(now - sent.at)
 
-    def _learn(self, asking: Asking, upstream: Upstream, now: float) -> None:
+    def _learn(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Remember what an upstream cannot do, once it has answered without it."""
         health = upstream.health
-        if asking.quiet or (asking.plain is None and asking.lowers is None):
+        if asking.untraced or (asking.no_edns_at is None and asking.lowercased_at is None):
             return
-        if asking.plain is health:
+        if asking.no_edns_at is health:
             health.plain_until = now + PLAIN_FOR
-        if asking.lowers is health and health.mixes_case:
+        if asking.lowercased_at is health and health.mixes_case:
             health.mixes_case = False
             log.info("an upstream changes letters; case mixing is off", upstream=health.label)
 
-    def _failed(self, asking: Asking, upstream: Upstream, now: float) -> None:
+    def _failed(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Note that an upstream gave no answer of use; it is not asked again for this."""
         asking.refused_by.append(upstream.health)
-        if asking.quiet:
+        if asking.untraced:
             return
         upstream.counters.failed += 1
         was_down = upstream.health.is_down
@@ -340,7 +346,7 @@ class Upstreams:
         if upstream.health.is_down and not was_down:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
-    def _finish(self, asking: Asking, answer: Answer | None) -> None:
+    def _finish(self, asking: Exchange, answer: UpstreamResponse | None) -> None:
         self._attempts.pop(asking.number, None)
         done, asking.done = asking.done, None
         if done is not None:
@@ -349,8 +355,8 @@ class Upstreams:
 
     # --- TCP ---
 
-    def _ask_tcp(self, sent: Sent, upstream: Upstream, now: float) -> None:
-        if not sent.asking.quiet:
+    def _ask_tcp(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
+        if not sent.asking.untraced:
             upstream.counters.over_tcp += 1
         sent.asking.sent_at = now
         self._wait(sent.asking, upstream, now)
@@ -358,7 +364,7 @@ class Upstreams:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _over_tcp(self, sent: Sent, upstream: Upstream) -> None:
+    async def _over_tcp(self, sent: SentQuery, upstream: Upstream) -> None:
         """Ask the same once more over TCP: the answer did not fit a datagram."""
         asking = sent.asking
         try:
@@ -421,7 +427,7 @@ class Upstreams:
             self._finish(each, None)
 
 
-async def _exchange(address: UpstreamAddress, sent: Sent, message_id: bytes) -> bytes:
+async def _exchange(address: UpstreamAddress, sent: SentQuery, message_id: bytes) -> bytes:
     """Return what comes back over one TCP connection (RFC 7766)."""
     key, question = sent.asking.key, sent.asking.question
     reader, writer = await asyncio.open_connection(address.host, address.port)

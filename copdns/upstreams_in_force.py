@@ -40,7 +40,7 @@ class UpstreamsInForce:
         for household in households:
             for split in household.split_upstreams:
                 groups[split.name] = tuple(map(upstream_address, split.upstreams))
-        self._upstreams.use(groups, chosen.filtering, chosen.trust_ad)
+        self._upstreams.configure(groups, chosen.filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._machine = own, system.identity()
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from copdns.addresses import is_private_mac
-from copdns.live import Notice
+from copdns.live import UnknownClient
 
 KEPT = 30 * 86_400  # seconds after the day of the last question
 VISITORS = 200
@@ -22,7 +22,7 @@ _NONE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class UnknownDevice:
     """An unknown device, or an unknown MAC address at the address of a known device.
 
     id: "u1", "u2" ..., in its household nobody else's before or after.  device: the known
@@ -54,14 +54,14 @@ class Visitor:
 class Greeted(NamedTuple):
     """visitors: all, the oldest first.  newcomers: those of them that were not there before."""
 
-    visitors: tuple[Visitor, ...]
-    newcomers: tuple[Visitor, ...]
+    visitors: tuple[UnknownDevice, ...]
+    newcomers: tuple[UnknownDevice, ...]
 
 
 def greeted(
-    visitors: Iterable[Visitor],
-    notices: Iterable[Notice],
-    name_of: Callable[[Notice], str],
+    visitors: Iterable[UnknownDevice],
+    notices: Iterable[UnknownClient],
+    name_of: Callable[[UnknownClient], str],
     now: float,
     numbers: Mapping[str, int] = _NONE,
 ) -> Greeted:
@@ -98,14 +98,14 @@ def greeted(
     return Greeted(kept, tuple(each for each in kept if each.key in newcomers))
 
 
-def _can_be_named(notice: Notice) -> bool:
+def _can_be_named(notice: UnknownClient) -> bool:
     """Without a MAC address only an IPv4 address is worth a note: those of IPv6 go by the day."""
     address = ip_address(notice.address)
     return bool(notice.mac) or (address.version == 4 and not address.is_loopback)
 
 
-def _newcomer(notice: Notice, number: int, now: int) -> Visitor:
-    return Visitor(
+def _newcomer(notice: UnknownClient, number: int, now: int) -> UnknownDevice:
+    return UnknownDevice(
         household=notice.household,
         id=f"u{number}",
         device="",
@@ -123,8 +123,8 @@ def highest(ids: Iterable[str]) -> int:
 
 
 def claimed(
-    visitors: Iterable[Visitor], owner: Callable[[Visitor], str]
-) -> Iterator[tuple[Visitor, str]]:
+    visitors: Iterable[UnknownDevice], owner: Callable[[UnknownDevice], str]
+) -> Iterator[tuple[UnknownDevice, str]]:
     """Yield those that are no visitors any more, each with the device that it is now.
 
     owner: the id of the device that has a visitor's MAC address, or its address; "" when none has.

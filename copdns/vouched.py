@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from copdns.appeal import Objected, objected
+from copdns.appeal import ContestedVerdict, objected
 from copdns.household import add_rule
-from copdns.household_check import Known
-from copdns.lists.catalogue import Library
+from copdns.household_check import KnownIds
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import Index, ListKind
 from copdns.model import Household, Reason, Rule, RuleAction
 from copdns.policy import Policy, decide
@@ -27,7 +27,7 @@ NOTE = "list error: this name is vouched for."
 Vouch = Callable[[str], bool]
 
 
-class ListError(NamedTuple):
+class WrongEntry(NamedTuple):
     """A name that a list names wrongly, as somebody decided; who asked is not kept."""
 
     name: str
@@ -35,7 +35,7 @@ class ListError(NamedTuple):
     category: str
 
 
-def vouch(library: Library, presets: Iterable[Preset]) -> Vouch:
+def vouch(library: Catalogue, presets: Iterable[Preset]) -> Vouch:
     """Return what tells whether a help group, the names for health and learning, or what an age
     preset allows vouches for a name."""
     groups = {each.slug for each in library.protected.values() if each.help} | {HEALTH, EDUCATION}
@@ -55,7 +55,7 @@ def vouch(library: Library, presets: Iterable[Preset]) -> Vouch:
     return vouches
 
 
-def is_list_error(name: str, to: Objected, vouches: Vouch) -> bool:
+def is_list_error(name: str, to: ContestedVerdict, vouches: Vouch) -> bool:
     """Tell whether a list closed a name that it must not.
 
     Not what a person wrote or chose by name, not time, and not the lists against harm: a site
@@ -65,7 +65,7 @@ def is_list_error(name: str, to: Objected, vouches: Vouch) -> bool:
 
 
 def opened_for_everyone(
-    household: Household, name: str, known: Known, now: int
+    household: Household, name: str, known: KnownIds, now: int
 ) -> tuple[Household, Rule]:
     """Return the household with a rule that opens a name, and the rule; one that is there stays."""
     for each in household.rules:
@@ -81,7 +81,9 @@ def day_of(now: int) -> int:
     return now - now % 86_400
 
 
-def what_closes(policy: Policy, name: str, now: float, revision: int = 0) -> Objected | None:
+def what_closes(
+    policy: Policy, name: str, now: float, revision: int = 0
+) -> ContestedVerdict | None:
     """Return what closes a name for a profile by now, None when it is open.
 
     An open name needs no appeal, so nothing is stored of one: that keeps help names, which
@@ -91,7 +93,7 @@ def what_closes(policy: Policy, name: str, now: float, revision: int = 0) -> Obj
     return objected(verdict, revision) if verdict.blocks else None
 
 
-def named_again(errors: Iterable[ListError], before: Index, after: Index) -> dict[str, int]:
+def named_again(errors: Iterable[WrongEntry], before: Index, after: Index) -> dict[str, int]:
     """Return how many names each list has back that it was wrong about, and had not before.
 
     before: an index without the list counts as one that names nothing.
@@ -105,13 +107,13 @@ def named_again(errors: Iterable[ListError], before: Index, after: Index) -> dic
 class Checked(NamedTuple):
     """still: the list names it.  closed: so it is blocked for somebody, as no rule opens it."""
 
-    error: ListError
+    error: WrongEntry
     still: bool
     closed: bool
 
 
 def checked(
-    errors: Iterable[ListError], index: Index, policies: Iterable[Policy], now: float
+    errors: Iterable[WrongEntry], index: Index, policies: Iterable[Policy], now: float
 ) -> tuple[Checked, ...]:
     """Return how names stand that lists were wrong about.  policies: of the whole household."""
     everyone = tuple(policies)
@@ -123,12 +125,12 @@ def checked(
     return tuple(found)
 
 
-def _closes(policy: Policy, error: ListError, now: float) -> bool:
+def _closes(policy: Policy, error: WrongEntry, now: float) -> bool:
     verdict = decide(policy, error.name, A, now)
     return verdict.blocks and verdict.list == error.list
 
 
-def still_listed(error: ListError, index: Index) -> bool:
+def still_listed(error: WrongEntry, index: Index) -> bool:
     """Tell whether a list that was wrong about a name still is."""
     numbers = {info.number for info in index.infos if info.slug == error.list}
     mine = [entry for entry in index.find(error.name) if entry.list in numbers]

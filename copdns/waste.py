@@ -11,7 +11,7 @@ from typing import Any
 Pile = list[Any] | dict[Any, Any]
 
 
-class Waste:
+class LazyFreeQueue:
     """Piles of things that nobody else needs."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Waste:
         """Take piles over: the caller must not keep them."""
         self._piles += filter(None, piles)
 
-    def let_go(self, count: int) -> None:
+    def free(self, count: int) -> None:
         """Free so many things at most."""
         if not self._piles:
             return

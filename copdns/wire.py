@@ -15,8 +15,8 @@ from typing import NamedTuple
 import dnslib
 
 from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
-from copdns.message import Answer, read_answer
-from copdns.model import BlockMode, LocalAnswer, Record, Verdict
+from copdns.message import UpstreamResponse, read_response
+from copdns.model import BlockMode, LocalAnswer, LocalRecord, Verdict
 from copdns.names import name_from, to_wire
 from copdns.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.records import (
@@ -47,7 +47,7 @@ from copdns.records import (
     A,
     end_of_name,
     options,
-    records,
+    read_records,
 )
 
 # What every well-kept server sends at most over UDP, so that nothing is fragmented (RFC 9715).
@@ -74,10 +74,10 @@ class Edns(NamedTuple):
     size: int
     do: bool
     version: int
-    structured: bool
+    wants_structured_errors: bool
 
 
-class Key(NamedTuple):
+class CacheKey(NamedTuple):
     """What a kept answer is found by: whoever asks, the upstream's word is the same.
 
     zone: the domain with upstreams of its own that was asked for it; "" for the usual ones.
@@ -103,9 +103,9 @@ class Query(NamedTuple):
     qclass: int
     question: bytes
     edns: Edns | None
-    key: Key
+    key: CacheKey
     size: int
-    is_odd: bool
+    is_unsupported: bool
 
     @property
     def wants_recursion(self) -> bool:
@@ -113,7 +113,7 @@ class Query(NamedTuple):
 
     @property
     def structured(self) -> bool:
-        return self.edns is not None and self.edns.structured
+        return self.edns is not None and self.edns.wants_structured_errors
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def read_query(message: bytes) -> Query:
     return read_body(message[_BODY:])
 
 
-def over_tcp(query: Query) -> Query:
+def with_tcp_size(query: Query) -> Query:
     """Return a query that came over TCP: its reply may be as large as TCP takes."""
     return query._replace(size=TCP_SIZE)
 
@@ -152,7 +152,7 @@ def read_body(body: bytes) -> Query:
     if additionals or answers or authorities:
         edns = _read_edns(body, end, answers + authorities, additionals)
     do, size = (edns.do, min(edns.size, UDP_SIZE)) if edns else (False, PLAIN_UDP_SIZE)
-    key = _new(Key, (qname, qtype, do, bool(flags & CD), ""))
+    key = _new(CacheKey, (qname, qtype, do, bool(flags & CD), ""))
     is_odd = qclass != IN or qtype in _NOT_SERVED or bool(edns and edns.version)
     question = body[start:end]
     return _new(Query, (flags, qname, qtype, qclass, question, edns, key, size, is_odd))
@@ -160,7 +160,7 @@ def read_body(body: bytes) -> Query:
 
 def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | None:
     found = None
-    for number, rr in enumerate(records(body, at, others + additionals)):
+    for number, rr in enumerate(read_records(body, at, others + additionals)):
         if rr.rtype != OPT or number < others:
             continue
         if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
@@ -197,14 +197,24 @@ def _shows_edns(message: bytes) -> bool:
     try:
         for _ in range(questions):
             at = end_of_name(message, at) + QUESTION_TAIL
-        return any(rr.rtype == OPT for rr in records(message, at, sum(others)))
+        return any(rr.rtype == OPT for rr in read_records(message, at, sum(others)))
     except WireError:
         return False
 
 
-def plain_reply(message_id: bytes, query: Query, rcode: int, ede: Ede | None = None) -> bytes:
+def empty_reply(message_id: bytes, query: Query, rcode: int, ede: Ede | None = None) -> bytes:
     """Return a reply without records: an error, with its extended error for those who ask."""
     return _reply(message_id, query, rcode, (0, 0, 0), b"", ede)
+
+
+def truncated_reply(message: bytes) -> bytes:
+    """Return the reply that says "ask over TCP" (RFC 2181 section 9); NO_REPLY for no query."""
+    try:
+        reply = bytearray(empty_reply(message[:2], read_query(message), 0))
+    except WireError:
+        return b""
+    reply[2] |= TC >> 8
+    return bytes(reply)
 
 
 def blocked_reply(
@@ -216,14 +226,14 @@ def blocked_reply(
     """
     ede = ede_of(verdict)
     if mode is BlockMode.REFUSED:
-        return plain_reply(message_id, query, REFUSED, ede)
+        return empty_reply(message_id, query, REFUSED, ede)
     address = _block_address(query, mode, listener)
     if address is not None:
         if mode is BlockMode.PAGE:
             ede = Ede(FORGED, ede.text)
         body = _record(_OWNER, query.qtype, ttl, address)
         return _reply(message_id, query, 0, (1, 0, 0), body, ede)
-    rcode = NXDOMAIN if mode is BlockMode.NXDOMAIN and verdict.nothing_below else 0
+    rcode = NXDOMAIN if mode is BlockMode.NXDOMAIN and verdict.nothing_open_below else 0
     return _reply(message_id, query, rcode, (0, 1, 0), _soa(_OWNER, ttl), ede)
 
 
@@ -273,8 +283,8 @@ def any_reply(message_id: bytes, query: Query, ttl: int) -> bytes:
     return _reply(message_id, query, 0, (1, 0, 0), body, None)
 
 
-def answer_reply(
-    message_id: bytes, query: Query, answer: Answer, body: bytes, ede: Ede | None = None
+def upstream_reply(
+    message_id: bytes, query: Query, answer: UpstreamResponse, body: bytes, ede: Ede | None = None
 ) -> bytes:
     """Return an upstream's answer as the reply to a query.
 
@@ -313,7 +323,9 @@ def _without_text(opt: bytes) -> bytes:
 
 # Children ask the same few search engines all day, and the library takes its time.
 @lru_cache(maxsize=256)
-def rewritten(query: Query, target: str, answer: Answer, max_ttl: int) -> Answer:
+def rewrite_response(
+    query: Query, target: str, answer: UpstreamResponse, max_ttl: int
+) -> UpstreamResponse:
     """Return the answer for a name that is given another name's data.
 
     answer: what the target has.  A CNAME to the target comes first, then its records, all for
@@ -332,16 +344,16 @@ def rewritten(query: Query, target: str, answer: Answer, max_ttl: int) -> Answer
         message = bytes(made.pack())
     except Exception as error:  # dnslib lets UnicodeError and others pass
         raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
-    again = read_answer(message)
-    facts = again.facts._replace(filtered=answer.facts.filtered)  # what no record shows
+    again = read_response(message)
+    facts = again.facts._replace(is_filtered=answer.facts.is_filtered)  # what no record shows
     return again._replace(rcode=answer.rcode, ad=False, ttl=0, facts=facts)
 
 
-def _message(qname: str, query: Query, answer: Answer) -> bytes:
+def _message(qname: str, query: Query, answer: UpstreamResponse) -> bytes:
     """Return an answer as a whole message again, answer section only."""
     question = to_wire(qname) + pack("!HH", query.qtype, query.qclass)
     header = COUNTS.pack(QR, 1, answer.counts[0], 0, 0)
-    return b"\0\0" + header + question + answer.body
+    return b"\0\0" + header + question + answer.rrs
 
 
 def _labels(qname: str) -> list[bytes]:
@@ -370,7 +382,7 @@ def _reply(
     answers, authorities, additionals = counts
     opt = b""
     if query.edns is not None:
-        if ede is not None and ede.code == FORGED and query.edns.structured:
+        if ede is not None and ede.code == FORGED and query.edns.wants_structured_errors:
             ede = None
         opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
@@ -403,7 +415,7 @@ def _soa(owner: bytes, ttl: int) -> bytes:
     return _record(owner, SOA, ttl, nobody + nobody + pack("!IIIII", 1, 3600, 1200, 604800, ttl))
 
 
-def _data(record: Record) -> bytes:
+def _data(record: LocalRecord) -> bytes:
     if record.rtype in (A, AAAA):
         return ip_address(record.data).packed
     if record.rtype == TXT:

@@ -7,11 +7,11 @@ from datetime import date
 
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.ledger import Ledger
-from copdns.live import Live
+from copdns.live import Snapshot
 from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
 from copdns.model import Household
 from copdns.standing import closed_budgets
-from copdns.timing import Readings, Who, carrying
+from copdns.timing import PolicyInputs, Who, carrying
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 
@@ -29,7 +29,7 @@ class Counting:
         self.ledger.load(stored)
         self._store(stored)
 
-    def fold(self, now: float, live: Live) -> Readings:
+    def fold(self, now: float, live: Snapshot) -> PolicyInputs:
         """Mark the minutes that are over, store them, and return what was used by now.
 
         live: what was in force in them.
@@ -50,12 +50,12 @@ class Counting:
         for each in usages:
             self.stored[each.household, each.profile, each.budget, each.day] = each
 
-    def readings(self, now: float) -> Readings:
+    def readings(self, now: float) -> PolicyInputs:
         today = self.day(now)
         before = self.day(today.start - 1)
         for each in self.house.profiles:
             self.ledger.begin_day(self.house.id, each.id, carrying(self.house, each), now)
-        return Readings(self._used(today), self._used(before))
+        return PolicyInputs(self._used(today), self._used(before))
 
     def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:
         people = [(self.house.id, each.id) for each in self.house.profiles]

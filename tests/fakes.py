@@ -14,12 +14,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from copdns.clock import Clock, Seen
-from copdns.keep import CountKey, Row
-from copdns.message import Answer, read_answer
+from copdns.clock import Clock, LastSeen
+from copdns.keep import CountKey, LogRow
+from copdns.message import UpstreamResponse, read_response
 from copdns.moment import Moment
 from copdns.upstream import Done
-from copdns.wire import Key
+from copdns.wire import CacheKey
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
 FILTERED = "filtered"  # the answer is empty, and says so (RFC 8914 section 4.18)
@@ -64,7 +64,7 @@ class FakeClock:
 
     def begin(self, seen: float, goes_on: bool) -> None:
         """Compare with what an earlier run saw, as at a start."""
-        self._clock.begin(Seen(seen), goes_on)
+        self._clock.begin(LastSeen(seen), goes_on)
 
     def look(self) -> None:
         self._clock.look()
@@ -74,11 +74,11 @@ class FakeLog:
     """What a `QueryLog` was given, in the order it came."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[LogRow] = []
         self.counts: Counter[CountKey] = Counter()
         self.erasures = 0  # raise it when something is erased
 
-    def add(self, row: Row) -> None:
+    def add(self, row: LogRow) -> None:
         self.rows.append(row)
 
     def count(self, key: CountKey, n: int = 1) -> None:
@@ -109,15 +109,15 @@ class FakeUpstream:
         filtering: bool = False,
     ) -> None:
         self.script = script or {}
-        self.asked: list[Key] = []
+        self.asked: list[CacheKey] = []
         self._second = second
         self._splits = splits or {}
         self._filtering = filtering
-        self._waiting: list[tuple[Key, Done, bool]] = []
+        self._waiting: list[tuple[CacheKey, Done, bool]] = []
 
     def ask(
         self,
-        key: Key,
+        key: CacheKey,
         done: Done,
         *,
         question: bytes = b"",
@@ -133,18 +133,25 @@ class FakeUpstream:
             key, done, protected = self._waiting.pop(0)
             done(self._answer(key, protected))
 
-    def _answer(self, key: Key, protected: bool) -> Answer | None:
+    def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         script = self._splits.get(key.zone, self.script) if key.zone else self.script
         answer = answer_of(script, key.qname, key.qtype, filtering=self._filtering)
-        if protected and answer is not None and answer.facts.filtered and self._second is not None:
+        if (
+            protected
+            and answer is not None
+            and answer.facts.is_filtered
+            and self._second is not None
+        ):
             return answer_of(self._second, key.qname, key.qtype)
         return answer
 
 
-def answer_of(script: Script, qname: str, qtype: int, *, filtering: bool = False) -> Answer | None:
+def answer_of(
+    script: Script, qname: str, qtype: int, *, filtering: bool = False
+) -> UpstreamResponse | None:
     """Return what a script says, as read from the wire; None for silence."""
     wire = reply_of(script, qname, qtype)
-    return None if wire is None else read_answer(wire, filtering=filtering)
+    return None if wire is None else read_response(wire, filtering=filtering)
 
 
 def reply_of(script: Script, qname: str, qtype: int) -> bytes | None:

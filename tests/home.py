@@ -13,20 +13,20 @@ import dns.rdatatype
 
 from copdns.answer import Resolver
 from copdns.cache import Cache
-from copdns.clock import goes_on
-from copdns.fastlane import Lane
-from copdns.judge import Rebinding
-from copdns.lists.catalogue import Library
-from copdns.live import Client, Live
+from copdns.clock import continues_when_wrong
+from copdns.fastlane import PacketCache
+from copdns.judge import RebindingGuard
+from copdns.lists.catalogue import Catalogue
+from copdns.live import Client, Snapshot
 from copdns.metrics import Counters
-from copdns.model import Asker, Household, Verdict
+from copdns.model import Household, Requestor, Verdict
 from copdns.policy import Policy
-from copdns.recent import Recent
+from copdns.recent import RecentBlocks
 from copdns.record import Recorder
-from copdns.soft import ended_budgets, ending_schedules, open_for_a_while
+from copdns.soft import ended_budgets, ending_schedules, grace_grants
 from copdns.times import Grant
-from copdns.timing import Readings, Timing, Who
-from copdns.waste import Waste
+from copdns.timing import PolicyInputs, TimePlan, Who
+from copdns.waste import LazyFreeQueue
 from copdns.wire import Query
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
@@ -47,17 +47,17 @@ class Listening(Recorder):
 
     last: Told | None = None
 
-    def told(
+    def record(
         self,
         client: Client,
-        asker: Asker,
+        asker: Requestor,
         query: Query,
         verdict: Verdict,
         reply: bytes,
         now: float,
     ) -> None:
         self.last = Told(client, verdict)
-        super().told(client, asker, query, verdict, reply, now)
+        super().record(client, asker, query, verdict, reply, now)
 
 
 class Reply(NamedTuple):
@@ -113,12 +113,12 @@ class Home:
     def __init__(
         self,
         house: Household | None = None,
-        lists: Library | None = None,
+        lists: Catalogue | None = None,
         *,
         upstream: FakeUpstream | None = None,
-        timing: Mapping[str, Timing] | None = None,
+        timing: Mapping[str, TimePlan] | None = None,
         at: float = NOW,
-        rebinding: Rebinding | None = None,
+        rebinding: RebindingGuard | None = None,
         structured: bool = False,
         lane: bool = False,
     ) -> None:
@@ -129,7 +129,7 @@ class Home:
         self.house = house or family()
         self.timing = dict(timing or {})
         self._lists = lists or library()
-        self._rebinding = rebinding or Rebinding()
+        self._rebinding = rebinding or RebindingGuard()
         self._has_lane = lane
         self._start(Counting(self.house))
 
@@ -141,7 +141,7 @@ class Home:
         self.readings = self._read()
         self.counters = Counters()
         codes = map("CODE-{}".format, range(1, 10_000))
-        self.recent = Recent(codes.__next__)
+        self.recent = RecentBlocks(codes.__next__)
         self.recorder = Listening(
             self.counters,
             self.recent,
@@ -155,19 +155,19 @@ class Home:
             self.recorder,
             self.clock,
             self._rebinding,
-            Lane(Waste()) if self._has_lane else None,
+            PacketCache(LazyFreeQueue()) if self._has_lane else None,
         )
 
-    def _read(self) -> Readings:
+    def _read(self) -> PolicyInputs:
         found = self.counting.readings(self.clock.wall)
         return replace(found, in_use=self._in_use, clock_is_wrong=self.clock.is_wrong)
 
-    def _live(self, before: Live | None) -> Live:
+    def _live(self, before: Snapshot | None) -> Snapshot:
         return live(
             self.house, self.timing, self.clock.wall, before, self._lists, readings=self.readings
         )
 
-    def change(self, house: Household | None = None, **timing: Timing) -> None:
+    def change(self, house: Household | None = None, **timing: TimePlan) -> None:
         """Put another household, or a profile's other timing, in force."""
         self.house = self.counting.house = house or self.house
         self.timing |= timing
@@ -185,7 +185,7 @@ class Home:
             seen = self.clock.wall
         if shows is not None:
             self.clock.wall = shows
-            self.clock.begin(seen, goes_on([self.house]))
+            self.clock.begin(seen, continues_when_wrong([self.house]))
         self._start(Counting(self.house, self.counting.stored.values()))
 
     def policy_at(self, who: str, now: float) -> Policy:
@@ -216,7 +216,7 @@ class Home:
         ends += ended_budgets(live, self.readings.used, used, now)
         for end in ends:
             names = self.counting.ledger.in_use(*end.who, now)
-            self._in_use[end.who] = tuple(open_for_a_while(live.policy(*end.who), end, names))
+            self._in_use[end.who] = tuple(grace_grants(live.policy(*end.who), end, names))
         self._looked = now
         if due or ends or now < live.made_at or self._read() != self.readings:
             self.change()
@@ -234,7 +234,7 @@ class Home:
         assert wire is not None, f"no reply to {who} {name} {rtype}"
         return Reply(query, dns.message.from_wire(wire), self.recorder.last)
 
-    def send(self, wire: bytes, by: Asker) -> bytes | None:
+    def send(self, wire: bytes, by: Requestor) -> bytes | None:
         """Send a message and return its reply, at once or after the upstream spoke."""
         later: list[bytes] = []
         self.recorder.last = None
@@ -244,23 +244,23 @@ class Home:
         self.upstream.deliver()
         assert len(later) <= 1
         assert now is None or not later
-        return later[0] if later else now
+        return later[0] if later else now or None
 
-    def _by_lane(self, wire: bytes, by: Asker) -> bytes | None:
+    def _by_lane(self, wire: bytes, by: Requestor) -> bytes | None:
         lane, moment = self.resolver.lane, self.clock()
         if lane is None:
             return None
-        lane.look(moment)
-        client = self.resolver.live.who(by)
+        lane.check_clock(moment)
+        client = self.resolver.live.identify(by)
         entry = lane.questions.get(wire[2:], {}).get(client.policy)
-        if entry is None or moment.mono >= entry.until:
+        if entry is None or moment.mono >= entry.check_at:
             return None
         entry.tally.add()
-        return wire[:2] + entry.tail
+        return wire[:2] + entry.body
 
     def traces(self) -> object:
         """Return everything that could tell that something was looked up."""
-        self.recorder.pass_on(self.clock.wall)
+        self.recorder.flush(self.clock.wall)
         counters = {name: repr(getattr(self.counters, name)) for name in Counters.__slots__}
         rings = self.recent._rings.items()  # looking at `blocks` would draw codes
         blocks = [(key, each.name, each.at) for key, ring in rings for each in ring.values()]

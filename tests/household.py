@@ -11,23 +11,23 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
-from copdns.lists.catalogue import Canary, Category, Engine, Library, ProtectedGroup, Service
+from copdns.lists.catalogue import Canary, Catalogue, Category, Engine, ProtectedGroup, Service
 from copdns.lists.index import ListKind
 from copdns.lists.shelf import Draft, names_of, shelve
-from copdns.live import Client, Defaults, Live, build, share
-from copdns.matchers import matcher, target
+from copdns.live import Client, Defaults, Snapshot, build_context, build_snapshot
+from copdns.matchers import parse_matcher, target
 from copdns.model import (
-    Asker,
     Band,
     Contact,
     Device,
     Household,
     Profile,
+    Requestor,
     Rule,
     RuleAction,
 )
-from copdns.policy import Policy, policy_for, scoped
-from copdns.timing import NO_TIMING, NOTHING_READ, Readings, Timing, timing_of
+from copdns.policy import Policy, build_policy, rules_in_scope
+from copdns.timing import NO_TIMING, NOTHING_READ, PolicyInputs, TimePlan, build_time_plan
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -80,7 +80,7 @@ def library(
     legal: Lines = (),
     beacons: Lines = (),
     more: Mapping[str, tuple[str, Lines]] | None = None,
-) -> Library:
+) -> Catalogue:
     """Return a library of these names.
 
     categories, security, services, canaries, protected: names by slug; the list about it is
@@ -108,12 +108,17 @@ def library(
         **dict.fromkeys(categories or {}, "content"),
         **dict.fromkeys(security or {}, "security"),
     }
-    return Library(
+    return Catalogue(
         index=index,
         categories={slug: Category(slug, slug, "", layer) for slug, layer in layers.items()},
         services={
             slug: Service(
-                slug, slug, contacts.get(slug, Contact.NONE), tuple(map(matcher, lines)), {}, "web"
+                slug,
+                slug,
+                contacts.get(slug, Contact.NONE),
+                tuple(map(parse_matcher, lines)),
+                {},
+                "web",
             )
             for slug, lines in (services or {}).items()
         },
@@ -135,54 +140,56 @@ def library(
 
 def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
     listed = list(lines)
-    blocks = names_of(matcher(line) for line in listed if not line.startswith("!"))
-    allows = names_of(matcher(line[1:]) for line in listed if line.startswith("!"))
+    blocks = names_of(parse_matcher(line) for line in listed if not line.startswith("!"))
+    allows = names_of(parse_matcher(line[1:]) for line in listed if line.startswith("!"))
     return Draft(slug, kind, subject, slug, blocks, allows)
 
 
 def policy(
     profile: Profile = MIA,
     *rules: Rule,
-    timing: Timing = NO_TIMING,
+    timing: TimePlan = NO_TIMING,
     house: Household | None = None,
     now: float = NOW,
     **lists: Any,
 ) -> Policy:
     """Return a profile's policy under these rules and lists (as for `library`)."""
     house = house or family()
-    shared = share(library(**lists), DEFAULTS, house)
-    return policy_for(profile, scoped(profile, (*house.rules, *rules)), shared, now, timing)
+    shared = build_context(library(**lists), DEFAULTS, house)
+    return build_policy(
+        profile, rules_in_scope(profile, (*house.rules, *rules)), shared, now, timing
+    )
 
 
 def live(
     house: Household | None = None,
-    timing: Mapping[str, Timing] | None = None,
+    timing: Mapping[str, TimePlan] | None = None,
     now: float = NOW,
-    before: Live | None = None,
-    lists: Library | None = None,
+    before: Snapshot | None = None,
+    lists: Catalogue | None = None,
     defaults: Defaults = DEFAULTS,
-    readings: Readings = NOTHING_READ,
-) -> Live:
+    readings: PolicyInputs = NOTHING_READ,
+) -> Snapshot:
     """Return the snapshot for one household.
 
     timing: what the clock adds besides what the household says, by profile.
     """
     house = house or family()
-    made = build(before, lists or library(), defaults, [house], now, readings)
+    made = build_snapshot(before, lists or library(), defaults, [house], now, readings)
     policies = dict(made.policies)
     for profile in house.profiles:
         extra = (timing or {}).get(profile.id, NO_TIMING)
         if extra != NO_TIMING:
-            own = scoped(profile, house.rules)
-            both = _both(extra, timing_of(house, profile, now, readings))
-            timed = policy_for(profile, own, made.shared[house.id], now, both)
+            own = rules_in_scope(profile, house.rules)
+            both = _both(extra, build_time_plan(house, profile, now, readings))
+            timed = build_policy(profile, own, made.shared[house.id], now, both)
             policies[house.id, profile.id] = both, timed
-    return Live(
+    return Snapshot(
         made.library, defaults, [house], made.shared, policies, now, rebuild_at=made.rebuild_at
     )
 
 
-def _both(one: Timing, other: Timing) -> Timing:
+def _both(one: TimePlan, other: TimePlan) -> TimePlan:
     if other is NO_TIMING:
         return one
     return replace(
@@ -198,6 +205,6 @@ def client(policy: Policy, device: str = "mia-phone") -> Client:
     return Client("home", device, policy)
 
 
-def asker(who: str = "mia", transport: str = "udp") -> Asker:
+def asker(who: str = "mia", transport: str = "udp") -> Requestor:
     """Return who asks: a name of the cast, or an address."""
-    return Asker(LISTENER, ADDRESSES.get(who, who), transport)
+    return Requestor(LISTENER, ADDRESSES.get(who, who), transport)

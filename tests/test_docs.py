@@ -10,7 +10,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from copdns.appeal import Kind, State, Wanted, Why
+from copdns.appeal import AppealKind, AppealState, Wanted, Why
 from copdns.cli import main
 from copdns.config import Settings
 from copdns.metrics import METRICS
@@ -95,7 +95,7 @@ def missing(words: Iterable[str], text: str) -> list[str]:
         ("reasons.md", Reason),
         ("privacy.md", PrivacyMode),
         ("blocking.md", BlockMode),
-        *(("appeals.md", each) for each in (Kind, State, Why, Wanted, Because)),
+        *(("appeals.md", each) for each in (AppealKind, AppealState, Why, Wanted, Because)),
     ],
 )
 def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from copdns import errors
 from copdns.phrases import placeholders
-from copdns.sentences import Told
+from copdns.sentences import UserError
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,7 +20,7 @@ ENGLISH = ("copdns/cli/", "copdns/web/api/")
 # What a Told error may be given besides a text: sentences that were made where they are found.
 MADE = {
     "no_such",  # copdns/faults.py
-    "said",  # what another error says
+    "sentence_of",  # what another error says
     "counted",
     "sentence",
     "_whose",  # copdns/schedule.py
@@ -33,7 +33,7 @@ HELD = {"wrong", "found", "_BAD_CODE", "NO_CHOICE"}
 TOLD = {
     name
     for name, each in vars(errors).items()
-    if isinstance(each, type) and issubclass(each, Told) and each is not Told
+    if isinstance(each, type) and issubclass(each, UserError) and each is not UserError
 }
 HTTP = {
     *("HTTPForbidden", "HTTPNotFound", "HTTPBadRequest", "HTTPUnauthorized", "HTTPConflict"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.accounts import Account, Look, Notice, Session, Token
+from copdns.accounts import AccessRecord, Account, GuardianNotice, Session, Token
 from copdns.as_json.plain import utc
 
 
@@ -18,7 +18,7 @@ def account_json(each: Account) -> dict[str, object]:
     }
 
 
-def look_json(each: Look, names: dict[str, str]) -> dict[str, object]:
+def look_json(each: AccessRecord, names: dict[str, str]) -> dict[str, object]:
     """names: of accounts, by id; one that is gone has none."""
     return {
         "at": utc(each.at),
@@ -53,7 +53,7 @@ def token_json(each: Token) -> dict[str, object]:
     }
 
 
-def notice_json(each: Notice, *, seen: bool) -> dict[str, object]:
+def notice_json(each: GuardianNotice, *, seen: bool) -> dict[str, object]:
     """Return a notice.  seen: whoever asks has seen it."""
     return {
         "id": each.id,

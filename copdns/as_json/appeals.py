@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.appeal import Answer, Appeal, Ask, Kind
+from copdns.appeal import Appeal, AppealAnswer, AppealKind, Ask
 from copdns.appeal_opening import Opening
 from copdns.as_json.plain import utc
 
@@ -45,7 +45,7 @@ def appeal_json(appeal: Appeal) -> dict[str, object]:
     }
 
 
-def answer_json(answer: Answer) -> dict[str, object]:
+def answer_json(answer: AppealAnswer) -> dict[str, object]:
     return {
         "at": utc(answer.at),
         "state": answer.state,
@@ -75,11 +75,11 @@ def opening_json(opens: Opening | None) -> dict[str, object] | None:
 def about_text(ask: Ask) -> str:
     """Return what an appeal is about; of an old one that is deleted."""
     match ask.kind:
-        case Kind.NAME:
+        case AppealKind.NAME:
             return ask.name or "(deleted)"
-        case Kind.CATEGORY:
+        case AppealKind.CATEGORY:
             return f"{ask.name} is not {ask.to.category}" if ask.name else "(deleted)"
-        case Kind.TIME:
+        case AppealKind.TIME:
             return f"{ask.to.reason} {ask.to.period}".rstrip()
-        case Kind.MINUTES:
+        case AppealKind.MINUTES:
             return f"{ask.minutes} minutes of {ask.to.period or '(deleted)'} on {ask.day}"

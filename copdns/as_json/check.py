@@ -35,7 +35,7 @@ class Case(NamedTuple):
     def grace(self) -> int:
         """The minutes for which names that were in use may be open, though the verdict says
         otherwise: which they are, only the running copdns knows."""
-        verdict, timed = self.verdict, self.client.policy.timed
+        verdict, timed = self.verdict, self.client.policy.time_rules
         if timed is None or verdict.reason not in (Reason.SCHEDULE, Reason.BUDGET):
             return 0
         home = self.household
@@ -54,12 +54,12 @@ class Case(NamedTuple):
     def grants(self) -> tuple[Grant, ...]:
         """The permissions that hold for the name now."""
         policy = self.client.policy
-        if policy.timed is None:
+        if policy.time_rules is None:
             return ()
         entries = policy.index.find(self.name)
         return tuple(
             grant
-            for grant, reach in policy.timed.grants
+            for grant, reach in policy.time_rules.grants
             if grant.start <= self.now < grant.end
             and (reach is None or reach.covers(self.name, entries))
         )
@@ -78,7 +78,7 @@ def case_json(case: Case) -> dict[str, object]:
         "step": case.verdict.step,
         **_verdict_json(case.verdict),
         "until": utc(case.verdict.until),
-        "ends": case.verdict.ends,
+        "ends": case.verdict.ends_text,
         "grants": [grant_json(each) for each in case.grants],
         "ttl": case.verdict.ttl,
         "grace": case.grace,

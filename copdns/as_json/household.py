@@ -5,10 +5,10 @@ from __future__ import annotations
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import pause_json, texts
 from copdns.model import Device, Household, NameRewrite, Profile, Rule
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.times import Grant, Pause
 from copdns.timing import in_scope
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 
 
 def profile_json(profile: Profile, household: Household, now: float) -> dict[str, object]:
@@ -39,7 +39,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "always": texts(profile.always),
         "homework": texts(profile.homework),
         "devices": [each.id for each in household.devices if each.profile == profile.id],
-        "rules": [each.id for each in scoped(profile, household.rules)],
+        "rules": [each.id for each in rules_in_scope(profile, household.rules)],
         "schedules": [each.id for each in in_scope(household.schedules, profile)],
         "budgets": [each.id for each in in_scope(household.budgets, profile)],
         "pause": pause_json(pause) if pause else None,
@@ -87,7 +87,7 @@ def rule_json(rule: Rule) -> dict[str, object]:
     }
 
 
-def visitor_json(visitor: Visitor) -> dict[str, object]:
+def visitor_json(visitor: UnknownDevice) -> dict[str, object]:
     return {
         "id": visitor.id,
         "mac": visitor.mac,

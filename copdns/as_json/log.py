@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copdns.as_json.plain import utc
 from copdns.discreet import OTHER
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason, Verdict
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
@@ -12,7 +12,7 @@ from copdns.reasons import text_of
 HOUR = 3600  # seconds
 
 
-def why(row: Row) -> str:
+def why(row: LogRow) -> str:
     """Return the reason in the words that the device got; of a hidden row, that it is hidden."""
     if row.reason == OTHER:
         return OTHER
@@ -28,7 +28,7 @@ def why(row: Row) -> str:
     return text_of(verdict)
 
 
-def row_json(row: Row) -> dict[str, object]:
+def row_json(row: LogRow) -> dict[str, object]:
     kept = row._asdict() | {"at": utc(row.at), "type": qtype_name(row.qtype), "text": why(row)}
     return {"name" if key == "qname" else key: kept[key] for key in kept if key != "qtype"}
 

@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeal import REASONS, Appeal, Decider, State, Wanted
-from copdns.appeal_opening import Decision, Opening, Yes, opening
+from copdns.appeal import REASONS, Appeal, AppealState, Decider, Wanted
+from copdns.appeal_opening import ApprovalTerms, Decision, Opening, opening
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
@@ -23,7 +23,7 @@ from copdns.store.appeals import AppealStore
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
-_ASKED_FOR = (State.OPEN, State.SEEN, State.ESCALATED, State.TALK)
+_ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
 _REASONS = click.Choice([str(each) for each in Because])
 
 
@@ -133,15 +133,17 @@ def _opens_text(opens: Opening) -> str:
     return f"{names} (against {against})"
 
 
-def _answer_text(state: State, reason: Because, text: str) -> str:
+def _answer_text(state: AppealState, reason: Because, text: str) -> str:
     return f"{state}, {reason}{': ' if text else ''}{text}"
 
 
 @appeal.command()
 @click.argument("appeal", metavar="ID")
-@click.option("--yes", "answer", flag_value=str(State.GRANTED), help="Open what was asked for.")
-@click.option("--no", "answer", flag_value=str(State.REFUSED), help="Leave it closed.")
-@click.option("--talk", "answer", flag_value=str(State.TALK), help="Talk about it first.")
+@click.option(
+    "--yes", "answer", flag_value=str(AppealState.GRANTED), help="Open what was asked for."
+)
+@click.option("--no", "answer", flag_value=str(AppealState.REFUSED), help="Leave it closed.")
+@click.option("--talk", "answer", flag_value=str(AppealState.TALK), help="Talk about it first.")
 @click.option("--reason", type=_REASONS, help="Why; every answer has a reason.")
 @click.option("--text", metavar="TEXT", default="", help="More words; the child reads them.")
 @click.option(
@@ -188,14 +190,14 @@ def decide(
     """
     if answer is None:
         raise click.UsageError("say --yes, --no or --talk")
-    state = State(answer)
+    state = AppealState(answer)
     if reason is None:
         fitting = ", ".join(each for each in Because if each in REASONS[state])
         raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
-    if state is not State.GRANTED and (lasts or everyone or narrow or besides or minutes):
+    if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
         raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes go with --yes")
     _appeal(home, appeal)
-    yes = Yes(lasts, everyone, narrow, minutes, besides)
+    yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
     decision = Decision(state, Because(reason), text, yes)
     known, services, home_id = home.known, _services(home), home.household.id
     found = home.with_store(
@@ -263,7 +265,7 @@ def errors(home: Home, as_json: bool) -> None:
     table(HEADERS, [mistaken_row(each) for each in found])
 
 
-def _appeals(home: Home, profile: str, states: tuple[State, ...]) -> tuple[Appeal, ...]:
+def _appeals(home: Home, profile: str, states: tuple[AppealState, ...]) -> tuple[Appeal, ...]:
     if not home.has_database:
         return ()
     household = home.household.id

@@ -20,7 +20,7 @@ from copdns.errors import ListError
 from copdns.library import bundled_presets
 from copdns.lists.audit import Audit, Share, Table, audit, lists_of, read_table
 from copdns.model import Band, Profile, Rule, RuleAction
-from copdns.policy import policy_for, scoped
+from copdns.policy import build_policy, rules_in_scope
 from copdns.presets import apply
 from copdns.vouched import Checked
 
@@ -81,11 +81,13 @@ def audit_command(
     labels = _wanted(wanted, rows)
     who, rules = _person(home, profile, band)
     shared = home.live().shared[home.household.id]
-    policy = policy_for(who, rules, shared, home.now)
+    policy = build_policy(who, rules, shared, home.now)
     lists = tuple(lists_of(who, shared))
     found = audit(rows, policy, lists, labels, home.now)
     if keep:
-        audited.keep(home.folder, found.others, frozenset(each.slug for each in lists), home.now)
+        audited.save_results(
+            home.folder, found.others, frozenset(each.slug for each in lists), home.now
+        )
     if as_json:
         print_json(_json(found, rows, labels, who) | {"list_errors": mistaken_json(errors)})
         return
@@ -138,7 +140,7 @@ def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[
     """Return whose policy is asked, with the rules that hold for them."""
     if profile:
         found = home.profile(profile)
-        return found, scoped(found, home.household.rules)
+        return found, rules_in_scope(found, home.household.rules)
     if band:
         preset = bundled_presets()[Band(band)]
         rules = (Rule(str(name), RuleAction.ALLOW, name) for name, _ in preset.allowed)

@@ -13,7 +13,7 @@ from copdns.cli.home import AUTHOR, Home, pass_home, tell
 from copdns.cli.output import counted, print_json
 from copdns.cli.params import MINUTES, profile_argument
 from copdns.cli.usage import line_of
-from copdns.editing import the_profile
+from copdns.editing import require_profile
 from copdns.errors import StoreError
 from copdns.household_times import add_bonus
 from copdns.model import Household
@@ -82,7 +82,7 @@ def _now(home: Home, household: Household, profile: str, budget: str) -> str:
     """Return what is left with the bonus: more may have been used than there was."""
     meant = next(each for each in household.budgets if each.id == budget)
     try:
-        line = line_of(home, household, the_profile(household, profile), meant)
+        line = line_of(home, household, require_profile(household, profile), meant)
     except StoreError as error:
         return f"how much is left cannot be told: {error}"
     if line.total is None:

@@ -14,7 +14,7 @@ from copdns.cli.output import local, print_json, table
 from copdns.cli.params import complete_profile, profile_option
 from copdns.household import add_device, remove_device, set_device
 from copdns.store.visitors import load_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 
 _MACS = click.option(
     "--mac",
@@ -177,7 +177,7 @@ def unknown(home: Home, as_json: bool) -> None:
     table(("id", "mac", "private", "address", "says it is", "since", "at the address of"), rows)
 
 
-def _unknown(home: Home) -> list[Visitor]:
+def _unknown(home: Home) -> list[UnknownDevice]:
     """Return the unknown devices of the household that nobody named since."""
     devices = home.household.devices
     named = {text for each in devices for text in (*each.macs, *each.addresses)}

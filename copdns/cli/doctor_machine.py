@@ -22,7 +22,7 @@ from copdns.cli.probe import ask
 from copdns.config import AUTO
 from copdns.errors import UpstreamError, WireError
 from copdns.listening import NOT_HERE, listen_addresses
-from copdns.message import read_answer
+from copdns.message import read_response
 from copdns.records import AAAA, A
 from copdns.store import household as household_db
 from copdns.store import querylog
@@ -132,7 +132,7 @@ def _answers_as_us(address: str, port: int) -> bool:
         replies = [
             ask(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp) for tcp in (False, True)
         ]
-        return all(packed in read_answer(reply).facts.addresses for reply in replies)
+        return all(packed in read_response(reply).facts.addresses for reply in replies)
     except (UpstreamError, WireError):
         return False
 

@@ -21,7 +21,7 @@ from copdns.config import SYSTEM
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
 from copdns.listening import listen_addresses
 from copdns.lists.shapes import ProtectedShape
-from copdns.message import read_answer
+from copdns.message import read_response
 from copdns.records import NS, A
 from copdns.resources import folder
 from copdns.system import system_resolvers
@@ -83,7 +83,7 @@ def _by_tcp(upstream: UpstreamAddress) -> Reply:
 def _reply(upstream: UpstreamAddress, *, tcp: bool) -> Reply:
     begun = time.monotonic()
     try:
-        error = _BROKEN.get(read_answer(ask(upstream, "", NS, tcp=tcp)).rcode, "")
+        error = _BROKEN.get(read_response(ask(upstream, "", NS, tcp=tcp)).rcode, "")
     except (UpstreamError, WireError) as failure:
         error = str(failure)
     return Reply(error, time.monotonic() - begun)
@@ -146,10 +146,10 @@ def _filtering(home: Home, asked: Sequence[UpstreamAddress]) -> Iterator[Finding
 def _look(upstream: UpstreamAddress, name: str) -> Seen:
     try:
         message = ask(upstream, name, A)
-        answer = read_answer(message)
-        if answer.facts.filtered:
+        answer = read_response(message)
+        if answer.facts.is_filtered:
             return Seen.BLOCKED
-        if read_answer(message, filtering=True).facts.filtered:
+        if read_response(message, filtering=True).facts.is_filtered:
             return Seen.NULLED
     except (UpstreamError, WireError):
         return Seen.UNKNOWN

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
 from copdns.lists.chosen import Chosen, not_yet
-from copdns.lists.download import State
+from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
 NOTHING = (
@@ -24,7 +24,7 @@ class Fetched:
     """The lists that this household uses.  states: by slug.  now: seconds since the epoch."""
 
     chosen: Chosen
-    states: Mapping[str, State]
+    states: Mapping[str, CopyState]
     now: float
 
     @classmethod
@@ -46,7 +46,7 @@ class Fetched:
         return "" if seconds is None else for_people(seconds)
 
     def as_json(self, slug: str) -> dict[str, object]:
-        state = self.states.get(slug, State())
+        state = self.states.get(slug, CopyState())
         return {
             "url": self.url(slug),
             "fetched_at": utc(state.fetched_at),

@@ -21,25 +21,25 @@ from copdns.accounts import Guest, View
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
-from copdns.clock import Clock, goes_on
+from copdns.clock import Clock, continues_when_wrong
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.door import door_at
 from copdns.errors import HouseholdError, StoreError
 from copdns.guests import with_guests
-from copdns.household_check import Known, no_such
+from copdns.household_check import KnownIds, no_such
 from copdns.household_file import parse
 from copdns.library import bundled_text, known, own_files
-from copdns.lists.catalogue import Library, files
+from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
 from copdns.lists.source import ListSource
-from copdns.live import GUEST, Live, build, defaults_of, guest_profile
+from copdns.live import GUEST, Snapshot, build_snapshot, defaults_of, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
-from copdns.shelving import Shelf, Waiting
+from copdns.shelving import IndexStore, Waiting
 from copdns.store.appeals import AppealStore
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
@@ -51,7 +51,7 @@ from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
 from copdns.store.whose import Guests
 from copdns.system import clock_is_synchronised, memory
-from copdns.timing import Readings
+from copdns.timing import PolicyInputs
 
 AUTHOR = "command line"
 
@@ -85,15 +85,15 @@ class Home:
             seen = None
         made.join(seen, goes_on=False)
         if made.is_wrong:  # rarely; else the household need not be read
-            made.join(seen, goes_on([self.household]))
+            made.join(seen, continues_when_wrong([self.household]))
         return made
 
     @cached_property
-    def library(self) -> Library:
+    def library(self) -> Catalogue:
         return self._library_of(self.chosen)
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownIds:
         return known(self.library)
 
     @cached_property
@@ -116,8 +116,8 @@ class Home:
         known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
         return chosen_for(self.settings.sources, self.offered, households, memory(), known)
 
-    def _library_of(self, chosen: Chosen) -> Library:
-        return Shelf(self.folder).read(self._sources_of(chosen))
+    def _library_of(self, chosen: Chosen) -> Catalogue:
+        return IndexStore(self.folder).read(self._sources_of(chosen))
 
     def _sources_of(self, chosen: Chosen) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
@@ -126,7 +126,7 @@ class Home:
     @cached_property
     def waiting(self) -> Waiting | None:
         """What a copdns that runs answers by until it has compiled `library`; None when it has."""
-        return Shelf(self.folder).waiting(self._sources_of(self.chosen))
+        return IndexStore(self.folder).waiting(self._sources_of(self.chosen))
 
     @cached_property
     def household(self) -> Household:
@@ -143,7 +143,7 @@ class Home:
             raise HouseholdError(no_such("profile", profile_id, people))
         return found
 
-    def live(self, now: float | None = None, before: Live | None = None) -> Live:
+    def live(self, now: float | None = None, before: Snapshot | None = None) -> Snapshot:
         """Return the snapshot that answers queries at a moment.
 
         before: one of another moment, of which what is the same is taken over.
@@ -152,7 +152,7 @@ class Home:
         at = self.now if now is None else now
         readings = self.readings(at)
         household = with_guests(self.household, self.guests, at)
-        return build(before, self.library, defaults, [household], at, readings)
+        return build_snapshot(before, self.library, defaults, [household], at, readings)
 
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
@@ -172,7 +172,7 @@ class Home:
         home = self.household
         return budget_day(self.now, zone_of(home.timezone), home.day_starts)
 
-    def readings(self, at: float) -> Readings:
+    def readings(self, at: float) -> PolicyInputs:
         """Return what is known of the world at a moment.
 
         Minutes of use are those that were stored last, and only for a moment of today: what will
@@ -180,7 +180,7 @@ class Home:
         """
         missing = self.chosen.missing_categories(self.library)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
-        known = Readings(missing=missing, clock_is_wrong=self.is_wrong_at(at))
+        known = PolicyInputs(missing=missing, clock_is_wrong=self.is_wrong_at(at))
         if not self.day.start <= at < self.day.end:
             return known
         try:

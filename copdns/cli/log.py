@@ -18,7 +18,7 @@ from copdns.cli.output import local, print_json, safe, table
 from copdns.cli.params import profile_argument, profile_option
 from copdns.errors import HouseholdError
 from copdns.household_check import no_such
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.live import GUEST
 from copdns.names import display
 from copdns.qtypes import qtype_name
@@ -100,7 +100,7 @@ def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[
             time.sleep(PAUSE)
 
 
-def _cells(row: Row, zone: str) -> tuple[str, ...]:
+def _cells(row: LogRow, zone: str) -> tuple[str, ...]:
     return (
         local(row.at, zone),
         row.profile,

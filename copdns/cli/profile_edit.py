@@ -8,7 +8,7 @@ from typing import Any
 
 from copdns.errors import HouseholdError
 from copdns.household import set_profile
-from copdns.household_check import Known, no_such
+from copdns.household_check import KnownIds, no_such
 from copdns.model import Band, BlockMode, Contact, Default, FullLog, Household, PrivacyMode, Profile
 from copdns.presets import Preset, apply, rules_now
 from copdns.privacy import request_full
@@ -75,7 +75,7 @@ def _words(value: object) -> str:
     return str(value)
 
 
-def values_for(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]:
+def values_for(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
     """Return the fields that change, by name; raise HouseholdError for what is not known."""
     values = {
         name: getattr(wanted, name)
@@ -107,7 +107,7 @@ def _choices(wanted: Wanted) -> dict[str, Any]:
     return values
 
 
-def _sets(profile: Profile, wanted: Wanted, known: Known) -> dict[str, Any]:
+def _sets(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
     """Return the fields that hold several, with what is added and without what is taken away."""
     contacts = [str(each) for each in Contact]
     ways = (
@@ -157,7 +157,7 @@ def _safe_search(profile: Profile, wanted: Wanted) -> tuple[tuple[str, str], ...
 
 
 def edit_for(
-    profile_id: str, wanted: Wanted, known: Known, history: tuple[FullLog, ...], now: int
+    profile_id: str, wanted: Wanted, known: KnownIds, history: tuple[FullLog, ...], now: int
 ) -> Callable[[Household], Household]:
     """Return the edit that a call means.  history: the full logs that the profile ever had.
 
@@ -184,6 +184,6 @@ def edit_for(
     return edit
 
 
-def _with_own_services(known: Known, household: Household) -> Known:
+def _with_own_services(known: KnownIds, household: Household) -> KnownIds:
     own = (each.slug for each in household.services)
     return replace(known, services=known.services | frozenset(own))

@@ -12,7 +12,7 @@ from copdns.cli.home import Home, pass_home, tell
 from copdns.cli.output import local
 from copdns.cli.params import SUBJECT, profile_argument
 from copdns.cli.profile_edit import BY_BAND, OFF, Wanted, edit_for
-from copdns.editing import the_profile
+from copdns.editing import require_profile
 from copdns.model import Band, BlockMode, Contact, Default, PrivacyMode
 
 
@@ -135,7 +135,7 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
     before, after = home.changed(f"profile {profile} set: {wanted}", edit)
     tell(before, after)
     if band := wanted.preset or wanted.band:
-        old = the_profile(before, profile)
+        old = require_profile(before, profile)
         later = home.follow_band(old, Band(band), rules=wanted.preset is not None)
         if later is not None:
             click.echo(

@@ -18,7 +18,7 @@ from copdns.cli.time_words import (
     subjects_text,
 )
 from copdns.model import Default, PrivacyMode, Profile
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.timing import in_scope
 
 _KEPT = {
@@ -46,7 +46,7 @@ def show_profile(home: Home, profile: Profile) -> None:
     )
     _block("What is closed", _closed(home, profile))
     _block("What is made safe", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
-    rules = scoped(profile, home.household.rules)
+    rules = rules_in_scope(profile, home.household.rules)
     _block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
     _block("When", _times(home, profile, zone))
     _block("How it is answered", _answered(home, profile))

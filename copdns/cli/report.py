@@ -33,7 +33,7 @@ from copdns.transparency import (
     month_of,
     people_of,
 )
-from copdns.vouched import ListError
+from copdns.vouched import WrongEntry
 
 _EVERY = 100_000
 
@@ -88,12 +88,12 @@ def _counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
     return hidden.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
 
 
-def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[ListError, ...]]:
+def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
     if not home.has_database:
         return (), ()
     household = home.household.id
 
-    async def read(store: HouseholdStore) -> tuple[tuple[Appeal, ...], tuple[ListError, ...]]:
+    async def read(store: HouseholdStore) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
         appeals = AppealStore(store)
         return (
             await appeals.appeals(household, limit=_EVERY),
@@ -103,8 +103,8 @@ def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[ListError, ...]]:
     return home.with_store(read, HouseholdStore.open_or_copy)
 
 
-def _lists(home: Home, errors: tuple[ListError, ...]) -> tuple[Listed, ...]:
-    found = audited.kept(home.folder)
+def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[Listed, ...]:
+    found = audited.load_results(home.folder)
     percent = found.percent if found else lambda _: None
     return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))
 

@@ -16,7 +16,7 @@ from copdns.errors import HouseholdError
 from copdns.household import add_rule, remove_rule, rules_about
 from copdns.household_check import no_such
 from copdns.model import Household, RuleAction
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.sentences import literal
 
 
@@ -133,7 +133,7 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     Example:  copdns rule list --profile mia
     """
     household = home.household
-    rules = scoped(home.profile(profile), household.rules) if profile else household.rules
+    rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
     if as_json:
         print_json([rule_json(each) for each in rules])
         return

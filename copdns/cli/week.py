@@ -16,12 +16,12 @@ import click
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
 from copdns.cli.output import aligned, print_json, safe
-from copdns.closed import Parts
+from copdns.closed import BySubject
 from copdns.days import local, starts_at, zone_of
-from copdns.live import Client, Live, Sightings
-from copdns.model import Action, Asker, Verdict
+from copdns.live import Client, Sightings, Snapshot
+from copdns.model import Action, Requestor, Verdict
 from copdns.names import display
-from copdns.policy import Policy, budgets_of, decide
+from copdns.policy import Policy, charged_budgets, decide
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
 
@@ -37,13 +37,13 @@ class Asking(NamedTuple):
     address: str = ""
     sightings: Sightings | None = None
 
-    def client(self, live: Live) -> Client:
+    def client(self, live: Snapshot) -> Client:
         """Return the client in a snapshot."""
         if self.profile:
             return Client(self.household, "", live.policy(self.household, self.profile))
         if self.sightings is not None:
             live = live.with_sightings(self.sightings)
-        return live.who(Asker("", self.address, "udp"))
+        return live.identify(Requestor("", self.address, "udp"))
 
 
 class Stretch(NamedTuple):
@@ -87,7 +87,7 @@ def walk(
 
     Few: edges of time, and one a day, when the next days are worked out.
     """
-    live: Live | None = None
+    live: Snapshot | None = None
     rebuild = at
     while at < end:
         if live is None or at >= rebuild:
@@ -98,7 +98,7 @@ def walk(
             planned = _planned(policy)
         verdict = decide(planned, name, qtype, at)
         until = min(inf if verdict.until is None else verdict.until, rebuild, end)
-        budgets = budgets_of(policy, name, verdict, at) or ()
+        budgets = charged_budgets(policy, name, verdict, at) or ()
         yield Stretch(at, until, verdict, budgets)
         at = until
 
@@ -108,10 +108,10 @@ def _planned(policy: Policy) -> Policy:
 
     When a day has none at all is planned, and stays.
     """
-    if policy.timed is None:
+    if policy.time_rules is None:
         return policy
-    timed = replace(policy.timed, left=Parts(None, {}, {}), held={})
-    return replace(policy, timed=timed)
+    timed = replace(policy.time_rules, left=BySubject(None, {}, {}), verdicts_with_end={})
+    return replace(policy, time_rules=timed)
 
 
 def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
@@ -129,7 +129,7 @@ def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
 
 
 def _said(stretch: Stretch) -> tuple[Verdict, tuple[str, ...]]:
-    return replace(stretch.verdict, until=None, ends=""), stretch.budgets
+    return replace(stretch.verdict, until=None, ends_text=""), stretch.budgets
 
 
 def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
@@ -165,7 +165,7 @@ def _clock(moment: float, zone: str) -> str:
 
 
 def _why(stretch: Stretch) -> str:
-    text = text_of(replace(stretch.verdict, ends=""))
+    text = text_of(replace(stretch.verdict, ends_text=""))
     by = f" by {stretch.verdict.period}" if stretch.verdict.period else ""
     lasts = f", while minutes of {' and '.join(stretch.budgets)} last" if stretch.budgets else ""
     return f"({text}{by}){lasts}"
@@ -179,7 +179,7 @@ def _json(stretch: Stretch) -> dict[str, object]:
         "open": stretch.is_open,
         "action": verdict.action,
         "reason": verdict.reason,
-        "text": text_of(replace(verdict, ends="")),
+        "text": text_of(replace(verdict, ends_text="")),
         "step": verdict.step,
         "period": verdict.period,
         "budgets": list(stretch.budgets),

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from copdns.errors import ListError, NameTextError
-from copdns.evidence import Lists
+from copdns.evidence import ListSet
 from copdns.lists.index import ListInfo, ListKind
 from copdns.model import Profile
-from copdns.names import normal
-from copdns.policy import Policy, Shared, decide
-from copdns.special import A, special
+from copdns.names import normalize
+from copdns.policy import HouseholdContext, Policy, decide
+from copdns.special import A, special_use_answer
 
 LABEL_COLUMNS = ("label", "category_code")
 NAME_COLUMNS = ("name", "host", "domain", "url")
@@ -98,12 +98,12 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     if host.startswith("["):
         return None  # an IPv6 address
     try:
-        name = normal(host)
+        name = normalize(host)
     except NameTextError as error:
         raise ValueError(str(error)) from None
     if not name:
         raise ValueError("has no name")
-    public = "." in name and not name[-1].isdigit() and special(name, A) is None
+    public = "." in name and not name[-1].isdigit() and special_use_answer(name, A) is None
     return Labelled(label, name) if public else None
 
 
@@ -147,7 +147,7 @@ def audit(
     protected one, is blocked by none of them; one that a rule blocks counts in total only.  A
     name with two labels counts under each, and in the sums as wanted if one of them is.
     """
-    alone = [(info.slug, Lists([info])) for info in lists]
+    alone = [(info.slug, ListSet([info])) for info in lists]
     blockers: dict[str, frozenset[str] | None] = {}
     for _, name in table.rows:
         if name not in blockers:
@@ -173,7 +173,7 @@ def _share(names: Collection[str], blockers: Mapping[str, frozenset[str] | None]
     return Share(len(names), len(blocked), dict(sorted(lists.items())))
 
 
-def lists_of(profile: Profile, shared: Shared) -> Iterator[ListInfo]:
+def lists_of(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
     """Give the lists that can block something for a profile."""
     services = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts

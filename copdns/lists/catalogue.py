@@ -101,7 +101,7 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class Catalogue:
     """Everything that names are judged by.  statuses: one for each list, by its number."""
 
     index: Index
@@ -149,9 +149,9 @@ def assembled(
     sources: Iterable[ListSource],
     index: Index,
     statuses: tuple[ListStatus, ...],
-) -> Library:
+) -> Catalogue:
     """Return the library of the data files and an index over all lists, made elsewhere."""
-    return Library(
+    return Catalogue(
         index=index,
         categories={**categories(found), **_own_categories(found, sources)},
         services=_services(found.services),

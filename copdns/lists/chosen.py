@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from copdns.config import AUTO, OwnSource, SourceSettings
-from copdns.lists.catalogue import BYPASS, SECURITY, Files, Library
+from copdns.lists.catalogue import BYPASS, SECURITY, Catalogue, Files
 from copdns.lists.download import MIB
 from copdns.lists.parse import Form
 from copdns.lists.source import Source, sources_of
@@ -34,7 +34,7 @@ class Chosen:
     unknown: tuple[str, ...] = ()
     max_names: int = 0
 
-    def missing_categories(self, library: Library) -> frozenset[str]:
+    def missing_categories(self, library: Catalogue) -> frozenset[str]:
         """Return the categories of which a chosen list is not in force."""
         here = library.in_force
         return frozenset(each.category for each in self.sources if each.slug not in here)

@@ -53,7 +53,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CopyState:
     """What is known of the copy of one source; `<slug>.json` beside it.
 
     url, etag, last_modified: where it is from, and how the server called this state of it.
@@ -83,22 +83,22 @@ class State:
         """Return for how many seconds nobody vouched for the copy; None without one."""
         return None if self.checked_at is None else max(0.0, now - self.checked_at)
 
-    def without_copy(self) -> State:
+    def without_copy(self) -> CopyState:
         """Return what is left of it when the copy is gone: how the tries went."""
-        return State(tried_at=self.tried_at, error=self.error, failures=self.failures)
+        return CopyState(tried_at=self.tried_at, error=self.error, failures=self.failures)
 
 
-def read_state(text: str) -> State:
+def read_state(text: str) -> CopyState:
     """Return the state that a file holds; a broken file is as good as none."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return State()
+        return CopyState()
     if not isinstance(found, dict):
-        return State()
-    known = {each.name: found[each.name] for each in fields(State) if each.name in found}
-    sound = all(_fits(value, getattr(State(), name)) for name, value in known.items())
-    return State(**known) if sound else State()
+        return CopyState()
+    known = {each.name: found[each.name] for each in fields(CopyState) if each.name in found}
+    sound = all(_fits(value, getattr(CopyState(), name)) for name, value in known.items())
+    return CopyState(**known) if sound else CopyState()
 
 
 def _fits(value: Any, default: object) -> bool:
@@ -107,7 +107,7 @@ def _fits(value: Any, default: object) -> bool:
     return type(value) is type(default)
 
 
-def written(state: State) -> str:
+def written(state: CopyState) -> str:
     """Return a state as its file holds it."""
     return json.dumps(asdict(state), indent=1) + "\n"
 
@@ -115,7 +115,7 @@ def written(state: State) -> str:
 # --- asking ---------------------------------------------------------------------------------------
 
 
-def conditions(state: State, url: str) -> dict[str, str]:
+def conditions(state: CopyState, url: str) -> dict[str, str]:
     """Return the headers that ask for news only (RFC 9110 section 13.1).
 
     state: of a copy that is whole.  Without one, or for another address, all is asked for.
@@ -233,7 +233,7 @@ def looks_wrong(first: bytes) -> str:
     return ""
 
 
-def judge(copy: Copy, before: State, *, smaller: bool = False) -> None:
+def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
     """Raise FetchError when a copy is worse than the one before, or than none.
 
     smaller: somebody looked at it, and wants it.
@@ -253,14 +253,14 @@ def judge(copy: Copy, before: State, *, smaller: bool = False) -> None:
 # --- what is known then ---------------------------------------------------------------------------
 
 
-def unchanged(state: State, now: float) -> State:
+def unchanged(state: CopyState, now: float) -> CopyState:
     """Return the state after the server said that the copy is the newest (304)."""
     return replace(state, checked_at=now, tried_at=now, error="", failures=0)
 
 
-def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> State:
+def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> CopyState:
     """Return the state of a new copy.  url: as in the source, before any redirect."""
-    return State(
+    return CopyState(
         url=url,
         etag=validator(headers.get("ETag")),
         last_modified=validator(headers.get("Last-Modified")),
@@ -273,12 +273,12 @@ def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> Sta
     )
 
 
-def failed(state: State, error: str, now: float) -> State:
+def failed(state: CopyState, error: str, now: float) -> CopyState:
     """Return what is known after a try that failed at `now`.  error: for people."""
     return replace(state, tried_at=now, error=error, failures=state.failures + 1)
 
 
-def next_look(slug: str, state: State, every: float, now: float) -> float:
+def next_look(slug: str, state: CopyState, every: float, now: float) -> float:
     """Return the moment to ask again (seconds since the epoch); at most `now`: at once.
 
     every: seconds.  After failures the pauses begin with a minute and grow threefold up to

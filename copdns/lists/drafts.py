@@ -15,9 +15,9 @@ from copdns.lists.catalogue import (
     SAFE_SEARCH_TARGETS,
     SECURITY,
     TARGETS_TITLE,
+    Catalogue,
     Category,
     Files,
-    Library,
     Read,
     assembled,
     categories,
@@ -45,7 +45,7 @@ TextOf = Callable[[ListSource], str]
 
 def library(
     read: Read, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
-) -> Library:
+) -> Catalogue:
     """Return a library whose index is made at once, in memory: for small lists.
 
     The arguments are those of `files` and `drafts`.  Raises ConfigError or ListError for a

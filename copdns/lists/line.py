@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.errors import NameTextError
 from copdns.matchers import Match
-from copdns.names import normal
+from copdns.names import normalize
 
 MAX_LINE = 4096
 
@@ -95,7 +95,7 @@ def _named(text: str, match: Match) -> Named | Unused:
     if "*" in text:
         return Unused.PATTERN
     try:
-        name = normal(text)
+        name = normalize(text)
     except NameTextError:
         return Unused.NAME
     if not name or name.rpartition(".")[2].isdigit():

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from copdns.addresses import domain, slug
 from copdns.lists.parse import Form
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.model import Contact
 from copdns.yaml_text import ByText
 
 Slug = Annotated[str, ByText(slug)]
 Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[Matcher, ByText(matcher)]
+Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
 Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]

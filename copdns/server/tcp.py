@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from copdns.answer import Resolver
 from copdns.errors import ProxyError
-from copdns.forwarded import NOBODY, Forwarder, Forwarders, read_proxy, sent_by, told_by
-from copdns.model import Asker
+from copdns.forwarded import NOBODY, Forwarder, Forwarders, read_proxy, sent_by, with_edns_device
+from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.server.udp import bound
 
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._asker = Asker(server.address, "", "tcp")
+        self._asker = Requestor(server.address, "", "tcp")
         self._forwarder: Forwarder | None = None
         self._begins = False  # a PROXY header may come first
         self._in_flight = 0
@@ -158,13 +158,12 @@ class Connection(asyncio.Protocol):
         self._in_flight += 1
         asker, moment = self._asker, self._server.clock()
         if self._forwarder is not None:
-            asker = told_by(asker, self._forwarder, message)
+            asker = with_edns_device(asker, self._forwarder, message)
         reply = self._server.resolver.answer(message, asker, moment, self._answered, None)
         if reply is not None:
             self._in_flight -= 1
+        if reply:
             self._write(reply)
-        elif len(message) < 12 or message[2] & 0x80:
-            self._in_flight -= 1  # no question: nothing will come
 
     def _answered(self, reply: bytes, _to: Any) -> None:
         """Send an answer that had to wait; never called before the question was taken."""

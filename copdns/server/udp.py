@@ -18,8 +18,8 @@ from copdns.batch import Inbox, Outbox, address_of, address_size, host_of
 from copdns.errors import ListenError
 from copdns.fastlane import Replies
 from copdns.forwarded import NOBODY, Forwarders, unwrapped
-from copdns.live import Client, Live
-from copdns.model import Asker
+from copdns.live import Client, Snapshot
+from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.policy import Policy
 from copdns.wire import UDP_SIZE
@@ -32,7 +32,7 @@ _HELD = 2 << 20
 _BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
 
 
-class Seat:
+class CachedClient:
     """A peer as it was known a moment ago: who it is under these policies.
 
     policy: whose replies are its own; None for one who may be somebody else, and is looked at
@@ -41,11 +41,11 @@ class Seat:
 
     __slots__ = ("asker", "client", "live", "policy")
 
-    def __init__(self, asker: Asker, live: Live, client: Client) -> None:
+    def __init__(self, asker: Requestor, live: Snapshot, client: Client) -> None:
         self.asker = asker
         self.live = live
         self.client = client
-        self.policy: Policy | None = client.policy if client.sure else None
+        self.policy: Policy | None = client.policy if client.is_certain else None
 
 
 class UdpServer:
@@ -72,7 +72,7 @@ class UdpServer:
         self._outbox = Outbox(UDP_SIZE, self._address)
         self._flushing = False
         self._closed = False
-        self._seats: dict[bytes, Seat] = {}  # by packed address; never a forwarder
+        self._seats: dict[bytes, CachedClient] = {}  # by packed address; never a forwarder
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
@@ -83,7 +83,7 @@ class UdpServer:
         message_at = self._address + 2  # the same from question to question, but for the ID before
         resolver = self._resolver
         live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
-        use = recorder.use
+        use = recorder.note_usage
         questions: Mapping[bytes, Replies] = {} if lane is None else lane.questions
         try:
             count = inbox.receive(self._fd)
@@ -95,7 +95,7 @@ class UdpServer:
         if outbox.count:  # of replies that had to wait: now there is room for one to each question
             outbox.flush(self._fd)
         if lane is not None:
-            lane.look(moment)
+            lane.check_clock(moment)
         for place in range(count):
             at = place * step
             size = sizes[place * SIZE_STEP + SIZE_AT]
@@ -104,25 +104,27 @@ class UdpServer:
             if seat is not None and seat.live is live:
                 replies = questions.get(raw[message_at:])
                 entry = None if replies is None else replies.get(seat.policy)
-                if entry is not None and (mono < entry.until or entry.goes_on(moment, use)):
+                if entry is not None and (mono < entry.check_at or entry.refresh(moment, use)):
                     tally = entry.tally
                     if tally.count:
                         tally.count += 1
                     else:
                         tally.add()
-                    if entry.kept is not None:
-                        entry.kept.used = True
+                    if entry.cache_entry is not None:
+                        entry.cache_entry.recently_used = True
                         found += 1
                     if entry.noted is not None:
-                        recorder.keep(seat.client, *entry.noted, moment.wall)
-                    outbox.add(raw[:message_at] + entry.tail)
+                        recorder.log_name(seat.client, *entry.noted, moment.wall)
+                    outbox.add(raw[:message_at] + entry.body)
                     continue
             self._answer(raw, seat, live, moment)
         if found:
             recorder.found(found)
         outbox.flush(self._fd)
 
-    def _answer(self, raw: bytes, seat: Seat | None, live: Live, moment: Moment) -> None:
+    def _answer(
+        self, raw: bytes, seat: CachedClient | None, live: Snapshot, moment: Moment
+    ) -> None:
         """Answer one datagram the whole way."""
         address, message = raw[: self._address], raw[self._address :]
         if seat is None or seat.live is not live:
@@ -130,21 +132,23 @@ class UdpServer:
         else:
             asker = seat.asker
         reply = self._resolver.answer(message, asker, moment, self._later, address)
-        if reply is not None:
+        if reply:
             self._outbox.add(address + reply)
 
-    def _from(self, raw: bytes, message: bytes, live: Live) -> tuple[bytes, Asker]:
+    def _from(self, raw: bytes, message: bytes, live: Snapshot) -> tuple[bytes, Requestor]:
         """Return the message that a peer brings, and who asks: a forwarder says so itself."""
-        peer = Asker(self.address, host_of(raw, self._socket.family), "udp")
+        peer = Requestor(self.address, host_of(raw, self._socket.family), "udp")
         forwarder = self._forwarders.of(peer.address)
         if forwarder is not None:
             return unwrapped(message, peer, forwarder)
         if len(self._seats) >= _SEATS:
             self._seats.clear()
-        self._seats[address_of(raw, self._socket.family)] = Seat(peer, live, live.who(peer))
+        self._seats[address_of(raw, self._socket.family)] = CachedClient(
+            peer, live, live.identify(peer)
+        )
         return message, peer
 
-    def trust(self, forwarders: Forwarders) -> None:
+    def set_forwarders(self, forwarders: Forwarders) -> None:
         """Believe these forwarders from now on, and no others."""
         self._forwarders = forwarders
         self._seats.clear()

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from copdns.accounts import Account, Code, Credentials, Notice, NoticeKind, Purpose
+from copdns.accounts import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
 from copdns.codes import short_id
 from copdns.errors import AccountError
 from copdns.faults import no_such
@@ -124,7 +124,9 @@ class Accounts:
             _end_all(connection, household, account, stays)
             if by is None and found.role.is_guardian:
                 kind = NoticeKind.ACCOUNT_CHANGED
-                notify(connection, Notice(0, household, kind, found.name, author_of(by), now))
+                notify(
+                    connection, GuardianNotice(0, household, kind, found.name, author_of(by), now)
+                )
             what = f"password of account {found.name} changed"
             audit(connection, household, author_of(by), what, now)
 
@@ -430,7 +432,9 @@ def _tell(
     author = author_of(by)
     audit(connection, account.household, author, f"account {account.name} {what}", now)
     if account.role.is_guardian or kind is NoticeKind.ACCOUNT_CHANGED:
-        notify(connection, Notice(0, account.household, kind, account.name, author, now), by)
+        notify(
+            connection, GuardianNotice(0, account.household, kind, account.name, author, now), by
+        )
 
 
 def _set_password(connection: sqlite3.Connection, account: Account, kept: str) -> None:
@@ -494,7 +498,7 @@ def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now
     audit(connection, code.household, author_of(by), f"code made for account {account.name}", now)
     if code.purpose is Purpose.PASSWORD and account.role.is_guardian:
         kind, author = NoticeKind.ACCOUNT_CHANGED, author_of(by)
-        notify(connection, Notice(0, code.household, kind, account.name, author, now), by)
+        notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
 
 
 def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from copdns.appeal import (
-    Answer,
     Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealState,
     Ask,
+    ContestedVerdict,
     Decider,
-    Kind,
-    Objected,
-    State,
     Wanted,
     Why,
 )
@@ -79,7 +79,7 @@ def select(
     *,
     appeal: str | None = None,
     profile: str = "",
-    states: Collection[State] = (),
+    states: Collection[AppealState] = (),
     device: str | None = None,
     after: int = 0,
     limit: int = -1,
@@ -99,7 +99,7 @@ def select(
         "limit": limit,
     }
     rows = connection.execute(_SELECT, wanted).fetchall()
-    answers: dict[str, list[Answer]] = {}
+    answers: dict[str, list[AppealAnswer]] = {}
     ids = as_json(row[0] for row in rows)
     for row in connection.execute(_ANSWERS, (household, ids)) if rows else ():
         answers.setdefault(row[0], []).append(_answer(household, row))
@@ -132,7 +132,7 @@ def _answer_rows(household: str, appeal: Appeal) -> Iterable[Cells]:
         )
 
 
-def _appeal(household: str, row: tuple[object, ...], answers: tuple[Answer, ...]) -> Appeal:
+def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]) -> Appeal:
     found = dict(zip(COLUMNS, row, strict=True))
     try:
         return Appeal(
@@ -140,7 +140,7 @@ def _appeal(household: str, row: tuple[object, ...], answers: tuple[Answer, ...]
             ask=_ask(found),
             asked=number(found["asked"]),
             since=number(found["since"]),
-            state=State(text(found["state"])),
+            state=AppealState(text(found["state"])),
             seen=_maybe(found["seen"]),
             answers=answers,
             disagreed=bool(number(found["disagreed"])),
@@ -159,8 +159,8 @@ def _ask(found: Mapping[str, object]) -> Ask:
     return Ask(
         profile=text(found["profile"]),
         device=text(found["device"]),
-        kind=Kind(text(found["kind"])),
-        to=Objected(
+        kind=AppealKind(text(found["kind"])),
+        to=ContestedVerdict(
             action=Action(text(found["action"])),
             reason=Reason(text(found["reason"])),
             revision=number(found["revision"]),
@@ -178,12 +178,12 @@ def _ask(found: Mapping[str, object]) -> Ask:
 _TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period")
 
 
-def _answer(household: str, row: tuple[object, ...]) -> Answer:
+def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
     _, at, state, reason, role, name, account, words, made, until = row
     try:
-        return Answer(
+        return AppealAnswer(
             at=number(at),
-            state=State(text(state)),
+            state=AppealState(text(state)),
             reason=Because(text(reason)),
             by=Decider(text(role), text(name), text(account)),
             text=text(words),

@@ -12,12 +12,12 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from copdns import appeal_life as life
-from copdns.appeal import WAITING, Answer, Appeal, Ask, Decider, Objected, State
+from copdns.appeal import WAITING, Appeal, AppealAnswer, AppealState, Ask, ContestedVerdict, Decider
 from copdns.appeal_life import PATIENCE, Due, Filed, Patience
 from copdns.appeal_news import mark
 from copdns.appeal_opening import (
+    ApprovalResult,
     Decision,
-    Done,
     Services,
     carried_out,
     closed_again,
@@ -25,14 +25,14 @@ from copdns.appeal_opening import (
 )
 from copdns.codes import appeal_id
 from copdns.errors import AppealError, HouseholdError
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.model import Household, Rule
 from copdns.review import Because
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import rewrite, snapshot, transaction
 from copdns.store.household import HouseholdStore, edited
 from copdns.store.notes import Change, audit
-from copdns.vouched import ListError, day_of, opened_for_everyone
+from copdns.vouched import WrongEntry, day_of, opened_for_everyone
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class AppealStore:
         def work(connection: sqlite3.Connection) -> Filed:
             _require_profile(connection, household, ask.profile)
             there = _near(connection, household, ask, now)
-            found = life.filed(there, ask, _free(connection, household), now)
+            found = life.file_appeal(there, ask, _free(connection, household), now)
             if found.appeal not in there:
                 save(connection, household, found.appeal)
             return found
@@ -74,7 +74,7 @@ class AppealStore:
         return await self._written(work)
 
     async def open_list_error(
-        self, household: str, name: str, to: Objected, known: Known, now: int
+        self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
     ) -> Rule:
         """Open a name that is vouched for, for everyone; nothing tells who met it."""
 
@@ -123,7 +123,7 @@ class AppealStore:
         household: str,
         *,
         profile: str = "",
-        states: Collection[State] = (),
+        states: Collection[AppealState] = (),
         limit: int = 500,
     ) -> tuple[Appeal, ...]:
         """Return appeals, the newest first.  profile: "" for everyone's; states: () for any."""
@@ -140,12 +140,12 @@ class AppealStore:
 
         return await self._read(read)
 
-    async def counts(self) -> Mapping[State, int]:
+    async def counts(self) -> Mapping[AppealState, int]:
         """Return how many appeals there are in each state, of all households."""
 
-        def read(connection: sqlite3.Connection) -> Mapping[State, int]:
+        def read(connection: sqlite3.Connection) -> Mapping[AppealState, int]:
             rows = connection.execute("select state, count(*) from appeal group by state")
-            return {State(state): count for state, count in rows}
+            return {AppealState(state): count for state, count in rows}
 
         return await self._read(read)
 
@@ -153,15 +153,15 @@ class AppealStore:
         """Return the ids of all households."""
         return await self._read(_ids)
 
-    async def list_errors(self, household: str) -> tuple[ListError, ...]:
+    async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
         """Return the names that lists named wrongly, as was decided here, by name."""
 
-        def read(connection: sqlite3.Connection) -> tuple[ListError, ...]:
+        def read(connection: sqlite3.Connection) -> tuple[WrongEntry, ...]:
             rows = connection.execute(
                 "select name, list, category from list_error where household = ? order by 1, 2",
                 (household,),
             )
-            return tuple(ListError(*row) for row in rows)
+            return tuple(WrongEntry(*row) for row in rows)
 
         return await self._read(read)
 
@@ -183,7 +183,7 @@ class AppealStore:
         appeal: str,
         decision: Decision,
         by: Decider,
-        known: Known,
+        known: KnownIds,
         services: Services,
         now: int,
     ) -> Appeal:
@@ -195,20 +195,20 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _one(connection, household, appeal)
-            life.may_answer(before, by)
+            life.require_answerable(before, by)
             reason, text = life.fitting(decision.state, decision.reason, decision.text)
 
-            def edit(home: Household) -> Done:
-                if decision.state is State.GRANTED:
+            def edit(home: Household) -> ApprovalResult:
+                if decision.state is AppealState.GRANTED:
                     return carried_out(home, before, decision.yes, known, services, by, now)
-                return Done(closed_again(home, before, now), (), None, decision.state)
+                return ApprovalResult(closed_again(home, before, now), (), None, decision.state)
 
             what = f"appeal {appeal} of {before.ask.profile}: {decision.state}"
             done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
-            if decision.state is State.GRANTED and reason is Because.LIST_ERROR:
+            if decision.state is AppealState.GRANTED and reason is Because.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
-            answer = Answer(now, done.state, reason, by, text, done.made, done.until)
-            return _saved(connection, household, life.answered(before, answer))
+            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
+            return _saved(connection, household, life.add_answer(before, answer))
 
         return await self._written(work)
 
@@ -248,7 +248,7 @@ class AppealStore:
     async def due(
         self,
         low_harm: Collection[str],
-        known: Known,
+        known: KnownIds,
         services: Services,
         now: int,
         patience: Patience = PATIENCE,
@@ -335,7 +335,7 @@ class AppealStore:
         return await self._store.run(whole)
 
 
-_LATE = (*WAITING, State.TALK)
+_LATE = (*WAITING, AppealState.TALK)
 
 
 def _near(connection: sqlite3.Connection, household: str, ask: Ask, now: int) -> tuple[Appeal, ...]:
@@ -395,11 +395,11 @@ def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
 def _carried_out(
     connection: sqlite3.Connection,
     household: str,
-    edit: Callable[[Household], Done],
+    edit: Callable[[Household], ApprovalResult],
     change: Change,
-) -> Done:
+) -> ApprovalResult:
     """Edit the household as an answer says; the audit has a line even when nothing opens."""
-    done: list[Done] = []
+    done: list[ApprovalResult] = []
     revisions: list[int] = []
 
     def noting(home: Household) -> Household:
@@ -417,7 +417,7 @@ def _open_meanwhile(
     connection: sqlite3.Connection,
     household: str,
     each: Due,
-    known: Known,
+    known: KnownIds,
     services: Services,
     now: int,
 ) -> str:
@@ -438,7 +438,7 @@ def _open_meanwhile(
 
 
 def _remember_error(
-    connection: sqlite3.Connection, household: str, name: str, to: Objected
+    connection: sqlite3.Connection, household: str, name: str, to: ContestedVerdict
 ) -> None:
     """Keep a name for checking lists later; what no list named is no error of one."""
     if name and to.list:

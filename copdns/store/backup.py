@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from copdns.errors import BackupError, StoreError
-from copdns.household_check import faults
+from copdns.household_check import violations
 from copdns.model import Household
 from copdns.privacy import mended
 from copdns.roles import Role
@@ -360,7 +360,7 @@ def _settle(
         profiles.append(found.profile)
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))
-    if wrong := [str(each) for each in faults(sound)]:
+    if wrong := [str(each) for each in violations(sound)]:
         raise BackupError("this backup holds a household that cannot be:\n" + "\n".join(wrong))
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
     restored(connection, before, written, sound, Change(0, now, CONSOLE, what))

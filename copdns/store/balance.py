@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import replace
 from typing import Any
 
-from copdns.accounts import Notice, NoticeKind
+from copdns.accounts import GuardianNotice, NoticeKind
 from copdns.model import Household, Profile
 from copdns.roles import SETTINGS, Balance, Stance, settled
 from copdns.store.notes import Change, notify
@@ -57,7 +57,7 @@ def _weighed(
             values[setting] = getattr(preset, setting)
     if values:
         kind = NoticeKind.DISAGREEMENT
-        notify(connection, Notice(0, household, kind, new.id, change.author, change.at))
+        notify(connection, GuardianNotice(0, household, kind, new.id, change.author, change.at))
     return replace(new, **values)
 
 

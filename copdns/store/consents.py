@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from copdns.consent import Question, agreed, asked
-from copdns.editing import the_profile
+from copdns.editing import require_profile
 from copdns.errors import HouseholdError
 from copdns.model import FullLog, Household
 from copdns.store.db import transaction
@@ -39,7 +39,7 @@ class Consents:
         household, profile_id = question.household, question.profile
 
         def work(connection: sqlite3.Connection) -> None:
-            profile = the_profile(_home(connection, household), profile_id)
+            profile = require_profile(_home(connection, household), profile_id)
             history = granted_full_logs(connection, household, profile_id)
             new = asked(profile, _of(connection, household, profile_id), history, question)
             connection.execute(
@@ -112,7 +112,7 @@ def _begin(connection: sqlite3.Connection, question: Question, author: str, now:
 
     def edit(home: Household) -> Household:
         meant = there if there == question else None
-        full = agreed(the_profile(home, profile), meant, history, now)
+        full = agreed(require_profile(home, profile), meant, history, now)
         return _with(home, profile, full)
 
     what = f"profile {profile} set: full-log of {question.days} days agreed to"
@@ -120,7 +120,7 @@ def _begin(connection: sqlite3.Connection, question: Question, author: str, now:
 
 
 def _with(home: Household, profile_id: str, full_log: FullLog | None) -> Household:
-    mine = the_profile(home, profile_id)
+    mine = require_profile(home, profile_id)
     changed = replace(mine, full_log=full_log)
     profiles = tuple(changed if each is mine else each for each in home.profiles)
     return replace(home, profiles=profiles)

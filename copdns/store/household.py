@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Self, TypeVar
 
-from copdns.accounts import Notice, NoticeKind
+from copdns.accounts import GuardianNotice, NoticeKind
 from copdns.attempts import WITHIN, Attempt
 from copdns.errors import HouseholdError, StoreError, UnknownCodeError
 from copdns.household_times import redeem
@@ -363,7 +363,7 @@ def _announce(
         full, old = profile.full_log, before.profile(profile.id) if before else None
         if full is not None and (old is None or old.full_log is None or old.full_log != full):
             kind = NoticeKind.FULL_LOG
-            notice = Notice(
+            notice = GuardianNotice(
                 0, after.id, kind, profile.id, change.author, change.at, full.start, full.end
             )
             notify(connection, notice)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.store.db import transaction
 
 DAY = 86_400
@@ -23,7 +23,7 @@ class Logged(NamedTuple):
     """A row as stored.  id: rises with every row and is never used twice."""
 
     id: int
-    row: Row
+    row: LogRow
 
 
 def last_erasure(connection: sqlite3.Connection) -> int:
@@ -34,7 +34,7 @@ def last_erasure(connection: sqlite3.Connection) -> int:
 
 def write(
     connection: sqlite3.Connection,
-    rows: Sequence[Row],
+    rows: Sequence[LogRow],
     counts: Mapping[CountKey, int],
     seen: int,
 ) -> None:
@@ -103,7 +103,7 @@ def rows(
     ).fetchall()
     if after is None:
         found.reverse()
-    return tuple(Logged(row[0], Row(*row[1:])) for row in found)
+    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
 
 
 # Told by the text, and not by a parameter that may be null: the index of people ends with the id,
@@ -150,7 +150,7 @@ def newest(
     if not values:
         return ()
     found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
-    return tuple(Logged(row[0], Row(*row[1:])) for row in found)
+    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
 
 
 _LOGGED = """

@@ -15,8 +15,8 @@ from copdns.accounts import (
     LOOKS_KEPT,
     NOTICES_KEPT,
     TOLD_AGAIN,
-    Look,
-    Notice,
+    AccessRecord,
+    GuardianNotice,
     NoticeKind,
     View,
 )
@@ -87,10 +87,12 @@ class Looks:
 
         await self._thread.write(work)
 
-    async def of(self, household: str, profile: str = "", limit: int = 100) -> tuple[Look, ...]:
+    async def of(
+        self, household: str, profile: str = "", limit: int = 100
+    ) -> tuple[AccessRecord, ...]:
         """Return the newest looks at a person, or at anybody, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Look, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[AccessRecord, ...]:
             rows = connection.execute(
                 f"""
                 select {_LOOK} from look
@@ -122,10 +124,10 @@ class Notices:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def unseen(self, household: str, account: str) -> tuple[Notice, ...]:
+    async def unseen(self, household: str, account: str) -> tuple[GuardianNotice, ...]:
         """Return what an account has not seen yet and was there for, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(
                 f"""
                 select {_NOTICE} from notice
@@ -144,7 +146,7 @@ class Notices:
 
     async def want_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
         """Tell all guardians that a child wants to talk, and no more; once an hour."""
-        new = Notice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
+        new = GuardianNotice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
 
         def work(connection: sqlite3.Connection) -> None:
             last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
@@ -153,10 +155,12 @@ class Notices:
 
         await self._thread.write(work)
 
-    async def wanted_to_talk(self, household: str, profile: str) -> tuple[Notice, int] | None:
+    async def wanted_to_talk(
+        self, household: str, profile: str
+    ) -> tuple[GuardianNotice, int] | None:
         """Return when a child told so last, and how many guardians have seen it; None: never."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Notice, int] | None:
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, int] | None:
             last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
             if last is None:
                 return None
@@ -167,10 +171,10 @@ class Notices:
 
         return await self._thread.read(work)
 
-    async def all(self, household: str, limit: int = 100) -> tuple[Notice, ...]:
+    async def all(self, household: str, limit: int = 100) -> tuple[GuardianNotice, ...]:
         """Return the newest notices, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(
                 f"select {_NOTICE} from notice where household = ? order by id desc limit ?",  # noqa: S608
                 (household, limit),
@@ -194,10 +198,10 @@ class Notices:
 
         await self._thread.write(work)
 
-    async def untold(self) -> tuple[Notice, ...]:
+    async def untold(self) -> tuple[GuardianNotice, ...]:
         """Return those of all households that no event was made of yet, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Notice, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(f"select {_NOTICE} from notice where not told order by id")  # noqa: S608
             return tuple(map(_notice, rows))
 
@@ -213,14 +217,14 @@ class Notices:
         await self._thread.write(work)
 
 
-def _look(row: tuple[str, int, str, str, str, str]) -> Look:
+def _look(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
     household, at, account, role, profile, view = row
-    return Look(household, at, account, Role(role), profile, View(view))
+    return AccessRecord(household, at, account, Role(role), profile, View(view))
 
 
 def _last(
     connection: sqlite3.Connection, household: str, kind: NoticeKind, about: str
-) -> Notice | None:
+) -> GuardianNotice | None:
     row = connection.execute(
         f"""
         select {_NOTICE} from notice where household = ? and kind = ? and about = ?
@@ -231,5 +235,5 @@ def _last(
     return None if row is None else _notice(row)
 
 
-def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> Notice:
-    return Notice(*row)._replace(kind=NoticeKind(row[2]))
+def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> GuardianNotice:
+    return GuardianNotice(*row)._replace(kind=NoticeKind(row[2]))

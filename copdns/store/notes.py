@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from copdns.accounts import Notice
+from copdns.accounts import GuardianNotice
 from copdns.roles import Actor
 
 CONSOLE = "command line"
@@ -40,7 +40,7 @@ def audit(connection: sqlite3.Connection, household: str, author: str, what: str
     )
 
 
-def notify(connection: sqlite3.Connection, notice: Notice, by: Actor | None = None) -> None:
+def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | None = None) -> None:
     """Keep a notice for all guardians but its author; its id is given here."""
     done = connection.execute(
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from copdns.accounts import Notice, NoticeKind
+from copdns.accounts import GuardianNotice, NoticeKind
 from copdns.model import Band, Profile
 from copdns.privacy import NOTICE, is_announced
 from copdns.roles import Actor
@@ -92,7 +92,7 @@ class Proposals:
             rows = connection.execute(_NOT_REMINDED, {"now": now, "kind": NoticeKind.PROPOSAL_DUE})
             for household, profile, since, author in rows.fetchall():
                 kind = NoticeKind.PROPOSAL_DUE
-                notify(connection, Notice(0, household, kind, profile, author, now, since))
+                notify(connection, GuardianNotice(0, household, kind, profile, author, now, since))
 
         await self._thread.write(work)
 

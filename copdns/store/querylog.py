@@ -21,7 +21,7 @@ from typing import TypeVar
 import structlog
 
 from copdns.errors import StoreError
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.store import logdb
 from copdns.store.db import alone, is_broken, open_database, store_error
 from copdns.store.logdb import Logged, Tally
@@ -65,7 +65,7 @@ class QueryLog:
         self.erasures = 0
         self._capacity = capacity
         self._interval = interval
-        self._rows: deque[Row] = deque()  # added to and taken from without a lock
+        self._rows: deque[LogRow] = deque()  # added to and taken from without a lock
         self._refused = 0  # by `add` alone
         self._counts: dict[CountKey, int] = {}
         self._lost = 0
@@ -81,7 +81,7 @@ class QueryLog:
         """Rows and counts lost since the start."""
         return self._refused + self._lost
 
-    def add(self, row: Row) -> None:
+    def add(self, row: LogRow) -> None:
         """Put a row with those to be written; where too many wait it is lost, and counted."""
         if len(self._rows) < self._capacity:
             self._rows.append(row)
@@ -257,13 +257,13 @@ class QueryLog:
             with self._buffers:
                 self._lost += lost
 
-    def _take(self) -> tuple[list[Row], dict[CountKey, int]]:
+    def _take(self) -> tuple[list[LogRow], dict[CountKey, int]]:
         rows = [self._rows.popleft() for _ in range(len(self._rows))]
         with self._buffers:
             counts, self._counts = self._counts, {}
         return rows, counts
 
-    def _put_back(self, rows: list[Row], counts: dict[CountKey, int]) -> None:
+    def _put_back(self, rows: list[LogRow], counts: dict[CountKey, int]) -> None:
         """Keep a batch for the next try, before what came meanwhile, which is what overflows."""
         self._rows.extendleft(reversed(rows))
         with self._buffers:

@@ -13,8 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from copdns.clock import Seen
-from copdns.minutes import MINUTE, Marks, Minutes, Usage, at_least, decoded, encoded
+from copdns.clock import LastSeen
+from copdns.minutes import MINUTE, DayBitmaps, Minutes, Usage, at_least, decoded, encoded
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.logdb import erased_since, last_erasure
 from copdns.store.migrations import LOG
@@ -107,12 +107,12 @@ def history(folder: Path, household: str, profile: str | None, since: date) -> t
     return _ask(folder, lambda each: _read(each, household, profile, since), ())
 
 
-def load_clock(folder: Path) -> Seen | None:
+def load_clock(folder: Path) -> LastSeen | None:
     """Return what was seen last of the clock; None before the first look."""
 
-    def work(connection: sqlite3.Connection) -> Seen | None:
+    def work(connection: sqlite3.Connection) -> LastSeen | None:
         row = connection.execute("select seen, wrong_since from clock").fetchone()
-        return None if row is None else Seen(*row)
+        return None if row is None else LastSeen(*row)
 
     return _ask(folder, work, None)
 
@@ -175,8 +175,8 @@ def _add(connection: sqlite3.Connection, usage: Usage) -> None:
     connection.execute(_REPLACE, (*key, usage.start, *map(encoded, marks), *minutes))
 
 
-def _marks(bitmaps: Iterable[bytes]) -> Marks:
-    return Marks(*map(decoded, bitmaps))
+def _marks(bitmaps: Iterable[bytes]) -> DayBitmaps:
+    return DayBitmaps(*map(decoded, bitmaps))
 
 
 _STORED = """

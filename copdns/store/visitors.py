@@ -11,10 +11,10 @@ from pathlib import Path
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.migrations import LOG
 from copdns.store.querylog import FILE
-from copdns.visitors import Visitor, highest
+from copdns.visitors import UnknownDevice, highest
 
 
-def load_visitors(folder: Path) -> tuple[Visitor, ...]:
+def load_visitors(folder: Path) -> tuple[UnknownDevice, ...]:
     """Return those of a data folder, who was seen first before the others; raise StoreError.
 
     Asking makes no file: the first to ask may be root, whose files the server cannot write.
@@ -32,7 +32,7 @@ def load_visitors(folder: Path) -> tuple[Visitor, ...]:
             ).fetchall()
     except sqlite3.Error as error:
         raise store_error(path, error) from error
-    return tuple(Visitor(*row) for row in rows)
+    return tuple(UnknownDevice(*row) for row in rows)
 
 
 def load_numbers(folder: Path) -> dict[str, int]:
@@ -47,7 +47,7 @@ def load_numbers(folder: Path) -> dict[str, int]:
         raise store_error(path, error) from error
 
 
-def save_visitors(folder: Path, visitors: Iterable[Visitor]) -> None:
+def save_visitors(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
     """Put these in the place of those that were kept; raise StoreError."""
     path = folder / FILE
     kept = tuple(visitors)

@@ -12,14 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import Appeal, Ask, Kind, Objected, Wanted, Why, objected
+from copdns.appeal import Appeal, AppealKind, Ask, ContestedVerdict, Wanted, Why, objected
 from copdns.appeal_life import may_disagree, may_withdraw
 from copdns.appeal_rest import closed_after_all
 from copdns.days import budget_day, zone_of
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason
 from copdns.names import display
-from copdns.policy import closing, decide
+from copdns.policy import decide, full_closure
 from copdns.records import A
 from copdns.roles import Permission, may
 from copdns.vouched import is_list_error
@@ -123,7 +123,7 @@ async def _who_may_ask(request: web.Request) -> Person:
 
 
 def _paired_only(person: Person) -> None:
-    if not person.paired:
+    if not person.is_paired:
         raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
 
 
@@ -172,15 +172,15 @@ def _name(request: web.Request, person: Person, fields: Fields) -> str:
     return name_of(str(fields.get("name", "")))
 
 
-def _object(request: web.Request, person: Person, fields: Fields) -> Objected | None:
+def _object(request: web.Request, person: Person, fields: Fields) -> ContestedVerdict | None:
     """Return the verdict that is objected to; None where nothing is closed."""
     revision, now = person.household.revision, parts_of(request).now()
     policy = person.client.policy
     code, about = str(fields.get("code", "")), fields.get("about")
     if about == "minutes":
-        return Objected(Action.BLOCK, Reason.BUDGET, period=str(fields.get("budget", "")))
+        return ContestedVerdict(Action.BLOCK, Reason.BUDGET, period=str(fields.get("budget", "")))
     if about == "time":
-        closed = closing(policy, now)
+        closed = full_closure(policy, now)
         return None if closed is None else objected(closed, revision)
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
@@ -196,22 +196,24 @@ def _ask(request: web.Request, person: Person, fields: Fields) -> Ask | None:
     to = _object(request, person, fields)
     if to is None:
         return None
-    kind = _choice(Kind, fields.get("kind"), Kind.NAME)
+    kind = _choice(AppealKind, fields.get("kind"), AppealKind.NAME)
     if fields.get("about") == "minutes":
-        kind = Kind.MINUTES
+        kind = AppealKind.MINUTES
     elif fields.get("about") == "time":
-        kind = Kind.TIME
+        kind = AppealKind.TIME
     return Ask(
         profile=person.profile.id,
         device=person.device,
         kind=kind,
         to=to,
-        name="" if kind in (Kind.TIME, Kind.MINUTES) else _name(request, person, fields),
+        name=""
+        if kind in (AppealKind.TIME, AppealKind.MINUTES)
+        else _name(request, person, fields),
         why=_choice(Why, fields.get("why"), Why.OTHER),
         words=str(fields.get("words", "")),
         wanted=_choice(Wanted, fields.get("wanted"), Wanted.HOUR),
         minutes=_number(fields.get("minutes")),
-        day=_day(request, person) if kind is Kind.MINUTES else None,
+        day=_day(request, person) if kind is AppealKind.MINUTES else None,
     )
 
 

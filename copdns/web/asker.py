@@ -11,7 +11,7 @@ from copdns.accounts import GuestKind
 from copdns.appeal import Appeal
 from copdns.guests import GUEST
 from copdns.live import Client
-from copdns.model import Asker, Band, Household, Profile
+from copdns.model import Band, Household, Profile, Requestor
 from copdns.web.parts import parts_of
 
 PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device
@@ -34,8 +34,8 @@ class Person(NamedTuple):
     household: Household
     profile: Profile
     band: Band
-    paired: bool
-    proven: bool
+    is_paired: bool
+    is_proven: bool
 
     @property
     def device(self) -> str:
@@ -50,7 +50,7 @@ class Person(NamedTuple):
     @property
     def is_own(self) -> bool:
         """Whether it is the browser of a device of their own, where nobody lets in anybody else."""
-        return self.proven and not self.guest
+        return self.is_proven and not self.guest
 
     @property
     def is_anybodys(self) -> bool:
@@ -99,7 +99,7 @@ def is_theirs(person: Person, appeal: Appeal) -> bool:
     a guardian let in those that were asked from there meanwhile."""
     if appeal.ask.profile != person.profile.id:
         return False
-    return person.proven or (person.paired and appeal.ask.device == person.device)
+    return person.is_proven or (person.is_paired and appeal.ask.device == person.device)
 
 
 def let_be_known(
@@ -111,13 +111,13 @@ def let_be_known(
     )
 
 
-def asker_of(request: web.Request) -> Asker:
+def asker_of(request: web.Request) -> Requestor:
     """Return who asks, in the terms of DNS."""
     transport = request.transport
     if transport is None:  # the connection is gone; nobody will read the answer
         raise web.HTTPBadRequest
     listener = transport.get_extra_info("sockname")[0]
-    return Asker(_plain(listener), _plain(transport.get_extra_info("peername")[0]), "tcp")
+    return Requestor(_plain(listener), _plain(transport.get_extra_info("peername")[0]), "tcp")
 
 
 def _plain(text: str) -> str:

@@ -18,7 +18,7 @@ async def bad(request: web.Request) -> web.Response:
     """The page; whoever told somebody sees how far that is."""
     person = await person_of(request, quietly=True)
     told = None
-    if person.proven:
+    if person.is_proven:
         told = await parts_of(request).notices.wanted_to_talk(
             person.household.id, person.profile.id
         )
@@ -34,7 +34,7 @@ async def tell(request: web.Request) -> web.Response:
     await parts.notices.want_to_talk(
         person.household.id, person.profile.id, person.profile.name, now
     )
-    if person.proven:
+    if person.is_proven:
         raise web.HTTPSeeOther("/bad")
     return _page(request, person, None, sent=True)
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.errors import NameTextError
 from copdns.levels import Level, level_of
-from copdns.names import display, normal
+from copdns.names import display, normalize
 from copdns.policy import decide, explain
 from copdns.records import A
 from copdns.web.asker import person_of
@@ -40,7 +40,7 @@ async def check(request: web.Request) -> web.Response:
 def name_of(typed: str) -> str:
     """Return the name that was meant, in its normal form; "" for none."""
     try:
-        return normal(host_of(typed))
+        return normalize(host_of(typed))
     except NameTextError:
         return ""
 

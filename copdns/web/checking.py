@@ -8,10 +8,10 @@ from copdns.errors import HouseholdError
 from copdns.model import Household
 from copdns.probes import findings, is_childs
 from copdns.setup import Check, Progress, State
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 
-async def look_at(parts: Parts, home: Household) -> None:
+async def look_at(parts: AppContext, home: Household) -> None:
     """Look at everything now: it asks the network for its resolvers, as a device does that comes
     new."""
     now, before = int(parts.now()), await parts.setups.progress(home.id)
@@ -25,7 +25,7 @@ async def look_at(parts: Parts, home: Household) -> None:
             await parts.setups.keep(home.id, check, state, now, detail=detail)
 
 
-async def confirm_alone(parts: Parts, household: str, author: str) -> None:
+async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
     """Take a guardian's word that no other resolver is handed out; raise HouseholdError where the
     machine can see that itself."""
     found = (await parts.setups.progress(household)).items.get(Check.ALONE)
@@ -45,7 +45,7 @@ def _stays(check: Check, before: Progress, state: State) -> bool:
     return state is State.UNKNOWN or (state is State.FAILED and check is not Check.ALONE)
 
 
-def _by_probes(parts: Parts, home: Household) -> Iterator[tuple[Check, State, str]]:
+def _by_probes(parts: AppContext, home: Household) -> Iterator[tuple[Check, State, str]]:
     """Yield what devices showed that checked themselves just now."""
     now = parts.now()
     found = [findings(each) for each in parts.probes.all(home.id, now)]
@@ -55,7 +55,7 @@ def _by_probes(parts: Parts, home: Household) -> Iterator[tuple[Check, State, st
     yield Check.CHILD, State.PASSED if child else State.FAILED, ""
 
 
-def _lists(parts: Parts) -> tuple[Check, State, str]:
+def _lists(parts: AppContext) -> tuple[Check, State, str]:
     lists = parts.lists()
     good = lists.chosen > 0 and not lists.missing
     return Check.LISTS, State.PASSED if good else State.FAILED, lists.missing

@@ -55,7 +55,7 @@ async def refuse(request: web.Request) -> web.Response:
 async def take_back(request: web.Request) -> web.Response:
     """End it now, whoever wants it to go on."""
     person, parts = await _person(request), parts_of(request)
-    if not person.proven:
+    if not person.is_proven:
         raise _not_known()
     home, profile, now = person.household.id, person.profile, int(parts.now())
     await parts.consents.take_back(home, profile.id, profile.name, now)
@@ -79,7 +79,9 @@ def mark(question: Question) -> str:
 async def _word(request: web.Request, person: Person, now: float) -> FullLog | None:
     """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
     is read at once, and not only when it is in force."""
-    home = await parts_of(request).store.household(person.household.id) if person.proven else None
+    home = (
+        await parts_of(request).store.household(person.household.id) if person.is_proven else None
+    )
     stored = home.profile(person.profile.id) if home is not None else None
     full = stored.full_log if stored is not None else None
     return full if full is not None and now < full.end else None

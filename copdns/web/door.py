@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.accounts import GUEST_LASTS, PAIRING_LASTS, Guest
 from copdns.appeal_rest import closed_after_all
-from copdns.judge import STEP
+from copdns.judge import RESPONSE_STEP
 from copdns.model import Verdict
 from copdns.policy import decide
 from copdns.recent import Block
@@ -34,7 +34,7 @@ async def door(request: web.Request) -> web.Response:
     now = parts.now()
     appeals = (
         await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=READ)
-        if person.paired
+        if person.is_paired
         else ()
     )
     shown = [each for each in appeals if is_theirs(person, each)][:ASKED]
@@ -65,7 +65,7 @@ async def pair(request: web.Request) -> web.Response:
     """Let this browser be the one that its device is known by, if none is yet."""
     person, parts = await person_of(request), parts_of(request)
     back = web.HTTPSeeOther("/")
-    if person.paired:
+    if person.is_paired:
         raise back
     if not person.is_known:
         raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
@@ -106,12 +106,12 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
     verdict = decide(person.client.policy, block.name, A, now)
     if verdict.blocks:
         return verdict
-    return block.verdict if block.verdict.via or block.verdict.step == STEP else None
+    return block.verdict if block.verdict.via or block.verdict.step == RESPONSE_STEP else None
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
     """Return the last blocks of this device, for the browser that it is known by."""
     parts = parts_of(request)
-    if not person.paired or not person.band.is_child:
+    if not person.is_paired or not person.band.is_child:
         return ()
     return parts.recent.blocks(person.household.id, person.device, parts.now())

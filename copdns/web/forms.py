@@ -14,7 +14,7 @@ from aiohttp import web
 from copdns.errors import AccountError, AppealError, HouseholdError, NameTextError
 from copdns.languages import spoken
 from copdns.refused_form import given_back
-from copdns.sentences import Told
+from copdns.sentences import UserError
 from copdns.web.fields import fields_of
 from copdns.web.pages import SHOWN, language_of, wants_html
 from copdns.web.words import coded
@@ -46,7 +46,7 @@ def form(path: str, take: Handler, page: Page) -> web.RouteDef:
     return web.post(path, taken)
 
 
-async def _again(request: web.Request, page: Page, error: Told) -> web.Response:
+async def _again(request: web.Request, page: Page, error: UserError) -> web.Response:
     """Return the page with the form as it was sent; raise the error where it has no such form."""
     request[SHOWN] = page.path.format(**request.match_info)
     try:

@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from copdns.errors import CopdnsError
 from copdns.roles import Actor, Role
 from copdns.sentences import Sentence
-from copdns.special import PROBE
+from copdns.special import PROBE_ZONE
 from copdns.web.api.problem import is_for_programs, problem
 from copdns.web.fields import fields_of
 from copdns.web.forms import TOLD
@@ -164,7 +164,7 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
     parts = parts_of(request)
     if host in parts.hosts or _is_address(host):
         return await handler(request)
-    if host.endswith(f".{PROBE}") and request.path.startswith(PROBED):
+    if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBED):
         return await handler(request)  # a dot that anybody may have, and nothing else
     request[ELSEWHERE] = True  # the same page for all paths: not even which there are shows
     if request.method == "GET" and wants_html(request):

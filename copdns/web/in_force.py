@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 PATIENCE = 1.0  # seconds; a program that is busy for longer answers with what holds until then
 LOOK = 0.02  # seconds between looks
 
 
-async def in_force(parts: Parts, household: str) -> bool:
+async def in_force(parts: AppContext, household: str) -> bool:
     """Return whether what is stored of a household is what answers are given by, which is waited
     for a while."""
     stored = await parts.store.household(household)
@@ -28,6 +28,6 @@ async def in_force(parts: Parts, household: str) -> bool:
     return True
 
 
-def _follows(parts: Parts, household: str, revision: int) -> bool:
+def _follows(parts: AppContext, household: str, revision: int) -> bool:
     found = parts.live().households.get(household)
     return found is not None and found.revision >= revision

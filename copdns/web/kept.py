@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from copdns.accounts import LOOKS_KEPT
 from copdns.own_data import Kept
 from copdns.store.usage import history
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 MOST = 1_000_000  # rows and lines of a file
 _ALWAYS = datetime.fromtimestamp(0, UTC).date()
 
 
 async def kept_of(
-    parts: Parts, household: str, profile: str, rows: int = MOST, lines: int = MOST
+    parts: AppContext, household: str, profile: str, rows: int = MOST, lines: int = MOST
 ) -> Kept:
     """Return it, rows and looks the newest first.
 

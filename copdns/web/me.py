@@ -34,7 +34,7 @@ LOOKS = 20
 async def me(request: web.Request) -> web.Response:
     """What is kept, in plain words, and all of it that others could see."""
     person, parts = await person_of(request), parts_of(request)
-    kept = await _kept(request, person, SHOWN, LOOKS) if person.proven else None
+    kept = await _kept(request, person, SHOWN, LOOKS) if person.is_proven else None
     home = person.household
     names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
     return child_page(
@@ -83,7 +83,7 @@ def _may_erase(person: Person, now: float) -> bool:
 
 async def _paired(request: web.Request) -> Person:
     person = await person_of(request)
-    if not person.proven:
+    if not person.is_proven:
         raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
     return person
 

@@ -44,7 +44,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in home.budgets},
         now=now,
-        **(_own(person, kept, of, now) if person.proven else {"own": None, "own_asked": None}),
+        **(_own(person, kept, of, now) if person.is_proven else {"own": None, "own_asked": None}),
     )
 
 

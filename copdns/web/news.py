@@ -29,7 +29,7 @@ class News(NamedTuple):
 
 async def news_of(request: web.Request, person: Person) -> News:
     """Return what changed; nothing for whoever may be somebody else."""
-    if not person.proven:
+    if not person.is_proven:
         return News()
     parts, home, mine = parts_of(request), person.household.id, person.profile
     changes = await parts.store.changes(home, LINES)

@@ -12,14 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from copdns.appeal_opening import Services
 from copdns.config import Settings
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.library import bundled_presets, known
-from copdns.live import Client, Live
+from copdns.live import Client, Snapshot
 from copdns.logins import Logins
-from copdns.model import Asker
+from copdns.model import Requestor
 from copdns.offers import Judged
 from copdns.probes import Probes
-from copdns.recent import Recent
+from copdns.recent import RecentBlocks
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
 from copdns.store.consents import Consents
@@ -32,8 +32,8 @@ from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings, Pins
 from copdns.targets import Targets
-from copdns.timing import Readings
-from copdns.updates import Updates
+from copdns.timing import PolicyInputs
+from copdns.updates import ListUpdater
 from copdns.vouched import Vouch, vouch
 from copdns.web.pages import Pages
 
@@ -49,7 +49,7 @@ class ListsState(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AppContext:
     """One for as long as the application runs; what changes is asked for anew each time.
 
     readiness: tells what is missing; nothing: ready.  warnings: tells what is not as it should be,
@@ -69,10 +69,10 @@ class Parts:
     readiness: Readiness
     warnings: Readiness
     hosts: frozenset[str]
-    live: Callable[[], Live]
-    readings: Callable[[], Readings]
-    who: Callable[[Asker], Client]
-    recent: Recent
+    live: Callable[[], Snapshot]
+    readings: Callable[[], PolicyInputs]
+    who: Callable[[Requestor], Client]
+    recent: RecentBlocks
     now: Callable[[], float]
     pages: Pages
     store: HouseholdStore
@@ -85,13 +85,13 @@ class Parts:
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
-    updates: Updates
+    updates: ListUpdater
     targets: Targets
     desk_over_http: bool = False
 
     # --- what the lists in force say ---
 
-    def known(self) -> Known:
+    def known(self) -> KnownIds:
         """Return what a household may refer to."""
         return known(self.live().library)
 
@@ -155,8 +155,8 @@ class Parts:
         return Setups(self.thread)
 
 
-PARTS = web.AppKey("parts", Parts)
+PARTS = web.AppKey("parts", AppContext)
 
 
-def parts_of(request: web.Request) -> Parts:
+def parts_of(request: web.Request) -> AppContext:
     return request.app[PARTS]

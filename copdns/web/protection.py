@@ -13,7 +13,7 @@ from aiohttp import web
 
 from copdns.codes import appeal_id
 from copdns.probes import findings, names
-from copdns.special import PROBE
+from copdns.special import PROBE_ZONE
 from copdns.web.asker import asker_of, person_of
 from copdns.web.parts import parts_of
 
@@ -76,7 +76,7 @@ def _pictures(addresses: Sequence[str], port: str) -> str:
     """
     if any(each.startswith("[") for each in addresses):
         return "http:"
-    return " ".join(f"http://{each}{port}" for each in (f"*.{PROBE}", *addresses))
+    return " ".join(f"http://{each}{port}" for each in (f"*.{PROBE_ZONE}", *addresses))
 
 
 def _host(address: str) -> str:

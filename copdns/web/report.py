@@ -26,7 +26,7 @@ from copdns.transparency import (
     month_of,
     people_of,
 )
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 _EVERY = 100_000
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
@@ -52,13 +52,13 @@ def month_in(text: str, household: Household, now: float) -> Month:
     return asked if asked.start < this.start else this
 
 
-async def kept_of(parts: Parts, household: Household, month: Month) -> Kept:
+async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept:
     """Return it; the log is read in another thread."""
     library, home, now = parts.live().library, household.id, parts.now()
     zone = zone_of(household.timezone)
     today = starts_at(local(now, zone).date(), 0, zone)
     hidden, log = discreet(discreet_names(), library), parts.log
-    found = await asyncio.to_thread(audited.kept, parts.folder)
+    found = await asyncio.to_thread(audited.load_results, parts.folder)
     percent = found.percent if found else lambda _: None
     errors = await parts.appeals.list_errors(home)
     return Kept(
@@ -70,7 +70,7 @@ async def kept_of(parts: Parts, household: Household, month: Month) -> Kept:
     )
 
 
-async def report_of(parts: Parts, household: Household, month: Month) -> Report:
+async def report_of(parts: AppContext, household: Household, month: Month) -> Report:
     """Return what guardians read, who are to be noted as having looked before."""
     kept, now = await kept_of(parts, household, month), parts.now()
     return Report(
@@ -83,7 +83,7 @@ async def report_of(parts: Parts, household: Household, month: Month) -> Report:
     )
 
 
-def since_of(parts: Parts, month: Month) -> float:
+def since_of(parts: AppContext, month: Month) -> float:
     """Return since when counts of a month are here."""
     return counted_from(month, parts.now(), parts.settings().log.counts_days)
 

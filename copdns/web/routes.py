@@ -60,7 +60,7 @@ from copdns.web.following import Following
 from copdns.web.forms import Page, form
 from copdns.web.guards import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
-from copdns.web.parts import PARTS, Parts
+from copdns.web.parts import PARTS, AppContext
 
 # The pages that have forms which can be refused: they come again, filled.
 SET_UP = Page("/guardian/setup", login.set_up_form)
@@ -247,7 +247,7 @@ ROUTES = (
 )
 
 
-def application(parts: Parts) -> web.Application:
+def application(parts: AppContext) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
     app[PARTS] = parts

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.library import bundled_presets
 from copdns.model import Profile, Rule
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.presets import Preset
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
@@ -47,7 +47,7 @@ async def rules(request: web.Request) -> web.Response:
         usual=_of_the_rest(preset, profile),
         closed=_closed(preset, profile),
         searches=_of_searches(preset, profile),
-        rules=together(scoped(profile, home.rules)) if known else (),
+        rules=together(rules_in_scope(profile, home.rules)) if known else (),
         schedules=in_scope(home.schedules, profile) if known else (),
         budgets=in_scope(home.budgets, profile) if known else (),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],

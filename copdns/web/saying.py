@@ -10,12 +10,12 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns import child_words, desk_words
-from copdns.appeal import Appeal, Objected
-from copdns.appeal_words import STANDS, Stand, standing
+from copdns.appeal import Appeal, ContestedVerdict
+from copdns.appeal_words import STANDS, Stand, appeal_status
 from copdns.child_words import Said
 from copdns.languages import spoken
 from copdns.levels import Level
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model import Household, Verdict
 from copdns.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
@@ -80,19 +80,19 @@ class Saying:
     phrases: Phrases
     level: Level
     household: Household
-    library: Library
+    library: Catalogue
     now: float
 
-    def why(self, verdict: Verdict | Objected) -> str:
+    def why(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(child_words.why(_whole(verdict), self.level))
 
-    def until(self, verdict: Verdict | Objected) -> str:
+    def until(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(child_words.until(_whole(verdict), self.level))
 
-    def hop(self, verdict: Verdict | Objected) -> str:
+    def hop(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(child_words.hop(_whole(verdict), self.level))
 
-    def what_next(self, verdict: Verdict | Objected) -> str:
+    def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(child_words.what_next(_whole(verdict), self.level))
 
     def because(self, reason: Because) -> str:
@@ -160,7 +160,7 @@ class Saying:
 
     def stands(self, appeal: Appeal) -> Stands:
         """Return how far a question is."""
-        stand, until = standing(appeal, self.household, self.now)
+        stand, until = appeal_status(appeal, self.household, self.now)
         phrase = STANDS[stand].at(self.level)
         values = {} if until is None else {"time": self.soon(until)}
         return Stands(self.phrases.say(phrase, **values), stand, until)
@@ -224,7 +224,7 @@ class DeskSaying(Saying):
 
     __slots__ = ()
 
-    def why(self, verdict: Verdict | Objected) -> str:
+    def why(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(desk_words.why(_whole(verdict)))
 
 
@@ -241,7 +241,7 @@ def desk_saying(request: web.Request, household: Household) -> Saying:
     return DeskSaying(phrases, Level.FULL, household, parts.live().library, parts.now())
 
 
-def _whole(verdict: Verdict | Objected) -> Verdict:
+def _whole(verdict: Verdict | ContestedVerdict) -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(

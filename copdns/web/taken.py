@@ -12,11 +12,11 @@ from copdns.model import Household, Profile
 from copdns.own_data import exported
 from copdns.roles import Actor
 from copdns.web.kept import kept_of
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 
 async def document_of(
-    parts: Parts, actor: Actor, household: Household, profile: Profile, now: int
+    parts: AppContext, actor: Actor, household: Household, profile: Profile, now: int
 ) -> dict[str, Any]:
     """Return all that is kept of somebody, as plain values; the person sees that it was taken.
 
@@ -29,7 +29,9 @@ async def document_of(
     return exported(household, profile, kept, now, None if mine else hidden)
 
 
-async def erase_kept(parts: Parts, actor: Actor, household: str, profile: str, now: int) -> None:
+async def erase_kept(
+    parts: AppContext, actor: Actor, household: str, profile: str, now: int
+) -> None:
     """Delete what was written down of look-ups, minutes and appeals; twice is harmless."""
     # First the line: no erasure without one, even when somebody pulls the plug.
     what = f"profile {profile} erased: look-ups, minutes, appeals"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.errors import HouseholdError, TooManyTriesError, UnknownCodeError
-from copdns.policy import closing
+from copdns.policy import full_closure
 from copdns.tickets import ticket_digest
 from copdns.times import Grant, Origin
 from copdns.web.asker import Person, person_of
@@ -56,7 +56,7 @@ async def _page(
         status=status,
         error=error,
         taken=taken,
-        closed=closing(person.client.policy, now) if opens_all else None,
+        closed=full_closure(person.client.policy, now) if opens_all else None,
     )
 
 

@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from copdns.phrases import Phrases
-from copdns.sentences import Sentence, Told
+from copdns.sentences import Sentence, UserError
 
 
 def speak(environment: Environment) -> None:
@@ -47,8 +47,8 @@ _CODE = re.compile(r"`([^`<>]+)`")
 
 
 @pass_context
-def _told(context: Context, said: Told | Sentence) -> Markup:
-    sentences = said.sentences if isinstance(said, Told) else (said,)
+def _told(context: Context, said: UserError | Sentence) -> Markup:
+    sentences = said.sentences if isinstance(said, UserError) else (said,)
     return coded(_phrases(context).tell(*sentences))
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from copdns.household_file import parse
 from copdns.library import known
 from copdns.lists.source import ListSource
-from copdns.live import Defaults, build
+from copdns.live import Defaults, build_snapshot
 from copdns.policy import Policy, decide
 from copdns.records import A
-from copdns.shelving import Shelf
+from copdns.shelving import IndexStore
 from tests.bench.aims import DECISION
 from tests.bench.names import listed, name
 from tests.bench.ours import CATEGORY, times
@@ -45,7 +45,7 @@ def children(folder: Path) -> dict[float, Policy]:
     path = folder / "names.txt"
     path.write_text("".join(f"{each}\n" for each in listed(LISTED)))
     lists = [ListSource("bench", CATEGORY, "domains", "subtree", path=str(path))]
-    library = Shelf(folder).read(lists)
+    library = IndexStore(folder).read(lists)
     usual = times("mia")
     schedules = dict(list(usual["schedules"].items())[:-1])
     person = {
@@ -60,7 +60,7 @@ def children(folder: Path) -> dict[float, Policy]:
     defaults = Defaults((ip_network("127.0.0.0/8"),))
     moments = [datetime.fromisoformat(each).timestamp() for each in MOMENTS]
     return {
-        each: build(None, library, defaults, [house], each).policy("home", "mia")
+        each: build_snapshot(None, library, defaults, [house], each).policy("home", "mia")
         for each in moments
     }
 

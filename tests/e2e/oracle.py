@@ -22,7 +22,7 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from copdns.judge import Facts, Rebinding, judge
+from copdns.judge import RebindingGuard, ResponseFacts, judge_response
 from copdns.model import Action, BlockMode, Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.reasons import text_of
@@ -99,7 +99,7 @@ class Expected:
 
 
 def expected(
-    policy: Policy, rebinding: Rebinding, case: Case, now: float, listener: str = LISTENER
+    policy: Policy, rebinding: RebindingGuard, case: Case, now: float, listener: str = LISTENER
 ) -> Expected:
     """Return what a profile is answered; only the decision itself is asked of the program's
     policy, as `copdns check` does."""
@@ -126,7 +126,12 @@ def text_of_name(name: Name) -> str:
 
 
 def _given(
-    policy: Policy, rebinding: Rebinding, verdict: Verdict, case: Case, now: float, listener: str
+    policy: Policy,
+    rebinding: RebindingGuard,
+    verdict: Verdict,
+    case: Case,
+    now: float,
+    listener: str,
 ) -> Expected:
     """Return what the upstream says, unless something inside it is blocked."""
     how, name = case.how, case.name
@@ -147,7 +152,7 @@ def _given(
         found.ad, found.ede = False, _ede(verdict, how)
         found.max_ttl = min(policy.max_ttl or REWRITE_TTL, REWRITE_TTL)
     facts = facts_of(found, said)
-    inside = judge(policy, rebinding, text_of_name(name), verdict, facts, now)
+    inside = judge_response(policy, rebinding, text_of_name(name), verdict, facts, now)
     if inside is None:
         return found
     if inside.reason is Reason.UPSTREAM_FILTERED:
@@ -179,7 +184,7 @@ def upstream_says(name: Name, case: Case) -> Message:
     return dns.message.from_wire(oracle(query).to_wire(max_size=65535))
 
 
-def facts_of(found: Expected, said: Message) -> Facts:
+def facts_of(found: Expected, said: Message) -> ResponseFacts:
     """Read the names and addresses inside an answer: our reader's work, done by dnspython."""
     targets: list[str] = []
     addresses: list[bytes] = []
@@ -194,11 +199,13 @@ def facts_of(found: Expected, said: Message) -> Facts:
         if rrset.rdtype in (RdataType.A, RdataType.AAAA):
             addresses += (ip_address(rdata.address).packed for rdata in rrset)
     edes = [each.code for each in said.options if isinstance(each, dns.edns.EDEOption)]
-    return Facts(
+    return ResponseFacts(
         targets=tuple(target for target in targets if target),
         addresses=tuple(addresses),
-        home=tuple(addresses),  # all of loopback; protection tells which of them is allowed
-        filtered=bool({15, 16, 17} & set(edes)),
+        home_addresses=tuple(
+            addresses
+        ),  # all of loopback; protection tells which of them is allowed
+        is_filtered=bool({15, 16, 17} & set(edes)),
     )
 
 
@@ -222,7 +229,7 @@ def _blocked(policy: Policy, verdict: Verdict, case: Case, listener: str) -> Exp
             found.ede = FORGED, found.ede[1]
     else:
         found.authority = [_soa(case.name, ttl)]
-        if mode is BlockMode.NXDOMAIN and verdict.nothing_below:
+        if mode is BlockMode.NXDOMAIN and verdict.nothing_open_below:
             found.rcode = dns.rcode.NXDOMAIN
     return found
 

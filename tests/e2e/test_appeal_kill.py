@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.appeal import REASONS, Appeal, State
+from copdns.appeal import REASONS, Appeal, AppealState
 from copdns.appeal_life import MOST_OPEN
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -27,7 +27,7 @@ FAMILY = {
         "tom": {"band": "13-15", "devices": {"tom-phone": [TOM]}, "block": ["games.example"]},
     },
 }
-YES, NO = min(REASONS[State.GRANTED]), min(REASONS[State.REFUSED])
+YES, NO = min(REASONS[AppealState.GRANTED]), min(REASONS[AppealState.REFUSED])
 SAID = {"text": "Because."}
 
 
@@ -37,24 +37,24 @@ class Step(NamedTuple):
     who: str
     path: str
     fields: dict[str, str]
-    then: State
+    then: AppealState
 
 
-LOOK = Step("ada", "/guardian/appeals/{}/look", {}, State.SEEN)
+LOOK = Step("ada", "/guardian/appeals/{}/look", {}, AppealState.SEEN)
 REFUSE = Step(
     "ada",
     "/guardian/appeals/{}/decide",
     {"state": "refused", "reason": NO, **SAID},
-    State.REFUSED,
+    AppealState.REFUSED,
 )
-DISAGREE = Step("mia", "/ask/{}/disagree", {"words": "But it is chess!"}, State.TALK)
+DISAGREE = Step("mia", "/ask/{}/disagree", {"words": "But it is chess!"}, AppealState.TALK)
 GRANT = Step(
     "ada",
     "/guardian/appeals/{}/decide",
     {"state": "granted", "reason": YES, "lasts": "1h", **SAID},
-    State.GRANTED,
+    AppealState.GRANTED,
 )
-WITHDRAW = Step("mia", "/ask/{}/withdraw", {}, State.WITHDRAWN)
+WITHDRAW = Step("mia", "/ask/{}/withdraw", {}, AppealState.WITHDRAWN)
 
 
 class People(NamedTuple):
@@ -117,7 +117,7 @@ def test_nothing_is_lost_when_the_program_is_killed_between_two_steps(
         appeal = stored(tmp_path)
         assert appeal.state is step.then
     if steps[-1] is GRANT:
-        assert [each.state for each in appeal.answers] == [State.REFUSED, State.GRANTED]
+        assert [each.state for each in appeal.answers] == [AppealState.REFUSED, AppealState.GRANTED]
         assert appeal.more_words == "But it is chess!"
         with living(tmp_path) as home:
             assert home.ask(NAME).data
@@ -144,9 +144,9 @@ def test_a_program_that_is_killed_in_the_middle_of_a_yes_has_given_all_of_it_or_
         kill(home)
         connection.close()
     state = stored(tmp_path).state
-    assert state in (State.SEEN, State.GRANTED)
+    assert state in (AppealState.SEEN, AppealState.GRANTED)
     with living(tmp_path) as home:
-        assert bool(home.ask(NAME).data) is (state is State.GRANTED)
+        assert bool(home.ask(NAME).data) is (state is AppealState.GRANTED)
 
 
 def test_a_thousand_questions_in_a_minute_are_limited_and_cost_nobody_else_anything(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Ask, Kind, Objected, State, Wanted, Why
+from copdns.appeal import Appeal, AppealKind, AppealState, Ask, ContestedVerdict, Wanted, Why
 from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -38,12 +38,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield found
 
 
-def filed(home: House, name: str, to: Objected) -> Appeal:
+def filed(home: House, name: str, to: ContestedVerdict) -> Appeal:
     """File an appeal as the door does, while the program runs."""
 
     async def work() -> Appeal:
         with HouseholdStore.open(home.data) as store:
-            sent = Ask("mia", "mia-tablet", Kind.NAME, to, name, Why.SCHOOL, wanted=Wanted.HOUR)
+            sent = Ask(
+                "mia", "mia-tablet", AppealKind.NAME, to, name, Why.SCHOOL, wanted=Wanted.HOUR
+            )
             return (await AppealStore(store).file("home", sent, int(time.time()))).appeal
 
     return asyncio.run(work())
@@ -56,7 +58,7 @@ def is_open(home: House, name: str, source: str = MIA) -> bool:
 def test_a_yes_opens_within_a_second_for_who_asked_and_for_nobody_else(home: House) -> None:
     name = "chess.games.example"
     assert home.ask(name).ede == (17, "rule: games.example")
-    appeal = filed(home, name, Objected(Action.BLOCK, Reason.RULE, rule="games.example"))
+    appeal = filed(home, name, ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example"))
     (waiting,) = json.loads(home.command("appeal", "list", "--json"))
     assert (waiting["id"], waiting["state"]) == (appeal.id, "open")
 
@@ -76,11 +78,11 @@ def test_a_no_changes_nothing_and_is_told_with_its_reason(home: House) -> None:
     name = "bet365.com"
     reply = home.ask(name)
     assert reply.ede is not None
-    to = Objected(Action.BLOCK, Reason.CATEGORY, "starter-gambling", category="gambling")
+    to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, "starter-gambling", category="gambling")
     appeal = filed(home, name, to)
     words = ("--no", "--reason", "not_yet_for_age", "--text", "Later.", "--json")
     shown = json.loads(home.command("appeal", "decide", appeal.id, *words))
-    assert (shown["state"], shown["answers"][0]["text"]) == (State.REFUSED, "Later.")
+    assert (shown["state"], shown["answers"][0]["text"]) == (AppealState.REFUSED, "Later.")
     assert not is_open(home, name)
     done = home.program.command("appeal", "decide", appeal.id, "--no")
     assert done.returncode == 2
@@ -88,7 +90,7 @@ def test_a_no_changes_nothing_and_is_told_with_its_reason(home: House) -> None:
 
 def test_numbers_and_the_log_tell_that_there_is_one_and_nothing_of_it(tmp_path: Path) -> None:
     with house(tmp_path, {}, FAMILY) as own:
-        filed(own, "private.games.example", Objected(Action.BLOCK, Reason.RULE))
+        filed(own, "private.games.example", ContestedVerdict(Action.BLOCK, Reason.RULE))
         eventually(lambda: own.metrics().get('copdns_appeals{state="open"}') == 1)
         code, said = own.program.stop()
     assert code == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from copdns.store.visitors import load_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
 from tests.running import Program, running, upstream
@@ -41,7 +41,7 @@ class Home:
         assert blocked != open_, said
         return blocked
 
-    def unknown(self) -> tuple[Visitor, ...]:
+    def unknown(self) -> tuple[UnknownDevice, ...]:
         return load_visitors(self.data)
 
 

@@ -24,9 +24,9 @@ from dns.rdatatype import RdataType
 
 from copdns.cli.home import Home
 from copdns.config import load
-from copdns.judge import Rebinding
-from copdns.live import Live
-from copdns.model import Asker
+from copdns.judge import RebindingGuard
+from copdns.live import Snapshot
+from copdns.model import Requestor
 from copdns.policy import Policy, decide
 from tests.e2e.asking import How, ask_over_tcp, ask_over_udp
 from tests.e2e.oracle import LISTENER, Case, ede_of, expected, faults, is_cut, text_of_name
@@ -204,12 +204,12 @@ class Family:
     """The program with its lists, and the policies that it should follow."""
 
     program: Program
-    live: Live
-    rebinding: Rebinding
+    live: Snapshot
+    rebinding: RebindingGuard
     began: float
 
     def policy(self, who: str) -> Policy:
-        return self.live.who(Asker("", who, "udp")).policy
+        return self.live.identify(Requestor("", who, "udp")).policy
 
     def ask(
         self, who: str, asked: Sequence[Case], listener: str = LISTENER
@@ -262,7 +262,7 @@ def family(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Itera
     with started() as port, running(folder, settings, upstreams=[port]) as program:
         read = load((folder / "copdns.yaml").read_text(), str(folder / "copdns.yaml"), {})
         home = Home(read.model_copy(update={"data": str(folder / "data")}))
-        rebinding = Rebinding(allow=read.rebinding.allow)
+        rebinding = RebindingGuard(allow=read.rebinding.allow)
         yield Family(program, home.live(time()), rebinding, monotonic())
 
 

@@ -20,7 +20,7 @@ from copdns.forwarded import Forwarder, Forwarders
 from copdns.model import Device
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
-from copdns.wire import Key
+from copdns.wire import CacheKey
 from tests.fakes import FakeUpstream
 from tests.forwarding import SIGNATURE, header, own, proxied
 from tests.fuzz.packets import queries, spoiled
@@ -67,7 +67,7 @@ datagrams = st.one_of(
 class SoonUpstream(FakeUpstream):
     """Answers with the loop's next turn."""
 
-    def ask(self, key: Key, done: Done, **how: Any) -> None:
+    def ask(self, key: CacheKey, done: Done, **how: Any) -> None:
         super().ask(key, done, **how)
         asyncio.get_running_loop().call_soon(self.deliver)
 

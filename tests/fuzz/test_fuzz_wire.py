@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from copdns.errors import WireError
-from copdns.message import read_answer
+from copdns.message import read_response
 from copdns.names import from_wire, to_wire
 from copdns.records import QR
 from copdns.wire import (
-    answer_reply,
     error_reply,
-    over_tcp,
     read_query,
-    rewritten,
+    rewrite_response,
+    upstream_reply,
+    with_tcp_size,
 )
 from tests.fuzz.packets import answers, names, queries, rrsets, spoiled
 from tests.home import Home
@@ -53,12 +53,12 @@ def test_any_octets_are_a_query_or_a_wire_error(wire: bytes) -> None:
 @given(some_octets | spoiled(answer_wires))
 def test_any_octets_are_an_answer_or_a_wire_error(wire: bytes) -> None:
     try:
-        answer = read_answer(wire)
+        answer = read_response(wire)
     except WireError:
         return
-    assert all(0 <= at <= len(answer.body) - 4 for at, _ in answer.ttls)
+    assert all(0 <= at <= len(answer.rrs) - 4 for at, _ in answer.ttls)
     assert sum(answer.counts) == len(answer.ttls)
-    assert 0 <= answer.additional_at <= len(answer.body)
+    assert 0 <= answer.additional_at <= len(answer.rrs)
 
 
 @thorough
@@ -86,10 +86,10 @@ def test_a_sound_question_keeps_its_reply_sound_whatever_the_upstream_sends(
     asked = dns.message.make_query(sound.question[0].name, sound.question[0].rdtype, use_edns=0)
     read = read_query(asked.to_wire())
     try:
-        answer = read_answer(wire)
+        answer = read_response(wire)
     except WireError:
         return
-    reply = answer_reply(b"\0\1", read, answer, answer.body)
+    reply = upstream_reply(b"\0\1", read, answer, answer.rrs)
     assert reply[:2] == b"\0\1"
     assert len(reply) <= read.size
     assert reply[12:].startswith(read.question)
@@ -129,12 +129,12 @@ def test_a_name_has_one_normal_form_and_gets_back_to_the_wire(name: dns.name.Nam
 def test_an_answer_is_given_on_as_it_came(theirs: dns.message.Message) -> None:
     wire = theirs.to_wire(max_size=65535)
     asked = dns.message.make_query(theirs.question[0].name, theirs.question[0].rdtype)
-    read = over_tcp(read_query(asked.to_wire()))
+    read = with_tcp_size(read_query(asked.to_wire()))
     try:
-        answer = read_answer(wire)
+        answer = read_response(wire)
     except WireError:
         assume(False)
-    reply = answer_reply(asked.to_wire()[:2], read, answer, answer.body)
+    reply = upstream_reply(asked.to_wire()[:2], read, answer, answer.rrs)
     ours, came = dns.message.from_wire(reply), dns.message.from_wire(wire)
     assert ours.rcode() == came.rcode()
     for given_on, original in zip(ours.sections, came.sections, strict=True):
@@ -152,13 +152,13 @@ def test_a_rewritten_answer_is_the_alias_and_the_targets_records(
     assume(all(rrset.name != name for rrset in records))  # a second alias of the same name
     reply = dns.message.make_response(dns.message.make_query(f"{TARGET}.", "HTTPS"))
     reply.answer = records
-    read = over_tcp(read_query(query(name.to_wire(), 65)))
-    theirs = read_answer(reply.to_wire(max_size=65535))
+    read = with_tcp_size(read_query(query(name.to_wire(), 65)))
+    theirs = read_response(reply.to_wire(max_size=65535))
     try:
-        made = rewritten(read, TARGET, theirs, 300)
+        made = rewrite_response(read, TARGET, theirs, 300)
     except WireError:
         assume(False)
-    ours = dns.message.from_wire(answer_reply(b"\0\0", read, made, made.body))
+    ours = dns.message.from_wire(upstream_reply(b"\0\0", read, made, made.rrs))
     alias = dns.rrset.from_text(name, 0, "IN", "CNAME", f"{TARGET}.")
     expected = [alias, *dns.message.from_wire(reply.to_wire(max_size=65535)).answer]
     assert sorted(_records(ours.answer)) == sorted(_records(expected))

@@ -9,9 +9,9 @@ from struct import pack
 from typing import Any
 
 from copdns.forwarded import NOBODY, Forwarder, Forwarders
-from copdns.judge import Rebinding
+from copdns.judge import RebindingGuard
 from copdns.live import Sightings
-from copdns.matchers import matcher
+from copdns.matchers import parse_matcher
 from copdns.model import (
     Band,
     BlockMode,
@@ -29,7 +29,7 @@ from copdns.model import (
 from copdns.names import to_wire
 from copdns.records import DO, RD
 from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, subject
-from copdns.timing import NO_TIMING, Closure, Timing
+from copdns.timing import NO_TIMING, Closure, TimePlan
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
 from tests.household import ADA, MIA, TOM
@@ -148,7 +148,9 @@ class Chance:
 
     def _shared(self) -> dict[str, Any]:
         """Draw what the whole household has in common."""
-        old = NameRewrite(matcher("old.example"), self.lot.choice(["new.example", "localhost"]))
+        old = NameRewrite(
+            parse_matcher("old.example"), self.lot.choice(["new.example", "localhost"])
+        )
         return {
             "guest": self._perhaps("mia", ""),
             "protected": self._some("school.example"),
@@ -184,10 +186,10 @@ class Chance:
     def _time(self, state: State) -> None:
         """Draw a profile's pauses, bedtimes and grants."""
         profile = self.lot.choice(state.house.profiles).id
-        state.timing[profile] = self._perhaps(NO_TIMING, None) or Timing(
+        state.timing[profile] = self._perhaps(NO_TIMING, None) or TimePlan(
             tuple(self._closure() for _ in range(self.lot.randrange(3))),
             tuple(self._grant() for _ in range(self.lot.randrange(3))),
-            tuple(map(matcher, self._some("www8.example", "texts.example"))),
+            tuple(map(parse_matcher, self._some("www8.example", "texts.example"))),
         )
 
     def _closure(self) -> Closure:
@@ -197,7 +199,7 @@ class Chance:
 
     def _grant(self) -> Grant:
         start, end = self._stretch()
-        name = matcher(
+        name = parse_matcher(
             self.lot.choice(["games.example", "www1.example", "ads.example", "to-games.example"])
         )
         return Grant(name, start, end, start, self.lot.random() < 0.7, self.lot.random() < 0.5)
@@ -213,7 +215,9 @@ class Chance:
     def settings(self, state: State) -> None:
         self.trust(state)
         allowed = self._some(ip_network("192.168.1.0/24"))
-        state.rebinding = Rebinding(self.lot.random() < 0.9, allowed, self._some("both.example"))
+        state.rebinding = RebindingGuard(
+            self.lot.random() < 0.9, allowed, self._some("both.example")
+        )
 
     def trust(self, state: State) -> None:
         listed = Forwarder(ip_network(FORWARDER), proxy=True, mac=True)

@@ -18,21 +18,21 @@ from typing import Any, NamedTuple
 from copdns.answer import Resolver, Send
 from copdns.batch import Inbox, Outbox
 from copdns.cache import Cache
-from copdns.fastlane import Lane
+from copdns.fastlane import PacketCache
 from copdns.forwarded import Forwarders
-from copdns.judge import Rebinding
-from copdns.lists.catalogue import Library
-from copdns.live import Defaults, Live, Sightings
-from copdns.message import Answer
+from copdns.judge import RebindingGuard
+from copdns.lists.catalogue import Catalogue
+from copdns.live import Defaults, Sightings, Snapshot
+from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
-from copdns.model import Asker, Household
+from copdns.model import Household, Requestor
 from copdns.moment import Moment
-from copdns.recent import Recent
+from copdns.recent import RecentBlocks
 from copdns.record import Recorder
 from copdns.server.udp import UdpServer
-from copdns.timing import Timing
-from copdns.waste import Waste
-from copdns.wire import UDP_SIZE, Key
+from copdns.timing import TimePlan
+from copdns.waste import LazyFreeQueue
+from copdns.wire import UDP_SIZE, CacheKey
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live
@@ -41,7 +41,7 @@ from tests.upstream_server import PATIENCE
 DEFAULTS = Defaults(allow=(ip_network("127.0.0.0/24"), ip_network("::1/128")))
 LISTENER = {4: "127.0.0.1", 6: "::1"}
 
-Says = Callable[[Key, bool], Answer | None]
+Says = Callable[[CacheKey, bool], UpstreamResponse | None]
 
 
 class Sent(NamedTuple):
@@ -129,7 +129,7 @@ class CountingResolver(Resolver):
         self.asked = Counter[str]()
 
     def answer(
-        self, message: bytes, asker: Asker, moment: Moment, send: Send, to: Any
+        self, message: bytes, asker: Requestor, moment: Moment, send: Send, to: Any
     ) -> bytes | None:
         self.asked[asker.transport] += 1
         return super().answer(message, asker, moment, send, to)
@@ -142,7 +142,7 @@ class ToldUpstream(FakeUpstream):
         super().__init__()
         self._says = says
 
-    def _answer(self, key: Key, protected: bool) -> Answer | None:
+    def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         return self._says(key, protected)
 
 
@@ -151,11 +151,11 @@ class State:
     """What both homes are told: who lives there, and what the settings say."""
 
     house: Household
-    lists: Library
-    timing: dict[str, Timing] = field(default_factory=dict)
+    lists: Catalogue
+    timing: dict[str, TimePlan] = field(default_factory=dict)
     sightings: Sightings = field(default_factory=Sightings)
     forwarders: Forwarders = field(default_factory=Forwarders)
-    rebinding: Rebinding = field(default_factory=Rebinding)
+    rebinding: RebindingGuard = field(default_factory=RebindingGuard)
 
 
 class Twin:
@@ -169,7 +169,7 @@ class Twin:
         self.upstream = ToldUpstream(says)
         self.log = FakeLog()
         self.counters = Counters()
-        self.recent = Recent("CODE".__str__)
+        self.recent = RecentBlocks("CODE".__str__)
         self.counting = Counting(state.house)
         self.readings = self.counting.readings(clock.wall)
         self.recorder = Recorder(
@@ -194,8 +194,8 @@ class Twin:
         self._clients: dict[str, socket.socket] = {}
         self.sent = 0
 
-    def _lane(self) -> Lane | None:
-        return Lane(Waste()) if self._fast else None
+    def _lane(self) -> PacketCache | None:
+        return PacketCache(LazyFreeQueue()) if self._fast else None
 
     # --- what changes -----------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Twin:
         self.readings = self.counting.readings(self._clock.wall)
         self.resolver.live = self._live(self.resolver.live)
 
-    def _live(self, before: Live | None) -> Live:
+    def _live(self, before: Snapshot | None) -> Snapshot:
         state, now = self.state, self._clock.wall
         return live(state.house, state.timing, now, before, state.lists, DEFAULTS, self.readings)
 
@@ -221,15 +221,15 @@ class Twin:
 
     def renew(self) -> None:
         """Begin with nothing remembered, as after other settings."""
-        self.resolver.renew(self.state.rebinding, Cache(), self._lane())
+        self.resolver.reconfigure(self.state.rebinding, Cache(), self._lane())
         self.trust()
 
     def trust(self) -> None:
         for server in self._servers.values():
-            server.trust(self.state.forwarders)
+            server.set_forwarders(self.state.forwarders)
 
     def pass_on(self) -> None:
-        self.recorder.pass_on(self._clock.wall)
+        self.recorder.flush(self._clock.wall)
 
     def erased(self) -> None:
         self.log.erasures += 1
@@ -283,7 +283,7 @@ class Twin:
         return sock
 
     def _over_tcp(self, sent: Sent, replies: list[bytes]) -> None:
-        asker = Asker(LISTENER[6 if ":" in sent.source else 4], sent.source, "tcp")
+        asker = Requestor(LISTENER[6 if ":" in sent.source else 4], sent.source, "tcp")
 
         def send(reply: bytes, to: list[bytes]) -> None:
             to.append(reply)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from copdns.lists.catalogue import Library
-from copdns.message import Answer
+from copdns.lists.catalogue import Catalogue
+from copdns.message import UpstreamResponse
 from copdns.model import Contact, Device, Rule
 from copdns.records import AXFR
-from copdns.wire import Key
+from copdns.wire import CacheKey
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeClock, Script, answer_of
 from tests.household import allow, block, library
 
@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def lists() -> Library:
+def lists() -> Catalogue:
     return library(**LISTS)
 
 
@@ -89,9 +89,9 @@ class Answers:
         self._clock = clock
         self._turn = -1
         self._script: Script = {}
-        self._said: dict[tuple[str, int, bool], Answer | None] = {}
+        self._said: dict[tuple[str, int, bool], UpstreamResponse | None] = {}
 
-    def __call__(self, key: Key, protected: bool) -> Answer | None:
+    def __call__(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         turn = int(self._clock.mono) // TURN
         if turn != self._turn:
             self._turn, self._script, self._said = turn, script(Random(turn)), {}
@@ -101,9 +101,9 @@ class Answers:
         answer = self._said[asked]
         return answer._replace(ad=True) if answer is not None and key.do else answer
 
-    def _answer(self, key: Key, protected: bool) -> Answer | None:
+    def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         answer = answer_of(self._script, key.qname, key.qtype)
-        if protected and answer is not None and answer.facts.filtered:
+        if protected and answer is not None and answer.facts.is_filtered:
             return answer_of({}, key.qname, key.qtype)  # by another upstream
         return answer
 

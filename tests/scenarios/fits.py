@@ -97,8 +97,8 @@ def _is_explained_as_decided(home: Home, policy: Policy, verdict: Verdict, reply
         assert [each.verdict for each in steps if each.decides] == [decided]
     if verdict.via or verdict.step == 16:
         assert decided.action in (Action.ALLOW, Action.REWRITE)
-    elif decided.local and decided.local.told:  # a question about a name may be about help
-        assert replace(verdict, until=None, unwatched=False) == decided
+    elif decided.local and decided.local.is_status:  # a question about a name may be about help
+        assert replace(verdict, until=None, is_untraced=False) == decided
     else:
         assert replace(verdict, until=None) == decided
 

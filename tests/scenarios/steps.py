@@ -9,7 +9,7 @@ from pydantic import Field
 
 from copdns.household import replaced
 from copdns.model import Action, Reason
-from copdns.names import normal
+from copdns.names import normalize
 from copdns.policy import explain
 from copdns.records import AAAA, CNAME, HTTPS, PTR, A
 from tests.home import Home, Reply
@@ -170,7 +170,7 @@ class Check(Step):
         who, name, rtype = (*self.check.split(), "A")[:3]
         policy = home.resolver.live.policy(home.house.id, who)
         qtype = {"A": A, "AAAA": AAAA, "HTTPS": HTTPS, "PTR": PTR}[rtype]
-        steps = explain(policy, normal(name), qtype, home.clock.wall)
+        steps = explain(policy, normalize(name), qtype, home.clock.wall)
         said = {
             str(each.number): f"{each.verdict.action} {each.verdict.reason}"
             for each in steps
@@ -203,7 +203,7 @@ class Kept(Step):
     counts: int
 
     def play(self, home: Home, story: ScenarioShape) -> None:
-        home.recorder.pass_on(home.clock.wall)
+        home.recorder.flush(home.clock.wall)
         rows = [row for row in home.log.rows if row.profile == self.kept]
         wanted = [each.split(maxsplit=1) for each in self.rows]
         assert [row.qname for row in rows] == [name for name, _ in wanted]

@@ -25,12 +25,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from copdns import yaml_text
 from copdns.household_file import parse
 from copdns.household_shape import Moment
-from copdns.judge import Rebinding
+from copdns.judge import RebindingGuard
 from copdns.library import known, load_library
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.model import Contact, Household, Reason
 from copdns.times import Grant, Subject, subject
-from copdns.timing import Closure, Timing
+from copdns.timing import Closure, TimePlan
 from tests.fakes import FakeUpstream
 from tests.home import Home
 from tests.household import ADDRESSES, PEOPLE, library
@@ -77,7 +77,7 @@ class ListsShape(Shape):
     beacons: list[str] = []
     more: dict[str, MoreShape] = {}
 
-    def library(self) -> Library:
+    def library(self) -> Catalogue:
         return library(
             categories=self.categories,
             security=self.security,
@@ -176,7 +176,7 @@ def merged(one: Any, other: Any) -> Any:
 
 
 @cache
-def _bundled() -> Library:
+def _bundled() -> Catalogue:
     return load_library(())
 
 
@@ -201,13 +201,13 @@ def moment(text: str, day: str) -> float:
     return (at + timedelta(days=1 if found[1] else 0)).timestamp()
 
 
-def timing(shape: TimeShape, day: str, zone: str = "UTC") -> Timing:
+def timing(shape: TimeShape, day: str, zone: str = "UTC") -> TimePlan:
     stretches = (
         *((Reason.PAUSED, each) for each in shape.paused),
         *((Reason.SCHEDULE, each) for each in shape.schedules),
         *((Reason.BUDGET, each) for each in shape.budgets),
     )
-    return Timing(
+    return TimePlan(
         closures=tuple(
             Closure(
                 reason,
@@ -241,11 +241,11 @@ def _grant(shape: GrantShape, day: str) -> Grant:
 # --- building -----------------------------------------------------------------------------------
 
 
-def lists_of(story: ScenarioShape) -> Library:
+def lists_of(story: ScenarioShape) -> Catalogue:
     return _bundled() if isinstance(story.lists, str) else story.lists.library()
 
 
-def household(house: Mapping[str, Any], lists: Library) -> Household:
+def household(house: Mapping[str, Any], lists: Catalogue) -> Household:
     """Return the household; people of the cast are filled in where it leaves them out."""
     written = dict(house)
     people = {who: {} for who in PEOPLE} | dict(written.get("profiles", {}))
@@ -283,7 +283,7 @@ def home(story: ScenarioShape, *, structured: bool) -> Home:
             for who, shape in story.time.items()
         },
         at=float(story.at),
-        rebinding=Rebinding(
+        rebinding=RebindingGuard(
             allow=tuple(map(_network, story.rebinding.allow)), names=tuple(story.rebinding.names)
         ),
         structured=structured,

@@ -191,8 +191,8 @@ class Remaining(Step):
             found = today(home.house, profile, policy, home.readings, now).minutes
             there = {each.budget.id: f"{each.left}m" for each in found}
             assert there == budgets, there
-            assert policy.timed is not None
-            lasting = {each.id for each in policy.timed.timing.left}
+            assert policy.time_rules is not None
+            lasting = {each.id for each in policy.time_rules.timing.left}
             assert lasting == {each.budget.id for each in found if each.left}
 
 

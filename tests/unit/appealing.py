@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from copdns.appeal import Ask, Decider, Kind, State, Wanted, Why, objected
-from copdns.appeal_opening import Decision, Yes
+from copdns.appeal import AppealKind, AppealState, Ask, Decider, Wanted, Why, objected
+from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.days import budget_day, zone_of
-from copdns.household_check import Known
-from copdns.lists.catalogue import Library
-from copdns.matchers import matcher
+from copdns.household_check import KnownIds
+from copdns.lists.catalogue import Catalogue
+from copdns.matchers import parse_matcher
 from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
 from copdns.review import Because
 from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
@@ -19,18 +19,18 @@ from tests.household import MIA, NOW, TOM, family, library
 
 AT = int(NOW)
 ADA = Decider("guardian", "Ada", "ada")
-KNOWN = Known(
+KNOWN = KnownIds(
     categories=frozenset({"games", "gambling", "malware"}), services=frozenset({"tube", "club"})
 )
 SERVICES = {
-    "tube": (matcher("tube.example"), matcher("tubevideo.example")),
-    "club": (matcher("club.example"),),
+    "tube": (parse_matcher("tube.example"), parse_matcher("tubevideo.example")),
+    "club": (parse_matcher("club.example"),),
 }
 GAMES = Topic(TopicKind.CATEGORY, "games")
 TODAY: date = budget_day(NOW, zone_of("UTC"), 0).day
 
 
-def lists() -> Library:
+def lists() -> Catalogue:
     return library(
         categories={"games": ["games.example", "tube.example"], "gambling": ["bets.example"]},
         services={"tube": ["tube.example", "tubevideo.example"], "club": ["club.example"]},
@@ -40,7 +40,9 @@ def lists() -> Library:
 
 def home(**fields: Any) -> Household:
     mia = replace(MIA, categories=frozenset({"games", "gambling"}), services=frozenset({"club"}))
-    usual: dict[str, Any] = {"rules": (Rule("r1", RuleAction.BLOCK, matcher("films.example")),)}
+    usual: dict[str, Any] = {
+        "rules": (Rule("r1", RuleAction.BLOCK, parse_matcher("films.example")),)
+    }
     return family(mia, TOM, **{**usual, **fields})
 
 
@@ -56,14 +58,19 @@ def budget(*about: Any, minutes: int = 0) -> Budget:
 def ask(name: str = "games.example", **fields: Any) -> Ask:
     """Return what Mia asks; fields as of an Ask."""
     to = objected(Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), 7)
-    usual: dict[str, Any] = {"why": Why.SCHOOL, "wanted": Wanted.HOUR, "kind": Kind.NAME, "to": to}
+    usual: dict[str, Any] = {
+        "why": Why.SCHOOL,
+        "wanted": Wanted.HOUR,
+        "kind": AppealKind.NAME,
+        "to": to,
+    }
     usual |= {"profile": "mia", "device": "mia-phone"}
     return Ask(name=name, **{**usual, **fields})
 
 
 def yes(**fields: Any) -> Decision:
-    return Decision(State.GRANTED, Because.FAIR_ENOUGH, yes=Yes(**fields))
+    return Decision(AppealState.GRANTED, Because.FAIR_ENOUGH, yes=ApprovalTerms(**fields))
 
 
 def no(reason: Because | None = Because.AGREED_TIME, text: str = "") -> Decision:
-    return Decision(State.REFUSED, reason, text)
+    return Decision(AppealState.REFUSED, reason, text)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from hypothesis import strategies as st
 
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
@@ -53,7 +53,7 @@ from copdns.times import (
 
 Value = TypeVar("Value")
 
-KNOWN = Known(
+KNOWN = KnownIds(
     categories=frozenset({"adult", "games", "social"}),
     services=frozenset({"videos", "chats"}),
     engines={"finder": frozenset({"strict"}), "films": frozenset({"strict", "moderate"})},
@@ -95,10 +95,10 @@ def shipped(band: Band) -> Preset:
     return preset(file.read_text(), file.name)
 
 
-def shipped_known() -> Known:
+def shipped_known() -> KnownIds:
     """Return what a household may name when copdns has its bundled data and nothing else."""
     engines = data("safesearch.yaml")["engines"]
-    return Known(
+    return KnownIds(
         categories=frozenset(data("catalogue.yaml")["categories"]),
         services=frozenset(data("services.yaml")["services"]),
         engines={name: frozenset(engine["modes"]) for name, engine in engines.items()},

@@ -6,8 +6,9 @@ import asyncio
 
 import dns.message
 
+from copdns.answer import Resolver
 from copdns.model import Device, Household
-from copdns.recognition import AttentiveResolver, Recognition
+from copdns.recognition import Recognition
 from tests.home import Home
 from tests.household import MIA, asker, block, family
 from tests.unit.kernel import Kernel
@@ -22,12 +23,12 @@ HOUSE = family(
 class Recognising(Home):
     """A home that sees the neighbours of a kernel."""
 
-    resolver_type = AttentiveResolver
+    resolver_type = Resolver
 
     def __init__(self, kernel: Kernel, house: Household = HOUSE) -> None:
         super().__init__(house)
         self.kernel = kernel
-        assert isinstance(self.resolver, AttentiveResolver)
+        assert isinstance(self.resolver, Resolver)
         loop = asyncio.get_running_loop()
         self.recognition = Recognition(loop, self.resolver, kernel.connect)
         self.recognition.start(neighbours=True)

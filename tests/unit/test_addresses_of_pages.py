@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.door import desk_at, door_at
-from copdns.live import build
-from copdns.told import told
+from copdns.live import build_snapshot
+from copdns.told import status_answer
 from tests.household import DEFAULTS, NOW, asker, block, family, library
 
 
@@ -36,8 +36,8 @@ def test_the_desk(port: int, tls_port: int, host: str, address: str) -> None:
 def test_what_is_told_over_dns_leads_to_the_port_of_the_pages() -> None:
     home = replace(family(), rules=(block("toys.example"),))
     defaults = replace(DEFAULTS, door=door_at(8080))
-    live = build(None, library(), defaults, [home], NOW)
-    policy = live.who(asker("mia")).policy
+    live = build_snapshot(None, library(), defaults, [home], NOW)
+    policy = live.identify(asker("mia")).policy
     for name in ("why.toys.example", "appeal"):
-        answer, _ = told(policy, f"{name}.q.home.arpa", NOW)
+        answer, _ = status_answer(policy, f"{name}.q.home.arpa", NOW)
         assert "http://why.home.arpa:8080/" in str(answer.records[-1].data)

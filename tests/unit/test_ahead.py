@@ -8,31 +8,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.ahead import Coming, Due, Told, due
+from copdns.ahead import ClosureWarning, UpcomingClosure, WarningState, due_warnings
 from copdns.model import Reason
 
 NINE = 1_795_636_800.0
 MINUTE = 60.0
-BEDTIME = Coming("home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True)
+BEDTIME = UpcomingClosure("home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True)
 
 
-def play(left: float, now: float, day: float = NINE - 75_600) -> Coming:
+def play(left: float, now: float, day: float = NINE - 75_600) -> UpcomingClosure:
     """Return a budget that is in use and has some minutes left."""
-    return Coming("home", "mia", Reason.BUDGET, "play", now + left * MINUTE, day)
+    return UpcomingClosure("home", "mia", Reason.BUDGET, "play", now + left * MINUTE, day)
 
 
 class Watch:
     """Somebody who looks again and again."""
 
-    def __init__(self, told: Told | None = None) -> None:
-        self.told = told or Told()
+    def __init__(self, told: WarningState | None = None) -> None:
+        self.told = told or WarningState()
 
-    def look(self, now: float, *coming: Coming) -> list[int]:
+    def look(self, now: float, *coming: UpcomingClosure) -> list[int]:
         """Return in how many minutes what is coming closes, as far as that is to be told."""
         return [each.minutes for each in self.warnings(now, coming)]
 
-    def warnings(self, now: float, coming: Sequence[Coming] = (BEDTIME,)) -> tuple[Due, ...]:
-        warnings, self.told = due(coming, self.told, now)
+    def warnings(
+        self, now: float, coming: Sequence[UpcomingClosure] = (BEDTIME,)
+    ) -> tuple[ClosureWarning, ...]:
+        warnings, self.told = due_warnings(coming, self.told, now)
         return warnings
 
     def before_nine(self, *minutes: float) -> list[list[int]]:
@@ -47,7 +49,7 @@ def test_a_child_is_warned_at_15_5_and_1_minutes() -> None:
 
 def test_a_warning_says_what_it_is_of() -> None:
     watch = Watch()
-    assert watch.warnings(NINE - 900) == (Due(BEDTIME, 15),)
+    assert watch.warnings(NINE - 900) == (ClosureWarning(BEDTIME, 15),)
 
 
 def test_of_several_that_passed_since_the_last_look_the_nearest_is_told() -> None:
@@ -94,10 +96,10 @@ def test_another_moment_is_another_warning() -> None:
         BEDTIME._replace(reason=Reason.PAUSED, id=""),
     ],
 )
-def test_each_closing_and_each_profile_has_its_own(other: Coming) -> None:
+def test_each_closing_and_each_profile_has_its_own(other: UpcomingClosure) -> None:
     watch = Watch()
     assert watch.look(NINE - 900, BEDTIME) == [15]
-    assert watch.warnings(NINE - 890, (BEDTIME, other)) == (Due(other, 15),)
+    assert watch.warnings(NINE - 890, (BEDTIME, other)) == (ClosureWarning(other, 15),)
 
 
 # --- budgets, whose end moves with their use -----------------------------------------------------
@@ -145,14 +147,14 @@ def test_a_short_budget_is_told_on_its_next_day_too() -> None:
 
 def test_a_restart_tells_what_came_due_meanwhile_and_nothing_again() -> None:
     """An earlier run looked last 6 minutes before nine, and so told of 15."""
-    before = Told(before=NINE - 360)
+    before = WarningState(before=NINE - 360)
     assert Watch(before).before_nine(5.5, 5, 1) == [[], [5], [1]]
     assert Watch(before).before_nine(4, 1) == [[4], [1]]
     assert Watch(before).before_nine(0.5) == [[1]]
 
 
 def test_what_is_made_after_a_restart_is_told_at_once() -> None:
-    watch = Watch(Told(before=NINE - 360))
+    watch = Watch(WarningState(before=NINE - 360))
     assert watch.look(NINE - 350) == []
     assert watch.look(NINE - 340, BEDTIME) == [6]
 

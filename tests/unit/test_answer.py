@@ -14,7 +14,7 @@ import pytest
 from copdns.answer import KNOWN, MAX_WAITING
 from copdns.matchers import Matcher
 from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
-from copdns.timing import Closure, Timing
+from copdns.timing import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library
@@ -129,7 +129,7 @@ def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
     whole = home.ask("mia", "a.example", edns=False, tcp=True)
     assert not whole.message.flags & dns.flags.TC
     assert sorted(whole.data) == sorted(addresses)
-    home.recorder.pass_on(home.clock.wall)
+    home.recorder.flush(home.clock.wall)
     assert home.counters.queries == {"udp": 1, "tcp": 1}
     again = home.ask("mia", "a.example", edns=False)
     assert again.message.to_wire()[2:] == cut.message.to_wire()[2:]
@@ -139,10 +139,10 @@ def test_rules_that_are_gone_are_let_go() -> None:
     home = Home()
     home.ask("mia", "a.example")
     home.ask("mia", "a.example")
-    assert home.resolver._known
+    assert home.resolver._memo
     assert home.recorder._tallies
     home.change(family(rules=(block("a.example"),)))
-    assert not home.resolver._known
+    assert not home.resolver._memo
     assert not home.recorder._tallies
 
 
@@ -161,22 +161,22 @@ def test_who_is_kin_is_answered_by_their_own_rules_and_remembered_once_for_the_r
             [Reason.CATEGORY, Reason.RULE],
             [Reason.CATEGORY, Reason.CATEGORY],
         ]
-    assert sorted(len(each.verdicts) for each in home.resolver._known.values()) == [1, 2, 2]
+    assert sorted(len(each.verdicts) for each in home.resolver._memo._entries.values()) == [1, 2, 2]
 
 
 def test_what_is_remembered_of_questions_has_a_bound() -> None:
     home = Home(family(rules=(block("games.example"),)))
     for number in range(KNOWN + 10):
         home.ask("mia", f"{number}.games.example")
-    assert len(home.resolver._known) <= KNOWN
+    assert len(home.resolver._memo) <= KNOWN
 
 
 def test_a_question_that_had_to_wait_is_not_remembered() -> None:
     home = Home()
     home.ask("mia", "a.example")
-    assert not home.resolver._known
+    assert not home.resolver._memo
     home.ask("mia", "a.example")
-    assert len(home.resolver._known) == 1
+    assert len(home.resolver._memo) == 1
 
 
 # --- the cache ------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def test_who_waits_is_answered_under_the_rules_of_the_moment_of_the_answer() -> 
 
 
 def test_who_waits_is_paused_when_the_pause_begins() -> None:
-    pause = Timing(closures=(Closure(Reason.PAUSED, NOW + 1, NOW + 60),))
+    pause = TimePlan(closures=(Closure(Reason.PAUSED, NOW + 1, NOW + 60),))
     desk_ = desk(timing={"mia": pause})
     desk_.ask("mia", "a.example")
     desk_.home.wait(2)
@@ -386,7 +386,7 @@ def test_a_record_of_ours_is_kept_no_longer_than_a_child_keeps_anything() -> Non
 
 def test_a_record_of_ours_is_the_same_whatever_the_hour() -> None:
     closure = Closure(Reason.PAUSED, NOW + 15, NOW + 60)
-    home = Home(timing={"ada": Timing(closures=(closure,))})
+    home = Home(timing={"ada": TimePlan(closures=(closure,))})
     assert home.ask("ada", "localhost").ttls == [300]
     home.wait(15)
     assert home.ask("ada", "localhost").ttls == [300]

@@ -16,7 +16,7 @@ from copdns.app import App
 from copdns.config import DnsSettings, Settings, SourceSettings, UpstreamSettings, WebSettings
 from copdns.errors import StoreError
 from copdns.household import add_rule
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.model import Household, RuleAction
 from copdns.store.household import HouseholdStore
 from tests.running import free_port
@@ -76,7 +76,7 @@ async def running(folder: Path) -> AsyncIterator[HeldApp]:
 
 
 async def block(folder: Path, name: str) -> None:
-    edit = partial(add_rule, action=RuleAction.BLOCK, text=name, known=Known())
+    edit = partial(add_rule, action=RuleAction.BLOCK, text=name, known=KnownIds())
     with HouseholdStore.open(folder) as store:
         await store.change("home", edit, author="a test", what=name, now=0)
 

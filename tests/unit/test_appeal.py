@@ -13,11 +13,11 @@ from copdns import appeal_life as life
 from copdns.appeal import (
     ANSWERED,
     MOST_WORDS,
-    Answer,
     Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealState,
     Decider,
-    Kind,
-    State,
     cleaned,
     objected,
 )
@@ -30,26 +30,28 @@ from tests.unit.appealing import ADA, AT, TODAY, ask
 SECOND = Decider("reviewer", "Reviewer", "second")
 
 
-def appeal(state: State = State.OPEN, **fields: object) -> Appeal:
+def appeal(state: AppealState = AppealState.OPEN, **fields: object) -> Appeal:
     found = Appeal("a1", ask(), AT, AT)
     return replace(found, state=state, **fields)  # type: ignore[arg-type]
 
 
-def answer(state: State = State.REFUSED, at: int = AT + HOUR, by: Decider = ADA) -> Answer:
-    return Answer(at, state, Because.AGREED_TIME, by, "In short: no.")
+def answer(
+    state: AppealState = AppealState.REFUSED, at: int = AT + HOUR, by: Decider = ADA
+) -> AppealAnswer:
+    return AppealAnswer(at, state, Because.AGREED_TIME, by, "In short: no.")
 
 
 def refused() -> Appeal:
-    return life.answered(appeal(), answer())
+    return life.add_answer(appeal(), answer())
 
 
 # --- filing ---------------------------------------------------------------------------------------
 
 
 def test_a_question_is_open_from_the_moment_it_was_asked() -> None:
-    found, merged = life.filed((), ask(words=" for\nschool "), "a1", AT)
+    found, merged = life.file_appeal((), ask(words=" for\nschool "), "a1", AT)
     assert (found.state, found.asked, found.ask.words, merged) == (
-        State.OPEN,
+        AppealState.OPEN,
         AT,
         "for school",
         False,
@@ -58,26 +60,26 @@ def test_a_question_is_open_from_the_moment_it_was_asked() -> None:
 
 def test_the_same_name_is_one_question_until_it_is_answered() -> None:
     first = appeal()
-    again = life.filed((first,), ask(words="please"), "a2", AT + 60)
+    again = life.file_appeal((first,), ask(words="please"), "a2", AT + 60)
     assert again == Filed(replace(first, ask=ask(words="please")), merged=True)
-    category = life.filed((first,), ask(kind=Kind.CATEGORY), "a2", AT)
+    category = life.file_appeal((first,), ask(kind=AppealKind.CATEGORY), "a2", AT)
     assert category.merged
-    after = life.filed((refused(),), ask(), "a2", AT + DAY)
+    after = life.file_appeal((refused(),), ask(), "a2", AT + DAY)
     assert (after.appeal.id, after.merged) == ("a2", False)
 
 
 def test_words_that_were_sent_stay_when_it_is_asked_again() -> None:
     first = replace(appeal(), ask=ask(words="for school"))
-    assert life.filed((first,), ask(words="please"), "a2", AT).appeal == first
+    assert life.file_appeal((first,), ask(words="please"), "a2", AT).appeal == first
 
 
 def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
     there = [replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example")) for n in range(MOST_OPEN)]
     with pytest.raises(AppealLimitError, match="as soon as") as error:
-        life.filed(there, ask(), "new", AT)
+        life.file_appeal(there, ask(), "new", AT)
     assert error.value.until is None
     there[0] = life.withdrawn(there[0], AT)
-    assert life.filed(there, ask(), "new", AT).appeal.id == "new"
+    assert life.file_appeal(there, ask(), "new", AT).appeal.id == "new"
 
 
 def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_may() -> None:
@@ -86,10 +88,10 @@ def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_
         for n in range(MOST_A_DAY)
     ]
     with pytest.raises(AppealLimitError) as error:
-        life.filed(there, ask(), "new", AT + HOUR)
+        life.file_appeal(there, ask(), "new", AT + HOUR)
     assert error.value.until == AT + DAY
-    assert life.filed(there, ask(), "new", AT + DAY).appeal.id == "new"
-    other = life.filed(there, replace(ask(), device="other"), "new", AT + HOUR)
+    assert life.file_appeal(there, ask(), "new", AT + DAY).appeal.id == "new"
+    other = life.file_appeal(there, replace(ask(), device="other"), "new", AT + HOUR)
     assert other.appeal.id == "new"
 
 
@@ -97,15 +99,15 @@ def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_
     "fields",
     [
         {"name": ""},
-        {"kind": Kind.CATEGORY, "to": objected(Verdict(Action.BLOCK, Reason.RULE, 10))},
-        {"kind": Kind.TIME},
-        {"kind": Kind.MINUTES, "minutes": 10},
+        {"kind": AppealKind.CATEGORY, "to": objected(Verdict(Action.BLOCK, Reason.RULE, 10))},
+        {"kind": AppealKind.TIME},
+        {"kind": AppealKind.MINUTES, "minutes": 10},
         {"words": "x" * (MOST_WORDS + 1)},
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(fields: dict[str, object]) -> None:
     with pytest.raises(AppealError):
-        life.filed((), ask(**fields), "a1", AT)
+        life.file_appeal((), ask(**fields), "a1", AT)
 
 
 @given(st.text(max_size=200))
@@ -126,34 +128,38 @@ def test_letters_of_every_language_and_joined_emoji_pass() -> None:
 
 def test_looking_is_noted_once() -> None:
     once = life.seen(appeal(), AT + 5)
-    assert (once.state, once.seen) == (State.SEEN, AT + 5)
+    assert (once.state, once.seen) == (AppealState.SEEN, AT + 5)
     assert life.seen(once, AT + 9) == once
 
 
-@pytest.mark.parametrize("state", [State.GRANTED, State.LIMITED, State.REFUSED, State.WITHDRAWN])
-def test_what_is_over_is_not_answered_again(state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED, AppealState.WITHDRAWN]
+)
+def test_what_is_over_is_not_answered_again(state: AppealState) -> None:
     with pytest.raises(AppealError):
-        life.may_answer(appeal(state), ADA)
+        life.require_answerable(appeal(state), ADA)
 
 
-@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.TALK, State.ESCALATED])
-def test_what_waits_or_is_to_be_talked_about_can_be_answered(state: State) -> None:
-    life.may_answer(appeal(state), ADA)
-    assert life.answered(appeal(state), answer()).state is State.REFUSED
+@pytest.mark.parametrize(
+    "state", [AppealState.OPEN, AppealState.SEEN, AppealState.TALK, AppealState.ESCALATED]
+)
+def test_what_waits_or_is_to_be_talked_about_can_be_answered(state: AppealState) -> None:
+    life.require_answerable(appeal(state), ADA)
+    assert life.add_answer(appeal(state), answer()).state is AppealState.REFUSED
 
 
 @pytest.mark.parametrize(
     ("state", "reason", "text"),
     [
-        (State.REFUSED, None, ""),
-        (State.REFUSED, Because.FAIR_ENOUGH, ""),
-        (State.TALK, None, "Why not?"),
-        (State.GRANTED, Because.AGREED_TIME, ""),
-        (State.TALK, Because.OLD_ENOUGH, ""),
+        (AppealState.REFUSED, None, ""),
+        (AppealState.REFUSED, Because.FAIR_ENOUGH, ""),
+        (AppealState.TALK, None, "Why not?"),
+        (AppealState.GRANTED, Because.AGREED_TIME, ""),
+        (AppealState.TALK, Because.OLD_ENOUGH, ""),
     ],
 )
 def test_an_answer_has_a_reason_that_fits_it(
-    state: State, reason: Because | None, text: str
+    state: AppealState, reason: Because | None, text: str
 ) -> None:
     with pytest.raises(AppealError):
         life.fitting(state, reason, text)
@@ -173,14 +179,14 @@ def test_every_reason_fits_some_answer(reason: Because) -> None:
 def test_disagreeing_brings_it_to_somebody_else_once() -> None:
     again = life.disagreed(refused(), "it is for school", AT + DAY, second=True)
     assert (again.state, again.since, again.more_words) == (
-        State.ESCALATED,
+        AppealState.ESCALATED,
         AT + DAY,
         "it is for school",
     )
     with pytest.raises(AppealError, match="somebody else"):
-        life.may_answer(again, ADA)
-    life.may_answer(again, SECOND)
-    final = life.answered(again, answer(at=AT + 2 * DAY, by=SECOND))
+        life.require_answerable(again, ADA)
+    life.require_answerable(again, SECOND)
+    final = life.add_answer(again, answer(at=AT + 2 * DAY, by=SECOND))
     assert [each.by for each in final.answers] == [ADA, SECOND]
     with pytest.raises(AppealError, match="once"):
         life.disagreed(final, "", AT + 3 * DAY, second=True)
@@ -188,24 +194,28 @@ def test_disagreeing_brings_it_to_somebody_else_once() -> None:
 
 def test_without_a_second_person_it_is_to_be_talked_about_and_can_still_be_answered() -> None:
     again = life.disagreed(refused(), "", AT + DAY, second=False)
-    assert (again.state, again.closed) == (State.TALK, None)
-    life.may_answer(again, ADA)
+    assert (again.state, again.closed) == (AppealState.TALK, None)
+    life.require_answerable(again, ADA)
 
 
-@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.GRANTED, State.WITHDRAWN])
-def test_only_an_answer_can_be_disagreed_with(state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [AppealState.OPEN, AppealState.SEEN, AppealState.GRANTED, AppealState.WITHDRAWN]
+)
+def test_only_an_answer_can_be_disagreed_with(state: AppealState) -> None:
     with pytest.raises(AppealError):
         life.disagreed(appeal(state), "", AT, second=True)
 
 
-@pytest.mark.parametrize("state", [State.OPEN, State.SEEN, State.TALK, State.ESCALATED])
-def test_a_child_takes_it_back_at_any_time(state: State) -> None:
-    assert life.withdrawn(appeal(state), AT + 1).state is State.WITHDRAWN
+@pytest.mark.parametrize(
+    "state", [AppealState.OPEN, AppealState.SEEN, AppealState.TALK, AppealState.ESCALATED]
+)
+def test_a_child_takes_it_back_at_any_time(state: AppealState) -> None:
+    assert life.withdrawn(appeal(state), AT + 1).state is AppealState.WITHDRAWN
     assert life.withdrawn(life.withdrawn(appeal(state), AT), AT + 9).closed == AT
 
 
-@pytest.mark.parametrize("state", [State.GRANTED, State.LIMITED, State.REFUSED])
-def test_an_answer_stays_an_answer(state: State) -> None:
+@pytest.mark.parametrize("state", [AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED])
+def test_an_answer_stays_an_answer(state: AppealState) -> None:
     with pytest.raises(AppealError):
         life.withdrawn(appeal(state), AT)
 
@@ -231,11 +241,11 @@ def test_a_day_brings_a_reminder_and_three_days_bring_it_to_the_next_person() ->
 def test_each_comes_once() -> None:
     (reminder,) = life.due((appeal(),), LOW, AT + 24 * HOUR)
     reminded = life.brought_up(reminder, AT + 24 * HOUR)
-    assert reminded.state is State.OPEN
+    assert reminded.state is AppealState.OPEN
     assert due(reminded, 48) == (False, False, False)
     (late,) = life.due((reminded,), LOW, AT + 72 * HOUR)
     overdue = life.brought_up(late, AT + 72 * HOUR, "g1")
-    assert (overdue.state, overdue.provisional) == (State.ESCALATED, "g1")
+    assert (overdue.state, overdue.provisional) == (AppealState.ESCALATED, "g1")
     assert due(overdue, 1000) == (False, False, False)
 
 
@@ -264,8 +274,8 @@ def test_a_household_can_want_nothing_to_open_by_itself() -> None:
     assert due(appeal(), 72, provisional=False) == (False, True, False)
 
 
-@pytest.mark.parametrize("state", [*sorted(ANSWERED), State.WITHDRAWN])
-def test_what_is_answered_is_brought_up_no_more(state: State) -> None:
+@pytest.mark.parametrize("state", [*sorted(ANSWERED), AppealState.WITHDRAWN])
+def test_what_is_answered_is_brought_up_no_more(state: AppealState) -> None:
     assert due(appeal(state), 10_000) == (False, False, False)
 
 
@@ -290,11 +300,11 @@ def test_whatever_happens_no_question_is_lost_by_time_alone(done: list[str]) -> 
 
 
 def one_step(found: Appeal, step: str, now: int) -> Appeal:
-    states = {"yes": State.GRANTED, "no": State.REFUSED, "talk": State.TALK}
+    states = {"yes": AppealState.GRANTED, "no": AppealState.REFUSED, "talk": AppealState.TALK}
     if step in states:
-        life.may_answer(found, SECOND if found.answers else ADA)
+        life.require_answerable(found, SECOND if found.answers else ADA)
         by = SECOND if found.answers else ADA
-        return life.answered(found, answer(states[step], now, by))
+        return life.add_answer(found, answer(states[step], now, by))
     if step == "day":
         for each in life.due((found,), LOW, now):
             return life.brought_up(each, now)
@@ -307,22 +317,22 @@ def one_step(found: Appeal, step: str, now: int) -> Appeal:
 
 
 def test_what_is_left_of_an_old_one_tells_nothing_of_the_child() -> None:
-    old = life.answered(
+    old = life.add_answer(
         replace(appeal(), ask=ask("private.example", words="secret", device="tablet")), answer()
     )
     left = repr(life.without_texts(old))
     for text in ("private", "secret", "In short", "tablet"):
         assert text not in left
-    assert life.without_texts(old).state is State.REFUSED
+    assert life.without_texts(old).state is AppealState.REFUSED
 
 
 def test_minutes_of_another_day_are_another_question() -> None:
     to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
-    minutes = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY)
-    first = life.filed((), minutes, "a1", AT).appeal
-    assert life.filed((first,), minutes, "a2", AT).merged
+    minutes = ask("", kind=AppealKind.MINUTES, to=to, minutes=20, day=TODAY)
+    first = life.file_appeal((), minutes, "a1", AT).appeal
+    assert life.file_appeal((first,), minutes, "a2", AT).merged
     other = replace(minutes, day=TODAY.replace(day=1))
-    assert not life.filed((first,), other, "a2", AT).merged
+    assert not life.file_appeal((first,), other, "a2", AT).merged
 
 
 def test_what_is_deleted_cannot_be_disagreed_with_any_more() -> None:

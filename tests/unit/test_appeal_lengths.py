@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import REASONS, Ask, Kind, Objected, State, Wanted, Why
+from copdns.appeal import REASONS, AppealKind, AppealState, Ask, ContestedVerdict, Wanted, Why
 from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
@@ -18,11 +18,11 @@ CONTENT, TIME = Opening(content=True), Opening(time=True)
 
 def ask(
     reason: Reason = Reason.CATEGORY,
-    kind: Kind = Kind.NAME,
+    kind: AppealKind = AppealKind.NAME,
     wanted: Wanted = Wanted.HOUR,
     why: Why = Why.OTHER,
 ) -> Ask:
-    to = Objected(Action.BLOCK, reason, category="games")
+    to = ContestedVerdict(Action.BLOCK, reason, category="games")
     return Ask("mia", "mia-phone", kind, to, name="toys.example", why=why, wanted=wanted)
 
 
@@ -39,8 +39,8 @@ def test_fewer_minutes_than_were_asked_for_can_be_chosen_and_everyone() -> None:
 def test_what_the_core_would_refuse_is_not_offered() -> None:
     assert words(ask(Reason.RULE), CONTENT)[-1] == "always"
     assert words(ask(Reason.SCHEDULE), TIME)[-1] == "always"
-    assert words(ask(Reason.PAUSED, Kind.TIME), TIME)[-1] == "today"
-    assert words(ask(Reason.BUDGET, Kind.MINUTES), Opening(minutes=20)) == []
+    assert words(ask(Reason.PAUSED, AppealKind.TIME), TIME)[-1] == "today"
+    assert words(ask(Reason.BUDGET, AppealKind.MINUTES), Opening(minutes=20)) == []
 
 
 @pytest.mark.parametrize("wanted", Wanted)
@@ -49,7 +49,7 @@ def test_the_plain_yes_is_what_was_asked_for(wanted: Wanted) -> None:
 
 
 def test_a_time_rule_opens_for_today_at_most() -> None:
-    assert usual(ask(Reason.PAUSED, Kind.TIME, Wanted.ALWAYS), TIME) == Wanted.TODAY
+    assert usual(ask(Reason.PAUSED, AppealKind.TIME, Wanted.ALWAYS), TIME) == Wanted.TODAY
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_what_is_no_length_is_refused(word: str) -> None:
         (ask(why=Why.SCHOOL), Because.NEEDED_FOR_SCHOOL),
         (ask(why=Why.HEALTH), Because.NEEDED_FOR_WELLBEING),
         (ask(why=Why.GAME), Because.FAIR_ENOUGH),
-        (ask(kind=Kind.CATEGORY), Because.LIST_ERROR),
-        (ask(Reason.BUDGET, Kind.MINUTES), Because.MINUTES_WRONG),
+        (ask(kind=AppealKind.CATEGORY), Because.LIST_ERROR),
+        (ask(Reason.BUDGET, AppealKind.MINUTES), Because.MINUTES_WRONG),
     ],
 )
 def test_the_first_reason_fits_why_the_child_asks(asked: Ask, reason: Because) -> None:
     assert because(asked) is reason
-    assert reason in REASONS[State.GRANTED]
+    assert reason in REASONS[AppealState.GRANTED]

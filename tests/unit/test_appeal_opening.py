@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import Appeal, Ask, Kind, State, Wanted, objected
+from copdns.appeal import Appeal, AppealKind, AppealState, Ask, Wanted, objected
 from copdns.appeal_life import DAY, HOUR
 from copdns.appeal_opening import (
-    Done,
-    Yes,
+    ApprovalResult,
+    ApprovalTerms,
     carried_out,
     closed_again,
     opened_meanwhile,
@@ -21,7 +21,7 @@ from copdns.appeal_opening import (
     service_of,
 )
 from copdns.errors import AppealError
-from copdns.matchers import Match, Matcher, matcher
+from copdns.matchers import Match, Matcher, parse_matcher
 from copdns.model import Action, Default, Household, Reason, Rule, RuleAction, Verdict
 from copdns.policy import decide
 from copdns.records import A
@@ -65,9 +65,9 @@ def asked(house: Household, name: str, **fields: Any) -> Ask:
     return ask(name, to=objected(verdict(house, name)), **fields)
 
 
-def granted(house: Household, about: Ask, **fields: Any) -> Done:
+def granted(house: Household, about: Ask, **fields: Any) -> ApprovalResult:
     appeal = Appeal("a1", about, AT, AT)
-    return carried_out(house, appeal, Yes(**fields), KNOWN, SERVICES, ADA, AT)
+    return carried_out(house, appeal, ApprovalTerms(**fields), KNOWN, SERVICES, ADA, AT)
 
 
 TIMES = [
@@ -144,11 +144,11 @@ def test_a_name_of_a_service_opens_what_the_service_needs_and_that_is_shown_befo
     opens = opening(about, home(), SERVICES)
     assert (opens.service, opens.names) == ("tube", SERVICES["tube"])
     alone = opening(about, home(), SERVICES, narrow=True)
-    assert (alone.service, alone.names) == ("", (matcher("www.tube.example"),))
+    assert (alone.service, alone.names) == ("", (parse_matcher("www.tube.example"),))
 
 
 def test_the_longer_name_says_whose_service_a_name_is() -> None:
-    every = {"big": (matcher("big.example"),), "mail": (matcher("mail.big.example"),)}
+    every = {"big": (parse_matcher("big.example"),), "mail": (parse_matcher("mail.big.example"),)}
     assert service_of("a.mail.big.example", every) == "mail"
     assert service_of("other.example", every) == ""
 
@@ -156,16 +156,16 @@ def test_the_longer_name_says_whose_service_a_name_is() -> None:
 @pytest.mark.parametrize(
     ("wanted", "lasts", "state"),
     [
-        (Wanted.HOUR, None, State.GRANTED),
-        (Wanted.HOUR, 2 * HOUR, State.GRANTED),
-        (Wanted.HOUR, 600, State.LIMITED),
-        (Wanted.ALWAYS, Wanted.TODAY, State.LIMITED),
-        (Wanted.TODAY, 60, State.LIMITED),
-        (Wanted.QUARTER, Wanted.ALWAYS, State.GRANTED),
+        (Wanted.HOUR, None, AppealState.GRANTED),
+        (Wanted.HOUR, 2 * HOUR, AppealState.GRANTED),
+        (Wanted.HOUR, 600, AppealState.LIMITED),
+        (Wanted.ALWAYS, Wanted.TODAY, AppealState.LIMITED),
+        (Wanted.TODAY, 60, AppealState.LIMITED),
+        (Wanted.QUARTER, Wanted.ALWAYS, AppealState.GRANTED),
     ],
 )
 def test_less_than_was_asked_for_is_a_yes_with_a_limit(
-    wanted: Wanted, lasts: int | Wanted | None, state: State
+    wanted: Wanted, lasts: int | Wanted | None, state: AppealState
 ) -> None:
     assert (
         granted(home(), asked(home(), "games.example", wanted=wanted), lasts=lasts).state is state
@@ -182,14 +182,14 @@ def test_less_than_was_asked_for_is_a_yes_with_a_limit(
     ],
 )
 def test_always_wins_over_a_rule_however_it_was_written(rule: str, name: str) -> None:
-    house = home(rules=(Rule("r1", RuleAction.BLOCK, matcher(rule), "mia"),))
+    house = home(rules=(Rule("r1", RuleAction.BLOCK, parse_matcher(rule), "mia"),))
     done = granted(house, asked(house, name), lasts=Wanted.ALWAYS)
     assert done.until is None
     assert not verdict(done.household, name).blocks
 
 
 def test_a_category_is_contested_by_a_rule_with_its_reason_for_one_or_for_everyone() -> None:
-    about = asked(home(), "bets.example", kind=Kind.CATEGORY, wanted=Wanted.ALWAYS)
+    about = asked(home(), "bets.example", kind=AppealKind.CATEGORY, wanted=Wanted.ALWAYS)
     for everyone, scope in ((False, "mia"), (True, "")):
         done = granted(home(), about, everyone=everyone)
         rule = done.household.rules[-1]
@@ -202,19 +202,19 @@ def test_a_category_is_contested_by_a_rule_with_its_reason_for_one_or_for_everyo
 
 def test_a_time_rule_itself_opens_for_what_it_closes() -> None:
     house = home(schedules=(schedule(),))
-    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
     done = granted(house, about, lasts=HOUR)
     assert not verdict(done.household, "free.example").blocks
     assert verdict(done.household, "games.example").reason is Reason.CATEGORY
     games = home(schedules=(schedule(GAMES),))
-    about = ask("", kind=Kind.TIME, to=objected(verdict(games, "games.example")))
+    about = ask("", kind=AppealKind.TIME, to=objected(verdict(games, "games.example")))
     (grant,) = granted(games, about).household.grants
     assert (grant.about, grant.time, grant.content) == (GAMES, True, False)
 
 
 def test_a_time_rule_that_is_gone_opens_nothing() -> None:
     house = home(schedules=(schedule(),))
-    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
     with pytest.raises(AppealError, match="gone"):
         granted(home(), about)
 
@@ -222,9 +222,9 @@ def test_a_time_rule_that_is_gone_opens_nothing() -> None:
 def test_always_against_time_makes_it_always_open_for_one_person() -> None:
     house = home(schedules=(schedule(),))
     done = granted(house, asked(house, "free.example"), lasts=Wanted.ALWAYS)
-    assert done.household.profiles[0].always == (matcher("free.example"),)
+    assert done.household.profiles[0].always == (parse_matcher("free.example"),)
     assert not verdict(done.household, "free.example").blocks
-    about = ask("", kind=Kind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
     with pytest.raises(AppealError):
         granted(house, about, lasts=Wanted.ALWAYS)
 
@@ -232,12 +232,12 @@ def test_always_against_time_makes_it_always_open_for_one_person() -> None:
 def test_minutes_are_given_back_on_their_day() -> None:
     house = home(budgets=(budget(minutes=30),))
     to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
-    about = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY)
+    about = ask("", kind=AppealKind.MINUTES, to=to, minutes=20, day=TODAY)
     done = granted(house, about)
     (bonus,) = done.household.bonuses
     assert (bonus.minutes, bonus.kind, bonus.day) == (20, Extra.CREDIT, TODAY)
-    assert (done.state, done.made) == (State.GRANTED, (f"bonus {bonus.id}",))
-    assert granted(house, about, minutes=5).state is State.LIMITED
+    assert (done.state, done.made) == (AppealState.GRANTED, (f"bonus {bonus.id}",))
+    assert granted(house, about, minutes=5).state is AppealState.LIMITED
     with pytest.raises(AppealError):
         granted(house, about, minutes=0)
 
@@ -272,7 +272,7 @@ def test_what_opens_while_nobody_answers_closes_with_the_answer() -> None:
     appeal = Appeal("a1", about, AT, AT)
     opened, grant = opened_meanwhile(home(), appeal, KNOWN, SERVICES, AT)
     assert not verdict(opened, "games.example", AT + 300 * DAY).blocks
-    overdue = replace(appeal, state=State.ESCALATED, overdue=AT, provisional=grant)
+    overdue = replace(appeal, state=AppealState.ESCALATED, overdue=AT, provisional=grant)
     assert verdict(closed_again(opened, overdue, AT + DAY), "games.example", AT + DAY).blocks
     other = replace(overdue, overdue=AT - 1)  # the same id, used again for something else
     assert closed_again(opened, other, AT + DAY) == opened

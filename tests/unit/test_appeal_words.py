@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Answer, Appeal, Kind, State, Wanted
-from copdns.appeal_life import answered, disagreed, seen, withdrawn
+from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState, Wanted
+from copdns.appeal_life import add_answer, disagreed, seen, withdrawn
 from copdns.appeal_opening import Decision, carried_out, opened_meanwhile
-from copdns.appeal_words import FOLLOWS, STANDS, Stand, standing
+from copdns.appeal_words import FOLLOWS, STANDS, Stand, appeal_status
 from copdns.household import remove_rule
 from copdns.household_times import end_grant
 from copdns.levels import Level
@@ -23,24 +23,28 @@ HOUR = 3600
 ASKED = Appeal("a1", ask(), asked=AT, since=AT)
 
 
-def refused(because: Because = Because.AGREED_TIME, state: State = State.REFUSED) -> Appeal:
-    return answered(ASKED, Answer(AT, state, because, ADA))
+def refused(
+    because: Because = Because.AGREED_TIME, state: AppealState = AppealState.REFUSED
+) -> Appeal:
+    return add_answer(ASKED, AppealAnswer(AT, state, because, ADA))
 
 
 def granted(decision: Decision, appeal: Appeal = ASKED) -> tuple[Appeal, Household]:
     """Return a question with a yes, and the household in which that holds."""
     assert decision.yes is not None
     done = carried_out(home(), appeal, decision.yes, KNOWN, SERVICES, ADA, AT)
-    answer = Answer(AT, done.state, Because.FAIR_ENOUGH, ADA, made=done.made, until=done.until)
-    return answered(appeal, answer), done.household
+    answer = AppealAnswer(
+        AT, done.state, Because.FAIR_ENOUGH, ADA, made=done.made, until=done.until
+    )
+    return add_answer(appeal, answer), done.household
 
 
 def minutes(given: int) -> tuple[Appeal, Household]:
     about = replace(ask().to, period="play")
-    asked = replace(ASKED, ask=ask("", kind=Kind.MINUTES, to=about, minutes=30, day=TODAY))
-    state = State.GRANTED if given >= 30 else State.LIMITED
-    return answered(
-        asked, Answer(AT, state, Because.MINUTES_WRONG, ADA, made=("bonus b1",))
+    asked = replace(ASKED, ask=ask("", kind=AppealKind.MINUTES, to=about, minutes=30, day=TODAY))
+    state = AppealState.GRANTED if given >= 30 else AppealState.LIMITED
+    return add_answer(
+        asked, AppealAnswer(AT, state, Because.MINUTES_WRONG, ADA, made=("bonus b1",))
     ), home()
 
 
@@ -50,11 +54,11 @@ def minutes(given: int) -> tuple[Appeal, Household]:
         (ASKED, Stand.OPEN),
         (seen(ASKED, AT), Stand.SEEN),
         (refused(), Stand.REFUSED),
-        (refused(Because.NEEDS_TALK, State.TALK), Stand.TALK),
+        (refused(Because.NEEDS_TALK, AppealState.TALK), Stand.TALK),
         (withdrawn(ASKED, AT), Stand.WITHDRAWN),
         (disagreed(refused(), "", AT, second=True), Stand.SECOND),
         (disagreed(refused(), "", AT, second=False), Stand.TALK_AGAIN),
-        (replace(ASKED, state=State.ESCALATED, overdue=AT), Stand.OVERDUE),
+        (replace(ASKED, state=AppealState.ESCALATED, overdue=AT), Stand.OVERDUE),
         (
             replace(disagreed(refused(), "", AT, second=True), overdue=AT),
             Stand.OVERDUE,
@@ -62,49 +66,49 @@ def minutes(given: int) -> tuple[Appeal, Household]:
     ],
 )
 def test_what_waits_or_was_no_yes_says_so(appeal: Appeal, stand: Stand) -> None:
-    assert standing(appeal, home(), AT) == (stand, None)
+    assert appeal_status(appeal, home(), AT) == (stand, None)
 
 
 def test_a_yes_tells_until_when_and_then_that_it_is_over() -> None:
     appeal, household = granted(yes())
-    assert standing(appeal, household, AT + 60) == (Stand.UNTIL, AT + HOUR)
-    assert standing(appeal, household, AT + HOUR) == (Stand.OVER, None)
+    assert appeal_status(appeal, household, AT + 60) == (Stand.UNTIL, AT + HOUR)
+    assert appeal_status(appeal, household, AT + HOUR) == (Stand.OVER, None)
 
 
 def test_a_yes_for_less_than_was_asked_says_so() -> None:
     long = replace(ASKED, ask=ask(wanted=Wanted.ALWAYS))
     appeal, household = granted(yes(lasts=ASKED.ask.wanted), long)
-    assert appeal.state is State.LIMITED
-    assert standing(appeal, household, AT + 60) == (Stand.SHORTER, AT + HOUR)
+    assert appeal.state is AppealState.LIMITED
+    assert appeal_status(appeal, household, AT + 60) == (Stand.SHORTER, AT + HOUR)
 
 
 def test_what_somebody_ended_since_is_not_called_open() -> None:
     appeal, household = granted(yes())
     ended = end_grant(household, household.grants[-1].id, AT + 60)
-    assert standing(appeal, ended, AT + 61).stand is Stand.OVER
+    assert appeal_status(appeal, ended, AT + 61).stand is Stand.OVER
     # Right after the answer the household in force may not have it yet.
-    assert standing(appeal, home(), AT + FOLLOWS - 1).stand is Stand.UNTIL
+    assert appeal_status(appeal, home(), AT + FOLLOWS - 1).stand is Stand.UNTIL
 
 
 def test_a_yes_for_always_is_over_when_its_rule_is_gone() -> None:
     appeal, household = granted(yes(), replace(ASKED, ask=ask(wanted=Wanted.ALWAYS)))
-    assert standing(appeal, household, AT + 60) == (Stand.GRANTED, None)
+    assert appeal_status(appeal, household, AT + 60) == (Stand.GRANTED, None)
     gone = remove_rule(household, household.rules[-1].id)
-    assert standing(appeal, gone, AT + 60).stand is Stand.OVER
+    assert appeal_status(appeal, gone, AT + 60).stand is Stand.OVER
 
 
 def test_minutes_that_were_given_back_do_not_end() -> None:
     for given, stand in ((30, Stand.MINUTES), (10, Stand.PART)):
         appeal, household = minutes(given)
-        assert standing(appeal, household, AT + 60 * HOUR) == (stand, None)
+        assert appeal_status(appeal, household, AT + 60 * HOUR) == (stand, None)
 
 
 def test_what_is_open_while_nobody_answers_says_so() -> None:
     household, grant = opened_meanwhile(home(), ASKED, KNOWN, SERVICES, AT)
-    waits = replace(ASKED, state=State.ESCALATED, overdue=AT, provisional=grant)
-    assert standing(waits, household, AT + 60).stand is Stand.MEANWHILE
+    waits = replace(ASKED, state=AppealState.ESCALATED, overdue=AT, provisional=grant)
+    assert appeal_status(waits, household, AT + 60).stand is Stand.MEANWHILE
     ended = end_grant(household, grant, AT + 60)
-    assert standing(waits, ended, AT + 61).stand is Stand.OVERDUE
+    assert appeal_status(waits, ended, AT + 61).stand is Stand.OVERDUE
 
 
 def test_every_stand_has_words_at_each_level_and_tells_an_end_where_it_has_one() -> None:

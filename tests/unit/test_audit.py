@@ -13,7 +13,7 @@ from copdns.lists.audit import Labelled, Share, audit, lists_of, read_table
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
 from copdns.model import Band, Contact, Profile, Rule, RuleAction
-from copdns.policy import Shared, policy_for
+from copdns.policy import HouseholdContext, build_policy
 
 CITIZENS = "#list\tcategory_code\thost\turl\nbr\tNEWS\tnews.example\thttp://elsewhere.example/\n"
 
@@ -82,7 +82,7 @@ def test_any_text_is_a_table_or_a_list_error(text: str) -> None:
         assert read_table(text, "t.tsv").rows
 
 
-def shared(*lists: tuple[str, ListKind, str, str]) -> Shared:
+def shared(*lists: tuple[str, ListKind, str, str]) -> HouseholdContext:
     """Return lists of (slug, kind, subject, names), where a name with `!` is an exception."""
     infos = [
         ListInfo(at, slug, kind, about, "1") for at, (slug, kind, about, _) in enumerate(lists)
@@ -92,7 +92,7 @@ def shared(*lists: tuple[str, ListKind, str, str]) -> Shared:
         for *_, names in lists
     ]
     contacts = {"chats": Contact.STRANGERS, "mails": Contact.KNOWN}
-    return Shared("home", DictIndex(zip(infos, pairs, strict=True)), contacts=contacts)
+    return HouseholdContext("home", DictIndex(zip(infos, pairs, strict=True)), contacts=contacts)
 
 
 HOUSE = shared(
@@ -111,7 +111,7 @@ MIA = Profile("mia", "Mia", Band.TO_9, categories=frozenset({"gambling"}))
 
 def audited(rows: str, profile: Profile = MIA, wanted: str = "", *rules: Rule) -> dict[str, Share]:
     table = read_table(rows.replace(" ", "\t").replace(";", "\n"), "t.tsv")
-    policy = policy_for(profile, rules, HOUSE, 0)
+    policy = build_policy(profile, rules, HOUSE, 0)
     found = audit(table, policy, lists_of(profile, HOUSE), wanted.split(), 0)
     return {**found.labels, "wanted": found.wanted, "others": found.others}
 

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.background import attempt, in_slices, let_go, repeat
 from copdns.errors import StoreError
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 
 
 async def test_a_bug_beside_the_answering_is_told_and_does_not_end_it(
@@ -56,7 +56,7 @@ async def test_what_is_made_in_slices_lets_others_have_their_turn() -> None:
 
 
 async def test_all_waste_is_let_go_of() -> None:
-    waste = Waste()
+    waste = LazyFreeQueue()
     waste.add(list(range(1000)), dict.fromkeys(range(1000)))
     await let_go(waste)
     assert len(waste) == 0

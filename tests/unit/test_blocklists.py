@@ -19,12 +19,12 @@ import yaml
 from publicsuffixlist import PublicSuffixList
 
 from copdns import yaml_text
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
-from copdns.matchers import Match, Matcher, matcher
+from copdns.matchers import Match, Matcher, parse_matcher
 from copdns.model import Contact
 from copdns.names import suffixes
 from copdns.resources import folder
@@ -47,7 +47,7 @@ SUFFIXES = PublicSuffixList(accept_unknown=False)
 
 
 @cache
-def bundled() -> Library:
+def bundled() -> Catalogue:
     return library(lambda file: (BLOCKLISTS / file).read_text())
 
 
@@ -104,7 +104,7 @@ def test_every_file_is_read_and_every_list_is_there() -> None:
 @pytest.mark.parametrize("path", STARTERS, ids=lambda path: path.stem)
 def test_a_starter_list_has_a_name_a_line_in_normal_form_and_each_once(path: Path) -> None:
     names = starter_names(path)
-    assert names == [str(matcher(name)) for name in names]
+    assert names == [str(parse_matcher(name)) for name in names]
     assert len(names) == len(set(names))
     for name in names:
         assert not any(parent in names for parent in suffixes(name.partition(".")[2])), name

@@ -11,12 +11,12 @@ from copdns.budget import (
     EARLY,
     GRID,
     PLENTY,
-    Left,
-    Spent,
+    RemainingBudget,
+    SpentBudget,
     carried,
     earliest_end,
-    lefts,
     limit_of,
+    split_budgets,
     total,
 )
 from copdns.minutes import MOST_ADDED, Minutes
@@ -47,8 +47,10 @@ def house(*budgets: Budget, **fields: object) -> Household:
 
 def left(
     home: Household, now: float = NOON, today: int = 0, before: int = 0
-) -> tuple[tuple[Left, ...], tuple[Spent, ...]]:
-    return lefts(home.budgets, home, "mia", now, {"films": used(today)}, {"films": used(before)})
+) -> tuple[tuple[RemainingBudget, ...], tuple[SpentBudget, ...]]:
+    return split_budgets(
+        home.budgets, home, "mia", now, {"films": used(today)}, {"films": used(before)}
+    )
 
 
 def minutes_left(home: Household, today: int = 0, before: int = 0) -> int:
@@ -131,12 +133,12 @@ def test_from_a_day_without_a_limit_nothing_is_carried_over() -> None:
 
 
 def test_the_likely_minutes_are_taken_off() -> None:
-    assert left(house(FILMS), today=59) == ((Left("films", (), 1, MIDNIGHT),), ())
+    assert left(house(FILMS), today=59) == ((RemainingBudget("films", (), 1, MIDNIGHT),), ())
 
 
 def test_a_budget_without_a_minute_is_closed_for_its_whole_day() -> None:
     """From the day's start, so that each minute makes the same closure and the policy stays."""
-    spent = Spent("films", (), at("2026-03-29T00:00"), MIDNIGHT)
+    spent = SpentBudget("films", (), at("2026-03-29T00:00"), MIDNIGHT)
     assert left(house(FILMS), NOON, today=60) == ((), (spent,))
     assert left(house(FILMS), NOON + 90, today=75) == ((), (spent,))
 
@@ -200,10 +202,10 @@ def test_plenty_of_minutes_are_sure_for_a_while_and_never_for_longer_than_they_a
     now = NOON + second
     ((found,), _) = left(house(FILMS), now, today=60 - minutes)
     sure = earliest_end(minutes, now, MOST_ADDED)
-    assert sure - GRID < found.surely_until(now) == found.lasts <= sure
-    assert found.lasts - EARLY > now + 60
+    assert sure - GRID < found.surely_until(now) == found.sure_until <= sure
+    assert found.sure_until - EARLY > now + 60
 
 
 def test_what_was_sure_for_a_while_is_sure_for_the_minute_behind_it() -> None:
     ((found,), _) = left(house(FILMS))
-    assert found.surely_until(found.lasts + 1) == found.lasts + 60
+    assert found.surely_until(found.sure_until + 1) == found.sure_until + 60

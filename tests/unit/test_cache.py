@@ -8,36 +8,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.cache import Cache, Kept
-from copdns.message import MAX_TTL, Answer, read_answer
+from copdns.cache import Cache, CacheEntry
+from copdns.message import MAX_TTL, UpstreamResponse, read_response
 from copdns.records import AAAA, DO, A
-from copdns.wire import Key, answer_reply, read_query
+from copdns.wire import CacheKey, read_query, upstream_reply
 from tests.unit.messages import parsed, query, reply_to
 
-WWW = Key("www.example", A, do=False, cd=False)
+WWW = CacheKey("www.example", A, do=False, cd=False)
 SOA = "example. 900 IN SOA ns.example. mail.example. 1 3600 1200 604800 600"
 DAY, HOUR = 86_400, 3_600
 
 
 def answer(
     *records: str, authority: tuple[str, ...] = (), rcode: int = 0, qtype: int = A
-) -> Answer:
+) -> UpstreamResponse:
     asked = query("www.example", qtype)
-    return read_answer(reply_to(asked, *records, authority=authority, rcode=rcode))
+    return read_response(reply_to(asked, *records, authority=authority, rcode=rcode))
 
 
-def address(ttl: int) -> Answer:
+def address(ttl: int) -> UpstreamResponse:
     return answer(f"www.example. {ttl} IN A 192.0.2.1")
 
 
-def no_such_name(*records: str) -> Answer:
+def no_such_name(*records: str) -> UpstreamResponse:
     return answer(*records, authority=(SOA,), rcode=3)
 
 
-def ttls(kept: Kept, now: float, cap: int | None = None) -> list[int]:
+def ttls(kept: CacheEntry, now: float, cap: int | None = None) -> list[int]:
     """Return the TTLs of a kept answer as a client would read them."""
     asked = read_query(query())
-    reply = answer_reply(b"\0\0", asked, kept.answer, kept.body(now, cap))
+    reply = upstream_reply(b"\0\0", asked, kept.answer, kept.rrs_at(now, cap))
     message = parsed(reply)
     return [rrset.ttl for section in message.sections[1:] for rrset in section]
 
@@ -66,7 +66,7 @@ def test_every_ttl_shows_what_is_left(
     most = len(of_each) * [4_000 if cap is None else cap]
     for now in sorted(moments):
         shown = [
-            int.from_bytes(kept.body(now, cap)[at : at + 4], "big") for at, _ in kept.answer.ttls
+            int.from_bytes(kept.rrs_at(now, cap)[at : at + 4], "big") for at, _ in kept.answer.ttls
         ]
         left = [min(max(ttl - now, 0), each) for ttl, each in zip(of_each, most, strict=True)]
         assert shown == left
@@ -75,9 +75,9 @@ def test_every_ttl_shows_what_is_left(
 @given(st.lists(TTLS, min_size=1, max_size=3), st.integers(0, 4_000), CAPS)
 def test_until_when_nothing_changes_is_known(of_each: list[int], now: int, cap: int | None) -> None:
     kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
-    body, until = kept.body(now, cap), kept.same_until(now, cap)
+    body, until = kept.rrs_at(now, cap), kept.unchanged_until(now, cap)
     for moment in range(now, int(until)):
-        assert kept.body(moment, cap) == body
+        assert kept.rrs_at(moment, cap) == body
 
 
 def test_an_answer_ends_with_its_ttl() -> None:
@@ -224,7 +224,7 @@ def test_an_old_answer_does_not_hide_that_the_name_is_gone() -> None:
         WWW._replace(qname="example"),
     ],
 )
-def test_another_question_has_another_answer(other: Key) -> None:
+def test_another_question_has_another_answer(other: CacheKey) -> None:
     cache = Cache()
     cache.put(WWW, address(300), now=0.0)
     assert cache.get(other, 0.0) is None
@@ -247,7 +247,7 @@ def _opt(ttl: int) -> bytes:
 # --- the bound -------------------------------------------------------------------------------
 
 
-def key(number: int) -> Key:
+def key(number: int) -> CacheKey:
     return WWW._replace(qname=f"{number}.example")
 
 
@@ -322,9 +322,9 @@ def test_its_own_sum_of_octets_covers_the_memory_it_takes(length: int) -> None:
         cache = Cache(octets=1 << 30)
         before, _ = tracemalloc.get_traced_memory()
         for number in range(1000):
-            kept = cache.put(key(number), read_answer(bytes(bytearray(wire))), now=0.0)
+            kept = cache.put(key(number), read_response(bytes(bytearray(wire))), now=0.0)
             for cap in (None, 60, 10):
-                kept.body(0.0, cap)
+                kept.rrs_at(0.0, cap)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

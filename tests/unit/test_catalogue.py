@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 from copdns.errors import ConfigError, ListError
-from copdns.lists.catalogue import Category, Library
+from copdns.lists.catalogue import Catalogue, Category
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import Unused
 from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
-from copdns.live import share
+from copdns.live import build_context
 from copdns.matchers import Match, Matcher
 from copdns.model import Contact, Reason
-from copdns.policy import decide, policy_for
+from copdns.policy import build_policy, decide
 from tests.household import DEFAULTS, MIA, family
 
 FILES = {
@@ -83,17 +83,17 @@ groups:
 OWN = ListSource("mine", "games", "domains", "subtree", "go.example\n")
 
 
-def built(*own: ListSource, **changed: str) -> Library:
+def built(*own: ListSource, **changed: str) -> Catalogue:
     """Return a library of the files above; changed: another text by the file's stem."""
     files = FILES | {f"{stem}.yaml": text for stem, text in changed.items()}
     return library(files.__getitem__, own)
 
 
-def blockers(lib: Library, qname: str) -> set[str]:
+def blockers(lib: Catalogue, qname: str) -> set[str]:
     return {lib.index.infos[entry.list].slug for entry in lib.index.find(qname)}
 
 
-def status(lib: Library, slug: str) -> ListStatus:
+def status(lib: Catalogue, slug: str) -> ListStatus:
     return next(each for each in lib.statuses if each.info.slug == slug)
 
 
@@ -151,7 +151,7 @@ def test_a_beacon_of_a_service_belongs_to_the_service_and_to_the_beacons() -> No
 
 
 def test_a_beacon_is_blocked_by_nothing_but_what_else_names_it() -> None:
-    shared = share(built(), DEFAULTS, family())
+    shared = build_context(built(), DEFAULTS, family())
     everything = replace(
         MIA,
         categories=frozenset({"games", "beacons", "beacon", "push"}),
@@ -160,7 +160,7 @@ def test_a_beacon_is_blocked_by_nothing_but_what_else_names_it() -> None:
         bypass=True,
         no_safe_search=True,
     )
-    policy = policy_for(everything, (), shared, 0.0)
+    policy = build_policy(everything, (), shared, 0.0)
     assert [
         decide(policy, name, 1, 0.0).reason for name in ("push.example", "log.tube.example")
     ] == [

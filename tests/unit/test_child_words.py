@@ -41,7 +41,7 @@ FULL = {
     "service": "youtube",
     "list": "starter-gambling",
     "rule": "bets.example",
-    "ends": "Tue 07:00",
+    "ends_text": "Tue 07:00",
 }
 
 
@@ -76,7 +76,7 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
     for about, level, language in product(ABOUT, Level, (*LANGUAGES, PSEUDO)):
         for verdict in (
             Verdict(action, reason, 1, **about),
-            replace(Verdict(action, reason, 1, **about), target="x.example", ends="Tue 07:00"),
+            replace(Verdict(action, reason, 1, **about), target="x.example", ends_text="Tue 07:00"),
             Verdict(action, reason, 1, **FULL),
         ):
             text = said(verdict, level, language)
@@ -117,11 +117,13 @@ def test_a_category_of_the_household_goes_by_the_households_title() -> None:
 def test_the_end_is_told_where_it_is_known() -> None:
     paused = Verdict(Action.BLOCK, Reason.PAUSED, 7)
     assert until(paused, Level.PLAIN) is None
-    told = until(replace(paused, ends="Tue 07:00"), Level.PLAIN)
+    told = until(replace(paused, ends_text="Tue 07:00"), Level.PLAIN)
     assert told is not None
     text = sentence(told, spoken("en"), lambda kind, slug: slug, MONDAY, "UTC")
     assert text == "It opens again: \u2068Tuesday 07:00\u2069."
-    assert until(Verdict(Action.ALLOW, Reason.GRANTED, 6, ends="Tue 07:00"), Level.PLAIN) is None
+    assert (
+        until(Verdict(Action.ALLOW, Reason.GRANTED, 6, ends_text="Tue 07:00"), Level.PLAIN) is None
+    )
 
 
 def test_where_a_name_leads_is_told_when_that_decided() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Ask, Kind, objected
+from copdns.appeal import Appeal, AppealKind, Ask, objected
 from copdns.model import Action, Reason, Verdict
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -51,7 +51,7 @@ def boards() -> Ask:
             rule="chess.example",
         )
     )
-    return ask("chess.example", to=to, words="for the \x1b[31mclub", kind=Kind.CATEGORY)
+    return ask("chess.example", to=to, words="for the \x1b[31mclub", kind=AppealKind.CATEGORY)
 
 
 def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Home) -> None:

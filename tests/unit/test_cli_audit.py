@@ -65,7 +65,7 @@ def test_what_should_not_be_blocked_is_kept_as_numbers_where_somebody_wants_that
     assert not [*home.folder.rglob(audited.FILE)]
     audit(home, "--wanted", "GAME", "--keep")
     (file,) = home.folder.rglob(audited.FILE)
-    found = audited.kept(file.parent)
+    found = audited.load_results(file.parent)
     assert found is not None
     assert found.percent("no-such-list") is None
     assert found.percent("rules") == 100 * found.blocked["rules"] / found.names

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from copdns.accounts import View
-from copdns.appeal import Ask, Kind, Objected
-from copdns.keep import CountKey, Row
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
 from copdns.roles import Actor, Role
 from copdns.store.appeals import AppealStore
@@ -57,14 +57,20 @@ def other_machine(home: Home, tmp_path: Path) -> Home:
 
 def logged(home: Home, name: str = "games.example") -> QueryLog:
     log, now = QueryLog(home.data), int(time.time())
-    log.add(Row(now, "home", "mia", "", name, 1, "block", "category", "games", "", "", "", ""))
+    log.add(LogRow(now, "home", "mia", "", name, 1, "block", "category", "games", "", "", "", ""))
     log.count(CountKey("home", "mia", now // 3600, "block", "category", "games"))
     log.stop()  # which writes
     return QueryLog(home.data)
 
 
 def filed(home: Home) -> str:
-    ask = Ask("mia", "tablet", Kind.NAME, Objected(Action.BLOCK, Reason.RULE), name="games.example")
+    ask = Ask(
+        "mia",
+        "tablet",
+        AppealKind.NAME,
+        ContestedVerdict(Action.BLOCK, Reason.RULE),
+        name="games.example",
+    )
 
     async def work() -> str:
         with HouseholdStore.open(home.data) as store:

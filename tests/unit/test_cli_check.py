@@ -12,8 +12,8 @@ from copdns.accounts import GuestKind
 from copdns.config import load
 from copdns.household_file import parse
 from copdns.library import known, load_library
-from copdns.live import Defaults, build
-from copdns.model import Asker
+from copdns.live import Defaults, build_snapshot
+from copdns.model import Requestor
 from copdns.policy import decide
 from copdns.store.thread import StoreThread
 from copdns.store.usage import note_wrong_clock, save_clock
@@ -110,7 +110,7 @@ def test_it_says_what_the_server_would_decide(home: Home) -> None:
     settings = load("", "x.yaml", {})
     library = load_library(())
     household = parse(FAMILY, "family.yaml", known(library))
-    live = build(None, library, Defaults(settings.dns.allow), [household], time.time())
+    live = build_snapshot(None, library, Defaults(settings.dns.allow), [household], time.time())
     for name in (
         "casino.com",
         "dns.google",
@@ -120,7 +120,7 @@ def test_it_says_what_the_server_would_decide(home: Home) -> None:
         "a.example",
     ):
         for client in ("127.0.0.1", "127.0.0.2", "192.168.1.77"):
-            policy = live.who(Asker("", client, "udp")).policy
+            policy = live.identify(Requestor("", client, "udp")).policy
             verdict = decide(policy, name, 1, time.time())
             shown = home.json("check", name, "--client", client)
             assert (shown["action"], shown["reason"], shown["list"], shown["target"]) == (

@@ -15,16 +15,16 @@ import pytest
 from copdns.cli import check, doctor_devices
 from copdns.crowd import ALIKE
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.unit.calling import Home
 
 CARD, STRANGE = "02:00:00:00:00:08", "02:00:00:00:00:99"
 DAY = 1_774_742_400  # 2026-03-29
 VISITORS = (
-    Visitor("home", "u1", "", STRANGE, "192.0.2.99", "phone", DAY, DAY),
-    Visitor("home", "u2", "", "", "192.0.2.98", "", DAY, DAY),
-    Visitor("home", "u3", "tablet", "00:00:5e:00:53:01", "127.0.0.1", "", DAY, DAY),
-    Visitor("there", "u1", "", CARD, "192.0.2.97", "", DAY, DAY),
+    UnknownDevice("home", "u1", "", STRANGE, "192.0.2.99", "phone", DAY, DAY),
+    UnknownDevice("home", "u2", "", "", "192.0.2.98", "", DAY, DAY),
+    UnknownDevice("home", "u3", "tablet", "00:00:5e:00:53:01", "127.0.0.1", "", DAY, DAY),
+    UnknownDevice("there", "u1", "", CARD, "192.0.2.97", "", DAY, DAY),
 )
 
 

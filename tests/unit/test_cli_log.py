@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Ask, Kind, Objected
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.cli import log as log_module
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -30,13 +30,13 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-def row(qname: str, profile: str = "mia", at: int = NOW) -> Row:
-    return Row(
+def row(qname: str, profile: str = "mia", at: int = NOW) -> LogRow:
+    return LogRow(
         at, "home", profile, "", qname, 28, "block", "category", "games", "", "boards", qname, ""
     )
 
 
-def write(home: Home, *rows: Row, **counts: int) -> None:
+def write(home: Home, *rows: LogRow, **counts: int) -> None:
     """Let the log have rows, and counts of blocked games by profile."""
     log = QueryLog(home.data)
     for each in rows:
@@ -173,8 +173,8 @@ def test_following_ends_well_with_ctrl_c(home: Home) -> None:
 def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_done(
     home: Home,
 ) -> None:
-    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
-    ask = Ask("mia", "tablet", Kind.NAME, to, name="games.example", words="For the play.")
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
+    ask = Ask("mia", "tablet", AppealKind.NAME, to, name="games.example", words="For the play.")
 
     async def file() -> str:
         with HouseholdStore.open(home.data) as store:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import Look, View
-from copdns.appeal import Ask, Kind, Objected
+from copdns.accounts import AccessRecord, View
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.cli import home as cli_home
 from copdns.cli import log as log_module
 from copdns.model import Action, Reason
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-def looks(home: Home, profile: str = "") -> list[Look]:
+def looks(home: Home, profile: str = "") -> list[AccessRecord]:
     with StoreThread.open(home.data) as thread:
         return list(asyncio.run(Looks(thread).of("home", profile)))
 
@@ -106,7 +106,13 @@ def test_whoever_follows_the_log_looks_as_long_as_that_lasts(
 
 
 def test_a_child_sees_that_its_appeal_was_looked_at(home: Home) -> None:
-    ask = Ask("mia", "tablet", Kind.NAME, Objected(Action.BLOCK, Reason.RULE), name="games.example")
+    ask = Ask(
+        "mia",
+        "tablet",
+        AppealKind.NAME,
+        ContestedVerdict(Action.BLOCK, Reason.RULE),
+        name="games.example",
+    )
 
     async def file() -> str:
         with HouseholdStore.open(home.data) as store:

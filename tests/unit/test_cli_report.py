@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from copdns.accounts import View
-from copdns.appeal import Ask, Kind, Objected
-from copdns.keep import CountKey, Row
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Home:
     log = QueryLog(made.data)
     hour = NOW // 3600
     log.add(
-        Row(NOW, "home", "mia", "", "secret.example", 1, "block", "category", "", "", "", "", "")
+        LogRow(NOW, "home", "mia", "", "secret.example", 1, "block", "category", "", "", "", "", "")
     )
     for who, category, n in (
         ("mia", "games", 12),
@@ -45,8 +45,8 @@ def home(tmp_path: Path) -> Home:
 
 
 def decided(home: Home) -> None:
-    to = Objected(Action.BLOCK, Reason.CATEGORY, list="boards", category="games")
-    ask = Ask("mia", "tablet", Kind.NAME, to, name="chess.example", words="For the club.")
+    to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="boards", category="games")
+    ask = Ask("mia", "tablet", AppealKind.NAME, to, name="chess.example", words="For the club.")
 
     async def file() -> str:
         with HouseholdStore.open(home.data) as store:

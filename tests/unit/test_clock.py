@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.clock import GIVE_UP, WRONG, Clock, Seen
+from copdns.clock import GIVE_UP, WRONG, Clock, LastSeen
 
 SEEN = 1_774_800_000.0  # when an earlier run looked last
 
@@ -17,10 +17,10 @@ class Machine:
 
     def clock(self, *, goes_on: bool = True, seen: float | None = SEEN) -> Clock:
         made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
-        made.begin(None if seen is None else Seen(seen), goes_on)
+        made.begin(None if seen is None else LastSeen(seen), goes_on)
         return made
 
-    def joined(self, seen: Seen) -> Clock:
+    def joined(self, seen: LastSeen) -> Clock:
         made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
         made.join(seen, goes_on=True)
         return made
@@ -83,7 +83,7 @@ def test_who_joins_tells_the_same_time() -> None:
     machine = Machine(1000.0)
     first = machine.clock()
     machine.wait(600)
-    joined = machine.joined(Seen(SEEN, wrong_since=100.0))
+    joined = machine.joined(LastSeen(SEEN, wrong_since=100.0))
     assert joined.is_wrong
     assert joined() == first()
 
@@ -106,4 +106,4 @@ def test_who_joins_takes_the_clock_for_wrong_for_as_long_as_the_other(
 ) -> None:
     machine = Machine(wall)
     machine.is_synchronised = synchronised
-    assert machine.joined(Seen(SEEN, since)).is_wrong is is_wrong
+    assert machine.joined(LastSeen(SEEN, since)).is_wrong is is_wrong

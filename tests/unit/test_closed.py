@@ -6,14 +6,14 @@ from math import inf
 
 import pytest
 
-from copdns.budget import Left
-from copdns.closed import told_moment
+from copdns.budget import RemainingBudget
+from copdns.closed import weekday_and_time
 from copdns.minutes import MOST_ADDED
 from copdns.model import Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.times import Grant, subject
-from copdns.timing import Closure, Homework, Timing
+from copdns.timing import Closure, Homework, TimePlan
 from tests.household import MIA, NOW, policy
 
 CLOSES = {"paused": Reason.PAUSED, "schedule": Reason.SCHEDULE, "budget": Reason.BUDGET}
@@ -36,7 +36,7 @@ def grant(about: str = "", given: float = NOW, **lifts: bool) -> Grant:
 
 
 def made(*closures: Closure, grants: tuple[Grant, ...] = (), **more: object) -> Policy:
-    return policy(MIA, timing=Timing(closures, grants, **more), **LISTS)  # type: ignore[arg-type]
+    return policy(MIA, timing=TimePlan(closures, grants, **more), **LISTS)  # type: ignore[arg-type]
 
 
 def verdict(of: Policy, name: str = "other.example", now: float = NOW) -> Verdict:
@@ -163,7 +163,7 @@ def test_what_stands_behind_the_step_that_decided_does_not_count() -> None:
 
 def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day() -> None:
     def until(minutes: int, end: float, now: float = NOW) -> float | None:
-        return verdict(made(left=(Left("films", (), minutes, end),)), now=now).until
+        return verdict(made(left=(RemainingBudget("films", (), minutes, end),)), now=now).until
 
     assert until(1, NOW + HOUR) == NOW + 60
     assert until(MOST_ADDED + 1, NOW + HOUR, NOW + 59) == NOW + 120
@@ -173,9 +173,9 @@ def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day(
 
 def test_a_pause_that_nobody_ended_tells_no_end() -> None:
     found = verdict(made(closure("paused", end=inf)))
-    assert (found.reason, found.until, found.ends) == (Reason.PAUSED, None, "")
+    assert (found.reason, found.until, found.ends_text) == (Reason.PAUSED, None, "")
 
 
 def test_an_end_is_told_on_the_household_s_clock() -> None:
-    assert verdict(made(closure(end=NOW + 600), zone="Europe/Berlin")).ends == "Sun 18:10"
-    assert told_moment(NOW + 1, "UTC") == "Sun 16:01"  # never before it is true
+    assert verdict(made(closure(end=NOW + 600), zone="Europe/Berlin")).ends_text == "Sun 18:10"
+    assert weekday_and_time(NOW + 1, "UTC") == "Sun 16:01"  # never before it is true

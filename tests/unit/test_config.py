@@ -23,7 +23,7 @@ from copdns.config import (
     schema,
 )
 from copdns.errors import ConfigError
-from copdns.happened import Kind
+from copdns.happened import EventKind
 
 ROOT = Path(__file__).parents[2]
 FILE = "/etc/copdns/copdns.yaml"
@@ -189,7 +189,7 @@ HOOK = "https://hooks.example/copdns"
 
 def test_nobody_hears_of_events_unless_the_settings_say_so() -> None:
     found = Settings().events
-    assert (found.webhooks, found.command, found.command_kinds) == ((), (), tuple(Kind))
+    assert (found.webhooks, found.command, found.command_kinds) == ((), (), tuple(EventKind))
     assert loaded("events: {command_kinds: all}") == Settings()
 
 
@@ -200,9 +200,9 @@ def test_events_go_where_the_settings_say() -> None:
         "  command: [/etc/copdns/cut, '--all; rm -rf /']\n"
         "  command_kinds: [time closed, pause began]\n"
     ).events
-    assert found.webhooks == (Webhook(url=HOOK, token="2f8c1d", kinds=(Kind.TIME_WARNING,)),)
+    assert found.webhooks == (Webhook(url=HOOK, token="2f8c1d", kinds=(EventKind.TIME_WARNING,)),)
     assert found.command == ("/etc/copdns/cut", "--all; rm -rf /")
-    assert found.command_kinds == (Kind.TIME_CLOSED, Kind.PAUSE_BEGAN)
+    assert found.command_kinds == (EventKind.TIME_CLOSED, EventKind.PAUSE_BEGAN)
 
 
 @pytest.mark.parametrize(

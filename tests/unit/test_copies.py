@@ -10,7 +10,7 @@ import pytest
 from copdns.copies import NOT_HERE, Copies, on_disk
 from copdns.errors import FetchError
 from copdns.lists.chosen import Chosen
-from copdns.lists.download import Copy, State, failed, fetched
+from copdns.lists.download import Copy, CopyState, failed, fetched
 from tests.unit.test_chosen import source
 
 NOW = 1_800_000_000.0
@@ -23,7 +23,7 @@ def copies(tmp_path: Path) -> Copies:
         return made
 
 
-def put(copies: Copies, text: str, slug: str = "toys") -> State:
+def put(copies: Copies, text: str, slug: str = "toys") -> CopyState:
     state = fetched("https://lists.example/", {}, Copy(len(text), "ab", 1, 1), NOW)
     copies.scratch(slug, ".new").write_text(text)
     copies.put(slug, state)
@@ -39,7 +39,7 @@ def test_a_copy_and_what_is_known_of_it_take_their_place(copies: Copies) -> None
 
 def test_nothing_is_known_where_nothing_is(tmp_path: Path) -> None:
     copies = Copies(tmp_path / "never")
-    assert copies.state("toys") == State()
+    assert copies.state("toys") == CopyState()
     assert copies.mark("toys") is None
     assert copies.others(()) == ()
     assert not (tmp_path / "never").exists()
@@ -55,7 +55,7 @@ def test_without_its_text_a_state_only_tells_of_the_tries(copies: Copies) -> Non
 def test_a_mark_differs_once_another_copy_took_the_place(copies: Copies) -> None:
     put(copies, "a.example\n")
     before = copies.mark("toys")
-    copies.note("toys", State())
+    copies.note("toys", CopyState())
     assert copies.mark("toys") == before
     put(copies, "b.example\n")
     assert copies.mark("toys") != before

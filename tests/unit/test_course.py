@@ -7,7 +7,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.course import Course, course
+from copdns.course import Timeline, build_timeline
 from copdns.model import Reason
 from copdns.timing import Closure
 
@@ -17,43 +17,43 @@ def closure(start: float, end: float, period: str = "bedtime") -> Closure:
 
 
 def test_a_course_of_nothing_is_open_for_ever() -> None:
-    assert course([]) == Course((), (None,))
-    assert course([]).at(5) is None
-    assert course([]).edge(5) is None
+    assert build_timeline([]) == Timeline((), (None,))
+    assert build_timeline([]).at(5) is None
+    assert build_timeline([]).next_change(5) is None
 
 
 def test_a_stretch_holds_from_its_start_to_before_its_end() -> None:
     night = closure(10, 20)
-    made = course([night])
+    made = build_timeline([night])
     assert [made.at(each) for each in (9.9, 10, 19.9, 20)] == [None, night, night, None]
-    assert [made.edge(each) for each in (9.9, 10, 19.9, 20)] == [10, 20, 20, None]
+    assert [made.next_change(each) for each in (9.9, 10, 19.9, 20)] == [10, 20, 20, None]
 
 
 def test_stretches_of_one_schedule_that_touch_have_no_edge_between_them() -> None:
-    assert course([closure(10, 20), closure(20, 30)]).edges == (10, 30)
+    assert build_timeline([closure(10, 20), closure(20, 30)]).edges == (10, 30)
 
 
 def test_two_schedules_that_touch_are_told_apart() -> None:
     bedtime, lessons = closure(10, 20), closure(20, 30, "lessons")
-    made = course([bedtime, lessons])
+    made = build_timeline([bedtime, lessons])
     assert made.edges == (10, 20, 30)
     assert (made.at(19), made.at(20)) == (bedtime, lessons)
 
 
 def test_of_stretches_that_overlap_the_first_one_written_counts() -> None:
     first, second = closure(15, 20, "first"), closure(10, 30, "second")
-    made = course([first, second])
+    made = build_timeline([first, second])
     assert [made.at(each) for each in (10, 15, 20)] == [second, first, second]
 
 
 def test_what_never_ends_has_no_end_to_tell() -> None:
-    made = course([closure(10, inf)])
-    assert made.edge(10) is None
+    made = build_timeline([closure(10, inf)])
+    assert made.next_change(10) is None
     assert made.at(1e12) is not None
 
 
 def test_a_stretch_without_a_moment_closes_nothing() -> None:
-    assert course([closure(10, 10)]).at(10) is None
+    assert build_timeline([closure(10, 10)]).at(10) is None
 
 
 edges = st.integers(0, 12)
@@ -70,7 +70,7 @@ closures = st.lists(
 
 @given(closures)
 def test_at_every_moment_the_first_closure_that_holds_counts(several: list[Closure]) -> None:
-    made = course(several)
+    made = build_timeline(several)
     for moment in (place / 2 for place in range(50)):
         holding = [each for each in several if each.start <= moment < each.end]
         found = made.at(moment)
@@ -80,7 +80,7 @@ def test_at_every_moment_the_first_closure_that_holds_counts(several: list[Closu
 
 @given(closures)
 def test_an_edge_is_where_something_changes(several: list[Closure]) -> None:
-    made = course(several)
+    made = build_timeline(several)
     assert list(made.edges) == sorted(set(made.edges))
     for edge in made.edges:
         before, after = made.at(edge - 0.5), made.at(edge)

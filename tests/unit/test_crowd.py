@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.crowd import ENOUGH, WATCHED, Asking, alike
+from copdns.crowd import ENOUGH, WATCHED, SeenRequestor, same_client_warning
 
 CARD, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
 def warning(*asking: tuple[str, str], named: int = 3, in_container: bool = False) -> str:
-    seen = [Asking(*each) for each in asking]
-    return alike(seen, ENOUGH, WATCHED, named=named, in_container=in_container)
+    seen = [SeenRequestor(*each) for each in asking]
+    return same_client_warning(seen, ENOUGH, WATCHED, named=named, in_container=in_container)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,6 @@ def test_a_house_with_one_device_looks_alike_rightly() -> None:
 
 
 def test_nothing_is_said_before_there_is_enough_to_go_by() -> None:
-    asking = [Asking("192.0.2.1", CARD)]
+    asking = [SeenRequestor("192.0.2.1", CARD)]
     for questions, seconds in ((ENOUGH - 1, WATCHED), (ENOUGH, WATCHED - 1)):
-        assert not alike(asking, questions, seconds, named=3, in_container=False)
+        assert not same_client_warning(asking, questions, seconds, named=3, in_container=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copdns.discreet import OTHER, discreet
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.library import discreet_names
 from tests.household import library
 
@@ -19,9 +19,9 @@ LISTS = library(
 HIDDEN = discreet({"faith.example"}, LISTS)
 
 
-def row(qname: str, reason: str = "default", via: str = "") -> Row:
+def row(qname: str, reason: str = "default", via: str = "") -> LogRow:
     parts = ("home", "mia", "mia-phone", qname, 1, "allow", reason, "a", "b", "c", "d", via)
-    return Row(0, *parts)
+    return LogRow(0, *parts)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from copdns.errors import FetchError
 from copdns.lists.download import (
     HOUR,
     Copy,
-    State,
+    CopyState,
     bad_url,
+    check_copy,
     conditions,
     failed,
     fetched,
-    judge,
     looks_wrong,
     next_look,
     read_state,
@@ -41,7 +41,7 @@ DAY = 24 * HOUR
 
 
 def test_a_state_is_read_as_it_was_written() -> None:
-    for state in (State(), STATE, failed(STATE, "gone", NOW)):
+    for state in (CopyState(), STATE, failed(STATE, "gone", NOW)):
         assert read_state(written(state)) == state
 
 
@@ -50,7 +50,7 @@ def test_a_state_is_read_as_it_was_written() -> None:
     ["", "{", "[]", "1", '{"url": 1}', '{"failures": "2"}', '{"octets": true}', "[" * 100_000],
 )
 def test_a_broken_state_is_as_good_as_none(text: str) -> None:
-    assert read_state(text) == State()
+    assert read_state(text) == CopyState()
 
 
 def test_a_key_of_another_version_passes_by() -> None:
@@ -60,7 +60,7 @@ def test_a_key_of_another_version_passes_by() -> None:
 
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str) -> None:
-    assert isinstance(read_state(text), State)
+    assert isinstance(read_state(text), CopyState)
 
 
 def test_a_failure_keeps_what_is_known_of_the_copy() -> None:
@@ -70,7 +70,7 @@ def test_a_failure_keeps_what_is_known_of_the_copy() -> None:
 
 
 def test_the_age_counts_from_when_the_server_last_vouched_for_it() -> None:
-    assert State().age(NOW) is None
+    assert CopyState().age(NOW) is None
     assert STATE.age(NOW + 60) == 60
     assert unchanged(STATE, NOW + 60).age(NOW + 60) == 0
     assert failed(STATE, "gone", NOW + 60).age(NOW + 60) == 60
@@ -79,7 +79,7 @@ def test_the_age_counts_from_when_the_server_last_vouched_for_it() -> None:
 
 def test_without_its_copy_only_the_tries_are_left() -> None:
     left = failed(STATE, "gone", NOW).without_copy()
-    assert left == State(tried_at=NOW, error="gone", failures=1)
+    assert left == CopyState(tried_at=NOW, error="gone", failures=1)
     assert not left.has_copy
 
 
@@ -91,7 +91,7 @@ def test_only_news_of_the_copy_are_asked_for() -> None:
     assert conditions(STATE, URL) == both
     assert conditions(STATE, "https://elsewhere.example/toys.txt") == {}
     assert conditions(STATE.without_copy(), URL) == {}
-    assert conditions(State(), "") == {}
+    assert conditions(CopyState(), "") == {}
 
 
 @pytest.mark.parametrize("text", [None, "", "\u00e9", "a\r\nHost: evil.example", "x" * 1025])
@@ -188,16 +188,16 @@ def test_what_is_no_list_says_what_it_is(first: bytes, what: str) -> None:
 
 @pytest.mark.parametrize("names", [1500, 5000, 1_000_000])
 def test_a_list_may_grow_and_shrink_somewhat(names: int) -> None:
-    judge(replace(COPY, names=names, lines=names), STATE)
+    check_copy(replace(COPY, names=names, lines=names), STATE)
 
 
 def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
     small = replace(COPY, names=1499, lines=1499)
     with pytest.raises(FetchError, match="only 1499 names where it had 5000"):
-        judge(small, STATE)
-    judge(small, STATE, smaller=True)
-    judge(small, State())
-    judge(
+        check_copy(small, STATE)
+    check_copy(small, STATE, smaller=True)
+    check_copy(small, CopyState())
+    check_copy(
         replace(small, names=1, lines=1), replace(STATE, names=999)
     )  # a small list may change much
 
@@ -205,23 +205,23 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
 def test_a_list_without_names_is_never_taken() -> None:
     for lines in (0, 1000):
         with pytest.raises(FetchError, match="no name"):
-            judge(replace(COPY, names=0, lines=lines), State(), smaller=True)
+            check_copy(replace(COPY, names=0, lines=lines), CopyState(), smaller=True)
 
 
 def test_a_list_in_another_format_is_never_taken() -> None:
     with pytest.raises(FetchError, match="only 9 of 1000 lines"):
-        judge(replace(COPY, names=9, lines=1000), State(), smaller=True)
+        check_copy(replace(COPY, names=9, lines=1000), CopyState(), smaller=True)
 
 
 # --- when ----------------------------------------------------------------------------------------
 
 
-def look(state: State, now: float = NOW) -> float:
+def look(state: CopyState, now: float = NOW) -> float:
     return next_look("toys", state, DAY, now)
 
 
 def test_what_was_never_tried_is_due_at_once() -> None:
-    assert look(State()) == NOW
+    assert look(CopyState()) == NOW
 
 
 def test_a_good_copy_is_looked_at_again_after_the_set_time_or_a_bit_earlier() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.events import Events
+from copdns.events import EventBus
 from copdns.happened import (
     ClockEvent,
     DeviceEvent,
     Event,
+    EventKind,
     GrantEvent,
-    Kind,
     PauseEvent,
     PersonEvent,
     TicketEvent,
@@ -19,29 +19,29 @@ from copdns.happened import (
 )
 from copdns.model import Reason
 
-NEW = DeviceEvent(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
+NEW = DeviceEvent(EventKind.UNKNOWN_DEVICE, "home", "u1", private=True)
 NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z
 CLOSED = TimeEvent(
-    Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
+    EventKind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
 )
 ABOUT_MIA: tuple[Event, ...] = (
     CLOSED,
-    PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NINE),
-    GrantEvent(Kind.GRANT_GIVEN, "home", "mia", "g1", NINE, NINE + 60),
-    TicketEvent(Kind.TICKET_REDEEMED, "home", "mia", "t1", NINE, 30),
+    PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE),
+    GrantEvent(EventKind.GRANT_GIVEN, "home", "mia", "g1", NINE, NINE + 60),
+    TicketEvent(EventKind.TICKET_REDEEMED, "home", "mia", "t1", NINE, 30),
 )
 
 
-def logged(events: Events, *told: Event) -> list[dict[str, object]]:
+def logged(events: EventBus, *told: Event) -> list[dict[str, object]]:
     with capture_logs() as logs:
         for each in told:
-            events.tell(each)
+            events.publish(each)
     return [dict(each) for each in logs]
 
 
 def test_an_event_is_in_the_log_by_ids_only() -> None:
-    recognised = DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "tablet")
-    assert logged(Events(lambda *_: False), NEW, recognised, CLOSED) == [
+    recognised = DeviceEvent(EventKind.DEVICE_RECOGNISED, "home", "u1", "tablet")
+    assert logged(EventBus(lambda *_: False), NEW, recognised, CLOSED) == [
         {
             "event": "unknown device",
             "household": "home",
@@ -72,7 +72,7 @@ def test_an_event_is_in_the_log_by_ids_only() -> None:
 @pytest.mark.parametrize("event", ABOUT_MIA, ids=lambda event: event.kind)
 def test_the_log_says_nothing_of_whom_nothing_is_kept_and_subscribers_hear(event: Event) -> None:
     heard: list[Event] = []
-    events = Events(lambda household, profile: (household, profile) == ("home", "mia"))
+    events = EventBus(lambda household, profile: (household, profile) == ("home", "mia"))
     events.subscribe(heard.append)
     assert logged(events, event) == []
     assert heard == [event]
@@ -81,8 +81,8 @@ def test_the_log_says_nothing_of_whom_nothing_is_kept_and_subscribers_hear(event
 
 
 def test_nobody_is_named_until_somebody_says_who_may_be() -> None:
-    wrong = ClockEvent(Kind.CLOCK_WRONG, NINE)
-    lines = logged(Events(), *ABOUT_MIA, wrong)
+    wrong = ClockEvent(EventKind.CLOCK_WRONG, NINE)
+    lines = logged(EventBus(), *ABOUT_MIA, wrong)
     assert [each["event"] for each in lines] == ["clock wrong"]
 
 
@@ -92,7 +92,7 @@ def test_whoever_subscribed_hears_though_another_one_fails() -> None:
     def fails(_event: Event) -> None:
         raise ZeroDivisionError
 
-    events = Events()
+    events = EventBus()
     events.subscribe(fails)
     events.subscribe(heard.append)
     logs = logged(events, NEW)
@@ -101,9 +101,9 @@ def test_whoever_subscribed_hears_though_another_one_fails() -> None:
 
 
 def test_the_log_does_not_say_which_child_wants_to_talk() -> None:
-    told = PersonEvent(Kind.WANTS_TO_TALK, "home", "mia", NINE)
+    told = PersonEvent(EventKind.WANTS_TO_TALK, "home", "mia", NINE)
     heard: list[Event] = []
-    events = Events(lambda *_: False)
+    events = EventBus(lambda *_: False)
     events.subscribe(heard.append)
     (line,) = logged(events, told)
     assert "mia" not in str(line)

@@ -13,13 +13,13 @@ from typing import get_args
 import pytest
 
 from copdns.config import load
-from copdns.happened import Event, Kind, PauseEvent, TimeEvent, said
+from copdns.happened import Event, EventKind, PauseEvent, TimeEvent, event_json
 from copdns.model import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()
 NINE = 1_795_636_800.0
 BEDTIME = TimeEvent(
-    Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
+    EventKind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
 )
 
 
@@ -29,20 +29,22 @@ def blocks(language: str) -> list[str]:
 
 def test_every_event_and_every_key_is_explained() -> None:
     keys = {key for family in get_args(Event) for key in family._fields} - {"kind"}
-    words = [*map(str, Kind), "event", *sorted(keys)]
+    words = [*map(str, EventKind), "event", *sorted(keys)]
     assert [each for each in words if f"`{each}`" not in PAGE] == []
 
 
 def test_what_is_shown_of_a_webhook_is_what_is_sent() -> None:
     (shown,) = blocks("json")
-    assert json.loads(shown) == said(BEDTIME._replace(kind=Kind.TIME_WARNING, minutes=15))
+    assert json.loads(shown) == event_json(
+        BEDTIME._replace(kind=EventKind.TIME_WARNING, minutes=15)
+    )
 
 
 def test_the_settings_that_are_shown_are_settings() -> None:
     shown = [load(each, "/etc/copdns/copdns.yaml", {}).events for each in blocks("yaml")]
     assert len(shown) == 4
     assert shown[-1].command == ("/etc/copdns/cut-connections",)
-    assert shown[-1].command_kinds == (Kind.TIME_CLOSED, Kind.PAUSE_BEGAN)
+    assert shown[-1].command_kinds == (EventKind.TIME_CLOSED, EventKind.PAUSE_BEGAN)
 
 
 # --- the program that cuts connections -----------------------------------------------------------
@@ -89,7 +91,7 @@ def asked_for(event: Event, folder: Path) -> list[str]:
     (folder / "asked").touch()
     subprocess.run(
         [sys.executable, "-c", code],
-        input=json.dumps(said(event)),
+        input=json.dumps(event_json(event)),
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
         stdout=subprocess.DEVNULL,
         check=True,
@@ -98,7 +100,7 @@ def asked_for(event: Event, folder: Path) -> list[str]:
     return (folder / "asked").read_text().splitlines()
 
 
-@pytest.mark.parametrize("event", [BEDTIME, PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NINE)])
+@pytest.mark.parametrize("event", [BEDTIME, PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE)])
 def test_connections_of_the_devices_of_a_profile_are_cut(event: Event, tmp_path: Path) -> None:
     assert asked_for(event, tmp_path) == CUT
 

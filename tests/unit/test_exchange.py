@@ -13,33 +13,33 @@ from copdns.exchange import (
     MAX_ATTEMPTS,
     REST,
     REST_LIMIT,
-    Asking,
+    Exchange,
     Health,
     Match,
     Next,
     by_preference,
-    choose,
+    choose_upstream,
     is_bare_error,
     is_truncated,
     match,
     message_for,
-    mixed_case,
+    next_action,
     question_of,
-    step_after,
+    randomize_case,
 )
-from copdns.message import Answer, read_answer
+from copdns.message import UpstreamResponse, read_response
 from copdns.names import to_wire
 from copdns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
-from copdns.wire import Key
+from copdns.wire import CacheKey
 from tests.unit.messages import message, opt, option, parsed, query, question, reply_to
 
-WWW = Key("www.example", A, do=False, cd=False)
+WWW = CacheKey("www.example", A, do=False, cd=False)
 QUESTION = question("www.example")
 RECORD = "www.example. 300 IN A 192.0.2.1"
 
 
-def asking(**fields: bool) -> Asking:
-    return Asking(WWW, lambda _: None, deadline=2.0, **fields)
+def asking(**fields: bool) -> Exchange:
+    return Exchange(WWW, lambda _: None, deadline=2.0, **fields)
 
 
 def labels(upstreams: list[Health]) -> str:
@@ -78,7 +78,7 @@ def test_each_failure_makes_the_rest_longer_up_to_a_limit() -> None:
     health, rests = Health(), []
     for second in range(20):
         health.failed(now=float(second), sent_at=float(second))
-        rests.append(health.rest_until - second)
+        rests.append(health.backoff_until - second)
     assert rests[:3] == [REST, 2 * REST, 3 * REST]
     assert max(rests) == rests[-1] == REST_LIMIT
     assert all(later >= earlier for earlier, later in pairwise(rests))
@@ -101,43 +101,43 @@ def test_three_failures_in_a_row_mean_that_it_is_down_and_one_answer_that_it_is_
     assert health.is_down
     health.answered(0.01)
     assert not health.is_down
-    assert health.rest_until == 0.0
+    assert health.backoff_until == 0.0
 
 
 def test_when_all_rest_the_one_that_is_ready_soonest_is_asked() -> None:
     first, second = Health("1"), Health("2")
     second.failed(now=0.0, sent_at=0.0)
     first.failed(now=1.0, sent_at=1.0)
-    assert choose(asking(), [first, second], now=1.0) is second
+    assert choose_upstream(asking(), [first, second], now=1.0) is second
 
 
 def test_an_upstream_is_not_asked_again_for_what_it_refused() -> None:
     first, second = Health("1"), Health("2")
     one = asking()
     one.refused_by.append(first)
-    assert choose(one, [first, second], now=0.0) is second
+    assert choose_upstream(one, [first, second], now=0.0) is second
     one.refused_by.append(second)
-    assert choose(one, [first, second], now=0.0) is None
+    assert choose_upstream(one, [first, second], now=0.0) is None
 
 
 def test_a_question_ends_with_its_attempts_and_with_its_deadline() -> None:
     health = Health()
     one = asking()
-    assert choose(one, [health], now=1.99) is health
-    assert choose(one, [health], now=2.0) is None
+    assert choose_upstream(one, [health], now=1.99) is health
+    assert choose_upstream(one, [health], now=2.0) is None
     one.attempts = MAX_ATTEMPTS
-    assert choose(one, [health], now=0.0) is None
+    assert choose_upstream(one, [health], now=0.0) is None
 
 
 def test_nobody_to_ask_is_nobody_chosen() -> None:
-    assert choose(asking(), [], now=0.0) is None
+    assert choose_upstream(asking(), [], now=0.0) is None
 
 
 def test_who_lost_is_tried_again_some_day() -> None:
     fast, slow = Health("f"), Health("s")
     fast.answered(0.010)
     slow.answered(0.030)
-    chosen = [choose(asking(), [fast, slow], now=0.0) for _ in range(1000)]
+    chosen = [choose_upstream(asking(), [fast, slow], now=0.0) for _ in range(1000)]
     assert chosen[0] is fast
     assert slow in chosen
 
@@ -147,7 +147,7 @@ def test_a_quiet_question_changes_nobodys_chances() -> None:
     fast.answered(0.010)
     slow.answered(0.030)
     for _ in range(1000):
-        choose(asking(quiet=True), [fast, slow], now=0.0)
+        choose_upstream(asking(quiet=True), [fast, slow], now=0.0)
     assert (fast.rtt, slow.rtt) == (0.010, 0.030)
 
 
@@ -171,20 +171,20 @@ def test_a_question_asks_for_recursion_and_for_what_the_client_wants(
 @given(st.binary(min_size=300, max_size=300))
 def test_mixing_changes_letters_alone_and_only_their_case(chance: bytes) -> None:
     odd = question(b"\x05a-z_9\x03\x00\xff@\x07example\0", HTTPS)
-    mixed = mixed_case(odd, chance)
+    mixed = randomize_case(odd, chance)
     assert mixed[:-4].lower() == odd[:-4]
     assert mixed[-4:] == odd[-4:]
 
 
 def test_every_letter_may_be_changed() -> None:
-    all_ones = mixed_case(QUESTION, b"\xff" * len(QUESTION))
+    all_ones = randomize_case(QUESTION, b"\xff" * len(QUESTION))
     assert all_ones == b"\x03WWW\x07EXAMPLE\0" + QUESTION[-4:]
-    assert mixed_case(QUESTION, bytes(len(QUESTION))) == QUESTION
+    assert randomize_case(QUESTION, bytes(len(QUESTION))) == QUESTION
 
 
 def test_type_and_class_are_never_taken_for_letters() -> None:
     asked = question_of(to_wire("a"), 0x6161)
-    assert mixed_case(asked, b"\xff" * len(asked)) == b"\1A\0\x61\x61\0\1"
+    assert randomize_case(asked, b"\xff" * len(asked)) == b"\1A\0\x61\x61\0\1"
 
 
 # --- what to believe ---------------------------------------------------------------------------
@@ -237,13 +237,15 @@ def test_truncation_is_told_by_the_header() -> None:
     assert not is_truncated(message(QUESTION, flags=QR))
 
 
-def said(rcode: int = 0, *, edns: bool = True, flags: str = "QR", ede: int | None = None) -> Answer:
+def said(
+    rcode: int = 0, *, edns: bool = True, flags: str = "QR", ede: int | None = None
+) -> UpstreamResponse:
     """Return an upstream's answer."""
     if ede is not None:
         record = opt(option(15, ede.to_bytes(2, "big")))
-        return read_answer(message(QUESTION, flags=QR, additional=[record]))
+        return read_response(message(QUESTION, flags=QR, additional=[record]))
     asked = query(opt=opt()) if edns else query()
-    return read_answer(reply_to(asked, *([] if rcode else [RECORD]), rcode=rcode, flags=flags))
+    return read_response(reply_to(asked, *([] if rcode else [RECORD]), rcode=rcode, flags=flags))
 
 
 @pytest.mark.parametrize(
@@ -262,16 +264,16 @@ def said(rcode: int = 0, *, edns: bool = True, flags: str = "QR", ede: int | Non
         (said(flags="QR TC"), True, Next.ASK_OTHER),
     ],
 )
-def test_what_follows_an_answer(answer: Answer, edns: bool, expected: Next) -> None:
-    assert step_after(answer, edns=edns, protected=False) is expected
+def test_what_follows_an_answer(answer: UpstreamResponse, edns: bool, expected: Next) -> None:
+    assert next_action(answer, edns=edns, protected=False) is expected
 
 
 @pytest.mark.parametrize(("code", "filters"), [(15, True), (16, True), (17, True), (18, False)])
 def test_an_upstream_that_filters_a_protected_name_will_not_do(code: int, filters: bool) -> None:
     answer = said(ede=code)
-    assert step_after(answer, edns=True, protected=False) is Next.GIVE
+    assert next_action(answer, edns=True, protected=False) is Next.GIVE
     expected = Next.ASK_OTHER if filters else Next.GIVE
-    assert step_after(answer, edns=True, protected=True) is expected
+    assert next_action(answer, edns=True, protected=True) is expected
 
 
 NOTHING = said()._replace(counts=(0, 1, 0))
@@ -281,5 +283,5 @@ NOTHING = said()._replace(counts=(0, 1, 0))
 def test_nothing_for_a_protected_name_is_believed_of_who_does_not_filter(
     filtering: bool, expected: Next
 ) -> None:
-    assert step_after(NOTHING, edns=True, protected=True, filtering=filtering) is expected
-    assert step_after(NOTHING, edns=True, protected=False, filtering=filtering) is Next.GIVE
+    assert next_action(NOTHING, edns=True, protected=True, filtering=filtering) is expected
+    assert next_action(NOTHING, edns=True, protected=False, filtering=filtering) is Next.GIVE

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.live import GUEST, Live
-from copdns.model import Asker, Household
+from copdns.live import GUEST, Snapshot
+from copdns.model import Household, Requestor
 from copdns.policy import decide
 from copdns.records import A
 from copdns.times import Failures, OnFailure, Schedule, Slot
-from copdns.timing import Readings
+from copdns.timing import PolicyInputs
 from tests.household import ADA, MIA, NOW, allow, family, library, live
 
 ALL_DAY = Schedule("day", "mia", (Slot(frozenset({"daily"}), 0, 1440),))
@@ -22,12 +22,12 @@ LISTS = library(
 )
 
 
-def home(failures: Failures, readings: Readings, **more: object) -> Live:
+def home(failures: Failures, readings: PolicyInputs, **more: object) -> Snapshot:
     house: Household = replace(family(GAMES, ADA), failures=failures, **more)  # type: ignore[arg-type]
     return live(house, lists=LISTS, readings=readings)
 
 
-def asked(made: Live, name: str, profile: str = "mia") -> str:
+def asked(made: Snapshot, name: str, profile: str = "mia") -> str:
     return decide(made.policy("home", profile), name, A, NOW).reason
 
 
@@ -40,7 +40,7 @@ def asked(made: Live, name: str, profile: str = "mia") -> str:
     ],
 )
 def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None:
-    made = home(Failures(clock=chosen), Readings(clock_is_wrong=True), schedules=(ALL_DAY,))
+    made = home(Failures(clock=chosen), PolicyInputs(clock_is_wrong=True), schedules=(ALL_DAY,))
     assert asked(made, "a.example") == any_name
     assert asked(made, "h.example") == help_name
 
@@ -54,7 +54,7 @@ def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None
     ],
 )
 def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str) -> None:
-    made = home(Failures(lists=chosen), Readings(missing=frozenset({"games"})))
+    made = home(Failures(lists=chosen), PolicyInputs(missing=frozenset({"games"})))
     assert (asked(made, "games.example"), asked(made, "a.example")) == (game, any_name)
     assert asked(made, "a.example", "ada") == "default"  # who does not block games
 
@@ -68,8 +68,8 @@ def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str)
     ],
 )
 def test_a_device_that_nobody_named(chosen: OnFailure, game: str, any_name: str) -> None:
-    made = home(Failures(devices=chosen), Readings(), guest="mia")
-    policy = made.who(Asker("", STRANGER, "udp")).policy
+    made = home(Failures(devices=chosen), PolicyInputs(), guest="mia")
+    policy = made.identify(Requestor("", STRANGER, "udp")).policy
     found = [decide(policy, name, A, NOW).reason for name in ("games.example", "a.example")]
     assert found == [game, any_name]
     assert asked(made, "a.example") == "default"  # Mia's own devices are known
@@ -83,9 +83,12 @@ def test_a_device_that_nobody_named_is_the_household_s_own_guest(
     chosen: OnFailure, any_name: str
 ) -> None:
     made = home(
-        Failures(devices=chosen), Readings(), guest="mia", rules=(allow("chess.example", "mia"),)
+        Failures(devices=chosen),
+        PolicyInputs(),
+        guest="mia",
+        rules=(allow("chess.example", "mia"),),
     )
-    policy = made.who(Asker("", STRANGER, "udp")).policy
+    policy = made.identify(Requestor("", STRANGER, "udp")).policy
     assert (policy.profile, policy.privacy) == ("mia", made.policy("home", "mia").privacy)
     found = [decide(policy, name, A, NOW).reason for name in ("chess.example", "a.example")]
     assert found == ["rule", any_name]
@@ -93,7 +96,7 @@ def test_a_device_that_nobody_named_is_the_household_s_own_guest(
 
 
 def test_without_a_guest_of_its_own_it_is_the_built_in_one() -> None:
-    made = home(Failures(devices=OnFailure.ESSENTIAL), Readings())
-    policy = made.who(Asker("", STRANGER, "udp")).policy
+    made = home(Failures(devices=OnFailure.ESSENTIAL), PolicyInputs())
+    policy = made.identify(Requestor("", STRANGER, "udp")).policy
     assert policy.profile == GUEST
     assert decide(policy, "a.example", A, NOW).reason == "not_on_allowlist"

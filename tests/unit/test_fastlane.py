@@ -13,14 +13,13 @@ import pytest
 
 from copdns.budget import PLENTY
 from copdns.cache import Cache
-from copdns.fastlane import ENTRIES, JUMP, MESSAGE, Lane
+from copdns.fastlane import ENTRIES, JUMP, MESSAGE, PacketCache
 from copdns.forwarded import Forwarder, Forwarders
-from copdns.judge import Rebinding
-from copdns.live import Client, Live
+from copdns.judge import RebindingGuard
+from copdns.live import Client, Snapshot
 from copdns.minutes import Day
 from copdns.model import (
     Action,
-    Asker,
     BlockMode,
     Device,
     FullLog,
@@ -28,14 +27,15 @@ from copdns.model import (
     PrivacyMode,
     Profile,
     Reason,
+    Requestor,
     Verdict,
 )
 from copdns.moment import Moment
 from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
 from copdns.times import Budget, subject
-from copdns.timing import Closure, Timing
-from copdns.waste import Waste
+from copdns.timing import Closure, TimePlan
+from copdns.waste import LazyFreeQueue
 from copdns.wire import read_query
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
 from tests.forwarding import proxied
@@ -69,7 +69,7 @@ def make(clock: FakeClock) -> Iterator[Make]:
         def maker(
             mia: Profile = MIA,
             script: Script | None = None,
-            timing: Timing | None = None,
+            timing: TimePlan | None = None,
             **fields: Any,
         ) -> Twin:
             fields.setdefault("rules", (block(GAMES, "mia"),))
@@ -229,14 +229,14 @@ def test_what_was_asked_over_tcp_is_no_reply_for_udp(make: Make) -> None:
     assert again == whole
 
 
-class Doubting(Live):
+class Doubting(Snapshot):
     """A live state that takes nobody for sure."""
 
     __slots__ = ("nobody",)
 
-    def who(self, asker: Asker) -> Client:
-        client = super().who(asker)
-        return client._replace(sure=asker.address == TABLET)
+    def identify(self, asker: Requestor) -> Client:
+        client = super().identify(asker)
+        return client._replace(is_certain=asker.address == TABLET)
 
 
 def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -> None:
@@ -282,7 +282,7 @@ def test_a_reply_is_forgotten_with_its_policy(make: Make) -> None:
 def test_other_settings_begin_with_nothing(make: Make) -> None:
     home = make(script={WWW: "192.168.1.1"})
     warm(home, query(WWW))
-    home.state.rebinding = Rebinding(enabled=False)
+    home.state.rebinding = RebindingGuard(enabled=False)
     home.renew()
     reply, fast = ask(home, query(WWW))
     assert ([str(each) for each in read(reply).answer[0]], fast) == (["192.168.1.1"], False)
@@ -343,13 +343,13 @@ def test_a_block_lasts_as_long_as_its_policy(make: Make, clock: FakeClock) -> No
     assert is_fast(home, query(GAMES))
 
 
-def pause(start: float, end: float) -> Timing:
-    return Timing((Closure(Reason.PAUSED, NOW + start, NOW + end),))
+def pause(start: float, end: float) -> TimePlan:
+    return TimePlan((Closure(Reason.PAUSED, NOW + start, NOW + end),))
 
 
 @pytest.mark.parametrize(("timing", "blocked"), [(pause(-9, 60), True), (pause(60, 90), False)])
 def test_a_reply_ends_when_the_verdict_does(
-    make: Make, clock: FakeClock, timing: Timing, blocked: bool
+    make: Make, clock: FakeClock, timing: TimePlan, blocked: bool
 ) -> None:
     home = make(timing=timing)
     clock.wait(59 + 1 / 1024)
@@ -549,19 +549,19 @@ def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) ->
 # --- the bound ----------------------------------------------------------------------------------
 
 
-def kept(lane: Lane, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
+def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
     wire = query(f"n{number}.example")
     tally, moment = Tally([], of, verdict, 0, "udp"), Moment(NOW, 0.0)
     read = read_query(wire)
-    lane.keep(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, noted=noted)
+    lane.store(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, noted=noted)
 
 
-def size(lane: Lane, *policies: Any) -> int:
+def size(lane: PacketCache, *policies: Any) -> int:
     return sum(each in replies for replies in lane.questions.values() for each in policies)
 
 
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
-    lane, verdict = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     one, other = policy(), policy()
     for number in range(ENTRIES // 2):
         kept(lane, 0, one, verdict)  # again: it takes no more room
@@ -575,41 +575,44 @@ def test_the_lane_never_holds_more_than_so_many_replies() -> None:
 
 
 def test_policies_with_the_same_reply_hold_it_once() -> None:
-    lane, ended = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5)
+    lane, ended = (
+        PacketCache(LazyFreeQueue()),
+        Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5),
+    )
     verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
     one, other, third = policy(), policy(), policy()
     kept(lane, 1, one, verdict, noted=True)
     kept(lane, 1, other, same, noted=True)
     kept(lane, 1, third, ended)
     (replies,) = lane.questions.values()
-    assert replies[one].tail is replies[other].tail is replies[third].tail
+    assert replies[one].body is replies[other].body is replies[third].body
     assert replies[one].noted is replies[other].noted
-    assert (replies[third].noted, replies[third].until) == (None, 99.5)
+    assert (replies[third].noted, replies[third].check_at) == (None, 99.5)
 
 
 def test_what_is_forgotten_makes_room() -> None:
-    lane, verdict = Lane(Waste()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     house = family(MIA)
     old, fresh = policy(house=house), policy(house=house)
     for number in range(ENTRIES - 1):
         kept(lane, number, old, verdict)
-    lane.follow(_in_force(fresh))
+    lane.drop_outdated(_in_force(fresh))
     for number in range(ENTRIES):
         kept(lane, number, fresh, verdict)
     assert (size(lane, old), size(lane, fresh)) == (0, ENTRIES)
 
 
-def _in_force(*policies: Any) -> Live:
+def _in_force(*policies: Any) -> Snapshot:
     made: Mapping[tuple[str, str], tuple[object, Any]] = {
         ("home", name): (None, each)
         for name, each in zip(("mia", "guest"), 2 * policies, strict=False)
     }
     house = replace(family(MIA), devices=())
     lists = library()
-    return Live(lists, DEFAULTS, [house], {}, made, NOW)
+    return Snapshot(lists, DEFAULTS, [house], {}, made, NOW)
 
 
 def test_a_verdict_that_has_just_ended_is_not_kept() -> None:
-    lane, of = Lane(Waste()), policy()
+    lane, of = PacketCache(LazyFreeQueue()), policy()
     kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, until=NOW))
     assert not size(lane, of)

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from copdns.errors import ProxyError
 from copdns.forwarded import (
     MAX_PROXY,
+    EdnsDevice,
     Forwarder,
     Forwarders,
     Proxied,
-    Said,
     read_device,
     read_proxy,
-    told_by,
     unwrapped,
+    with_edns_device,
 )
-from copdns.model import Asker
+from copdns.model import Requestor
 from tests.forwarding import (
     SIGNATURE,
     STREAM,
@@ -38,7 +38,7 @@ from tests.forwarding import (
 from tests.unit.messages import message, opt, option, query, question
 
 MAC = "02:00:00:00:00:08"
-ROUTER = Asker("192.0.2.1", "192.0.2.53", "udp")
+ROUTER = Requestor("192.0.2.1", "192.0.2.53", "udp")
 HERE = ip_network("192.0.2.53")
 
 # --- the PROXY header -----------------------------------------------------------------------------
@@ -155,8 +155,8 @@ def asked(*options: dns.edns.Option) -> bytes:
     ],
 )
 def test_the_three_forms_of_a_mac_mean_the_same(given_by: dns.edns.Option) -> None:
-    assert read_device(asked(given_by)) == Said(MAC, "")
-    assert read_device(asked(given_by, mac_option(MAC))) == Said(MAC, "")
+    assert read_device(asked(given_by)) == EdnsDevice(MAC, "")
+    assert read_device(asked(given_by, mac_option(MAC))) == EdnsDevice(MAC, "")
 
 
 def test_capitals_in_a_mac_are_no_matter() -> None:
@@ -186,7 +186,7 @@ def test_capitals_in_a_mac_are_no_matter() -> None:
     ],
 )
 def test_what_is_no_one_mac_says_nothing(options: Sequence[dns.edns.Option]) -> None:
-    assert read_device(asked(*options)) == Said("", "")
+    assert read_device(asked(*options)) == EdnsDevice("", "")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_is_no_one_mac_says_nothing(options: Sequence[dns.edns.Option]) -> 
 def test_a_client_subnet_says_who_only_when_it_is_one_whole_address(
     options: Sequence[dns.edns.Option], address: str
 ) -> None:
-    assert read_device(asked(*options)) == Said("", address)
+    assert read_device(asked(*options)) == EdnsDevice("", address)
 
 
 SAID = option(65001, bytes.fromhex("020000000008"))
@@ -232,7 +232,7 @@ SAID = option(65001, bytes.fromhex("020000000008"))
     ],
 )
 def test_a_message_without_a_sound_option_says_nothing(wire: bytes) -> None:
-    assert read_device(wire) == Said("", "")
+    assert read_device(wire) == EdnsDevice("", "")
 
 
 @given(st.binary(max_size=120), st.binary(max_size=60))
@@ -291,14 +291,14 @@ def test_a_forwarder_is_believed_in_what_it_may_say_and_no_more() -> None:
     wire = proxied("192.0.2.15") + said
     nothing = Forwarder(HERE)
     assert unwrapped(wire, ROUTER, nothing) == (wire, ROUTER)
-    assert told_by(ROUTER, nothing, said) == ROUTER
-    assert told_by(ROUTER, Forwarder(HERE, proxy=True), said) == ROUTER
-    assert told_by(ROUTER, Forwarder(HERE, mac=True), said) == ROUTER._replace(mac=MAC)
-    by_subnet = told_by(ROUTER, Forwarder(HERE, subnet=True), said)
+    assert with_edns_device(ROUTER, nothing, said) == ROUTER
+    assert with_edns_device(ROUTER, Forwarder(HERE, proxy=True), said) == ROUTER
+    assert with_edns_device(ROUTER, Forwarder(HERE, mac=True), said) == ROUTER._replace(mac=MAC)
+    by_subnet = with_edns_device(ROUTER, Forwarder(HERE, subnet=True), said)
     assert by_subnet == ROUTER._replace(address="192.0.2.8")
 
 
 def test_an_address_in_the_query_is_nearer_to_the_device_than_one_before_it() -> None:
     wire = proxied("192.0.2.15") + asked(mac_option(MAC), ECSOption("192.0.2.8", 32))
     forwarder = Forwarder(HERE, proxy=True, mac=True, subnet=True)
-    assert unwrapped(wire, ROUTER, forwarder)[1] == Asker("192.0.2.1", "192.0.2.8", "udp", MAC)
+    assert unwrapped(wire, ROUTER, forwarder)[1] == Requestor("192.0.2.1", "192.0.2.8", "udp", MAC)

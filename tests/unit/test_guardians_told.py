@@ -17,7 +17,7 @@ from structlog.typing import EventDict
 from copdns import apprised
 from copdns.config import EventSettings
 from copdns.errors import ConfigError
-from copdns.happened import AppealEvent, Kind, TimeEvent
+from copdns.happened import AppealEvent, EventKind, TimeEvent
 from copdns.model import Reason
 from copdns.notices import notice
 from copdns.targets import Patience, Targets
@@ -28,7 +28,7 @@ from tests.unit.test_config import loaded
 pytest.importorskip("apprise")
 
 AT_ONCE = Patience(pauses=(0.0, 0.0), notice=PATIENCE)
-MADE = AppealEvent(Kind.APPEAL_MADE, "home", "a1", 1_795_636_800.0, "open")
+MADE = AppealEvent(EventKind.APPEAL_MADE, "home", "a1", 1_795_636_800.0, "open")
 TELLING = MADE._replace(profile="mia", name="chess.games.example")
 DESK = "https://copdns.home.arpa:8443/guardian/"
 SECRET = "seven-green-bottles"
@@ -97,8 +97,8 @@ async def test_the_name_is_in_it_where_the_event_has_it(mail: MailServer) -> Non
 
 
 async def test_a_guardian_hears_what_they_want_to_hear(mail: MailServer) -> None:
-    warning = TimeEvent(Kind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", 0.0, 15)
-    async with telling(to(mail), notice_kinds=(Kind.TIME_WARNING,)) as targets:
+    warning = TimeEvent(EventKind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", 0.0, 15)
+    async with telling(to(mail), notice_kinds=(EventKind.TIME_WARNING,)) as targets:
         targets.hears(MADE)
         targets.hears(warning)
         assert (await next_mail(mail))["Subject"] == notice(warning, DESK).title
@@ -108,7 +108,7 @@ async def test_the_same_is_sent_once(mail: MailServer) -> None:
     async with telling(to(mail)) as targets:
         for _ in range(5):
             targets.hears(MADE)
-        targets.hears(MADE._replace(kind=Kind.APPEAL_OVERDUE))
+        targets.hears(MADE._replace(kind=EventKind.APPEAL_OVERDUE))
         titles = [(await next_mail(mail))["Subject"] for _ in range(2)]
     assert titles == [notice(MADE, DESK).title, "A child has waited too long"]
     assert mail.tries == 2

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from copdns.accounts import Guest, GuestKind
 from copdns.guests import with_guests
-from copdns.live import build
-from copdns.model import Asker
+from copdns.live import build_snapshot
+from copdns.model import Requestor
 from tests.household import DEFAULTS, LISTENER, NOW, family, library
 
 GUEST = Guest("home", "g1", GuestKind.GUEST, "192.0.2.200", "", "mia", "Ada", 0, int(NOW) + 60)
 
 
 def profile_at(address: str, *guests: Guest, now: float = NOW) -> str:
-    live = build(None, library(), DEFAULTS, [with_guests(family(), guests, now)], now)
-    return live.who(Asker(LISTENER, address, "udp")).policy.profile
+    live = build_snapshot(None, library(), DEFAULTS, [with_guests(family(), guests, now)], now)
+    return live.identify(Requestor(LISTENER, address, "udp")).policy.profile
 
 
 def test_an_unknown_device_is_somebodys_until_its_time_is_over() -> None:

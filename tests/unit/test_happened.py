@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.happened import ClockEvent, GrantEvent, Kind, PauseEvent, TimeEvent, said
+from copdns.happened import ClockEvent, EventKind, GrantEvent, PauseEvent, TimeEvent, event_json
 from copdns.model import Reason
 from copdns.times import Origin
 
@@ -11,9 +11,9 @@ NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z
 
 def test_a_warning_says_what_closes_when_and_in_how_many_minutes() -> None:
     warning = TimeEvent(
-        Kind.TIME_WARNING, "home", "mia", Reason.BUDGET, "play", NINE + 0.9, minutes=5
+        EventKind.TIME_WARNING, "home", "mia", Reason.BUDGET, "play", NINE + 0.9, minutes=5
     )
-    assert said(warning) == {
+    assert event_json(warning) == {
         "event": "time warning",
         "household": "home",
         "profile": "mia",
@@ -26,7 +26,7 @@ def test_a_warning_says_what_closes_when_and_in_how_many_minutes() -> None:
 
 
 def test_a_pause_without_an_end_says_so() -> None:
-    assert said(PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NINE, homework=True)) == {
+    assert event_json(PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE, homework=True)) == {
         "event": "pause began",
         "household": "home",
         "profile": "mia",
@@ -37,11 +37,11 @@ def test_a_pause_without_an_end_says_so() -> None:
 
 
 def test_moments_are_written_in_utc_to_the_second() -> None:
-    grant = GrantEvent(Kind.GRANT_GIVEN, "home", "mia", "g1", NINE, NINE + 90, Origin.APPEAL)
-    told = said(grant)
+    grant = GrantEvent(EventKind.GRANT_GIVEN, "home", "mia", "g1", NINE, NINE + 90, Origin.APPEAL)
+    told = event_json(grant)
     assert (told["until"], told["origin"]) == ("2026-11-25T20:01:30Z", "appeal")
     # What a machine without a clock of its own says after it started.
-    assert said(ClockEvent(Kind.CLOCK_WRONG, 0)) == {
+    assert event_json(ClockEvent(EventKind.CLOCK_WRONG, 0)) == {
         "event": "clock wrong",
         "at": "1970-01-01T00:00:00Z",
     }

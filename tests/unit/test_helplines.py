@@ -24,7 +24,7 @@ from copdns.helplines import (
 )
 from copdns.languages import bundled_helplines, spoken
 from copdns.library import bundled_text
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 
@@ -252,7 +252,7 @@ def linked_hosts() -> set[str]:
 
 
 @cache
-def bundled_lists() -> Library:
+def bundled_lists() -> Catalogue:
     return library(bundled_text)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from copdns import household as edit
 from copdns.editing import free_id
 from copdns.errors import HouseholdError, NameTextError
-from copdns.household_check import Known, check
+from copdns.household_check import KnownIds, check
 from copdns.matchers import Match, Matcher
 from copdns.model import (
     Band,
@@ -29,7 +29,7 @@ from copdns.model import (
 )
 from copdns.newcomers import named
 from copdns.presets import preset
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK
@@ -96,7 +96,7 @@ def test_a_name_is_written_in_any_script(name: str) -> None:
 
 
 def test_a_device_that_calls_itself_something_hidden_can_be_named_all_the_same() -> None:
-    visitor = Visitor("home", "u1", "", "02:00:00:00:00:09", "192.0.2.77", "\u202ex\0", 1, 1)
+    visitor = UnknownDevice("home", "u1", "", "02:00:00:00:00:09", "192.0.2.77", "\u202ex\0", 1, 1)
     assert named(FAMILY, visitor, "tom", visitor.name).devices[-1].name == "x"
 
 
@@ -337,7 +337,7 @@ def test_a_name_that_the_household_protects_cannot_be_blocked_either() -> None:
 
 
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:
-    known = Known(protected=lambda name: name == "help.club.example")
+    known = KnownIds(protected=lambda name: name == "help.club.example")
     assert edit.add_rule(FAMILY, BLOCK, "club.example", known)
 
 

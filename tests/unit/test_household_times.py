@@ -12,7 +12,7 @@ from hypothesis import given
 from copdns import household as household_edit
 from copdns import household_times as edit
 from copdns.errors import HouseholdError
-from copdns.household_check import faults
+from copdns.household_check import violations
 from copdns.matchers import Matcher
 from copdns.model import Band, Household, Profile
 from copdns.presets import preset
@@ -310,7 +310,7 @@ def test_a_removed_profile_takes_along_what_ran_for_it() -> None:
     after = household_edit.remove_profile(before, "mia")
     assert owners(after) == {"tom", ""}
     assert (after.schedules, after.budgets) == ((), (PLAY,))
-    assert list(faults(after)) == []
+    assert list(violations(after)) == []
 
 
 def test_a_service_stays_while_a_time_is_about_it() -> None:
@@ -354,7 +354,7 @@ def test_an_import_keeps_what_runs_for_those_who_stay() -> None:
 @given(households().flatmap(running), households())
 def test_nothing_is_left_over_after_an_import(before: Household, found: Household) -> None:
     after = household_edit.replaced(before, replace(found, id=before.id))
-    assert list(faults(after)) == []
+    assert list(violations(after)) == []
     kept = ("pauses", "grants", "bonuses", "tickets")
     empty = dict.fromkeys(kept, ())
     assert replace(after, **empty) == replace(found, id=before.id)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.matchers import Match, Matcher, matcher
+from copdns.matchers import Match, Matcher, parse_matcher
 from copdns.names import from_wire
 
 
@@ -16,7 +16,10 @@ def info(number: int, kind: ListKind = ListKind.CATEGORY) -> ListInfo:
 def index(*lists: list[str], kind: ListKind = ListKind.CATEGORY) -> DictIndex:
     """Return an index of lists of rules; one that begins with ! is an exception."""
     return DictIndex(
-        (info(number, kind), [(matcher(line.removeprefix("!")), line[0] == "!") for line in lines])
+        (
+            info(number, kind),
+            [(parse_matcher(line.removeprefix("!")), line[0] == "!") for line in lines],
+        )
         for number, lines in enumerate(lists)
     )
 

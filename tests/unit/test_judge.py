@@ -8,20 +8,20 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from copdns.judge import Facts, Rebinding, in_home, judge
+from copdns.judge import RebindingGuard, ResponseFacts, is_home_address, judge_response
 from copdns.matchers import Match, Matcher
 from copdns.model import Action, Profile, Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import Closure, Timing
+from copdns.timing import Closure, TimePlan
 from tests.household import MIA, NOW, allow, block, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 RULED = Verdict(Action.ALLOW, Reason.RULE, 10)
 GRANTED = Verdict(Action.ALLOW, Reason.GRANTED, 6)
 PROTECTED = Verdict(Action.ALLOW, Reason.PROTECTED, 4)
-HELP = replace(PROTECTED, unwatched=True)
+HELP = replace(PROTECTED, is_untraced=True)
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 REWRITTEN = Verdict(Action.REWRITE, Reason.LOCAL, 2)
 
@@ -46,20 +46,23 @@ def closed(*rules: str, **lists: object) -> Policy:
     )
 
 
-def targets(*names: str) -> Facts:
-    return Facts(targets=names)
+def targets(*names: str) -> ResponseFacts:
+    return ResponseFacts(targets=names)
 
 
-def addresses(*texts: str) -> Facts:
+def addresses(*texts: str) -> ResponseFacts:
     packed = tuple(ip_address(each).packed for each in texts)
-    return Facts(addresses=packed, home=tuple(filter(in_home, packed)))
+    return ResponseFacts(addresses=packed, home_addresses=tuple(filter(is_home_address, packed)))
 
 
 def judged(
-    made: Policy, facts: Facts, verdict: Verdict = OPEN, rebinding: Rebinding | None = None
+    made: Policy,
+    facts: ResponseFacts,
+    verdict: Verdict = OPEN,
+    rebinding: RebindingGuard | None = None,
 ) -> tuple[str, str] | None:
     """Return the reason of a block, and the target that made it."""
-    found = judge(made, rebinding or Rebinding(), "a.example", verdict, facts, NOW)
+    found = judge_response(made, rebinding or RebindingGuard(), "a.example", verdict, facts, NOW)
     return None if found is None else (str(found.reason), found.via)
 
 
@@ -120,14 +123,18 @@ def test_a_rule_that_allows_a_target_is_asked_before_the_lists() -> None:
 
 
 def test_a_block_through_a_target_denies_nothing_below_the_name_asked() -> None:
-    found = judge(closed(), Rebinding(), "a.example", OPEN, targets("banned.example"), NOW)
+    found = judge_response(
+        closed(), RebindingGuard(), "a.example", OPEN, targets("banned.example"), NOW
+    )
     assert found is not None
-    assert not found.nothing_below
+    assert not found.nothing_open_below
 
 
 def test_time_is_asked_of_the_name_asked_only() -> None:
     closure = Closure(Reason.SCHEDULE, NOW - 60, NOW + 60, (Topic(TopicKind.CATEGORY, "games"),))
-    made = policy(MIA, timing=Timing(closures=(closure,)), categories={"games": ["games.example"]})
+    made = policy(
+        MIA, timing=TimePlan(closures=(closure,)), categories={"games": ["games.example"]}
+    )
     assert judged(made, targets("games.example")) is None
 
 
@@ -207,53 +214,53 @@ def test_nobody_can_vouch_for_an_address_inside_the_home(verdict: Verdict) -> No
 @pytest.mark.parametrize(
     ("rebinding", "offends"),
     [
-        (Rebinding(enabled=False), False),
-        (Rebinding(allow=(ip_network("192.168.1.0/24"),)), False),
-        (Rebinding(allow=(ip_network("192.168.2.0/24"),)), True),
-        (Rebinding(names=("example",)), False),
-        (Rebinding(names=("b.example",)), True),
+        (RebindingGuard(enabled=False), False),
+        (RebindingGuard(allow=(ip_network("192.168.1.0/24"),)), False),
+        (RebindingGuard(allow=(ip_network("192.168.2.0/24"),)), True),
+        (RebindingGuard(names=("example",)), False),
+        (RebindingGuard(names=("b.example",)), True),
     ],
 )
 def test_networks_and_domains_can_be_exempt_from_rebinding_protection(
-    rebinding: Rebinding, offends: bool
+    rebinding: RebindingGuard, offends: bool
 ) -> None:
     assert bool(judged(policy(MIA), addresses("192.168.1.1"), OPEN, rebinding)) is offends
 
 
 def test_one_address_outside_what_is_exempt_spoils_the_answer() -> None:
-    rebinding = Rebinding(allow=(ip_network("192.168.1.0/24"),))
+    rebinding = RebindingGuard(allow=(ip_network("192.168.1.0/24"),))
     facts = addresses("192.168.1.1", "10.0.0.1")
     assert judged(policy(MIA), facts, OPEN, rebinding) == ("rebinding", "")
 
 
 def test_an_upstream_that_says_it_blocked_is_believed() -> None:
-    assert judged(policy(MIA), Facts(filtered=True)) == ("upstream_filtered", "")
+    assert judged(policy(MIA), ResponseFacts(is_filtered=True)) == ("upstream_filtered", "")
 
 
 @pytest.mark.parametrize(
     "facts",
     [
-        Facts(filtered=True),
+        ResponseFacts(is_filtered=True),
         targets("banned.example"),
         addresses("192.168.1.1"),
     ],
 )
-def test_what_is_withheld_of_a_help_name_leaves_no_trace_either(facts: Facts) -> None:
-    found = judge(closed(), Rebinding(), "a.example", HELP, facts, NOW)
+def test_what_is_withheld_of_a_help_name_leaves_no_trace_either(facts: ResponseFacts) -> None:
+    found = judge_response(closed(), RebindingGuard(), "a.example", HELP, facts, NOW)
     assert found is not None
-    assert found.unwatched
+    assert found.is_untraced
 
 
 def test_names_speak_before_addresses_and_our_own_reasons_before_the_upstreams() -> None:
     made = closed("198.51.100.0/24")
     everything = addresses("198.51.100.1", "192.168.1.1")._replace(
-        targets=("games.example",), filtered=True
+        targets=("games.example",), is_filtered=True
     )
-    order: list[tuple[str, Callable[[Facts], Facts]]] = [
+    order: list[tuple[str, Callable[[ResponseFacts], ResponseFacts]]] = [
         ("category", lambda facts: facts._replace(targets=())),
         ("address", lambda facts: facts._replace(addresses=())),
-        ("rebinding", lambda facts: facts._replace(home=())),
-        ("upstream_filtered", lambda facts: facts._replace(filtered=False)),
+        ("rebinding", lambda facts: facts._replace(home_addresses=())),
+        ("upstream_filtered", lambda facts: facts._replace(is_filtered=False)),
     ]
     for reason, less in order:
         found = judged(made, everything)
@@ -265,8 +272,8 @@ def test_names_speak_before_addresses_and_our_own_reasons_before_the_upstreams()
 
 def test_a_block_inside_an_answer_ends_when_the_permission_for_the_name_does() -> None:
     grant = Grant(Matcher("a.example", Match.SUBTREE), NOW - 60, NOW + 60, NOW - 60)
-    made = policy(CLOSED, timing=Timing(grants=(grant,)), security={"malware": ["m.example"]})
+    made = policy(CLOSED, timing=TimePlan(grants=(grant,)), security={"malware": ["m.example"]})
     allowed = decide(made, "a.example", A, NOW)
-    found = judge(made, Rebinding(), "a.example", allowed, targets("m.example"), NOW)
+    found = judge_response(made, RebindingGuard(), "a.example", allowed, targets("m.example"), NOW)
     assert found is not None
     assert found.until == NOW + 60

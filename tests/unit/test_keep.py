@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.keep import CountKey, Row, counted, kept
+from copdns.keep import CountKey, LogRow, count_key, log_row
 from copdns.model import Action, PrivacyMode, Reason, Verdict
 
 AT = 1_800_000_123.75  # 3 seconds past a whole two minutes, 123 past five
@@ -23,18 +23,18 @@ BLOCKED = Verdict(
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 CANARY = Verdict(Action.LOCAL, Reason.CANARY, 2)
 REFUSED = Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, 1)
-HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, unwatched=True)
-HELP_FILTERED = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, unwatched=True)
+HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, is_untraced=True)
+HELP_FILTERED = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, is_untraced=True)
 
 EVERY_VERDICT = [ALLOWED, BLOCKED, SAFE, CANARY, REFUSED]
 
 
-def row(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> Row | None:
-    return kept(mode, "home", "mia", "mias-tablet", "chess.games.example", 28, verdict, now)
+def row(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> LogRow | None:
+    return log_row(mode, "home", "mia", "mias-tablet", "chess.games.example", 28, verdict, now)
 
 
 def count(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> CountKey | None:
-    return counted(mode, "home", "mia", verdict, now)
+    return count_key(mode, "home", "mia", verdict, now)
 
 
 @pytest.mark.parametrize("verdict", EVERY_VERDICT)
@@ -81,7 +81,7 @@ def test_a_blocked_name_is_kept_with_its_five_minutes_only(now: float, at: int) 
 
 
 def test_a_blocked_name_is_kept_with_what_a_child_needs_to_object() -> None:
-    assert row(PrivacyMode.BLOCKED, BLOCKED) == Row(
+    assert row(PrivacyMode.BLOCKED, BLOCKED) == LogRow(
         at=1_800_000_000,
         household="home",
         profile="mia",
@@ -124,4 +124,4 @@ def test_counts_fall_into_hours() -> None:
 
 
 def test_no_column_is_there_for_an_address() -> None:
-    assert not {"address", "client", "peer", "ip", "mac"} & {*Row._fields, *CountKey._fields}
+    assert not {"address", "client", "peer", "ip", "mac"} & {*LogRow._fields, *CountKey._fields}

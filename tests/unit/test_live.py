@@ -10,8 +10,8 @@ import pytest
 
 from copdns.budget import EARLY
 from copdns.lists.index import ListKind
-from copdns.live import GUEST, Live, build, building
-from copdns.matchers import matcher
+from copdns.live import GUEST, Snapshot, build_in_steps, build_snapshot
+from copdns.matchers import parse_matcher
 from copdns.model import (
     Action,
     Band,
@@ -35,13 +35,13 @@ from tests.household import GUEST as VISITOR
 LISTS = library(categories={"games": ["games.example"], "adult": ["adult.example"]})
 
 
-def snapshot(*houses: Household, before: Live | None = None, now: float = NOW) -> Live:
-    return build(before, LISTS, DEFAULTS, houses or (family(),), now)
+def snapshot(*houses: Household, before: Snapshot | None = None, now: float = NOW) -> Snapshot:
+    return build_snapshot(before, LISTS, DEFAULTS, houses or (family(),), now)
 
 
-def who(live: Live, address: str) -> tuple[str, str, str]:
+def who(live: Snapshot, address: str) -> tuple[str, str, str]:
     """Return household, profile and device of whoever asks from an address."""
-    client = live.who(asker(address))
+    client = live.identify(asker(address))
     return client.household, client.policy.profile, client.device
 
 
@@ -113,7 +113,7 @@ def test_a_visitor_is_the_first_households_guest() -> None:
 
 
 def test_without_a_household_everybody_is_a_stranger() -> None:
-    live = build(None, LISTS, DEFAULTS, (), NOW)
+    live = build_snapshot(None, LISTS, DEFAULTS, (), NOW)
     assert who(live, "192.0.2.8") == ("", "", "")
 
 
@@ -125,7 +125,7 @@ def test_the_devices_of_two_households_are_kept_apart() -> None:
     live = snapshot(here, there)
     assert who(live, "192.0.2.8") == ("home", "mia", "mia-phone")
     assert who(live, "192.0.2.77") == ("there", "tom", "tom-0")
-    mia, tom = (live.who(asker(each)).policy for each in ("192.0.2.8", "192.0.2.77"))
+    mia, tom = (live.identify(asker(each)).policy for each in ("192.0.2.8", "192.0.2.77"))
     assert decide(mia, "a.example", A, NOW).reason is Reason.DEFAULT
     assert decide(tom, "a.example", A, NOW).reason is Reason.RULE
 
@@ -133,7 +133,7 @@ def test_the_devices_of_two_households_are_kept_apart() -> None:
 def test_many_strangers_do_not_fill_the_memory() -> None:
     live = snapshot()
     for number in range(5000):
-        live.who(asker(f"203.0.{number // 250}.{number % 250 + 1}"))
+        live.identify(asker(f"203.0.{number // 250}.{number % 250 + 1}"))
     assert len(live._remembered) <= 4200
     assert who(live, "192.0.2.8") == ("home", "mia", "mia-phone")
 
@@ -201,8 +201,8 @@ def test_a_new_profile_leaves_the_others_as_they_are() -> None:
 
 def test_other_lists_or_defaults_make_everything_anew() -> None:
     before = snapshot(HOUSE)
-    lists = build(before, library(), DEFAULTS, [HOUSE], NOW)
-    defaults = build(before, LISTS, replace(DEFAULTS, block_ttl=20), [HOUSE], NOW)
+    lists = build_snapshot(before, library(), DEFAULTS, [HOUSE], NOW)
+    defaults = build_snapshot(before, LISTS, replace(DEFAULTS, block_ttl=20), [HOUSE], NOW)
     for after in (lists, defaults):
         assert after.policy("home", "mia") is not before.policy("home", "mia")
     made = defaults.policy("home", "mia")
@@ -242,7 +242,7 @@ def test_the_next_announced_band_says_when_to_build_anew() -> None:
 # --- what the household adds ----------------------------------------------------------------------
 
 
-def own(live: Live) -> Policy:
+def own(live: Snapshot) -> Policy:
     return live.policy("home", "mia")
 
 
@@ -250,7 +250,7 @@ def test_the_households_own_names_stand_beside_the_lists() -> None:
     house = family(
         replace(MIA, services=frozenset({"club"}), categories=frozenset({"games"})),
         protected=("school.example",),
-        services=(OwnService("club", "Club", (matcher("club.example"),), Contact.KNOWN),),
+        services=(OwnService("club", "Club", (parse_matcher("club.example"),), Contact.KNOWN),),
         local_names=(LocalName("nas.example", ("192.168.1.5",)),),
     )
     made = own(snapshot(house))
@@ -286,20 +286,20 @@ def test_two_names_of_one_address_are_both_found_by_it() -> None:
 
 def test_who_is_asked_for_a_split_domain_is_known_to_the_policy() -> None:
     house = family(split_upstreams=(SplitUpstream("w.example", ("192.0.2.53:53",)),))
-    assert own(snapshot(house)).splits == (matcher("w.example"),)
+    assert own(snapshot(house)).splits == (parse_matcher("w.example"),)
     assert own(snapshot()).splits == ()
 
 
 def test_networks_that_are_served_come_from_the_settings() -> None:
     narrow = replace(DEFAULTS, allow=(ip_network("192.0.2.200/32"),))
-    live = build(None, LISTS, narrow, [family()], NOW)
+    live = build_snapshot(None, LISTS, narrow, [family()], NOW)
     assert who(live, VISITOR)[1] == GUEST
     assert who(live, "192.0.2.201")[1] == ""
 
 
 def test_a_build_can_be_left_after_each_profile_and_changes_nothing_until_its_end() -> None:
     before = snapshot(HOUSE)
-    steps = building(before, LISTS, DEFAULTS, [replace(HOUSE, rules=())], NOW)
+    steps = build_in_steps(before, LISTS, DEFAULTS, [replace(HOUSE, rules=())], NOW)
     for _ in (*HOUSE.profiles, GUEST):
         next(steps)
     assert decide(own(before), "a.example", A, NOW).action is Action.BLOCK
@@ -310,7 +310,7 @@ def test_a_build_can_be_left_after_each_profile_and_changes_nothing_until_its_en
 
 def test_households_share_what_they_do_not_define_themselves() -> None:
     bo = replace(family(), id="bo")
-    live = build(None, LISTS, DEFAULTS, [family(), bo], NOW)
+    live = build_snapshot(None, LISTS, DEFAULTS, [family(), bo], NOW)
     assert live.shared["bo"].engines is live.shared["home"].engines
     assert live.shared["bo"].household == "bo"
 
@@ -327,7 +327,10 @@ def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
 def test_how_long_minutes_surely_last_is_found_out_before_nobody_knows() -> None:
     films = Budget("films", "mia", (("daily", 60),))
     live = snapshot(family(budgets=(films,)))
-    (left,) = live.policy("home", "mia").timed.timing.left  # type: ignore[union-attr]
-    assert live.refresh_at == left.lasts - EARLY
-    assert (live.is_due(left.lasts - EARLY - 1), live.is_due(left.lasts - EARLY)) == (False, True)
+    (left,) = live.policy("home", "mia").time_rules.timing.left  # type: ignore[union-attr]
+    assert live.refresh_at == left.sure_until - EARLY
+    assert (live.is_due(left.sure_until - EARLY - 1), live.is_due(left.sure_until - EARLY)) == (
+        False,
+        True,
+    )
     assert snapshot().refresh_at is None

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.live import GUEST, Live, Notice, Sightings, build
-from copdns.model import Asker, Device, Household
+from copdns.live import GUEST, Sightings, Snapshot, UnknownClient, build_snapshot
+from copdns.model import Device, Household, Requestor
 from tests.household import BO, DEFAULTS, NOW, family, library
 
 LISTS = library()
@@ -29,15 +29,15 @@ def snapshot(
     house: Household = HOUSE,
     near: Mapping[str, str] | None = None,
     leases: Mapping[str, str] | None = None,
-) -> Live:
+) -> Snapshot:
     """Return the live state of a house that sees its neighbours, and what leases say."""
-    return build(None, LISTS, DEFAULTS, (house,), NOW).with_sightings(
+    return build_snapshot(None, LISTS, DEFAULTS, (house,), NOW).with_sightings(
         Sightings(near or {}, leases or {})
     )
 
 
-def who(live: Live, address: str, mac: str = "") -> str:
-    client = live.who(Asker("", address, "udp", mac))
+def who(live: Snapshot, address: str, mac: str = "") -> str:
+    client = live.identify(Requestor("", address, "udp", mac))
     return client.device or client.policy.profile
 
 
@@ -131,13 +131,13 @@ def test_only_who_has_neither_mac_nor_address_of_a_device_is_looked_for(
     address: str, mac: str, sure: bool
 ) -> None:
     live = snapshot(near={address: mac} if mac else {})
-    assert live.who(Asker("", address, "udp")).sure is sure
+    assert live.identify(Requestor("", address, "udp")).is_certain is sure
 
 
 def test_nobody_is_looked_for_where_no_mac_is_written_or_none_can_be_seen() -> None:
-    asker = Asker("", "192.0.2.200", "udp")
-    assert snapshot(family()).who(asker).sure
-    assert build(None, LISTS, DEFAULTS, (HOUSE,), NOW).who(asker).sure
+    asker = Requestor("", "192.0.2.200", "udp")
+    assert snapshot(family()).identify(asker).is_certain
+    assert build_snapshot(None, LISTS, DEFAULTS, (HOUSE,), NOW).identify(asker).is_certain
 
 
 # --- what changes when the network does -----------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_change_of_the_household_keeps_what_was_seen() -> None:
     before = snapshot(near={"192.0.2.77": LAPTOP})
     assert who(before, "192.0.2.77") == GUEST
     claimed = replace(HOUSE, devices=(Device("laptop", "", "ada", (), (LAPTOP,)),))
-    after = build(before, LISTS, DEFAULTS, (claimed,), NOW)
+    after = build_snapshot(before, LISTS, DEFAULTS, (claimed,), NOW)
     assert who(after, "192.0.2.77") == "laptop"
 
 
@@ -167,23 +167,23 @@ def test_who_is_not_named_is_noticed_once_and_others_are_not() -> None:
     live = snapshot(near={"192.0.2.77": TABLET, "192.0.2.78": STRANGE, "2001:db8::78": STRANGE})
     for address in ("192.0.2.77", "192.0.2.78", "2001:db8::78", "192.0.2.15", "192.0.2.9", BO):
         for _ in range(2):
-            live.who(Asker("", address, "udp"))
-    assert set(live.noticed()) == {
-        Notice("home", "", "2001:db8::78", STRANGE),
-        Notice("home", "", "192.0.2.9", ""),
+            live.identify(Requestor("", address, "udp"))
+    assert set(live.take_unknown()) == {
+        UnknownClient("home", "", "2001:db8::78", STRANGE),
+        UnknownClient("home", "", "192.0.2.9", ""),
     }
-    live.who(Asker("", "192.0.2.78", "udp"))
-    assert live.noticed() == ()
+    live.identify(Requestor("", "192.0.2.78", "udp"))
+    assert live.take_unknown() == ()
 
 
 def test_the_mac_of_a_device_that_is_known_by_address_only_is_noticed() -> None:
     live = snapshot(near={"192.0.2.40": STRANGE})
-    live.who(Asker("", "192.0.2.40", "udp"))
-    assert live.noticed() == (Notice("home", "laptop", "192.0.2.40", STRANGE),)
+    live.identify(Requestor("", "192.0.2.40", "udp"))
+    assert live.take_unknown() == (UnknownClient("home", "laptop", "192.0.2.40", STRANGE),)
 
 
 def test_many_unknown_devices_are_noticed_up_to_a_bound() -> None:
     live = snapshot()
     for number in range(1100):
-        live.who(Asker("", f"2001:db8::{number:x}", "udp"))
-    assert len(live.noticed()) == 1024
+        live.identify(Requestor("", f"2001:db8::{number:x}", "udp"))
+    assert len(live.take_unknown()) == 1024

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import WireError
-from copdns.message import MAX_TARGETS, MAX_TTL, read_answer
+from copdns.message import MAX_TARGETS, MAX_TTL, read_response
 from copdns.records import AAAA, CNAME, HTTPS, QR, SVCB, TXT, A
-from copdns.wire import answer_reply, read_query
+from copdns.wire import read_query, upstream_reply
 from tests.unit.messages import message, parsed, query, question, reply_to
 
 WWW = "www.example. 300 IN A 192.0.2.1"
@@ -28,10 +28,10 @@ SOA = "example. 900 IN SOA ns.example. mail.example. 1 3600 1200 604800 600"
 
 def test_records_are_given_on_octet_by_octet() -> None:
     wire = reply_to(query(), WWW, authority=(SOA,), additional=("ns.example. 60 IN A 192.0.2.53",))
-    answer = read_answer(wire)
-    assert wire.endswith(answer.body)
+    answer = read_response(wire)
+    assert wire.endswith(answer.rrs)
     assert answer.counts == (1, 1, 1)
-    assert answer.body[answer.additional_at :].endswith(b"\xc0\0\2\x35")
+    assert answer.rrs[answer.additional_at :].endswith(b"\xc0\0\2\x35")
 
 
 @pytest.mark.parametrize(
@@ -48,49 +48,49 @@ def test_records_are_given_on_octet_by_octet() -> None:
 def test_types_that_we_know_nothing_of_pass_unchanged(qtype: int, record: str) -> None:
     asked = query("www.example", qtype)
     wire = reply_to(asked, record)
-    answer = read_answer(wire)
-    reply = answer_reply(asked[:2], read_query(asked), answer, answer.body)
+    answer = read_response(wire)
+    reply = upstream_reply(asked[:2], read_query(asked), answer, answer.rrs)
     assert parsed(reply).answer == parsed(wire).answer
 
 
 def test_the_opt_record_is_hop_by_hop() -> None:
     theirs = dns.message.from_wire(reply_to(query(), WWW))
     theirs.use_edns(0, dns.flags.DO, 4096, options=[dns.edns.GenericOption(65001, b"who")])
-    answer = read_answer(theirs.to_wire())
+    answer = read_response(theirs.to_wire())
     assert answer.counts == (1, 0, 0)
-    assert b"who" not in answer.body
+    assert b"who" not in answer.rrs
 
 
 def test_what_stands_after_the_opt_record_is_left_out() -> None:
     opt = b"\0" + pack("!HHIH", 41, 1232, 0, 0)
     extra = b"\xc0\x0c" + pack("!HHIH", A, 1, 60, 4) + b"\xc0\0\2\x63"
     wire = message(question("a.example"), flags=QR, additional=[extra, opt, extra])
-    answer = read_answer(wire)
+    answer = read_response(wire)
     assert answer.counts == (0, 0, 1)
-    assert answer.body == extra
+    assert answer.rrs == extra
 
 
 def test_the_rcode_has_its_upper_bits_from_the_opt_record() -> None:
     opt = b"\0" + pack("!HHIH", 41, 1232, 1 << 24, 0)
-    answer = read_answer(message(question("a.example"), flags=QR | 7, additional=[opt]))
+    answer = read_response(message(question("a.example"), flags=QR | 7, additional=[opt]))
     assert answer.rcode == 23
 
 
 @pytest.mark.parametrize("flag", ["AD", "TC"])
 def test_the_bits_that_matter_are_read(flag: str) -> None:
-    answer = read_answer(reply_to(query(), WWW, flags=f"QR RD RA {flag}"))
+    answer = read_response(reply_to(query(), WWW, flags=f"QR RD RA {flag}"))
     assert (answer.ad, answer.truncated) == (flag == "AD", flag == "TC")
 
 
 def test_a_truncated_answer_is_not_kept() -> None:
-    assert read_answer(reply_to(query(), WWW, flags="QR TC")).ttl == 0
+    assert read_response(reply_to(query(), WWW, flags="QR TC")).ttl == 0
 
 
 @pytest.mark.parametrize("ttl", [MAX_TTL + 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
 def test_a_ttl_of_more_than_a_week_is_a_week(ttl: int) -> None:
     record = b"\xc0\x0c" + pack("!HHIH", A, 1, ttl, 4) + b"\xc0\0\2\1"
     wire = b"\0\0" + pack("!HHHHH", QR, 1, 1, 0, 0) + question("a.example") + record
-    answer = read_answer(wire)
+    answer = read_response(wire)
     assert answer.ttl == MAX_TTL
     assert answer.ttls == ((6, MAX_TTL),)
 
@@ -99,7 +99,7 @@ def test_a_ttl_of_more_than_a_week_is_a_week(ttl: int) -> None:
 
 
 def test_the_names_and_addresses_inside_are_found_in_their_order() -> None:
-    facts = read_answer(
+    facts = read_response(
         reply_to(
             query(),
             "www.example. 300 IN CNAME B.cdn.example.",
@@ -121,15 +121,15 @@ def test_a_service_record_has_a_target_and_addresses(qtype: int) -> None:
         f"www.example. 300 IN {name} 1 . alpn=h2 {hints}",
         f"www.example. 300 IN {name} 2 svc.example. port=8443",
     )
-    facts = read_answer(wire).facts
+    facts = read_response(wire).facts
     assert facts.targets == ("svc.example",)
     assert [len(address) for address in facts.addresses] == [4, 4, 16]
 
 
 def test_addresses_in_the_additional_section_count_too() -> None:
     extra = ("svc.example. 300 IN A 127.0.0.1",)
-    facts = read_answer(reply_to(query("www.example", HTTPS), additional=extra)).facts
-    assert facts.home == (b"\x7f\0\0\1",)
+    facts = read_response(reply_to(query("www.example", HTTPS), additional=extra)).facts
+    assert facts.home_addresses == (b"\x7f\0\0\1",)
 
 
 @pytest.mark.parametrize(
@@ -149,17 +149,17 @@ def test_addresses_in_the_additional_section_count_too() -> None:
     ],
 )
 def test_addresses_inside_the_home_are_marked(address: str, home: bool) -> None:
-    facts = read_answer(reply_to(query(), f"www.example. 300 IN {address}")).facts
-    assert bool(facts.home) is home
+    facts = read_response(reply_to(query(), f"www.example. 300 IN {address}")).facts
+    assert bool(facts.home_addresses) is home
 
 
 @pytest.mark.parametrize("code", range(25))
 def test_an_upstream_that_says_that_it_filters_is_believed(code: int) -> None:
     theirs = dns.message.from_wire(reply_to(query(), WWW))
     theirs.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(code, "because")])
-    answer = read_answer(theirs.to_wire())
+    answer = read_response(theirs.to_wire())
     assert answer.edes == (code,)
-    assert answer.facts.filtered is (code in (15, 16, 17))
+    assert answer.facts.is_filtered is (code in (15, 16, 17))
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_made_up_addresses_tell_of_filtering_only_where_that_is_known(
 ) -> None:
     record = address if address == WWW else f"www.example. 300 IN {address}"
     wire = reply_to(query(), record)
-    assert read_answer(wire, filtering=True).facts.filtered is null
-    assert not read_answer(wire, filtering=True).facts.home
-    assert not read_answer(wire).facts.filtered
+    assert read_response(wire, filtering=True).facts.is_filtered is null
+    assert not read_response(wire, filtering=True).facts.home_addresses
+    assert not read_response(wire).facts.is_filtered
 
 
 # --- what is malformed -------------------------------------------------------------------------
@@ -182,13 +182,13 @@ def test_an_answer_cut_short_anywhere_is_a_wire_error() -> None:
     wire = reply_to(query(), "www.example. 300 IN CNAME host.example.", WWW, authority=(SOA,))
     for size in range(len(wire)):
         with pytest.raises(WireError):
-            read_answer(wire[:size])
+            read_response(wire[:size])
 
 
 @pytest.mark.parametrize("questions", [0, 2])
 def test_an_answer_repeats_one_question(questions: int) -> None:
     with pytest.raises(WireError):
-        read_answer(message(question("a.example") * 2, flags=QR, questions=questions))
+        read_response(message(question("a.example") * 2, flags=QR, questions=questions))
 
 
 def record_of(rtype: int, data: bytes) -> bytes:
@@ -211,28 +211,28 @@ def with_answers(*answers: bytes) -> bytes:
 )
 def test_a_name_inside_that_cannot_be_read_cannot_be_judged(record: bytes) -> None:
     with pytest.raises(WireError):
-        read_answer(with_answers(record))
+        read_response(with_answers(record))
 
 
 @pytest.mark.parametrize(
     "hint", [b"\0\4\0\3abc", b"\0\4\0\5abcde", b"\0\6\0\4abcd", b"\0\4\0\x08ab"]
 )
 def test_a_hint_that_is_no_whole_address_is_passed_over(hint: bytes) -> None:
-    facts = read_answer(with_answers(record_of(HTTPS, b"\0\1\0" + hint))).facts
+    facts = read_response(with_answers(record_of(HTTPS, b"\0\1\0" + hint))).facts
     assert all(len(address) == 4 for address in facts.addresses)
     assert len(facts.addresses) <= 1
 
 
 @pytest.mark.parametrize(("rtype", "size"), [(A, 3), (A, 16), (AAAA, 4), (AAAA, 0)])
 def test_an_address_of_another_length_is_none(rtype: int, size: int) -> None:
-    assert read_answer(with_answers(record_of(rtype, bytes(size)))).facts.addresses == ()
+    assert read_response(with_answers(record_of(rtype, bytes(size)))).facts.addresses == ()
 
 
 def test_an_answer_with_more_names_than_can_be_judged_is_refused() -> None:
     names = [record_of(CNAME, f"\x02{number:02}\0".encode()) for number in range(MAX_TARGETS + 1)]
-    assert len(read_answer(with_answers(*names[1:])).facts.targets) == MAX_TARGETS
+    assert len(read_response(with_answers(*names[1:])).facts.targets) == MAX_TARGETS
     with pytest.raises(WireError):
-        read_answer(with_answers(*names))
+        read_response(with_answers(*names))
 
 
 def test_64_kib_of_pointers_take_no_time() -> None:
@@ -245,14 +245,14 @@ def test_64_kib_of_pointers_take_no_time() -> None:
     pointers = (message(b"\xc0\x0c" * 32_000, flags=QR), with_answers(*[b"\xc0\x0c"] * 32_000))
     for wire in (bomb, *pointers):
         with pytest.raises(WireError):
-            read_answer(wire)
+            read_response(wire)
     fastest = min(timeit.repeat(lambda: _refused(bomb), number=1, repeat=5))
     assert fastest < 0.1  # seconds; it took 4 before pointers were counted
 
 
 def _refused(wire: bytes) -> None:
     with pytest.raises(WireError):
-        read_answer(wire)
+        read_response(wire)
 
 
 @st.composite
@@ -282,7 +282,7 @@ TTLS = st.integers(0, 700_000) | st.integers(0, 0xFFFF_FFFF)
 def test_addresses_alone_are_read_as_record_by_record(message: bytes, filtering: bool) -> None:
     def read() -> object:
         try:
-            return read_answer(message, filtering=filtering)
+            return read_response(message, filtering=filtering)
         except WireError as error:
             return str(error)
 

@@ -16,7 +16,7 @@ from copdns.minutes import (
     NARROW,
     NO_MARKS,
     WIDE,
-    Marks,
+    DayBitmaps,
     Minutes,
     Sense,
     decoded,
@@ -29,10 +29,12 @@ from copdns.minutes import (
 senses = st.sampled_from([NARROW, WIDE])
 bitmaps = st.integers(min_value=0, max_value=(1 << DAY_BITS) - 1)
 crowded = st.lists(st.integers(0, 80), max_size=40).map(lambda at: sum({1 << each for each in at}))
-days = st.builds(Marks, crowded, crowded, crowded) | st.builds(Marks, bitmaps, bitmaps, bitmaps)
+days = st.builds(DayBitmaps, crowded, crowded, crowded) | st.builds(
+    DayBitmaps, bitmaps, bitmaps, bitmaps
+)
 
 
-def day(*minutes: tuple[int, int], sense: Sense = NARROW) -> Marks:
+def day(*minutes: tuple[int, int], sense: Sense = NARROW) -> DayBitmaps:
     """Return the marks of a day.  minutes: (minute, different names)."""
     marks = NO_MARKS
     for minute, names in minutes:
@@ -109,13 +111,15 @@ def test_of_a_night_that_is_closed_only_the_beginning_is_marked() -> None:
 
 
 @given(days, senses)
-def test_the_three_numbers_are_in_order(marks: Marks, sense: Sense) -> None:
+def test_the_three_numbers_are_in_order(marks: DayBitmaps, sense: Sense) -> None:
     low, likely, high = estimate(marks, sense)
     assert 0 <= low <= likely <= high <= DAY_BITS
 
 
 @given(days, days, senses)
-def test_more_look_ups_never_mean_fewer_minutes(one: Marks, other: Marks, sense: Sense) -> None:
+def test_more_look_ups_never_mean_fewer_minutes(
+    one: DayBitmaps, other: DayBitmaps, sense: Sense
+) -> None:
     other = other._replace(closed=0)
     both = estimate(one | other, sense)
     assert all(more >= less for more, less in zip(both, estimate(one, sense), strict=True))
@@ -123,10 +127,10 @@ def test_more_look_ups_never_mean_fewer_minutes(one: Marks, other: Marks, sense:
 
 @given(days, st.integers(0, DAY_BITS - 1), senses)
 def test_a_newest_minute_adds_no_more_than_the_bound(
-    marks: Marks, minute: int, sense: Sense
+    marks: DayBitmaps, minute: int, sense: Sense
 ) -> None:
     past = (1 << minute) - 1
-    before = Marks(marks.some & past, marks.several & past, marks.closed)
+    before = DayBitmaps(marks.some & past, marks.several & past, marks.closed)
     assert 0 <= most_added(before, minute, sense) <= MOST_ADDED
     for names in (1, sense.several):
         after = estimate(before | marks_of(minute, names, sense), sense)
@@ -139,7 +143,7 @@ def test_the_bound_is_reached() -> None:
 
 
 @given(days, senses)
-def test_the_estimate_is_what_its_words_say(marks: Marks, sense: Sense) -> None:
+def test_the_estimate_is_what_its_words_say(marks: DayBitmaps, sense: Sense) -> None:
     """The same, minute by minute, without shifting bits."""
     some = {at for at in range(DAY_BITS) if (marks.some | marks.several) >> at & 1}
     several = {at for at in some if marks.several >> at & 1}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from copdns.errors import HouseholdError
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, give_grant
 from copdns.minutes import Minutes
 from copdns.model import Household
@@ -21,7 +21,7 @@ from copdns.today import today
 from tests.household import MIA, NOW, TOM, family, library, live
 
 _DAY = date(2026, 3, 29)
-KNOWN = Known(categories=frozenset({"games"}))
+KNOWN = KnownIds(categories=frozenset({"games"}))
 GAMES = Topic(TopicKind.CATEGORY, "games")
 BUDGET = Budget("games", "mia", (("daily", 60),), (GAMES,))
 WHOLE = Budget("all", "mia", (("daily", 60),))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import NameTextError
-from copdns.names import display, from_wire, is_below, normal, suffixes, to_wire
+from copdns.names import display, from_wire, is_below, normalize, suffixes, to_wire
 
 LABELS = st.lists(st.binary(min_size=1, max_size=63), max_size=3)
 
@@ -76,7 +76,7 @@ def test_octets_that_are_no_letter_digit_or_hyphen_are_written_as_numbers(
     ],
 )
 def test_a_written_name_has_one_normal_form(text: str, name: str) -> None:
-    assert normal(text) == name
+    assert normalize(text) == name
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,16 @@ def test_a_written_name_has_one_normal_form(text: str, name: str) -> None:
 )
 def test_what_is_no_name_is_refused_with_a_word(text: str) -> None:
     with pytest.raises(NameTextError, match=r"is no domain name|each part|at most 253"):
-        normal(text)
+        normalize(text)
 
 
 @given(st.text())
 def test_whatever_is_written_gives_a_name_that_fits_the_wire_or_is_refused(text: str) -> None:
     try:
-        name = normal(text)
+        name = normalize(text)
     except NameTextError:
         return
-    assert from_wire(to_wire(name)) == name == normal(name)
+    assert from_wire(to_wire(name)) == name == normalize(name)
 
 
 def test_a_name_of_253_characters_is_the_longest() -> None:

@@ -12,8 +12,8 @@ from copdns.happened import (
     ClockEvent,
     DeviceEvent,
     Event,
+    EventKind,
     GrantEvent,
-    Kind,
     MistakeEvent,
     PauseEvent,
     PersonEvent,
@@ -27,13 +27,13 @@ from copdns.notices import AT_ONCE, EVERY, REMEMBERED, SAME, USUAL, Pace, notice
 
 DESK = "https://copdns.home.arpa:8443/guardian/"
 AT = 1_795_636_800.0
-MADE = AppealEvent(Kind.APPEAL_MADE, "home", "k7qf2m9d", AT, "open")
+MADE = AppealEvent(EventKind.APPEAL_MADE, "home", "k7qf2m9d", AT, "open")
 BEDTIME = TimeEvent(
-    Kind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", AT, 15, everything=True
+    EventKind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", AT, 15, everything=True
 )
 
 
-def event(kind: Kind) -> Event:
+def event(kind: EventKind) -> Event:
     """Return one event of a kind."""
     match str(kind).split()[0]:
         case "unknown" | "device":
@@ -61,8 +61,8 @@ def event(kind: Kind) -> Event:
     return AccountEvent(kind, "home", "Ada", AT)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_event_has_words_and_no_gap_in_them(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_event_has_words_and_no_gap_in_them(kind: EventKind) -> None:
     told = notice(event(kind), DESK)
     assert told.title
     assert "\n" not in told.title
@@ -72,11 +72,13 @@ def test_every_event_has_words_and_no_gap_in_them(kind: Kind) -> None:
 
 
 def test_every_family_of_events_is_tried_above() -> None:
-    assert {type(event(kind)) for kind in Kind} == set(get_args(Event))
+    assert {type(event(kind)) for kind in EventKind} == set(get_args(Event))
 
 
 def test_what_is_usual_is_no_everyday_matter() -> None:
-    assert set(USUAL).isdisjoint({Kind.TIME_WARNING, Kind.TIME_CLOSED, Kind.GRANT_ENDED})
+    assert set(USUAL).isdisjoint(
+        {EventKind.TIME_WARNING, EventKind.TIME_CLOSED, EventKind.GRANT_ENDED}
+    )
 
 
 def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from copdns.offers import (
     Blind,
     By,
-    Look,
     Offer,
+    ResolverScan,
     dhcp6_offer,
     dhcp_offer,
     discover,
@@ -83,8 +83,8 @@ def test_nothing_that_is_sent_upsets_the_reading(octets: bytes) -> None:
 def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:
     ours = Offer(By.DHCP, "192.168.1.1", (BOX,))
     theirs = Offer(By.ROUTER, "fe80::1", ("fd00::1", BOX))
-    assert judged(Look((ours,)), {BOX}).state is State.PASSED
-    found = judged(Look((ours, theirs)), {BOX})
+    assert judged(ResolverScan((ours,)), {BOX}).state is State.PASSED
+    found = judged(ResolverScan((ours, theirs)), {BOX})
     assert found.state is State.FAILED
     assert others(found.detail) == (Offer(By.ROUTER, "fe80::1", ("fd00::1",)),)
 
@@ -92,11 +92,11 @@ def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:
 @pytest.mark.parametrize(
     ("look", "detail"),
     [
-        (Look(), Blind.SILENT),
-        (Look((Offer(By.ROUTER, "fe80::1", ()),)), Blind.SILENT),
-        (Look(blind=(Blind.RIGHTS,)), Blind.RIGHTS),
-        (Look((Offer(By.DHCP, BOX, (BOX,)),), (Blind.RIGHTS,)), Blind.RIGHTS),
+        (ResolverScan(), Blind.SILENT),
+        (ResolverScan((Offer(By.ROUTER, "fe80::1", ()),)), Blind.SILENT),
+        (ResolverScan(blind=(Blind.RIGHTS,)), Blind.RIGHTS),
+        (ResolverScan((Offer(By.DHCP, BOX, (BOX,)),), (Blind.RIGHTS,)), Blind.RIGHTS),
     ],
 )
-def test_what_could_not_be_seen_is_not_taken_for_safe(look: Look, detail: Blind) -> None:
+def test_what_could_not_be_seen_is_not_taken_for_safe(look: ResolverScan, detail: Blind) -> None:
     assert judged(look, {BOX}) == (State.UNKNOWN, detail)

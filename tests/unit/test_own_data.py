@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from copdns.accounts import Look, View
+from copdns.accounts import AccessRecord, View
 from copdns.discreet import discreet
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.model import Reason
 from copdns.own_data import Blocked, Day, Kept, by_category, by_day, exported, plain, plain_moment
 from copdns.roles import Role
@@ -42,7 +42,9 @@ def test_categories_are_of_what_was_blocked() -> None:
 
 
 def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
-    row = Row(int(NOW), "home", "mia", "", "toys.example", 1, "block", "rule", "", "", "", "", "")
+    row = LogRow(
+        int(NOW), "home", "mia", "", "toys.example", 1, "block", "rule", "", "", "", "", ""
+    )
     house = replace(
         family(rules=(block("toys.example", "mia"), block("bets.example", "tom"))),
         pauses=(Pause("mia", int(NOW)), Pause("tom", int(NOW))),
@@ -67,7 +69,9 @@ def test_a_minute_of_the_day_is_no_moment() -> None:
 
 
 def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_shows() -> None:
-    row = Row(int(NOW), "home", "mia", "", "faith.example", 1, "block", "rule", "", "", "", "", "")
+    row = LogRow(
+        int(NOW), "home", "mia", "", "faith.example", 1, "block", "rule", "", "", "", "", ""
+    )
     blocks = (Blocked("toys.example", NOW, Reason.RULE),)
     kept = Kept(rows=(row,), blocks=blocks, pin=True)
     hidden = discreet(["faith.example"], library())
@@ -82,7 +86,7 @@ def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_sho
 
 
 def test_a_look_says_the_role_and_no_account_and_a_count_its_hour() -> None:
-    look = Look("home", int(NOW), "a1", Role.OWNER, "mia", View.LOG)
+    look = AccessRecord("home", int(NOW), "a1", Role.OWNER, "mia", View.LOG)
     found = exported(family(), MIA, Kept(looks=(look,), counts=(count(3, "block"),)), NOW, None)
     assert found["who_looked"] == [{"at": "2026-03-29T16:00:00Z", "role": "owner", "view": "log"}]
     assert found["counts"][0]["hour"] == "2026-03-29T16:00:00Z"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from copdns.errors import WireError
-from copdns.message import read_answer
+from copdns.message import read_response
 from copdns.records import CH
 from copdns.wire import read_query
 from tests.home import Home
@@ -95,7 +95,7 @@ def test_every_packet_as_an_answer_is_read_or_a_wire_error(packets: list[Packet]
     read = 0
     for each in packets:
         try:
-            read_answer(each.wire)
+            read_response(each.wire)
         except WireError:
             continue
         read += 1
@@ -112,7 +112,7 @@ def test_no_packet_takes_long_to_read(packets: list[Packet]) -> None:
 
 def _seconds(wire: bytes) -> float:
     begin = perf_counter()
-    for read in (read_query, read_answer):
+    for read in (read_query, read_response):
         try:
             read(wire)
         except WireError:

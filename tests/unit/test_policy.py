@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copdns.errors import NXDOMAIN
-from copdns.matchers import matcher
+from copdns.matchers import parse_matcher
 from copdns.model import (
     Action,
     Band,
@@ -25,10 +25,10 @@ from copdns.model import (
     SplitUpstream,
     Verdict,
 )
-from copdns.policy import Policy, decide, explain, scoped, strangers
+from copdns.policy import Policy, decide, explain, refusing_policy, rules_in_scope
 from copdns.records import AAAA, NS, A
 from copdns.times import Grant
-from copdns.timing import Closure, Timing
+from copdns.timing import Closure, TimePlan
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
 DECISION = Path(__file__).parents[2] / "docs" / "decision.md"
@@ -90,7 +90,7 @@ def test_a_step_that_needs_a_list_is_not_asked_about_a_name_in_none() -> None:
 
 def test_whoever_is_not_served_is_refused_whatever_they_ask() -> None:
     for qname in ("a.example", "localhost", "copdns.home.arpa"):
-        found = verdict(strangers(), qname)
+        found = verdict(refusing_policy(), qname)
         assert (found.action, found.reason, found.step) == (Action.REFUSE, Reason.NOT_A_CLIENT, 1)
 
 
@@ -117,8 +117,8 @@ def test_a_verdict_carries_all_that_an_objection_needs() -> None:
 
 def test_a_profile_has_its_own_rules_those_of_its_tags_and_everybodys() -> None:
     rules = [block("a.example", scope) for scope in ("", "mia", "tom", "#children", "#readers")]
-    assert [rule.scope for rule in scoped(MIA, rules)] == ["", "mia", "#children"]
-    assert [rule.scope for rule in scoped(ADA, rules)] == [""]
+    assert [rule.scope for rule in rules_in_scope(MIA, rules)] == ["", "mia", "#children"]
+    assert [rule.scope for rule in rules_in_scope(ADA, rules)] == [""]
 
 
 @pytest.mark.parametrize(
@@ -151,15 +151,15 @@ def test_a_full_log_counts_from_its_start_to_its_end() -> None:
 @pytest.mark.parametrize("mode", BlockMode)
 def test_a_legal_order_may_deny_the_whole_subtree_in_every_block_mode(mode: BlockMode) -> None:
     made = policy(replace(MIA, block_mode=mode), legal=["a.example", "=b.example"])
-    assert verdict(made, "a.example").nothing_below
-    assert not verdict(made, "b.example").nothing_below
+    assert verdict(made, "a.example").nothing_open_below
+    assert not verdict(made, "b.example").nothing_open_below
 
 
 def test_nothing_is_denied_above_a_name_that_the_house_rewrites() -> None:
-    house = family(rewrites=(NameRewrite(matcher("start.a.example"), "b.example"),))
+    house = family(rewrites=(NameRewrite(parse_matcher("start.a.example"), "b.example"),))
     made = policy(STRICT, block("a.example"), house=house, legal=["c.start.a.example"])
-    assert not verdict(made, "a.example").nothing_below
-    assert verdict(made, "x.a.example").nothing_below
+    assert not verdict(made, "a.example").nothing_open_below
+    assert verdict(made, "x.a.example").nothing_open_below
 
 
 def test_a_special_zone_is_empty_not_missing_above_a_domain_with_its_own_upstreams() -> None:
@@ -176,20 +176,20 @@ def test_a_special_zone_is_empty_not_missing_above_a_domain_with_its_own_upstrea
 @pytest.mark.parametrize(
     ("profile", "timing"),
     [
-        (replace(STRICT, default=Default.ALLOWLIST), Timing()),
-        (STRICT, Timing(closures=(Closure(Reason.PAUSED, NOW - 1, NOW + 60),))),
+        (replace(STRICT, default=Default.ALLOWLIST), TimePlan()),
+        (STRICT, TimePlan(closures=(Closure(Reason.PAUSED, NOW - 1, NOW + 60),))),
     ],
 )
 def test_what_stands_above_everything_is_never_denied(
-    profile: Profile, timing: Timing, qname: str
+    profile: Profile, timing: TimePlan, qname: str
 ) -> None:
     made = policy(profile, allow("a.example"), timing=timing)
-    assert not verdict(made, qname, NS).nothing_below
+    assert not verdict(made, qname, NS).nothing_open_below
 
 
 def test_nobody_works_out_what_is_open_below_where_no_mode_needs_it() -> None:
-    assert not verdict(policy(MIA, block("a.example")), "a.example").nothing_below
-    assert verdict(policy(STRICT, block("a.example")), "a.example").nothing_below
+    assert not verdict(policy(MIA, block("a.example")), "a.example").nothing_open_below
+    assert verdict(policy(STRICT, block("a.example")), "a.example").nothing_open_below
 
 
 # --- until ----------------------------------------------------------------------------------------
@@ -197,12 +197,12 @@ def test_nobody_works_out_what_is_open_below_where_no_mode_needs_it() -> None:
 
 def test_a_verdict_without_any_time_in_the_policy_holds_until_that_changes() -> None:
     assert verdict(policy(), "a.example").until is None
-    over = Timing(closures=(Closure(Reason.PAUSED, NOW - 9, NOW - 1),))
+    over = TimePlan(closures=(Closure(Reason.PAUSED, NOW - 9, NOW - 1),))
     assert verdict(policy(timing=over), "a.example").until is None
 
 
 def test_a_verdict_holds_until_something_before_it_in_the_order_changes() -> None:
-    timing = Timing(
+    timing = TimePlan(
         closures=(
             Closure(Reason.SCHEDULE, NOW - 60, NOW + 60),
             Closure(Reason.BUDGET, NOW + 30, NOW + 90),
@@ -216,8 +216,8 @@ def test_a_verdict_holds_until_something_before_it_in_the_order_changes() -> Non
 
 
 def test_a_verdict_holds_until_a_grant_for_the_name_begins_or_ends() -> None:
-    grant = Grant(matcher("a.example"), NOW + 10, NOW + 20, NOW)
-    made = policy(MIA, block("example.org"), timing=Timing(grants=(grant,)))
+    grant = Grant(parse_matcher("a.example"), NOW + 10, NOW + 20, NOW)
+    made = policy(MIA, block("example.org"), timing=TimePlan(grants=(grant,)))
     assert verdict(made, "a.example").until == NOW + 10
     assert verdict(made, "www.a.example", now=NOW + 10).until == NOW + 20
     assert verdict(made, "b.example").until is None
@@ -228,8 +228,8 @@ def test_a_verdict_holds_until_a_grant_for_the_name_begins_or_ends() -> None:
     [(-1, "rule"), (0, "granted"), (59, "granted"), (60, "rule")],
 )
 def test_a_grant_counts_from_its_start_to_its_end(after: int, expected: str) -> None:
-    grant = Grant(matcher("a.example"), NOW, NOW + 60, NOW)
-    made = policy(MIA, block("a.example"), timing=Timing(grants=(grant,)))
+    grant = Grant(parse_matcher("a.example"), NOW, NOW + 60, NOW)
+    made = policy(MIA, block("a.example"), timing=TimePlan(grants=(grant,)))
     assert reason(made, "a.example", NOW + after) == expected
 
 
@@ -238,7 +238,7 @@ def test_a_grant_counts_from_its_start_to_its_end(after: int, expected: str) -> 
     [(-1, "default"), (0, "paused"), (59, "paused"), (60, "default")],
 )
 def test_a_closure_counts_from_its_start_to_its_end(after: int, expected: str) -> None:
-    made = policy(timing=Timing(closures=(Closure(Reason.PAUSED, NOW, NOW + 60),)))
+    made = policy(timing=TimePlan(closures=(Closure(Reason.PAUSED, NOW, NOW + 60),)))
     assert reason(made, "a.example", NOW + after) == expected
 
 
@@ -255,8 +255,10 @@ def test_a_grant_for_time_lifts_what_was_closed_when_it_was_given(
     closed_by: Reason, given: int, expected: str
 ) -> None:
     closure = Closure(closed_by, NOW, NOW + 60)
-    grant = Grant(matcher("a.example"), NOW - 5, NOW + 60, NOW + given, content=False, time=True)
-    made = policy(timing=Timing((closure,), (grant,)))
+    grant = Grant(
+        parse_matcher("a.example"), NOW - 5, NOW + 60, NOW + given, content=False, time=True
+    )
+    made = policy(timing=TimePlan((closure,), (grant,)))
     assert reason(made, "a.example") == expected
 
 
@@ -277,7 +279,7 @@ def test_every_step_says_what_it_would_decide_and_one_of_them_does() -> None:
 
 def test_explaining_looks_at_the_type_and_at_the_moment_too() -> None:
     house = family(local_names=(LocalName("nas.example", ("192.168.1.5",)),))
-    timing = Timing(closures=(Closure(Reason.SCHEDULE, NOW, NOW + 60),))
+    timing = TimePlan(closures=(Closure(Reason.SCHEDULE, NOW, NOW + 60),))
     made = policy(house=house, timing=timing)
     (_, own, *_) = explain(made, "nas.example", AAAA, NOW)
     assert own.verdict is not None

@@ -25,10 +25,10 @@ async def test_what_is_known_of_an_upstream_that_stays_is_kept(
     asker = make(server)
     await asker.ask().one()
     health, counters = asker.counters.upstreams[0]
-    asker.upstreams.use({"": [second.address, server.address]}, filtering=[server.address])
+    asker.upstreams.configure({"": [second.address, server.address]}, filtering=[server.address])
     assert asker.counters.upstreams[1] == (health, counters)
     assert (health.label, health.filtering) == ("2", True)
-    asker.upstreams.use({"": [server.address]})
+    asker.upstreams.configure({"": [server.address]})
     assert (health.label, health.filtering) == ("1", False)
     assert asker.upstreams.healths == (health,)
 
@@ -40,7 +40,7 @@ async def test_an_upstream_that_is_gone_is_asked_no_more_but_heard(
     asker = make(server)
     answers = asker.ask()
     await server.heard()
-    asker.upstreams.use({"": [second.address]})
+    asker.upstreams.configure({"": [second.address]})
     assert await asker.ask("other.example").found() == (FOUND,)
     server.release()
     assert await answers.found() == (FOUND,)
@@ -56,7 +56,7 @@ async def test_a_question_to_one_that_is_gone_is_sent_again_to_another(
     asker = make(server)
     answers = asker.ask()
     await server.heard()
-    asker.upstreams.use({"": [second.address]})
+    asker.upstreams.configure({"": [second.address]})
     asker.clock.wait(ATTEMPT + SWEEP)
     assert await answers.found() == (FOUND,)
 
@@ -65,7 +65,7 @@ async def test_a_domain_with_upstreams_of_its_own_asks_only_them(
     server: UpstreamServer, second: UpstreamServer, make: Make
 ) -> None:
     asker = make(server)
-    asker.upstreams.use({"": [server.address], "home.example": [second.address]})
+    asker.upstreams.configure({"": [server.address], "home.example": [second.address]})
     await asker.ask(WWW._replace(qname="nas.home.example", zone="home.example")).one()
     await asker.ask().one()
     assert (server.names, second.names) == (["www.example"], ["nas.home.example"])
@@ -145,7 +145,7 @@ async def test_closed_it_tells_everybody_and_keeps_no_socket(
     asker = make(server)
     waiting = [asker.ask(), asker.ask("long.example")]
     await server.heard(3)
-    asker.upstreams.use({"": [second.address]})
+    asker.upstreams.configure({"": [second.address]})
     asker.upstreams.close()
     assert [await each.one() for each in waiting] == [None, None]
     await asyncio.gather(*asker.upstreams._tasks, return_exceptions=True)
@@ -167,9 +167,9 @@ async def test_an_address_without_a_way_to_it_is_left_at_once(
 ) -> None:
     asker = make(server)
     nowhere = UpstreamAddress("fe80::1", 53)  # without its interface there is no way
-    asker.upstreams.use({"": [nowhere, server.address]})
+    asker.upstreams.configure({"": [nowhere, server.address]})
     assert await asker.ask().found() == (FOUND,)
-    asker.upstreams.use({"": [nowhere]})
+    asker.upstreams.configure({"": [nowhere]})
     answers = asker.ask()
     assert answers.all == []
     assert await answers.one() is None

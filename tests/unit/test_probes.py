@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.model import Asker
+from copdns.model import Requestor
 from copdns.probes import AGE, NAMES, Asks, Findings, Probes, findings, is_childs, names
 from tests.home import Home
 from tests.household import GUEST, MIA, NOW, TOM, family, library
@@ -11,7 +11,7 @@ CODE = "k7qf2m9d"
 
 
 def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES) -> Findings:
-    home.resolver.probed = probes.asked
+    home.resolver.on_probe = probes.asked
     for name in names(CODE)[:asked]:
         for each in who:
             home.ask(each, name)
@@ -46,10 +46,10 @@ def test_an_address_that_is_not_known_of_a_known_device_is_told() -> None:
 
 def test_a_machine_that_asks_itself_is_no_second_device() -> None:
     probes, home = Probes(), Home()
-    me = Asker("192.0.2.8", "192.0.2.8", "udp")
-    client = home.resolver.live.who(me)
+    me = Requestor("192.0.2.8", "192.0.2.8", "udp")
+    client = home.resolver.live.identify(me)
     probes.asked(names(CODE)[0], me, client, NOW)
-    probes.came(CODE, Asker("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
+    probes.came(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
     assert not findings(probes.of(CODE, NOW)).away
 
 
@@ -63,8 +63,8 @@ def test_a_grown_up_is_no_child() -> None:
 def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     probes, home = Probes(), Home()
     seen(home, probes, "mia")
-    client = home.resolver.live.who(Asker("192.0.2.1", "192.0.2.8", "udp"))
-    asker = Asker("192.0.2.1", "192.0.2.8", "udp")
+    client = home.resolver.live.identify(Requestor("192.0.2.1", "192.0.2.8", "udp"))
+    asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
     for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
         probes.asked(f"{name}.probe.home.arpa", asker, client, NOW)
     assert probes.of("x", NOW) == ()

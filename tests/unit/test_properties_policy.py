@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.budget import Left
+from copdns.budget import RemainingBudget
 from copdns.errors import NXDOMAIN
-from copdns.evidence import Lists, RuleSet
+from copdns.evidence import ListSet, RuleSet
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
 from copdns.live import Layered
 from copdns.matchers import Match, Matcher
@@ -37,7 +37,7 @@ from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
 from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import NO_TIMING, Closure, Homework, Timing
+from copdns.timing import NO_TIMING, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")
@@ -88,7 +88,9 @@ closures = st.builds(
     st.sampled_from(["one", "two"]),
 )
 homeworks = st.builds(lambda stretch, about: Homework(*stretch, about), stretches(), abouts)
-lefts = st.builds(Left, st.just("b"), abouts, st.integers(1, 90), moments.map(lambda at: at + 600))
+lefts = st.builds(
+    RemainingBudget, st.just("b"), abouts, st.integers(1, 90), moments.map(lambda at: at + 600)
+)
 grants = st.builds(
     lambda about, stretch, given, content, time: Grant(about, *stretch, given, content, time),
     subjects | st.none(),
@@ -148,7 +150,7 @@ def policies(draw: st.DrawFn, without: frozenset[str] = frozenset()) -> Policy:
     return policy(
         replace(profile, block_mode=draw(st.sampled_from(modes))),
         *some("rules", rules()),
-        timing=Timing(
+        timing=TimePlan(
             tuple(some("closures", closures)),
             tuple(some("grants", grants)),
             tuple(some("always", subjects)),
@@ -186,7 +188,7 @@ def denies(made: Policy, verdict: Verdict) -> bool:
     if verdict.action is Action.LOCAL:
         return verdict.local is not None and verdict.local.rcode == NXDOMAIN
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else made.block_mode
-    return verdict.blocks and mode is BlockMode.NXDOMAIN and verdict.nothing_below
+    return verdict.blocks and mode is BlockMode.NXDOMAIN and verdict.nothing_open_below
 
 
 def is_open(verdict: Verdict) -> bool:
@@ -255,7 +257,7 @@ def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
     made: Policy, qname: str, now: float
 ) -> None:
     until = decide(made, qname, A, now).until
-    timing = made.timed.timing if made.timed else NO_TIMING
+    timing = made.time_rules.timing if made.time_rules else NO_TIMING
     parts = (*timing.closures, *timing.grants, *filter(None, [timing.homework]))
     edges = {edge for part in parts for edge in (part.start, part.end)}
     edges |= {each.end for each in timing.left}
@@ -366,7 +368,7 @@ def test_the_entry_that_counts_is_the_longest_block_of_a_list_without_an_excepti
     infos = [info(number) for number, _ in numbered]
     wanted = [each for each in infos if each.number in chosen]
     made = DictIndex(zip(infos, lists, strict=True))
-    found = Lists(wanted).find(made.find(qname))
+    found = ListSet(wanted).find(made.find(qname))
     every = [each for each in covering(numbered, qname) if each.list in chosen]
     excepted = {each.list for each in every if each.allow}
     blocking = [each for each in every if not each.allow and each.list not in excepted]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from copdns.days import local, zone_of
 from copdns.model import Verdict
-from copdns.policy import Policy, budgets_of, decide, explain
+from copdns.policy import Policy, charged_budgets, decide, explain
 from copdns.preview import week_span
 from copdns.records import A
 from copdns.schedule import stretches
@@ -138,7 +138,7 @@ def test_a_permission_changes_nothing_before_its_start_or_from_its_end_on(
     policies = [case._replace(house=each).policy() for each in (case.house, with_it)]
     assume(outside < case.now // DAY * DAY + 9 * DAY)
     without, given_ = (timeless(decide(each, name, A, outside)) for each in policies)
-    assert replace(given_, nothing_below=without.nothing_below) == without
+    assert replace(given_, nothing_open_below=without.nothing_open_below) == without
 
 
 @settings(max_examples=150)
@@ -244,10 +244,10 @@ def test_no_answer_that_a_permission_gave_outlives_its_end(
 def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> None:
     policy = case.policy()
     verdict = decide(policy, name, A, case.now)
-    found = budgets_of(policy, name, verdict, case.now)
+    found = charged_budgets(policy, name, verdict, case.now)
     closed = verdict.blocks or name == "help.example"
     assert found is None or not closed
     known = {each.id for each in case.house.budgets}
     assert set(found or ()) <= known
-    if found and policy.timed:
-        assert set(found) <= {each.id for each in policy.timed.timing.left}
+    if found and policy.time_rules:
+        assert set(found) <= {each.id for each in policy.time_rules.timing.left}

@@ -19,7 +19,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from copdns.errors import StoreError
-from copdns.keep import CountKey, Row, counted, kept
+from copdns.keep import CountKey, LogRow, count_key, log_row
 from copdns.model import Action, PrivacyMode, Reason, Verdict
 from copdns.store import logdb, querylog
 from copdns.store.db import open_database
@@ -42,14 +42,14 @@ def log(tmp_path: Path) -> Iterator[QueryLog]:
     log.stop()
 
 
-def row(qname: str, profile: str = "mia", at: float = NOW, household: str = "home") -> Row:
-    found = kept(PrivacyMode.FULL, household, profile, "tablet", qname, 1, BLOCKED, at)
+def row(qname: str, profile: str = "mia", at: float = NOW, household: str = "home") -> LogRow:
+    found = log_row(PrivacyMode.FULL, household, profile, "tablet", qname, 1, BLOCKED, at)
     assert found is not None
     return found
 
 
 def key(profile: str = "mia", at: float = NOW, verdict: Verdict = BLOCKED) -> CountKey:
-    found = counted(PrivacyMode.COUNTS, "home", profile, verdict, at)
+    found = count_key(PrivacyMode.COUNTS, "home", profile, verdict, at)
     assert found is not None
     return found
 
@@ -77,7 +77,7 @@ def test_what_is_added_is_read_back_in_its_order(log: QueryLog) -> None:
 
 
 def test_a_row_comes_back_with_all_it_had(log: QueryLog) -> None:
-    full = Row(NOW, "home", "mia", "tablet", "a.example", 65, "block", "category", "games",
+    full = LogRow(NOW, "home", "mia", "tablet", "a.example", 65, "block", "category", "games",
                "chess", "starter", "*.example", "cdn.example")  # fmt: skip
     log.add(full)
     log.flush()
@@ -253,14 +253,14 @@ def test_a_system_that_refuses_the_priority_is_told_of_and_tolerated(
 ADD_ROWS = """
 import sys, time
 from pathlib import Path
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.store.querylog import QueryLog
 log = QueryLog(Path(sys.argv[1]))
 log.start()
 while True:
     for _ in range(20):
         now = time.time()
-        log.add(Row(int(now * 1000), "home", "mia", *[""] * 2, 1, *[""] * 7))
+        log.add(LogRow(int(now * 1000), "home", "mia", *[""] * 2, 1, *[""] * 7))
     print(now, flush=True)
     time.sleep(0.005)
 """
@@ -551,7 +551,7 @@ class Overtaken(QueryLog):
 
     asked = False
 
-    def _take(self) -> tuple[list[Row], dict[CountKey, int]]:
+    def _take(self) -> tuple[list[LogRow], dict[CountKey, int]]:
         taken = super()._take()
         if not self.asked:
             self.asked = True
@@ -621,8 +621,8 @@ def test_no_name_device_or_address_is_on_disk_in_counts_mode(tmp_path: Path, log
     for name in names:
         for verdict in (ALLOWED, BLOCKED):
             whose = (PrivacyMode.COUNTS, "home", "tom")
-            assert kept(*whose, "toms-phone", name, 1, verdict, NOW) is None
-            found = counted(*whose, verdict, NOW)
+            assert log_row(*whose, "toms-phone", name, 1, verdict, NOW) is None
+            found = count_key(*whose, verdict, NOW)
             assert found is not None
             log.count(found)
     log.flush()
@@ -636,12 +636,12 @@ def test_no_name_device_or_address_is_on_disk_in_counts_mode(tmp_path: Path, log
 def test_help_names_leave_the_files_as_they_were(
     tmp_path: Path, log: QueryLog, mode: PrivacyMode
 ) -> None:
-    help_name = Verdict(Action.ALLOW, Reason.PROTECTED, 4, unwatched=True)
+    help_name = Verdict(Action.ALLOW, Reason.PROTECTED, 4, is_untraced=True)
     log.flush()
     before = on_disk(tmp_path)
     for _ in range(100):
-        found = kept(mode, "home", "mia", "tablet", "help.example", 1, help_name, NOW)
-        number = counted(mode, "home", "mia", help_name, NOW)
+        found = log_row(mode, "home", "mia", "tablet", "help.example", 1, help_name, NOW)
+        number = count_key(mode, "home", "mia", help_name, NOW)
         assert found is None
         assert number is None
     log.flush()

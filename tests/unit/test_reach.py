@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.reach import Reach, numbers
+from copdns.reach import SubjectMatcher, list_numbers
 from copdns.times import Topic, TopicKind, subject
 from tests.household import library
 
@@ -16,7 +16,7 @@ LISTS = library(
 
 
 def covers(about: str, name: str) -> bool:
-    return Reach((subject(about),), LISTS.infos).covers(name, LISTS.find(name))
+    return SubjectMatcher((subject(about),), LISTS.infos).covers(name, LISTS.find(name))
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_a_subject_means_these_names_and_no_others(about: str, name: str, covere
 
 
 def test_a_category_is_all_of_its_lists() -> None:
-    found = numbers(Topic(TopicKind.CATEGORY, "games"), LISTS.infos)
+    found = list_numbers(Topic(TopicKind.CATEGORY, "games"), LISTS.infos)
     slugs = {info.slug for info in LISTS.infos if info.number in found}
     assert slugs == {"games-list", "second-games"}
 
 
 def test_nothing_reaches_no_name_and_says_so() -> None:
-    assert not Reach((), LISTS.infos)
-    assert not Reach((), LISTS.infos).covers("games.example", LISTS.find("games.example"))
+    assert not SubjectMatcher((), LISTS.infos)
+    assert not SubjectMatcher((), LISTS.infos).covers("games.example", LISTS.find("games.example"))
 
 
 def test_more_lists_can_be_named_by_their_numbers() -> None:
-    found = numbers(Topic(TopicKind.SERVICE, "tube"), LISTS.infos)
-    assert Reach((), LISTS.infos, found).covers("tube.example", LISTS.find("tube.example"))
+    found = list_numbers(Topic(TopicKind.SERVICE, "tube"), LISTS.infos)
+    assert SubjectMatcher((), LISTS.infos, found).covers("tube.example", LISTS.find("tube.example"))

@@ -34,15 +34,15 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
             "security: malware (list starter-malware)",
         ),
         (verdict(Reason.PAUSED), 17, "paused"),
-        (verdict(Reason.PAUSED, ends="Tue 18:30"), 17, "paused until Tue 18:30"),
+        (verdict(Reason.PAUSED, ends_text="Tue 18:30"), 17, "paused until Tue 18:30"),
         (
             verdict(Reason.SCHEDULE, category="games", list="starter-games", period="mia-evenings"),
             17,
             "schedule: category games",  # not whose
         ),
-        (verdict(Reason.SCHEDULE, ends="Mon 07:00"), 17, "schedule until Mon 07:00"),
+        (verdict(Reason.SCHEDULE, ends_text="Mon 07:00"), 17, "schedule until Mon 07:00"),
         (
-            verdict(Reason.BUDGET, service="tube", ends="Mon 00:00"),
+            verdict(Reason.BUDGET, service="tube", ends_text="Mon 00:00"),
             17,
             "budget: service tube used up until Mon 00:00",
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from copdns.model import Action, Reason, Verdict
-from copdns.recent import AGE, KEPT, Recent
+from copdns.recent import AGE, KEPT, RecentBlocks
 from tests.household import NOW
 
 RULE = Verdict(Action.BLOCK, Reason.RULE, 10, rule="a.example")
@@ -17,11 +17,11 @@ def codes() -> Iterator[str]:
     return (f"CODE-{number}" for number in count(1))
 
 
-def ring() -> Recent:
-    return Recent(codes().__next__)
+def ring() -> RecentBlocks:
+    return RecentBlocks(codes().__next__)
 
 
-def names(recent: Recent, device: str = "mia-phone", now: float = NOW) -> list[str]:
+def names(recent: RecentBlocks, device: str = "mia-phone", now: float = NOW) -> list[str]:
     return [block.name for block in recent.blocks("home", device, now)]
 
 
@@ -78,7 +78,7 @@ def test_an_empty_ring_takes_no_memory() -> None:
 
 def test_a_code_is_drawn_when_a_block_is_looked_at_and_then_stays() -> None:
     drawn = codes()
-    recent = Recent(drawn.__next__)
+    recent = RecentBlocks(drawn.__next__)
     recent.add("home", "mia-phone", "a.example", RULE, NOW)
     recent.add("home", "mia-phone", "b.example", RULE, NOW)
     before = [block.code for block in recent.blocks("home", "mia-phone", NOW)]

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from copdns.config import IdentitySettings, LeaseFile
 from copdns.crowd import ENOUGH, WATCHED
-from copdns.events import Events
-from copdns.happened import DeviceEvent, Event, Kind
+from copdns.events import EventBus
+from copdns.happened import DeviceEvent, Event, EventKind
 from copdns.model import Device
-from copdns.reception import AFRESH, Reception
+from copdns.reception import AFRESH, DeviceChores
 from copdns.store.visitors import load_visitors
 from tests.unit.kernel import Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
@@ -30,11 +30,11 @@ class Desk:
         self.questions = 0
         self.reception = self.another()
 
-    def another(self) -> Reception:
+    def another(self) -> DeviceChores:
         """Return a reception as after a start."""
-        events = Events()
+        events = EventBus()
         events.subscribe(self.heard.append)
-        return Reception(
+        return DeviceChores(
             self.folder,
             self.home.recognition,
             self.home.clock,
@@ -59,7 +59,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     made.home.close()
 
 
-UNKNOWN = DeviceEvent(Kind.UNKNOWN_DEVICE, "home", "u1", private=True)
+UNKNOWN = DeviceEvent(EventKind.UNKNOWN_DEVICE, "home", "u1", private=True)
 
 
 async def test_an_unknown_device_is_told_once(desk: Desk) -> None:
@@ -97,7 +97,7 @@ async def test_a_device_that_got_a_name_is_told_and_leaves_the_list(desk: Desk) 
     phone = Device("phone", "", "mia", (), (STRANGE,))
     desk.home.change(replace(HOUSE, devices=(*HOUSE.devices, phone)))
     assert await desk.ask("192.0.2.99") == [
-        DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "phone")
+        DeviceEvent(EventKind.DEVICE_RECOGNISED, "home", "u1", "phone")
     ]
     assert load_visitors(desk.folder) == ()
 
@@ -106,10 +106,10 @@ async def test_a_card_at_the_address_of_a_known_device_is_told(desk: Desk) -> No
     laptop = Device("laptop", "", "mia", ("192.0.2.99",))
     desk.home.change(replace(HOUSE, devices=(*HOUSE.devices, laptop)))
     assert await desk.ask("192.0.2.99") == [
-        DeviceEvent(Kind.UNKNOWN_MAC, "home", "u1", "laptop", private=True)
+        DeviceEvent(EventKind.UNKNOWN_MAC, "home", "u1", "laptop", private=True)
     ]
     desk.home.change(replace(HOUSE, devices=(replace(laptop, macs=(STRANGE,)),)))
-    assert await desk.ask() == [DeviceEvent(Kind.DEVICE_RECOGNISED, "home", "u1", "laptop")]
+    assert await desk.ask() == [DeviceEvent(EventKind.DEVICE_RECOGNISED, "home", "u1", "laptop")]
 
 
 async def test_who_asks_all_the_time_is_not_forgotten(desk: Desk) -> None:

@@ -7,11 +7,11 @@ from struct import pack
 
 import pytest
 
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.metrics import Counters
 from copdns.model import Action, Band, FullLog, PrivacyMode, Profile, Reason, Verdict
 from copdns.policy import Policy
-from copdns.recent import Recent
+from copdns.recent import RecentBlocks
 from copdns.record import Recorder
 from copdns.wire import Query, read_query
 from tests.fakes import FakeLog
@@ -19,7 +19,7 @@ from tests.household import ADA, MIA, NOW, TOM, asker, client, policy
 
 ALLOWED = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 BLOCKED = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games", list="games-list")
-HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, unwatched=True)
+HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, is_untraced=True)
 HOUR = int(NOW) // 3600
 
 
@@ -36,7 +36,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.counters = Counters()
-        self.recent = Recent("CODE".__str__)
+        self.recent = RecentBlocks("CODE".__str__)
         self.log = FakeLog()
         self.recorder = Recorder(self.counters, self.recent, self.log)  # type: ignore[arg-type]
 
@@ -49,7 +49,7 @@ class Desk:
         device: str = "mia-phone",
         rcode: int = 0,
     ) -> None:
-        self.recorder.told(
+        self.recorder.record(
             client(of, device), asker("mia"), asked or query(), verdict, reply(rcode), now
         )
 
@@ -57,7 +57,7 @@ class Desk:
         return [block.name for block in self.recent.blocks("home", device, NOW)]
 
     def state(self) -> object:
-        self.recorder.pass_on(NOW)
+        self.recorder.flush(NOW)
         counters = [repr(getattr(self.counters, name)) for name in Counters.__slots__]
         return counters, list(self.log.rows), dict(self.log.counts), self.ring()
 
@@ -71,7 +71,7 @@ def test_replies_are_counted_by_transport_rcode_reason_and_category() -> None:
     desk.tell(ALLOWED, of)
     desk.tell(ALLOWED, of, rcode=3)
     desk.tell(BLOCKED, of)
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
     assert desk.counters.queries == {"udp": 3, "tcp": 0}
     assert (desk.counters.rcodes[0], desk.counters.rcodes[3]) == (2, 1)
     assert desk.counters.verdicts == {
@@ -84,10 +84,10 @@ def test_replies_are_counted_by_transport_rcode_reason_and_category() -> None:
 def test_what_was_passed_on_is_not_passed_on_again() -> None:
     desk, of = Desk(), mode(PrivacyMode.COUNTS)
     desk.tell(BLOCKED, of)
-    desk.recorder.pass_on(NOW)
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
+    desk.recorder.flush(NOW)
     desk.tell(BLOCKED, of)
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
     assert desk.counters.verdicts == {(Action.BLOCK, Reason.CATEGORY): 2}
     assert sum(desk.log.counts.values()) == 2
 
@@ -98,9 +98,9 @@ def test_of_many_tallies_some_are_passed_on_at_a_time_and_none_is_lost() -> None
     for _ in range(4):
         for of in policies:
             desk.tell(BLOCKED, of)
-        desk.recorder.pass_on(NOW, 2)
+        desk.recorder.flush(NOW, 2)
         passed.append(sum(desk.log.counts.values()))
-    desk.recorder.pass_on(NOW, 2)
+    desk.recorder.flush(NOW, 2)
     assert passed == [2, 5, 8, 11]
     assert sum(desk.log.counts.values()) == 12
 
@@ -113,8 +113,8 @@ def test_nothing_waits_when_somebody_may_be_gone(what: str) -> None:
     if what == "an erasure":
         desk.log.erasures += 1
     else:
-        desk.recorder.forget()
-    desk.recorder.pass_on(NOW, 1)
+        desk.recorder.forget_policies()
+    desk.recorder.flush(NOW, 1)
     assert sum(desk.log.counts.values()) == 3
 
 
@@ -138,7 +138,7 @@ def test_a_profiles_mode_says_what_is_kept(privacy: PrivacyMode, rows: int, coun
     desk, of = Desk(), mode(privacy)
     desk.tell(ALLOWED, of)
     desk.tell(BLOCKED, of)
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
     assert len(desk.log.rows) == rows
     assert sum(desk.log.counts.values()) == counts
 
@@ -147,7 +147,7 @@ def test_counts_are_kept_by_hour_reason_and_category() -> None:
     desk, of = Desk(), mode(PrivacyMode.COUNTS)
     desk.tell(BLOCKED, of)
     desk.tell(BLOCKED, of)
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
     assert desk.log.counts == {CountKey("home", "mia", HOUR, "block", "category", "games"): 2}
 
 
@@ -176,7 +176,7 @@ def test_a_row_tells_what_was_decided_and_nobodys_address() -> None:
     desk = Desk()
     desk.tell(BLOCKED, mode(PrivacyMode.BLOCKED))
     assert desk.log.rows == [
-        Row(
+        LogRow(
             int(NOW), "home", "mia", "", "a.example", 1, "block", "category", "games", "",
             "games-list", "", "",
         )
@@ -202,7 +202,7 @@ def test_grown_ups_and_devices_that_nobody_named_have_no_last_blocks() -> None:
 
 @pytest.mark.parametrize("privacy", [PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
 @pytest.mark.parametrize(
-    "verdict", [HELP, Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, unwatched=True)]
+    "verdict", [HELP, Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, is_untraced=True)]
 )
 def test_a_help_name_changes_nothing_at_all(privacy: PrivacyMode, verdict: Verdict) -> None:
     desk, full = Desk(), FullLog(int(NOW) - 1, int(NOW) + 60)
@@ -224,7 +224,7 @@ def test_policies_of_the_same_profile_before_and_after_a_change_are_counted_toge
     desk = Desk()
     for band in (Band.TO_9, Band.TO_12):
         desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, replace(MIA, band=band)))
-    desk.recorder.pass_on(NOW)
+    desk.recorder.flush(NOW)
     assert list(desk.log.counts.values()) == [2]
 
 
@@ -246,9 +246,9 @@ def test_whose_help_it_is_stays_told_apart() -> None:
     desk = Desk()
     lists = {"protected": {"help_lines": ["help.example"]}, "unwatched": ["help_lines"]}
     seen = replace(
-        policy(replace(MIA, privacy=PrivacyMode.BLOCKED), **lists), unwatched=frozenset()
+        policy(replace(MIA, privacy=PrivacyMode.BLOCKED), **lists), untraced_lists=frozenset()
     )
-    unseen = replace(seen, unwatched=policy(MIA, **lists).unwatched)
+    unseen = replace(seen, untraced_lists=policy(MIA, **lists).untraced_lists)
     for of in (seen, unseen, seen):
         desk.tell(BLOCKED, of, query(b"\x04help\x07example\x04home\x07example\x00"))
     assert len(desk.log.rows) == 1

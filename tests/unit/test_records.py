@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import WireError
-from copdns.records import MAX_JUMPS, A, end_of_name, name_at, options, records
+from copdns.records import MAX_JUMPS, A, end_of_name, name_at, options, read_records
 
 ADDRESS = pack("!HHIH", A, 1, 300, 4) + b"\xc0\0\2\1"
 
@@ -81,7 +81,7 @@ def test_any_octets_are_a_name_or_a_wire_error(message: bytes, at: int) -> None:
 
 def test_records_tell_where_their_parts_stand() -> None:
     message = b"\x01a\0" + ADDRESS + pointer(0) + ADDRESS
-    first, second = records(message, 0, 2)
+    first, second = read_records(message, 0, 2)
     assert (first.start, first.rtype, first.rclass, first.ttl, first.end) == (0, A, 1, 300, 17)
     assert message[first.data_at : first.end] == b"\xc0\0\2\1"
     assert message[second.ttl_at : second.ttl_at + 4] == (300).to_bytes(4, "big")
@@ -91,12 +91,12 @@ def test_records_tell_where_their_parts_stand() -> None:
 @pytest.mark.parametrize("size", range(1, 3 + len(ADDRESS)))
 def test_a_record_that_is_cut_short_is_a_wire_error(size: int) -> None:
     with pytest.raises(WireError):
-        list(records((b"\x01a\0" + ADDRESS)[:size], 0, 1))
+        list(read_records((b"\x01a\0" + ADDRESS)[:size], 0, 1))
 
 
 def test_a_number_of_records_that_is_a_lie_is_found_out_at_the_end() -> None:
     with pytest.raises(WireError):
-        list(records(b"\0" + ADDRESS, 0, 65535))
+        list(read_records(b"\0" + ADDRESS, 0, 65535))
 
 
 # --- options ---------------------------------------------------------------------------------

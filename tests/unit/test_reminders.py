@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.appeal import Objected, State, Wanted
+from copdns.appeal import AppealState, ContestedVerdict, Wanted
 from copdns.appeal_life import DAY, HOUR
-from copdns.clock import Clock, Seen
+from copdns.clock import Clock, LastSeen
 from copdns.config import AppealSettings, EventSettings, Settings
-from copdns.events import Events
-from copdns.happened import AppealEvent, Event, Kind
+from copdns.events import EventBus
+from copdns.happened import AppealEvent, Event, EventKind
 from copdns.model import Action, Reason
-from copdns.reminders import Reminders
+from copdns.reminders import AppealChores
 from copdns.review import Because
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -39,14 +39,14 @@ class Running:
         self.start()
 
     def start(self, clock: Clock | None = None) -> None:
-        self.events = Events(lambda *_: False)
+        self.events = EventBus(lambda *_: False)
         self.events.subscribe(self.heard.append)
         self.clock = clock or Clock(lambda: self.now, lambda: self.now, lambda: True)
-        self.reminders = Reminders(
+        self.reminders = AppealChores(
             self.store, lambda: self.library, lambda: self.settings, self.clock, self.events
         )
 
-    async def kinds(self, hours: float = 0) -> list[Kind]:
+    async def kinds(self, hours: float = 0) -> list[EventKind]:
         """Let time pass and the program look; return what it told."""
         self.now += hours * HOUR
         self.heard.clear()
@@ -72,14 +72,14 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def test_each_step_is_told_once_and_a_restart_repeats_none(running: Running) -> None:
     appeal = await running.file()
-    assert await running.kinds() == [Kind.APPEAL_MADE]
+    assert await running.kinds() == [EventKind.APPEAL_MADE]
     running.start()
     assert await running.kinds() == []
-    assert await running.kinds(24) == [Kind.APPEAL_WAITING]
-    assert await running.kinds(48) == [Kind.APPEAL_OVERDUE]
+    assert await running.kinds(24) == [EventKind.APPEAL_WAITING]
+    assert await running.kinds(48) == [EventKind.APPEAL_OVERDUE]
     await running.store.decide("home", appeal, no(), ADA, KNOWN, SERVICES, int(running.now))
     running.start()
-    assert await running.kinds() == [Kind.APPEAL_ANSWERED]
+    assert await running.kinds() == [EventKind.APPEAL_ANSWERED]
     assert await running.kinds(1000) == []
 
 
@@ -99,17 +99,17 @@ async def test_the_settings_say_how_long_is_too_long(running: Running) -> None:
     running.settings = Settings(appeals=AppealSettings(reminder_hours=1, target_hours=2))
     await running.file()
     await running.kinds()
-    assert await running.kinds(1) == [Kind.APPEAL_WAITING]
-    assert await running.kinds(1) == [Kind.APPEAL_OVERDUE]
+    assert await running.kinds(1) == [EventKind.APPEAL_WAITING]
+    assert await running.kinds(1) == [EventKind.APPEAL_OVERDUE]
 
 
 async def test_a_wrong_clock_brings_nothing_up(running: Running) -> None:
     await running.file()
     clock = Clock(lambda: running.now, lambda: running.now, lambda: False)
-    clock.begin(Seen(running.now + 400 * DAY), goes_on=True)
+    clock.begin(LastSeen(running.now + 400 * DAY), goes_on=True)
     running.start(clock)
     assert running.clock.is_wrong
-    assert await running.kinds(100) == [Kind.APPEAL_MADE]
+    assert await running.kinds(100) == [EventKind.APPEAL_MADE]
 
 
 async def test_events_say_whose_and_what_only_if_somebody_chose_that_and_the_log_never_does(
@@ -136,7 +136,7 @@ async def test_events_say_whose_and_what_only_if_somebody_chose_that_and_the_log
 async def test_how_many_there_are_is_counted_by_state(running: Running) -> None:
     await running.file()
     await running.kinds()
-    assert running.reminders.counts == {State.OPEN: 1}
+    assert running.reminders.counts == {AppealState.OPEN: 1}
 
 
 async def test_texts_of_old_ones_are_deleted(running: Running) -> None:
@@ -153,7 +153,7 @@ async def test_texts_of_old_ones_are_deleted(running: Running) -> None:
 async def test_a_list_that_names_its_mistake_again_is_told_without_the_name(
     running: Running,
 ) -> None:
-    to = Objected(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
+    to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
     filed = await running.store.file("home", ask(to=to), int(running.now))
     decision = replace(yes(lasts=Wanted.ALWAYS, everyone=True), reason=Because.LIST_ERROR)
     await running.store.decide(
@@ -162,6 +162,6 @@ async def test_a_list_that_names_its_mistake_again_is_told_without_the_name(
     running.heard.clear()
     await running.reminders.tell_mistakes(library(categories={"games": ["other.example"]}))
     await running.reminders.tell_mistakes(LISTS)  # as it was: not told again
-    (event,) = [each for each in running.heard if each.kind is Kind.MISTAKE_AGAIN]
+    (event,) = [each for each in running.heard if each.kind is EventKind.MISTAKE_AGAIN]
     assert (event.list, event.names) == ("games-list", 1)  # type: ignore[union-attr]
     assert "games.example" not in str(event)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.live import build, share
+from copdns.live import build_context, build_snapshot
 from copdns.model import Action, Band, BlockMode, Profile, Reason, Rule
-from copdns.policy import decide, explain, policy_for, scoped
+from copdns.policy import build_policy, decide, explain, rules_in_scope
 from copdns.records import A
-from copdns.sharing import ByScope, Models
+from copdns.sharing import ByScope, StepSharing
 from copdns.times import Pause
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
@@ -22,7 +22,7 @@ LISTS = library(
     security={"malware": ["bad.example"]},
     engines={"seek": (["seek.example"], {"strict": "safe.seek.example"})},
 )
-SHARED = share(LISTS, DEFAULTS, family())
+SHARED = build_context(LISTS, DEFAULTS, family())
 NAMES = ["games.example", "a.games.example", "bad.example", "seek.example", "b.example", "x.test"]
 RULES = st.lists(
     st.builds(
@@ -37,7 +37,7 @@ RULES = st.lists(
 @given(RULES)
 def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) -> None:
     for profile in (MIA, replace(MIA, id="tom", tags=frozenset({"other", "children"}))):
-        assert ByScope(rules).of(profile) == scoped(profile, rules)
+        assert ByScope(rules).of(profile) == rules_in_scope(profile, rules)
 
 
 @pytest.mark.parametrize("mode", BlockMode)
@@ -46,11 +46,11 @@ def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) ->
 def test_who_shares_steps_is_decided_for_as_if_alone(
     mode: BlockMode, first: list[Rule], second: list[Rule]
 ) -> None:
-    models = Models()
+    models = StepSharing()
     for number, rules in enumerate((first, second)):
         profile = replace(CHILD, id=f"child-{number}", block_mode=mode)
-        alone = policy_for(profile, tuple(rules), SHARED, NOW)
-        shared = models.shared(profile, policy_for(profile, tuple(rules), SHARED, NOW))
+        alone = build_policy(profile, tuple(rules), SHARED, NOW)
+        shared = models.share_steps(profile, build_policy(profile, tuple(rules), SHARED, NOW))
         assert shared.profile == profile.id
         for name in NAMES:
             assert decide(shared, name, A, NOW) == decide(alone, name, A, NOW)
@@ -62,36 +62,36 @@ def test_who_shares_steps_is_decided_for_as_if_alone(
 def test_what_a_kin_decides_is_decided_for_each_of_it(
     mode: BlockMode, of_each: tuple[list[Rule], ...]
 ) -> None:
-    models = Models()
+    models = StepSharing()
     kin = []
     for number, rules in enumerate(of_each):
         profile = replace(CHILD, id=f"child-{number}", block_mode=mode)
-        kin.append(models.shared(profile, policy_for(profile, tuple(rules), SHARED, NOW)))
+        kin.append(models.share_steps(profile, build_policy(profile, tuple(rules), SHARED, NOW)))
     for name in NAMES:
-        if kin[0].kin is kin[1].kin is kin[2].kin and kin[0].kin.decides(name):
+        if kin[0].group is kin[1].group is kin[2].group and kin[0].group.shares_verdict(name):
             assert len({decide(each, name, A, NOW) for each in kin}) == 1
 
 
 def test_profiles_set_alike_are_kin_whatever_their_rules() -> None:
-    models = Models()
+    models = StepSharing()
     mia, tom, sister = (
-        models.shared(profile, policy_for(profile, rules, SHARED, NOW))
+        models.share_steps(profile, build_policy(profile, rules, SHARED, NOW))
         for profile, rules in (
             (CHILD, (block("a.b.example"),)),
             (replace(CHILD, id="tom"), (allow("=test"),)),
             (replace(CHILD, id="sister", security=False), ()),
         )
     )
-    assert mia.kin is tom.kin
-    assert sister.kin is not mia.kin
+    assert mia.group is tom.group
+    assert sister.group is not mia.group
     names = ("b.example", "c.a.b.example", "x.test", "other.example")
-    assert [mia.kin.decides(name) for name in names] == [False, False, False, True]
+    assert [mia.group.shares_verdict(name) for name in names] == [False, False, False, True]
 
 
 def test_profiles_that_are_set_alike_share_all_but_their_rules() -> None:
-    models = Models()
+    models = StepSharing()
     mia, tom = (
-        models.shared(profile, policy_for(profile, rules, SHARED, NOW))
+        models.share_steps(profile, build_policy(profile, rules, SHARED, NOW))
         for profile, rules in (
             (CHILD, (block("a.example"),)),
             (replace(CHILD, id="tom"), (allow("games.example"),)),
@@ -110,17 +110,17 @@ def test_a_pause_of_one_is_no_pause_of_another_who_is_set_alike() -> None:
     people = CHILD, replace(CHILD, id="tom")
     for pair in (people, people[::-1]):
         house = family(*pair, pauses=(Pause("mia", int(NOW)),))
-        tom = build(None, lists, DEFAULTS, [house], NOW).policy("home", "tom")
+        tom = build_snapshot(None, lists, DEFAULTS, [house], NOW).policy("home", "tom")
         assert decide(tom, "wiki.example", A, NOW).reason is Reason.PROTECTED
         paused = [each for each in explain(tom, "b.example", A, NOW) if each.number == 7]
         assert [each.verdict for each in paused] == [None]
 
 
 def test_profiles_that_are_set_otherwise_share_nothing_that_differs() -> None:
-    models = Models()
+    models = StepSharing()
     adult = Profile("ada", "Ada", Band.ADULT)
     for profile in (CHILD, adult):
-        policy = models.shared(profile, policy_for(profile, (), SHARED, NOW))
+        policy = models.share_steps(profile, build_policy(profile, (), SHARED, NOW))
         blocked = decide(policy, "games.example", A, NOW).action is Action.BLOCK
         assert blocked is (profile is CHILD)
 
@@ -130,6 +130,6 @@ def test_who_is_paused_is_no_kin_of_whoever_is_not() -> None:
     house = replace(family(MIA, other), pauses=(Pause("mia", int(NOW)),))
     made = live(house)
     paused, free = made.policy("home", "mia"), made.policy("home", "tom")
-    assert paused.kin is not free.kin
+    assert paused.group is not free.group
     assert decide(paused, "a.example", A, NOW).reason == "paused"
     assert decide(free, "a.example", A, NOW).reason == "default"

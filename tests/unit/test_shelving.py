@@ -12,11 +12,11 @@ import pytest
 from copdns import shelving
 from copdns.errors import ListError
 from copdns.lists import catalogue
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, ListKind
 from copdns.lists.source import ListSource
 from copdns.lists.trie import MappedIndex
-from copdns.shelving import Shelf, key_of
+from copdns.shelving import IndexStore, key_of
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,8 @@ def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path)
+def shelf(tmp_path: Path) -> IndexStore:
+    return IndexStore(tmp_path)
 
 
 @pytest.fixture
@@ -36,40 +36,42 @@ def games(tmp_path: Path) -> ListSource:
     return ListSource("mine", "games", "domains", "subtree", path=str(path))
 
 
-def blocks(library: Library, qname: str) -> bool:
+def blocks(library: Catalogue, qname: str) -> bool:
     infos = library.index.infos
     return any(infos[entry.list].slug == "mine" for entry in library.index.find(qname))
 
 
-def files(shelf: Shelf) -> list[str]:
+def files(shelf: IndexStore) -> list[str]:
     return sorted(path.name for path in shelf.folder.iterdir())
 
 
 async def test_the_category_of_a_list_that_is_not_compiled_yet_is_known(
-    shelf: Shelf, games: ListSource
+    shelf: IndexStore, games: ListSource
 ) -> None:
-    first = shelf.at_hand([replace(games, category="toys")])
+    first = shelf.load_available([replace(games, category="toys")])
     assert not first.current
     assert "toys" in first.library.categories
 
 
 async def test_what_is_compiled_is_at_hand_at_the_next_start(
-    shelf: Shelf, games: ListSource
+    shelf: IndexStore, games: ListSource
 ) -> None:
-    first = shelf.at_hand([games])
+    first = shelf.load_available([games])
     assert not first.current
     assert not blocks(first.library, "toys.example")
     compiled = await shelf.compiled([games])
     assert compiled.current
     assert compiled.key == first.key
-    again = shelf.at_hand([games])
+    again = shelf.load_available([games])
     assert again.current
     assert isinstance(again.library.index, MappedIndex)
     assert blocks(again.library, "www.toys.example")
     assert again.library.statuses[-1].used == 1
 
 
-async def test_the_lists_that_ship_are_in_an_index_too(shelf: Shelf, games: ListSource) -> None:
+async def test_the_lists_that_ship_are_in_an_index_too(
+    shelf: IndexStore, games: ListSource
+) -> None:
     library = (await shelf.compiled([games])).library
     read = shelf.read([])
     for info in read.index.infos:
@@ -79,11 +81,11 @@ async def test_the_lists_that_ship_are_in_an_index_too(shelf: Shelf, games: List
 
 
 async def test_until_a_changed_list_is_compiled_the_one_before_counts(
-    shelf: Shelf, games: ListSource
+    shelf: IndexStore, games: ListSource
 ) -> None:
     await shelf.compiled([games])
     Path(games.path).write_text("cards.example\n")
-    between = shelf.at_hand([games])
+    between = shelf.load_available([games])
     assert not between.current
     assert blocks(between.library, "toys.example")
     after = await shelf.compiled([games])
@@ -92,26 +94,26 @@ async def test_until_a_changed_list_is_compiled_the_one_before_counts(
 
 
 async def test_other_protected_groups_make_an_older_index_useless(
-    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+    shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await shelf.compiled([games])
     Path(games.path).write_text("cards.example\n")
 
-    def with_one_group_more(*arguments: object) -> Library:
+    def with_one_group_more(*arguments: object) -> Catalogue:
         library = catalogue.assembled(*arguments)  # type: ignore[arg-type]
         group = replace(next(iter(library.protected.values())), slug="new")
         return replace(library, protected={**library.protected, "new": group})
 
     monkeypatch.setattr(shelving, "assembled", with_one_group_more)
-    assert not blocks(shelf.at_hand([games]).library, "toys.example")
+    assert not blocks(shelf.load_available([games]).library, "toys.example")
 
 
-async def test_a_torn_index_is_told_of_and_made_anew(shelf: Shelf, games: ListSource) -> None:
+async def test_a_torn_index_is_told_of_and_made_anew(shelf: IndexStore, games: ListSource) -> None:
     await shelf.compiled([games])
     (path,) = shelf.folder.iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    found = shelf.at_hand([games])
+    found = shelf.load_available([games])
     assert not found.current
     assert str(path) in found.trouble[0]
     assert blocks((await shelf.compiled([games])).library, "toys.example")
@@ -119,7 +121,7 @@ async def test_a_torn_index_is_told_of_and_made_anew(shelf: Shelf, games: ListSo
 
 
 async def test_a_broken_list_does_not_keep_the_others_out(
-    shelf: Shelf, games: ListSource, tmp_path: Path
+    shelf: IndexStore, games: ListSource, tmp_path: Path
 ) -> None:
     gone = replace(games, slug="gone", path=str(tmp_path / "gone.txt"))
     library = (await shelf.compiled([gone, games])).library
@@ -128,22 +130,22 @@ async def test_a_broken_list_does_not_keep_the_others_out(
 
 
 def test_a_small_list_is_read_at_once(
-    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+    shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shelving, "SMALL", 100)
-    found = shelf.at_hand([games])
+    found = shelf.load_available([games])
     assert found.current
     assert isinstance(found.library.index, DictIndex)
     assert blocks(found.library, "toys.example")
     assert not shelf.folder.exists()
 
 
-def test_a_command_reads_any_list_and_writes_nothing(shelf: Shelf, games: ListSource) -> None:
+def test_a_command_reads_any_list_and_writes_nothing(shelf: IndexStore, games: ListSource) -> None:
     assert blocks(shelf.read([games]), "toys.example")
     assert not shelf.folder.exists()
 
 
-async def test_a_command_uses_what_is_compiled(shelf: Shelf, games: ListSource) -> None:
+async def test_a_command_uses_what_is_compiled(shelf: IndexStore, games: ListSource) -> None:
     await shelf.compiled([games])
     os.truncate(games.path, 0)
     os.utime(games.path, ns=(0, 0))
@@ -153,7 +155,9 @@ async def test_a_command_uses_what_is_compiled(shelf: Shelf, games: ListSource) 
     assert blocks(shelf.read([games]), "toys.example")
 
 
-async def test_old_indexes_go_and_the_one_in_use_stays(shelf: Shelf, games: ListSource) -> None:
+async def test_old_indexes_go_and_the_one_in_use_stays(
+    shelf: IndexStore, games: ListSource
+) -> None:
     await shelf.compiled([games])
     Path(games.path).write_text("cards.example\n")
     after = await shelf.compiled([games])
@@ -164,7 +168,7 @@ async def test_old_indexes_go_and_the_one_in_use_stays(shelf: Shelf, games: List
 
 
 async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
-    shelf: Shelf, games: ListSource, monkeypatch: pytest.MonkeyPatch
+    shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await shelf.compiled([games])
     before = files(shelf)
@@ -181,7 +185,7 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
 
 
 async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_before(
-    shelf: Shelf, games: ListSource
+    shelf: IndexStore, games: ListSource
 ) -> None:
     assert shelf.waiting([games]) is None  # nothing was ever compiled
     found = await shelf.compiled([games])
@@ -194,7 +198,7 @@ async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_befor
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, games: ListSource) -> None:
     (tmp_path / "lists").write_text("a file in the way")
     with pytest.raises(ListError, match="lists/index: "):
-        await Shelf(tmp_path).compiled([games])
+        await IndexStore(tmp_path).compiled([games])
 
 
 def changes(source: ListSource) -> Iterator[ListSource]:
@@ -226,6 +230,6 @@ def test_the_key_changes_with_nothing_else(games: ListSource) -> None:
     assert key_of([games]) == key_of([replace(games, fetched_at=1_774_800_000)])
 
 
-def test_every_kind_of_list_that_ships_is_compiled(shelf: Shelf) -> None:
+def test_every_kind_of_list_that_ships_is_compiled(shelf: IndexStore) -> None:
     kinds = {info.kind for info in shelf.read([]).index.infos}
     assert kinds == {*ListKind} - {ListKind.LOCAL, ListKind.LEGAL}

@@ -7,14 +7,14 @@ import pytest
 from copdns.errors import NXDOMAIN
 from copdns.model import LocalAnswer
 from copdns.records import AAAA, NS, PTR, SOA, SVCB, TXT, A
-from copdns.special import ALWAYS_THERE, special
+from copdns.special import ALWAYS_THERE, special_use_answer
 
 DS, MX = 43, 15
 
 
 def told(qname: str, qtype: int = A) -> str:
     """Return what a name is answered with: its data, "empty", "no such name" or "ask"."""
-    answer = special(qname, qtype)
+    answer = special_use_answer(qname, qtype)
     if answer is None:
         return "ask"
     if answer.rcode == NXDOMAIN:
@@ -89,9 +89,13 @@ def test_a_bare_host_name_has_no_address_but_a_top_level_domain_has_data(
 
 
 def test_the_root_has_no_address_of_its_own_and_is_asked_for() -> None:
-    assert special("", A) is None
+    assert special_use_answer("", A) is None
 
 
 def test_what_is_always_there_has_an_address() -> None:
     for qname in ALWAYS_THERE:
-        assert special(qname, A) not in (None, LocalAnswer(), LocalAnswer(rcode=NXDOMAIN))
+        assert special_use_answer(qname, A) not in (
+            None,
+            LocalAnswer(),
+            LocalAnswer(rcode=NXDOMAIN),
+        )

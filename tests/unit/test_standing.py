@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copdns.ahead import Coming
-from copdns.happened import GrantEvent, Kind, PauseEvent, TicketEvent, TimeEvent
+from copdns.ahead import UpcomingClosure
+from copdns.happened import EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
 from copdns.matchers import Matcher
 from copdns.minutes import Minutes
 from copdns.model import Household, Reason
-from copdns.standing import Standing, closed_budgets, coming, happened, standing
+from copdns.standing import TimeState, closed_budgets, coming, happened, time_state
 from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
-from copdns.timing import Readings
+from copdns.timing import PolicyInputs
 from tests.household import NOW, family, live
 
 HOUR = 3600
@@ -22,7 +22,7 @@ TODAY = int(NOW) // 86_400 * 86_400  # the family's clock shows UTC
 
 def between(house: Household, start: float, end: float) -> list[object]:
     """Return what is told of two looks at a household."""
-    first, then = (standing(live(house, now=at), at) for at in (start, end))
+    first, then = (time_state(live(house, now=at), at) for at in (start, end))
     return list(happened(first, then, end))
 
 
@@ -32,11 +32,11 @@ def test_a_bedtime_is_told_when_it_begins_and_when_it_ends() -> None:
     assert between(house, nine - 1, nine - 0.5) == []
     (began,) = between(house, nine - 1, nine)
     assert began == TimeEvent(
-        Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bed", nine, everything=True
+        EventKind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bed", nine, everything=True
     )
     (ended,) = between(house, nine, nine + 10 * HOUR)
     assert isinstance(ended, TimeEvent)
-    assert ended.kind is Kind.TIME_OPENED
+    assert ended.kind is EventKind.TIME_OPENED
 
 
 def test_a_clock_set_past_a_whole_night_tells_nothing_of_it() -> None:
@@ -54,20 +54,20 @@ def test_a_pause_a_permission_and_a_ticket_are_told_once() -> None:
         grants=(grant, replace(grant, id="g2", origin=Origin.TICKET)),
         tickets=(ticket,),
     )
-    first, then = standing(live(house), NOW), standing(live(more), NOW)
+    first, then = time_state(live(house), NOW), time_state(live(more), NOW)
     assert list(happened(first, then, NOW)) == [
-        PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NOW, None, homework=True),
-        GrantEvent(Kind.GRANT_GIVEN, "home", "mia", "g1", NOW, NOW + 60),
-        TicketEvent(Kind.TICKET_REDEEMED, "home", "mia", "t1", NOW, 20),
+        PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NOW, None, homework=True),
+        GrantEvent(EventKind.GRANT_GIVEN, "home", "mia", "g1", NOW, NOW + 60),
+        TicketEvent(EventKind.TICKET_REDEEMED, "home", "mia", "t1", NOW, 20),
     ]
     assert list(happened(then, then, NOW)) == []
-    over = standing(live(more, now=NOW + 60), NOW + 60)
+    over = time_state(live(more, now=NOW + 60), NOW + 60)
     kinds = [each.kind for each in happened(then, over, NOW + 60)]
-    assert kinds == [Kind.GRANT_ENDED, Kind.GRANT_ENDED]
+    assert kinds == [EventKind.GRANT_ENDED, EventKind.GRANT_ENDED]
 
 
 def test_nothing_happened_before_the_first_look() -> None:
-    assert list(happened(Standing(), Standing(), NOW)) == []
+    assert list(happened(TimeState(), TimeState(), NOW)) == []
 
 
 def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
@@ -75,12 +75,12 @@ def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
     nine = TODAY + 21 * HOUR
     assert list(coming(live(house, now=nine - 1000), (), nine - 1000)) == []
     (found,) = coming(live(house, now=nine - 900), (), nine - 900)
-    assert found == Coming("home", "mia", Reason.SCHEDULE, "bed", nine, None, True)
+    assert found == UpcomingClosure("home", "mia", Reason.SCHEDULE, "bed", nine, None, True)
 
 
 def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
     house = replace(family(), budgets=(GAMES, replace(GAMES, id="films")))
-    read = Readings(used={("home", "mia"): {"games": Minutes(10, 20, 30)}})
+    read = PolicyInputs(used={("home", "mia"): {"games": Minutes(10, 20, 30)}})
     made = live(house, readings=read)
     assert list(coming(made, (), NOW)) == []
     (found,) = coming(made, [("home", "mia", "games")], NOW)
@@ -88,7 +88,7 @@ def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
 
 
 def closed_now(house: Household, likely: int = 0) -> dict[tuple[str, str], frozenset[str]]:
-    readings = Readings(used={("home", "mia"): {"games": Minutes(likely=likely)}})
+    readings = PolicyInputs(used={("home", "mia"): {"games": Minutes(likely=likely)}})
     return dict(closed_budgets(live(house, now=NOW, readings=readings), NOW))
 
 

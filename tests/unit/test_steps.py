@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.evidence import Lists, RuleSet
+from copdns.evidence import ListSet, RuleSet
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.model import (
     Action,
     Contact,
@@ -61,7 +61,7 @@ def test_of_the_rules_that_cover_a_name_one_counts(rules: list[object], counts: 
 
 
 def test_an_allow_rule_opens_the_names_above_it_for_nobody_to_deny() -> None:
-    assert RuleSet([allow("=b.a.example"), block("c.example")]).openings == {
+    assert RuleSet([allow("=b.a.example"), block("c.example")]).open_below == {
         "b.a.example",
         "a.example",
         "example",
@@ -89,16 +89,16 @@ def info(number: int, kind: ListKind = ListKind.CATEGORY) -> ListInfo:
 def test_a_lists_exception_lifts_what_the_list_blocks(
     lines: list[str], qname: str, found: str
 ) -> None:
-    pairs = [(matcher(line.removeprefix("!")), line.startswith("!")) for line in lines]
+    pairs = [(parse_matcher(line.removeprefix("!")), line.startswith("!")) for line in lines]
     entries = DictIndex([(info(0), pairs)]).find(qname)
-    hit = Lists([info(0)]).find(entries)
+    hit = ListSet([info(0)]).find(entries)
     assert (hit[0].name if hit else "") == found
 
 
 def test_lists_that_are_not_asked_for_say_nothing() -> None:
     entries = DictIndex([(info(0), [(Matcher("a.example"), False)])]).find("a.example")
-    assert Lists([info(1)]).find(entries) is None
-    assert not Lists([])
+    assert ListSet([info(1)]).find(entries) is None
+    assert not ListSet([])
 
 
 def test_security_lists_have_their_own_ttl() -> None:
@@ -133,8 +133,8 @@ def test_a_local_name_has_its_addresses_by_type_and_nothing_below() -> None:
 def test_of_two_rewrites_alike_the_one_for_the_name_itself_counts() -> None:
     house = family(
         rewrites=(
-            NameRewrite(matcher("a.example"), "one.example"),
-            NameRewrite(matcher("=a.example"), "two.example"),
+            NameRewrite(parse_matcher("a.example"), "one.example"),
+            NameRewrite(parse_matcher("=a.example"), "two.example"),
         )
     )
     made = policy(house=house)
@@ -168,13 +168,13 @@ def test_a_protected_name_tells_its_group() -> None:
 )
 def test_only_help_groups_leave_no_trace(group: str, unwatched: bool) -> None:
     found = verdict(policy(protected={group: ["a.example"]}), "a.example")
-    assert found.unwatched is unwatched
+    assert found.is_untraced is unwatched
 
 
 def test_help_stays_help_where_another_group_has_the_name_too() -> None:
     house = family(protected=("www.a.example",))
     made = policy(house=house, protected={"child_helpline": ["a.example"]})
-    assert verdict(made, "www.a.example").unwatched
+    assert verdict(made, "www.a.example").is_untraced
 
 
 # --- services -------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_two_services_with_the_same_name_are_closed_by_either() -> None:
 
 def test_a_contact_kind_closes_own_services_too() -> None:
     house = family(
-        services=(OwnService("club", "Club", (matcher("a.example"),), Contact.STRANGERS),)
+        services=(OwnService("club", "Club", (parse_matcher("a.example"),), Contact.STRANGERS),)
     )
     made = policy(replace(MIA, contacts=frozenset({Contact.STRANGERS})), house=house)
     assert verdict(made, "a.example").service == "club"

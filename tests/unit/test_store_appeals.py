@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, Kind, Objected, State, Wanted, Why, objected
+from copdns.appeal import Appeal, AppealKind, AppealState, ContestedVerdict, Wanted, Why, objected
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
 from copdns.appeal_news import mark
-from copdns.appeal_opening import Decision, Yes
+from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
 from copdns.model import Action, Household, Reason, Verdict
 from copdns.review import Because
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
-from copdns.vouched import ListError
+from copdns.vouched import WrongEntry
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
 
@@ -75,7 +75,7 @@ async def test_an_appeal_comes_back_with_everything_that_was_sent(store: AppealS
         ),
         3,
     )
-    sent = ask("", kind=Kind.MINUTES, to=to, minutes=20, day=TODAY, words="أنا لم ألعب 🦊")
+    sent = ask("", kind=AppealKind.MINUTES, to=to, minutes=20, day=TODAY, words="أنا لم ألعب 🦊")
     found = (await store.file("home", sent, AT)).appeal
     assert found.ask == sent
     assert await store.appeal("home", found.id) == found
@@ -89,10 +89,10 @@ async def test_all_of_a_life_comes_back(store: AppealStore) -> None:
     await store.disagree("home", first.id, "mia", "please", AT + DAY, second=False)
     last = await decided(store, first, yes(lasts=600), AT + DAY)
     assert await store.appeal("home", first.id) == last
-    assert (last.state, last.seen, last.more_words) == (State.LIMITED, AT + DAY, "please")
+    assert (last.state, last.seen, last.more_words) == (AppealState.LIMITED, AT + DAY, "please")
     assert [(each.state, each.text) for each in last.answers] == [
-        (State.REFUSED, "Later."),
-        (State.LIMITED, ""),
+        (AppealState.REFUSED, "Later."),
+        (AppealState.LIMITED, ""),
     ]
     assert last.answers[1].until == AT + DAY + 600
 
@@ -103,10 +103,10 @@ async def test_lists_are_by_person_and_state_the_newest_first(store: AppealStore
     await decided(store, one, no())
     found = await store.appeals("home", profile="mia")
     assert [each.id for each in found] == [two.id, one.id]
-    assert await store.appeals("home", states=[State.REFUSED]) == (found[1],)
+    assert await store.appeals("home", states=[AppealState.REFUSED]) == (found[1],)
     assert (await store.appeals("home", limit=1))[0] == tom.appeal
     assert await store.appeals("elsewhere") == ()
-    assert await store.counts() == {State.OPEN: 2, State.REFUSED: 1}
+    assert await store.counts() == {AppealState.OPEN: 2, AppealState.REFUSED: 1}
 
 
 async def test_a_yes_is_a_permission_a_revision_and_a_line_of_the_audit(
@@ -130,7 +130,7 @@ async def test_a_no_changes_no_policy_and_is_in_the_audit(
 ) -> None:
     before = await stored(households)
     found = await decided(store, await filed(store), no())
-    assert found.state is State.REFUSED
+    assert found.state is AppealState.REFUSED
     assert await stored(households) == before
     line = (await households.changes("home"))[-1]
     assert (line.revision, line.what) == (before.revision, f"appeal {found.id} of mia: refused")
@@ -166,7 +166,7 @@ async def test_nobody_takes_back_or_disputes_for_somebody_else(store: AppealStor
         with pytest.raises(AppealError):
             await store.see(elsewhere, first.id, AT)
     assert await store.appeal("home", first.id) == first
-    assert (await store.withdraw("home", first.id, "mia", AT)).state is State.WITHDRAWN
+    assert (await store.withdraw("home", first.id, "mia", AT)).state is AppealState.WITHDRAWN
 
 
 async def test_a_device_that_nobody_named_is_told_what_to_do(store: AppealStore) -> None:
@@ -185,7 +185,7 @@ async def test_a_flood_from_one_device_is_limited_and_costs_the_others_nothing(
             limited += 1
     assert limited == 1000 - MOST_OPEN
     tom = await store.file("home", ask("chess.example", profile="tom", device="tom-phone"), AT + 60)
-    assert tom.appeal.state is State.OPEN
+    assert tom.appeal.state is AppealState.OPEN
 
 
 async def test_a_person_who_is_removed_takes_what_they_asked_along(
@@ -215,7 +215,7 @@ async def test_erasing_is_no_way_to_make_a_question_go_away(
     waiting = (await store.file("home", ask(words=words), AT)).appeal
     await store.erase("home", "mia")
     (left,) = await store.appeals("home", profile="mia")
-    assert (left.id, left.state, left.ask.name) == (waiting.id, State.OPEN, waiting.ask.name)
+    assert (left.id, left.state, left.ask.name) == (waiting.id, AppealState.OPEN, waiting.ask.name)
     assert (left.ask.words, left.more_words) == ("", "")
     assert await store.erase("home", "mia") == 0
     files = [*tmp_path.glob("household.db*")]
@@ -235,7 +235,7 @@ async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_wh
     assert (await households.changes("home"))[-1].at % DAY == 0
     assert await store.open_list_error("home", "learn.example", ask().to, KNOWN, AT) == rule
     assert await store.appeals("home") == ()
-    assert await store.list_errors("home") == (ListError("learn.example", "games", "games"),)
+    assert await store.list_errors("home") == (WrongEntry("learn.example", "games", "games"),)
     dump = "\n".join(raw.iterdump())
     assert all("mia" not in line for line in dump.splitlines() if "learn.example" in line)
 
@@ -243,10 +243,12 @@ async def test_a_name_that_is_vouched_for_opens_for_everyone_and_tells_nobody_wh
 async def test_names_that_were_decided_to_be_errors_are_kept_without_who_asked(
     store: AppealStore,
 ) -> None:
-    wrong = Decision(State.GRANTED, Because.LIST_ERROR, yes=Yes(lasts=Wanted.ALWAYS))
+    wrong = Decision(
+        AppealState.GRANTED, Because.LIST_ERROR, yes=ApprovalTerms(lasts=Wanted.ALWAYS)
+    )
     await decided(store, await filed(store), wrong)
     await decided(store, await filed(store, "other.example"), yes())
-    assert await store.list_errors("home") == (ListError("games.example", "games", "games"),)
+    assert await store.list_errors("home") == (WrongEntry("games.example", "games", "games"),)
 
 
 # --- the clock ------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ async def test_what_waits_too_long_is_brought_up_once_and_opens_until_it_is_answ
     ]
     late = await store.appeal("home", first.id)
     assert late is not None
-    assert (late.state, late.overdue) == (State.ESCALATED, AT + 72 * HOUR)
+    assert (late.state, late.overdue) == (AppealState.ESCALATED, AT + 72 * HOUR)
     (grant,) = (await stored(households)).grants
     assert grant.id == late.provisional
     await decided(store, first, no(), AT + 80 * HOUR)
@@ -299,7 +301,7 @@ async def test_events_tell_of_each_state_until_somebody_says_that_they_did(
     await decided(store, first, no())
     await store.told(new)
     ((_, found, before),) = await store.untold()
-    assert (found.state, before) == (State.REFUSED, mark(first))
+    assert (found.state, before) == (AppealState.REFUSED, mark(first))
     await store.told((await store.untold())[0])
     assert await store.untold() == ()
 
@@ -319,8 +321,8 @@ async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(
     assert not any(each in dump for each in ("private.example", "secret wish", "kind words"))
     left = await store.appeal("home", first.id)
     assert left is not None
-    assert left.state is State.REFUSED
-    assert left.ask.to == Objected(Action.BLOCK, Reason.CATEGORY)
+    assert left.state is AppealState.REFUSED
+    assert left.ask.to == ContestedVerdict(Action.BLOCK, Reason.CATEGORY)
     assert (left.ask.device, left.ask.why) == ("", Why.OTHER)
     assert await store.tidy(end + 365 * DAY + 1) == 1
     assert await store.appeals("home") == (waiting,)
@@ -382,7 +384,7 @@ async def test_a_killed_process_leaves_all_of_an_answer_or_nothing(
     assert answering(tmp_path, first.id, most).returncode == 0
     found, after = await store.appeal("home", first.id), await stored(households)
     assert found is not None
-    assert found.state is State.GRANTED
+    assert found.state is AppealState.GRANTED
     assert after.revision == before.revision + 2
     assert len(after.grants) == 2
 

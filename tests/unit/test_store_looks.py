@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, View
-from copdns.happened import AccountEvent, Kind, PersonEvent
+from copdns.happened import AccountEvent, EventKind, PersonEvent
 from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.porter import event_of
 from copdns.roles import STANDS, Actor, Balance, Role
@@ -86,7 +86,9 @@ async def test_no_full_log_begins_unseen_by_the_other_guardian(house: House) -> 
     )
     (notice,) = [each for each in await notices.unseen("home", other.id) if each.id not in before]
     assert (notice.kind, notice.about, notice.author) == (NoticeKind.FULL_LOG, "mia", "Ada")
-    assert event_of(notice) == PersonEvent(Kind.FULL_LOG_ANNOUNCED, "home", "mia", NOW, NOW + DAY)
+    assert event_of(notice) == PersonEvent(
+        EventKind.FULL_LOG_ANNOUNCED, "home", "mia", NOW, NOW + DAY
+    )
     await notices.see("home", other.id, [notice.id], NOW)
     await notices.see("home", other.id, [notice.id], NOW)
     assert notice not in await notices.unseen("home", other.id)
@@ -103,7 +105,7 @@ async def test_who_is_removed_at_the_console_is_told_to_all(house: House) -> Non
     await house.accounts.remove("home", other.id, None, NOW)
     newest = (await notices.unseen("home", ada.id))[-1]
     assert (newest.kind, newest.about) == (NoticeKind.ACCOUNT_REMOVED, "Other")
-    assert event_of(newest) == AccountEvent(Kind.ACCOUNT_REMOVED, "home", "Other", NOW)
+    assert event_of(newest) == AccountEvent(EventKind.ACCOUNT_REMOVED, "home", "Other", NOW)
 
 
 async def test_events_are_made_of_notices_once(house: House) -> None:
@@ -159,7 +161,7 @@ async def test_what_two_set_differently_is_the_presets(house: House, two: tuple[
     assert after.block_mode == "refused"  # about which they do not differ
     newest = (await Notices(house.thread).all("home"))[0]
     assert (newest.kind, newest.about) == (NoticeKind.DISAGREEMENT, "mia")
-    assert event_of(newest) == PersonEvent(Kind.GUARDIANS_DISAGREE, "home", "mia", NOW)
+    assert event_of(newest) == PersonEvent(EventKind.GUARDIANS_DISAGREE, "home", "mia", NOW)
 
 
 async def test_agreeing_ends_it(house: House, two: tuple[str, str]) -> None:

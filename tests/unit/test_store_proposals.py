@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from copdns.accounts import Notice, NoticeKind
-from copdns.happened import Kind, PersonEvent
+from copdns.accounts import GuardianNotice, NoticeKind
+from copdns.happened import EventKind, PersonEvent
 from copdns.household import remove_device, remove_profile
 from copdns.model import Band
 from copdns.porter import event_of
@@ -68,7 +68,7 @@ async def test_each_is_brought_up_once_when_its_day_has_come(house: House) -> No
     assert await kept.due("bos", NOW + 86_400) == ()
     (notice,) = [each for each in await notices.all("home") if is_due(each)]
     assert (notice.about, notice.author) == ("mia", "Ada")
-    assert event_of(notice) == PersonEvent(Kind.PROPOSAL_DUE, "home", "mia", NOW + 86_400)
+    assert event_of(notice) == PersonEvent(EventKind.PROPOSAL_DUE, "home", "mia", NOW + 86_400)
 
 
 async def test_another_proposal_is_brought_up_as_well(house: House) -> None:
@@ -80,5 +80,5 @@ async def test_another_proposal_is_brought_up_as_well(house: House) -> None:
     assert len([each for each in await notices.all("home") if is_due(each)]) == 2
 
 
-def is_due(notice: Notice) -> bool:
+def is_due(notice: GuardianNotice) -> bool:
     return notice.kind is NoticeKind.PROPOSAL_DUE

@@ -18,7 +18,15 @@ from structlog.typing import EventDict
 
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
-from copdns.happened import ClockEvent, DeviceEvent, Event, Kind, PauseEvent, TimeEvent, said
+from copdns.happened import (
+    ClockEvent,
+    DeviceEvent,
+    Event,
+    EventKind,
+    PauseEvent,
+    TimeEvent,
+    event_json,
+)
 from copdns.model import Reason
 from copdns.targets import WAITING, Patience, Targets
 from tests.running import PATIENCE, free_port
@@ -30,9 +38,9 @@ AT_ONCE = Patience(post=PATIENCE, pauses=(0.0, 0.0), command=PATIENCE)
 IMPATIENT = AT_ONCE._replace(post=0.2, command=0.2)
 NINE = 1_795_636_800.0
 CLOSED = TimeEvent(
-    Kind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
+    EventKind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True
 )
-OPENED = CLOSED._replace(kind=Kind.TIME_OPENED)
+OPENED = CLOSED._replace(kind=EventKind.TIME_OPENED)
 SPENT = CLOSED._replace(reason=Reason.BUDGET, id="play", everything=False)
 
 
@@ -116,7 +124,7 @@ async def test_an_event_is_posted_as_json_with_nothing_else_of_ours(hooks: Hooks
         targets.hears(CLOSED)
         request = await soon(hooks.told)
     assert (request.method, request.path_qs) == ("POST", "/hook?a=b")
-    assert await request.json() == said(CLOSED)
+    assert await request.json() == event_json(CLOSED)
     assert dict(request.headers) == {
         "Host": f"127.0.0.1:{hooks.server.port}",
         "User-Agent": f"copdns/{__version__}",
@@ -137,12 +145,22 @@ async def test_without_a_token_none_is_sent(hooks: Hooks) -> None:
 async def test_a_webhook_hears_what_it_wants_to_in_the_order_in_which_it_happened(
     hooks: Hooks,
 ) -> None:
-    kinds = (Kind.TIME_CLOSED, Kind.CLOCK_WRONG)
-    wrong = ClockEvent(Kind.CLOCK_WRONG, NINE)
+    kinds = (EventKind.TIME_CLOSED, EventKind.CLOCK_WRONG)
+    wrong = ClockEvent(EventKind.CLOCK_WRONG, NINE)
     async with passing_on(Webhook(url=hooks.url(), kinds=kinds)) as targets:
-        for event in (OPENED, CLOSED, DeviceEvent(Kind.UNKNOWN_MAC, "home", "u1"), wrong, SPENT):
+        for event in (
+            OPENED,
+            CLOSED,
+            DeviceEvent(EventKind.UNKNOWN_MAC, "home", "u1"),
+            wrong,
+            SPENT,
+        ):
             targets.hears(event)
-        assert [await hooks.next() for _ in range(3)] == [said(CLOSED), said(wrong), said(SPENT)]
+        assert [await hooks.next() for _ in range(3)] == [
+            event_json(CLOSED),
+            event_json(wrong),
+            event_json(SPENT),
+        ]
     assert hooks.told.empty()
 
 
@@ -153,7 +171,7 @@ async def test_a_server_with_trouble_is_tried_again(hooks: Hooks, statuses: list
         targets.hears(CLOSED)
         targets.hears(OPENED)
         heard = [await hooks.next() for _ in range(len(statuses) + 2)]
-    assert heard == [said(CLOSED)] * (len(statuses) + 1) + [said(OPENED)]
+    assert heard == [event_json(CLOSED)] * (len(statuses) + 1) + [event_json(OPENED)]
 
 
 async def test_after_three_tries_an_event_is_let_go_and_the_next_one_has_its_turn(
@@ -165,7 +183,7 @@ async def test_after_three_tries_an_event_is_let_go_and_the_next_one_has_its_tur
             targets.hears(event)
         heard = [await hooks.next() for _ in range(7)]
         told = [await soon(logs), await soon(logs)]
-    assert heard == [said(CLOSED)] * 3 + [said(OPENED)] * 3 + [said(SPENT)]
+    assert heard == [event_json(CLOSED)] * 3 + [event_json(OPENED)] * 3 + [event_json(SPENT)]
     assert [(each["event"], each["target"]) for each in told] == [
         ("events are not taken", "webhook 1"),  # once for both
         ("events are taken again", "webhook 1"),
@@ -180,7 +198,7 @@ async def test_a_no_is_a_no(hooks: Hooks, logs: asyncio.Queue[EventDict], status
     async with passing_on(Webhook(url=hooks.url())) as targets:
         targets.hears(CLOSED)
         targets.hears(OPENED)
-        assert [await hooks.next(), await hooks.next()] == [said(CLOSED), said(OPENED)]
+        assert [await hooks.next(), await hooks.next()] == [event_json(CLOSED), event_json(OPENED)]
         assert str(status) in (await soon(logs))["error"]
 
 
@@ -191,7 +209,7 @@ async def test_nothing_goes_where_a_server_sends_us(
     hooks.statuses = [status]
     async with passing_on(Webhook(url=hooks.url(), token="2f8c1d")) as targets:
         targets.hears(CLOSED)
-        assert await hooks.next() == said(CLOSED)
+        assert await hooks.next() == event_json(CLOSED)
         assert f"sends us on ({status})" in (await soon(logs))["error"]
     assert hooks.told.empty()
 
@@ -209,7 +227,7 @@ async def test_what_waits_is_bounded_and_the_oldest_goes_first(hooks: Hooks) -> 
     hooks.open.clear()
     async with passing_on(Webhook(url=hooks.url())) as targets:
         targets.hears(CLOSED)
-        assert await hooks.next() == said(CLOSED)  # on its way
+        assert await hooks.next() == event_json(CLOSED)  # on its way
         for number in range(WAITING + 3):
             targets.hears(CLOSED._replace(id=f"b{number}"))
         assert targets.dropped == 3
@@ -226,7 +244,10 @@ async def test_a_slow_webhook_holds_no_other_one_up(hooks: Hooks) -> None:
         async with passing_on(Webhook(url=slow.url()), Webhook(url=hooks.url())) as targets:
             targets.hears(CLOSED)
             targets.hears(OPENED)
-            assert [await hooks.next(), await hooks.next()] == [said(CLOSED), said(OPENED)]
+            assert [await hooks.next(), await hooks.next()] == [
+                event_json(CLOSED),
+                event_json(OPENED),
+            ]
         slow.open.set()
 
 
@@ -324,7 +345,7 @@ async def test_a_program_gets_an_event_as_json_and_as_variables(
     async with passing_on(command=ear.command(TELLS, "a b", "$HOME; exit")) as targets:
         targets.hears(CLOSED)
         given = await ear.next()
-    assert json.loads(given["stdin"]) == said(CLOSED)
+    assert json.loads(given["stdin"]) == event_json(CLOSED)
     assert given["argv"] == ["a b", "$HOME; exit"]
     environ = given["environ"]
     assert (environ["PATH"], environ["LANG"]) == (os.environ["PATH"], "C.UTF-8")
@@ -342,7 +363,7 @@ async def test_a_program_gets_an_event_as_json_and_as_variables(
 
 async def test_what_has_no_end_is_an_empty_variable(ear: Ear) -> None:
     async with passing_on(command=ear.command(TELLS)) as targets:
-        targets.hears(PauseEvent(Kind.PAUSE_BEGAN, "home", "mia", NINE))
+        targets.hears(PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE))
         given = await ear.next()
     assert given["environ"]["COPDNS_EVENT_UNTIL"] == ""
     assert json.loads(given["stdin"])["until"] is None
@@ -350,12 +371,12 @@ async def test_what_has_no_end_is_an_empty_variable(ear: Ear) -> None:
 
 async def test_a_program_is_started_for_its_kinds_only_and_once_at_a_time(ear: Ear) -> None:
     """Each has ended before the next begins, so they come in order."""
-    only = (Kind.TIME_CLOSED,)
+    only = (EventKind.TIME_CLOSED,)
     async with passing_on(command=ear.command(TELLS), command_kinds=only) as targets:
         for event in (OPENED, CLOSED, OPENED, SPENT):
             targets.hears(event)
         events = [json.loads((await ear.next())["stdin"]) for _ in range(2)]
-    assert events == [said(CLOSED), said(SPENT)]
+    assert events == [event_json(CLOSED), event_json(SPENT)]
 
 
 async def test_a_program_that_runs_is_waited_for(ear: Ear) -> None:
@@ -423,19 +444,19 @@ async def test_with_other_settings_the_new_ones_hear_and_those_that_stay_lose_no
     hooks.open.clear()
     async with passing_on(stays) as targets:
         targets.hears(CLOSED)
-        assert await hooks.next() == said(CLOSED)
+        assert await hooks.next() == event_json(CLOSED)
         targets.hears(OPENED)
         targets.use(EventSettings(webhooks=(stays, goes)))
         targets.use(EventSettings(webhooks=(stays,)))
         targets.hears(SPENT)
         hooks.open.set()
-        assert [await hooks.next(), await hooks.next()] == [said(OPENED), said(SPENT)]
+        assert [await hooks.next(), await hooks.next()] == [event_json(OPENED), event_json(SPENT)]
         targets.use(EventSettings())
         targets.hears(CLOSED)
         targets.use(EventSettings(webhooks=(goes,)))
         targets.hears(OPENED)
         request = await soon(hooks.told)
-    assert (request.path, await request.json()) == ("/gone", said(OPENED))
+    assert (request.path, await request.json()) == ("/gone", event_json(OPENED))
 
 
 async def test_a_bug_costs_one_event(hooks: Hooks, logs: asyncio.Queue[EventDict]) -> None:
@@ -444,4 +465,4 @@ async def test_a_bug_costs_one_event(hooks: Hooks, logs: asyncio.Queue[EventDict
         targets.hears(broken)
         assert "cannot convert float NaN" in (await soon(logs))["traceback"]
         targets.hears(OPENED)
-        assert await hooks.next() == said(OPENED)
+        assert await hooks.next() == event_json(OPENED)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.clock import Clock, Seen
-from copdns.events import Events
-from copdns.happened import Event, Kind
-from copdns.live import GUEST, Live
+from copdns.clock import Clock, LastSeen
+from copdns.events import EventBus
+from copdns.happened import Event, EventKind
+from copdns.live import GUEST, Snapshot
 from copdns.matchers import Match, Matcher
 from copdns.minutes import NO_MARKS
 from copdns.model import Household, PrivacyMode
@@ -19,7 +19,7 @@ from copdns.policy import decide
 from copdns.records import A
 from copdns.store.querylog import FILE
 from copdns.store.usage import history, load_clock
-from copdns.timekeeper import Timekeeper
+from copdns.timekeeper import TimeChores
 from copdns.times import Bonus, Budget, Failures, OnFailure, Schedule, Slot
 from copdns.today import today
 from tests.household import MIA as PERSON
@@ -37,11 +37,11 @@ class Running:
         self.house = house
         self.now = now
         self.told: list[Event] = []
-        events = Events(lambda *_: False)
+        events = EventBus(lambda *_: False)
         events.subscribe(self.told.append)
         self.clock = Clock(lambda: self.now, lambda: self.now - NOW + 500, lambda: False)
-        self.keeper = Timekeeper(folder, lambda: self.live, self.clock, events)
-        self.live: Live = live(house, now=now)
+        self.keeper = TimeChores(folder, lambda: self.live, self.clock, events)
+        self.live: Snapshot = live(house, now=now)
 
     @property
     def taken(self) -> float:
@@ -74,7 +74,7 @@ class Running:
         policy = self.live.policy(*MIA)
         return not decide(policy, name, A, self.taken).blocks
 
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[EventKind]:
         return [each.kind for each in self.told]
 
 
@@ -88,7 +88,7 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     await home.use(*VIDEO, minutes=2)
     assert not home.is_open()
     kinds = home.kinds()
-    assert kinds == [*[Kind.TIME_WARNING] * 3, Kind.TIME_CLOSED]
+    assert kinds == [*[EventKind.TIME_WARNING] * 3, EventKind.TIME_CLOSED]
 
 
 async def test_a_restart_warns_of_no_budget_that_nobody_uses(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_restart_warns_of_no_budget_that_nobody_uses(tmp_path: Path) -> 
     await again.wait(60)
     assert again.kinds() == []
     await again.use(*VIDEO, minutes=1)
-    assert again.kinds() == [Kind.TIME_WARNING]
+    assert again.kinds() == [EventKind.TIME_WARNING]
 
 
 async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) -> None:
@@ -202,17 +202,17 @@ async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> Non
 async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
     await home.wait(60)
-    assert load_clock(tmp_path) == Seen(NOW + 60)
+    assert load_clock(tmp_path) == LastSeen(NOW + 60)
     late = await Running(tmp_path, family(), now=NOW - 86_400).begin()
-    assert late.kinds() == [Kind.CLOCK_WRONG]
+    assert late.kinds() == [EventKind.CLOCK_WRONG]
     assert late.keeper.readings.clock_is_wrong
-    assert load_clock(tmp_path) == Seen(NOW + 60, wrong_since=500 - 86_400)
+    assert load_clock(tmp_path) == LastSeen(NOW + 60, wrong_since=500 - 86_400)
     late.now = NOW + 100  # somebody sets it
     await late.wait(1)
-    assert late.kinds() == [Kind.CLOCK_WRONG, Kind.CLOCK_RIGHT]
+    assert late.kinds() == [EventKind.CLOCK_WRONG, EventKind.CLOCK_RIGHT]
     assert not late.keeper.readings.clock_is_wrong
     await late.wait(60)
-    assert load_clock(tmp_path) == Seen(NOW + 161)
+    assert load_clock(tmp_path) == LastSeen(NOW + 161)
 
 
 async def used_up(folder: Path, house: Household) -> Running:

@@ -8,9 +8,9 @@ from math import inf
 
 import pytest
 
-from copdns.budget import PLENTY, Left
+from copdns.budget import PLENTY, RemainingBudget
 from copdns.household_times import add_bonus
-from copdns.live import GUEST, Live, build
+from copdns.live import GUEST, Snapshot, build_snapshot
 from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
 from copdns.policy import decide
@@ -27,7 +27,15 @@ from copdns.times import (
     Schedule,
     subject,
 )
-from copdns.timing import AFTER, NO_TIMING, NOTHING_READ, Closure, Readings, Timing, timing_of
+from copdns.timing import (
+    AFTER,
+    NO_TIMING,
+    NOTHING_READ,
+    Closure,
+    PolicyInputs,
+    TimePlan,
+    build_time_plan,
+)
 from tests.household import ADA, DEFAULTS, MIA, NOW, TOM, allow, family, library
 
 DAY = 86_400
@@ -37,8 +45,8 @@ BEDTIME = Schedule("bedtime", "mia", slots("21:00-07:00"))
 FILMS = Budget("films", "mia", (("daily", 60),), (subject("service:tube"),))
 
 
-def timing(home: Household, profile: Profile = MIA, now: float = NOW, **read: object) -> Timing:
-    return timing_of(home, profile, now, Readings(**read))  # type: ignore[arg-type]
+def timing(home: Household, profile: Profile = MIA, now: float = NOW, **read: object) -> TimePlan:
+    return build_time_plan(home, profile, now, PolicyInputs(**read))  # type: ignore[arg-type]
 
 
 def used(minutes: int) -> dict[tuple[str, str], dict[str, Minutes]]:
@@ -123,7 +131,9 @@ def test_minutes_that_were_used_are_taken_off_the_budget_of_their_profile() -> N
     home = family(budgets=(FILMS,))
     midnight = TODAY + DAY
     assert [each.minutes for each in timing(home).left] == [PLENTY]
-    assert timing(home, used=used(45)).left == (Left("films", FILMS.about, 15, midnight),)
+    assert timing(home, used=used(45)).left == (
+        RemainingBudget("films", FILMS.about, 15, midnight),
+    )
     spent = timing(home, used=used(60))
     assert spent.left == ()
     assert Closure(Reason.BUDGET, TODAY, midnight, FILMS.about, "films") in spent.closures
@@ -138,7 +148,7 @@ def test_what_is_in_use_stays_open_for_a_while() -> None:
     soft = Grant(subject("a.example"), NOW, NOW + 300, NOW, content=False, time=True)
     home = family(schedules=(replace(BEDTIME, grace=5),))
     found = timing(home, in_use={HOME_MIA: (soft,)})
-    assert (found.grants, found.soft) == ((soft,), True)
+    assert (found.grants, found.has_grace) == ((soft,), True)
 
 
 # --- when something is wrong ----------------------------------------------------------------------
@@ -147,14 +157,14 @@ GAMES = replace(MIA, categories=frozenset({"games"}))
 OTHERS = ("other.example", "school.example", "help.example")
 
 
-def live(home: Household, readings: Readings = NOTHING_READ) -> Live:
+def live(home: Household, readings: PolicyInputs = NOTHING_READ) -> Snapshot:
     lists = library(
         categories={"games": ["games.example"]}, protected={"child_helpline": ["help.example"]}
     )
-    return build(None, lists, DEFAULTS, [home], NOW, readings)
+    return build_snapshot(None, lists, DEFAULTS, [home], NOW, readings)
 
 
-def open_names(made: Live, who: str = "mia") -> list[str]:
+def open_names(made: Snapshot, who: str = "mia") -> list[str]:
     policy = made.policy("home", who)
     return [name for name in OTHERS if not decide(policy, name, A, NOW).blocks]
 
@@ -177,7 +187,7 @@ def test_when_the_clock_is_wrong_what_was_chosen_holds(
         budgets=(replace(FILMS, minutes=(("daily", 0),), about=()),),
         rules=(allow("school.example"),),
     )
-    assert open_names(live(home, Readings(clock_is_wrong=True))) == is_open
+    assert open_names(live(home, PolicyInputs(clock_is_wrong=True))) == is_open
     assert open_names(live(home)) == ["help.example"]
 
 
@@ -190,7 +200,7 @@ def test_a_wrong_clock_ends_no_pause(chosen: OnFailure) -> None:
         pauses=(Pause("mia", int(NOW)),),
         rules=(allow("school.example"),),
     )
-    assert open_names(live(home, Readings(clock_is_wrong=True))) == ["help.example"]
+    assert open_names(live(home, PolicyInputs(clock_is_wrong=True))) == ["help.example"]
 
 
 @pytest.mark.parametrize(
@@ -205,10 +215,10 @@ def test_when_a_list_was_never_here_what_was_chosen_holds_for_whom_it_was_to_pro
     chosen: OnFailure, is_open: list[str]
 ) -> None:
     home = family(GAMES, TOM, failures=Failures(lists=chosen), rules=(allow("school.example"),))
-    made = live(home, Readings(missing=frozenset({"games"})))
+    made = live(home, PolicyInputs(missing=frozenset({"games"})))
     assert open_names(made) == is_open
     assert open_names(made, "tom") == [*OTHERS]
-    assert open_names(live(home, Readings(missing=frozenset({"adult"})))) == [*OTHERS]
+    assert open_names(live(home, PolicyInputs(missing=frozenset({"adult"})))) == [*OTHERS]
 
 
 @pytest.mark.parametrize("guest", ["", "tom"])
@@ -224,7 +234,7 @@ def test_whom_nobody_named_gets_what_is_essential_where_that_was_chosen(guest: s
 def test_what_is_always_open_is_open_when_only_what_is_essential_is() -> None:
     mia = replace(GAMES, always=(subject("other.example"),))
     home = family(mia, failures=Failures(lists=OnFailure.ESSENTIAL))
-    made = live(home, Readings(missing=frozenset({"games"})))
+    made = live(home, PolicyInputs(missing=frozenset({"games"})))
     assert open_names(made) == ["other.example", "help.example"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from copdns.minutes import Minutes
 from copdns.model import Household, Reason
 from copdns.times import Budget, Grant, Pause, subject
-from copdns.timing import NOTHING_READ, Readings
+from copdns.timing import NOTHING_READ, PolicyInputs
 from copdns.today import Today, today
 from tests.household import MIA, NOW, TOM, family, live
 
@@ -15,7 +15,7 @@ HOUR = 3600
 GAMES = Budget("games", "mia", (("daily", 30),), (subject("games.example"),))
 
 
-def seen(house: Household, now: float = NOW, readings: Readings = NOTHING_READ) -> Today:
+def seen(house: Household, now: float = NOW, readings: PolicyInputs = NOTHING_READ) -> Today:
     policy = live(house, now=now, readings=readings).policy(house.id, "mia")
     return today(house, MIA, policy, readings, now)
 
@@ -43,7 +43,7 @@ def test_a_permission_for_everything_opens_it_again() -> None:
 
 
 def test_what_closes_a_part_is_told_apart_from_what_closes_all() -> None:
-    readings = Readings(used={("home", "mia"): {"games": Minutes(20, 30, 40)}})
+    readings = PolicyInputs(used={("home", "mia"): {"games": Minutes(20, 30, 40)}})
     found = seen(family(MIA, budgets=(GAMES,)), readings=readings)
     assert found.closed is None
     assert [(each.reason, each.period) for each in found.shut] == [(Reason.BUDGET, "games")]
@@ -53,6 +53,6 @@ def test_what_closes_a_part_is_told_apart_from_what_closes_all() -> None:
 
 @pytest.mark.parametrize(("used", "left", "percent"), [(0, 30, 0), (12, 18, 40), (45, 0, 100)])
 def test_minutes_are_told_as_they_are_counted(used: int, left: int, percent: int) -> None:
-    readings = Readings(used={("home", "mia"): {"games": Minutes(used, used, used)}})
+    readings = PolicyInputs(used={("home", "mia"): {"games": Minutes(used, used, used)}})
     (games,) = seen(family(MIA, TOM, budgets=(GAMES,)), readings=readings).minutes
     assert (games.left, games.percent) == (left, percent)

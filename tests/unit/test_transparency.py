@@ -7,9 +7,17 @@ from datetime import date
 
 import pytest
 
-from copdns.appeal import Answer, Appeal, Ask, Decider, Kind, Objected, State
+from copdns.appeal import (
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealState,
+    Ask,
+    ContestedVerdict,
+    Decider,
+)
 from copdns.keep import CountKey
-from copdns.minutes import Marks, Minutes, Usage
+from copdns.minutes import DayBitmaps, Minutes, Usage
 from copdns.model import Action, Band, PrivacyMode, Profile, Reason
 from copdns.review import Because
 from copdns.transparency import (
@@ -18,8 +26,8 @@ from copdns.transparency import (
     month_of,
     of_a_crowd,
     people_of,
+    reportable,
     together,
-    told,
 )
 from tests.household import ADA, MIA, TOM, family
 
@@ -37,16 +45,18 @@ def count(
     return CountKey("home", profile, hour, action, reason, category), n
 
 
-def appeal(asked: float, hours: float | None = None, state: State = State.GRANTED) -> Appeal:
-    to = Objected(Action.BLOCK, Reason.CATEGORY)
+def appeal(
+    asked: float, hours: float | None = None, state: AppealState = AppealState.GRANTED
+) -> Appeal:
+    to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY)
     at = int(asked + (hours or 0) * 3600)
-    answer = Answer(at, state, Because.FAIR_ENOUGH, Decider("owner", "Ada"))
+    answer = AppealAnswer(at, state, Because.FAIR_ENOUGH, Decider("owner", "Ada"))
     return Appeal(
         "x",
-        Ask("mia", "tablet", Kind.NAME, to, name="games.example"),
+        Ask("mia", "tablet", AppealKind.NAME, to, name="games.example"),
         int(asked),
         int(asked),
-        state if hours is not None else State.OPEN,
+        state if hours is not None else AppealState.OPEN,
         answers=(answer,) if hours is not None else (),
     )
 
@@ -60,7 +70,7 @@ def test_a_month_is_that_of_the_households_calendar() -> None:
 
 @pytest.mark.parametrize(("n", "shown"), [(0, 0), (1, None), (4, None), (5, 5)])
 def test_a_small_number_is_not_told(n: int, shown: int | None) -> None:
-    assert told(n) == shown
+    assert reportable(n) == shown
 
 
 def test_blocks_are_counted_by_person_and_category() -> None:
@@ -100,7 +110,7 @@ def test_no_small_number_is_what_is_left_of_a_sum(
 
 def test_adults_and_whoever_has_nothing_kept_are_not_in_it() -> None:
     house = family(replace(MIA, privacy=PrivacyMode.OFF), TOM, ADA)
-    used = Usage("home", "mia", "b1", date(2026, 3, 2), 0, Marks(0, 0), Minutes(1, 50, 99))
+    used = Usage("home", "mia", "b1", date(2026, 3, 2), 0, DayBitmaps(0, 0), Minutes(1, 50, 99))
     counts = [count("mia", 50, "games"), count("ada", 70, "games"), count("guest", 70, "games")]
     mia, tom = people_of(house, counts, [used], MONTH, NOW)
     assert (mia.asked, mia.blocked, mia.closed, mia.minutes) == (None, None, (), ())
@@ -109,7 +119,9 @@ def test_adults_and_whoever_has_nothing_kept_are_not_in_it() -> None:
 
 def test_minutes_are_added_up_by_budget() -> None:
     days = [date(2026, 3, 1), date(2026, 3, 31), date(2026, 4, 1)]
-    used = [Usage("home", "mia", "b1", day, 0, Marks(0, 0), Minutes(1, 20, 99)) for day in days]
+    used = [
+        Usage("home", "mia", "b1", day, 0, DayBitmaps(0, 0), Minutes(1, 20, 99)) for day in days
+    ]
     mia, _ = people_of(HOUSE, (), used, MONTH, NOW)
     assert mia.minutes == (("b1", 40),)
 
@@ -119,8 +131,8 @@ def test_appeals_say_how_they_ended_and_how_fast() -> None:
     found = appeals_of(
         [
             appeal(asked, 1),
-            appeal(asked, 5, State.REFUSED),
-            appeal(asked, 30, State.LIMITED),
+            appeal(asked, 5, AppealState.REFUSED),
+            appeal(asked, 30, AppealState.LIMITED),
             replace(appeal(asked), overdue=1),
             appeal(MONTH.start - 1, 1),
             appeal(MONTH.end, 1),

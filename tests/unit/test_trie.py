@@ -13,7 +13,7 @@ from copdns.lists.compiled import pack, unpack
 from copdns.lists.index import DictIndex, Entry, Index, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.shelf import Draft, names_of, shelve
-from copdns.matchers import Match, matcher
+from copdns.matchers import Match, parse_matcher
 from copdns.names import from_wire
 
 
@@ -35,8 +35,8 @@ def draft(number: int, lines: Iterable[str], kind: ListKind = ListKind.CATEGORY)
         kind,
         "games",
         "",
-        names_of(matcher(line) for line in lines if line[0] != "!"),
-        names_of(matcher(line[1:]) for line in lines if line[0] == "!"),
+        names_of(parse_matcher(line) for line in lines if line[0] != "!"),
+        names_of(parse_matcher(line[1:]) for line in lines if line[0] == "!"),
     )
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.exchange import TROUBLE, Health
-from copdns.happened import Kind
+from copdns.exchange import DOWN_AFTER, Health
+from copdns.happened import EventKind
 from copdns.moment import Moment
 from copdns.trouble import DAY, HOUR, MINUTE, OLD, Troubles
 
@@ -24,11 +24,11 @@ FRESH, OLDER, NEVER = List(HOUR, False), List(OLD + 1, True), List(None, True)
 
 def health(down: bool) -> Health:
     made = Health("1")
-    made.failures = TROUBLE if down else 0
+    made.failures = DOWN_AFTER if down else 0
     return made
 
 
-def told(*looks: tuple[float, bool, List]) -> list[tuple[Kind, float]]:
+def told(*looks: tuple[float, bool, List]) -> list[tuple[EventKind, float]]:
     """Look at these moments, seconds after noon: whether the one upstream is down, and a list."""
     troubles, found = Troubles(), []
     for after, down, fetched in looks:
@@ -43,7 +43,7 @@ def test_an_upstream_that_is_away_for_a_moment_is_no_news() -> None:
 
 def test_trouble_that_lasts_is_told_once_and_so_is_its_end() -> None:
     looks = [(each, each < 300.0, FRESH) for each in range(0, 600, 10)]
-    assert told(*looks) == [(Kind.UPSTREAM_TROUBLE, 60), (Kind.UPSTREAM_WELL, 300)]
+    assert told(*looks) == [(EventKind.UPSTREAM_TROUBLE, 60), (EventKind.UPSTREAM_WELL, 300)]
 
 
 def test_one_upstream_that_answers_is_enough() -> None:
@@ -56,8 +56,8 @@ def test_one_upstream_that_answers_is_enough() -> None:
 @pytest.mark.parametrize("fetched", [OLDER, NEVER])
 def test_a_list_that_stays_old_is_told_after_an_hour(fetched: List) -> None:
     assert told((0, False, fetched), (HOUR, False, fetched), (DAY, False, FRESH)) == [
-        (Kind.LIST_TROUBLE, HOUR),
-        (Kind.LIST_WELL, DAY),
+        (EventKind.LIST_TROUBLE, HOUR),
+        (EventKind.LIST_WELL, DAY),
     ]
 
 

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from copdns.crowd import Asking, alike
+from copdns.crowd import SeenRequestor, same_client_warning
 from copdns.lists.chosen import not_yet
 from copdns.lists_in_force import STILL_COMPILING
 from copdns.phrases import END_ISOLATE, ISOLATE, phrases
@@ -18,8 +18,8 @@ PSEUDO = phrases("en-XA")
 
 
 def crowd(*addresses: str, mac: str = "", in_container: bool = False) -> str:
-    asking = [Asking(each, mac) for each in addresses]
-    return alike(asking, 10_000, 10_000.0, named=0, in_container=in_container)
+    asking = [SeenRequestor(each, mac) for each in addresses]
+    return same_client_warning(asking, 10_000, 10_000.0, named=0, in_container=in_container)
 
 
 @pytest.mark.parametrize(

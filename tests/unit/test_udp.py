@@ -225,7 +225,7 @@ async def test_a_header_from_anybody_else_is_a_malformed_message(
 async def test_who_is_believed_changes_at_once(front: UdpServer, home: Home) -> None:
     wire = proxied(BO) + query(GAMES)
     for listed, rcode in [(LISTED, 5), (NOBODY, 4), (LISTED, 5)]:
-        front.trust(listed)
+        front.set_forwarders(listed)
         assert parsed(await brought(front, wire)).rcode() == rcode
 
 

@@ -19,7 +19,7 @@ from copdns.lists.index import ListKind
 from copdns.lists.shelf import Draft, shelve
 from copdns.lists.source import ListSource, Source
 from copdns.matchers import Match
-from copdns.updates import PATIENCE, Updates
+from copdns.updates import PATIENCE, ListUpdater
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.test_chosen import source
@@ -40,7 +40,7 @@ class House:
         self.compiled: list[list[str]] = []
         self.trouble = False
         self.copies = Copies(data)
-        self.updates = Updates(
+        self.updates = ListUpdater(
             self.copies,
             Offer(tuple(sources), frozenset(), {}),
             lambda: self.settings,

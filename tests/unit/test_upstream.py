@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.message import Answer
+from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
 from copdns.records import HTTPS
 from copdns.upstream import SWEEP, Upstreams
@@ -103,7 +103,7 @@ async def test_a_closed_port_is_left_for_the_next_upstream(
 ) -> None:
     asker = make(closed, server)
     assert await asker.ask().found() == (FOUND,)
-    assert asker.counters.upstreams[0][0].rest_until > asker.clock.time()
+    assert asker.counters.upstreams[0][0].backoff_until > asker.clock.time()
     assert await asker.ask().found() == (FOUND,)
     assert asker.numbers(1)[0] == 1  # it rests
 
@@ -190,7 +190,7 @@ async def test_a_mistake_of_who_waits_does_not_leave_the_others_waiting(
     server.says[""] = silent
     asker = make(server)
 
-    def mistaken(_answer: Answer | None) -> None:
+    def mistaken(_answer: UpstreamResponse | None) -> None:
         raise ZeroDivisionError
 
     asker.upstreams.ask(WWW, mistaken)
@@ -205,7 +205,7 @@ async def test_a_real_clock_keeps_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = silent
     loop = asyncio.get_running_loop()
     upstreams = Upstreams(loop, Counters(), deadline=0.2, attempt=0.08)
-    upstreams.use({"": [server.address]})
+    upstreams.configure({"": [server.address]})
     answers, began = Answers(), loop.time()
     upstreams.ask(WWW, answers)
     assert await answers.one() is None

@@ -67,7 +67,9 @@ async def test_a_late_error_does_not_disturb_who_is_asked_now(
     server.hold()
     second.hold()
     asker = make(server, second)
-    asker.upstreams.use({"": [server.address, second.address], "first.example": [server.address]})
+    asker.upstreams.configure(
+        {"": [server.address, second.address], "first.example": [server.address]}
+    )
     answers = asker.ask()
     await server.heard()
     asker.clock.wait(ATTEMPT + SWEEP)
@@ -96,14 +98,14 @@ async def test_an_upstream_that_filters_a_protected_name_is_left_for_the_next(
     assert await asker.ask(protected=True).found() == (FOUND,)
     answer = await asker.ask("toys.example").one()
     assert answer is not None
-    assert answer.facts.filtered
+    assert answer.facts.is_filtered
 
 
 async def test_a_filtered_answer_is_better_than_none(server: UpstreamServer, make: Make) -> None:
     server.says[""] = filtered
     answer = await make(server).ask(protected=True).one()
     assert answer is not None
-    assert answer.facts.filtered
+    assert answer.facts.is_filtered
 
 
 # --- forgeries ---------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ async def test_a_silent_connection_is_left_for_the_next_upstream(
 async def test_a_silent_connection_ends_with_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = lambda asked: truncated(asked) if asked.over == "udp" else []
     upstreams = Upstreams(asyncio.get_running_loop(), Counters(), deadline=0.15, attempt=0.1)
-    upstreams.use({"": [server.address]})
+    upstreams.configure({"": [server.address]})
     answers = Answers()
     upstreams.ask(WWW, answers)
     assert await answers.one() is None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.clock import Seen
+from copdns.clock import LastSeen
 from copdns.errors import StoreError
-from copdns.minutes import NO_MARKS, Marks, Minutes, Usage
+from copdns.minutes import NO_MARKS, DayBitmaps, Minutes, Usage
 from copdns.store.querylog import QueryLog
 from copdns.store.usage import UsageStore, close_days, history, load_clock, save_clock
 
@@ -27,7 +27,7 @@ def used(
 ) -> Usage:
     start = START + (day - TODAY).days * DAY
     minutes = Minutes(likely - 10, likely, likely + 10)
-    return Usage("home", profile, budget, day, start, Marks(bits, bits >> 1), minutes)
+    return Usage("home", profile, budget, day, start, DayBitmaps(bits, bits >> 1), minutes)
 
 
 def on_disk(folder: Path) -> bytes:
@@ -176,9 +176,9 @@ def test_the_clock_is_the_moment_that_was_seen_last_also_after_it_went_back(
     tmp_path: Path,
 ) -> None:
     save_clock(tmp_path, START + 0.9)
-    assert load_clock(tmp_path) == Seen(START)
+    assert load_clock(tmp_path) == LastSeen(START)
     save_clock(tmp_path, START - DAY)
-    assert load_clock(tmp_path) == Seen(START - DAY)
+    assert load_clock(tmp_path) == LastSeen(START - DAY)
 
 
 def test_a_log_of_before_gets_its_new_tables(tmp_path: Path) -> None:

@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from copdns.errors import StoreError
-from copdns.live import Notice
+from copdns.live import UnknownClient
 from copdns.store.visitors import load_numbers, load_visitors, save_visitors
-from copdns.visitors import KEPT, NEWCOMERS, VISITORS, Greeted, Visitor, claimed, greeted
+from copdns.visitors import KEPT, NEWCOMERS, VISITORS, Greeted, UnknownDevice, claimed, greeted
 
 NOW = 1_774_800_000
 TODAY = NOW // 86_400 * 86_400
 CARD, OTHER = "02:00:00:00:00:99", "00:00:5e:00:53:01"
 
 
-def notice(address: str = "192.0.2.99", mac: str = CARD, device: str = "") -> Notice:
-    return Notice("home", device, address, mac)
+def notice(address: str = "192.0.2.99", mac: str = CARD, device: str = "") -> UnknownClient:
+    return UnknownClient("home", device, address, mac)
 
 
 def seen(
-    *notices: Notice, before: Iterable[Visitor] = (), name: str = "", now: float = NOW
+    *notices: UnknownClient, before: Iterable[UnknownDevice] = (), name: str = "", now: float = NOW
 ) -> Greeted:
     return greeted(before, notices, lambda _: name, now)
 
@@ -31,7 +31,7 @@ def seen(
 def test_a_newcomer_is_noted_with_what_helps_to_tell_it() -> None:
     found = seen(notice(), name="tablet")
     (visitor,) = found.visitors
-    assert visitor == Visitor("home", "u1", "", CARD, "192.0.2.99", "tablet", NOW, TODAY)
+    assert visitor == UnknownDevice("home", "u1", "", CARD, "192.0.2.99", "tablet", NOW, TODAY)
     assert found.newcomers == found.visitors
     assert visitor.is_private
     assert not replace(visitor, mac=OTHER).is_private
@@ -64,7 +64,7 @@ def test_an_address_that_tells_no_device_is_not_noted_without_a_card(address: st
 
 
 def test_ids_are_counted_by_household() -> None:
-    there = Notice("there", "", "192.0.2.99", CARD)
+    there = UnknownClient("there", "", "192.0.2.99", CARD)
     found = seen(notice(), there, notice(mac=OTHER))
     assert [(each.household, each.id) for each in found.visitors] == [
         ("home", "u1"),

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from copdns.appeal import objected
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.library import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
 from copdns.lists.index import Index
 from copdns.model import Action, Reason, Verdict
 from copdns.vouched import (
     NOTE,
-    ListError,
+    WrongEntry,
     checked,
     is_list_error,
     named_again,
@@ -63,9 +63,9 @@ def test_only_a_list_can_be_wrong_about_it(verdict: Verdict, error: bool) -> Non
 
 
 def test_it_opens_for_everyone_once_and_the_rule_says_why() -> None:
-    house, rule = opened_for_everyone(family(), LEARN, Known(), AT)
+    house, rule = opened_for_everyone(family(), LEARN, KnownIds(), AT)
     assert (rule.scope, rule.note) == ("", NOTE)
-    assert opened_for_everyone(house, LEARN, Known(), AT) == (house, rule)
+    assert opened_for_everyone(house, LEARN, KnownIds(), AT) == (house, rule)
     lists = library(categories={"games": [LEARN]})
     for person in house.profiles:
         asked = live(house, lists=lists).policy(house.id, person.id)
@@ -84,7 +84,7 @@ def test_what_closes_a_name_is_what_an_appeal_objects_to() -> None:
 
 
 def test_a_list_that_was_wrong_is_checked_again_by_name() -> None:
-    error = ListError("learn.example", "games-list", "games")
+    error = WrongEntry("learn.example", "games-list", "games")
 
     def listed(*lines: str) -> bool:
         return still_listed(error, library(categories={"games": lines}).index)
@@ -103,7 +103,7 @@ def test_only_categories_that_were_thought_harmless_open_by_themselves() -> None
 
 # --- the tests of the next version of a list ---
 
-WRONG = ListError("chess.example", "games-list", "games")
+WRONG = WrongEntry("chess.example", "games-list", "games")
 
 
 def lists_with(*names: str) -> Index:
@@ -111,7 +111,7 @@ def lists_with(*names: str) -> Index:
 
 
 def test_a_name_that_comes_back_is_told_once_and_of_its_own_list_alone() -> None:
-    other = ListError("chess.example", "boards", "games")
+    other = WrongEntry("chess.example", "boards", "games")
     without, again = lists_with("go.example"), lists_with("go.example", "chess.example")
     assert named_again([WRONG, other], without, again) == {"games-list": 1}
     assert named_again([WRONG], again, again) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 
-from copdns.waste import Waste
+from copdns.waste import LazyFreeQueue
 
 
 class Thing:
@@ -13,7 +13,7 @@ class Thing:
 
 
 def test_what_is_added_goes_a_little_at_a_time() -> None:
-    waste = Waste()
+    waste = LazyFreeQueue()
     things = [Thing() for _ in range(5)]
     seen = [weakref.ref(each) for each in things]
     waste.add(things[:3], [], things[3:])
@@ -21,20 +21,20 @@ def test_what_is_added_goes_a_little_at_a_time() -> None:
     counts = []
     while waste:
         counts.append(len(waste))
-        waste.let_go(2)
+        waste.free(2)
         assert sum(each() is not None for each in seen) == len(waste)
     assert counts == [5, 3, 1]
 
 
 def test_what_was_kept_by_key_goes_a_little_at_a_time_too() -> None:
-    waste = Waste()
+    waste = LazyFreeQueue()
     waste.add(OrderedDict.fromkeys(range(5)), dict.fromkeys(range(2)))
     counts = []
     while waste:
         counts.append(len(waste))
-        waste.let_go(3)
+        waste.free(3)
     assert counts == [7, 5, 2]
 
 
 def test_nothing_is_let_go_of_where_nothing_is() -> None:
-    Waste().let_go(10)
+    LazyFreeQueue().free(10)

@@ -14,11 +14,11 @@ from copdns.wire import (
     PLAIN_UDP_SIZE,
     TCP_SIZE,
     UDP_SIZE,
+    CacheKey,
     Edns,
-    Key,
     error_reply,
-    over_tcp,
     read_query,
+    with_tcp_size,
 )
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question
 
@@ -41,8 +41,8 @@ def test_a_query_is_read() -> None:
     read = read_query(query("WWW.Example", AAAA))
     assert (read.qname, read.qtype, read.qclass) == ("www.example", AAAA, 1)
     assert read.wants_recursion
-    assert read.key == Key("www.example", AAAA, do=False, cd=False)
-    assert (read.edns, read.size, read.is_odd) == (None, PLAIN_UDP_SIZE, False)
+    assert read.key == CacheKey("www.example", AAAA, do=False, cd=False)
+    assert (read.edns, read.size, read.is_unsupported) == (None, PLAIN_UDP_SIZE, False)
 
 
 def test_the_id_is_no_part_of_what_is_read() -> None:
@@ -147,7 +147,7 @@ def test_an_error_keeps_id_opcode_rd_and_cd_and_no_other_bit() -> None:
 def test_classes_transfers_and_edns_versions_that_are_not_served_are_marked(
     asked: bytes, odd: bool
 ) -> None:
-    assert read_query(asked).is_odd is odd
+    assert read_query(asked).is_unsupported is odd
 
 
 # --- EDNS --------------------------------------------------------------------------------------
@@ -162,13 +162,13 @@ def test_a_reply_has_the_room_that_the_client_gives_within_bounds(said: int, roo
 
 def test_over_tcp_a_reply_may_be_as_large_as_it_gets() -> None:
     read = read_query(query())
-    assert over_tcp(read).size == TCP_SIZE
-    assert over_tcp(read).key == read.key
+    assert with_tcp_size(read).size == TCP_SIZE
+    assert with_tcp_size(read).key == read.key
 
 
 def test_do_and_cd_ask_for_another_answer() -> None:
     plain = read_query(query(opt=opt()))
-    assert plain.edns == Edns(UDP_SIZE, do=False, version=0, structured=False)
+    assert plain.edns == Edns(UDP_SIZE, do=False, version=0, wants_structured_errors=False)
     assert read_query(query(opt=opt(ttl=DO))).key == plain.key._replace(do=True)
     assert read_query(query(flags=RD | CD)).key == plain.key._replace(cd=True)
 
@@ -176,7 +176,7 @@ def test_do_and_cd_ask_for_another_answer() -> None:
 def test_unknown_options_and_flags_are_no_reason_to_refuse() -> None:
     options = option(8, b"\0\1\x18\0\xc0\0\2") + option(10, b"12345678") + option(65001, b"x")
     read = read_query(query(opt=opt(options, ttl=0x7FFF)))
-    assert read.edns == Edns(UDP_SIZE, do=False, version=0, structured=False)
+    assert read.edns == Edns(UDP_SIZE, do=False, version=0, wants_structured_errors=False)
 
 
 @pytest.mark.parametrize("data", [b"", b"\1\2"])
@@ -223,8 +223,8 @@ def test_a_large_query_is_read_like_a_small_one() -> None:
 def test_dnspython_reads_our_queries_alike() -> None:
     theirs = dns.message.make_query("Www.Example.", "AAAA", want_dnssec=True, payload=4096)
     read = read_query(theirs.to_wire())
-    assert read.edns == Edns(4096, do=True, version=0, structured=False)
-    assert read.key == Key("www.example", AAAA, do=True, cd=False)
+    assert read.edns == Edns(4096, do=True, version=0, wants_structured_errors=False)
+    assert read.key == CacheKey("www.example", AAAA, do=True, cd=False)
 
 
 def test_what_stands_after_the_last_record_is_passed_over() -> None:

@@ -8,22 +8,22 @@ import dns.rdatatype
 import pytest
 
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
-from copdns.message import Answer, read_answer
-from copdns.model import Action, BlockMode, LocalAnswer, Reason, Record, Verdict
+from copdns.message import UpstreamResponse, read_response
+from copdns.model import Action, BlockMode, LocalAnswer, LocalRecord, Reason, Verdict
 from copdns.reasons import FORGED, NETWORK_ERROR, Ede, ede_of
 from copdns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
 from copdns.wire import (
     TCP_SIZE,
     UDP_SIZE,
     Query,
-    answer_reply,
     any_reply,
     blocked_reply,
+    empty_reply,
     local_reply,
-    over_tcp,
-    plain_reply,
     read_query,
-    rewritten,
+    rewrite_response,
+    upstream_reply,
+    with_tcp_size,
 )
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question, reply_to
 
@@ -40,8 +40,8 @@ def flags(reply: bytes) -> int:
 
 def answered(asked: bytes, *records: str, bits: str = "QR RD RA", rcode: int = 0) -> bytes:
     """Return our reply to a query that an upstream answered."""
-    answer = read_answer(reply_to(asked, *records, flags=bits, rcode=rcode))
-    return answer_reply(asked[:2], read_query(asked), answer, answer.body)
+    answer = read_response(reply_to(asked, *records, flags=bits, rcode=rcode))
+    return upstream_reply(asked[:2], read_query(asked), answer, answer.rrs)
 
 
 def blocked(asked: bytes, mode: BlockMode = BlockMode.NODATA, verdict: Verdict = GAMES) -> bytes:
@@ -54,7 +54,7 @@ def every_reply(asked: bytes) -> list[bytes]:
     return [
         answered(asked, WWW),
         *(blocked(asked, mode) for mode in BlockMode),
-        plain_reply(ID, read, SERVFAIL, Ede(NETWORK_ERROR, "no upstream answered")),
+        empty_reply(ID, read, SERVFAIL, Ede(NETWORK_ERROR, "no upstream answered")),
         local_reply(ID, read, LocalAnswer(own=True), HOST, 300),
         any_reply(ID, read, 3600),
     ]
@@ -133,11 +133,11 @@ def test_an_error_that_a_client_without_edns_cannot_read_is_a_servfail(
     rcode: int, plain: int
 ) -> None:
     upper = opt(ttl=rcode >> 4 << 24)
-    answer = read_answer(
+    answer = read_response(
         message(question("www.example"), flags=QR | rcode & 15, additional=[upper])
     )
     for asked, expected in ((query(), plain), (query(opt=opt()), rcode)):
-        reply = answer_reply(ID, read_query(asked), answer, answer.body)
+        reply = upstream_reply(ID, read_query(asked), answer, answer.rrs)
         assert parsed(reply).rcode() == expected
 
 
@@ -158,7 +158,7 @@ def test_by_default_a_blocked_name_has_nothing_of_any_type(qtype: int) -> None:
 def test_nxdomain_is_said_only_where_nothing_below_is_allowed(
     nothing_below: bool, rcode: int
 ) -> None:
-    verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, nothing_below=nothing_below)
+    verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, nothing_open_below=nothing_below)
     reply = parsed(blocked(query(), BlockMode.NXDOMAIN, verdict))
     assert reply.rcode() == rcode
     assert len(reply.authority) == 1
@@ -232,9 +232,9 @@ def local(asked: bytes, answer: LocalAnswer, listener: str = HOST) -> bytes:
 def test_a_local_name_has_the_records_of_the_type_asked_for() -> None:
     printer = LocalAnswer(
         records=(
-            Record("printer.example", A, "192.0.2.9", 60),
-            Record("printer.example", A, "192.0.2.10", 60),
-            Record("printer.example", AAAA, "2001:db8::9", 60),
+            LocalRecord("printer.example", A, "192.0.2.9", 60),
+            LocalRecord("printer.example", A, "192.0.2.10", 60),
+            LocalRecord("printer.example", AAAA, "2001:db8::9", 60),
         )
     )
     reply = parsed(local(query("printer.example"), printer))
@@ -247,7 +247,7 @@ def test_a_local_name_has_the_records_of_the_type_asked_for() -> None:
 def test_a_reverse_name_points_to_its_device() -> None:
     name = "9.2.0.192.in-addr.arpa"
     reply = local(
-        query(name, PTR), LocalAnswer(records=(Record(name, PTR, "printer.example", 60),))
+        query(name, PTR), LocalAnswer(records=(LocalRecord(name, PTR, "printer.example", 60),))
     )
     assert parsed(reply).answer[0][0].to_text() == "printer.example."
 
@@ -285,17 +285,17 @@ def test_any_is_answered_shortly() -> None:
 LONG = "category: " + "x" * 70
 
 
-def large(octets: int, extra: int = 0) -> Answer:
+def large(octets: int, extra: int = 0) -> UpstreamResponse:
     """Return an answer with so many octets of text, and others in its additional section."""
     texts = " ".join(f'"{"x" * 99}"' for _ in range(octets // 100))
     more = " ".join(f'"{"y" * 99}"' for _ in range(extra // 100))
     additional = (f"more.example. 60 IN TXT {more}",) if extra else ()
     asked = query("www.example", 16)
-    return read_answer(reply_to(asked, f"www.example. 300 IN TXT {texts}", additional=additional))
+    return read_response(reply_to(asked, f"www.example. 300 IN TXT {texts}", additional=additional))
 
 
-def fitted(answer: Answer, asked: Query, ede: Ede | None = None) -> bytes:
-    reply = answer_reply(ID, asked, answer, answer.body, ede)
+def fitted(answer: UpstreamResponse, asked: Query, ede: Ede | None = None) -> bytes:
+    reply = upstream_reply(ID, asked, answer, answer.rrs, ede)
     assert len(reply) <= asked.size
     parsed(reply)
     return reply
@@ -327,7 +327,7 @@ def test_then_the_text_of_the_error() -> None:
 
 def test_then_the_error() -> None:
     answer = large(600)
-    room = len(answer_reply(ID, asked_with_room(1232), answer, answer.body))
+    room = len(upstream_reply(ID, asked_with_room(1232), answer, answer.rrs))
     reply = fitted(answer, asked_with_room(room + 5), Ede(17, LONG))
     assert edes(reply) == []
     assert len(parsed(reply).answer) == 1
@@ -354,7 +354,7 @@ def test_a_client_that_gives_less_than_512_octets_gets_512(size: int) -> None:
 
 
 def test_over_tcp_everything_fits() -> None:
-    asked = over_tcp(asked_with_room(512))
+    asked = with_tcp_size(asked_with_room(512))
     reply = fitted(large(30_000, extra=20_000), asked)
     assert not flags(reply) & TC
     assert len(parsed(reply).additional) == 1
@@ -367,16 +367,16 @@ SAFE = "safe.example"
 TO_SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14, target=SAFE)
 
 
-def safe(asked: bytes, *records: str, rcode: int = 0) -> Answer:
+def safe(asked: bytes, *records: str, rcode: int = 0) -> UpstreamResponse:
     read = read_query(asked)
     target = query(SAFE, read.qtype)
-    return rewritten(read, SAFE, read_answer(reply_to(target, *records, rcode=rcode)), 300)
+    return rewrite_response(read, SAFE, read_response(reply_to(target, *records, rcode=rcode)), 300)
 
 
 def test_a_rewritten_name_is_an_alias_and_then_its_target() -> None:
     asked = query("WWW.search.example", opt=opt())
     made = safe(asked, f"{SAFE}. 900 IN A 192.0.2.1", f"{SAFE}. 900 IN A 192.0.2.2")
-    reply = answer_reply(ID, read_query(asked), made, made.body, ede_of(TO_SAFE))
+    reply = upstream_reply(ID, read_query(asked), made, made.rrs, ede_of(TO_SAFE))
     alias, addresses = parsed(reply).answer
     assert alias.to_text() == "WWW.search.example. 300 IN CNAME safe.example."
     assert sorted(each.to_text() for each in addresses) == ["192.0.2.1", "192.0.2.2"]
@@ -387,7 +387,7 @@ def test_a_rewritten_name_is_an_alias_and_then_its_target() -> None:
 
 def test_a_rewritten_answer_is_no_longer_authenticated() -> None:
     target = reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1", flags="QR AD")
-    assert not rewritten(read_query(query()), SAFE, read_answer(target), 300).ad
+    assert not rewrite_response(read_query(query()), SAFE, read_response(target), 300).ad
 
 
 def test_aliases_of_the_target_are_followed_and_judged() -> None:
@@ -415,7 +415,7 @@ def test_other_types_of_the_target_are_taken_over(record: str) -> None:
     qtype = dns.rdatatype.from_text(record.split()[0])
     asked = query("www.example", qtype)
     made = safe(asked, f"{SAFE}. 60 IN {record}")
-    reply = parsed(answer_reply(ID, read_query(asked), made, made.body))
+    reply = parsed(upstream_reply(ID, read_query(asked), made, made.rrs))
     expected = parsed(reply_to(query(SAFE, qtype), f"{SAFE}. 60 IN {record}")).answer
     assert reply.answer[1:] == expected
 
@@ -424,21 +424,21 @@ def test_other_types_of_the_target_are_taken_over(record: str) -> None:
 def test_a_name_of_any_octets_can_be_rewritten(name: bytes) -> None:
     asked = query(name)
     made = safe(asked, f"{SAFE}. 60 IN A 192.0.2.1")
-    reply = parsed(answer_reply(ID, read_query(asked), made, made.body))
+    reply = parsed(upstream_reply(ID, read_query(asked), made, made.rrs))
     assert reply.answer[0].name == reply.question[0].name
     assert dns.flags.to_text(reply.flags) == "QR RD RA"
 
 
 def test_what_was_rewritten_a_moment_ago_is_not_made_again() -> None:
     read = read_query(query())
-    target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
-    made = rewritten(read, SAFE, target._replace(), 300)
-    assert rewritten(read, SAFE, target._replace(), 300) is made
-    assert rewritten(read, SAFE, target._replace(), 10) is not made
-    assert rewritten.cache_info().maxsize == 256
+    target = read_response(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
+    made = rewrite_response(read, SAFE, target._replace(), 300)
+    assert rewrite_response(read, SAFE, target._replace(), 300) is made
+    assert rewrite_response(read, SAFE, target._replace(), 10) is not made
+    assert rewrite_response.cache_info().maxsize == 256
 
 
 def test_what_cannot_be_read_cannot_be_taken_over() -> None:
-    target = read_answer(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
+    target = read_response(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
     with pytest.raises(WireError):
-        rewritten(read_query(query()), SAFE, target._replace(body=target.body[:-1]), 300)
+        rewrite_response(read_query(query()), SAFE, target._replace(rrs=target.rrs[:-1]), 300)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from copdns import yaml_text
 from copdns.errors import ConfigError
-from copdns.matchers import Matcher, matcher
+from copdns.matchers import Matcher, parse_matcher
 from copdns.model import Band
 
 
@@ -26,7 +26,7 @@ class Person(Frozen):
     band: Band | None = None
     asleep: bool = False
     weight: float = 1.0
-    blocked: tuple[Annotated[Matcher, yaml_text.ByText(matcher)], ...] = ()
+    blocked: tuple[Annotated[Matcher, yaml_text.ByText(parse_matcher)], ...] = ()
     bedtime: str = ""
 
     @field_validator("bedtime")

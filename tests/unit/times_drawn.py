@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from copdns.days import local, zone_of
-from copdns.live import Live, build
+from copdns.live import Snapshot, build_snapshot
 from copdns.minutes import Minutes
 from copdns.model import BlockMode, Household
 from copdns.policy import Policy
@@ -25,7 +25,7 @@ from copdns.times import (
     Slot,
     subject,
 )
-from copdns.timing import Readings
+from copdns.timing import PolicyInputs
 from tests.household import ADA, DEFAULTS, MIA, TOM, family, library
 
 # A moment near which each zone changes its clock, or leaves out a date.
@@ -81,11 +81,11 @@ class Drawn(NamedTuple):
 
     house: Household
     now: float
-    readings: Readings
+    readings: PolicyInputs
 
-    def live(self, now: float | None = None, before: Live | None = None) -> Live:
+    def live(self, now: float | None = None, before: Snapshot | None = None) -> Snapshot:
         at = self.now if now is None else now
-        return build(before, LISTS, DEFAULTS, [self.house], at, self.readings)
+        return build_snapshot(before, LISTS, DEFAULTS, [self.house], at, self.readings)
 
     def policy(self, now: float | None = None) -> Policy:
         return self.live(now).policy("home", "mia")
@@ -181,7 +181,7 @@ def drawn(draw: st.DrawFn, most_budgets: int = 2, endings: bool = True) -> Drawn
         grants=tuple(draw(st.lists(grants(now), max_size=2))) if endings else (),
     )
     minutes_used = {key: Minutes(n, n, n) for key, n in used.items() if n}
-    return Drawn(house, now, Readings(used={("home", "mia"): minutes_used}))
+    return Drawn(house, now, PolicyInputs(used={("home", "mia"): minutes_used}))
 
 
 def _some(budgets: list[Budget]) -> st.SearchStrategy[list[Budget]]:

@@ -8,15 +8,15 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from copdns.message import Answer
+from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
 from copdns.records import A
 from copdns.upstream import Upstreams
-from copdns.wire import Key
+from copdns.wire import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
 ATTEMPT, DEADLINE = 0.8, 2.0
-WWW = Key("www.example", A, do=False, cd=False)
+WWW = CacheKey("www.example", A, do=False, cd=False)
 FOUND = b"\x7f\0\0\x50"  # the address that the server gives to every name
 
 
@@ -63,14 +63,14 @@ class Answers:
     """What came of one question."""
 
     def __init__(self) -> None:
-        self.all: list[Answer | None] = []
+        self.all: list[UpstreamResponse | None] = []
         self._came = asyncio.Event()
 
-    def __call__(self, answer: Answer | None) -> None:
+    def __call__(self, answer: UpstreamResponse | None) -> None:
         self.all.append(answer)
         self._came.set()
 
-    async def one(self) -> Answer | None:
+    async def one(self) -> UpstreamResponse | None:
         async with asyncio.timeout(PATIENCE):
             await self._came.wait()
         assert len(self.all) == 1
@@ -90,11 +90,11 @@ class Asker:
         self.counters = Counters()
         times = {"deadline": DEADLINE, "attempt": ATTEMPT} | fields
         self.upstreams = Upstreams(self.clock, self.counters, **times)  # type: ignore[arg-type]
-        self.upstreams.use({"": [each.address for each in servers]})
+        self.upstreams.configure({"": [each.address for each in servers]})
 
-    def ask(self, key: Key | str = WWW, **fields: bool) -> Answers:
+    def ask(self, key: CacheKey | str = WWW, **fields: bool) -> Answers:
         answers = Answers()
-        key = key if isinstance(key, Key) else WWW._replace(qname=key)
+        key = key if isinstance(key, CacheKey) else WWW._replace(qname=key)
         self.upstreams.ask(key, answers, **fields)
         return answers
 

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.store.db import open_database
 from copdns.store.logdb import write
 from copdns.store.migrations import LOG
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -64,7 +64,7 @@ def fill_log(site: Site, rows: int) -> None:
     write(connection, lookups, dict(_counts(rows)), 0)
     connection.close()
     seen = (
-        Visitor("home", f"u{n}", "", f"02:00:00:00:00:{n:02x}", "192.0.2.77", "x", n, n)
+        UnknownDevice("home", f"u{n}", "", f"02:00:00:00:00:{n:02x}", "192.0.2.77", "x", n, n)
         for n in range(1, min(rows, 200))
     )
     save_visitors(site.folder, seen)
@@ -79,11 +79,11 @@ def _counts(rows: int) -> Iterator[tuple[CountKey, int]]:
                 yield CountKey("home", who, hour - back, action, "category", about), back + 1
 
 
-def row(n: int, of: int) -> Row:
+def row(n: int, of: int) -> LogRow:
     about = CATEGORIES[n % len(CATEGORIES)]
     at = int(NOW) - (of - n) * 6
     listed = (about, "", f"{about}-list", f"{about}.example", "")
-    return Row(at, "home", "mia", "", f"n{n}.{about}.example", 1, "block", "category", *listed)
+    return LogRow(at, "home", "mia", "", f"n{n}.{about}.example", 1, "block", "category", *listed)
 
 
 async def fill_household(site: Site, appeals: int) -> None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from copdns.appeal import Ask, Kind, Objected
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.consent import Question
 from copdns.model import Action, Reason
 from copdns.setup import Step
@@ -392,11 +392,13 @@ def ask(program: Program) -> Mapping[str, str]:
     """Let Mia and Tom have asked for something, and Ada be asked for consent; return the ids of
     the children's questions."""
     now, asked = int(time.time()), {}
-    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
     with HouseholdStore.open(data(program)) as store:
         appeals = AppealStore(store)
         for profile, device in (("mia", "mia-tablet"), ("tom", "tom-phone")):
-            wanted = Ask(profile, device, Kind.NAME, to, name="games.example", words="For school.")
+            wanted = Ask(
+                profile, device, AppealKind.NAME, to, name="games.example", words="For school."
+            )
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
         done(Consents(store).drop("home", "ada"))
         done(Consents(store).ask(Question("home", "ada", 3, "Ada", now)))

@@ -19,7 +19,7 @@ from copdns.copies import Copies
 from copdns.lists.chosen import Offer
 from copdns.logins import Logins
 from copdns.metrics import registry
-from copdns.model import Asker
+from copdns.model import Requestor
 from copdns.offers import Judged
 from copdns.probes import Probes
 from copdns.setup import State
@@ -32,10 +32,10 @@ from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings
 from copdns.targets import Targets
-from copdns.timing import NOTHING_READ, Readings
-from copdns.updates import Updates
+from copdns.timing import NOTHING_READ, PolicyInputs
+from copdns.updates import ListUpdater
 from copdns.web.pages import Pages
-from copdns.web.parts import ListsState, Parts
+from copdns.web.parts import AppContext, ListsState
 from copdns.web.routes import application
 from tests.home import Home
 from tests.household import LISTENER, asker
@@ -58,7 +58,7 @@ class Site:
         self.home = home or Home()
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
-        self.readings: Readings = NOTHING_READ
+        self.readings: PolicyInputs = NOTHING_READ
         self.network = Judged(State.PASSED)
         self.lists = ListsState(3)
         self._stack = ExitStack()
@@ -66,7 +66,7 @@ class Site:
         self.settings = Settings()
         self.log = QueryLog(folder)
         self._stack.callback(self.log.stop)
-        self.updates = Updates(
+        self.updates = ListUpdater(
             Copies(folder),
             Offer((), frozenset(), {}),
             lambda: self.settings,
@@ -85,12 +85,12 @@ class Site:
         self.pairings = Pairings(self.thread)
         self.setups = Setups(self.thread)
         self.probes = Probes()
-        self.home.resolver.probed = self.probes.asked
+        self.home.resolver.on_probe = self.probes.asked
         self.guests = Guests(self.thread)
         self.looks, self.notices = Looks(self.thread), Notices(self.thread)
         self.log = QueryLog(folder)
         self._stack.callback(self.log.stop)
-        self.updates = Updates(
+        self.updates = ListUpdater(
             Copies(folder),
             Offer((), frozenset(), {}),
             lambda: self.settings,
@@ -103,16 +103,16 @@ class Site:
         self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
         self.app = application(self.parts)
 
-    def _parts(self, hosts: frozenset[str]) -> Parts:
+    def _parts(self, hosts: frozenset[str]) -> AppContext:
         resolver = self.home.resolver
-        return Parts(
+        return AppContext(
             registry=registry(self.home.counters, lambda: None),
             readiness=lambda: self.missing,
             warnings=tuple,
             hosts=hosts,
             live=lambda: resolver.live,
             readings=lambda: self.readings,
-            who=lambda _: resolver.live.who(self.asker),
+            who=lambda _: resolver.live.identify(self.asker),
             recent=self.home.recent,
             now=lambda: self.home.clock().wall,
             pages=PAGES,
@@ -137,7 +137,7 @@ class Site:
         """Lists that were fetched are not put in force here."""
 
     @property
-    def asker(self) -> Asker:
+    def asker(self) -> Requestor:
         return asker(self.who, "tcp")
 
     @property

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Decider, State
-from copdns.appeal_opening import Decision, Yes
+from copdns.appeal import AppealState, Decider
+from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.appeal_words import STANDS, Stand
 from copdns.languages import spoken
 from copdns.levels import level_of
@@ -32,8 +32,12 @@ def site_of(band: Band) -> Site:
     return Site(Home(family(mia, TOM), library(categories={"games": ["toys.example"]})))
 
 
-async def decided(site: Site, appeal: str, state: State, because: Because, **yes: int) -> None:
-    decision = Decision(state, because, yes=Yes(**yes) if state is State.GRANTED else None)
+async def decided(
+    site: Site, appeal: str, state: AppealState, because: Because, **yes: int
+) -> None:
+    decision = Decision(
+        state, because, yes=ApprovalTerms(**yes) if state is AppealState.GRANTED else None
+    )
     parts = site.parts
     await site.appeals.decide(
         "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
@@ -50,19 +54,19 @@ async def look(site: Site, client: Client, appeal: str) -> None:
 
 
 async def yes(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, State.GRANTED, Because.FAIR_ENOUGH)
+    await decided(site, appeal, AppealState.GRANTED, Because.FAIR_ENOUGH)
 
 
 async def shorter(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, State.GRANTED, Because.TRIAL, lasts=1800)
+    await decided(site, appeal, AppealState.GRANTED, Because.TRIAL, lasts=1800)
 
 
 async def no(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, State.REFUSED, Because.AGREED_TIME)
+    await decided(site, appeal, AppealState.REFUSED, Because.AGREED_TIME)
 
 
 async def talk(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, State.TALK, Because.NEEDS_TALK)
+    await decided(site, appeal, AppealState.TALK, Because.NEEDS_TALK)
 
 
 async def take_back(site: Site, client: Client, appeal: str) -> None:
@@ -137,7 +141,7 @@ async def assert_possible(client: Client, site: Site, appeal: str, offered: set[
     """Check that what is not offered would be refused, and then that what is, is not."""
     (before,) = await site.appeals.appeals("home")
     for action in {"withdraw", "disagree"} - offered:
-        again = action == "withdraw" and before.state is State.WITHDRAWN  # twice is harmless
+        again = action == "withdraw" and before.state is AppealState.WITHDRAWN  # twice is harmless
         await send(client, f"/ask/{appeal}/{action}", 200 if again else 400)
     assert await site.appeals.appeals("home") == (before,)
     for action in sorted(offered):

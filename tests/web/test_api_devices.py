@@ -8,7 +8,7 @@ import pytest
 
 from copdns.guests import with_guests
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.programs import Caller, caller
@@ -26,9 +26,9 @@ def site() -> Site:
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     seen = [
-        Visitor("home", "u1", "", MAC, AT, "tv", 1, 0),
-        Visitor("home", "u2", "", OTHER, "192.0.2.8", "", 1, 0),
-        Visitor("other", "u3", "", "02:00:00:00:00:07", "192.0.2.7", "", 1, 0),
+        UnknownDevice("home", "u1", "", MAC, AT, "tv", 1, 0),
+        UnknownDevice("home", "u2", "", OTHER, "192.0.2.8", "", 1, 0),
+        UnknownDevice("other", "u3", "", "02:00:00:00:00:07", "192.0.2.7", "", 1, 0),
     ]
     save_visitors(site.folder, seen)
     async with site.visited() as made:
@@ -88,7 +88,7 @@ async def test_a_guest_is_let_in_for_a_while_and_sent_away(ada: Caller, site: Si
     assert house is not None
     site.home.change(with_guests(house, guests, site.now))
     site.who = AT
-    assert site.home.resolver.live.who(site.asker).policy.profile == "mia"
+    assert site.home.resolver.live.identify(site.asker).policy.profile == "mia"
     await ada("DELETE", f"/guests/{made['id']}", 204)
     await ada("DELETE", f"/guests/{made['id']}", 404)
 

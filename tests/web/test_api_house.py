@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.household_file import parse
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.programs import Caller, caller
@@ -90,7 +90,7 @@ async def test_a_device_is_somebodys(ada: Caller) -> None:
 
 async def test_those_that_nobody_named_are_told(ada: Caller, site: Site) -> None:
     mac = "02:00:00:00:00:09"
-    save_visitors(site.folder, [Visitor("home", "u1", "", mac, "192.0.2.9", "tv", 1, 0)])
+    save_visitors(site.folder, [UnknownDevice("home", "u1", "", mac, "192.0.2.9", "tv", 1, 0)])
     (found,) = await ada("GET", "/unknown-devices")
     assert (found["id"], found["mac"], found["private"]) == ("u1", mac, True)
     await ada("POST", "/devices", 201, json={"id": "tv", "profile": "tom", "macs": [mac]})
@@ -122,7 +122,7 @@ async def test_who_changed_what_and_who_may_log_in(ada: Caller) -> None:
 
 async def test_the_household_is_given_as_its_file(ada: Caller, site: Site) -> None:
     text = await ada("GET", "/household.yaml")
-    known = Known(categories=frozenset(), services=frozenset())
+    known = KnownIds(categories=frozenset(), services=frozenset())
     found = parse(text, "export", known)
     stored = await site.store.household("home")
     assert stored is not None

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import View
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.roles import Permission
 from copdns.web.api import events
 from tests.home import Home
@@ -45,7 +45,9 @@ def keep(site: Site, name: str, profile: str = "mia") -> None:
     """Keep a look-up, as the running program does."""
     at = site.now // 300 * 300
     site.log.add(
-        Row(at, "home", profile, "", name, 1, "block", "category", "games", "", "starter", name, "")
+        LogRow(
+            at, "home", profile, "", name, 1, "block", "category", "games", "", "starter", name, ""
+        )
     )
     site.log.count(CountKey("home", profile, at // 3600, "block", "category", "games"))
     site.log.flush()

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Decider, Kind, State, Wanted, Why
-from copdns.appeal_opening import Decision, Yes
+from copdns.appeal import AppealKind, AppealState, Decider, Wanted, Why
+from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.review import Because
 from copdns.times import Pause
 from tests.home import Home
@@ -77,7 +77,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     await site.appeals.decide(
         "home",
         appeal,
-        Decision(State.GRANTED, Because.FAIR_ENOUGH, yes=Yes()),
+        Decision(AppealState.GRANTED, Because.FAIR_ENOUGH, yes=ApprovalTerms()),
         ADA,
         parts.known(),
         parts.services(),
@@ -99,7 +99,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
     parts = site.parts
-    decision = Decision(State.REFUSED, Because.AGREED_TIME, "Not before the test.")
+    decision = Decision(AppealState.REFUSED, Because.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
         "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
     )
@@ -135,7 +135,7 @@ async def test_a_category_can_be_contested(client: Client, home: Home, site: Sit
     assert 'name="kind" value="category"' in form
     await send(client, "/ask", name="poker.example", kind="category")
     (appeal,) = await site.appeals.appeals("home")
-    assert appeal.ask.kind is Kind.CATEGORY
+    assert appeal.ask.kind is AppealKind.CATEGORY
 
 
 async def test_a_paused_child_can_ask_for_time(client: Client, home: Home, site: Site) -> None:
@@ -147,7 +147,7 @@ async def test_a_paused_child_can_ask_for_time(client: Client, home: Home, site:
     assert 'href="/ask?about=time"' in await text(client, "/")
     await send(client, "/ask", about="time", wanted="15min")
     (appeal,) = await site.appeals.appeals("home")
-    assert appeal.ask.kind is Kind.TIME
+    assert appeal.ask.kind is AppealKind.TIME
 
 
 async def test_a_vouched_name_is_opened_at_once_for_everyone(
@@ -184,7 +184,7 @@ async def test_nobody_else_reads_or_changes_it(client: Client, site: Site) -> No
         for action in ("withdraw", "disagree"):
             await send(client, f"/ask/{appeal}/{action}", 403)
     (found,) = await site.appeals.appeals("home")
-    assert found.state is State.OPEN
+    assert found.state is AppealState.OPEN
 
 
 async def test_another_browser_at_the_same_address_sees_nothing_of_it(

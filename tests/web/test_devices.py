@@ -8,7 +8,7 @@ import pytest
 
 from copdns.roles import Role
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -48,7 +48,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 def unknown(site: Site, name: str = "tablet", mac: str = MAC, device: str = "") -> None:
     site.log.flush()  # makes the file
-    seen = Visitor("home", "u1", device, mac, "192.0.2.77", name, site.now, site.now)
+    seen = UnknownDevice("home", "u1", device, mac, "192.0.2.77", name, site.now, site.now)
     save_visitors(site.folder, [seen])
 
 

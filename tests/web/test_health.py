@@ -220,7 +220,7 @@ async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
     for name in ("games.example", "toys.example", "www.example", "a.invalid", "example"):
         for who in ("mia", "tom", "192.0.2.200", "203.0.113.66"):
             home.ask(who, name)
-    home.recorder.pass_on(home.clock.wall)
+    home.recorder.flush(home.clock.wall)
     text = await (await client.get("/metrics")).text()
     assert 'copdns_verdicts_total{action="block",reason="rule"}' in text
     words = ["example", "invalid", "mia", "tom", "Mia", "phone", "192.0.2", "203.0", "because"]

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from copdns.appeal import REASONS, Ask, Kind, Objected, State
+from copdns.appeal import REASONS, AppealKind, AppealState, Ask, ContestedVerdict
 from copdns.days import local, zone_of
 from copdns.model import Action, Reason
 from copdns.roles import Role
@@ -93,17 +93,19 @@ async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site)
     for fields in ({"state": "refused"}, {"state": "granted"}, {"state": "open", "reason": "x"}):
         await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
     (found,) = await site.appeals.appeals("home")
-    assert found.state is State.OPEN
+    assert found.state is AppealState.OPEN
 
 
 async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, site: Site) -> None:
     await log_in(client)
     appeal = await the_only(site)
     where = f"/guardian/appeals/{appeal}/decide"
-    await send(client, where, state="talk", reason=next(iter(REASONS[State.TALK])))
+    await send(client, where, state="talk", reason=next(iter(REASONS[AppealState.TALK])))
     page = await text(client, "/guardian/inbox")
     assert f'action="/guardian/appeals/{appeal}/look"' in page
-    await send(client, where, state="refused", reason=next(iter(REASONS[State.REFUSED])), text=".")
+    await send(
+        client, where, state="refused", reason=next(iter(REASONS[AppealState.REFUSED])), text="."
+    )
     assert "Nobody waits for an answer." in await text(client, "/guardian/inbox")
 
 
@@ -179,7 +181,7 @@ async def test_nobody_decides_who_is_not_logged_in(client: Client, site: Site, a
     await log_in_as(client, site, Role.AUDITOR)
     await send(client, f"/guardian/appeals/{appeal}/{action}", 403, state="granted")
     (found,) = await site.appeals.appeals("home")
-    assert found.state is State.OPEN
+    assert found.state is AppealState.OPEN
 
 
 async def log_in_as(client: Client, site: Site, role: Role) -> None:
@@ -302,7 +304,7 @@ async def test_a_yes_can_be_for_fewer_minutes_than_were_asked_for(
     await send(client, f"{where}/decide", state="granted", lasts="10min", reason="trial")
     (found,) = await site.appeals.appeals("home")
     assert found.answer is not None
-    assert (found.state, found.answer.until) == (State.LIMITED, site.now + 600)
+    assert (found.state, found.answer.until) == (AppealState.LIMITED, site.now + 600)
 
 
 async def test_a_yes_can_be_for_everyone(client: Client, site: Site, home: Home) -> None:
@@ -324,7 +326,7 @@ async def test_a_length_that_is_none_changes_nothing(
     where = f"/guardian/appeals/{await the_only(site)}/decide"
     await send(client, where, 400, state="granted", lasts=lasts, reason="trial")
     (found,) = await site.appeals.appeals("home")
-    assert found.state is State.OPEN
+    assert found.state is AppealState.OPEN
 
 
 async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
@@ -335,9 +337,9 @@ async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
         "home", lambda house: replace(house, budgets=(budget,)), author="", what="", now=site.now
     )
     await site.follow()
-    to = Objected(Action.BLOCK, Reason.BUDGET, period="games")
+    to = ContestedVerdict(Action.BLOCK, Reason.BUDGET, period="games")
     today = local(site.now, zone_of(site.home.house.timezone)).date()
-    ask = Ask("mia", "mia-phone", Kind.MINUTES, to, minutes=20, day=today)
+    ask = Ask("mia", "mia-phone", AppealKind.MINUTES, to, minutes=20, day=today)
     appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
     await log_in(client)
     where = f"/guardian/appeals/{appeal}"
@@ -348,4 +350,4 @@ async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
     assert [each.minutes for each in house.bonuses] == [5]
     found = await site.appeals.appeal("home", appeal)
     assert found is not None
-    assert found.state is State.LIMITED
+    assert found.state is AppealState.LIMITED

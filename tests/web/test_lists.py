@@ -9,7 +9,7 @@ import pytest
 from copdns import audited
 from copdns.fetch import News, Outcome
 from copdns.lists.audit import Share
-from copdns.lists.download import State, failed, status_error
+from copdns.lists.download import CopyState, failed, status_error
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, family, library
@@ -45,7 +45,7 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
 
 async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> None:
     share = Share(200, 3, {"games-list": 3})
-    audited.keep(site.folder, share, frozenset({"games-list"}), site.now)
+    audited.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
     assert "1.5 of 100 names that should be open" in page
     assert "200 names" in page
@@ -58,7 +58,7 @@ async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> 
 
 
 async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, site: Site) -> None:
-    gone = failed(State(), status_error(404), site.now)
+    gone = failed(CopyState(), status_error(404), site.now)
     site.updates._note(Outcome("games-list", News.MISSING, gone))
     assert "The server has no such file any more (404); see where" in await text(client, HERE)
     headers = {"Accept": "text/html", "Accept-Language": "en-XA"}

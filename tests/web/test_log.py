@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import View
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
@@ -43,14 +43,16 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-def row(qname: str, profile: str = "mia", action: str = "block", reason: str = "category") -> Row:
+def row(
+    qname: str, profile: str = "mia", action: str = "block", reason: str = "category"
+) -> LogRow:
     about = ("games", "games-list", "games.example") if action == "block" else ("", "", "")
     category, slug, rule = about
     at = 1_774_800_000
-    return Row(at, "home", profile, "", qname, 1, action, reason, category, "", slug, rule, "")
+    return LogRow(at, "home", profile, "", qname, 1, action, reason, category, "", slug, rule, "")
 
 
-def keep(site: Site, *rows: Row) -> None:
+def keep(site: Site, *rows: LogRow) -> None:
     for each in rows:
         site.log.add(each)
     site.log.flush()

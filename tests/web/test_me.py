@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts import View
-from copdns.keep import CountKey, Row
+from copdns.keep import CountKey, LogRow
 from copdns.model import FullLog, PrivacyMode
 from copdns.roles import Actor, Role
 from tests.home import Home
@@ -18,9 +18,9 @@ from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
 
-def row(name: str, profile: str = "mia") -> Row:
+def row(name: str, profile: str = "mia") -> LogRow:
     at = int(NOW) - 600
-    return Row(
+    return LogRow(
         at, "home", profile, "", name, 1, "block", "category", "games", "", "games", name, ""
     )
 
@@ -59,7 +59,7 @@ async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -
 async def test_a_child_reads_why_something_was_closed(client: Client, site: Site) -> None:
     at = int(NOW) - 300
     rest = (1, "block", "schedule", "", "", "", "", "")
-    site.log.add(Row(at, "home", "mia", "", "night.example", *rest))
+    site.log.add(LogRow(at, "home", "mia", "", "night.example", *rest))
     site.log.flush()
     page = " ".join((await text(client, "/me")).split())
     assert "night.example</bdi></td><td>closed · a schedule" in page

@@ -10,7 +10,7 @@ import pytest
 
 from copdns import audited
 from copdns.accounts import View
-from copdns.appeal import Ask, Kind, Objected
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.keep import CountKey
 from copdns.lists.audit import Share
 from copdns.minutes import NO_MARKS, Minutes, Usage
@@ -64,8 +64,8 @@ def count(site: Site, who: str, n: int, category: str = "", hour: int = YESTERDA
 
 async def ask(site: Site, who: str, name: str = "games.example", ago: int = 0) -> str:
     """Return the id of the question."""
-    to = Objected(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
-    asked = Ask(who, "", Kind.NAME, to, name=name)
+    to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
+    asked = Ask(who, "", AppealKind.NAME, to, name=name)
     return (await site.appeals.file("home", asked, site.now - ago)).appeal.id
 
 
@@ -113,7 +113,7 @@ async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site:
 
 async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) -> None:
     share = Share(200, 3, {"games-list": 3})
-    audited.keep(site.folder, share, frozenset({"games-list"}), NOW)
+    audited.save_results(site.folder, share, frozenset({"games-list"}), NOW)
     await as_ada(client, site)
     assert "1.5 of 100 names that should be open" in plain(await text(client, DESK))
     assert "games-list</bdi>: 1.5" in await text(client, CHILD)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import Account
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.library import load_library
 from copdns.model import Band, Household, Profile
 from copdns.passwords import hashed
@@ -140,8 +140,8 @@ async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: 
     await send(client, "/guardian/people/mia/remove", 404, sure="on")
 
 
-def row_of(profile: str, qname: str) -> Row:
-    return Row(int(NOW), "home", profile, "", qname, 1, "block", "rule", "", "", "", qname, "")
+def row_of(profile: str, qname: str) -> LogRow:
+    return LogRow(int(NOW), "home", profile, "", qname, 1, "block", "rule", "", "", "", qname, "")
 
 
 ACTIONS = (

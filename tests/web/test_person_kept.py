@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts import Account, NoticeKind, View
-from copdns.appeal import Ask, Kind, Objected
-from copdns.keep import CountKey, Row
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Band, PrivacyMode, Profile, Reason
 from copdns.roles import Permission, Role
 from copdns.store.looks import Notices
@@ -48,9 +48,9 @@ async def stored(site: Site, profile: str = "mia") -> Profile:
     return found
 
 
-def row(profile: str, qname: str, reason: str = "default") -> Row:
+def row(profile: str, qname: str, reason: str = "default") -> LogRow:
     action = "allow" if reason in ("default", "protected") else "block"
-    return Row(int(NOW), "home", profile, "", qname, 1, action, reason, "", "", "", "", "")
+    return LogRow(int(NOW), "home", profile, "", qname, 1, action, reason, "", "", "", "", "")
 
 
 async def fetched(client: Client, profile: str = "mia") -> dict[str, object]:
@@ -134,8 +134,8 @@ async def test_a_file_holds_what_is_kept_of_one_person_alone(client: Client, sit
     site.log.add(row("tom", "other.example", "category"))
     site.log.count(CountKey("home", "mia", int(NOW) // 3600, "block", "category", "games"))
     site.log.flush()
-    to = Objected(Action.BLOCK, Reason.RULE, rule="toys.example")
-    ask = Ask("mia", "mia-phone", Kind.NAME, to, name="toys.example", words="For the play.")
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
+    ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name="toys.example", words="For the play.")
     await site.appeals.file("home", ask, site.now)
     found = await fetched(client)
     text_of_it = json.dumps(found)

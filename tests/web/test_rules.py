@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.library import bundled_presets
-from copdns.matchers import matcher
+from copdns.matchers import parse_matcher
 from copdns.model import Band, Household, Rule, RuleAction
 from copdns.phrases import LANGUAGES
 from copdns.presets import apply
@@ -89,7 +89,7 @@ async def test_times_and_minutes_are_told() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_lists_are_put_as_the_language_does(language: str) -> None:
-    names = [matcher(f"{letter}.example") for letter in "abc"]
+    names = [parse_matcher(f"{letter}.example") for letter in "abc"]
     notes = tuple(
         Rule(
             f"r{n}",

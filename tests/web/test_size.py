@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Ask, Kind, Objected
-from copdns.keep import CountKey, Row
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.keep import CountKey, LogRow
 from copdns.library import bundled_presets
 from copdns.model import Action, Band, Household, PrivacyMode, Reason
 from copdns.presets import apply
@@ -40,15 +40,15 @@ async def live_much(site: Site) -> None:
         name = f"{number}.{odd}.toys.example"
         site.home.ask("mia", name)
         site.log.add(
-            Row(int(NOW) - 60, "home", "mia", "", name, 1, "block", "rule", "", "", "", "", "")
+            LogRow(int(NOW) - 60, "home", "mia", "", name, 1, "block", "rule", "", "", "", "", "")
         )
         hour = int(NOW) // 3600 - number
         site.log.count(CountKey("home", "mia", hour, "block", "category", "games"), 7)
     site.log.flush()
-    to = Objected(Action.BLOCK, Reason.RULE, rule="toys.example")
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
     for number in range(12):
         name = f"ask{number}.{LONG}.toys.example"[-253:]
-        ask = Ask("mia", "mia-phone", Kind.NAME, to, name=name, words="w" * 280)
+        ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name=name, words="w" * 280)
         filed = await site.appeals.file("home", ask, site.now)
         await site.appeals.withdraw("home", filed.appeal.id, "mia", site.now)
 

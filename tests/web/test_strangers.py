@@ -14,7 +14,7 @@ import dns.name
 import pytest
 from aiohttp import ClientResponse
 
-from copdns.appeal import REASONS, State
+from copdns.appeal import REASONS, AppealState
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import ADDRESSES, BO, GUEST, MIA, TOM, asker, block, family, library
@@ -68,7 +68,7 @@ async def scene() -> AsyncIterator[Scene]:
         await send(client, "/ask", name=SECRET_NAME, words=SECRET_WORDS)
         (appeal,) = await site.appeals.appeals("home")
         (found,) = site.home.recent.blocks("home", "mia-phone", site.now)
-        no = min(REASONS[State.REFUSED])
+        no = min(REASONS[AppealState.REFUSED])
         filled = {"code": found.code, "appeal": appeal.id, "no": no, "file": "copdns.css"}
         filled |= {"person": "mia", "profile": "mia", "device": "mia-phone", "rule": "r-mia"}
         await set_up(site)

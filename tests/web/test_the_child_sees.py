@@ -16,11 +16,11 @@ from datetime import date
 import pytest
 
 from copdns.accounts import Account, GuestKind, View
-from copdns.appeal import Ask, Kind, Objected
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.consent import Question
 from copdns.guests import with_guests
-from copdns.keep import CountKey, Row
-from copdns.matchers import matcher
+from copdns.keep import CountKey, LogRow
+from copdns.matchers import parse_matcher
 from copdns.minutes import Minutes, Usage
 from copdns.model import Action, Band, Device, FullLog, PrivacyMode, Reason
 from copdns.roles import Actor, Role
@@ -76,8 +76,8 @@ def house() -> Home:
     mia = replace(
         MIA,
         tags=frozenset({"children", "marktag"}),
-        always=(matcher("markalways.example"),),
-        homework=(matcher("markhomework.example"),),
+        always=(parse_matcher("markalways.example"),),
+        homework=(parse_matcher("markhomework.example"),),
         privacy=PrivacyMode.BLOCKED,
     )
     phone = ("192.0.2.8",), ("02:00:00:00:00:88",)
@@ -127,13 +127,13 @@ async def fill(client: Client, site: Site) -> None:
     await log_in(client)
     await send(client, "/device")
     rest = (1, "block", "rule", "", "", "", "markrule.example", "")
-    site.log.add(Row(AT - 600, "home", "mia", "mia-phone", "markrow.example", *rest))
+    site.log.add(LogRow(AT - 600, "home", "mia", "mia-phone", "markrow.example", *rest))
     site.log.count(CountKey("home", "mia", AT // 3600, "block", "category", "games"), 4711)
     site.log.flush()
     usage = Usage("home", "mia", "mia-day", TODAY, AT - 3600, minutes=Minutes(211, 223, 227))
     UsageStore(site.folder).save([usage])
-    to = Objected(Action.BLOCK, Reason.RULE, rule="markrule.example")
-    ask = Ask("mia", "mia-phone", Kind.NAME, to, name="markasked.example", words="markwords")
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="markrule.example")
+    ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name="markasked.example", words="markwords")
     filed = await site.appeals.file("home", ask, AT)
     decide = f"/guardian/appeals/{filed.appeal.id}/decide"
     await send(client, decide, state="refused", reason="another_way", text="markanswer")
@@ -251,7 +251,7 @@ async def test_why_a_site_was_closed_is_told_as_to_guardians(
     }
     for what, (category, service, *rest) in by.items():
         row = ("home", "mia", "", f"{reason}-{what}.example", 1, "block", reason)
-        site.log.add(Row(AT - 300, *row, category, service, *rest))
+        site.log.add(LogRow(AT - 300, *row, category, service, *rest))
     site.log.flush()
     theirs = happened(await text(client, "/guardian/log?person=mia"), IN_THE_LOG)
     hers = happened(await text(client, "/me"), AMONG_HERS)

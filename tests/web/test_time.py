@@ -226,7 +226,7 @@ async def test_a_pause_ends_on_the_desk_in_the_minute_that_the_child_is_told(
     home.clock.wait(20)
     page = await send(client, f"{TIME}/pause", lasts="30")
     await site.follow()
-    assert home.ask("mia", "open.example").verdict.ends.endswith(":31")
+    assert home.ask("mia", "open.example").verdict.ends_text.endswith(":31")
     assert ":31" in page
     assert ":30" not in page.partition("End the pause")[0].rpartition("Paused")[2]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
-from copdns.appeal import Ask, Kind, Objected
+from copdns.appeal import AppealKind, Ask, ContestedVerdict
 from copdns.guests import with_guests
 from copdns.live import Sightings
 from copdns.model import Action, Reason
@@ -91,7 +91,7 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     assert "It is yours in a moment." in page
     assert 'action="/whose/' not in page, "nothing that seems to be still to do"
     await arrive(site)
-    assert site.home.resolver.live.who(site.asker).policy.profile == "mia"
+    assert site.home.resolver.live.identify(site.asker).policy.profile == "mia"
     assert "It is yours until" in await text(client, "/whose")
 
 
@@ -387,8 +387,8 @@ def cookies(client: Client) -> dict[str, str]:
 
 async def filed(site: Site, profile: str, device: str, name: str = "games.example") -> str:
     """Let somebody have asked from their own device; return the question's id."""
-    to = Objected(Action.BLOCK, Reason.RULE, rule="games.example")
-    ask = Ask(profile, device, Kind.NAME, to, name=name)
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
+    ask = Ask(profile, device, AppealKind.NAME, to, name=name)
     return (await site.appeals.file("home", ask, site.now)).appeal.id
 
 

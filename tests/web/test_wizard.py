@@ -16,7 +16,7 @@ from copdns.qr import qr
 from copdns.roles import Role
 from copdns.setup import Step
 from copdns.store.visitors import save_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from copdns.web.pages import Pages
 from copdns.web.parts import PARTS
 from tests.home import Home
@@ -156,8 +156,8 @@ async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
 
 
 async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) -> None:
-    seen = Visitor("home", "u1", "", "02:00:00:00:00:99", GUEST, "tablet", site.now, site.now)
-    other = Visitor("other", "u2", "", "", "192.0.2.201", "Bo", site.now, site.now)
+    seen = UnknownDevice("home", "u1", "", "02:00:00:00:00:99", GUEST, "tablet", site.now, site.now)
+    other = UnknownDevice("other", "u2", "", "", "192.0.2.201", "Bo", site.now, site.now)
     save_visitors(site.folder, [seen, other])
     page = await text(desk, "/guardian/wizard/devices")
     assert "02:00:00:00:00:99" in page

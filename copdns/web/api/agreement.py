@@ -6,7 +6,7 @@ from copdns.as_json.household import rule_json
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import budget_json, schedule_json, texts
 from copdns.model import Band, Contact, Default, PrivacyMode
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
 from copdns.web.api.operation import Call, Given, Operation
@@ -60,7 +60,7 @@ async def agreement(call: Call) -> object:
         "services": plain(child.services),
         "contacts": plain(child.contacts),
         "bypass": child.bypass,
-        "rules": [rule_json(each) for each in scoped(child, home.rules)],
+        "rules": [rule_json(each) for each in rules_in_scope(child, home.rules)],
         "schedules": [schedule_json(each) for each in in_scope(home.schedules, child)],
         "budgets": [budget_json(each) for each in in_scope(home.budgets, child)],
         "always": texts(child.always),

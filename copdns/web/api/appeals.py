@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.appeal import REASONS, WAITING, Decider, Kind, State, Wanted, Why
-from copdns.appeal_opening import Decision, Yes, opening
+from copdns.appeal import REASONS, WAITING, AppealKind, AppealState, Decider, Wanted, Why
+from copdns.appeal_opening import ApprovalTerms, Decision, opening
 from copdns.as_json.appeals import appeal_json, opening_json
 from copdns.errors import AppealError
 from copdns.list_report import list_report
@@ -18,14 +18,14 @@ from copdns.web.api.problem import Refused
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
 from copdns.words import Word
 
-_ASKED_FOR = WAITING | {State.TALK}
+_ASKED_FOR = WAITING | {AppealState.TALK}
 
 
 class AnswerShown(Given):
     """made: such as "grant g3".  until: when what it opened closes again."""
 
     at: Moment
-    state: State
+    state: AppealState
     reason: str
     text: str
     role: str
@@ -41,7 +41,7 @@ class AppealShown(Given):
     id: str
     profile: str
     device: str
-    kind: Kind
+    kind: AppealKind
     name: str
     why: Why
     words: str
@@ -59,7 +59,7 @@ class AppealShown(Given):
     via: str
     period: str
     revision: int
-    state: State
+    state: AppealState
     asked: Moment
     since: Moment
     seen: Moment | None
@@ -188,15 +188,15 @@ async def decide(call: Call) -> object:
 
 
 def _decision(sent: DecisionSent) -> Decision:
-    state = State(sent.state)
+    state = AppealState(sent.state)
     reason = next((each for each in REASONS[state] if each == sent.reason), None)
     lasts: int | Wanted | None = None if sent.lasts is None else Wanted(sent.lasts)
     if sent.for_minutes is not None:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")
         lasts = sent.for_minutes * 60
-    yes = Yes(lasts, sent.everyone, sent.narrow, sent.minutes, sent.besides)
-    if state is not State.GRANTED and yes != Yes():
+    yes = ApprovalTerms(lasts, sent.everyone, sent.narrow, sent.minutes, sent.besides)
+    if state is not AppealState.GRANTED and yes != ApprovalTerms():
         raise AppealError(
             "lasts, for_minutes, everyone, narrow, besides and minutes go with granted"
         )

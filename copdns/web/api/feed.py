@@ -17,7 +17,7 @@ from aiohttp import web
 from copdns.appeal import Appeal
 from copdns.errors import CopdnsError
 from copdns.store.logdb import Logged
-from copdns.web.parts import PARTS, Parts
+from copdns.web.parts import PARTS, AppContext
 
 EVERY = 1.0  # seconds between two looks
 NEWEST = 200  # appeals that are compared, and rows that are read at once
@@ -49,7 +49,7 @@ class Listener:
 class Feed:
     """The listeners of an application, and the task that looks for them while there are some."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self._parts = parts
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None

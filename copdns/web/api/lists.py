@@ -7,7 +7,7 @@ from pydantic import Field
 from copdns.as_json.lists import entry_json, status_json
 from copdns.as_json.plain import utc
 from copdns.lists.index import ListKind
-from copdns.names import normal
+from copdns.names import normalize
 from copdns.roles import Permission
 from copdns.vouched import still_listed
 from copdns.web.api.operation import Call, Given, Operation, Sent
@@ -119,7 +119,7 @@ async def errors(call: Call) -> object:
 async def search(call: Call) -> object:
     """Whether that blocks anybody is for `check` to say."""
     asked: NameAsked = call.query
-    name, live = normal(asked.name), call.parts.live()
+    name, live = normalize(asked.name), call.parts.live()
     index = live.shared[call.household.id].index
     engines = [each.title for each in live.library.engines.values() if name in each.hosts]
     return {

@@ -20,10 +20,10 @@ from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.days import budget_day, zone_of
 from copdns.discreet import discreet
 from copdns.errors import CopdnsError
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.library import discreet_names
 from copdns.model import Action, Reason
-from copdns.policy import Policy, speaks_of_help
+from copdns.policy import Policy, has_help_prefix
 from copdns.roles import Permission, Role
 from copdns.store.usage import history
 from copdns.web.api.operation import Call, Given, Operation, Sent
@@ -119,7 +119,7 @@ async def log(call: Call) -> object:
     return rows_shown(call, (each.row for each in found))
 
 
-def rows_shown(call: Call, rows: Iterable[Row]) -> list[dict[str, object]]:
+def rows_shown(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without names of help that lists learned of since; what
     guardians do not see on a page is hidden here too."""
     live, home = call.parts.live(), call.household.id
@@ -130,9 +130,11 @@ def rows_shown(call: Call, rows: Iterable[Row]) -> list[dict[str, object]]:
     return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
 
 
-def _is_of_help(policy: Policy, row: Row) -> bool:
+def _is_of_help(policy: Policy, row: LogRow) -> bool:
     found = policy.index.find(row.qname)
-    return any(each.list in policy.unwatched for each in found) or speaks_of_help(policy, row.qname)
+    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
+        policy, row.qname
+    )
 
 
 async def counts(call: Call) -> object:

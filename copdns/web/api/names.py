@@ -18,8 +18,8 @@ from copdns.household import (
     set_rewrite,
     set_split_upstream,
 )
-from copdns.matchers import matcher
-from copdns.names import normal
+from copdns.matchers import parse_matcher
+from copdns.names import normalize
 from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.problem import Refused
@@ -83,7 +83,7 @@ async def set_local(call: Call) -> object:
 
 
 async def remove_local(call: Call) -> None:
-    name = normal(call.part("name"))
+    name = normalize(call.part("name"))
     if all(each.name != name for each in call.household.local_names):
         raise Refused(404, "There is no such local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
@@ -106,7 +106,7 @@ async def rewrite(call: Call) -> object:
 
 
 async def end_rewrite(call: Call) -> None:
-    wanted = matcher(call.part("rewrite"))
+    wanted = parse_matcher(call.part("rewrite"))
     if all(each.matcher != wanted for each in call.household.rewrites):
         raise Refused(404, "There is no such rewrite")
     edit = partial(remove_rewrite, text=str(wanted))
@@ -130,7 +130,7 @@ async def split(call: Call) -> object:
 
 
 async def end_split(call: Call) -> None:
-    domain = normal(call.part("domain"))
+    domain = normalize(call.part("domain"))
     if all(each.name != domain for each in call.household.split_upstreams):
         raise Refused(404, "There is no such split")
     edit = partial(remove_split_upstream, name=domain)

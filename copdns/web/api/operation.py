@@ -20,7 +20,7 @@ from copdns.presets import apply
 from copdns.roles import NO_SCOPES, Actor, Balance, Permission
 from copdns.sentences import literal
 from copdns.web.api.problem import Refused
-from copdns.web.parts import Parts
+from copdns.web.parts import AppContext
 
 Part = TypeVar("Part", bound=HasId)
 
@@ -54,7 +54,7 @@ class Call:
     """
 
     request: web.Request
-    parts: Parts
+    parts: AppContext
     actor: Actor
     household: Household
     profile: Profile | None

@@ -12,7 +12,7 @@ from pydantic import Field
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
 from copdns.consent import Question, needs_consent
-from copdns.editing import read, the_profile
+from copdns.editing import read, require_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_profile, set_profile
 from copdns.model import (
@@ -220,7 +220,7 @@ async def add(call: Call) -> object:
         return set_profile(added, wanted.id, known, **values)
 
     after = await call.change(f"profile {wanted.id} added", edit)
-    return profile_json(the_profile(after, wanted.id), after, call.now)
+    return profile_json(require_profile(after, wanted.id), after, call.now)
 
 
 async def change(call: Call) -> object:
@@ -245,7 +245,7 @@ async def change(call: Call) -> object:
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
         await call.parts.proposals.follow(call.actor, call.person, band, call.now, rules=rules)
-    return profile_json(the_profile(after, call.person.id), after, call.now)
+    return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
 async def remove(call: Call) -> object:
@@ -274,7 +274,7 @@ async def ask_full_log(call: Call) -> object:
     history = await call.parts.store.full_logs(call.household.id, call.person.id)
 
     def edit(household: Household) -> Household:
-        person = the_profile(household, call.person.id)
+        person = require_profile(household, call.person.id)
         full = request_full(person, history, call.now, wanted.days)
         changed = replace(person, full_log=full)
         return replace(
@@ -283,7 +283,7 @@ async def ask_full_log(call: Call) -> object:
         )
 
     after = await call.change(f"full log of {call.person.id} asked for", edit)
-    return profile_json(the_profile(after, call.person.id), after, call.now)
+    return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
 async def end_full_log(call: Call) -> object:

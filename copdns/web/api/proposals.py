@@ -10,7 +10,7 @@ from pydantic import Field
 from copdns.accounts import DAY
 from copdns.as_json.household import profile_json
 from copdns.as_json.plain import utc
-from copdns.editing import the_profile
+from copdns.editing import require_profile
 from copdns.errors import HouseholdError
 from copdns.household import set_profile
 from copdns.model import Band
@@ -91,7 +91,7 @@ async def accept(call: Call) -> object:
     what = f"profile {person.id} set: {'preset' if preset else 'band'} {found.band}"
     after = await call.change(what, edit)
     await call.parts.proposals.follow(call.actor, person, found.band, call.now, rules=True)
-    return profile_json(the_profile(after, person.id), after, call.now)
+    return profile_json(require_profile(after, person.id), after, call.now)
 
 
 async def decline(call: Call) -> None:

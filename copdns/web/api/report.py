@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from copdns.accounts import View
-from copdns.appeal import State
+from copdns.appeal import AppealState
 from copdns.as_json.report import report_json
 from copdns.model import PrivacyMode
 from copdns.roles import Permission
@@ -40,7 +40,7 @@ class AppealsShown(Given):
     """Of all together.  granted_percent, median_hours: null without any answer."""
 
     asked: int
-    states: dict[State, int]
+    states: dict[AppealState, int]
     answered: int
     granted_percent: int | None
     median_hours: float | None

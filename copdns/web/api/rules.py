@@ -13,8 +13,8 @@ from copdns.editing import read
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
 from copdns.model import Action, Reason, RuleAction
-from copdns.names import normal
-from copdns.policy import decide, explain, scoped
+from copdns.names import normalize
+from copdns.policy import decide, explain, rules_in_scope
 from copdns.qtypes import qtype_number
 from copdns.roles import Permission
 from copdns.web.api.grants import GrantShown
@@ -67,7 +67,7 @@ async def rules(call: Call) -> object:
     asked: RulesAsked = call.query
     found = call.household.rules
     if asked.profile is not None:
-        found = tuple(scoped(call.profile_of(asked.profile), found))
+        found = tuple(rules_in_scope(call.profile_of(asked.profile), found))
     return [rule_json(each) for each in found]
 
 
@@ -168,7 +168,7 @@ async def check(call: Call) -> object:
     """Nothing is asked from the Internet, and nothing is recorded."""
     asked: CheckAsked = call.query
     person, live = call.profile_of(asked.profile), call.parts.live()
-    name, qtype = normal(asked.name), read(qtype_number, asked.type)
+    name, qtype = normalize(asked.name), read(qtype_number, asked.type)
     now = call.now if asked.at is None else moment(asked.at)
     policy = policy_of(live, call.household.id, person.id)
     case = Case(

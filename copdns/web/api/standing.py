@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from copdns.errors import CopdnsError
-from copdns.live import Live
+from copdns.live import Snapshot
 from copdns.policy import Policy
 
 
-def policy_of(live: Live, household: str, profile: str) -> Policy:
+def policy_of(live: Snapshot, household: str, profile: str) -> Policy:
     """Return what is in force for a person; raise CopdnsError for one who is just added."""
     try:
         return live.policy(household, profile)

@@ -6,7 +6,7 @@ nothing here shows or changes them.
 
 from __future__ import annotations
 
-from copdns.happened import Kind, TrialEvent
+from copdns.happened import EventKind, TrialEvent
 from copdns.roles import Permission
 from copdns.targets import Shown
 from copdns.web.api.operation import Call, Given, Operation
@@ -19,7 +19,7 @@ class TargetShown(Given):
 
     id: str
     way: str
-    kinds: list[Kind]
+    kinds: list[EventKind]
     waiting: int
     dropped: int
     trouble: str
@@ -55,7 +55,7 @@ async def test(call: Call) -> object:
         raise Refused(404, "There is no such target")
     what = f"test event sent to {found.name}"
     await call.parts.store.note(call.household.id, call.actor.name, what, call.now)
-    event = TrialEvent(Kind.TEST, call.household.id, call.now)
+    event = TrialEvent(EventKind.TEST, call.household.id, call.now)
     trouble = await call.parts.targets.try_out(found.name, event)
     return {"taken": not trouble, "trouble": trouble}
 

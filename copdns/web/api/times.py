@@ -13,9 +13,9 @@ from copdns.as_json.household import profile_json
 from copdns.as_json.plain import utc
 from copdns.as_json.times import bonus_json, budget_json, schedule_json
 from copdns.days import budget_day, zone_of
-from copdns.editing import read, the_profile
+from copdns.editing import read, require_profile
 from copdns.errors import HouseholdError
-from copdns.faults import said
+from copdns.faults import sentence_of
 from copdns.household import suggest_times
 from copdns.household_times import (
     Period,
@@ -142,7 +142,7 @@ def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     try:
         found = slots(wanted.slots)
     except ValueError as error:
-        raise HouseholdError(said(error)) from None
+        raise HouseholdError(sentence_of(error)) from None
     about = _subjects(wanted.about)
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
@@ -280,7 +280,7 @@ async def suggested(call: Call) -> object:
     edit = partial(suggest_times, profile_id=call.person.id, known=known, preset=preset)
     what = f"times suggested for {band} taken over for {call.person.id}"
     after = await call.change(what, edit)
-    return profile_json(the_profile(after, call.person.id), after, call.now)
+    return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
 _EDIT, _SEE = Permission.EDIT_PROFILES, Permission.SEE_PROFILES

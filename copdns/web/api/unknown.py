@@ -11,7 +11,7 @@ from copdns.newcomers import known_too, named
 from copdns.roles import Permission
 from copdns.store.ignored import Ignored
 from copdns.store.visitors import load_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from copdns.web.api.devices import DeviceShown
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Moment, Text
@@ -46,7 +46,7 @@ async def unknown(call: Call) -> object:
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
-async def visitors(call: Call) -> list[Visitor]:
+async def visitors(call: Call) -> list[UnknownDevice]:
     """Return the unknown devices of the household, which nobody named since."""
     household = call.household
     there = {text for each in household.devices for text in (*each.macs, *each.addresses)}

@@ -10,7 +10,7 @@ from aiohttp import web
 from copdns.levels import level_of
 from copdns.matchers import Matcher
 from copdns.model import RuleAction
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.qr import Qr, qr
 from copdns.roles import Permission, may
 from copdns.timing import in_scope
@@ -33,7 +33,7 @@ async def agreement(request: web.Request) -> web.Response:
     accounts = await parts.accounts.all(household.id)
     kept = parts.settings().log
     # A network of answers is nothing that a child could mean to open.
-    rules = scoped(profile, household.rules)
+    rules = rules_in_scope(profile, household.rules)
     named = [each for each in rules if isinstance(each.target, Matcher)]
     return parts.pages.render(
         request,

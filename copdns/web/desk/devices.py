@@ -14,7 +14,7 @@ from aiohttp import web
 
 from copdns.accounts import GuestKind
 from copdns.addresses import is_private_mac
-from copdns.editing import the_profile
+from copdns.editing import require_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_device, remove_device, set_device
 from copdns.household_check import shown
@@ -22,7 +22,7 @@ from copdns.model import Device, Household
 from copdns.roles import Actor, Permission, may
 from copdns.store.ignored import Ignored
 from copdns.store.visitors import load_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, written_in
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
@@ -215,7 +215,7 @@ async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> N
     )
 
 
-async def _visitors(request: web.Request, household: Household) -> list[Visitor]:
+async def _visitors(request: web.Request, household: Household) -> list[UnknownDevice]:
     """Return the unknown devices of a household that nobody named since."""
     found = await asyncio.to_thread(load_visitors, parts_of(request).folder)
     named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
@@ -226,7 +226,7 @@ async def _visitors(request: web.Request, household: Household) -> list[Visitor]
     ]
 
 
-async def _visitor(request: web.Request, actor: Actor) -> Visitor:
+async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
     """Return the unknown device that is meant; raise HTTPNotFound."""
     household = await _stored(request, actor)
     wanted = request.match_info["visitor"]
@@ -247,8 +247,8 @@ async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
     return visitor.address, visitor.mac
 
 
-def _named(household: Household, profile_id: str, called: str, visitor: Visitor) -> Household:
-    the_profile(household, profile_id)
+def _named(household: Household, profile_id: str, called: str, visitor: UnknownDevice) -> Household:
+    require_profile(household, profile_id)
     called = shown(called)  # where nobody typed another name, it is what the device calls itself
     return add_device(
         household,
@@ -260,7 +260,7 @@ def _named(household: Household, profile_id: str, called: str, visitor: Visitor)
     )
 
 
-def _with_mac(household: Household, device_id: str, visitor: Visitor) -> Household:
+def _with_mac(household: Household, device_id: str, visitor: UnknownDevice) -> Household:
     """Let a device be known by one more MAC address, or address where none was seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, Decider, Objected, State, objected
+from copdns.appeal import REASONS, WAITING, Appeal, AppealState, ContestedVerdict, Decider, objected
 from copdns.appeal_lengths import because, lengths, read_length, usual
-from copdns.appeal_life import may_answer
-from copdns.appeal_opening import CONTENT, TIME, Decision, Opening, Yes, opening
+from copdns.appeal_life import require_answerable
+from copdns.appeal_opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
 from copdns.appeal_rest import closed_after_all, closed_besides
 from copdns.appeal_source import Source, rule_behind, source
 from copdns.errors import AppealError
@@ -25,7 +25,7 @@ from copdns.web.session import required
 
 ANSWERED = 20  # that are shown below those that wait
 # What was to be talked about waits, too, until somebody says what came of it.
-TO_ANSWER = WAITING | {State.TALK}
+TO_ANSWER = WAITING | {AppealState.TALK}
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -34,7 +34,7 @@ async def inbox(request: web.Request) -> web.Response:
     actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
     waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
     answered = await parts.appeals.appeals(
-        actor.household, states=frozenset(State) - TO_ANSWER, limit=ANSWERED
+        actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED
     )
     return parts.pages.render(
         request,
@@ -52,14 +52,14 @@ async def inbox(request: web.Request) -> web.Response:
 def is_others(appeal: Appeal, actor: Actor) -> bool:
     """Tell whether somebody else is to answer what waits: a child disagreed with this one."""
     try:
-        may_answer(appeal, _decider(actor))
+        require_answerable(appeal, _decider(actor))
     except AppealError:
         return appeal.state in TO_ANSWER
     return False
 
 
 def _place(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
-    return is_others(appeal, actor), appeal.state is State.TALK, appeal.since
+    return is_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
 
 
 def _decider(actor: Actor) -> Decider:
@@ -137,7 +137,7 @@ async def report(request: web.Request) -> web.Response:
 def _decision(fields: Mapping[str, Any]) -> Decision:
     """Return what was decided; raise AppealError for what is no answer."""
     try:
-        state = State(str(fields.get("state", "")))
+        state = AppealState(str(fields.get("state", "")))
         reason = Because(str(fields["reason"])) if fields.get("reason") else None
         given = int(str(fields["minutes"])) if fields.get("minutes") else None
     except ValueError:
@@ -147,7 +147,7 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     if reason not in REASONS[state]:
         raise AppealError("choose one of the reasons that fit the answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
-    yes = Yes(
+    yes = ApprovalTerms(
         lasts, everyone or "everyone" in fields, "narrow" in fields, given, "besides" in fields
     )
     return Decision(state, reason, str(fields.get("text", "")), yes)
@@ -163,7 +163,7 @@ def _opening(
         return None, error
 
 
-def _besides(request: web.Request, found: Appeal, household: Household) -> Objected | None:
+def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
     """Return what a yes does not open, or did not; None for nothing."""
     parts, profile = parts_of(request), found.ask.profile
     if household.profile(profile) is None:

@@ -14,13 +14,13 @@ from copdns.audited import Audited
 from copdns.copies import NOT_HERE
 from copdns.download_words import failure
 from copdns.levels import Level
-from copdns.lists.download import State
+from copdns.lists.download import CopyState
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.roles import Permission, may
 from copdns.sentences import Sentence, sentence
 from copdns.trouble_words import trouble
-from copdns.updates import Updates
+from copdns.updates import ListUpdater
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
 from copdns.web.saying import saying
@@ -57,7 +57,7 @@ async def lists(request: web.Request) -> web.Response:
     actor, parts = await required(request, Permission.SEE_STATUS), parts_of(request)
     household = house_of(request, actor)
     caught = await asyncio.to_thread(parts.log.caught, household.id)
-    found = await asyncio.to_thread(audited.kept, parts.folder)
+    found = await asyncio.to_thread(audited.load_results, parts.folder)
     statuses = parts.live().library.statuses
     shown = [each for each in statuses if each.info.kind in _SHOWN]
     return parts.pages.render(
@@ -86,14 +86,14 @@ async def update(request: web.Request) -> web.Response:
 
 def _listed(
     statuses: list[ListStatus],
-    updates: Updates,
+    updates: ListUpdater,
     caught: Mapping[str, int],
     found: Audited | None,
     now: float,
 ) -> Iterator[Listed]:
     for each in statuses:
         slug = each.info.slug
-        state: State = updates.state(slug)
+        state: CopyState = updates.state(slug)
         why = state.error or ("" if each.error == NOT_HERE else each.error)
         yield Listed(
             each.info,

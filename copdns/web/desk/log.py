@@ -16,11 +16,11 @@ from aiohttp import web
 
 from copdns.accounts import View
 from copdns.discreet import OTHER, discreet
-from copdns.keep import Row
+from copdns.keep import LogRow
 from copdns.levels import Level
 from copdns.library import discreet_names
-from copdns.live import Live
-from copdns.policy import speaks_of_help
+from copdns.live import Snapshot
+from copdns.policy import has_help_prefix
 from copdns.roles import Permission
 from copdns.store.logdb import Logged
 from copdns.web.desk.about import About, about
@@ -115,11 +115,13 @@ def _shown(request: web.Request, found: About, rows: Iterable[Logged]) -> dict[s
     }
 
 
-def _is_of_help(live: Live, row: Row) -> bool:
+def _is_of_help(live: Snapshot, row: LogRow) -> bool:
     """Tell whether a name is one of help: in the log only where lists learned of it since."""
     policy = live.policy(row.household, row.profile)
     found = policy.index.find(row.qname)
-    return any(each.list in policy.unwatched for each in found) or speaks_of_help(policy, row.qname)
+    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
+        policy, row.qname
+    )
 
 
 def _number(given: object) -> int | None:

@@ -30,7 +30,7 @@ from copdns.household import (
     set_split_upstream,
     speaking_of,
 )
-from copdns.matchers import matcher
+from copdns.matchers import parse_matcher
 from copdns.model import Contact, Household, OwnService
 from copdns.roles import Permission, may
 from copdns.time_forms import Form, read_field
@@ -111,7 +111,7 @@ async def _keep_local(home: House, form: Form, name: str) -> web.Response:
 async def add_rewrite(request: web.Request) -> web.Response:
     """Answer a name with the data of another."""
     home, form = await _sent(request)
-    return await _keep_rewrite(home, form, str(read_field(matcher, form.one("name"), "name")))
+    return await _keep_rewrite(home, form, str(read_field(parse_matcher, form.one("name"), "name")))
 
 
 async def change_rewrite(request: web.Request) -> web.Response:
@@ -209,7 +209,7 @@ async def drop_own_service(request: web.Request) -> web.Response:
 def _service(form: Form) -> tuple[str, tuple[str, ...], Contact]:
     """Return what a service is called, its names and with whom it puts a child in touch."""
     title = name_in(form.one("name"))
-    found = _several(form, "names", matcher, MOST_NAMES)
+    found = _several(form, "names", parse_matcher, MOST_NAMES)
     try:
         return title, found, Contact(form.one("contact"))
     except ValueError:

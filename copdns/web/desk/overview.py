@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts import Notice, NoticeKind
-from copdns.appeal import State
+from copdns.accounts import GuardianNotice, NoticeKind
+from copdns.appeal import AppealState
 from copdns.more_time import mark, more_time
 from copdns.roles import Permission, may
 from copdns.trouble_words import trouble
@@ -26,7 +26,7 @@ async def overview(request: web.Request) -> web.Response:
     parts, household, now = home.parts, home.household, home.now
     asked = await parts.appeals.appeals(household.id, states=TO_ANSWER)
     waiting = [each for each in asked if not is_others(each, home.actor)]
-    to_talk = [each for each in waiting if each.state is State.TALK]
+    to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
         await parts.guests.asking(household.id, now)
         if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
@@ -57,7 +57,7 @@ async def overview(request: web.Request) -> web.Response:
     )
 
 
-async def _wanting(home: House) -> list[Notice]:
+async def _wanting(home: House) -> list[GuardianNotice]:
     """Return the notices of children who want to talk that the reader has not seen yet."""
     if not may_see(home.actor):
         return []

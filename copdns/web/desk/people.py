@@ -14,9 +14,9 @@ from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_device, remove_profile, set_device
 from copdns.levels import Level
 from copdns.library import bundled_presets
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.model import Band, BlockMode, Contact, Household, Profile
-from copdns.policy import scoped
+from copdns.policy import rules_in_scope
 from copdns.privacy import default_mode
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import (
@@ -86,14 +86,14 @@ async def person(request: web.Request) -> web.Response:
         by_contact=_by_contact(household, library, profile),
         devices=[each for each in household.devices if each.profile == profile.id],
         others=[each for each in household.profiles if each.id != profile.id],
-        rules=scoped(profile, household.rules),
+        rules=rules_in_scope(profile, household.rules),
         block_modes=tuple(BlockMode),
         disputed="disputed" in request.query,
         proposal=await parts_of(request).proposals.of(household.id, profile.id),
     )
 
 
-def _by_contact(household: Household, library: Library, profile: Profile) -> dict[Contact, int]:
+def _by_contact(household: Household, library: Catalogue, profile: Profile) -> dict[Contact, int]:
     """Return how many services are closed to somebody by who can write there."""
     kinds = {each.slug: each.contact for each in library.services.values()}
     kinds |= {each.slug: each.contact for each in household.services}

@@ -11,7 +11,7 @@ from copdns.audit_words import role
 from copdns.consent import Question, needs_consent
 from copdns.errors import HouseholdError, PrivacyError
 from copdns.household import set_profile
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.privacy import request_full
 from copdns.roles import Permission, may
@@ -143,7 +143,7 @@ def _possible(
 def _with_full_log(
     household: Household,
     profile_id: str,
-    known: Known,
+    known: KnownIds,
     past: tuple[FullLog, ...],
     now: int,
     days: int,

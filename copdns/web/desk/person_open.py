@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from copdns.addresses import slug
-from copdns.editing import read, the_profile
+from copdns.editing import read, require_profile
 from copdns.errors import HouseholdError
 from copdns.household import set_profile
-from copdns.household_check import Known
+from copdns.household_check import KnownIds
 from copdns.model import Household, Profile
 from copdns.roles import Permission
 from copdns.time_forms import about
@@ -94,8 +94,10 @@ async def _keep(request: web.Request, found: Found, values: Edit, what: str) -> 
     await change(request, found.actor, edit, f"profile {found.profile.id} set: {what}")
 
 
-def _edited(household: Household, profile_id: str, values: Edit, known: Known) -> Household:
-    return set_profile(household, profile_id, known, **values(the_profile(household, profile_id)))
+def _edited(household: Household, profile_id: str, values: Edit, known: KnownIds) -> Household:
+    return set_profile(
+        household, profile_id, known, **values(require_profile(household, profile_id))
+    )
 
 
 def _kind(request: web.Request) -> str:

@@ -12,7 +12,7 @@ from copdns.household import add_rule, note_rule, remove_rule
 from copdns.matchers import target
 from copdns.model import Household, Rule, RuleAction
 from copdns.names import display
-from copdns.policy import decide, explain, scoped
+from copdns.policy import decide, explain, rules_in_scope
 from copdns.records import A
 from copdns.roles import Permission
 from copdns.web.check import host_of, name_of
@@ -31,7 +31,7 @@ async def rules(request: web.Request) -> web.Response:
         request,
         found,
         "desk/person_rules.html",
-        rules=sorted(scoped(found.profile, found.household.rules), key=_how_many),
+        rules=sorted(rules_in_scope(found.profile, found.household.rules), key=_how_many),
         **_why(request, found),
     )
 
@@ -123,7 +123,7 @@ def _scope(found: Found, chosen: str) -> str:
 
 def _own(request: web.Request, found: Found) -> Rule | None:
     """Return the rule that the address names, if it holds for this person."""
-    mine = scoped(found.profile, found.household.rules)
+    mine = rules_in_scope(found.profile, found.household.rules)
     return next((each for each in mine if each.id == request.match_info["rule"]), None)
 
 

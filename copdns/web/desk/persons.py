@@ -10,7 +10,7 @@ from aiohttp import web
 from copdns.differences import differences, told
 from copdns.household import set_profile
 from copdns.library import bundled_presets
-from copdns.lists.catalogue import Library
+from copdns.lists.catalogue import Catalogue
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import SETTINGS, Actor, Balance, Permission, may
@@ -106,7 +106,7 @@ def fair(profile: Profile) -> Profile:
     return apply(bundled_presets()[profile.band], profile)
 
 
-def in_order(categories: Iterable[str], library: Library) -> list[str]:
+def in_order(categories: Iterable[str], library: Catalogue) -> list[str]:
     """Return categories in the order of the page on which they are chosen."""
     places = {slug: place for place, slug in enumerate(library.categories)}
     return sorted(categories, key=lambda each: (places.get(each, len(places)), each))

@@ -14,13 +14,13 @@ from copdns.household import add_device
 from copdns.model import Household
 from copdns.roles import Actor
 from copdns.store.visitors import load_visitors
-from copdns.visitors import Visitor
+from copdns.visitors import UnknownDevice
 from copdns.web.parts import parts_of
 
 LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
 
 
-async def visitors_of(request: web.Request, household: str) -> tuple[Visitor, ...]:
+async def visitors_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
     """Return those that nobody named, what was seen last first."""
     found = await asyncio.to_thread(load_visitors, parts_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
@@ -50,7 +50,7 @@ def written_in(household: Household, name: str, profile: str, known: KnownBy) ->
     return add_device(household, new, profile, known.addresses, called, known.macs)
 
 
-async def end_guests(request: web.Request, actor: Actor, visitor: Visitor) -> None:
+async def end_guests(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:
     """End what an unknown device was for a while: it has an owner now, whom a guest outranks."""
     macs = (visitor.mac,) if visitor.mac else ()
     await end_guests_at(request, actor, (visitor.address,), macs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.errors import BusyError
-from copdns.happened import Kind, TrialEvent
+from copdns.happened import EventKind, TrialEvent
 from copdns.roles import Permission, may
 from copdns.targets import Shown
 from copdns.web.desk.theirs import House, house
@@ -32,7 +32,7 @@ async def test(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     what = f"test event sent to {found.name}"
     await home.parts.store.note(home.household.id, home.actor.name, what, home.now)
-    event = TrialEvent(Kind.TEST, home.household.id, home.now)
+    event = TrialEvent(EventKind.TEST, home.household.id, home.now)
     try:
         trouble = await home.parts.targets.try_out(found.name, event)
     except BusyError:

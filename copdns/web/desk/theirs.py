@@ -11,7 +11,7 @@ from aiohttp import web
 from copdns.days import local, zone_of
 from copdns.errors import HouseholdError
 from copdns.levels import Level
-from copdns.live import Live, build
+from copdns.live import Snapshot, build_snapshot
 from copdns.model import Household, Profile
 from copdns.policy import Policy
 from copdns.roles import Actor, Permission, may
@@ -19,7 +19,7 @@ from copdns.time_forms import Form
 from copdns.times import DAY_WORDS
 from copdns.today import Today, today
 from copdns.web.fields import fields_of
-from copdns.web.parts import Parts, parts_of
+from copdns.web.parts import AppContext, parts_of
 from copdns.web.saying import saying
 from copdns.web.session import required
 
@@ -31,7 +31,7 @@ class House:
     """Who acts in which household, as it is stored now: a page shows what was just saved."""
 
     request: web.Request
-    parts: Parts
+    parts: AppContext
     actor: Actor
     household: Household
 
@@ -45,7 +45,7 @@ class House:
             self.household.id, edit, author=self.actor.name, what=what, now=self.now
         )
 
-    def live(self) -> Live:
+    def live(self) -> Snapshot:
         """Return the snapshot of the household as it is stored.
 
         It is the one that answers queries, but for the tenth of a second after a change.
@@ -55,7 +55,7 @@ class House:
         if there is not None and there.revision == self.household.revision:
             return live
         readings = self.parts.readings()
-        return build(
+        return build_snapshot(
             live, live.library, live.defaults, [self.household], self.parts.now(), readings
         )
 
@@ -100,7 +100,7 @@ async def theirs(request: web.Request, permission: Permission) -> Theirs:
     return Theirs(request, found.parts, found.actor, found.household, profile)
 
 
-def stands(house: House, live: Live, profile: Profile) -> tuple[Policy, Today]:
+def stands(house: House, live: Snapshot, profile: Profile) -> tuple[Policy, Today]:
     """Return what holds for somebody now, by a snapshot of `House.live`."""
     policy = live.policy(house.household.id, profile.id)
     readings, now = house.parts.readings(), house.parts.now()
