@@ -160,14 +160,24 @@ class TimeStep:
         return owner is None or len(owner[0].name) <= len(entry.name)
 
     def _verdict(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
-        below = self.blocker.nothing_open_below(qname, met.by)
+        below = self._nothing_open_below(qname, met.by)
         key = met.by, id(closure), end, below
         verdict = self._made.get(key)
         if verdict is None:
             if len(self._made) >= _MADE:
                 self._made.clear()
-            verdict = self._made[key] = self._new(qname, met, closure, end)
+            made = self._new(qname, met, closure, end)
+            verdict = self._made[key] = replace(made, nothing_open_below=below)
         return verdict
+
+    def _nothing_open_below(self, qname: str, by: Entry | Matcher | None) -> bool:
+        """Tell whether every name below is closed too.
+
+        A service is never sure of that: another service may own a longer name inside it.
+        """
+        if isinstance(by, Entry) and by.list in self.services:
+            return False
+        return self.blocker.nothing_open_below(qname, by)
 
     def _new(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
         ends = "" if end is None or end >= self.known_until else weekday_and_time(end, self.zone)
@@ -183,7 +193,6 @@ class TimeStep:
             self.number,
             rule="" if met.by is None else str(met.by),
             ttl=self.blocker.ttl,
-            nothing_open_below=self.blocker.nothing_open_below(qname, met.by),
             period=closure.period,
             ends_text=ends,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from copdns.budget import RemainingBudget
 from copdns.closed import weekday_and_time
 from copdns.minutes import MOST_ADDED
-from copdns.model import Reason, Verdict
+from copdns.model import BlockMode, Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.times import Grant, subject
@@ -75,6 +76,16 @@ def test_a_pause_goes_before_a_schedule_and_a_schedule_before_a_budget() -> None
 )
 def test_a_closure_is_about_what_it_says(about: str, name: str, closed: bool) -> None:
     assert verdict(made(closure("schedule", about)), name).blocks is closed
+
+
+def test_a_closed_service_denies_no_name_below_that_another_service_owns() -> None:
+    """NXDOMAIN for tube.example would take chat.tube.example along (RFC 8020 section 2)."""
+    house = replace(MIA, block_mode=BlockMode.NXDOMAIN)
+    made = policy(house, timing=TimePlan((closure("paused", "service:tube"),)), **LISTS)  # type: ignore[arg-type]
+    above, below = (decide(made, name, A, NOW) for name in ("tube.example", "chat.tube.example"))
+    assert above.blocks
+    assert not above.nothing_open_below
+    assert not below.blocks
 
 
 def test_a_verdict_names_what_was_closed() -> None:
