@@ -158,7 +158,7 @@ class GuestRequest(NamedTuple):
     at: int
 
 
-class View(Word):
+class ViewedPart(Word):
     """What somebody looked at."""
 
     LOG = "log"  # names, as far as the privacy mode keeps them
@@ -179,7 +179,7 @@ class AccessRecord(NamedTuple):
     account: str
     role: Role
     profile: str
-    view: View
+    view: ViewedPart
 
 
 class NoticeKind(Word):

@@ -15,7 +15,9 @@ from copdns.model import Reason
 
 THRESHOLDS = (1, 5, 15)  # minutes, the nearest first
 FAR = 16  # minutes: nothing to warn of yet
-KEPT = 2 * 86_400.0  # seconds for which a warning is remembered: clocks are set back by less
+REMEMBERED_FOR = (
+    2 * 86_400.0
+)  # seconds for which a warning is remembered: clocks are set back by less
 
 
 class UpcomingClosure(NamedTuple):
@@ -44,7 +46,7 @@ class ClosureWarning(NamedTuple):
     minutes: int
 
 
-class Occasion(NamedTuple):
+class WarningKey(NamedTuple):
     """What is warned of once.  moment: when it closes; for a budget, when its day began."""
 
     household: str
@@ -61,7 +63,7 @@ class WarningState(NamedTuple):
     before: an earlier run of the program told what was due up to then; for the first look only.
     """
 
-    nearest: Mapping[Occasion, int] = MappingProxyType({})
+    nearest: Mapping[WarningKey, int] = MappingProxyType({})
     before: float = 0.0
 
 
@@ -74,7 +76,9 @@ def due_warnings(
     something that begins in less than 15 minutes when it is first seen.  What has begun is not
     warned of.  A bonus or another moment makes a warning possible again.
     """
-    nearest = {each: told.nearest[each] for each in told.nearest if each.moment > now - KEPT}
+    nearest = {
+        each: told.nearest[each] for each in told.nearest if each.moment > now - REMEMBERED_FOR
+    }
     warnings = []
     for each in coming:
         occasion, left = _occasion(each), _minutes(now, each.at)
@@ -88,9 +92,9 @@ def due_warnings(
     return tuple(warnings), WarningState({each: at for each, at in nearest.items() if at != FAR})
 
 
-def _occasion(of: UpcomingClosure) -> Occasion:
+def _occasion(of: UpcomingClosure) -> WarningKey:
     moment = of.at if of.day is None else of.day
-    return Occasion(of.household, of.profile, of.reason, of.id, moment)
+    return WarningKey(of.household, of.profile, of.reason, of.id, moment)
 
 
 def _minutes(start: float, end: float) -> float:

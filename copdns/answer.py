@@ -43,7 +43,7 @@ from copdns.wire import (
     empty_reply,
     error_reply,
     local_reply,
-    read_body,
+    read_query_body,
     rewrite_response,
     truncated_reply,
     upstream_reply,
@@ -52,18 +52,18 @@ from copdns.wire import (
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
-Send = Callable[[bytes, Any], None]
+SendReply = Callable[[bytes, Any], None]
 
 LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
-KNOWN = 16_384  # questions that are remembered, where there is no lane
-VERDICTS = 64  # of one question: so many kinds of profiles ask it and are remembered
-MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
+MAX_MEMO_ENTRIES = 16_384  # questions that are remembered, where there is no lane
+MAX_MEMO_VERDICTS = 64  # of one question: so many kinds of profiles ask it and are remembered
+MAX_WAITERS = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
-_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
+_EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
-_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
+_EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 NO_REPLY = b""  # nothing is sent, now or later
 
@@ -85,7 +85,7 @@ class PendingQuery(NamedTuple):
     message: bytes
     query: Query
     asker: Requestor
-    send: Send
+    send: SendReply
     to: Any
     live: Snapshot
     client: Client
@@ -123,7 +123,7 @@ class VerdictMemo:
         return body in self._entries
 
     def add(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
-        if len(self._entries) >= KNOWN:
+        if len(self._entries) >= MAX_MEMO_ENTRIES:
             self.clear()
         known = self._entries[body] = MemoEntry(query, {})
         _remember(known, policy, verdict)
@@ -199,7 +199,7 @@ class Resolver:
         self._waiting: dict[CacheMiss, list[PendingQuery]] = {}
 
     def answer(
-        self, message: bytes, asker: Requestor, moment: Moment, send: Send, to: Any
+        self, message: bytes, asker: Requestor, moment: Moment, send: SendReply, to: Any
     ) -> bytes | None:
         """Return the reply to a message; NO_REPLY for silence; None: `send(reply, to)` follows."""
         client = self._live.identify(asker)
@@ -217,18 +217,18 @@ class Resolver:
             )
         else:
             try:
-                query = read_body(body)
+                query = read_query_body(body)
             except NotAQueryError:
                 return NO_REPLY
             except WireError as error:
-                self.recorder.malformed()
+                self.recorder.count_malformed()
                 return error_reply(message, error)
             verdict = decide(policy, query.qname, query.qtype, moment.wall)
         sized = with_tcp_size(query) if asker.transport == "tcp" else query
         reply = self._reply(message, sized, asker, client, verdict, moment)
         if isinstance(reply, CacheMiss):
             asked = (message, sized, asker, send, to, self._live, client, verdict)
-            self._ask(reply, _new(PendingQuery, asked))
+            self._ask_upstream(reply, _new(PendingQuery, asked))
             return None
         if known is None and self.lane is None and len(message) <= PLAIN_UDP_SIZE:
             self._memo.add(body, query, policy, verdict)
@@ -280,7 +280,7 @@ class Resolver:
         kept: CacheEntry | None = None
         remember = arrived is None  # a name that was just fetched may never be asked for again
         if query.is_unsupported and action is not Action.REFUSE:
-            reply = _odd_reply(message_id, query)
+            reply = _unsupported_reply(message_id, query)
         elif action is Action.ALLOW or action is Action.REWRITE:
             if query.qtype == ANY:
                 reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
@@ -300,7 +300,7 @@ class Resolver:
             reply = _blocked_reply(message_id, query, asker, policy, verdict, moment)
         elif action is Action.LOCAL:
             reply, verdict = _local_reply(message_id, query, asker, policy, verdict, moment)
-            if verdict.local is not None and verdict.local.probe:
+            if verdict.local is not None and verdict.local.is_probe:
                 self.on_probe(query.qname, asker, client, moment.wall)
         else:
             reply = empty_reply(message_id, query, REFUSED, ede_of(verdict))
@@ -332,7 +332,7 @@ class Resolver:
         """Return what an upstream said to an allowed question, or what it has to be asked."""
         key = query.key
         if verdict.target or policy.splits:
-            key = _key(key, policy, verdict)
+            key = _cache_key(key, policy, verdict)
         if arrived is not None and arrived.key == key:
             return arrived.kept
         protected = verdict.reason is Reason.PROTECTED
@@ -343,9 +343,9 @@ class Resolver:
             if kept is not None and protected and kept.answer.facts.is_filtered:
                 kept = None  # asked for somebody whom it was not protected for
             if kept is not None:
-                self.recorder.found()
+                self.recorder.count_hits()
             else:
-                self.recorder.missed()
+                self.recorder.count_miss()
         return kept or _new(CacheMiss, (key, protected, verdict.is_untraced))
 
     def _upstream_reply(
@@ -366,7 +366,7 @@ class Resolver:
             try:
                 answer = rewrite_response(query, verdict.target, answer._replace(rrs=body), ttl)
             except WireError:
-                return empty_reply(message_id, query, SERVFAIL, _NO_UPSTREAM), verdict
+                return empty_reply(message_id, query, SERVFAIL, _EDE_NO_UPSTREAM), verdict
             body, ede = answer.rrs, ede_of(verdict)
         passed = kept.harmless_for
         harmless = (passed[0] is policy and passed[1] is verdict) or (
@@ -390,12 +390,12 @@ class Resolver:
     def _cache(self, unwatched: bool) -> Cache:
         return self._unwatched_cache if unwatched else self.cache
 
-    def _ask(self, missing: CacheMiss, asked: PendingQuery) -> None:
+    def _ask_upstream(self, missing: CacheMiss, asked: PendingQuery) -> None:
         """Ask an upstream, or wait with those that asked the same already."""
         first = [asked]
         waiting = self._waiting.setdefault(missing, first)
         if waiting is not first:
-            if len(waiting) < MAX_WAITING:
+            if len(waiting) < MAX_WAITERS:
                 waiting.append(asked)
             else:  # an answer all the same: over TCP an open question holds a place
                 self._reply_servfail(asked, self._clock())
@@ -423,7 +423,7 @@ class Resolver:
             self.lane.clear()  # this takes the place of what an upstream filtered
         kept = self._cache(missing.unwatched).put(missing.key, answer, moment.mono)
         for asked in waiting:
-            until = asked.verdict.until
+            until = asked.verdict.valid_until
             if asked.live is not self._live or (until is not None and moment.wall >= until):
                 self._answer_again(asked, UpstreamResult(missing.key, kept), moment)
                 continue
@@ -436,23 +436,23 @@ class Resolver:
 
     def _answer_again(self, asked: PendingQuery, arrived: UpstreamResult, moment: Moment) -> None:
         """Answer a question under the policies of now, which are others than when it was asked."""
-        asked = self._decided_now(asked, moment)
+        asked = self._decide_again(asked, moment)
         message, query, asker, send, to, _, client, verdict = asked
         reply = self._reply(message, query, asker, client, verdict, moment, arrived)
         if isinstance(reply, CacheMiss):  # something else is asked for now
-            self._ask(reply, asked)
+            self._ask_upstream(reply, asked)
         else:
             send(reply, to)
 
-    def _decided_now(self, asked: PendingQuery, moment: Moment) -> PendingQuery:
+    def _decide_again(self, asked: PendingQuery, moment: Moment) -> PendingQuery:
         """Return the same question under the policy of this moment."""
         client = self._live.identify(asked.asker)
         verdict = decide(client.policy, asked.query.qname, asked.query.qtype, moment.wall)
         return asked._replace(live=self._live, client=client, verdict=verdict)
 
     def _reply_servfail(self, asked: PendingQuery, moment: Moment) -> None:
-        _, query, asker, send, to, _, client, verdict = self._decided_now(asked, moment)
-        reply = empty_reply(asked.message[:2], query, SERVFAIL, _NO_UPSTREAM)
+        _, query, asker, send, to, _, client, verdict = self._decide_again(asked, moment)
+        reply = empty_reply(asked.message[:2], query, SERVFAIL, _EDE_NO_UPSTREAM)
         self.recorder.record(client, asker, query, verdict, reply, moment.wall)
         send(reply, to)
 
@@ -461,13 +461,13 @@ def _remember(known: MemoEntry, policy: Policy, verdict: Verdict) -> None:
     """Keep a verdict that no clock can change, for all of the policy's kin where it is theirs."""
     if policy.time_rules is not None:
         return
-    if len(known.verdicts) >= VERDICTS:
+    if len(known.verdicts) >= MAX_MEMO_VERDICTS:
         known.verdicts.clear()
     kin = policy.group
     known.verdicts[kin if kin.shares_verdict(known.query.qname) else policy] = verdict
 
 
-def _key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
+def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     """Return what the cache knows an answer by, where that is not the question itself.
 
     A rewrite asks for its target's data; a split domain has upstreams of its own, which nobody
@@ -515,18 +515,18 @@ def _local_reply(
     return local_reply(message_id, query, local, asker.listener, ttl), verdict
 
 
-def _odd_reply(message_id: bytes, query: Query) -> bytes:
+def _unsupported_reply(message_id: bytes, query: Query) -> bytes:
     """Refuse what is no plain question about the Internet class."""
     if query.edns is not None and query.edns.version:
         return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
-    return empty_reply(message_id, query, REFUSED, _NOT_SERVED)
+    return empty_reply(message_id, query, REFUSED, _EDE_NOT_SERVED)
 
 
 def _ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
     """Return how long an answer may be kept at most: never past the verdict's own end."""
-    if verdict.until is None:
+    if verdict.valid_until is None:
         return policy.max_ttl
-    left = max(int(verdict.until - moment.wall), 0)
+    left = max(int(verdict.valid_until - moment.wall), 0)
     return left if policy.max_ttl is None else min(left, policy.max_ttl)
 
 

@@ -20,14 +20,14 @@ from aiohttp import web
 
 from copdns import system
 from copdns.answer import Resolver
-from copdns.background import attempt, let_go, repeat
+from copdns.background import free_gradually, repeat, run_logged
 from copdns.cache import Cache
 from copdns.clock import Clock
 from copdns.codes import appeal_code
-from copdns.collector import collect, configure_gc
+from copdns.collector import collect_young, configure_gc
 from copdns.config import Settings
 from copdns.copies import Copies
-from copdns.door import OWN_HOSTS, desk_at, door_at
+from copdns.door import OWN_HOSTS, child_page_url, desk_url
 from copdns.errors import CopdnsError
 from copdns.events import EventBus
 from copdns.fastlane import PacketCache
@@ -44,7 +44,7 @@ from copdns.lists.chosen import offer
 from copdns.lists_in_force import ListsInForce
 from copdns.live import defaults_of
 from copdns.logins import Logins
-from copdns.lookout import look_around
+from copdns.lookout import scan_resolvers
 from copdns.metrics import Counters, registry
 from copdns.model import Household, PrivacyMode
 from copdns.notify import feed_watchdog, service_manager
@@ -55,7 +55,7 @@ from copdns.recent import RecentBlocks
 from copdns.reception import DeviceChores
 from copdns.recognition import Recognition
 from copdns.record import Recorder
-from copdns.relisting import Relisting
+from copdns.relisting import ListReloader
 from copdns.reminders import AppealChores
 from copdns.seed import seeded_household
 from copdns.shelving import LoadedLists
@@ -67,12 +67,12 @@ from copdns.store.thread import StoreThread
 from copdns.stored import HouseholdSource
 from copdns.targets import Targets
 from copdns.timekeeper import TimeChores
-from copdns.trouble import Troubles
+from copdns.trouble import Alarms
 from copdns.updates import ListUpdater
 from copdns.upstream import Upstreams
 from copdns.upstreams_in_force import UpstreamsInForce
 from copdns.waste import LazyFreeQueue
-from copdns.web.front import Front
+from copdns.web.front import HttpServer
 
 log = structlog.get_logger("copdns")
 
@@ -110,7 +110,7 @@ class App:
             lambda: self._resolver.live.households.values(),
             lambda: self._library,
             time.time,
-            lambda fetched: self._relisting.relist(fetched),
+            lambda fetched: self._relisting.reload(fetched),
         )
         self._manager = service_manager()
         self._clock = Clock(time.time, time.monotonic, system.clock_is_synchronised)
@@ -118,8 +118,12 @@ class App:
             self._folder,
             lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
         )
-        self._door = door_at(settings.web.port)  # another port is taken over at the next start
-        self._front = Front(settings.web, Https(self._folder, settings.web, self._now), self._pages)
+        self._door = child_page_url(
+            settings.web.port
+        )  # another port is taken over at the next start
+        self._front = HttpServer(
+            settings.web, Https(self._folder, settings.web, self._now), self._pages
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
@@ -128,7 +132,7 @@ class App:
         await self._begin_noting(households)
         await self._begin_answering(households)
         await self._begin_recognising()
-        self._counters.lists = self._updates.numbers
+        self._counters.lists = self._updates.metrics
         self._counters.appeals = lambda: self._reminders.counts
         self._counters.gauges = gauges(self._resolver, self._log, self._targets)
         self._log.start()
@@ -147,13 +151,13 @@ class App:
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
         self._porter = AccountChores(self._thread, self._now)
-        households = await self._porter.welcome(await self._stored.households())
+        households = await self._porter.with_guests(await self._stored.households())
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
         await self._stored.seed()
         if not households:  # the first start; what was written until here need not be read twice
             await self._stored.is_changed()
-            households = await self._porter.welcome(await self._stored.households())
+            households = await self._porter.with_guests(await self._stored.households())
         return households
 
     async def _begin_noting(self, households: Sequence[Household]) -> None:
@@ -161,11 +165,11 @@ class App:
         self._counters = Counters()
         self._log = QueryLog(self._folder)
         self._recent = RecentBlocks(appeal_code)
-        desk = desk_at(self.settings.web.port, self.settings.web.tls_port)
+        desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._unlogged)
         self._targets = Targets(self.settings.events, desk=desk)
-        self._events.subscribe(self._targets.hears)
-        self._troubles = Troubles()
+        self._events.subscribe(self._targets.enqueue)
+        self._troubles = Alarms()
         self._timekeeper = TimeChores(
             self._folder, lambda: self._resolver.live, self._clock, self._events
         )
@@ -202,7 +206,7 @@ class App:
         self._household = HouseholdInForce(
             self._stored, self._snapshots, self._resolver, self._porter, self._events, self._now
         )
-        self._relisting = Relisting(
+        self._relisting = ListReloader(
             self._lists, self._snapshots, self._resolver, self._reminders, lambda: self.settings
         )
         self._listeners = Listeners(self._resolver, self._clock)
@@ -210,7 +214,7 @@ class App:
     async def _begin_recognising(self) -> None:
         """Make what tells devices apart, and says how all is."""
         self._probes = Probes()
-        self._resolver.on_probe = self._probes.asked
+        self._resolver.on_probe = self._probes.note_query
         self._recognition = Recognition(self._loop, self._resolver)
         self._reception = DeviceChores(
             self._folder,
@@ -219,7 +223,7 @@ class App:
             lambda: sum(self._counters.queries.values()),
             self._events,
         )
-        await self._reception.use(self.settings.identity)
+        await self._reception.configure(self.settings.identity)
         self._readiness = Readiness(
             self._upstreams,
             self._stored,
@@ -235,8 +239,8 @@ class App:
     async def _serve(self) -> None:
         await self._listen()
         await self._front.begin()
-        await attempt(lambda: self._porter.tell(self._events))
-        await attempt(self._updates.look)  # so that readiness is right from the start
+        await run_logged(lambda: self._porter.tell(self._events))
+        await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
@@ -251,7 +255,7 @@ class App:
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._front.addresses],
             )
-            await attempt(self._tell_code)
+            await run_logged(self._tell_code)
             await self._stop.wait()
             self._manager.stopping()
             for task in running:
@@ -259,20 +263,20 @@ class App:
 
     def _chores(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what goes on beside the answering for as long as the program runs."""
-        yield repeat(self._household.look, FOLLOW_HOUSEHOLD)
-        yield repeat(self._household.mend, MEND_STORE)
+        yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
+        yield repeat(self._household.reopen, MEND_STORE)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._pass_on, PASS_ON)
-        yield repeat(lambda: let_go(self._waste), LET_GO)
+        yield repeat(lambda: free_gradually(self._waste), LET_GO)
         yield repeat(self._follow_time, FOLLOW_TIME)
         yield repeat(self._reminders.tell, FOLLOW_APPEALS)
-        yield repeat(self._reminders.bring_up, BRING_UP)
+        yield repeat(self._reminders.raise_overdue, BRING_UP)
         yield self._targets.run()
         yield repeat(self._keep_house, HOUSEKEEPING)
-        yield repeat(self._reception.look_round, LOOK_ROUND)
+        yield repeat(self._reception.run_once, LOOK_ROUND)
         yield repeat(self._tell_trouble, LOOK_ROUND)
-        yield self._relisting.catch_up()
-        yield repeat(self._updates.look, FOLLOW_LISTS)
+        yield self._relisting.retry_forever()
+        yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
         yield feed_watchdog(self._manager)
 
@@ -331,7 +335,7 @@ class App:
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             live=lambda: self._resolver.live,
             readings=lambda: self._timekeeper.readings,
-            who=lambda asker: self._recognition.who(asker, self._clock()),
+            who=lambda asker: self._recognition.identify(asker, self._clock()),
             recent=self._recent,
             now=self._now,
             pages=Pages(door=self._door),
@@ -341,8 +345,8 @@ class App:
             log=self._log,
             logins=self._logins,
             probes=self._probes,
-            look_around=lambda: asyncio.to_thread(look_around, self._listeners.addresses),
-            lists=lambda: ListsState(len(self._updates.numbers()), self._updates.missing),
+            look_around=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
+            lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
@@ -359,9 +363,9 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
-        missing = self._timekeeper.believe(self._updates.missing_categories)
-        if await self._timekeeper.look() or missing:
-            await self._household.take_up()
+        missing = self._timekeeper.set_missing(self._updates.missing_categories)
+        if await self._timekeeper.run_second() or missing:
+            await self._household.apply()
         self._timekeeper.tell()
 
     async def _follow_machine(self) -> None:
@@ -373,7 +377,7 @@ class App:
         await self._front.look()
 
     async def _tell_trouble(self) -> None:
-        lists = self._updates.numbers()
+        lists = self._updates.metrics()
         for event in self._troubles.look(self._upstreams.healths, lists, self._clock()):
             self._events.publish(event)
 
@@ -390,7 +394,7 @@ class App:
         self._timekeeper.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
         self._recent.forget(now)
-        collect()
+        collect_young()
 
     async def _reload(self) -> None:
         """Take over changed settings and lists; a mistake in the settings changes nothing.
@@ -416,7 +420,7 @@ class App:
     async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.relisted(self._resolver.live, shelved.library)
+            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
             await self._listen()
         except Exception:
             self.settings = before
@@ -424,7 +428,7 @@ class App:
             await self._asked.use(self._resolver.live.households.values())
             raise
         self._resolver.live, self._lists.shelved = live, shelved
-        await self._reception.use(settings.identity)
+        await self._reception.configure(settings.identity)
         self._resolver.reconfigure(self._rebinding(), self._new_cache(), self._lane())
         self._listeners.set_forwarders(settings.dns)
         self._targets.use(settings.events)

@@ -13,7 +13,7 @@ from datetime import date
 
 from copdns.errors import AppealError
 from copdns.model import Action, Reason, Verdict
-from copdns.review import GRANTING, REFUSING, TALKING, Because
+from copdns.review import GRANTING, REFUSING, TALKING, DecisionReason
 from copdns.words import Word
 
 MOST_WORDS = 280  # characters
@@ -28,7 +28,7 @@ class AppealKind(Word):
     MINUTES = "minutes"  # that minutes were counted
 
 
-class Why(Word):
+class AppealMotive(Word):
     """Why the child asks; shown as pictures first."""
 
     SCHOOL = "school"
@@ -39,7 +39,7 @@ class Why(Word):
     OTHER = "other"
 
 
-class Wanted(Word):
+class WantedLength(Word):
     """For how long."""
 
     QUARTER = "15min"
@@ -67,7 +67,7 @@ ANSWERED = frozenset(
 
 
 # The reasons that fit an answer; docs/review-policy.md says when to use each.
-REASONS: dict[AppealState, frozenset[Because]] = {
+REASONS: dict[AppealState, frozenset[DecisionReason]] = {
     AppealState.GRANTED: GRANTING,
     AppealState.REFUSED: REFUSING,
     AppealState.TALK: TALKING,
@@ -93,7 +93,7 @@ class ContestedVerdict:
     revision: int = 0
 
 
-def objected(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
+def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
     """Return what an appeal keeps of a verdict.  revision: of the household, when it was given."""
     return ContestedVerdict(
         verdict.action,
@@ -110,7 +110,7 @@ def objected(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AppealRequest:
     """What a child sends.
 
     name: in normal form; "" where it is about no name, but about time or minutes alone.
@@ -123,9 +123,9 @@ class Ask:
     kind: AppealKind
     to: ContestedVerdict
     name: str = ""
-    why: Why = Why.OTHER
+    why: AppealMotive = AppealMotive.OTHER
     words: str = ""
-    wanted: Wanted = Wanted.HOUR
+    wanted: WantedLength = WantedLength.HOUR
     minutes: int = 0
     day: date | None = None
 
@@ -149,7 +149,7 @@ class AppealAnswer:
 
     at: int
     state: AppealState
-    reason: Because
+    reason: DecisionReason
     by: Decider
     text: str = ""
     made: tuple[str, ...] = ()
@@ -168,7 +168,7 @@ class Appeal:
     """
 
     id: str
-    ask: Ask
+    ask: AppealRequest
     asked: int
     since: int
     state: AppealState = AppealState.OPEN
@@ -196,7 +196,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # words and emoji need these
 
 
-def cleaned(text: str, most: int = MOST_WORDS) -> str:
+def clean_text(text: str, most: int = MOST_WORDS) -> str:
     """Return what a person wrote on one line, without control characters; raise AppealError."""
     spaced = "".join(" " if each in "\t\r\n" or _kind(each) in _BLANK else each for each in text)
     seen = "".join(each for each in spaced if each in _JOINERS or _kind(each) not in _UNSEEN)

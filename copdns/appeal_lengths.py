@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from copdns.appeal import AppealKind, Ask, Wanted, Why
+from copdns.appeal import AppealKind, AppealMotive, AppealRequest, WantedLength
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
 from copdns.model import Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 
 MINUTE = 60
 EVERYONE = "everyone"
@@ -29,18 +29,22 @@ class Length(NamedTuple):
 
 _TEN, _QUARTER, _HALF, _HOUR = (
     Length("10min", 10),
-    Length(Wanted.QUARTER, 15),
+    Length(WantedLength.QUARTER, 15),
     Length("30min", 30),
-    Length(Wanted.HOUR, 60),
+    Length(WantedLength.HOUR, 60),
 )
-_TODAY, _ALWAYS, _FOR_ALL = Length(Wanted.TODAY), Length(Wanted.ALWAYS), Length(EVERYONE)
+_TODAY, _ALWAYS, _FOR_ALL = (
+    Length(WantedLength.TODAY),
+    Length(WantedLength.ALWAYS),
+    Length(EVERYONE),
+)
 
 
-def lengths(ask: Ask, opens: Opening) -> tuple[Length, ...]:
+def lengths(ask: AppealRequest, opens: Opening) -> tuple[Length, ...]:
     """Return what can be chosen, the shortest first; what the core would refuse is not there."""
     if opens.minutes:
         return ()
-    quarter = (_QUARTER,) if ask.wanted is Wanted.QUARTER else ()
+    quarter = (_QUARTER,) if ask.wanted is WantedLength.QUARTER else ()
     found = (_TEN, *quarter, _HALF, _HOUR, _TODAY)
     if ask.kind is AppealKind.TIME:  # a time rule that is to go is changed at the time rules
         return found
@@ -48,13 +52,13 @@ def lengths(ask: Ask, opens: Opening) -> tuple[Length, ...]:
     return (*found, _ALWAYS, _FOR_ALL) if for_all else (*found, _ALWAYS)
 
 
-def usual(ask: Ask, opens: Opening) -> str:
+def usual(ask: AppealRequest, opens: Opening) -> str:
     """Return the word of the plain yes: as was asked for, as far as that can be."""
     words = [each.word for each in lengths(ask, opens)]
-    return ask.wanted if ask.wanted in words else Wanted.TODAY
+    return ask.wanted if ask.wanted in words else WantedLength.TODAY
 
 
-def read_length(word: str) -> tuple[int | Wanted | None, bool]:
+def read_length(word: str) -> tuple[int | WantedLength | None, bool]:
     """Return how long a yes lasts, and whether it is for everyone; "" is as was asked for.
 
     Raises AppealError for what is no length.
@@ -62,25 +66,25 @@ def read_length(word: str) -> tuple[int | Wanted | None, bool]:
     if not word:
         return None, False
     if word == EVERYONE:
-        return Wanted.ALWAYS, True
-    if word in list(Wanted):
-        return Wanted(word), False
+        return WantedLength.ALWAYS, True
+    if word in list(WantedLength):
+        return WantedLength(word), False
     found = _MINUTES.fullmatch(word)
     if found is None:
         raise AppealError("choose one of the answers on the page")
     return int(found[1]) * MINUTE, False
 
 
-def because(ask: Ask) -> Because:
+def because(ask: AppealRequest) -> DecisionReason:
     """Return the reason that fits a yes first, by why the child asks."""
     if ask.kind is AppealKind.MINUTES:
-        return Because.MINUTES_WRONG
+        return DecisionReason.MINUTES_WRONG
     if ask.kind is AppealKind.CATEGORY:
-        return Because.LIST_ERROR
-    return _BECAUSE.get(ask.why, Because.FAIR_ENOUGH)
+        return DecisionReason.LIST_ERROR
+    return _BECAUSE.get(ask.why, DecisionReason.FAIR_ENOUGH)
 
 
 _BECAUSE = {
-    Why.SCHOOL: Because.NEEDED_FOR_SCHOOL,
-    Why.HEALTH: Because.NEEDED_FOR_WELLBEING,
+    AppealMotive.SCHOOL: DecisionReason.NEEDED_FOR_SCHOOL,
+    AppealMotive.HEALTH: DecisionReason.NEEDED_FOR_WELLBEING,
 }

@@ -16,17 +16,17 @@ from copdns.appeal import (
     Appeal,
     AppealAnswer,
     AppealKind,
+    AppealMotive,
+    AppealRequest,
     AppealState,
-    Ask,
     ContestedVerdict,
     Decider,
-    Wanted,
-    Why,
-    cleaned,
+    WantedLength,
+    clean_text,
 )
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.times import DAY_MINUTES
 
 HOUR = 3600
@@ -36,7 +36,7 @@ MOST_A_DAY = 20  # appeals of a device in 24 hours
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class AppealDeadlines:
     """Seconds.  reminder, target: of waiting.  texts: after which an answered one loses its texts.
     provisional: whether what does little harm opens at the target, until it is answered.
     """
@@ -47,7 +47,7 @@ class Patience:
     provisional: bool = True
 
 
-PATIENCE = Patience()
+PATIENCE = AppealDeadlines()
 
 
 class Filed(NamedTuple):
@@ -57,12 +57,12 @@ class Filed(NamedTuple):
     merged: bool = False
 
 
-def file_appeal(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> Filed:
+def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now: int) -> Filed:
     """Return a new appeal, or the one that is about the same; raise AppealError.
 
     there: at least those of the profile that wait, and those of the device of the last 24 hours.
     """
-    ask = checked(ask)
+    ask = check_request(ask)
     there = tuple(there)
     waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
     for each in waiting:
@@ -88,7 +88,7 @@ def file_appeal(there: Iterable[Appeal], ask: Ask, appeal_id: str, now: int) -> 
     return Filed(Appeal(appeal_id, ask, asked=now, since=now))
 
 
-def checked(ask: Ask) -> Ask:
+def check_request(ask: AppealRequest) -> AppealRequest:
     """Return what was sent, cleaned; raise AppealError for what makes no sense."""
     if ask.kind is AppealKind.CATEGORY and not (ask.name and ask.to.category):
         raise AppealError("no category closed this; ask about the name instead")
@@ -100,20 +100,20 @@ def checked(ask: Ask) -> Ask:
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("say of which day, and how many minutes were counted wrongly")
-    return replace(ask, words=cleaned(ask.words))
+    return replace(ask, words=clean_text(ask.words))
 
 
 _OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 
 
-def _about(ask: Ask) -> tuple[object, ...]:
+def _about(ask: AppealRequest) -> tuple[object, ...]:
     """Return what makes two of them the same question."""
     if ask.kind in (AppealKind.TIME, AppealKind.MINUTES):
         return ask.kind, ask.to.reason, ask.to.period, ask.day
     return AppealKind.NAME, ask.name
 
 
-def seen(appeal: Appeal, now: int) -> Appeal:
+def mark_seen(appeal: Appeal, now: int) -> Appeal:
     """Note that a guardian looked; looking again changes nothing."""
     if appeal.seen is not None or not appeal.waits:
         return appeal
@@ -121,7 +121,7 @@ def seen(appeal: Appeal, now: int) -> Appeal:
     return replace(appeal, seen=now, state=state)
 
 
-def withdrawn(appeal: Appeal, now: int) -> Appeal:
+def withdraw(appeal: Appeal, now: int) -> Appeal:
     """Take it back, which only the child does."""
     if appeal.state is AppealState.WITHDRAWN:
         return appeal
@@ -160,7 +160,9 @@ def require_answerable(appeal: Appeal, by: Decider) -> None:
         raise AppealError("you answered this before, so somebody else looks at it this time")
 
 
-def fitting(state: AppealState, reason: Because | None, text: str) -> tuple[Because, str]:
+def check_reason(
+    state: AppealState, reason: DecisionReason | None, text: str
+) -> tuple[DecisionReason, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
     state: GRANTED, REFUSED or TALK.
@@ -178,14 +180,14 @@ def fitting(state: AppealState, reason: Because | None, text: str) -> tuple[Beca
             state=state,
             reasons=_named(state),
         )
-    return reason, cleaned(text)
+    return reason, clean_text(text)
 
 
 def _named(state: AppealState) -> str:
-    return ", ".join(each for each in Because if each in REASONS[state])
+    return ", ".join(each for each in DecisionReason if each in REASONS[state])
 
 
-def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
+def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
     """Return the appeal after "I still disagree", which is possible once.
 
     second: there is another guardian or reviewer; without one it is to be talked about.
@@ -200,7 +202,7 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
         appeal,
         state=AppealState.ESCALATED if second else AppealState.TALK,
         disagreed=True,
-        more_words=cleaned(words),
+        more_words=clean_text(words),
         since=now,
         seen=None,
         reminded=None,
@@ -217,7 +219,7 @@ def may_disagree(appeal: Appeal) -> bool:
 _CONTESTED = (AppealState.REFUSED, AppealState.LIMITED, AppealState.TALK)
 
 
-def _is_whole(ask: Ask) -> bool:
+def _is_whole(ask: AppealRequest) -> bool:
     """Tell whether it still is known what was asked for; a pause has no id."""
     return bool(ask.name or ask.to.period) or ask.to.reason is Reason.PAUSED
 
@@ -234,8 +236,11 @@ class Due(NamedTuple):
     open_meanwhile: bool = False
 
 
-def due(
-    appeals: Iterable[Appeal], low_harm: Collection[str], now: float, patience: Patience = PATIENCE
+def overdue_appeals(
+    appeals: Iterable[Appeal],
+    low_harm: Collection[str],
+    now: float,
+    patience: AppealDeadlines = PATIENCE,
 ) -> tuple[Due, ...]:
     """Return what waits too long, each once.
 
@@ -245,7 +250,7 @@ def due(
     return tuple(each for each in found if each.remind or each.overdue)
 
 
-def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: Patience) -> Due:
+def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: AppealDeadlines) -> Due:
     waited = now - appeal.since
     if not (appeal.waits or (appeal.state is AppealState.TALK and appeal.disagreed)):
         return Due(appeal)
@@ -256,7 +261,7 @@ def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: Patien
     return Due(appeal, remind, overdue, overdue and harmless and patience.provisional)
 
 
-def does_little_harm(ask: Ask, low_harm: Collection[str]) -> bool:
+def does_little_harm(ask: AppealRequest, low_harm: Collection[str]) -> bool:
     """Tell whether a name may open while nobody answers: a list closed it, and nothing else."""
     return (
         ask.kind in (AppealKind.NAME, AppealKind.CATEGORY)
@@ -265,7 +270,7 @@ def does_little_harm(ask: Ask, low_harm: Collection[str]) -> bool:
     )
 
 
-def brought_up(each: Due, now: int, grant: str = "") -> Appeal:
+def mark_reminded(each: Due, now: int, grant: str = "") -> Appeal:
     """Return the appeal after that was told.  grant: what opens it meanwhile."""
     if each.overdue:
         return replace(
@@ -284,16 +289,16 @@ def without_texts(appeal: Appeal) -> Appeal:
     to = ContestedVerdict(ask.to.action, ask.to.reason)
     return replace(
         appeal,
-        ask=replace(ask, device="", name="", words="", why=Why.OTHER, to=to),
+        ask=replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to),
         answers=tuple(replace(each, text="") for each in appeal.answers),
         more_words="",
     )
 
 
 # How long each wish is, for telling a yes from a yes with a limit.
-LENGTHS: Mapping[Wanted, float] = {
-    Wanted.QUARTER: 15 * 60,
-    Wanted.HOUR: HOUR,
-    Wanted.TODAY: DAY,
-    Wanted.ALWAYS: float("inf"),
+LENGTHS: Mapping[WantedLength, float] = {
+    WantedLength.QUARTER: 15 * 60,
+    WantedLength.HOUR: HOUR,
+    WantedLength.TODAY: DAY,
+    WantedLength.ALWAYS: float("inf"),
 }

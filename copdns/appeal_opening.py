@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
-from copdns.appeal import Appeal, AppealKind, AppealState, Ask, ContestedVerdict, Decider, Wanted
+from copdns.appeal import (
+    Appeal,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+    WantedLength,
+)
 from copdns.appeal_life import LENGTHS
 from copdns.days import budget_day, zone_of
 from copdns.editing import require_profile, validate
@@ -21,7 +29,7 @@ from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
 from copdns.model import Household, Reason, Rule, RuleAction
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.sentences import sentence
 from copdns.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 
@@ -70,7 +78,7 @@ class ApprovalTerms:
     name (`appeal_rest.py`) is opened as well, for as long; of a yes that ends.
     """
 
-    lasts: int | Wanted | None = None
+    lasts: int | WantedLength | None = None
     everyone: bool = False
     narrow: bool = False
     minutes: int | None = None
@@ -85,7 +93,7 @@ class Decision:
     """
 
     state: AppealState
-    reason: Because | None
+    reason: DecisionReason | None
     text: str = ""
     yes: ApprovalTerms = ApprovalTerms()
 
@@ -105,7 +113,9 @@ def services_of(shipped: Services, household: Household) -> Services:
     return {**shipped, **{each.slug: each.names for each in household.services}}
 
 
-def opening(ask: Ask, household: Household, services: Services, *, narrow: bool = False) -> Opening:
+def opening(
+    ask: AppealRequest, household: Household, services: Services, *, narrow: bool = False
+) -> Opening:
     """Return what a yes would open; raise AppealError where nothing can.
 
     services: those that ship.
@@ -165,7 +175,7 @@ def service_of(name: str, services: Services) -> str:
     return max(found)[1] if found else ""
 
 
-def _own(ask: Ask) -> Matcher:
+def _own(ask: AppealRequest) -> Matcher:
     """Return the name itself and what is below it; by a rule for one name, that name alone."""
     exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, Match.EXACT))
     # A whole top-level domain is nobody's to open.
@@ -183,7 +193,7 @@ def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | No
     return about or (None,)
 
 
-def carried_out(
+def carry_out(
     household: Household,
     appeal: Appeal,
     yes: ApprovalTerms,
@@ -195,19 +205,19 @@ def carried_out(
     """Return the household in which a yes holds; raise AppealError or HouseholdError."""
     ask = appeal.ask
     require_profile(household, ask.profile)
-    household = closed_again(household, appeal, now)
+    household = close_provisional(household, appeal, now)
     if ask.kind is AppealKind.MINUTES:
         return _given_back(household, ask, yes, by, now)
     opens = opening(ask, household, services, narrow=yes.narrow)
     lasts = ask.wanted if yes.lasts is None else yes.lasts
     if yes.besides:
-        if lasts is Wanted.ALWAYS:
+        if lasts is WantedLength.ALWAYS:
             raise AppealError(
                 "what else closes it can be opened for a while, and not for always: choose a time",
                 name="besides",
             )
         opens = replace(opens, content=True, time=True)
-    if lasts is Wanted.ALWAYS:
+    if lasts is WantedLength.ALWAYS:
         return _for_always(household, ask, opens, yes, known, now)
     if yes.everyone:
         raise AppealError("what is opened for everyone is a rule, which stays: say always to it")
@@ -218,7 +228,7 @@ def carried_out(
     return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
 
 
-def opened_meanwhile(
+def open_provisionally(
     household: Household, appeal: Appeal, known: KnownIds, services: Services, now: int
 ) -> tuple[Household, str]:
     """Return the household in which an overdue appeal holds until it is answered, and the grant."""
@@ -232,7 +242,7 @@ def opened_meanwhile(
 _MEANWHILE = "Open until somebody answers your question."
 
 
-def closed_again(household: Household, appeal: Appeal, now: int) -> Household:
+def close_provisional(household: Household, appeal: Appeal, now: int) -> Household:
     """Return the household without what was open only until there is an answer."""
     running = next((each for each in household.grants if is_meanwhile(each, appeal, now)), None)
     return household if running is None else end_grant(household, running.id, now)
@@ -252,7 +262,7 @@ def is_meanwhile(grant: Grant, appeal: Appeal, now: float) -> bool:
 
 def _granted(
     household: Household,
-    ask: Ask,
+    ask: AppealRequest,
     opens: Opening,
     known: KnownIds,
     author: str,
@@ -279,7 +289,7 @@ def _granted(
 
 
 def _given_back(
-    household: Household, ask: Ask, yes: ApprovalTerms, by: Decider, now: int
+    household: Household, ask: AppealRequest, yes: ApprovalTerms, by: Decider, now: int
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes
     if not 1 <= minutes <= DAY_MINUTES:
@@ -300,7 +310,12 @@ def _given_back(
 
 
 def _for_always(
-    household: Household, ask: Ask, opens: Opening, yes: ApprovalTerms, known: KnownIds, now: int
+    household: Household,
+    ask: AppealRequest,
+    opens: Opening,
+    yes: ApprovalTerms,
+    known: KnownIds,
+    now: int,
 ) -> ApprovalResult:
     if ask.kind is AppealKind.TIME:
         raise AppealError("a time rule that is to go is changed at the time rules; open it for now")
@@ -336,7 +351,7 @@ def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None
     )
 
 
-def _note(ask: Ask, opens: Opening) -> str:
+def _note(ask: AppealRequest, opens: Opening) -> str:
     """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere."""
     if ask.kind is AppealKind.CATEGORY:
         return f"This is not {ask.to.category}: decided after a question."
@@ -345,7 +360,7 @@ def _note(ask: Ask, opens: Opening) -> str:
 
 
 def _always_open(
-    household: Household, ask: Ask, opens: Opening, yes: ApprovalTerms
+    household: Household, ask: AppealRequest, opens: Opening, yes: ApprovalTerms
 ) -> ApprovalResult:
     if yes.everyone:
         raise AppealError("what is open at any time is each person's own; open it for this one")
@@ -359,15 +374,15 @@ def _always_open(
     )
 
 
-def _end(lasts: int | Wanted, household: Household, now: int) -> float:
-    if lasts is Wanted.TODAY:
+def _end(lasts: int | WantedLength, household: Household, now: int) -> float:
+    if lasts is WantedLength.TODAY:
         return budget_day(now, zone_of(household.timezone), household.day_starts).end
-    seconds = LENGTHS[lasts] if isinstance(lasts, Wanted) else lasts
+    seconds = LENGTHS[lasts] if isinstance(lasts, WantedLength) else lasts
     if not 0 < seconds <= LONGEST:
         raise AppealError("a permission lasts up to 366 days; what is to stay is for always")
     return now + seconds
 
 
-def _fully(wanted: Wanted, end: float, household: Household, now: int) -> AppealState:
-    full = inf if wanted is Wanted.ALWAYS else _end(wanted, household, now)
+def _fully(wanted: WantedLength, end: float, household: Household, now: int) -> AppealState:
+    full = inf if wanted is WantedLength.ALWAYS else _end(wanted, household, now)
     return AppealState.GRANTED if end >= full else AppealState.LIMITED

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from math import inf
 
-from copdns.appeal import Appeal, AppealState, Ask
+from copdns.appeal import Appeal, AppealRequest, AppealState
 from copdns.appeal_opening import TIME
 from copdns.model import Verdict
-from copdns.policy import Policy, decide_with
+from copdns.policy import Policy, decide_with_grant
 from copdns.records import A
 from copdns.times import Grant
 
 _YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 
 
-def closed_besides(policy: Policy, ask: Ask, given: float, now: float) -> Verdict | None:
+def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float) -> Verdict | None:
     """Return what closes the name under a yes of the moment `given`; None where nothing does.
 
     policy: of whoever asked, in which the yes need not be yet.
@@ -28,7 +28,7 @@ def closed_besides(policy: Policy, ask: Ask, given: float, now: float) -> Verdic
         return None
     time = ask.to.reason in TIME
     yes = Grant(None, given, inf, given, content=not time, time=time)
-    verdict = decide_with(policy, ask.name, A, yes, now)
+    verdict = decide_with_grant(policy, ask.name, A, yes, now)
     return verdict if verdict.blocks else None
 
 

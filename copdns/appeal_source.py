@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from copdns.appeal import Appeal, Ask
+from copdns.appeal import Appeal, AppealRequest
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo
 from copdns.model import Household, Reason, Rule
 
 
-class Source(NamedTuple):
+class BlockSource(NamedTuple):
     """A list.
 
     came: when the copy in force was fetched; None for a list that ships with copdns.  checked:
@@ -31,7 +31,9 @@ class Source(NamedTuple):
     stands: bool
 
 
-def source(appeal: Appeal, info: ListInfo, state: CopyState, entries: Iterable[Entry]) -> Source:
+def block_source(
+    appeal: Appeal, info: ListInfo, state: CopyState, entries: Iterable[Entry]
+) -> BlockSource:
     """Return what is known of the list that an appeal objects to.
 
     state: of its copy.  entries: of all lists, those that cover the name or where it leads.
@@ -40,10 +42,10 @@ def source(appeal: Appeal, info: ListInfo, state: CopyState, entries: Iterable[E
     same = came is not None and info.version == appeal.ask.to.list_version
     since = min(came, appeal.asked) if same and came is not None else appeal.asked
     stands = any(each.list == info.number and not each.allow for each in entries)
-    return Source(info, came, state.checked_at, since, stands)
+    return BlockSource(info, came, state.checked_at, since, stands)
 
 
-def rule_behind(ask: Ask, household: Household) -> Rule | None:
+def rule_behind(ask: AppealRequest, household: Household) -> Rule | None:
     """Return the rule that closed it, where it is still there."""
     profile = household.profile(ask.profile)
     if ask.to.reason is not Reason.RULE or profile is None:

@@ -20,7 +20,7 @@ from copdns.words import Word
 FOLLOWS = 10  # seconds, in which the household in force has what an answer made
 
 
-class Stand(Word):
+class StatusText(Word):
     """How a question stands, as far as its words differ."""
 
     OPEN = "open"
@@ -43,7 +43,7 @@ class Stand(Word):
 class AppealStatus(NamedTuple):
     """until: when what is open closes again, seconds since the epoch; None where that is open."""
 
-    stand: Stand
+    stand: StatusText
     until: float | None = None
 
 
@@ -53,24 +53,24 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
     if appeal.state is AppealState.ESCALATED:
         return AppealStatus(_escalated(appeal, household, now))
     if appeal.state is AppealState.TALK and appeal.disagreed:
-        return AppealStatus(Stand.TALK_AGAIN)
+        return AppealStatus(StatusText.TALK_AGAIN)
     if appeal.state not in (AppealState.GRANTED, AppealState.LIMITED) or answer is None:
-        return AppealStatus(Stand(appeal.state))
+        return AppealStatus(StatusText(appeal.state))
     if appeal.ask.kind is AppealKind.MINUTES:
         limited = appeal.state is AppealState.LIMITED
-        return AppealStatus(Stand.PART if limited else Stand.MINUTES)
+        return AppealStatus(StatusText.PART if limited else StatusText.MINUTES)
     if not _holds(answer, appeal, household, now):
-        return AppealStatus(Stand.OVER)
+        return AppealStatus(StatusText.OVER)
     if answer.until is None:
-        return AppealStatus(Stand.GRANTED)
+        return AppealStatus(StatusText.GRANTED)
     shorter = appeal.state is AppealState.LIMITED
-    return AppealStatus(Stand.SHORTER if shorter else Stand.UNTIL, answer.until)
+    return AppealStatus(StatusText.SHORTER if shorter else StatusText.UNTIL, answer.until)
 
 
-def _escalated(appeal: Appeal, household: Household, now: float) -> Stand:
+def _escalated(appeal: Appeal, household: Household, now: float) -> StatusText:
     if any(is_meanwhile(each, appeal, now) for each in household.grants):
-        return Stand.MEANWHILE
-    return Stand.SECOND if appeal.overdue is None else Stand.OVERDUE
+        return StatusText.MEANWHILE
+    return StatusText.SECOND if appeal.overdue is None else StatusText.OVERDUE
 
 
 def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: float) -> bool:
@@ -91,58 +91,58 @@ def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: floa
     return any(grants) or any(rules)
 
 
-STANDS: Mapping[Stand, Three] = {
-    Stand.OPEN: Three(
+STANDS: Mapping[StatusText, Three] = {
+    StatusText.OPEN: Three(
         Phrase("pictures", "It was sent. No grown-up has seen it yet."),
         Phrase("plain", "It was sent. No grown-up has looked at it yet."),
         Phrase("full", "It was sent. Nobody has looked at it yet."),
     ),
-    Stand.SEEN: Three(
+    StatusText.SEEN: Three(
         Phrase("pictures", "A grown-up has seen it. The answer comes here."),
         Phrase("plain", "A grown-up has seen it. The answer will be here."),
         Phrase("full", "Somebody has seen it. The answer will be here."),
     ),
-    Stand.GRANTED: Three(
+    StatusText.GRANTED: Three(
         Phrase("pictures", "Yes! It is open for you."),
         Phrase("plain", "Yes! It is open for you."),
         Phrase("full", "Yes. It is open for you from now on."),
     ),
-    Stand.UNTIL: Three(
+    StatusText.UNTIL: Three(
         Phrase("pictures", "Yes! It is open until %(time)s."),
         Phrase("plain", "Yes! It is open for you until %(time)s."),
         Phrase("full", "Yes. It is open for you until %(time)s."),
     ),
-    Stand.SHORTER: Three(
+    StatusText.SHORTER: Three(
         Phrase("pictures", "Yes, for a short time: until %(time)s."),
         Phrase("plain", "Yes, for a shorter time than you asked: until %(time)s."),
         Phrase("full", "Yes, for less time than you asked for: until %(time)s."),
     ),
-    Stand.PART: Three(
+    StatusText.PART: Three(
         Phrase("pictures", "Yes, you get some minutes back."),
         Phrase("plain", "Yes, you get some of the minutes back."),
         Phrase("full", "Yes, you get some of the minutes back."),
     ),
-    Stand.MINUTES: Three(
+    StatusText.MINUTES: Three(
         Phrase("pictures", "Yes! You get your minutes back."),
         Phrase("plain", "Yes! You get your minutes back."),
         Phrase("full", "Yes. You get the minutes back."),
     ),
-    Stand.OVER: Three(
+    StatusText.OVER: Three(
         Phrase("pictures", "It was a yes. That time is over now."),
         Phrase("plain", "It was a yes, and that time is over. You can ask again."),
         Phrase("full", "It was a yes, and that is over by now. You can ask again."),
     ),
-    Stand.REFUSED: Three(
+    StatusText.REFUSED: Three(
         Phrase("pictures", "Not this time. Here is why."),
         Phrase("plain", "Not this time. You can read why."),
         Phrase("full", "Not this time; the answer says why."),
     ),
-    Stand.TALK: Three(
+    StatusText.TALK: Three(
         Phrase("pictures", "Talk about it together."),
         Phrase("plain", "A grown-up would like to talk about it with you."),
         Phrase("full", "Somebody would like to talk about it with you first."),
     ),
-    Stand.TALK_AGAIN: Three(
+    StatusText.TALK_AGAIN: Three(
         Phrase("pictures", "You see it another way. Talk about it together."),
         Phrase("plain", "You said that you see it another way. Talk about it together."),
         Phrase(
@@ -151,24 +151,24 @@ STANDS: Mapping[Stand, Three] = {
             "together.",
         ),
     ),
-    Stand.WITHDRAWN: Three(
+    StatusText.WITHDRAWN: Three(
         Phrase("pictures", "You took it back. That is fine."),
         Phrase("plain", "You took it back. You can ask again at any time."),
         Phrase("full", "You took it back. You can ask again at any time."),
     ),
-    Stand.SECOND: Three(
+    StatusText.SECOND: Three(
         Phrase("pictures", "Another grown-up looks at it now."),
         Phrase("plain", "Another grown-up looks at it now."),
         Phrase("full", "You see it differently, so somebody else looks at it now."),
     ),
-    Stand.OVERDUE: Three(
+    StatusText.OVERDUE: Three(
         Phrase("pictures", "You have waited long. The grown-ups were told."),
         Phrase("plain", "You have waited long. The grown-ups were told that you still wait."),
         Phrase(
             "full", "You have waited too long. The grown-ups were told, and it stays with them."
         ),
     ),
-    Stand.MEANWHILE: Three(
+    StatusText.MEANWHILE: Three(
         Phrase("pictures", "You have waited long. It is open until there is an answer."),
         Phrase("plain", "You have waited long, so it is open until there is an answer."),
         Phrase("full", "You have waited too long, so it is open until somebody answers."),

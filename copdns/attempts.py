@@ -13,7 +13,7 @@ WRONG = 5  # codes that are not known
 WITHIN = 900  # seconds in which they count
 
 
-class Attempt(NamedTuple):
+class WrongCode(NamedTuple):
     """A code that was not known.  device: "" where none is told, as on the command line."""
 
     profile: str
@@ -21,7 +21,7 @@ class Attempt(NamedTuple):
     at: int
 
 
-def refused_until(attempts: Iterable[Attempt], profile: str, device: str, now: int) -> int | None:
+def refused_until(attempts: Iterable[WrongCode], profile: str, device: str, now: int) -> int | None:
     """Return until when a profile, or its device, may try no code; None: it may.
 
     What a clock that was set back shows as still to come counts if it is as near as that.

@@ -18,7 +18,7 @@ from copdns.lists.audit import Share
 FILE = "lists-audit.json"
 
 
-class Audited(NamedTuple):
+class AuditResults(NamedTuple):
     """What lists block of names that should not be blocked.
 
     at: seconds since the epoch.  names: how many there were.  blocked: by each list, by its slug;
@@ -53,11 +53,11 @@ def save_results(folder: Path, others: Share, asked: frozenset[str], now: float)
         raise ListError(f"{path}: {error.strerror}; make room, or let it be written") from error
 
 
-def load_results(folder: Path) -> Audited | None:
+def load_results(folder: Path) -> AuditResults | None:
     """Return what the last audit found; None where there was none, or its file is broken."""
     try:
         found = json.loads((folder / FILE).read_text())
         blocked = {str(slug): int(n) for slug, n in found["blocked"].items()}
-        return Audited(float(found["at"]), int(found["names"]), blocked)
+        return AuditResults(float(found["at"]), int(found["names"]), blocked)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -26,10 +26,10 @@ async def repeat(work: Work, seconds: float) -> None:
     """Do something again and again, first after so many seconds."""
     while True:
         await asyncio.sleep(seconds)
-        await attempt(work)
+        await run_logged(work)
 
 
-async def attempt(work: Work) -> None:
+async def run_logged(work: Work) -> None:
     """Do something once; trouble is told, and answering goes on."""
     try:
         await work()
@@ -55,7 +55,7 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
         await asyncio.sleep(0)
 
 
-async def let_go(waste: LazyFreeQueue) -> None:
+async def free_gradually(waste: LazyFreeQueue) -> None:
     """Free what is of no more use, as slowly as nobody notices."""
     while waste:
         until = time.monotonic() + SLICE

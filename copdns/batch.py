@@ -17,8 +17,8 @@ import socket
 from collections.abc import Iterator
 from typing import Any, Literal
 
-SLOTS = 64  # datagrams a call: more would starve the answers of upstreams
-RECEIVE = 4096  # octets; a query is never longer than one datagram of 4096
+BATCH_SIZE = 64  # datagrams a call: more would starve the answers of upstreams
+MAX_DATAGRAM = 4096  # octets; a query is never longer than one datagram of 4096
 
 _SIZE_T: Literal["I", "Q"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
 
@@ -63,11 +63,11 @@ class _Box:
         """payload: octets of a message at most.  address: octets of a peer's, as kept in `raw`."""
         self.address = address
         self.step = address + payload
-        self.raw = memoryview(bytearray(SLOTS * self.step))
-        self._headers = bytearray(SLOTS * _MESSAGE)
-        self._iovs = bytearray(SLOTS * ctypes.sizeof(_Iovec))
-        self._messages = (_Message * SLOTS).from_buffer(self._headers)
-        iovs = (_Iovec * SLOTS).from_buffer(self._iovs)
+        self.raw = memoryview(bytearray(BATCH_SIZE * self.step))
+        self._headers = bytearray(BATCH_SIZE * _MESSAGE)
+        self._iovs = bytearray(BATCH_SIZE * ctypes.sizeof(_Iovec))
+        self._messages = (_Message * BATCH_SIZE).from_buffer(self._headers)
+        iovs = (_Iovec * BATCH_SIZE).from_buffer(self._iovs)
         base = ctypes.addressof(ctypes.c_char.from_buffer(self.raw))
         for place, (message, iov) in enumerate(zip(self._messages, iovs, strict=True)):
             at = base + place * self.step
@@ -90,7 +90,7 @@ class Inbox(_Box):
     SIZE_AT = _Message.size.offset // 4
 
     def __init__(self, address: int = 0) -> None:
-        super().__init__(RECEIVE, address)
+        super().__init__(MAX_DATAGRAM, address)
         self.sizes = memoryview(self._headers).cast("I")
 
     def receive(self, fd: int) -> int:
@@ -98,7 +98,7 @@ class Inbox(_Box):
 
         Raise OSError when the socket has word of an error instead.
         """
-        count: int = _libc.recvmmsg(fd, self._at(0), SLOTS, socket.MSG_DONTWAIT, None)
+        count: int = _libc.recvmmsg(fd, self._at(0), BATCH_SIZE, socket.MSG_DONTWAIT, None)
         if count < 0:
             number = ctypes.get_errno()
             if number not in _NOTHING_THERE:
@@ -126,7 +126,7 @@ class Outbox(_Box):
 
     @property
     def is_full(self) -> bool:
-        return self.count == SLOTS
+        return self.count == BATCH_SIZE
 
     def add(self, raw: bytes) -> None:
         """Put in a datagram: the peer's address, then the message.  Not when it is full."""
@@ -157,11 +157,11 @@ def address_size(family: socket.AddressFamily) -> int:
     return 16 if family == socket.AF_INET else 28
 
 
-def host_of(raw: bytes, family: socket.AddressFamily) -> str:
+def peer_host(raw: bytes, family: socket.AddressFamily) -> str:
     """Return the peer's address as text."""
-    return socket.inet_ntop(family, address_of(raw, family))
+    return socket.inet_ntop(family, peer_address(raw, family))
 
 
-def address_of(raw: bytes, family: socket.AddressFamily) -> bytes:
+def peer_address(raw: bytes, family: socket.AddressFamily) -> bytes:
     """Return the peer's address, packed."""
     return raw[4:8] if family == socket.AF_INET else raw[8:24]

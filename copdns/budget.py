@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from copdns.days import BudgetDay, budget_day, fits, zone_of
+from copdns.days import BudgetDay, budget_day, day_matches, zone_of
 from copdns.minutes import MINUTE, MOST_ADDED, NO_MINUTES, Minutes
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
@@ -35,7 +35,7 @@ class RemainingBudget:
     end: float
     sure_until: float = 0.0
 
-    def surely_until(self, now: float) -> float:
+    def earliest_end(self, now: float) -> float:
         """Return before when there surely are minutes left."""
         if not self.sure_until:
             return earliest_end(self.minutes, now, MOST_ADDED)
@@ -52,15 +52,15 @@ class SpentBudget:
     end: float
 
 
-def limit_of(budget: Budget, calendar: Calendar, day: date) -> int | None:
+def daily_limit(budget: Budget, calendar: Calendar, day: date) -> int | None:
     """Return the minutes of a date, before bonus and carry-over; None: there is no limit."""
     for word, minutes in budget.minutes:
-        if fits((word,), calendar, day):
+        if day_matches((word,), calendar, day):
             return minutes
     return None
 
 
-def extra(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int:
+def bonus_minutes(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int:
     """Return the minutes that were given on top for a day."""
     return sum(
         each.minutes
@@ -69,27 +69,29 @@ def extra(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int
     )
 
 
-def carries(budget: Budget, profile: Profile | None) -> bool:
+def carries_over(budget: Budget, profile: Profile | None) -> bool:
     """Tell whether what is left is carried over; not where nothing stays of a day that is over."""
     off = profile is not None and profile.privacy is PrivacyMode.OFF
     return budget.carry_over and not off
 
 
-def carried(budget: Budget, calendar: Calendar, day: date, used_before: Minutes | None) -> int:
+def carried_minutes(
+    budget: Budget, calendar: Calendar, day: date, used_before: Minutes | None
+) -> int:
     """Return what was left the day before and is carried over: at most a day's minutes.
 
     used_before: None for a day on which the budget was not counted, so that nothing was left.
     """
     if not budget.carry_over or used_before is None:
         return 0
-    before = limit_of(budget, calendar, day - timedelta(days=1))
-    today = limit_of(budget, calendar, day)
+    before = daily_limit(budget, calendar, day - timedelta(days=1))
+    today = daily_limit(budget, calendar, day)
     if before is None or today is None:
         return 0
     return max(0, min(before - used_before.likely, today))
 
 
-def total(
+def minutes_of_day(
     budget: Budget,
     household: Household,
     profile: str,
@@ -97,12 +99,12 @@ def total(
     used_before: Minutes | None = None,
 ) -> int | None:
     """Return the minutes of a date, all included; None: there is no limit."""
-    limit = limit_of(budget, household.calendar, day)
+    limit = daily_limit(budget, household.calendar, day)
     if limit is None:
         return None
-    whole = limit + extra(household.bonuses, profile, budget.id, day)
-    if carries(budget, household.profile(profile)):
-        whole += carried(budget, household.calendar, day, used_before)
+    whole = limit + bonus_minutes(household.bonuses, profile, budget.id, day)
+    if carries_over(budget, household.profile(profile)):
+        whole += carried_minutes(budget, household.calendar, day, used_before)
     return min(whole, 2 * DAY_MINUTES)
 
 
@@ -120,7 +122,7 @@ def split_budgets(
     for budget in budgets:
         day = budget_day(now, zone_of(household.timezone), household.day_starts)
         before = used_before.get(budget.id)
-        whole = total(budget, household, profile, day.day, before)
+        whole = minutes_of_day(budget, household, profile, day.day, before)
         if whole is not None:
             minutes = whole - used.get(budget.id, NO_MINUTES).likely
             if minutes > 0:
@@ -148,7 +150,7 @@ def _closed_days(
     zone = zone_of(household.timezone)
     for _ in range(DAYS_AHEAD):
         day = budget_day(day.end, zone, household.day_starts)
-        if total(budget, household, profile, day.day) == 0:
+        if minutes_of_day(budget, household, profile, day.day) == 0:
             yield SpentBudget(budget.id, budget.about, day.start, day.end)
 
 

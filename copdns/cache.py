@@ -14,7 +14,7 @@ from copdns.message import UpstreamResponse
 from copdns.wire import CacheKey
 
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
-_LOOKS = 32  # at entries, before one is dropped that is in use
+_EVICTION_TRIES = 32  # at entries, before one is dropped that is in use
 _TTL = Struct("!I").pack_into
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
@@ -25,11 +25,19 @@ class CacheEntry:
     passed: the policy and the verdict under which what is inside was found harmless last.
     """
 
-    __slots__ = ("_body", "_made", "answer", "expires", "harmless_for", "recently_used", "stored")
+    __slots__ = (
+        "_body",
+        "_made",
+        "answer",
+        "expires",
+        "harmless_for",
+        "recently_used",
+        "stored_at",
+    )
 
     def __init__(self, answer: UpstreamResponse, stored: float, ttl: float) -> None:
         self.answer = answer
-        self.stored = stored
+        self.stored_at = stored
         self.expires = stored + ttl
         self.recently_used = False
         self.harmless_for: tuple[object, object] = (None, None)
@@ -37,26 +45,26 @@ class CacheEntry:
         self._body = b""  # ... this was made last
 
     @property
-    def longest(self) -> int:
+    def longest_ttl(self) -> int:
         """The longest TTL of its records, as they came."""
-        return max((ttl for _, ttl in self.answer.ttls), default=0)
+        return max((ttl for _, ttl in self.answer.ttl_places), default=0)
 
     def unchanged_until(self, now: float, cap: int | None) -> float:
         """Return until when `body` will be what it is now; seconds on the monotonic clock."""
-        seconds = int(now - self.stored) + 1
-        if cap is not None and self.answer.ttls:
+        seconds = int(now - self.stored_at) + 1
+        if cap is not None and self.answer.ttl_places:
             # Above the cap nobody sees them age.
-            seconds = max(seconds, min([ttl for _, ttl in self.answer.ttls]) - cap + 1)
-        return min(self.stored + seconds, self.expires)
+            seconds = max(seconds, min([ttl for _, ttl in self.answer.ttl_places]) - cap + 1)
+        return min(self.stored_at + seconds, self.expires)
 
     def rrs_at(self, now: float, cap: int | None) -> bytes:
         """Return the answer's records with their TTLs as of now, none above `cap` seconds."""
-        age = int(now - self.stored)
+        age = int(now - self.stored_at)
         if self._made == (age, cap):
             return self._body
         answer = self.answer
         body = bytearray(answer.rrs)
-        for at, ttl in answer.ttls:
+        for at, ttl in answer.ttl_places:
             left = ttl - age if ttl > age else 0
             _TTL(body, at, left if cap is None or left < cap else cap)
         self._made, self._body = (age, cap), bytes(body)
@@ -78,22 +86,22 @@ class Cache:
         max_negative_ttl: int = 3_600,
     ) -> None:
         self.octets = 0
-        self._kept: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
+        self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
         # Names that do not exist, with how many entries say so: a look here is cheap.
-        self._missing: dict[str, int] = {}
+        self._nxdomains: dict[str, int] = {}
         self._max_entries = entries
         self._max_octets = octets
         self._max_ttl = max_ttl
         self._max_negative_ttl = max_negative_ttl
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)
 
     def get(self, key: CacheKey, now: float) -> CacheEntry | None:
         """Return what is kept for a key and has not expired."""
-        kept = self._kept.get(key)
-        if (kept is None or now >= kept.expires) and key.qname in self._missing:
-            kept = self._kept.get(_any_type(key))
+        kept = self._entries.get(key)
+        if (kept is None or now >= kept.expires) and key.qname in self._nxdomains:
+            kept = self._entries.get(_any_type(key))
         if kept is None or now >= kept.expires:
             return None
         kept.recently_used = True
@@ -101,33 +109,33 @@ class Cache:
 
     def put(self, key: CacheKey, answer: UpstreamResponse, now: float) -> CacheEntry:
         """Keep an answer, if it may be kept, and return it either way."""
-        empty = not answer.counts[0]
+        empty = not answer.section_counts[0]
         if empty or answer.rcode == NXDOMAIN:
-            ttl = min(answer.ttl, self._max_negative_ttl)
+            ttl = min(answer.cache_ttl, self._max_negative_ttl)
         else:
-            ttl = min(answer.ttl, self._max_ttl)
+            ttl = min(answer.cache_ttl, self._max_ttl)
         kept = CacheEntry(answer, now, ttl)
         if ttl > 0:
             # With a CNAME it is the target that does not exist: of this name, other types may.
             no_such_name = empty and answer.rcode == NXDOMAIN
-            self._keep(_any_type(key) if no_such_name else key, kept)
+            self._store(_any_type(key) if no_such_name else key, kept)
         return kept
 
     def clear(self) -> dict[CacheKey, CacheEntry]:
         """Forget everything; return it, for whoever lets go of it slowly."""
-        gone, self._kept = self._kept, OrderedDict()
-        self._missing.clear()
+        gone, self._entries = self._entries, OrderedDict()
+        self._nxdomains.clear()
         self.octets = 0
         return gone
 
-    def _keep(self, key: CacheKey, kept: CacheEntry) -> None:
-        everything = self._kept
+    def _store(self, key: CacheKey, kept: CacheEntry) -> None:
+        everything = self._entries
         if key in everything:
             self._dropped(key, everything.pop(key))
         everything[key] = kept
         self.octets += _size(kept)
         if key.qtype == _ANY_TYPE:
-            self._missing[key.qname] = self._missing.get(key.qname, 0) + 1
+            self._nxdomains[key.qname] = self._nxdomains.get(key.qname, 0) + 1
         while len(everything) > self._max_entries or self.octets > self._max_octets:
             self._evict()
 
@@ -137,22 +145,22 @@ class Cache:
         A full cache in which every entry is in use must not make a query wait, so only the
         oldest few are looked at.
         """
-        for _ in range(_LOOKS):
-            key, kept = self._kept.popitem(last=False)
+        for _ in range(_EVICTION_TRIES):
+            key, kept = self._entries.popitem(last=False)
             if not kept.recently_used:
                 break
             kept.recently_used = False
-            self._kept[key] = kept
+            self._entries[key] = kept
         else:
-            key, kept = self._kept.popitem(last=False)
+            key, kept = self._entries.popitem(last=False)
         self._dropped(key, kept)
 
     def _dropped(self, key: CacheKey, kept: CacheEntry) -> None:
         self.octets -= _size(kept)
         if key.qtype == _ANY_TYPE:
-            self._missing[key.qname] -= 1
-            if not self._missing[key.qname]:
-                del self._missing[key.qname]
+            self._nxdomains[key.qname] -= 1
+            if not self._nxdomains[key.qname]:
+                del self._nxdomains[key.qname]
 
 
 def _any_type(key: CacheKey) -> CacheKey:

@@ -12,8 +12,10 @@ from copdns.model import Household
 from copdns.moment import Moment
 from copdns.times import OnFailure
 
-WRONG = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
-GIVE_UP = 86_400.0  # seconds after which a clock that nothing corrects is believed all the same
+MAX_BEHIND = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
+TRUST_AGAIN_AFTER = (
+    86_400.0  # seconds after which a clock that nothing corrects is believed all the same
+)
 
 
 class LastSeen(NamedTuple):
@@ -63,23 +65,23 @@ class Clock:
         """
         mono = self._mono()
         self._seen, self._since, self._goes_on = seen.at if seen else 0.0, mono, goes_on
-        behind = self._wall() < self._seen - WRONG
+        behind = self._wall() < self._seen - MAX_BEHIND
         self.is_wrong = behind and not self._is_synchronised()
         return mono if self.is_wrong else None
 
-    def join(self, seen: LastSeen | None, goes_on: bool) -> None:
+    def adopt(self, seen: LastSeen | None, goes_on: bool) -> None:
         """Think as a copdns does that runs on this machine, or as it would if it were started."""
         self.begin(seen, goes_on)
         since = seen.wrong_since if seen else None
         # Of an earlier run of the machine, whose other clock began anew, nothing is known.
         if since is not None and since <= self._mono():
             self.is_wrong, self._since = True, since
-            self.look()
+            self.recheck()
 
-    def look(self) -> bool:
+    def recheck(self) -> bool:
         """Look whether something set a wrong clock meanwhile; tell whether that is so."""
         if not self.is_wrong:
             return False
-        late = self._mono() - self._since > GIVE_UP
+        late = self._mono() - self._since > TRUST_AGAIN_AFTER
         self.is_wrong = not (self._wall() >= self._seen or late or self._is_synchronised())
         return not self.is_wrong

@@ -13,12 +13,12 @@ from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
 from copdns.course import Timeline, build_timeline
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.evidence import Blocker, ListSet
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
 from copdns.model import Action, Reason, Verdict
-from copdns.reach import Names, by_name, covering_matchers, is_excepted, list_numbers
+from copdns.reach import MatchersByName, covering_matchers, index_by_name, is_excepted, list_numbers
 from copdns.steps import Lookup
 from copdns.times import Subject, Topic
 from copdns.timing import Closure
@@ -34,7 +34,7 @@ class BySubject(Generic[Value]):
 
     whole: Value | None
     by_list: Mapping[int, Value]
-    by_name: Names[Value]
+    by_name: MatchersByName[Value]
 
 
 def group_by_subject(
@@ -56,7 +56,7 @@ def group_by_subject(
     return BySubject(
         tuple(whole) or None,
         {number: tuple(values) for number, values in lists.items()},
-        by_name((matcher, tuple(values)) for matcher, values in names.items()),
+        index_by_name((matcher, tuple(values)) for matcher, values in names.items()),
     )
 
 
@@ -98,7 +98,7 @@ class TimeStep:
     services: ListSet
     blocker: Blocker
     zone: str
-    known_until: float
+    planned_until: float
     only_if_listed: bool = False
     _made: dict[object, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
@@ -111,7 +111,7 @@ class TimeStep:
         if self._lets_pass(question):
             return None
         for met in self._meets(question):
-            closure = met.course.at(now)
+            closure = met.course.state_at(now)
             if closure is not None and not self._lifted(closure, question):
                 return self._verdict(question.name, met, closure, met.course.next_change(now))
         return None
@@ -123,7 +123,7 @@ class TimeStep:
         first = inf
         for met in self._meets(question):
             first = min(first, met.course.next_change(now) or inf)
-            closure = met.course.at(now)
+            closure = met.course.state_at(now)
             lifted = closure is None or self._lifted(closure, question)
             if not lifted and not self._lets_pass(question):
                 break  # what stands behind it does not count as long as it holds
@@ -180,7 +180,7 @@ class TimeStep:
         return self.blocker.nothing_open_below(qname, by)
 
     def _new(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
-        ends = "" if end is None or end >= self.known_until else weekday_and_time(end, self.zone)
+        ends = "" if end is None or end >= self.planned_until else weekday_and_time(end, self.zone)
         if isinstance(met.by, Entry):
             info = self.infos[met.by.list]
             made = self.blocker.list_verdict(self.number, self.reason, qname, met.by, info)
@@ -200,7 +200,9 @@ class TimeStep:
 
 def weekday_and_time(moment: float, zone: str) -> str:
     """Return a moment as people are told it, such as "Tue 07:00": a week tells days apart."""
-    at = local(moment, zone_of(zone)) + timedelta(seconds=59)  # a change of the clock has seconds
+    at = local_time(moment, zone_of(zone)) + timedelta(
+        seconds=59
+    )  # a change of the clock has seconds
     return f"{_DAYS[at.weekday()]} {at:%H:%M}"
 
 

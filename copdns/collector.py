@@ -19,7 +19,7 @@ def configure_gc() -> None:
     gc.set_threshold(*THRESHOLDS)
 
 
-def collect() -> None:
+def collect_young() -> None:
     """Look through what has lived on for a while: the housekeeping asks."""
     gc.collect(1)
 

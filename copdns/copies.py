@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from copdns.errors import FetchError
 from copdns.lists.chosen import Chosen
-from copdns.lists.download import CopyState, read_state, written
+from copdns.lists.download import CopyState, dump_state, read_state
 from copdns.lists.source import ListSource
 
 LOCK = "lock"
@@ -137,7 +137,7 @@ class Copies:
     def _written(self, slug: str, state: CopyState) -> Path:
         new = self.scratch(slug, NOTE)
         with new.open("x", encoding="utf-8") as file:
-            file.write(written(state))
+            file.write(dump_state(state))
             file.flush()
             os.fsync(file.fileno())
         self._own(new)

@@ -17,17 +17,17 @@ from copdns.timing import Closure
 class Timeline(NamedTuple):
     """Before `edges[i]`, and from the edge before it on, `states[i]` holds; None is open."""
 
-    edges: tuple[float, ...]
+    changes: tuple[float, ...]
     states: tuple[Closure | None, ...]
 
-    def at(self, now: float) -> Closure | None:
+    def state_at(self, now: float) -> Closure | None:
         """Return what closes at a moment, in seconds since the epoch; None: nothing does."""
-        return self.states[bisect_right(self.edges, now)]
+        return self.states[bisect_right(self.changes, now)]
 
     def next_change(self, now: float) -> float | None:
         """Return when the next state begins; None: this one is the last, and has no end."""
-        place = bisect_right(self.edges, now)
-        return self.edges[place] if place < len(self.edges) else None
+        place = bisect_right(self.changes, now)
+        return self.changes[place] if place < len(self.changes) else None
 
 
 def build_timeline(closures: Sequence[Closure]) -> Timeline:

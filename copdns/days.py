@@ -30,7 +30,7 @@ def day_type(calendar: Calendar, day: date) -> DayType:
     return DayType.WEEKEND if day.weekday() in calendar.weekend else DayType.SCHOOL
 
 
-def fits(words: Collection[str], calendar: Calendar, day: date) -> bool:
+def day_matches(words: Collection[str], calendar: Calendar, day: date) -> bool:
     """Tell whether one of the words (DAY_WORDS) means this date."""
     return (
         EVERY_DAY in words
@@ -77,7 +77,7 @@ def budget_day(now: float, zone: ZoneInfo, day_starts: int) -> BudgetDay:
     day_starts: the minute of the clock at which a day begins, 0 to 1439.  Before it, the night
         still belongs to the date before.
     """
-    day = (local(now, zone) - timedelta(minutes=day_starts)).date()
+    day = (local_time(now, zone) - timedelta(minutes=day_starts)).date()
     # Where the clock goes back over the start of a day, it is not asked for the day again.
     while now >= (end := starts_at(day + _ONE_DAY, day_starts, zone)):
         day += _ONE_DAY
@@ -86,7 +86,7 @@ def budget_day(now: float, zone: ZoneInfo, day_starts: int) -> BudgetDay:
     return BudgetDay(day, start, end)
 
 
-def local(moment: float, zone: ZoneInfo) -> datetime:
+def local_time(moment: float, zone: ZoneInfo) -> datetime:
     """Return what the clock shows at a moment."""
     # Not fromtimestamp(), which refuses moments before 1970 on some machines.
     return (_START + timedelta(seconds=moment)).astimezone(zone)
@@ -136,7 +136,7 @@ def _change(low: int, high: int, after: int, zone: ZoneInfo) -> int:
 
 
 def _offset(moment: int, zone: ZoneInfo) -> int:
-    return _seconds(local(moment, zone))
+    return _seconds(local_time(moment, zone))
 
 
 def _seconds(wall: datetime) -> int:

@@ -42,12 +42,12 @@ def differences(old: Profile, new: Profile) -> tuple[Difference, ...]:
     return tuple(each for setting in _TOLD for each in _of(setting, old, new))
 
 
-def told(profile: Profile, changed: tuple[Difference, ...]) -> str:
+def audit_line(profile: Profile, changed: tuple[Difference, ...]) -> str:
     """Return the line of the audit for changes of a person."""
     return f"profile {profile.id} set: {', '.join(map(str, changed)) or 'as it was'}"
 
 
-def reason(preset: Preset, difference: Difference) -> str:
+def preset_reason(preset: Preset, difference: Difference) -> str:
     """Return why a preset has it so, in words for the child.
 
     Of what it leaves alone it says nothing; that is open for the same reason as all the rest.

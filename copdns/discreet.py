@@ -30,7 +30,7 @@ class DiscreetShape(Shape):
 
 
 @dataclass(frozen=True, slots=True)
-class Discreet:
+class NameMask:
     """Which names are shown as "other".  names: each with all below it.  groups: of `protected`."""
 
     names: frozenset[str]
@@ -69,7 +69,7 @@ class Discreet:
         return tuple(found.items())
 
 
-def discreet(names: Iterable[str], library: Catalogue) -> Discreet:
+def build_mask(names: Iterable[str], library: Catalogue) -> NameMask:
     """Return what hides these names, and those of the protected groups that tell as much."""
     help_groups = {each.slug for each in library.protected.values() if each.help}
-    return Discreet(frozenset(names), frozenset({*help_groups, _GROUP}), library)
+    return NameMask(frozenset(names), frozenset({*help_groups, _GROUP}), library)

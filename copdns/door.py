@@ -13,12 +13,12 @@ OWN_HOSTS = frozenset({DESK_HOST, WHY_HOST})
 _HTTP, _HTTPS = 80, 443
 
 
-def door_at(port: int) -> str:
+def child_page_url(port: int) -> str:
     """Return the address of the children's page.  port: that of the pages without TLS."""
     return f"http://{WHY_HOST}{_colon(port, _HTTP)}/"
 
 
-def desk_at(port: int, tls_port: int | None, host: str = DESK_HOST) -> str:
+def desk_url(port: int, tls_port: int | None, host: str = DESK_HOST) -> str:
     """Return the address of the guardians' pages: with TLS, where it is not turned off.
 
     host: another name of this machine, or its address.

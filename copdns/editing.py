@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from copdns.errors import HouseholdError
 from copdns.faults import Violation, no_such, sentence_of
-from copdns.household_check import KnownIds, unknown, violations
+from copdns.household_check import KnownIds, unknown_references, violations
 from copdns.model import Household, Profile
 
 Value = TypeVar("Value")
@@ -29,12 +29,16 @@ def validate(household: Household) -> Household:
     return household
 
 
-def referring(household: Household, part: str, key: str, known: KnownIds) -> Household:
+def validate_references(household: Household, part: str, key: str, known: KnownIds) -> Household:
     """Return the household when it is sound and one of its parts refers to what there is.
 
     part, key: as of a `Fault`.
     """
-    wrong = [each for each in unknown(household, known) if (each.part, each.key) == (part, key)]
+    wrong = [
+        each
+        for each in unknown_references(household, known)
+        if (each.part, each.key) == (part, key)
+    ]
     if wrong:
         raise _refused(wrong)
     return validate(household)
@@ -43,7 +47,7 @@ def referring(household: Household, part: str, key: str, known: KnownIds) -> Hou
 def _refused(wrong: list[Violation]) -> HouseholdError:
     """Return the error; forms call their fields as the household does, where they have them."""
     first = wrong[0]
-    return HouseholdError(*(each.told for each in wrong), name=first.field or first.part)
+    return HouseholdError(*(each.sentence for each in wrong), name=first.field or first.part)
 
 
 def require_profile(household: Household, profile_id: str) -> Profile:
@@ -72,7 +76,7 @@ def without_orphans(household: Household) -> Household:
     )
 
 
-def without(
+def remove_one(
     values: tuple[Value, ...], attribute: str, wanted: object, noun: str
 ) -> tuple[Value, ...]:
     """Return the values but the one whose attribute is as wanted; raise when there is none."""
@@ -107,14 +111,14 @@ def free_slug(name: str, taken: Iterable[str], usual: str) -> str:
     return found
 
 
-def only(values: dict[str, Any], allowed: set[str], noun: str) -> None:
+def check_fields(values: dict[str, Any], allowed: set[str], noun: str) -> None:
     """Raise HouseholdError for a field that cannot be set."""
     for key in values:
         if key not in allowed:
             raise HouseholdError(no_such(f"field of a {noun}", key, allowed))
 
 
-def read(parse: Callable[[str], Value], text: str) -> Value:
+def parse_field(parse: Callable[[str], Value], text: str) -> Value:
     """Return what a text means, or raise the parser's word as a HouseholdError."""
     try:
         return parse(text)

@@ -117,7 +117,7 @@ class ListSet:
 
 
 _MADE = 4096  # verdicts that a household keeps at most
-Made = dict[tuple[int, Entry, bool], Verdict]
+VerdictByEntry = dict[tuple[int, Entry, bool], Verdict]
 
 
 def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
@@ -138,7 +138,7 @@ class Blocker:
     ttl: int
     security_ttl: int
     open_below: tuple[frozenset[str], ...] | None
-    verdict_by_entry: Made = field(default_factory=dict, compare=False)
+    verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
 
     def nothing_open_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""

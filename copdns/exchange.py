@@ -11,12 +11,12 @@ from enum import Enum
 from copdns.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.message import UpstreamResponse
 from copdns.names import to_wire
-from copdns.records import AD, CD, COUNTS, DO, HEADER, OPT, QR, RCODE, RD, TC
+from copdns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.wire import UDP_SIZE, CacheKey
 
-REST = 5.0  # seconds that an upstream is asked last after it failed
-REST_LIMIT = 60.0  # it grows with each failure, up to this
-PLAIN_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
+BACKOFF = 5.0  # seconds that an upstream is asked last after it failed
+MAX_BACKOFF = 60.0  # it grows with each failure, up to this
+NO_EDNS_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
 MAX_ATTEMPTS = 4  # of one question, over all upstreams
 DOWN_AFTER = 3  # failures in a row: no single slow name any more, but the upstream
 
@@ -42,8 +42,8 @@ class Health:
         "failures",
         "filtering",
         "label",
-        "mixes_case",
-        "plain_until",
+        "no_edns_until",
+        "randomizes_case",
         "rtt",
         "trusted",
     )
@@ -56,14 +56,14 @@ class Health:
         self.failures = 0
         self.failed_at = 0.0
         self.backoff_until = 0.0
-        self.mixes_case = True
-        self.plain_until = 0.0
+        self.randomizes_case = True
+        self.no_edns_until = 0.0
 
     @property
     def is_down(self) -> bool:
         return self.failures >= DOWN_AFTER
 
-    def answered(self, rtt: float) -> None:
+    def note_answer(self, rtt: float) -> None:
         """Note an answer, by which failures and rest are over.
 
         rtt: seconds, averaged as TCP does it (RFC 6298 section 2).
@@ -72,7 +72,7 @@ class Health:
         self.failures = 0
         self.backoff_until = 0.0
 
-    def failed(self, now: float, sent_at: float) -> None:
+    def note_failure(self, now: float, sent_at: float) -> None:
         """Note that a question got no answer.
 
         Those that were under way together when that was noted first say nothing new.
@@ -81,7 +81,7 @@ class Health:
             return
         self.failures += 1
         self.failed_at = now
-        self.backoff_until = now + min(REST * self.failures, REST_LIMIT)
+        self.backoff_until = now + min(BACKOFF * self.failures, MAX_BACKOFF)
 
     def decay_rtt(self) -> None:
         """Let an upstream that lost against a faster one be tried again some day."""
@@ -113,12 +113,12 @@ class Exchange:
     __slots__ = (
         "attempts",
         "deadline",
-        "done",
         "fallback",
         "key",
         "lowercased_at",
         "no_edns_at",
         "number",
+        "on_response",
         "protected",
         "question",
         "refused_by",
@@ -140,7 +140,7 @@ class Exchange:
     ) -> None:
         self.key = key
         self.question = question or question_of(to_wire(key.qname), key.qtype)
-        self.done: Done | None = done
+        self.on_response: Done | None = done
         self.deadline = deadline
         self.protected = protected
         self.untraced = quiet
@@ -155,8 +155,8 @@ class Exchange:
         self.fallback: UpstreamResponse | None = None
 
     @property
-    def is_over(self) -> bool:
-        return self.done is None
+    def is_done(self) -> bool:
+        return self.on_response is None
 
 
 def choose_upstream(asking: Exchange, upstreams: Collection[Health], now: float) -> Health | None:
@@ -202,7 +202,7 @@ def randomize_case(question: bytes, chance: bytes) -> bytes:
     return mixed.to_bytes(size, "big") + question[-4:]
 
 
-def message_for(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
+def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
     """Return a query without its ID.
 
     AD asks the upstream to say whether data is authenticated (RFC 6840 section 5.7).
@@ -219,7 +219,7 @@ def _opt(ttl: int) -> bytes:
 
 _OPT_PLAIN, _OPT_DO = _opt(0), _opt(DO)
 _HEADS = {
-    (cd, edns): COUNTS.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
+    (cd, edns): COUNTS_FORMAT.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
     for cd in (False, True)
     for edns in (False, True)
 }
@@ -233,20 +233,20 @@ class Match(Enum):
     LOWERED = "lowered"  # the right question, but not in the letters that were sent
 
 
-def match(datagram: bytes, sent: bytes) -> Match:
+def match_response(datagram: bytes, sent: bytes) -> Match:
     """Compare a datagram's question with the one sent (RFC 5452 section 9.1).
 
     The ID and the addresses were compared before: they are how the datagram was found.
     """
-    if len(datagram) < HEADER + len(sent) or not datagram[2] & (QR >> 8):
+    if len(datagram) < HEADER_SIZE + len(sent) or not datagram[2] & (QR >> 8):
         return Match.NO
-    if datagram.startswith(sent, HEADER):
+    if datagram.startswith(sent, HEADER_SIZE):
         return Match.YES
-    got = datagram[HEADER : HEADER + len(sent)]
+    got = datagram[HEADER_SIZE : HEADER_SIZE + len(sent)]
     return Match.LOWERED if lowercase_question(got) == lowercase_question(sent) else Match.NO
 
 
-class Next(Enum):
+class NextAction(Enum):
     """What to do with an answer that came."""
 
     GIVE = "give"
@@ -260,21 +260,21 @@ _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 def next_action(
     answer: UpstreamResponse, *, edns: bool, protected: bool, filtering: bool = False
-) -> Next:
+) -> NextAction:
     """Return what follows an answer.
 
     edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
     filters it will not do.  filtering: the upstream is known to filter.
     """
-    if answer.rcode in _GOOD and not (protected or answer.truncated):
-        return Next.GIVE
-    if edns and not answer.edns and answer.rcode in (FORMERR, NOTIMP):
-        return Next.ASK_PLAIN  # RFC 6891 section 7
-    if answer.rcode in _USELESS or answer.rcode > RCODE or answer.truncated:
-        return Next.ASK_OTHER
+    if answer.rcode in _GOOD and not (protected or answer.is_truncated):
+        return NextAction.GIVE
+    if edns and not answer.has_edns and answer.rcode in (FORMERR, NOTIMP):
+        return NextAction.ASK_PLAIN  # RFC 6891 section 7
+    if answer.rcode in _USELESS or answer.rcode > RCODE or answer.is_truncated:
+        return NextAction.ASK_OTHER
     if protected and _looks_blocked(answer, filtering):
-        return Next.ASK_OTHER
-    return Next.GIVE
+        return NextAction.ASK_OTHER
+    return NextAction.GIVE
 
 
 def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:
@@ -285,12 +285,12 @@ def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:
     """
     if answer.facts.is_filtered or answer.facts.home_addresses:
         return True
-    return filtering and not answer.counts[0]
+    return filtering and not answer.section_counts[0]
 
 
 def header_rcode(datagram: bytes) -> int:
     """Return the rcode of a datagram's header alone."""
-    return int(COUNTS.unpack_from(datagram, 2)[0]) & RCODE
+    return int(COUNTS_FORMAT.unpack_from(datagram, 2)[0]) & RCODE
 
 
 def is_truncated(datagram: bytes) -> bool:
@@ -301,4 +301,6 @@ def is_truncated(datagram: bytes) -> bool:
 def is_bare_error(datagram: bytes) -> bool:
     """Tell whether this is what servers without EDNS send: a header, and no question."""
     is_response = bool(datagram[2] & (QR >> 8))
-    return len(datagram) == HEADER and is_response and header_rcode(datagram) in (FORMERR, NOTIMP)
+    return (
+        len(datagram) == HEADER_SIZE and is_response and header_rcode(datagram) in (FORMERR, NOTIMP)
+    )

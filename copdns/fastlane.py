@@ -32,14 +32,14 @@ from copdns.minutes import UsedName
 from copdns.model import Action, BlockMode, Reason, Requestor, Verdict
 from copdns.moment import Moment
 from copdns.policy import Policy
-from copdns.records import HEADER
+from copdns.records import HEADER_SIZE
 from copdns.tally import Tally
 from copdns.waste import LazyFreeQueue
 from copdns.wire import Query
 
-ENTRIES = 32_768  # replies that are remembered at most
-MESSAGE = 512  # octets; a longer question is odd
-JUMP = 1.0  # seconds that the wall clock may drift from the other before it is a jump
+MAX_REPLIES = 32_768  # replies that are remembered at most
+MAX_QUERY_SIZE = 512  # octets; a longer question is odd
+MAX_CLOCK_DRIFT = 1.0  # seconds that the wall clock may drift from the other before it is a jump
 _FOREVER = float("inf")
 
 
@@ -51,7 +51,7 @@ class LoggedName(NamedTuple):
     verdict: Verdict
 
 
-Note = Callable[[UsedName, float], None]
+NoteUsage = Callable[[UsedName, float], None]
 
 
 class CachedReply:
@@ -66,15 +66,15 @@ class CachedReply:
     """
 
     __slots__ = (
-        "ages",
         "body",
         "cache_entry",
         "check_at",
         "expires",
-        "noted",
         "tally",
+        "to_log",
+        "ttl_patch",
         "ttls_until",
-        "used",
+        "usage",
     )
 
     def __init__(
@@ -95,11 +95,11 @@ class CachedReply:
         self.expires = ends
         self.tally = tally
         self.cache_entry = kept
-        self.noted = noted
-        self.used = used
-        self.ages = ages
+        self.to_log = noted
+        self.usage = used
+        self.ttl_patch = ages
 
-    def refresh(self, moment: Moment, use: Note) -> bool:
+    def refresh(self, moment: Moment, use: NoteUsage) -> bool:
         """Do what is due before the reply is given again; tell whether that was all.
 
         Let its TTLs show their age, and note the use in another minute.
@@ -108,13 +108,13 @@ class CachedReply:
             return False
         if (
             moment.mono >= self.ttls_until
-            and self.ages is not None
+            and self.ttl_patch is not None
             and self.cache_entry is not None
         ):
-            self._grow_older(self.cache_entry, self.ages, moment.mono)
+            self._grow_older(self.cache_entry, self.ttl_patch, moment.mono)
         until = min(self.expires, self.ttls_until)
-        if self.used is not None:
-            use(self.used, moment.wall)
+        if self.usage is not None:
+            use(self.usage, moment.wall)
             until = min(until, _next_minute(moment))
         self.check_at = until
         return True
@@ -126,7 +126,7 @@ class CachedReply:
         self.body = tail[:start] + body + tail[start + len(body) :]
         self.ttls_until = kept.unchanged_until(now, cap)
 
-    def share(self, other: CachedReply) -> None:
+    def share_values(self, other: CachedReply) -> None:
         """Hold what is the same in another policy's reply once: it is most of the memory."""
         if self.body == other.body:
             self.body = other.body
@@ -136,13 +136,13 @@ class CachedReply:
             self.ttls_until = other.ttls_until
         if self.expires == other.expires:
             self.expires = other.expires
-        if self.noted == other.noted:
-            self.noted = other.noted
-        if self.ages == other.ages:
-            self.ages = other.ages
+        if self.to_log == other.to_log:
+            self.to_log = other.to_log
+        if self.ttl_patch == other.ttl_patch:
+            self.ttl_patch = other.ttl_patch
 
 
-Replies = dict[Policy | None, CachedReply]  # None is nobody's
+RepliesByPolicy = dict[Policy | None, CachedReply]  # None is nobody's
 
 
 class PacketCache:
@@ -154,7 +154,7 @@ class PacketCache:
     def __init__(self, waste: LazyFreeQueue) -> None:
         """waste: takes what is forgotten all at once."""
         self._waste = waste
-        self.questions: OrderedDict[bytes, Replies] = OrderedDict()
+        self.replies: OrderedDict[bytes, RepliesByPolicy] = OrderedDict()
         self._policies: set[Policy] = set()  # all that have a reply here, and perhaps some more
         self._count = 0
         self._drift: float | None = None
@@ -192,7 +192,7 @@ class PacketCache:
             same = kept.unchanged_until(moment.mono, policy.max_ttl)
             ages = _ages(query, policy, verdict, reply, kept.rrs_at(moment.mono, policy.max_ttl))
             ends = min(ends, same if ages is None else kept.expires)
-        if noted and policy.time_rules is not None and policy.time_rules.moves_on(moment.wall):
+        if noted and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
             ends = min(ends, _next_minute(moment))  # what is noted tells the verdict's end too
         if ends <= moment.mono:
             return
@@ -205,23 +205,23 @@ class PacketCache:
 
     def _put(self, body: bytes, policy: Policy, entry: CachedReply) -> None:
         """Where there is no room, forget what came first: little at a time, so nobody waits."""
-        replies = self.questions.get(body)
+        replies = self.replies.get(body)
         if replies is None:
-            replies = self.questions[body] = {}
+            replies = self.replies[body] = {}
         else:
-            entry.share(next(reversed(replies.values())))
+            entry.share_values(next(reversed(replies.values())))
         before = len(replies)
         replies[policy] = entry
         self._policies.add(policy)
         self._count += len(replies) - before
-        while self._count > ENTRIES:
-            _, gone = self.questions.popitem(last=False)
+        while self._count > MAX_REPLIES:
+            _, gone = self.replies.popitem(last=False)
             self._count -= len(gone)
 
     def check_clock(self, moment: Moment) -> None:
         """Forget everything when the wall clock has jumped since the last look."""
         drift = moment.wall - moment.mono
-        if self._drift is None or abs(drift - self._drift) > JUMP:
+        if self._drift is None or abs(drift - self._drift) > MAX_CLOCK_DRIFT:
             self.clear()
             self._drift = drift
 
@@ -235,16 +235,16 @@ class PacketCache:
             self.clear()
             return
         self._policies &= in_force
-        for body, replies in [*self.questions.items()]:
+        for body, replies in [*self.replies.items()]:
             for policy in replies.keys() - in_force:
                 del replies[policy]
                 self._count -= 1
             if not replies:
-                del self.questions[body]
+                del self.replies[body]
 
     def clear(self) -> None:
-        self._waste.add([*self.questions.values()])
-        self.questions.clear()  # the same object: whoever looks into it now finds nothing
+        self._waste.add([*self.replies.values()])
+        self.replies.clear()  # the same object: whoever looks into it now finds nothing
         self._policies.clear()
         self._count = 0
 
@@ -259,13 +259,13 @@ def _lasts(policy: Policy, verdict: Verdict, kept: CacheEntry | None, now: float
 
     Its TTLs must not reach past the verdict's end, so near that they go down with each second.
     """
-    if verdict.until is None:
+    if verdict.valid_until is None:
         return _FOREVER
-    left = verdict.until - now
+    left = verdict.valid_until - now
     withheld = verdict.action is Action.BLOCK and verdict.reason is not Reason.UPSTREAM_FILTERED
     ttl = verdict.ttl if withheld else policy.max_ttl
     if ttl is None and kept is not None and verdict.action is Action.ALLOW:
-        ttl = kept.longest
+        ttl = kept.longest_ttl
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
@@ -279,7 +279,7 @@ def _ages(
     Only with all of an answer's records as the cache gives them: those that a rewrite made, that
     end with the verdict, or of which some did not fit, are others.
     """
-    start = HEADER + len(query.question)
+    start = HEADER_SIZE + len(query.question)
     if verdict.action is not Action.ALLOW:
         return None
     return (start - 2, policy.max_ttl) if body and reply.startswith(body, start) else None
@@ -287,7 +287,7 @@ def _ages(
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:
     """Tell whether a reply depends on nothing but the question and the policy."""
-    if query.is_unsupported or len(message) > MESSAGE:
+    if query.is_unsupported or len(message) > MAX_QUERY_SIZE:
         return False
     if verdict.action is Action.BLOCK:
         return policy.block_mode is not BlockMode.PAGE  # which has the address that was asked

@@ -22,10 +22,10 @@ class Violation(NamedTuple):
     what: Sentence
 
     def __str__(self) -> str:
-        return str(self.told)
+        return str(self.sentence)
 
     @property
-    def told(self) -> Sentence:
+    def sentence(self) -> Sentence:
         """The sentence with its place: whole for a file's reader, a page names the key alone."""
         return self.what.at(".".join(part for part in self[:3] if part), self.key)
 
@@ -93,7 +93,7 @@ def no_such(noun: str | Sentence, wanted: str, there: Iterable[str]) -> Sentence
 MOST_NAMED = 60  # more, such as all lists there are, would help nobody
 
 
-def wrong(parse: Callable[[str], object], text: str) -> Sentence | None:
+def parse_problem(parse: Callable[[str], object], text: str) -> Sentence | None:
     """Return what `parse` says against a text, None when it takes it."""
     try:
         parse(text)

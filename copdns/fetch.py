@@ -26,18 +26,18 @@ from copdns.lists.download import (
     Copy,
     CopyState,
     Limits,
+    after_failure,
+    after_fetch,
+    after_not_modified,
     bad_url,
     check_copy,
     conditions,
-    failed,
-    fetched,
     looks_wrong,
     redirected,
     status_error,
-    unchanged,
 )
 from copdns.lists.source import Source
-from copdns.unpack import Job
+from copdns.unpack import UnpackJob
 
 if TYPE_CHECKING:  # imported when the first list is fetched: it costs time and memory
     import aiohttp
@@ -51,7 +51,7 @@ _HEADERS = {"User-Agent": f"copdns/{__version__}", "Accept-Encoding": "gzip"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class News(StrEnum):
+class FetchResult(StrEnum):
     """What a try brought."""
 
     NEW = "new"
@@ -61,11 +61,11 @@ class News(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchOutcome:
     """How a try went.  state: what is known of the copy now."""
 
     slug: str
-    news: News
+    news: FetchResult
     state: CopyState
 
 
@@ -92,7 +92,7 @@ class Fetcher:
         self._progress = progress
         self._reading = reading
 
-    async def fetch(self, source: Source, *, smaller: bool = False) -> Outcome:
+    async def fetch(self, source: Source, *, smaller: bool = False) -> FetchOutcome:
         """Ask for a list; whatever happens is an outcome, and noted beside the copy.
 
         smaller: take it even when it lost most of its names.
@@ -102,31 +102,33 @@ class Fetcher:
             outcome = await self._fetched(source, before, smaller)
         except (FetchError, OSError) as error:
             why = self._copies.not_written(error) if isinstance(error, OSError) else str(error)
-            state = failed(before, why, self._clock())
+            state = after_failure(before, why, self._clock())
             # First: where the disk is full, what was begun takes the room that the note needs.
             await asyncio.to_thread(self._copies.clear, source.slug)
             with suppress(OSError):  # a full disk: the outcome tells of it
                 await asyncio.to_thread(self._copies.note, source.slug, state)
-            outcome = Outcome(source.slug, News.KEPT if state.has_copy else News.MISSING, state)
+            outcome = FetchOutcome(
+                source.slug, FetchResult.KEPT if state.has_copy else FetchResult.MISSING, state
+            )
         finally:
             await asyncio.to_thread(self._copies.clear, source.slug)
         return outcome
 
-    async def _fetched(self, source: Source, before: CopyState, smaller: bool) -> Outcome:
+    async def _fetched(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
         headers = await self._download(source, before)
         if headers is None:
-            state = unchanged(before, self._clock())
+            state = after_not_modified(before, self._clock())
             await asyncio.to_thread(self._copies.note, source.slug, state)
-            return Outcome(source.slug, News.UNCHANGED, state)
+            return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
         copy = await self._checked(source)
         check_copy(copy, before, smaller=smaller)
-        state = fetched(source.url, headers, copy, self._clock())
+        state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
             state = replace(state, fetched_at=before.fetched_at)
             await asyncio.to_thread(self._copies.note, source.slug, state)
-            return Outcome(source.slug, News.UNCHANGED, state)
+            return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
         await asyncio.to_thread(self._copies.put, source.slug, state)
-        return Outcome(source.slug, News.NEW, state)
+        return FetchOutcome(source.slug, FetchResult.NEW, state)
 
     # --- the way here -------------------------------------------------------------------------
 
@@ -185,7 +187,7 @@ class Fetcher:
 
     async def _checked(self, source: Source) -> Copy:
         """Let another process unpack and read it; the unfinished text is there then."""
-        job = Job(
+        job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
             text=str(await asyncio.to_thread(self._copies.scratch, source.slug, TEXT)),
             member=source.member,

@@ -9,7 +9,7 @@ import structlog
 
 from copdns.config import WebSettings
 from copdns.desk import is_loopback
-from copdns.door import DESK_HOST, desk_at
+from copdns.door import DESK_HOST, desk_url
 from copdns.listening import listen_addresses
 from copdns.logins import Logins
 
@@ -26,7 +26,7 @@ async def tell_code(
     # Where only this machine is served, its own browser does not ask us for names.
     own = await asyncio.to_thread(listen_addresses, web.listen)
     host = DESK_HOST if any(not is_loopback(each) for each in own) else own[0]
-    page = f"{desk_at(web.port, web.tls_port, host)}setup"
+    page = f"{desk_url(web.port, web.tls_port, host)}setup"
     for household in households:
         code = await logins.setup_code(household, int(now))
         if code:

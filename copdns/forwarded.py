@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from copdns.errors import ProxyError, WireError
 from copdns.model import Requestor
-from copdns.records import COUNTS, HEADER, OPT, QUESTION_TAIL, end_of_name, read_records
+from copdns.records import COUNTS_FORMAT, HEADER_SIZE, OPT, QUESTION_TAIL, read_records, skip_name
 
 # No query begins so: over UDP its opcode would be 1, over TCP it would have 2641 questions.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -61,7 +61,7 @@ class Forwarders:
         self._listed = tuple(listed)
         self._known: dict[str, Forwarder] = {}
 
-    def of(self, address: str) -> Forwarder | None:
+    def find(self, address: str) -> Forwarder | None:
         """Return the forwarder that a peer is, or None for anybody else."""
         if not self._listed:
             return None
@@ -77,10 +77,10 @@ class Forwarders:
         return found
 
 
-NOBODY = Forwarders()
+NO_FORWARDERS = Forwarders()
 
 
-class Proxied(NamedTuple):
+class ProxyHeader(NamedTuple):
     """What a PROXY header says.
 
     source: the address of who asked the forwarder; "" where the forwarder asks for itself.
@@ -98,7 +98,7 @@ class EdnsDevice(NamedTuple):
     address: str
 
 
-def unwrapped(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes, Requestor]:
+def unwrap(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes, Requestor]:
     """Return the message in a forwarder's datagram, and who asks it.
 
     peer: the forwarder itself, who asks what comes without a header (a look whether we live).
@@ -111,11 +111,11 @@ def unwrapped(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[by
             return message, peer
         if proxied is None:
             return message, peer
-        message, peer = message[proxied.size :], sent_by(peer, proxied)
+        message, peer = message[proxied.size :], with_proxy_source(peer, proxied)
     return message, with_edns_device(peer, forwarder, message)
 
 
-def sent_by(peer: Requestor, proxied: Proxied) -> Requestor:
+def with_proxy_source(peer: Requestor, proxied: ProxyHeader) -> Requestor:
     """Return who asks after a PROXY header."""
     return peer._replace(address=proxied.source) if proxied.source else peer
 
@@ -136,14 +136,14 @@ def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> R
 # --- the PROXY header ---------------------------------------------------------------------------
 
 
-def read_proxy(octets: bytes | bytearray) -> Proxied | None:
+def read_proxy(octets: bytes | bytearray) -> ProxyHeader | None:
     """Read the PROXY header (version 2, section 2.2 of its specification) before a message.
 
     None: it has begun, and more octets are needed.  Raise ProxyError where it is malformed, or
     of a kind that no resolver sends.
     """
     if not octets.startswith(SIGNATURE):
-        return None if SIGNATURE.startswith(octets) else Proxied("", 0)
+        return None if SIGNATURE.startswith(octets) else ProxyHeader("", 0)
     if len(octets) < _FIXED:
         return None
     size = _FIXED + int.from_bytes(octets[14:16], "big")
@@ -151,7 +151,7 @@ def read_proxy(octets: bytes | bytearray) -> Proxied | None:
         raise ProxyError(f"a PROXY header has {size} octets; {MAX_PROXY} are read at most")
     if len(octets) < size:
         return None
-    return Proxied(_source(octets, size), size)
+    return ProxyHeader(_source(octets, size), size)
 
 
 def _source(header: bytes | bytearray, size: int) -> str:
@@ -204,12 +204,12 @@ def read_device(message: bytes) -> EdnsDevice:
 
 def _options(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the EDNS options of a query; raise WireError where it cannot be read."""
-    if len(message) < HEADER:
+    if len(message) < HEADER_SIZE:
         return
-    _, questions, *counts = COUNTS.unpack_from(message, 2)
+    _, questions, *counts = COUNTS_FORMAT.unpack_from(message, 2)
     if questions != 1 or not counts[-1]:
         return
-    start = end_of_name(message, HEADER) + QUESTION_TAIL
+    start = skip_name(message, HEADER_SIZE) + QUESTION_TAIL
     for rr in read_records(message, start, sum(counts)):
         if rr.rtype == OPT:
             yield from _each(message[rr.data_at : rr.end])

@@ -12,19 +12,19 @@ from typing import Any
 
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
 from copdns.editing import (
+    check_fields,
     free_id,
-    only,
-    read,
-    referring,
+    parse_field,
+    remove_one,
     require_profile,
     validate,
-    without,
+    validate_references,
     without_orphans,
 )
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.household_check import KnownIds, is_protected
-from copdns.matchers import Matcher, parse_matcher, target
+from copdns.matchers import Matcher, parse_matcher, parse_target
 from copdns.model import (
     Contact,
     Device,
@@ -51,11 +51,11 @@ def set_household(household: Household, **values: Any) -> Household:
     """Set name, timezone, guest, protected (names in any spelling), language, country, helplines,
     calendar, day_starts or failures."""
     if "protected" in values:
-        values["protected"] = [read(domain, each) for each in values["protected"]]
+        values["protected"] = [parse_field(domain, each) for each in values["protected"]]
     for key in ("protected", "helplines"):
         if key in values:
             values[key] = tuple(dict.fromkeys(values[key]))
-    only(values, _SETTABLE, "household")
+    check_fields(values, _SETTABLE, "household")
     return validate(replace(household, **values))
 
 
@@ -117,7 +117,7 @@ def set_profile(
     times: the preset's schedules and budgets take the place of those that came from a preset.
     """
     old = require_profile(household, profile_id)
-    only(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
+    check_fields(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
     new = replace(apply(preset, old) if preset else old, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)
@@ -132,7 +132,7 @@ def suggest_times(
     They take the place of those that came from a preset; what else the profile has stays.
     """
     require_profile(household, profile_id)
-    return referring(
+    return validate_references(
         _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
     )
 
@@ -189,7 +189,7 @@ def add_device(
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
     """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
-    only(values, {"name", "profile", "addresses", "macs"}, "device")
+    check_fields(values, {"name", "profile", "addresses", "macs"}, "device")
     if "profile" in values:
         require_profile(household, values["profile"])
     for key, parse in (("addresses", device_address), ("macs", mac_address)):
@@ -216,11 +216,11 @@ def _reachable(device: Device) -> Device:
 
 def _each(parse: Callable[[str], str], texts: Iterable[str]) -> tuple[str, ...]:
     """Return the normal forms of what a person wrote, each once."""
-    return tuple(dict.fromkeys(read(parse, text) for text in texts))
+    return tuple(dict.fromkeys(parse_field(parse, text) for text in texts))
 
 
 def remove_device(household: Household, device_id: str) -> Household:
-    devices = without(household.devices, "id", device_id, "device")
+    devices = remove_one(household.devices, "id", device_id, "device")
     return replace(household, devices=devices)
 
 
@@ -240,7 +240,7 @@ def add_rule(
 
     text: what the person wrote.  scope: a profile's id, "#tag", or "" for everyone.
     """
-    about = target(text)
+    about = parse_target(text)
     if action is RuleAction.BLOCK:
         _refuse_protected(household, about, known)
         if over_security or unsafe_search:
@@ -259,7 +259,7 @@ def add_rule(
 
 
 def remove_rule(household: Household, rule_id: str) -> Household:
-    return replace(household, rules=without(household.rules, "id", rule_id, "rule"))
+    return replace(household, rules=remove_one(household.rules, "id", rule_id, "rule"))
 
 
 def note_rule(household: Household, rule_id: str, note: str) -> Household:
@@ -272,7 +272,7 @@ def note_rule(household: Household, rule_id: str, note: str) -> Household:
 
 def rules_about(household: Household, text: str) -> tuple[Rule, ...]:
     """Return the rules whose target is what the person wrote, for every scope."""
-    about = target(text)
+    about = parse_target(text)
     return tuple(each for each in household.rules if each.target == about)
 
 
@@ -309,7 +309,7 @@ def set_service(
 
 def remove_service(household: Household, slug: str) -> Household:
     """Remove an own service; profiles that block it must be changed before."""
-    services = without(household.services, "slug", slug, "service of this household")
+    services = remove_one(household.services, "slug", slug, "service of this household")
     users = blocking(household, slug)
     if users:
         raise HouseholdError(
@@ -341,39 +341,39 @@ def speaking_of(household: Household, about: Subject) -> list[str]:
 
 def set_local_name(household: Household, name: str, addresses: Iterable[str]) -> Household:
     """Give a name of this house its addresses, in place of those it had."""
-    texts = tuple(dict.fromkeys(str(read(address, text)) for text in addresses))
-    local = LocalName(read(domain, name), texts)
+    texts = tuple(dict.fromkeys(str(parse_field(address, text)) for text in addresses))
+    local = LocalName(parse_field(domain, name), texts)
     others = tuple(each for each in household.local_names if each.name != local.name)
     return validate(replace(household, local_names=(*others, local)))
 
 
 def remove_local_name(household: Household, name: str) -> Household:
-    names = without(household.local_names, "name", normalize(name), "local name")
+    names = remove_one(household.local_names, "name", normalize(name), "local name")
     return replace(household, local_names=names)
 
 
 def set_rewrite(household: Household, text: str, target_name: str) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data."""
-    rewrite = NameRewrite(parse_matcher(text), read(domain, target_name))
+    rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
     return validate(replace(household, rewrites=(*others, rewrite)))
 
 
 def remove_rewrite(household: Household, text: str) -> Household:
-    rewrites = without(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
+    rewrites = remove_one(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
     return replace(household, rewrites=rewrites)
 
 
 def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]) -> Household:
     """Ask other upstreams ("address[:port]") for a domain and all below it."""
-    texts = tuple(dict.fromkeys(str(read(upstream_address, text)) for text in upstreams))
-    split = SplitUpstream(read(domain, name), texts)
+    texts = tuple(dict.fromkeys(str(parse_field(upstream_address, text)) for text in upstreams))
+    split = SplitUpstream(parse_field(domain, name), texts)
     others = tuple(each for each in household.split_upstreams if each.name != split.name)
     return validate(replace(household, split_upstreams=(*others, split)))
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
-    splits = without(household.split_upstreams, "name", normalize(name), "split upstream for")
+    splits = remove_one(household.split_upstreams, "name", normalize(name), "split upstream for")
     return replace(household, split_upstreams=splits)
 
 
@@ -383,7 +383,7 @@ def _with_preset(
     household = _with_preset_rules(household, profile_id, preset)
     if preset is not None and times:
         household = _with_preset_times(household, profile_id, known, preset)
-    return referring(household, "profiles", profile_id, known)
+    return validate_references(household, "profiles", profile_id, known)
 
 
 def _with_preset_times(

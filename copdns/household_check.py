@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from copdns.addresses import address, device_address, mac_address, slug, upstream_address
 from copdns.faults import Violation as Violation
 from copdns.faults import no_such as no_such
-from copdns.faults import wrong
+from copdns.faults import parse_problem
 from copdns.model import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.presets import Preset
@@ -51,10 +51,10 @@ class KnownIds:
 
 def check(household: Household, known: KnownIds) -> list[str]:
     """Return everything that is wrong with a household, each with where; [] when it is sound."""
-    return [str(fault) for fault in (*violations(household), *unknown(household, known))]
+    return [str(fault) for fault in (*violations(household), *unknown_references(household, known))]
 
 
-def unknown(household: Household, known: KnownIds) -> Iterator[Violation]:
+def unknown_references(household: Household, known: KnownIds) -> Iterator[Violation]:
     """Yield references to categories, services, lists, engines and signals that are not there.
 
     Permissions are left out: they end by themselves, and were looked at when they were given.
@@ -131,7 +131,7 @@ def violations(household: Household) -> Iterator[Violation]:
 
 
 def _household_faults(household: Household) -> Iterator[Violation]:
-    if problem := wrong(slug, household.id):
+    if problem := parse_problem(slug, household.id):
         yield Violation("id", "", "", problem)
     if not is_timezone(household.timezone):
         what = sentence(
@@ -155,7 +155,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         )
         yield Violation("country", "", "", what)
     for each in household.helplines:
-        if problem := wrong(slug, each):
+        if problem := parse_problem(slug, each):
             yield Violation("helplines", each, "", problem)
     people = [each.id for each in household.profiles]
     if household.guest and household.guest not in people:
@@ -179,7 +179,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         for key, times in Counter(ids).items():
             if times > 1:
                 yield Violation(part, key, "", sentence("stands twice; rename or remove one"))
-            if part in _HAVE_IDS and (problem := wrong(slug, key)):
+            if part in _HAVE_IDS and (problem := parse_problem(slug, key)):
                 yield Violation(part, key, "", problem)
 
 
@@ -214,7 +214,7 @@ def _text_faults(household: Household) -> Iterator[Violation]:
                 yield Violation(part, key, where, what)
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return a name that nobody here wrote, such as a device's own, as one that may be kept."""
     return "".join(each for each in text if not _hides(each))
 
@@ -233,7 +233,7 @@ def _profile_faults(profile: Profile) -> Iterator[Violation]:
     if full is not None and full.end <= full.start:
         yield Violation("profiles", profile.id, "full_log", sentence("ends before it starts"))
     for tag in sorted(profile.tags):
-        if problem := wrong(slug, tag):
+        if problem := parse_problem(slug, tag):
             yield Violation("profiles", profile.id, "tags", problem)
 
 
@@ -249,7 +249,7 @@ def _device_faults(household: Household) -> Iterator[Violation]:
             ("macs", mac_address, device.macs),
         ):
             for text in texts:
-                if problem := wrong(parse, text):
+                if problem := parse_problem(parse, text):
                     yield Violation("devices", device.id, field_name, problem)
                 elif (other := owner.setdefault(text, device)) is not device:
                     what = sentence(
@@ -285,7 +285,7 @@ def _own_faults(household: Household) -> Iterator[Violation]:
             )
     for local in household.local_names:
         for text in local.addresses:
-            if problem := wrong(address, text):
+            if problem := parse_problem(address, text):
                 yield Violation("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
@@ -299,7 +299,7 @@ def _own_faults(household: Household) -> Iterator[Violation]:
                 "split_upstreams", split.name, "", sentence("is empty; name an upstream")
             )
         for text in split.upstreams:
-            if problem := wrong(upstream_address, text):
+            if problem := parse_problem(upstream_address, text):
                 yield Violation("split_upstreams", split.name, "upstreams", problem)
 
 

@@ -18,7 +18,7 @@ from copdns import yaml_text
 from copdns.addresses import domain
 from copdns.errors import ConfigError, CopdnsError, HouseholdError
 from copdns.faults import Violation, no_such
-from copdns.household_check import KnownIds, unknown, violations
+from copdns.household_check import KnownIds, unknown_references, violations
 from copdns.household_dump import dump as dump
 from copdns.household_shape import (
     DeviceShape,
@@ -28,7 +28,7 @@ from copdns.household_shape import (
     RuleShape,
 )
 from copdns.matchers import Matcher, parse_matcher
-from copdns.mistakes import Path, in_words
+from copdns.mistakes import Path, describe_errors
 from copdns.model import (
     Band,
     BandChange,
@@ -66,7 +66,7 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
     household = reading.household()
     problems = reading.problems or [
         (reading.place(fault), str(fault.what))
-        for fault in (*violations(household), *unknown(household, known))
+        for fault in (*violations(household), *unknown_references(household, known))
     ]
     if problems:
         raise document.error(problems)
@@ -83,7 +83,7 @@ def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
     try:
         return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
     except ValidationError as error:
-        mistakes = in_words(error.errors(include_url=False), ProfileFields, values)
+        mistakes = describe_errors(error.errors(include_url=False), ProfileFields, values)
     raise HouseholdError(
         *(Sentence("%(what)s", {"what": what}).at(dotted(path)) for path, what in mistakes)
     )

@@ -33,7 +33,7 @@ class HouseholdInForce:
         self._now = now
         self._behind = False  # a change was seen that is not in force yet
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Take up what was changed, by whomever, and what is due by now."""
         if await self._stored.is_changed():
             self._behind = True  # until it is in force: a busy database is asked again
@@ -41,22 +41,22 @@ class HouseholdInForce:
             await self._porter.tell(self._events)
             self._behind = False
         now, live = self._now(), self._resolver.live
-        due = live.is_due(now) or self._porter.somebody_leaves
-        if self._behind or due or now < live.made_at - SET_BACK:
-            await self.take_up()
+        due = live.is_due(now) or self._porter.is_guest_due
+        if self._behind or due or now < live.built_at - SET_BACK:
+            await self.apply()
             await self._porter.tell(self._events)
 
-    async def take_up(self) -> None:
+    async def apply(self) -> None:
         """Put in force what is stored."""
         async with self._snapshots.changing:
-            households = await self._porter.welcome(await self._stored.households())
+            households = await self._porter.with_guests(await self._stored.households())
             before = self._resolver.live
             self._resolver.live = await self._snapshots.build(before, before.library, households)
             self._behind = False
 
-    async def mend(self) -> None:
+    async def reopen(self) -> None:
         """Go back to the disk once it takes writing again."""
-        if await self._stored.mend(self._snapshots.changing):
+        if await self._stored.reopen(self._snapshots.changing):
             self._behind = True
 
     async def _concerns_answers(self) -> bool:

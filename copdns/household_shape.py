@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from copdns.addresses import address, device_address, domain, mac_address, upstream_address
-from copdns.matchers import Matcher, parse_matcher, target
+from copdns.matchers import Matcher, parse_matcher, parse_target
 from copdns.model import Band, Contact
 from copdns.presets import ProfileValues, Slug
 from copdns.time_shape import (
@@ -47,7 +47,7 @@ def moment_text(seconds: int) -> str:
 
 
 Moment = Annotated[int, ByText(moment)]
-Target = Annotated[Matcher | str, ByText(target)]
+Target = Annotated[Matcher | str, ByText(parse_target)]
 Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 DeviceAddress = Annotated[str, ByText(device_address)]

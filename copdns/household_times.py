@@ -13,12 +13,12 @@ from datetime import date
 from typing import Any, TypeVar
 
 from copdns.editing import (
+    check_fields,
     free_id,
-    only,
-    referring,
+    remove_one,
     require_profile,
     validate,
-    without,
+    validate_references,
     without_orphans,
 )
 from copdns.errors import HouseholdError, UnknownCodeError
@@ -52,7 +52,7 @@ def add_period(household: Household, made: Period, known: KnownIds) -> Household
     if any(each.id == made.id for each in there):
         raise HouseholdError(_id_taken(kind, made.id))
     after = (*there, made)
-    return referring(_with_periods(household, kind, after), f"{noun}s", made.id, known)
+    return validate_references(_with_periods(household, kind, after), f"{noun}s", made.id, known)
 
 
 def set_period(
@@ -61,18 +61,18 @@ def set_period(
     """Set fields of a schedule or budget; its id stays, and so do minutes that were used or
     given."""
     noun = _NOUNS[kind]
-    only(values, {each.name for each in fields(kind)} - {"id"}, noun)
+    check_fields(values, {each.name for each in fields(kind)} - {"id"}, noun)
     there = {each.id: each for each in periods(household, kind)}
     if key not in there:
         raise HouseholdError(no_such(noun, key, there))
     there[key] = replace(there[key], **values)
     changed = _with_periods(household, kind, tuple(there.values()))
-    return referring(changed, f"{noun}s", key, known)
+    return validate_references(changed, f"{noun}s", key, known)
 
 
 def remove_period(household: Household, kind: type[Period], key: str) -> Household:
     """Remove a schedule, or a budget with the minutes that were added to it."""
-    rest = without(periods(household, kind), "id", key, _NOUNS[kind])
+    rest = remove_one(periods(household, kind), "id", key, _NOUNS[kind])
     return without_orphans(_with_periods(household, kind, rest))
 
 
@@ -244,7 +244,7 @@ def add_ticket(
 
 def remove_ticket(household: Household, ticket_id: str) -> Household:
     """Take a ticket back.  What was redeemed before is a grant, and stays."""
-    return replace(household, tickets=without(household.tickets, "id", ticket_id, "ticket"))
+    return replace(household, tickets=remove_one(household.tickets, "id", ticket_id, "ticket"))
 
 
 def redeem(household: Household, digest: str, profile_id: str, now: int) -> Household:

@@ -157,7 +157,7 @@ def judge_response(
     if blocked is None:
         return None
     # A look-up that leaves no trace leaves none when its answer is withheld either.
-    return replace(blocked, until=verdict.until, is_untraced=verdict.is_untraced)
+    return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
 
 
 def _judge_targets(

@@ -12,7 +12,7 @@ from copdns.model import Action, PrivacyMode, Verdict
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
-ROUNDED = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
+ROUND_TO = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
 
 
 class LogRow(NamedTuple):
@@ -75,7 +75,7 @@ def log_row(
     if mode is PrivacyMode.FULL:
         at = int(now)
     elif mode is PrivacyMode.BLOCKED and verdict.action in (Action.BLOCK, Action.REFUSE):
-        at = int(now) // ROUNDED * ROUNDED
+        at = int(now) // ROUND_TO * ROUND_TO
         device = ""
     else:
         return None

@@ -18,7 +18,7 @@ _BUFFER = 1 << 20  # octets the kernel holds for us while the loop is busy
 _DRAIN = 256  # datagrams at once: queries have their turn too
 
 
-def netlink(groups: int) -> socket.socket:
+def open_netlink(groups: int) -> socket.socket:
     """Return a socket to the kernel that hears of these groups; raise OSError."""
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError(errno.EAFNOSUPPORT, "this system has no netlink")
@@ -33,25 +33,25 @@ def netlink(groups: int) -> socket.socket:
     return found
 
 
-def answers(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
+def ask_kernel(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
     """Yield what the kernel says to a question."""
     questions.send(question)
-    for datagram in waiting(questions):
+    for datagram in read_pending(questions):
         for number, message in read(datagram):
             if number == sequence:
                 yield message
 
 
-def listed(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
+def dump_table(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
     """Yield what stands in a list of the kernel's; raise OSError when it is not given."""
-    for message in answers(questions, question, sequence):
+    for message in ask_kernel(questions, question, sequence):
         if not isinstance(message, Ended):
             yield message
         elif message.errno:
             raise OSError(message.errno, "the kernel does not give the list")
 
 
-def waiting(source: socket.socket) -> Iterator[bytes]:
+def read_pending(source: socket.socket) -> Iterator[bytes]:
     """Yield the datagrams that wait, up to a bound."""
     for _ in range(_DRAIN):
         try:

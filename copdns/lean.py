@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-def import_little() -> None:
+def import_without_extras() -> None:
     """Import aiohttp and structlog without what they would bring along.
 
     Called before anything else is imported.

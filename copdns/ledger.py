@@ -19,11 +19,11 @@ from copdns.minutes import (
     Day,
     DayBitmaps,
     Minutes,
-    Sense,
     Usage,
-    at_least,
+    UseCriteria,
     estimate,
-    marks_of,
+    fieldwise_max,
+    minute_bitmaps,
 )
 
 STAY = 2  # minutes, besides the one that runs, for which names are kept
@@ -38,7 +38,7 @@ OLD = 2 * 86_400  # seconds after a day's start, when nothing asks for its minut
 Who = tuple[str, str]  # household and profile
 Used = tuple[str, str, str]  # the same, and a budget
 DayOf = Callable[[str, str, float], Day]  # household, profile, moment
-SenseOf = Callable[[str, str, str], Sense]  # household, profile, budget
+SenseOf = Callable[[str, str, str], UseCriteria]  # household, profile, budget
 
 
 class _Heard:
@@ -68,7 +68,7 @@ class _Kept:
         return self.marks.moved((start - self.start) // MINUTE)
 
 
-class Ledger:
+class UsageLedger:
     """Minutes of use by profile, budget and day.
 
     day_of: which day a moment belongs to.  sense_of: `WIDE` for a budget about everything.
@@ -84,7 +84,7 @@ class Ledger:
         self._unsaved: set[tuple[Who, str, date]] = set()
         self.dropped = 0
 
-    def note(
+    def record(
         self, household: str, profile: str, budgets: Iterable[str], qname: str, at: float
     ) -> None:
         """Note a name that was looked up, and the budgets that it counts for."""
@@ -135,7 +135,7 @@ class Ledger:
                 else:
                     self._unsaved.add((who, budget, day.date))
 
-    def shut(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
+    def note_closed(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
         """Note budgets that nothing of could be used in the minute of a moment.
 
         It matters where something was used shortly before: that silence is no use.
@@ -151,7 +151,7 @@ class Ledger:
                     kept.marks = marks
                     self._unsaved.add((who, budget, day.date))
 
-    def close(self, now: float) -> frozenset[Used]:
+    def finish(self, now: float) -> frozenset[Used]:
         """Do the same before a stop: the minute that runs is marked too."""
         return self._fold(int(now) // MINUTE, all_of_it=True)
 
@@ -175,7 +175,9 @@ class Ledger:
         if place < 0:
             return
         for budget, names in heard.budgets.items():
-            self._add(who, budget, day, marks_of(place, len(names), self._sense_of(*who, budget)))
+            self._add(
+                who, budget, day, minute_bitmaps(place, len(names), self._sense_of(*who, budget))
+            )
 
     def _add(self, who: Who, budget: str, day: Day, marks: DayBitmaps) -> None:
         kept = self._day(who, budget, day)
@@ -231,9 +233,9 @@ class Ledger:
 
     def _minutes(self, who: Who, budget: str, kept: _Kept, start: int) -> Minutes:
         found = estimate(kept.seen_from(start), self._sense_of(*who, budget))
-        return at_least(found, kept.floor)
+        return fieldwise_max(found, kept.floor)
 
-    def in_use(
+    def names_in_use(
         self, household: str, profile: str, now: float, minutes: int = STAY
     ) -> frozenset[str]:
         """Return the names that were looked up in the last minutes, at most STAY of them.
@@ -255,9 +257,9 @@ class Ledger:
             kept = self._day((each.household, each.profile), each.budget, day)
             if kept is not None:
                 kept.marks |= each.marks
-                kept.floor = at_least(kept.floor, each.minutes)
+                kept.floor = fieldwise_max(kept.floor, each.minutes)
 
-    def unsaved(self) -> tuple[Usage, ...]:
+    def take_unsaved(self) -> tuple[Usage, ...]:
         """Return the days that changed since this was asked last."""
         taken, self._unsaved = self._unsaved, set()
         return tuple(found for each in sorted(taken) if (found := self._usage(*each)) is not None)
@@ -269,7 +271,7 @@ class Ledger:
         minutes = self._minutes(who, budget, kept, kept.start)
         return Usage(*who, budget, day, kept.start, kept.marks, minutes)
 
-    def not_saved(self, usages: Iterable[Usage]) -> None:
+    def put_back(self, usages: Iterable[Usage]) -> None:
         """Give back what could not be saved; it is among the unsaved again."""
         for each in usages:
             self._unsaved.add(((each.household, each.profile), each.budget, each.day))

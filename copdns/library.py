@@ -88,7 +88,7 @@ def discreet_names() -> frozenset[str]:
     return frozenset(name for names in found.groups.values() for name in names)
 
 
-def known(found: Catalogue) -> KnownIds:
+def known_ids(found: Catalogue) -> KnownIds:
     """Return what a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}

@@ -20,7 +20,7 @@ from copdns.server.udp import UdpServer
 
 log = structlog.get_logger("copdns")
 
-NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+ADDRESS_MISSING = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 @dataclass(slots=True)
@@ -30,9 +30,9 @@ class Listener:
     udp: UdpServer
     tcp: TcpServer
 
-    def trust(self, forwarders: Forwarders) -> None:
+    def set_forwarders(self, forwarders: Forwarders) -> None:
         self.udp.set_forwarders(forwarders)
-        self.tcp.trust(forwarders)
+        self.tcp.set_forwarders(forwarders)
 
     def close(self) -> None:
         self.udp.close()
@@ -74,7 +74,7 @@ class Listeners:
             self._open[address] = await self._listener(address, dns)
         except ListenError as error:
             cause = error.__cause__
-            if not isinstance(cause, OSError) or cause.errno not in NOT_HERE:
+            if not isinstance(cause, OSError) or cause.errno not in ADDRESS_MISSING:
                 raise
             if address not in self._told:
                 self._told.add(address)
@@ -95,7 +95,7 @@ class Listeners:
     def set_forwarders(self, dns: DnsSettings) -> None:
         """Believe the forwarders of the settings, and nobody else."""
         for listener in self._open.values():
-            listener.trust(_forwarders(dns))
+            listener.set_forwarders(_forwarders(dns))
 
     def close(self) -> None:
         for listener in self._open.values():

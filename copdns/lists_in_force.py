@@ -69,10 +69,10 @@ class ListsInForce:
         """Return what shall be in force, or what is, marked so, to be tried again later."""
         sources = self._sources(own)
         try:
-            shelved = await self._shelf.compiled(sources, self.shelved)
+            shelved = await self._shelf.compile(sources, self.shelved)
         except ListError as error:
             pause = self._put_off()
-            waiting = await asyncio.to_thread(self._shelf.waiting, sources)
+            waiting = await asyncio.to_thread(self._shelf.find_uncompiled, sources)
             said = str(replace(waiting, why=str(error)) if waiting else error)
             self._why = f"{said}; it is tried again"
             log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")

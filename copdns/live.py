@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 from copdns.budget import EARLY
 from copdns.config import DnsSettings
 from copdns.days import DAY_SECONDS
-from copdns.door import door_at
+from copdns.door import child_page_url
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
@@ -35,9 +35,9 @@ from copdns.model import (
 )
 from copdns.policy import HouseholdContext, Network, Policy, build_policy, refusing_policy
 from copdns.records import AAAA, PTR, A
-from copdns.sharing import ByScope, StepSharing
+from copdns.sharing import RulesByScope, StepSharing
 from copdns.times import OnFailure
-from copdns.timing import NOTHING_READ, PolicyInputs, TimePlan, build_time_plan
+from copdns.timing import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
 GUEST = "guest"
 _UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
@@ -89,13 +89,13 @@ class Sightings:
         return near or self.leases.get(address, "")
 
 
-NOTHING_SEEN = Sightings()
+NO_SIGHTINGS = Sightings()
 
-Policies = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
+PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
+class AnswerDefaults:
     """What the settings say about answers.
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
@@ -105,15 +105,15 @@ class Defaults:
     block_ttl: int = 10
     security_ttl: int = 60
     child_max_ttl: int = 60
-    door: str = door_at(80)
+    door: str = child_page_url(80)
 
 
-def defaults_of(dns: DnsSettings, door: str) -> Defaults:
+def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
     """Return what the settings say.  door: the children's page, as it is served now."""
-    return Defaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
+    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
 
 
-class Layered:
+class HouseholdIndex:
     """The household's own names on top of the lists that all households share."""
 
     __slots__ = ("_own", "_shared", "infos", "openings")
@@ -152,10 +152,10 @@ class Snapshot:
         "_remembered",
         "_strangers",
         "_with_macs",
+        "built_at",
         "defaults",
         "households",
         "library",
-        "made_at",
         "policies",
         "rebuild_at",
         "refresh_at",
@@ -166,10 +166,10 @@ class Snapshot:
     def __init__(
         self,
         library: Catalogue,
-        defaults: Defaults,
+        defaults: AnswerDefaults,
         households: Sequence[Household],
         shared: Mapping[str, HouseholdContext],
-        policies: Policies,
+        policies: PolicyByProfile,
         now: float,
         before: Snapshot | None = None,
         rebuild_at: float | None = None,
@@ -179,7 +179,7 @@ class Snapshot:
         self.households = {each.id: each for each in households}
         self.shared = shared
         self.policies = policies
-        self.sightings: Sightings = before.sightings if before else NOTHING_SEEN
+        self.sightings: Sightings = before.sightings if before else NO_SIGHTINGS
         self._strangers: Client = before._strangers if before else Client("", "", refusing_policy())
         self._remembered: dict[str, Client] = {}
         # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
@@ -189,7 +189,7 @@ class Snapshot:
         self._by_network: list[tuple[Network, Client]] = []
         self._with_macs: set[Client] = set()
         self._place(households)
-        self.made_at = now
+        self.built_at = now
         self.rebuild_at = rebuild_at
         self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
 
@@ -286,7 +286,7 @@ class Snapshot:
         self._noticed.clear()
         return found
 
-    def asked(self, most: int) -> Iterator[tuple[str, str]]:
+    def recent_requestors(self, most: int) -> Iterator[tuple[str, str]]:
         """Yield addresses from which somebody of a household asked, with the MACs that were told.
 
         Those of a while only: a new snapshot begins anew.
@@ -315,10 +315,10 @@ class Snapshot:
 def build_snapshot(
     before: Snapshot | None,
     library: Catalogue,
-    defaults: Defaults,
+    defaults: AnswerDefaults,
     households: Sequence[Household],
     now: float,
-    readings: PolicyInputs = NOTHING_READ,
+    readings: PolicyInputs = NO_INPUTS,
 ) -> Snapshot:
     """Return the snapshot for these households; unchanged policies are taken over as they are."""
     steps = build_in_steps(before, library, defaults, households, now, readings)
@@ -333,10 +333,10 @@ def build_snapshot(
 def build_in_steps(
     before: Snapshot | None,
     library: Catalogue,
-    defaults: Defaults,
+    defaults: AnswerDefaults,
     households: Sequence[Household],
     now: float,
-    readings: PolicyInputs = NOTHING_READ,
+    readings: PolicyInputs = NO_INPUTS,
 ) -> Generator[None, None, Snapshot]:
     """Build as `build` does, in steps between which other things can be done."""
     due: set[float] = set()
@@ -350,16 +350,16 @@ def build_in_steps(
         else:
             other = next(iter(shared.values()), None)
             shared[household.id] = build_context(library, defaults, household, other)
-        rules, models = ByScope(household.rules), StepSharing()
+        rules, models = RulesByScope(household.rules), StepSharing()
         for who, profile, unknown in _policies_of(household):
-            key, own = (household.id, who), rules.of(profile)
+            key, own = (household.id, who), rules.for_profile(profile)
             essential = _is_essential(profile, household, readings, unknown=unknown)
             settled = _settled(
                 profile, household, now, readings, essential=essential, unknown=unknown
             )
             timing = build_time_plan(household, profile, now, readings)
             if essential and profile.always:
-                timing = replace(timing, always=profile.always, essential=True)
+                timing = replace(timing, always_open=profile.always, is_essential=True)
             made_from = settled, own, id(shared[household.id]), timing
             known = before.policies.get(key) if before else None
             if known is None or known[0] != made_from:
@@ -373,7 +373,7 @@ def build_in_steps(
     return Snapshot(library, defaults, households, shared, same, now, before, rebuild_at)
 
 
-def _as_before(before: Snapshot | None, policies: Policies) -> Policies:
+def _as_before(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:
     """Return the very same mapping where nothing in it changed: what is remembered holds on."""
     if before is None or policies.keys() != before.policies.keys():
         return policies
@@ -467,10 +467,10 @@ def _due(profile: Profile, timing: TimePlan, now: float) -> Iterator[float]:
     yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
 
 
-def _sure_until(policies: Policies) -> Iterator[float]:
+def _sure_until(policies: PolicyByProfile) -> Iterator[float]:
     """Yield the moments shortly before those until which budgets surely have minutes left."""
     for _, policy in policies.values():
-        for left in policy.time_rules.timing.left if policy.time_rules else ():
+        for left in policy.time_rules.timing.remaining if policy.time_rules else ():
             if left.sure_until:
                 yield left.sure_until - EARLY
 
@@ -488,7 +488,7 @@ def guest_profile() -> Profile:
 
 def build_context(
     library: Catalogue,
-    defaults: Defaults,
+    defaults: AnswerDefaults,
     household: Household,
     other: HouseholdContext | None = None,
 ) -> HouseholdContext:
@@ -504,8 +504,8 @@ def build_context(
         household=household.id,
         index=index,
         engines=_engines(library) if other is None else other.engines,
-        unwatched=frozenset(group.slug for group in groups if group.help),
-        not_over_time=frozenset(group.slug for group in groups if not group.beats_time),
+        untraced_groups=frozenset(group.slug for group in groups if group.help),
+        closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
         contacts={slug: contact for slug, (contact, _) in services.items()},
         service_names={slug: names for slug, (_, names) in services.items()},
         local_by_list=local,
@@ -556,7 +556,7 @@ def _layered(
         add(service.slug, ListKind.SERVICE, service.names)
     for matcher, records in _local_records(household.local_names):
         local[add("local", ListKind.LOCAL, (matcher,))] = records
-    return (Layered(shared, DictIndex(own)) if own else shared), local
+    return (HouseholdIndex(shared, DictIndex(own)) if own else shared), local
 
 
 def _local_records(

@@ -21,7 +21,7 @@ MOST = 4096  # entries of each kind; the one that failed longest ago makes room
 Key = tuple[str, str]  # the kind, and who
 
 
-class Failures(NamedTuple):
+class FailureCount(NamedTuple):
     """tries: those that failed.  last: when."""
 
     tries: int
@@ -42,18 +42,18 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class FailureLog:
     """Who failed, and when; what is oldest comes first."""
 
-    failures: Mapping[Key, Failures] = field(default_factory=dict)
+    failures: Mapping[Key, FailureCount] = field(default_factory=dict)
 
 
-def wait(book: Book, attempt: Attempt, now: float) -> float:
+def seconds_to_wait(book: FailureLog, attempt: Attempt, now: float) -> float:
     """Return for how many seconds this must not be tried; 0 is now."""
     return max(_left(key, book.failures.get(key), now) for key in _keys(attempt))
 
 
-def tried(book: Book, attempt: Attempt, now: float) -> Book:
+def add_failure(book: FailureLog, attempt: Attempt, now: float) -> FailureLog:
     """Return the book with one more failure.
 
     To be written before the password is looked at, so that a hundred tries at once are a hundred;
@@ -63,12 +63,12 @@ def tried(book: Book, attempt: Attempt, now: float) -> Book:
     for key in _keys(attempt):
         before = failures.pop(key, None)
         known = before is not None and now - before.last < FORGOTTEN
-        failures[key] = Failures(before.tries + 1 if before and known else 1, now)
+        failures[key] = FailureCount(before.tries + 1 if before and known else 1, now)
         _make_room(failures, key[0])
-    return Book(failures)
+    return FailureLog(failures)
 
 
-def succeeded(book: Book, attempt: Attempt) -> Book:
+def clear_failures(book: FailureLog, attempt: Attempt) -> FailureLog:
     """Return the book without what was held against them.
 
     The address keeps its count but for this try: whoever owns one account must not get further
@@ -84,7 +84,7 @@ def succeeded(book: Book, attempt: Attempt) -> Book:
             failures[key] = found._replace(tries=found.tries - 1)
         else:
             del failures[key]
-    return Book(failures)
+    return FailureLog(failures)
 
 
 def _keys(attempt: Attempt) -> tuple[Key, ...]:
@@ -104,7 +104,7 @@ def _network(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-def _left(key: Key, failures: Failures | None, now: float) -> float:
+def _left(key: Key, failures: FailureCount | None, now: float) -> float:
     if failures is None or now - failures.last >= FORGOTTEN:
         return 0.0
     over = failures.tries - (FREE_ADDRESS if key[0] == "address" else FREE)
@@ -114,12 +114,12 @@ def _left(key: Key, failures: Failures | None, now: float) -> float:
     return max(0.0, failures.last + seconds - now)
 
 
-def _make_room(failures: dict[Key, Failures], kind: str) -> None:
+def _make_room(failures: dict[Key, FailureCount], kind: str) -> None:
     if len(failures) > MOST:
         of_kind = list(_of(failures, kind))
         if len(of_kind) > MOST:
             del failures[of_kind[0]]
 
 
-def _of(failures: Mapping[Key, Failures], kind: str) -> Iterator[Key]:
+def _of(failures: Mapping[Key, FailureCount], kind: str) -> Iterator[Key]:
     return (key for key in failures if key[0] == kind)

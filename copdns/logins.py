@@ -16,10 +16,10 @@ from typing import NamedTuple, TypeVar
 from copdns.accounts import CODE_LASTS, Account, Code, Credentials, Purpose
 from copdns.codes import one_time_code, recovery_code
 from copdns.errors import AccountError
-from copdns.lockout import Attempt, Book, succeeded, tried, wait
+from copdns.lockout import Attempt, FailureLog, add_failure, clear_failures, seconds_to_wait
 from copdns.passphrase import pin_weakness, weakness
-from copdns.passwords import hashed, is_outdated, matches, totp_secret, totp_step
-from copdns.sentences import counted
+from copdns.passwords import hash_password, is_outdated, totp_secret, totp_step, verify_password
+from copdns.sentences import plural_sentence
 from copdns.store.accounts import Accounts
 from copdns.store.sessions import Sessions, actor
 from copdns.store.thread import StoreThread
@@ -80,7 +80,7 @@ class Logins:
         self._sessions = Sessions(thread)
         self._pins = Pins(thread)
         self._monotonic = monotonic
-        self._book = Book()
+        self._book = FailureLog()
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="passwords")
         self._waiting = 0
 
@@ -93,14 +93,14 @@ class Logins:
         attempt = await self._attempt(found, typed, now)
         if left := self._try(attempt):
             return Login(Outcome.WAIT, left)
-        if not await self._hash(matches, typed.password, found.password if found else ""):
+        if not await self._hash(verify_password, typed.password, found.password if found else ""):
             return self._wrong(attempt)
         assert found is not None  # "" was never a password
         if found.totp and not typed.code.strip():
             return Login(Outcome.CODE_NEEDED)
         if found.totp and not await self._second(found, typed.code, now):
             return self._wrong(attempt)
-        self._book = succeeded(self._book, attempt)
+        self._book = clear_failures(self._book, attempt)
         await self._renew_hash(found, typed.password)
         account = found.account
         session = await self._sessions.begin(account, now, typed.label, typed.session)
@@ -116,9 +116,9 @@ class Logins:
         attempt = Attempt(_about(account), address, browser)
         if left := self._try(attempt):
             return Login(Outcome.WAIT, left)
-        if not await self._hash(matches, password, found.password if found else ""):
+        if not await self._hash(verify_password, password, found.password if found else ""):
             return self._wrong(attempt)
-        self._book = succeeded(self._book, attempt)
+        self._book = clear_failures(self._book, attempt)
         return Login(Outcome.IN, 0, account)
 
     async def setup_code(self, household: str, now: int) -> str:
@@ -183,7 +183,7 @@ class Logins:
         """Keep a person's new PIN, as a hash; raise AccountError where `pin_weakness` finds one."""
         if wrong := pin_weakness(pin):
             raise AccountError(wrong, name="pin")
-        kept = await self._hash(hashed, pin)
+        kept = await self._hash(hash_password, pin)
         await self._pins.set(household, profile, kept, author, now)
 
     async def is_pin(self, household: str, profile: str, pin: str, address: str) -> Login:
@@ -192,9 +192,9 @@ class Logins:
         if left := self._try(attempt):
             return Login(Outcome.WAIT, left)
         kept = await self._pins.get(household, profile)
-        if not await self._hash(matches, pin, kept):
+        if not await self._hash(verify_password, pin, kept):
             return self._wrong(attempt)
-        self._book = succeeded(self._book, attempt)
+        self._book = clear_failures(self._book, attempt)
         return Login(Outcome.IN)
 
     # --- what these are made of ---
@@ -208,16 +208,16 @@ class Logins:
 
     def _try(self, attempt: Attempt) -> int:
         """Return the seconds to wait; 0: it may be tried, and counts as failed until it is not."""
-        left = wait(self._book, attempt, self._monotonic())
+        left = seconds_to_wait(self._book, attempt, self._monotonic())
         if left > 0:
             return math.ceil(left)
         if self._waiting >= WAITING:
             return 1
-        self._book = tried(self._book, attempt, self._monotonic())
+        self._book = add_failure(self._book, attempt, self._monotonic())
         return 0
 
     def _wrong(self, attempt: Attempt) -> Login:
-        left = wait(self._book, attempt, self._monotonic())
+        left = seconds_to_wait(self._book, attempt, self._monotonic())
         return Login(Outcome.WRONG, math.ceil(left))
 
     async def _second(self, found: Credentials, code: str, now: int) -> bool:
@@ -233,7 +233,7 @@ class Logins:
         attempt = Attempt(f"code:{address}", address)
         if left := self._try(attempt):
             raise AccountError(
-                counted(
+                plural_sentence(
                     "please wait %(num)d second before the next try",
                     "please wait %(num)d seconds before the next try",
                     left,
@@ -245,17 +245,17 @@ class Logins:
             raise AccountError(
                 "this code is not good, or not any more; the console makes a new one", name="code"
             )
-        self._book = succeeded(self._book, attempt)
+        self._book = clear_failures(self._book, attempt)
         return digest
 
     async def _new(self, password: str, names: tuple[str, ...]) -> str:
         if wrong := weakness(password, names):
             raise AccountError(wrong, name="password")
-        return await self._hash(hashed, password)
+        return await self._hash(hash_password, password)
 
     async def _renew_hash(self, found: Credentials, password: str) -> None:
         if is_outdated(found.password):
-            kept = await self._hash(hashed, password)
+            kept = await self._hash(hash_password, password)
             account = found.account
             await self._accounts.rehash(account.household, account.id, found.password, kept)
 

@@ -20,9 +20,9 @@ from time import monotonic
 from typing import NamedTuple
 
 from copdns import offers
-from copdns.kernel import listed, netlink
+from copdns.kernel import dump_table, open_netlink
 from copdns.netlink import Own, own_request
-from copdns.offers import Blind, Judged, Offer, ResolverScan, judged
+from copdns.offers import Assessment, BlindSpot, Offer, ResolverScan, assess
 
 # Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
 # that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
@@ -43,7 +43,7 @@ class Interface(NamedTuple):
     addresses: tuple[str, ...]
 
 
-class Ear(NamedTuple):
+class ReplySocket(NamedTuple):
     """A socket on which replies come.  read: makes an offer of one.  first: what is sent to `to`,
     twice; second: what is sent the second time only."""
 
@@ -58,7 +58,7 @@ class Ear(NamedTuple):
             self.source.sendto(each, self.to)
 
 
-def look_around(answered: Iterable[str]) -> Judged:
+def scan_resolvers(answered: Iterable[str]) -> Assessment:
     """Tell whether anybody else is handed out as a resolver; takes some seconds and blocks.
 
     answered: the addresses on which copdns answers.
@@ -66,17 +66,17 @@ def look_around(answered: Iterable[str]) -> Judged:
     try:
         found = list(_own())
     except OSError:
-        return judged(ResolverScan(blind=(Blind.RIGHTS,)), ())
+        return assess(ResolverScan(blind=(BlindSpot.RIGHTS,)), ())
     own = {each.address for each in found}
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
-        return judged(ResolverScan(blind=(Blind.NO_NETWORK,)), own)
-    return judged(_look(interfaces), own)
+        return assess(ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own)
+    return assess(_look(interfaces), own)
 
 
 def _own() -> Iterator[Own]:
-    with closing(netlink(0)) as questions:
-        for each in listed(questions, own_request(1), 1):
+    with closing(open_netlink(0)) as questions:
+        for each in dump_table(questions, own_request(1), 1):
             if isinstance(each, Own):
                 yield each
 
@@ -97,9 +97,9 @@ def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
 
 
 def _look(interfaces: Iterable[Interface]) -> ResolverScan:
-    blind: dict[Blind, None] = {}
+    blind: dict[BlindSpot, None] = {}
     with ExitStack() as stack:
-        ears: list[Ear] = []
+        ears: list[ReplySocket] = []
         for interface in interfaces:
             for listen in (_by_dhcp, _by_dhcp6, _by_router):
                 try:
@@ -107,7 +107,7 @@ def _look(interfaces: Iterable[Interface]) -> ResolverScan:
                         ear.ask(ear.first)
                         ears.append(ear)
                 except OSError:  # no right to, or another program has the port for itself
-                    blind[Blind.RIGHTS] = None
+                    blind[BlindSpot.RIGHTS] = None
         found = dict.fromkeys(_heard(ears, FIRST))
         for ear in ears:  # what is sent to all may be lost
             with contextlib.suppress(OSError):
@@ -116,7 +116,7 @@ def _look(interfaces: Iterable[Interface]) -> ResolverScan:
         return ResolverScan(tuple(found), tuple(blind))
 
 
-def _heard(ears: Iterable[Ear], seconds: float) -> Iterator[Offer]:
+def _heard(ears: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
     by_socket = {each.source: each for each in ears}
     until, count = monotonic() + seconds, 0
     while by_socket and count < _REPLIES and (left := until - monotonic()) > 0:
@@ -140,7 +140,7 @@ def _socket(
     return made
 
 
-def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[Ear]:
+def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     addresses = [each for each in at.addresses if ":" not in each]
     if not addresses:
         return
@@ -151,7 +151,7 @@ def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     number = secrets.randbits(32)
     inform = offers.inform(at.mac, number, addresses[0])
     discover = offers.discover(at.mac, number)
-    yield Ear(
+    yield ReplySocket(
         made,
         lambda octets, sender: offers.dhcp_offer(octets, number, sender),
         ("255.255.255.255", _SERVER),
@@ -160,7 +160,7 @@ def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     )
 
 
-def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[Ear]:
+def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     if not _has_ipv6(at):
         return
     made = _socket(socket.AF_INET6, socket.SOCK_DGRAM, 0, at, stack)
@@ -169,12 +169,12 @@ def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     number = secrets.randbits(24)
     question = offers.information_request(at.mac, number)
     to = _EVERY_SERVER6, _SERVER6, 0, at.number
-    yield Ear(
+    yield ReplySocket(
         made, lambda octets, sender: offers.dhcp6_offer(octets, number, sender), to, (question,)
     )
 
 
-def _by_router(at: Interface, stack: ExitStack) -> Iterator[Ear]:
+def _by_router(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     if not _has_ipv6(at):
         return
     made = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6, at, stack)
@@ -183,7 +183,7 @@ def _by_router(at: Interface, stack: ExitStack) -> Iterator[Ear]:
     passed = [0xFFFFFFFF] * 8
     passed[offers.ROUTER_ADVERTISEMENT >> 5] ^= 1 << (offers.ROUTER_ADVERTISEMENT & 31)
     made.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
-    yield Ear(made, _near, (_EVERY_ROUTER, 0, 0, at.number), (offers.solicitation(),))
+    yield ReplySocket(made, _near, (_EVERY_ROUTER, 0, 0, at.number), (offers.solicitation(),))
 
 
 def _near(octets: bytes, sender: str) -> Offer | None:

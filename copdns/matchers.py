@@ -61,7 +61,7 @@ def parse_matcher(text: str) -> Matcher:
     return Matcher(name, match)
 
 
-def target(text: str) -> Matcher | str:
+def parse_target(text: str) -> Matcher | str:
     """Return a rule's target: a matcher, or the CIDR text of a network of answers."""
     try:
         return str(ip_network(text.strip(), strict=False))

@@ -18,9 +18,9 @@ from copdns.records import (
     AAAA,
     AD,
     CNAME,
-    COUNTS,
+    COUNTS_FORMAT,
     DNAME,
-    HEADER,
+    HEADER_SIZE,
     HTTPS,
     OPT,
     OPTION_EDE,
@@ -32,10 +32,10 @@ from copdns.records import (
     TC,
     A,
     RecordSpan,
-    end_of_name,
-    name_at,
-    options,
+    read_name,
+    read_options,
     read_records,
+    skip_name,
 )
 
 NOERROR, NXDOMAIN = 0, 3
@@ -60,15 +60,15 @@ class UpstreamResponse(NamedTuple):
     """
 
     rrs: bytes
-    counts: tuple[int, int, int]
+    section_counts: tuple[int, int, int]
     additional_at: int
-    ttls: tuple[tuple[int, int], ...]
+    ttl_places: tuple[tuple[int, int], ...]
     rcode: int
     ad: bool
-    truncated: bool
-    ttl: int
-    edns: bool
-    edes: tuple[int, ...]
+    is_truncated: bool
+    cache_ttl: int
+    has_edns: bool
+    ede_codes: tuple[int, ...]
     facts: ResponseFacts
 
 
@@ -80,12 +80,14 @@ def read_response(
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
     question: octets of the question, where it was compared with the one sent already.
     """
-    if len(message) < HEADER:
+    if len(message) < HEADER_SIZE:
         raise WireError("an answer is too short for a header")
-    flags, questions, *counts = COUNTS.unpack_from(message, 2)
+    flags, questions, *counts = COUNTS_FORMAT.unpack_from(message, 2)
     if questions != 1:
         raise WireError("an answer repeats the one question")
-    start = HEADER + (question or end_of_name(message, HEADER) - HEADER + QUESTION_TAIL)
+    start = HEADER_SIZE + (
+        question or skip_name(message, HEADER_SIZE) - HEADER_SIZE + QUESTION_TAIL
+    )
     if start > len(message):
         raise WireError("the question is cut short")
     return _addresses_alone(message, start, flags, counts, filtering) or _record_by_record(
@@ -128,7 +130,7 @@ def _record_by_record(
 _NONE: list[RecordSpan] = []
 
 _ADDRESS = Struct("!HHHIH")  # pointer to the owner, type, class, TTL, octets of data
-_OWNER = 0xC000 | HEADER  # the question's name
+_OWNER = 0xC000 | HEADER_SIZE  # the question's name
 _OPT_BEGINS, _OPT_ALONE = bytes((0, 0, OPT)), 11  # the root and the type; octets of it all
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
@@ -200,7 +202,7 @@ def _taken_out(every: list[RecordSpan], at: int) -> RecordSpan | None:
 
 def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
     """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
-    ede = options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
+    ede = read_options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
     codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
     return opt.ttl >> 24, codes
 
@@ -239,7 +241,7 @@ def _facts(
             if rr.end - rr.data_at == size:
                 addresses.append(message[rr.data_at : rr.end])
         elif rr.rtype in _POINTING:
-            targets.append(from_wire(name_at(message, rr.data_at)))
+            targets.append(from_wire(read_name(message, rr.data_at)))
         elif rr.rtype in _SERVING:
             _read_service(message, rr, targets, addresses)
     addresses += [
@@ -265,7 +267,7 @@ def _read_service(
     data = message[rr.data_at : rr.end]
     if len(data) < 3:
         raise WireError("a service record is cut short")
-    at = end_of_name(data, 2)  # never compressed (RFC 9460 section 2.2)
+    at = skip_name(data, 2)  # never compressed (RFC 9460 section 2.2)
     targets.append(from_wire(data[2:at]))
     while at + 4 <= len(data):
         key, length = unpack_from("!HH", data, at)

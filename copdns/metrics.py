@@ -24,7 +24,7 @@ from copdns.appeal import AppealState
 from copdns.exchange import Health
 from copdns.model import Action, Reason
 
-SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class UpstreamCounters:
@@ -36,15 +36,15 @@ class UpstreamCounters:
         self.asked = 0
         self.failed = 0
         self.over_tcp = 0
-        self.seconds = [0] * (len(SECONDS) + 1)
+        self.seconds = [0] * (len(LATENCY_BUCKETS) + 1)
         self.total = 0.0
 
-    def answered(self, seconds: float) -> None:
-        self.seconds[bisect_left(SECONDS, seconds)] += 1
+    def note_answer(self, seconds: float) -> None:
+        self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
         self.total += seconds
 
 
-class ListNumbers(NamedTuple):
+class ListMetrics(NamedTuple):
     """What is told of one fetched list.  age: seconds; None without a copy.  octets: of it."""
 
     slug: str
@@ -85,7 +85,7 @@ class Counters:
         self.cache_misses = 0
         self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
         self.gauges: dict[str, Callable[[], float]] = {}
-        self.lists: Callable[[], Sequence[ListNumbers]] = tuple
+        self.lists: Callable[[], Sequence[ListMetrics]] = tuple
         self.appeals: Callable[[], Mapping[AppealState, int]] = dict
 
 
@@ -199,7 +199,7 @@ def _family(
 
 def _buckets(counters: UpstreamCounters) -> list[tuple[str, float]]:
     buckets, count = [], 0
-    for bound, number in zip((*map(str, SECONDS), "+Inf"), counters.seconds, strict=True):
+    for bound, number in zip((*map(str, LATENCY_BUCKETS), "+Inf"), counters.seconds, strict=True):
         count += number
         buckets.append((bound, float(count)))
     return buckets

@@ -25,7 +25,7 @@ LONG_HOLD = 12  # the same, where the most that may have been is asked for
 MOST_ADDED = HOLD + 1  # what `likely` can grow by when a newest minute is marked
 
 
-class Sense(NamedTuple):
+class UseCriteria(NamedTuple):
     """What shows that something is in use.  A device that wakes for a message asks for a name or
     two and sleeps again, so no minute shows it all alone.
 
@@ -37,9 +37,9 @@ class Sense(NamedTuple):
     single: bool
 
 
-NARROW = Sense(several=2, single=True)  # a service, a category, some names
+NARROW = UseCriteria(several=2, single=True)  # a service, a category, some names
 # All names: there are some that devices ask for by themselves and no list of beacons knows.
-WIDE = Sense(several=5, single=False)
+WIDE = UseCriteria(several=5, single=False)
 
 
 class Minutes(NamedTuple):
@@ -53,7 +53,7 @@ class Minutes(NamedTuple):
 NO_MINUTES = Minutes()
 
 
-def at_least(one: Minutes, other: Minutes) -> Minutes:
+def fieldwise_max(one: Minutes, other: Minutes) -> Minutes:
     """Return the greater of each."""
     return Minutes(*map(max, one, other))
 
@@ -125,13 +125,13 @@ class Usage(NamedTuple):
     minutes: Minutes = NO_MINUTES
 
 
-def marks_of(minute: int, names: int, sense: Sense = NARROW) -> DayBitmaps:
+def minute_bitmaps(minute: int, names: int, sense: UseCriteria = NARROW) -> DayBitmaps:
     """Return one minute of a day, 0 or later, in which so many different names were asked for."""
     bit = (1 << minute) & _WHOLE_DAY
     return DayBitmaps(bit if names else 0, bit if names >= sense.several else 0)
 
 
-def estimate(marks: DayBitmaps, sense: Sense = NARROW) -> Minutes:
+def estimate(marks: DayBitmaps, sense: UseCriteria = NARROW) -> Minutes:
     """Return the minutes of use of a day.
 
     low: minutes that show it themselves.
@@ -149,16 +149,16 @@ def estimate(marks: DayBitmaps, sense: Sense = NARROW) -> Minutes:
     )
 
 
-def most_added(marks: DayBitmaps, minute: int, sense: Sense = NARROW) -> int:
+def most_added(marks: DayBitmaps, minute: int, sense: UseCriteria = NARROW) -> int:
     """Return by how much `likely` grows at most when one minute more is marked.
 
     At most MOST_ADDED where nothing later is marked yet.
     """
-    more = marks | marks_of(minute, sense.several, sense)
+    more = marks | minute_bitmaps(minute, sense.several, sense)
     return estimate(more, sense).likely - estimate(marks, sense).likely
 
 
-def _shown(some: int, several: int, sense: Sense) -> int:
+def _shown(some: int, several: int, sense: UseCriteria) -> int:
     one, two = _close(some)
     return several & one | (some & two if sense.single else 0)
 
@@ -202,11 +202,11 @@ def _moved(bits: int, minutes: int) -> int:
 _WHOLE_DAY = (1 << DAY_BITS) - 1
 
 
-def encoded(bits: int) -> bytes:
+def encode_bitmap(bits: int) -> bytes:
     """Return a bitmap as octets, the first minutes first; nothing for an empty one."""
     return bits.to_bytes(-(-bits.bit_length() // 8), "little")
 
 
-def decoded(octets: bytes) -> int:
+def decode_bitmap(octets: bytes) -> int:
     """Return a bitmap that was encoded; what does not fit into a day is left out."""
     return int.from_bytes(octets, "little") & _WHOLE_DAY

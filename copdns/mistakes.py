@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 Path = tuple[str | int, ...]
 
 
-def in_words(
+def describe_errors(
     errors: list[ErrorDetails], shape: type[BaseModel], root: object
 ) -> list[tuple[Path, str]]:
     """Return pydantic's errors as (path, words); the several of a union become one."""
@@ -32,7 +32,7 @@ def in_words(
     return [(path, " or ".join(words)) for path, words in said.items()]
 
 
-def seen(value: object) -> str:
+def shown_value(value: object) -> str:
     """Return a value as the person wrote it, as far as that can be told, and not too long."""
     if isinstance(value, dict | BaseModel):  # a model: what was left out, and so has a default
         return "a group of keys"
@@ -64,7 +64,7 @@ def _has(value: object, part: str | int) -> bool:
 
 def _words(error: ErrorDetails, shape: type[BaseModel], path: Path) -> str:
     context = error.get("ctx", {})
-    written = seen(error["input"])
+    written = shown_value(error["input"])
     match error["type"]:
         case "missing":
             return "is missing; add it"

@@ -17,7 +17,7 @@ from copdns.times import (
     Bonus,
     Budget,
     Calendar,
-    Failures,
+    FailureChoices,
     Grant,
     Pause,
     Schedule,
@@ -295,7 +295,7 @@ class Household:
     day_starts: int = 0
     schedules: tuple[Schedule, ...] = ()
     budgets: tuple[Budget, ...] = ()
-    failures: Failures = USUAL_FAILURES
+    failures: FailureChoices = USUAL_FAILURES
     pauses: tuple[Pause, ...] = ()
     grants: tuple[Grant, ...] = ()
     bonuses: tuple[Bonus, ...] = ()
@@ -341,9 +341,9 @@ class LocalAnswer:
 
     rcode: int = 0
     records: tuple[LocalRecord, ...] = ()
-    own: bool = False
+    is_own_address: bool = False
     is_status: bool = False
-    probe: bool = False
+    is_probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,7 +376,7 @@ class Verdict:
     list_version: str = ""
     rule: str = ""
     via: str = ""
-    until: float | None = None
+    valid_until: float | None = None
     ttl: int = 0
     target: str = ""
     local: LocalAnswer | None = None

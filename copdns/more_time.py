@@ -17,7 +17,7 @@ from copdns.household_times import add_bonus, give_grant
 from copdns.model import Household, Profile, Reason
 from copdns.policy import Policy
 from copdns.times import Grant
-from copdns.timing import NO_TIMING, Closure
+from copdns.timing import NO_TIME_PLAN, Closure
 from copdns.today import Today
 from copdns.words import Word
 
@@ -144,7 +144,7 @@ def _opens_all(grant: Grant) -> bool:
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
     """Return what closes everything next by the clock, within half a day."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIMING
+    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
     coming = [
         each
         for each in timing.closures

@@ -20,7 +20,7 @@ _DOT = b"."
 _PLAIN_OR_DOT = _PLAIN + b"."
 
 
-def name_from(message: bytes, at: int) -> tuple[str, int]:
+def read_name_text(message: bytes, at: int) -> tuple[str, int]:
     """Return the normal form of an uncompressed name in a message, and the place after it.
 
     Raise WireError for any other name.
@@ -47,7 +47,7 @@ def name_from(message: bytes, at: int) -> tuple[str, int]:
 
 def from_wire(labels: bytes) -> str:
     """Return the normal form of an uncompressed name in wire form, root label included."""
-    return name_from(labels, 0)[0]
+    return read_name_text(labels, 0)[0]
 
 
 def _label_text(label: bytes) -> str:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 import structlog
 
-from copdns.kernel import Connect, answers, listed, netlink, waiting
+from copdns.kernel import Connect, ask_kernel, dump_table, open_netlink, read_pending
 from copdns.netlink import (
     NEIGHBOUR_EVENTS,
     Ended,
@@ -50,13 +50,13 @@ class NeighbourState(Enum):
     BEYOND = "beyond"  # behind a router, or this machine itself: no neighbour
 
 
-class Entries:
+class NeighbourTable:
     """The table as it stands, by interface and address."""
 
     def __init__(self) -> None:
         self._macs: dict[tuple[int, str], str] = {}
 
-    def take(self, neighbour: Neighbour) -> bool:
+    def update(self, neighbour: Neighbour) -> bool:
         """Take an entry over; tell whether anything is different now."""
         key = neighbour.interface, neighbour.address
         if not neighbour.mac:
@@ -88,7 +88,7 @@ class Neighbours:
         self,
         loop: asyncio.AbstractEventLoop,
         changed: Callable[[], None],
-        connect: Connect = netlink,
+        connect: Connect = open_netlink,
     ) -> None:
         """changed: is called after each change of the table.
 
@@ -98,7 +98,7 @@ class Neighbours:
         self._loop = loop
         self._changed = changed
         self._connect = connect
-        self._entries = Entries()
+        self._entries = NeighbourTable()
         self._events: socket.socket | None = None
         self._questions: socket.socket | None = None
         self._sequence = 0
@@ -125,7 +125,7 @@ class Neighbours:
         self._events = self._questions = None
         self.table = None
 
-    def look(self, address: str) -> NeighbourState:
+    def look_up(self, address: str) -> NeighbourState:
         """Look once more for an address that the table lacks: it may have come a moment ago.
 
         Takes about 0.1 ms.
@@ -146,7 +146,7 @@ class Neighbours:
         found = self._answer(neighbour_request(address, route.interface, self._next()))
         if found == Ended(errno.EOPNOTSUPP):  # before Linux 5.1
             self._read_all()
-        elif isinstance(found, Neighbour) and self._entries.take(found):
+        elif isinstance(found, Neighbour) and self._entries.update(found):
             self._publish()
         assert self.table is not None
         return NeighbourState.KNOWN if address in self.table else NeighbourState.SILENT
@@ -157,8 +157,8 @@ class Neighbours:
             return
         try:
             changes = [
-                self._entries.take(each)
-                for datagram in waiting(self._events)
+                self._entries.update(each)
+                for datagram in read_pending(self._events)
                 for _, each in read(datagram)
                 if isinstance(each, Neighbour)
             ]
@@ -173,7 +173,7 @@ class Neighbours:
             if error.errno != errno.ENOBUFS or self._events is None:
                 break
             try:
-                for _ in waiting(self._events):
+                for _ in read_pending(self._events):
                     pass  # older than what is read now
                 self._read_all()
             except OSError as again:
@@ -189,7 +189,7 @@ class Neighbours:
 
     def _answer(self, question: bytes) -> Message:
         assert self._questions is not None
-        return next(answers(self._questions, question, self._sequence), Ended(0))
+        return next(ask_kernel(self._questions, question, self._sequence), Ended(0))
 
     def _next(self) -> int:
         self._sequence = self._sequence % 0xFFFF_FFFF + 1
@@ -206,15 +206,15 @@ class Neighbours:
         log.warning("neighbours cannot be read", error=error.strerror, todo=REMEDY)
 
 
-def read_once(connect: Connect = netlink) -> Mapping[str, str]:
+def read_once(connect: Connect = open_netlink) -> Mapping[str, str]:
     """Return the table as it is now; raise OSError where it cannot be read."""
     with closing(connect(0)) as questions:
         return _all(questions, 1).table()
 
 
-def _all(questions: socket.socket, sequence: int) -> Entries:
-    entries = Entries()
-    for message in listed(questions, dump_request(sequence), sequence):
+def _all(questions: socket.socket, sequence: int) -> NeighbourTable:
+    entries = NeighbourTable()
+    for message in dump_table(questions, dump_request(sequence), sequence):
         if isinstance(message, Neighbour):
-            entries.take(message)
+            entries.update(message)
     return entries

@@ -7,7 +7,7 @@ from copdns.editing import free_slug, require_profile
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.household import add_device, set_device
-from copdns.household_check import shown
+from copdns.household_check import printable
 from copdns.model import Household
 from copdns.visitors import UnknownDevice
 
@@ -18,7 +18,9 @@ def named(household: Household, visitor: UnknownDevice, profile_id: str, called:
     It is known by its MAC address, or by its address where no other was seen.
     """
     require_profile(household, profile_id)
-    called = shown(called)  # where nobody typed another name, it is what the device calls itself
+    called = printable(
+        called
+    )  # where nobody typed another name, it is what the device calls itself
     new = free_slug(called, (each.id for each in household.devices), "device")
     addresses, macs = _known_by(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)

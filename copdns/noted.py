@@ -13,21 +13,21 @@ from copdns.model import Action, Household, Profile, Reason, Rule, RuleAction, V
 from copdns.policy import rules_in_scope
 from copdns.times import Budget, Schedule
 from copdns.timing import in_scope
-from copdns.today import Shut
+from copdns.today import PartialClosure
 
 _OF_RULES = (Reason.RULE, Reason.ADDRESS)
 _DOES = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
 
 
 def note_of(
-    household: Household, profile: Profile, decided: Verdict | ContestedVerdict | Shut
+    household: Household, profile: Profile, decided: Verdict | ContestedVerdict | PartialClosure
 ) -> str:
     """Return the reason beside what decided for a profile; "" where nobody wrote one."""
     if decided.reason is Reason.SCHEDULE:
         return _of_time(in_scope(household.schedules, profile), decided.period)
     if decided.reason is Reason.BUDGET:
         return _of_time(in_scope(household.budgets, profile), decided.period)
-    if decided.reason in _OF_RULES and not isinstance(decided, Shut):
+    if decided.reason in _OF_RULES and not isinstance(decided, PartialClosure):
         return _of_rule(rules_in_scope(profile, household.rules), decided)
     return ""
 

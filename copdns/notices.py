@@ -147,7 +147,7 @@ def _asked(event: Event) -> str:
     return f"{event.profile}: {event.name or 'more time'}"
 
 
-class Pace:
+class NoticeThrottle:
     """How often somebody is told: the same once, and much of anything slowly.
 
     now: monotonic seconds.
@@ -159,7 +159,7 @@ class Pace:
         self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
         self._unsaid = 0
 
-    def lets(self, event: Event, now: float) -> bool:
+    def allows(self, event: Event, now: float) -> bool:
         """Tell whether an event is told; what is too much is counted."""
         key = _what(event)
         if now - self._told.get(key, -SAME) < SAME:
@@ -176,7 +176,7 @@ class Pace:
         self._left -= 1
         return True
 
-    def unsaid(self) -> int:
+    def take_suppressed(self) -> int:
         """Return how many were too much since this was asked last."""
         unsaid, self._unsaid = self._unsaid, 0
         return unsaid

@@ -29,7 +29,7 @@ _RDNSS = 25
 _ADVERTISED = 16  # octets of a router advertisement before its options
 
 
-class By(Word):
+class OfferedBy(Word):
     DHCP = "dhcp"
     DHCP6 = "dhcp6"
     ROUTER = "router"  # a router advertisement
@@ -38,12 +38,12 @@ class By(Word):
 class Offer(NamedTuple):
     """server: the address of who hands them out."""
 
-    by: By
+    by: OfferedBy
     server: str
     resolvers: tuple[str, ...]
 
 
-class Blind(Word):
+class BlindSpot(Word):
     """Why nothing, or not all, could be looked at."""
 
     RIGHTS = "rights"  # the program may not send or hear it
@@ -55,10 +55,10 @@ class ResolverScan(NamedTuple):
     """What a look around found.  blind: ways that could not be looked at."""
 
     offers: tuple[Offer, ...] = ()
-    blind: tuple[Blind, ...] = ()
+    blind: tuple[BlindSpot, ...] = ()
 
 
-class Judged(NamedTuple):
+class Assessment(NamedTuple):
     """detail: for FAILED the offers of others, each "by server resolver,resolver"; for UNKNOWN a
     `Blind`."""
 
@@ -66,7 +66,7 @@ class Judged(NamedTuple):
     detail: str = ""
 
 
-def judged(look: ResolverScan, own: Collection[str]) -> Judged:
+def assess(look: ResolverScan, own: Collection[str]) -> Assessment:
     """Tell whether devices are handed out copdns alone.  own: all addresses of this machine."""
     others = [
         f"{each.by} {each.server} {','.join(strange)}"
@@ -74,12 +74,12 @@ def judged(look: ResolverScan, own: Collection[str]) -> Judged:
         if (strange := [one for one in each.resolvers if one not in own])
     ]
     if others:
-        return Judged(State.FAILED, ";".join(dict.fromkeys(others)))
+        return Assessment(State.FAILED, ";".join(dict.fromkeys(others)))
     if look.blind:
-        return Judged(State.UNKNOWN, look.blind[0])
+        return Assessment(State.UNKNOWN, look.blind[0])
     if not any(each.resolvers for each in look.offers):
-        return Judged(State.UNKNOWN, Blind.SILENT)
-    return Judged(State.PASSED)
+        return Assessment(State.UNKNOWN, BlindSpot.SILENT)
+    return Assessment(State.PASSED)
 
 
 def others(detail: str) -> tuple[Offer, ...]:
@@ -87,7 +87,7 @@ def others(detail: str) -> tuple[Offer, ...]:
     found = []
     for line in filter(None, detail.split(";")):
         by, server, resolvers = line.split(" ")
-        found.append(Offer(By(by), server, tuple(resolvers.split(","))))
+        found.append(Offer(OfferedBy(by), server, tuple(resolvers.split(","))))
     return tuple(found)
 
 
@@ -123,7 +123,9 @@ def dhcp_offer(message: bytes, number: int, sender: str) -> Offer | None:
         str(IPv4Address(found[at : at + 4])) for at in range(0, len(found) // 4 * 4, 4)
     )
     server = options.get(_SERVER, b"")
-    return Offer(By.DHCP, str(IPv4Address(server)) if len(server) == 4 else sender, resolvers)
+    return Offer(
+        OfferedBy.DHCP, str(IPv4Address(server)) if len(server) == 4 else sender, resolvers
+    )
 
 
 def _options(octets: bytes) -> Iterator[tuple[int, bytes]]:
@@ -165,7 +167,7 @@ def dhcp6_offer(message: bytes, number: int, sender: str) -> Offer | None:
         if option == _DNS6:
             resolvers += _addresses6(message[at + 4 : at + 4 + length])
         at += 4 + length
-    return Offer(By.DHCP6, sender, tuple(resolvers))
+    return Offer(OfferedBy.DHCP6, sender, tuple(resolvers))
 
 
 # --- router advertisements ------------------------------------------------------------------------
@@ -188,7 +190,7 @@ def router_offer(message: bytes, sender: str) -> Offer | None:
         if option[0] == _RDNSS and len(option) >= 24 and any(option[4:8]):  # a lifetime of 0: gone
             resolvers += _addresses6(option[8:])
         at += length
-    return Offer(By.ROUTER, sender, tuple(resolvers))
+    return Offer(OfferedBy.ROUTER, sender, tuple(resolvers))
 
 
 def _addresses6(octets: bytes) -> Sequence[str]:

@@ -19,11 +19,11 @@ from copdns.accounts import AccessRecord, Account, Guest, Pairing
 from copdns.appeal import Appeal
 from copdns.changed import HasLine, all_changes_for
 from copdns.consent import Question
-from copdns.days import local, zone_of
-from copdns.discreet import Discreet
+from copdns.days import local_time, zone_of
+from copdns.discreet import NameMask
 from copdns.keep import CountKey, LogRow
 from copdns.matchers import Matcher
-from copdns.minutes import Minutes, Usage, at_least, estimate
+from copdns.minutes import Minutes, Usage, estimate, fieldwise_max
 from copdns.model import Action, FullLog, Household, Profile, Reason
 from copdns.policy import rules_in_scope
 from copdns.times import Topic
@@ -40,7 +40,7 @@ class Day(NamedTuple):
     blocked: int
 
 
-def by_day(counts: Counts, zone: str) -> tuple[Day, ...]:
+def counts_by_day(counts: Counts, zone: str) -> tuple[Day, ...]:
     """Return the days of some counts, the newest first."""
     asked: Counter[date] = Counter()
     blocked: Counter[date] = Counter()
@@ -48,7 +48,7 @@ def by_day(counts: Counts, zone: str) -> tuple[Day, ...]:
     days: dict[int, date] = {}  # an hour has many counts
     for key, n in counts:
         if key.hour not in days:
-            days[key.hour] = local(key.hour * 3600, where).date()
+            days[key.hour] = local_time(key.hour * 3600, where).date()
         day = days[key.hour]
         asked[day] += n
         blocked[day] += n if key.action == Action.BLOCK else 0
@@ -73,7 +73,7 @@ class Blocked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PersonalData:
     """What the databases hold of a person.  changes: all lines of the household.
 
     What follows `full_logs` is for the person itself: browsers that devices of theirs are known by,
@@ -97,8 +97,8 @@ class Kept:
     proposal: NamedTuple | None = None
 
 
-def exported(
-    household: Household, profile: Profile, kept: Kept, now: float, hidden: Discreet | None
+def export_data(
+    household: Household, profile: Profile, kept: PersonalData, now: float, hidden: NameMask | None
 ) -> dict[str, Any]:
     """Return all that is kept of a person, as JSON has it; moments as text, in UTC.
 
@@ -169,7 +169,7 @@ def _count(key: CountKey, n: int) -> dict[str, Any]:
 
 def _shown(usage: Usage) -> Minutes:
     """Return the minutes of a day, of one that runs as its marks say so far."""
-    return at_least(estimate(usage.marks), usage.minutes)
+    return fieldwise_max(estimate(usage.marks), usage.minutes)
 
 
 _MOMENTS = re.compile(

@@ -27,7 +27,7 @@ STEP = 30  # seconds that a code of a second factor is shown (RFC 6238 section 4
 DRIFT = 1  # steps that a telephone's clock may be ahead or behind
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return what is kept of a password; it says by which method, and holds its own salt."""
     hasher = _hasher()
     if hasher is None:
@@ -35,7 +35,7 @@ def hashed(password: str) -> str:
     return hasher.hash(normal(password))
 
 
-def matches(password: str, kept: str) -> bool:
+def verify_password(password: str, kept: str) -> bool:
     """Tell whether this is the password that was hashed; "" was never one.
 
     It takes as long where there is no account and no password, so that time tells nobody which
@@ -97,7 +97,7 @@ _NOBODYS: list[str] = []
 def _nobodys() -> str:
     """Return the hash of a password that nobody has."""
     if not _NOBODYS:
-        _NOBODYS.append(hashed(secrets.token_urlsafe(32)))
+        _NOBODYS.append(hash_password(secrets.token_urlsafe(32)))
     return _NOBODYS[0]
 
 

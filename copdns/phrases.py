@@ -28,7 +28,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.model import LANGUAGES as LANGUAGES
 from copdns.sentences import Phrase as Phrase
 from copdns.sentences import Sentence, Value
@@ -119,10 +119,10 @@ class Phrases:
         A time that has a colon and two digits is read the same in all that we have.  Schedules are
         written so, and a verdict tells its end so (`ends`): one page must not have two clocks.
         """
-        return f"{local(moment, zone_of(zone)):%H:%M}"
+        return f"{local_time(moment, zone_of(zone)):%H:%M}"
 
     def date(self, moment: float, zone: str) -> str:
-        return self.day(local(moment, zone_of(zone)).date())
+        return self.day(local_time(moment, zone_of(zone)).date())
 
     def day(self, day: datetime.date) -> str:
         """Return a day that has no moment, such as the one on which a number was checked."""
@@ -147,13 +147,13 @@ class Phrases:
     def when(self, moment: float, zone: str, now: float | None = None) -> str:
         """Return a day of the week with its date, and the time of day; now: only the time where
         the day is the same."""
-        at = local(moment, zone_of(zone))
-        if now is not None and at.date() == local(now, zone_of(zone)).date():
+        at = local_time(moment, zone_of(zone))
+        if now is not None and at.date() == local_time(now, zone_of(zone)).date():
             return self.time(moment, zone)
         return self._with_time("MMMEd", moment, zone)
 
     def _with_time(self, skeleton: str, moment: float, zone: str) -> str:
-        day = format_skeleton(skeleton, local(moment, zone_of(zone)), locale=self.locale)
+        day = format_skeleton(skeleton, local_time(moment, zone_of(zone)), locale=self.locale)
         return str(self.locale.datetime_formats["medium"]).format(self.time(moment, zone), day)
 
     def listed(self, items: Sequence[str]) -> str:
@@ -168,7 +168,7 @@ class Phrases:
         """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today."""
         day, _, clock = told.partition(" ")
         weekday = WEEKDAYS.index(day.lower())
-        if weekday == local(now, zone_of(zone)).weekday():
+        if weekday == local_time(now, zone_of(zone)).weekday():
             return clock
         names = get_day_names("wide", "stand-alone", locale=self.locale)
         return f"{names[weekday]} {clock}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from copdns.days import local, starts_at, zone_of
+from copdns.days import local_time, starts_at, zone_of
 
 WIDTH, HEIGHT = 720, 200
 HOUR = 3600
@@ -41,7 +41,7 @@ def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
 
 def dates(now: float, count: int, zone: str) -> tuple[date, ...]:
     """Return so many dates, the last one today in a zone.  now: seconds since the epoch."""
-    today = local(now, zone_of(zone)).date()
+    today = local_time(now, zone_of(zone)).date()
     return tuple(today - timedelta(days=back) for back in reversed(range(count)))
 
 

@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from copdns.closed import TimeStep, closure_timelines
-from copdns.evidence import Blocker, ListSet, Made, PolicyGroup, RuleSet
+from copdns.evidence import Blocker, ListSet, PolicyGroup, RuleSet, VerdictByEntry
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.matchers import Matcher
 from copdns.model import (
@@ -32,7 +32,7 @@ from copdns.model import (
     Verdict,
 )
 from copdns.names import suffixes
-from copdns.special import ALWAYS_THERE
+from copdns.special import NEVER_DENIED
 from copdns.steps import (
     AccessStep,
     DefaultStep,
@@ -51,12 +51,12 @@ from copdns.timed import (
     TimeRules,
     budgets_covering,
     build_time_rules,
-    for_homework,
+    homework_subjects,
     valid_until,
     with_end,
 )
 from copdns.times import Grant, TopicKind
-from copdns.timing import NO_TIMING, TimePlan
+from copdns.timing import NO_TIME_PLAN, TimePlan
 
 Network = IPv4Network | IPv6Network
 
@@ -92,7 +92,7 @@ class Policy:
     index: Index
     order: tuple[Step, ...]
     steps: tuple[Step, ...]
-    unlisted_steps: tuple[Step, ...]
+    steps_if_unlisted: tuple[Step, ...]
     splits: tuple[Matcher, ...] = ()
     time_rules: TimeRules | None = None
     address_rules: tuple[AddressRule, ...] = ()
@@ -124,14 +124,14 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     )
 
 
-def decide_with(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
+def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
     """Return what would be decided if this grant held for the name as well."""
     question = _question(policy, qname, qtype, now)
     return _decided(policy, question._replace(grants=(*question.grants, grant)), now)
 
 
 def _decided(policy: Policy, question: Lookup, now: float) -> Verdict:
-    for step in policy.steps if question.entries else policy.unlisted_steps:
+    for step in policy.steps if question.entries else policy.steps_if_unlisted:
         verdict = step(question, now)
         if verdict is not None:
             return verdict
@@ -143,7 +143,7 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
     timed = policy.time_rules
     if timed is None:
         return _new(Lookup, (qname, qtype, entries, (), False, False))
-    start, end = timed.homework_runs
+    start, end = timed.homework_span
     return Lookup(
         qname,
         qtype,
@@ -153,7 +153,7 @@ def _question(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
             for grant, reach in timed.grants
             if grant.start <= now < grant.end and (reach is None or reach.covers(qname, entries))
         ),
-        timed.always.covers(qname, entries),
+        timed.always_open.covers(qname, entries),
         start <= now < end and timed.homework.covers(qname, entries),
     )
 
@@ -219,22 +219,22 @@ def has_help_prefix(policy: Policy, qname: str) -> bool:
     return False
 
 
-class Explained(NamedTuple):
+class StepResult(NamedTuple):
     """What one step says of a question; `decides` marks the one whose word counts."""
 
     number: int
     title: str
     verdict: Verdict | None
-    decides: bool
+    is_decisive: bool
 
 
-def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[Explained, ...]:
+def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[StepResult, ...]:
     """Return what every step of the order says, asked with the same question as `decide`."""
     question = _question(policy, qname, qtype, now)
     verdicts = [step(question, now) for step in policy.order]
     decides = next(place for place, verdict in enumerate(verdicts) if verdict is not None)
     return tuple(
-        Explained(step.number, step.title, verdict, place == decides)
+        StepResult(step.number, step.title, verdict, place == decides)
         for place, (step, verdict) in enumerate(zip(policy.order, verdicts, strict=True))
     )
 
@@ -254,8 +254,8 @@ class HouseholdContext:
     household: str
     index: Index
     engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    unwatched: frozenset[str] = frozenset()
-    not_over_time: frozenset[str] = frozenset()
+    untraced_groups: frozenset[str] = frozenset()
+    closable_groups: frozenset[str] = frozenset()
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     service_names: Mapping[str, tuple[Matcher, ...]] = field(default_factory=dict)
     local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]] = field(default_factory=dict)
@@ -266,21 +266,21 @@ class HouseholdContext:
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = ""
-    verdict_by_entry: Made = field(default_factory=dict, compare=False)
+    verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
 
     @property
     def open_below(self) -> frozenset[str]:
         """Names at or below which the house itself says where an answer comes from."""
         matchers = (*(each.matcher for each in self.rewrites), *self.splits)
-        there = (*ALWAYS_THERE, *(each.name for each in matchers))
+        there = (*NEVER_DENIED, *(each.name for each in matchers))
         return frozenset(name for each in there for name in suffixes(each))
 
-    def kind(self, *kinds: ListKind) -> tuple[ListInfo, ...]:
+    def lists_of_kind(self, *kinds: ListKind) -> tuple[ListInfo, ...]:
         return tuple(info for info in self.index.infos if info.kind in kinds)
 
 
 def decision_order(
-    profile: Profile, own: Sequence[Rule], shared: HouseholdContext, timing: TimePlan = NO_TIMING
+    profile: Profile, own: Sequence[Rule], shared: HouseholdContext, timing: TimePlan = NO_TIME_PLAN
 ) -> tuple[Step, ...]:
     """Return the fifteen steps for a profile, in the order in which they are asked.
 
@@ -290,9 +290,9 @@ def decision_order(
     blocker = _blocker(profile, shared, rules, timing)
     times = _times(shared, timing, blocker)
     safe_search = _safe_search(profile, shared, blocker)
-    security = shared.kind(ListKind.SECURITY) if profile.security else ()
-    categories = _about(shared.kind(ListKind.CATEGORY), profile.categories)
-    bypass = shared.kind(ListKind.BYPASS) if profile.bypass else ()
+    security = shared.lists_of_kind(ListKind.SECURITY) if profile.security else ()
+    categories = _about(shared.lists_of_kind(ListKind.CATEGORY), profile.categories)
+    bypass = shared.lists_of_kind(ListKind.BYPASS) if profile.bypass else ()
     return (
         # Strangers learn nothing, not even what is special here.
         AccessStep(refuse=False),
@@ -321,7 +321,7 @@ def decision_order(
         # Only what nothing blocked has to be made safe.
         safe_search,
         # What nobody thought of.
-        DefaultStep(profile.default, safe_search.blocker, timing.essential),
+        DefaultStep(profile.default, safe_search.blocker, timing.is_essential),
     )
 
 
@@ -330,7 +330,7 @@ def build_policy(
     own: Sequence[Rule],
     shared: HouseholdContext,
     now: float,
-    timing: TimePlan = NO_TIMING,
+    timing: TimePlan = NO_TIME_PLAN,
 ) -> Policy:
     """Return a profile's policy; `now` settles which announced change of its band is due.
 
@@ -344,7 +344,7 @@ def build_policy(
         index=shared.index,
         order=order,
         steps=tuple(step for step in order if not step.is_idle),
-        unlisted_steps=tuple(
+        steps_if_unlisted=tuple(
             step for step in order if not step.is_idle and not step.only_if_listed
         ),
         splits=shared.splits,
@@ -361,7 +361,8 @@ def build_policy(
         is_child=is_child,
         child_page=shared.door,
         untraced_lists=frozenset(
-            info.number for info in _about(shared.kind(ListKind.PROTECTED), shared.unwatched)
+            info.number
+            for info in _about(shared.lists_of_kind(ListKind.PROTECTED), shared.untraced_groups)
         ),
         group=PolicyGroup(rule.target.name for rule in own if isinstance(rule.target, Matcher)),
     )
@@ -385,14 +386,14 @@ def _about(infos: Iterable[ListInfo], subjects: Iterable[str]) -> tuple[ListInfo
 
 
 def _max_ttl(usual: int | None, timing: TimePlan) -> int | None:
-    if not timing.left:
+    if not timing.remaining:
         return usual
     return BUDGET_TTL if usual is None else min(usual, BUDGET_TTL)
 
 
 def _learning(shared: HouseholdContext) -> frozenset[int]:
     """Return the numbers of the protected lists that a bedtime closes: they are for learning."""
-    infos = _about(shared.kind(ListKind.PROTECTED), shared.not_over_time)
+    infos = _about(shared.lists_of_kind(ListKind.PROTECTED), shared.closable_groups)
     return frozenset(info.number for info in infos)
 
 
@@ -411,7 +412,7 @@ def _openings_in_time(shared: HouseholdContext, timing: TimePlan) -> frozenset[s
     """Return the names at or below which time may leave something open, None for anywhere."""
     names: set[str] = set()
     granted = (grant.about for grant in timing.grants)
-    for subject in (*timing.always, *for_homework(timing), *granted):
+    for subject in (*timing.always_open, *homework_subjects(timing), *granted):
         if isinstance(subject, Matcher):
             names.update(suffixes(subject.name))
         elif subject is not None and subject.kind is TopicKind.SERVICE:
@@ -423,20 +424,20 @@ def _openings_in_time(shared: HouseholdContext, timing: TimePlan) -> frozenset[s
 
 
 def _own_names(profile: Profile, shared: HouseholdContext) -> LocalStep:
-    canaries = _about(shared.kind(ListKind.CANARY), profile.canaries)
+    canaries = _about(shared.lists_of_kind(ListKind.CANARY), profile.canaries)
     return LocalStep(
-        local=shared.local_by_list,
-        at_home=shared.local_by_name,
+        local_by_list=shared.local_by_list,
+        local_by_name=shared.local_by_name,
         canaries=frozenset(info.number for info in canaries),
         rewrites=shared.rewrites,
         splits=shared.splits,
-        protected=frozenset(info.number for info in shared.kind(ListKind.PROTECTED)),
+        protected=frozenset(info.number for info in shared.lists_of_kind(ListKind.PROTECTED)),
         openings=(shared.index.openings, shared.open_below),
     )
 
 
 def _legal(shared: HouseholdContext) -> ListStep:
-    lists = ListSet(shared.kind(ListKind.LEGAL))
+    lists = ListSet(shared.lists_of_kind(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
     openings = shared.index.openings, shared.open_below
     blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.verdict_by_entry)
@@ -444,21 +445,21 @@ def _legal(shared: HouseholdContext) -> ListStep:
 
 
 def _protected(shared: HouseholdContext, times: tuple[TimeStep, ...]) -> ProtectedStep:
-    infos = shared.kind(ListKind.PROTECTED)
+    infos = shared.lists_of_kind(ListKind.PROTECTED)
     return ProtectedStep(
         infos={info.number: info for info in infos},
-        unwatched=frozenset(info.number for info in _about(infos, shared.unwatched)),
+        unwatched=frozenset(info.number for info in _about(infos, shared.untraced_groups)),
         beats_time=frozenset(
-            info.number for info in infos if info.subject not in shared.not_over_time
+            info.number for info in infos if info.subject not in shared.closable_groups
         ),
-        closed=tuple(step for step in times if not step.is_idle),
+        time_steps=tuple(step for step in times if not step.is_idle),
     )
 
 
 def _times(
     shared: HouseholdContext, timing: TimePlan, blocker: Blocker
 ) -> tuple[TimeStep, TimeStep, TimeStep]:
-    infos, services = shared.index.infos, ListSet(shared.kind(ListKind.SERVICE))
+    infos, services = shared.index.infos, ListSet(shared.lists_of_kind(ListKind.SERVICE))
 
     def closed(number: int, title: str, reason: Reason) -> TimeStep:
         own = (each for each in timing.closures if each.reason is reason)
@@ -475,7 +476,7 @@ def _times(
 
 
 def _services(profile: Profile, shared: HouseholdContext, blocker: Blocker) -> ServiceStep:
-    every = shared.kind(ListKind.SERVICE)
+    every = shared.lists_of_kind(ListKind.SERVICE)
     blocked = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts
     }
@@ -494,5 +495,5 @@ def _safe_search(profile: Profile, shared: HouseholdContext, blocker: Blocker) -
     targets: dict[str, str] = {}
     for engine, mode in profile.safe_search:
         targets.update(shared.engines.get(engine, {}).get(mode, {}))
-    without = shared.kind(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
+    without = shared.lists_of_kind(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
     return SafeSearchStep(targets, ListSet(without), blocker.with_open(targets))

@@ -19,11 +19,11 @@ from copdns.addresses import UpstreamAddress
 from copdns.batch import Outbox
 from copdns.exchange import Exchange
 
-SOCKETS = 64  # an upstream
-QUERIES = 256  # a socket
-AGE = 30.0  # seconds; a retired socket may wait as long again for its last answers
-CHANCE = 3  # octets of chance that a message takes
-SEND = 512  # octets; a question with its OPT record is shorter
+MAX_SOCKETS = 64  # an upstream
+MAX_QUERIES = 256  # a socket
+SOCKET_LIFETIME = 30.0  # seconds; a retired socket may wait as long again for its last answers
+RANDOM_SIZE = 3  # octets of chance that a message takes
+MAX_SENT_SIZE = 512  # octets; a question with its OPT record is shorter
 
 
 class RandomOctets:
@@ -50,7 +50,7 @@ class SentQuery(NamedTuple):
     at: float
 
 
-class Socket:
+class UpstreamSocket:
     """A connected socket, and by message ID what was sent over it.
 
     A question that was asked again elsewhere still waits: a slow answer is an answer.
@@ -69,12 +69,12 @@ class Socket:
 
         After twice its age nothing is waited for any more.
         """
-        if now - self.born > 2 * AGE:
+        if now - self.born > 2 * SOCKET_LIFETIME:
             return False
-        return any(not sent.asking.is_over for sent in self.pending.values())
+        return any(not sent.asking.is_done for sent in self.pending.values())
 
 
-class Poll:
+class EpollReader:
     """All sockets to upstreams behind one file descriptor of the loop's.
 
     With 64 sockets an upstream nearly every answer comes over another one; the loop would make a
@@ -107,7 +107,7 @@ class Poll:
             self._epoll.close()
 
 
-class Pool:
+class SocketPool:
     """The sockets to one address.
 
     read: called with a socket that has something to say.
@@ -116,10 +116,10 @@ class Pool:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        poll: Poll,
+        poll: EpollReader,
         address: UpstreamAddress,
         chance: RandomOctets,
-        read: Callable[[Socket], None],
+        read: Callable[[UpstreamSocket], None],
         lost: Callable[[SentQuery], None],
     ) -> None:
         self._loop = loop
@@ -128,14 +128,14 @@ class Pool:
         self._chance = chance
         self._read = read
         self._lost = lost
-        self._out: Socket | None = None  # of this turn
-        self._outbox = Outbox(SEND)
+        self._out: UpstreamSocket | None = None  # of this turn
+        self._outbox = Outbox(MAX_SENT_SIZE)
         self._leaving: list[SentQuery] = []
-        self._sockets: list[Socket | None] = [None] * SOCKETS
-        self._retired: list[Socket] = []
+        self._sockets: list[UpstreamSocket | None] = [None] * MAX_SOCKETS
+        self._retired: list[UpstreamSocket] = []
 
     @property
-    def open(self) -> tuple[Socket, ...]:
+    def open(self) -> tuple[UpstreamSocket, ...]:
         return (*(each for each in self._sockets if each is not None), *self._retired)
 
     def send(self, message: bytes, sent: SentQuery, chance: bytes) -> None:
@@ -144,8 +144,8 @@ class Pool:
         chance: CHANCE octets, for the socket and the ID.
         """
         out = self._out
-        if out is None or out.queries >= QUERIES or self._outbox.is_full:
-            out = self._drawn(chance[0] % SOCKETS, sent.at)
+        if out is None or out.queries >= MAX_QUERIES or self._outbox.is_full:
+            out = self._drawn(chance[0] % MAX_SOCKETS, sent.at)
         out.queries += 1
         message_id = chance[1:]
         while message_id in out.pending:
@@ -154,13 +154,15 @@ class Pool:
         self._leaving.append(sent)
         out.pending[message_id] = sent
 
-    def _drawn(self, slot: int, now: float) -> Socket:
+    def _drawn(self, slot: int, now: float) -> UpstreamSocket:
         """Return the socket for what is sent next, a new one where it has served its time."""
         if self._out is None:
             self._loop.call_soon(self._flush)
         self._flush()
         found = self._sockets[slot]
-        if found is not None and (found.queries >= QUERIES or now - found.born > AGE):
+        if found is not None and (
+            found.queries >= MAX_QUERIES or now - found.born > SOCKET_LIFETIME
+        ):
             self._retired.append(found)
             self._sockets[slot] = found = None
         if found is None:
@@ -176,7 +178,7 @@ class Pool:
         for place in self._outbox.flush(out.sock.fileno()):
             self._lost(leaving[place])
 
-    def _open(self, now: float) -> Socket:
+    def _open(self, now: float) -> UpstreamSocket:
         host, port = self._address.host, self._address.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -185,7 +187,7 @@ class Pool:
         except OSError:
             sock.close()
             raise
-        opened = Socket(sock, now)
+        opened = UpstreamSocket(sock, now)
         self._poll.add(sock, partial(self._read, opened))
         return opened
 
@@ -193,9 +195,9 @@ class Pool:
         """Open no more of these sockets' kind; they close when nobody waits on them."""
         self._flush()
         self._retired += [each for each in self._sockets if each is not None]
-        self._sockets = [None] * SOCKETS
+        self._sockets = [None] * MAX_SOCKETS
 
-    def tidy(self, now: float) -> bool:
+    def close_idle(self, now: float) -> bool:
         """Close retired sockets that nobody waits on; tell whether some are left."""
         left = [each for each in self._retired if each.is_waited_on(now)]
         for each in self._retired:
@@ -207,9 +209,9 @@ class Pool:
     def close(self) -> None:
         for each in self.open:
             self._close(each)
-        self._sockets, self._retired = [None] * SOCKETS, []
+        self._sockets, self._retired = [None] * MAX_SOCKETS, []
         self._out = None
 
-    def _close(self, each: Socket) -> None:
+    def _close(self, each: UpstreamSocket) -> None:
         self._poll.remove(each.sock)
         each.sock.close()

@@ -43,7 +43,7 @@ class AccountChores:
         self._now = now
         self.next_end: float | None = None  # when the first guest has to go
 
-    async def welcome(self, households: Sequence[Household]) -> list[Household]:
+    async def with_guests(self, households: Sequence[Household]) -> list[Household]:
         """Return the households with their guests of this moment."""
         now, ends, found = self._now(), [], []
         for each in households:
@@ -54,7 +54,7 @@ class AccountChores:
         return found
 
     @property
-    def somebody_leaves(self) -> bool:
+    def is_guest_due(self) -> bool:
         return self.next_end is not None and self._now() >= self.next_end
 
     async def tell(self, events: EventBus) -> None:

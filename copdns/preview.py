@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from copdns.days import ClockChange, clock_changes, ends_at, local, starts_at
+from copdns.days import ClockChange, clock_changes, ends_at, local_time, starts_at
 from copdns.times import DAY_MINUTES
 
 DAYS = 7
@@ -93,7 +93,7 @@ def _stretch(each: Closed, day: Day, zone: ZoneInfo) -> str:
 
 def _clock(moment: float, zone: ZoneInfo) -> str:
     """Return a time of day, with its offset where the same time comes twice."""
-    at = local(moment, zone)
+    at = local_time(moment, zone)
     minute = at.hour * 60 + at.minute
     twice = starts_at(at.date(), minute, zone) != ends_at(at.date(), minute, zone)
     return f"{at:%H:%M:%S}".removesuffix(":00") + (f" (UTC{_offset(at)})" if twice else "")
@@ -125,8 +125,8 @@ def _change_json(change: ClockChange) -> dict[str, Any]:
 
 def _span(start: float, end: float, zone: ZoneInfo) -> dict[str, Any]:
     return {
-        "start": _iso(local(start, zone)),
-        "end": _iso(local(end, zone)),
+        "start": _iso(local_time(start, zone)),
+        "end": _iso(local_time(end, zone)),
         "start_utc": int(start),
         "end_utc": int(end),
     }

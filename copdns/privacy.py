@@ -54,7 +54,7 @@ def change_band(profile: Profile, band: Band, now: int) -> Profile:
     Below 13 the announcement would protect nobody: a full log needs none there.  A repeated
     announcement keeps its moment.  A running full log ends where the new band needs consent.
     """
-    profile = due(profile, now)
+    profile = with_due_band(profile, now)
     if is_announced(profile, band, now):
         pending = profile.band_change
         if pending is not None and pending.band is band:
@@ -70,7 +70,7 @@ def is_announced(profile: Profile, band: Band, now: int) -> bool:
     return age >= ANNOUNCED_FROM and band.age < age
 
 
-def due(profile: Profile, now: int) -> Profile:
+def with_due_band(profile: Profile, now: int) -> Profile:
     """Return the profile with an announced band in force when its moment has come."""
     change = profile.band_change
     if change is None or now < change.at:
@@ -97,29 +97,31 @@ def adopt(
             "profile '%(new)s': privacy cannot be `full`; ask for a full log of 1 to 7 days",
             new=new.id,
         )
-    new = due(new, now)
-    old = due(old, now) if old is not None else None
+    new = with_due_band(new, now)
+    old = with_due_band(old, now) if old is not None else None
     adopted = _adopt_band(old or replace(new, band_change=None), new, now)
     asked = replace(adopted, full_log=new.full_log)
     full_log = _adopt_full_log(old, asked, history, now, consented=consented)
     return replace(adopted, full_log=full_log)
 
 
-class Mended(NamedTuple):
+class RepairedProfile(NamedTuple):
     """What may stand of a profile, and what did not, for people."""
 
     profile: Profile
     said: tuple[str, ...] = ()
 
 
-def mended(old: Profile | None, written: Profile, history: Sequence[FullLog], now: int) -> Mended:
+def repair_profile(
+    old: Profile | None, written: Profile, history: Sequence[FullLog], now: int
+) -> RepairedProfile:
     """Return what may be stored of a profile of a database that comes from elsewhere.
 
     As `adopt`, but what is not allowed falls back to what is, instead of refusing all of it: the
     rest of a backup is wanted.  written: as it stands there, whoever wrote it.
     """
     said = []
-    profile = lawful(written)
+    profile = enforce_limits(written)
     if profile.privacy is not written.privacy:
         said.append(f"every name is kept for some days at most: it is `{profile.privacy}` now")
     full = written.full_log
@@ -136,7 +138,7 @@ def mended(old: Profile | None, written: Profile, history: Sequence[FullLog], no
     if full is not None and adopted.full_log is not None and adopted.full_log != full:
         start, end = _when(adopted.full_log.start), _when(adopted.full_log.end)
         said.append(f"every name is kept (a full log) from {start} to {end}")
-    return Mended(adopted, tuple(said))
+    return RepairedProfile(adopted, tuple(said))
 
 
 def _not_taken_over(profile: Profile, *, is_full: bool, error: PrivacyError) -> str:
@@ -148,7 +150,7 @@ def _not_taken_over(profile: Profile, *, is_full: bool, error: PrivacyError) -> 
     return f"not taken over from the backup: {' and '.join(what)} ({why})"
 
 
-def lawful(profile: Profile, *, agreed: bool = False) -> Profile:
+def enforce_limits(profile: Profile, *, agreed: bool = False) -> Profile:
     """Return what a stored profile means: itself, unless somebody wrote it by hand.
 
     Whatever stands in the database, nobody is watched for longer than may be, nor from 16 on

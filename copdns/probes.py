@@ -24,7 +24,7 @@ _SIGHTINGS = 32  # of a code
 _CODE = re.compile("[0-9a-z]{8}")
 
 
-class Way(Word):
+class ProbeWay(Word):
     DNS = "dns"  # a question for the name
     WEB = "web"  # the page or a picture was fetched
 
@@ -33,7 +33,7 @@ class Sighting(NamedTuple):
     """name: the label asked for, "" for the web.  profile: whose device it is taken for; device:
     "" for one that nobody named.  away: it is another machine than this one."""
 
-    way: Way
+    way: ProbeWay
     name: str
     address: str
     household: str
@@ -52,15 +52,15 @@ class Probes:
     def __init__(self) -> None:
         self._seen: OrderedDict[str, tuple[float, dict[Sighting, None]]] = OrderedDict()
 
-    def asked(self, qname: str, asker: Requestor, client: Client, now: float) -> None:
+    def note_query(self, qname: str, asker: Requestor, client: Client, now: float) -> None:
         """Note a question for a name below PROBE."""
         name = qname.removesuffix(f".{PROBE_ZONE}")
         code, _, _ = name.partition("-")
-        self._note(code, _sighting(Way.DNS, name, asker, client), now)
+        self._note(code, _sighting(ProbeWay.DNS, name, asker, client), now)
 
-    def came(self, code: str, asker: Requestor, client: Client, now: float) -> None:
+    def note_fetch(self, code: str, asker: Requestor, client: Client, now: float) -> None:
         """Note that a page or a picture of a code was fetched."""
-        self._note(code, _sighting(Way.WEB, "", asker, client), now)
+        self._note(code, _sighting(ProbeWay.WEB, "", asker, client), now)
 
     def of(self, code: str, now: float) -> tuple[Sighting, ...]:
         """Return what was seen of a code, in order."""
@@ -71,7 +71,7 @@ class Probes:
         """Yield what was seen in a household of each code whose questions came."""
         for code in tuple(self._seen):
             seen = tuple(each for each in self.of(code, now) if each.household == household)
-            if any(each.way is Way.DNS for each in seen):
+            if any(each.way is ProbeWay.DNS for each in seen):
                 yield seen
 
     def _note(self, code: str, sighting: Sighting, now: float) -> None:
@@ -91,7 +91,7 @@ def names(code: str) -> tuple[str, ...]:
     return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES + 1))
 
 
-def _sighting(way: Way, name: str, asker: Requestor, client: Client) -> Sighting:
+def _sighting(way: ProbeWay, name: str, asker: Requestor, client: Client) -> Sighting:
     # A machine that asks itself does so from the very address that it asks.
     away = asker.address != asker.listener
     household, policy = client.household, client.policy
@@ -136,7 +136,7 @@ def findings(sightings: Iterable[Sighting]) -> Findings:
     It asks nobody but us when the names of all pictures came to us.
     """
     seen = tuple(sightings)
-    asked = {each.name for each in seen if each.way is Way.DNS}
+    asked = {each.name for each in seen if each.way is ProbeWay.DNS}
     known = next((each for each in seen if each.device), None)
     strangers = {each.address: None for each in seen if known and not each.device}
     return Findings(
@@ -144,7 +144,7 @@ def findings(sightings: Iterable[Sighting]) -> Findings:
         ipv4=any(not each.is_ipv6 for each in seen),
         ipv6=any(each.is_ipv6 for each in seen),
         strangers=tuple(strangers),
-        away=any(each.way is Way.DNS and each.away for each in seen),
+        away=any(each.way is ProbeWay.DNS and each.away for each in seen),
         device=known.device if known else "",
         profile=known.profile if known else "",
     )

@@ -47,7 +47,7 @@ class SubjectMatcher:
         """lists: numbers of more lists."""
         topics = [each for each in about if isinstance(each, Topic)]
         self._numbers = lists.union(*(list_numbers(topic, infos) for topic in topics))
-        self._by_name = by_name((each, None) for each in about if isinstance(each, Matcher))
+        self._by_name = index_by_name((each, None) for each in about if isinstance(each, Matcher))
 
     def __bool__(self) -> bool:
         return bool(self._numbers or self._by_name)
@@ -62,10 +62,10 @@ class SubjectMatcher:
         return bool(self._by_name) and any(True for _ in covering_matchers(self._by_name, qname))
 
 
-Names = Mapping[str, Sequence[tuple[Matcher, Value]]]
+MatchersByName = Mapping[str, Sequence[tuple[Matcher, Value]]]
 
 
-def by_name(pairs: Iterable[tuple[Matcher, Value]]) -> Names[Value]:
+def index_by_name(pairs: Iterable[tuple[Matcher, Value]]) -> MatchersByName[Value]:
     """Return values by the name of their matcher, for `covering`."""
     found: dict[str, list[tuple[Matcher, Value]]] = {}
     for matcher, value in pairs:
@@ -73,7 +73,7 @@ def by_name(pairs: Iterable[tuple[Matcher, Value]]) -> Names[Value]:
     return found
 
 
-def covering_matchers(names: Names[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
+def covering_matchers(names: MatchersByName[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
     """Yield the matchers that cover a name, the longest first, with their values."""
     for suffix in suffixes(qname):
         for matcher, value in names.get(suffix, ()):

@@ -8,7 +8,7 @@ from copdns.store.querylog import QueryLog
 from copdns.stored import REPLACED, HouseholdSource
 from copdns.updates import ListUpdater
 from copdns.upstream import Upstreams
-from copdns.web.front import Front
+from copdns.web.front import HttpServer
 
 
 class Readiness:
@@ -22,7 +22,7 @@ class Readiness:
         lists: ListsInForce,
         updates: ListUpdater,
         reception: DeviceChores,
-        front: Front,
+        front: HttpServer,
     ) -> None:
         self._upstreams = upstreams
         self._stored = stored
@@ -48,7 +48,7 @@ class Readiness:
         """Return what is not as it should be, though queries are answered."""
         kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
         told = (
-            self._stored.unwritten,
+            self._stored.read_only_reason,
             kept,
             self._lists.warning,
             self._updates.missing,

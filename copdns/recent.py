@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from copdns.model import Verdict
 
-KEPT = 100  # blocks a device
-AGE = 86_400.0  # seconds
+MAX_BLOCKS = 100  # blocks a device
+MAX_AGE = 86_400.0  # seconds
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class RecentBlocks:
         block = ring.pop(name, None)
         if block is None:
             block = Block(name, verdict, now)
-            if len(ring) >= KEPT:
+            if len(ring) >= MAX_BLOCKS:
                 _drop_oldest(ring)
         else:
             block.verdict, block.at = verdict, now
@@ -58,7 +58,7 @@ class RecentBlocks:
     def blocks(self, household: str, device: str, now: float) -> tuple[Block, ...]:
         """Return a device's blocks of the last day, the newest first, each with its code."""
         ring = self._rings.get((household, device), {})
-        fresh = [block for block in ring.values() if 0 <= now - block.at < AGE]
+        fresh = [block for block in ring.values() if 0 <= now - block.at < MAX_AGE]
         for block in fresh:
             block.code = block.code or self._new_code()
         return tuple(reversed(fresh))
@@ -66,7 +66,7 @@ class RecentBlocks:
     def forget(self, now: float) -> None:
         """Drop what is older than a day; called now and then, since a ring may rest unseen."""
         for key, ring in list(self._rings.items()):
-            while ring and now - next(iter(ring.values())).at >= AGE:
+            while ring and now - next(iter(ring.values())).at >= MAX_AGE:
                 _drop_oldest(ring)
             if not ring:
                 del self._rings[key]

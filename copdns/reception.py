@@ -23,7 +23,7 @@ from copdns.moment import Moment
 from copdns.recognition import Recognition
 from copdns.store.visitors import load_numbers, load_visitors, save_visitors
 from copdns.system import in_container
-from copdns.visitors import UnknownDevice, claimed, greeted, highest
+from copdns.visitors import UnknownDevice, highest, now_known, update_unknown
 
 log = structlog.get_logger("copdns")
 
@@ -62,14 +62,14 @@ class DeviceChores:
         self._in_container = in_container()
         self._failing = False
 
-    async def use(self, settings: IdentitySettings) -> None:
+    async def configure(self, settings: IdentitySettings) -> None:
         """Look at the network as the settings say, from now on."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
         self._leases = LeaseFiles.of([(each.path, each.format) for each in settings.leases])
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._lease(leases or ())
 
-    async def look_round(self) -> None:
+    async def run_once(self) -> None:
         """Do everything once."""
         moment = self._clock()
         leases = await asyncio.to_thread(self._leases.read, moment.wall)
@@ -83,14 +83,14 @@ class DeviceChores:
 
     def _lease(self, leases: tuple[Lease, ...]) -> None:
         self._names = {each.address: each.name for each in leases if each.name}
-        self._recognition.lease({each.address: each.mac for each in leases if each.mac})
+        self._recognition.set_leases({each.address: each.mac for each in leases if each.mac})
 
     def _greet(self, moment: Moment) -> None:
         """Take over who was noticed, and is unknown still."""
         live = self._recognition.live
         noticed = map(self._seen_now, live.take_unknown())
         unknown = [each for each in noticed if not _owner(live, each)]
-        found = greeted(self._visitors, unknown, self._name, moment.wall, self._numbers)
+        found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
         self._visitors = found.visitors
         for each in found.newcomers:
             self._numbers[each.household] = max(
@@ -102,7 +102,7 @@ class DeviceChores:
             )
         if moment.mono > self._afresh + AFRESH:
             self._afresh = moment.mono
-            self._recognition.forget()
+            self._recognition.identify_anew()
 
     def _seen_now(self, notice: UnknownClient) -> UnknownClient:
         """Add the MAC address, which often is seen only after the first answer went out."""
@@ -116,7 +116,7 @@ class DeviceChores:
     def _see_off(self) -> None:
         """Let those go who have a name now."""
         live = self._recognition.live
-        for visitor, device in list(claimed(self._visitors, lambda each: _owner(live, each))):
+        for visitor, device in list(now_known(self._visitors, lambda each: _owner(live, each))):
             self._visitors = tuple(each for each in self._visitors if each is not visitor)
             self._events.publish(
                 DeviceEvent(EventKind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
@@ -155,7 +155,7 @@ class DeviceChores:
         """Warn while all that asked look like one."""
         live = self._recognition.live
         if len(self._asking) < CLIENTS:
-            self._asking.update(live.asked(CLIENTS))
+            self._asking.update(live.recent_requestors(CLIENTS))
         seen = live.sightings
         warning = same_client_warning(
             [SeenRequestor(address, mac or seen.mac_at(address)) for address, mac in self._asking],

@@ -17,14 +17,18 @@ import asyncio
 from collections.abc import Mapping
 
 from copdns.answer import Resolver, Screening
-from copdns.kernel import Connect, netlink
+from copdns.kernel import Connect, open_netlink
 from copdns.live import Client, Sightings, Snapshot
 from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.neighbours import Neighbours, NeighbourState
 
-LOOKS = 200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses
-REPLIES = 40  # a second to where nobody may be: held for 3 s they stay far below a usual buffer
+MAX_LOOKUPS = (
+    200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses
+)
+MAX_TRUNCATED = (
+    40  # a second to where nobody may be: held for 3 s they stay far below a usual buffer
+)
 _ADDRESSES = 4096  # that were looked for
 
 # Seconds until an address is looked for again, by what was found.
@@ -40,7 +44,7 @@ class Recognition:
         self,
         loop: asyncio.AbstractEventLoop,
         resolver: Resolver,
-        connect: Connect = netlink,
+        connect: Connect = open_netlink,
     ) -> None:
         self._resolver = resolver
         self._neighbours = Neighbours(loop, self._see_neighbours, connect)
@@ -55,11 +59,11 @@ class Recognition:
     def live(self) -> Snapshot:
         return self._resolver.live
 
-    def lease(self, macs: Mapping[str, str]) -> None:
+    def set_leases(self, macs: Mapping[str, str]) -> None:
         """Take over which MAC addresses DHCP servers gave addresses to."""
         self._see(Sightings(self._neighbours.table, macs))
 
-    def forget(self) -> None:
+    def identify_anew(self) -> None:
         """Look anew at who asks, from now on."""
         self._resolver.live = self._resolver.live
 
@@ -85,7 +89,7 @@ class Recognition:
             self._sightings = seen
             self._resolver.live = self._resolver.live  # dressed anew
 
-    def who(self, asker: Requestor, moment: Moment) -> Client:
+    def identify(self, asker: Requestor, moment: Moment) -> Client:
         """Return whose device asks for a page: it spoke to us by TCP, so the kernel knows it."""
         client = self.live.identify(asker)
         if not client.is_certain and self.screen(asker, moment):
@@ -103,10 +107,10 @@ class Recognition:
                 if by_udp and address in self._silent
                 else Screening.ANSWER
             )
-        if self._looks >= LOOKS:
-            return Screening.DROP if by_udp and self._replies >= REPLIES else Screening.ANSWER
+        if self._looks >= MAX_LOOKUPS:
+            return Screening.DROP if by_udp and self._replies >= MAX_TRUNCATED else Screening.ANSWER
         self._looks += 1
-        look = self._neighbours.look(address)
+        look = self._neighbours.look_up(address)
         if look is NeighbourState.KNOWN:
             return Screening.ANSWER
         if look is NeighbourState.SILENT and by_udp:
@@ -137,4 +141,4 @@ class Recognition:
     def _reply(self, turn: Screening) -> Screening:
         """Return a turn whose reply the kernel may have to hold, or none when it holds many."""
         self._replies += 1
-        return turn if self._replies <= REPLIES else Screening.DROP
+        return turn if self._replies <= MAX_TRUNCATED else Screening.DROP

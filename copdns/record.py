@@ -5,8 +5,8 @@ A look-up of a help name passes through here and changes nothing at all.
 
 from __future__ import annotations
 
-from copdns.keep import ROUNDED, count_key, log_row, may_log_name
-from copdns.ledger import Ledger
+from copdns.keep import ROUND_TO, count_key, log_row, may_log_name
+from copdns.ledger import UsageLedger
 from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
@@ -19,12 +19,12 @@ from copdns.store.querylog import QueryLog
 from copdns.tally import Tally
 from copdns.wire import Query
 
-NOTED = 20_000  # rows of the last five minutes that are remembered at most
-NAMES = 8192  # of which it is remembered whether they speak of help
-TALLIES = 16_384  # of all policies, each with its count
+MAX_RECENT_ROWS = 20_000  # rows of the last five minutes that are remembered at most
+MAX_HELP_MEMO = 8192  # of which it is remembered whether they speak of help
+MAX_TALLIES = 16_384  # of all policies, each with its count
 
 # What counts tell of a reply: policy, action, reason, category, rcode, transport.
-Counted = tuple[Policy, Action, Reason, str, int, str]
+TallyKey = tuple[Policy, Action, Reason, str, int, str]
 
 
 class Recorder:
@@ -35,14 +35,18 @@ class Recorder:
     """
 
     def __init__(
-        self, counters: Counters, recent: RecentBlocks, log: QueryLog, ledger: Ledger | None = None
+        self,
+        counters: Counters,
+        recent: RecentBlocks,
+        log: QueryLog,
+        ledger: UsageLedger | None = None,
     ) -> None:
         """ledger: where minutes of use are noted."""
         self._ledger = ledger
         self._counters = counters
         self._recent = recent
         self._log = log
-        self._tallies: dict[Counted, Tally] = {}
+        self._tallies: dict[TallyKey, Tally] = {}
         self._running: list[Tally] = []
         self._forgotten = False  # what is tallied is to be passed on at once
         # By index, its lists of help names, and name: does it speak of help?
@@ -51,14 +55,14 @@ class Recorder:
         self._noted: set[tuple[str, str, str, int, str]] = set()
         self._erasures = log.erasures
 
-    def malformed(self) -> None:
+    def count_malformed(self) -> None:
         self._counters.malformed += 1
 
-    def found(self, count: int = 1) -> None:
+    def count_hits(self, count: int = 1) -> None:
         """Count answers that were in the cache."""
         self._counters.cache_hits += count
 
-    def missed(self) -> None:
+    def count_miss(self) -> None:
         """Count a question that an upstream has to be asked for."""
         self._counters.cache_misses += 1
 
@@ -104,7 +108,7 @@ class Recorder:
     def note_usage(self, used: UsedName, now: float) -> None:
         """Note what is in use.  Once a minute is enough: more tells nothing more."""
         if self._ledger is not None:
-            self._ledger.note(*used, now)
+            self._ledger.record(*used, now)
 
     def may_log_name(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
         """Tell whether a reply may be kept, by its name, besides being counted."""
@@ -115,13 +119,13 @@ class Recorder:
         key = policy.index, policy.untraced_lists, qname
         speaks = self._help.get(key)
         if speaks is None:
-            if len(self._help) >= NAMES:
+            if len(self._help) >= MAX_HELP_MEMO:
                 self._help.clear()
             speaks = self._help[key] = has_help_prefix(policy, qname)
         return speaks
 
-    def _tally(self, key: Counted, verdict: Verdict) -> Tally:
-        if len(self._tallies) >= TALLIES:
+    def _tally(self, key: TallyKey, verdict: Verdict) -> Tally:
+        if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are passed on all the same
         policy, _, _, _, rcode, transport = key
         tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
@@ -137,7 +141,7 @@ class Recorder:
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
-        if mode is PrivacyMode.BLOCKED and not self._is_news(policy, qname, qtype, verdict, now):
+        if mode is PrivacyMode.BLOCKED and not self._is_new_row(policy, qname, qtype, verdict, now):
             return
         row = log_row(
             mode,
@@ -158,7 +162,7 @@ class Recorder:
         self._help.clear()
         self._forgotten = True
 
-    def _is_news(
+    def _is_new_row(
         self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
     ) -> bool:
         """Tell whether a row would say more than one that these five minutes have already.
@@ -166,8 +170,8 @@ class Recorder:
         An app that asks for a blocked name again and again would fill the log, and tell more of
         a child's day than anybody needs.
         """
-        window = int(now) // ROUNDED
-        if window != self._window or len(self._noted) >= NOTED:
+        window = int(now) // ROUND_TO
+        if window != self._window or len(self._noted) >= MAX_RECENT_ROWS:
             self._window, self._noted = window, set()
         row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
         if row in self._noted:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from copdns.errors import WireError
 from copdns.names import MAX_LABEL, MAX_WIRE
 
-HEADER = 12
+HEADER_SIZE = 12
 MAX_JUMPS = 127  # pointers in one name: it has no more labels
 QUESTION_TAIL = 4  # type and class
 
@@ -25,7 +25,7 @@ QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0
 OPCODE, RCODE = 0x7800, 0x000F
 DO = 0x8000  # in the TTL of an OPT record
 
-COUNTS = Struct("!HHHHH")  # flags, then how many records each section has, from octet 2 on
+COUNTS_FORMAT = Struct("!HHHHH")  # flags, then how many records each section has, from octet 2 on
 _FIXED = Struct("!HHIH")
 
 OPTION_EDE = 15  # RFC 8914 section 2
@@ -75,7 +75,7 @@ def read_records(message: bytes, at: int, count: int) -> list[RecordSpan]:
     return found
 
 
-def end_of_name(message: bytes, at: int) -> int:
+def skip_name(message: bytes, at: int) -> int:
     """Return the place after an uncompressed name; raise WireError for any other."""
     start = at
     try:
@@ -90,7 +90,7 @@ def end_of_name(message: bytes, at: int) -> int:
     return at + 1
 
 
-def name_at(message: bytes, at: int) -> bytes:
+def read_name(message: bytes, at: int) -> bytes:
     """Return a name in wire form, decompressed.
 
     Every pointer must go further back than the last, so that none can loop, and there are no
@@ -120,7 +120,7 @@ def name_at(message: bytes, at: int) -> bytes:
     return bytes(name)
 
 
-def options(data: bytes) -> dict[int, bytes]:
+def read_options(data: bytes) -> dict[int, bytes]:
     """Return the EDNS options of an OPT record's data, the first of each code.
 
     Raise WireError when they do not fill it exactly (RFC 6891 section 6.1.2).

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from copdns.answer import Resolver
-from copdns.background import attempt
+from copdns.background import run_logged
 from copdns.config import Settings
 from copdns.lists.source import ListSource
 from copdns.lists_in_force import ListsInForce
@@ -20,7 +20,7 @@ from copdns.snapshots import SnapshotBuilder
 LOOK = 2.0  # seconds between looks whether it is time to try again
 
 
-class Relisting:
+class ListReloader:
     """one_by_one: held by whoever puts lists in force: the last one asked for counts.
 
     settings: gives those in force, which name the household's own lists.
@@ -41,7 +41,7 @@ class Relisting:
         self._reminders = reminders
         self._settings = settings
 
-    async def relist(self, fetched: Sequence[ListSource]) -> None:
+    async def reload(self, fetched: Sequence[ListSource]) -> None:
         """Put the lists in force as they are on disk now, or keep those of before and try again.
 
         fetched: those of other people.
@@ -53,14 +53,14 @@ class Relisting:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
-                live = await self._snapshots.relisted(self._resolver.live, shelved.library)
+                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
                 self._resolver.live, self._lists.shelved = live, shelved
-            await attempt(lambda: self._reminders.tell_mistakes(before))
+            await run_logged(lambda: self._reminders.tell_mistakes(before))
             await self._lists.tell()
 
-    async def catch_up(self) -> None:
+    async def retry_forever(self) -> None:
         """Compile lists that were not at the start, or could not be compiled, once it is time."""
         while True:
             if self._lists.is_due:
-                await attempt(lambda: self.relist(self._lists.fetched))
+                await run_logged(lambda: self.reload(self._lists.fetched))
             await asyncio.sleep(LOOK)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from copdns.appeal import AppealState
-from copdns.appeal_life import DAY, HOUR, Patience
+from copdns.appeal_life import DAY, HOUR, AppealDeadlines
 from copdns.appeal_news import news
 from copdns.clock import Clock
 from copdns.config import Settings
 from copdns.events import EventBus
 from copdns.happened import EventKind, MistakeEvent
-from copdns.library import known
+from copdns.library import known_ids
 from copdns.lists.catalogue import Catalogue
 from copdns.store.appeals import AppealStore
 from copdns.vouched import named_again
@@ -58,7 +58,7 @@ class AppealChores:
                 event = MistakeEvent(EventKind.MISTAKE_AGAIN, household, slug, now, names)
                 self._events.publish(event)
 
-    async def bring_up(self) -> None:
+    async def raise_overdue(self) -> None:
         """Remind of what waits, and open what waits too long where that does little harm."""
         if self._clock.is_wrong:
             return
@@ -66,17 +66,17 @@ class AppealChores:
         low_harm = {slug for slug, each in library.categories.items() if each.low_harm}
         services = {slug: each.matchers for slug, each in library.services.items()}
         now = int(self._clock().wall)
-        await self._store.due(low_harm, known(library), services, now, self.patience)
+        await self._store.due(low_harm, known_ids(library), services, now, self.patience)
 
     async def tidy(self) -> None:
         """Delete what is too old; only by a clock that is right."""
         await self._store.tidy(int(self._clock().wall), self.patience)
 
     @property
-    def patience(self) -> Patience:
+    def patience(self) -> AppealDeadlines:
         """Return how long appeals may wait, as the settings in force have it."""
         chosen = self._settings().appeals
-        return Patience(
+        return AppealDeadlines(
             chosen.reminder_hours * HOUR,
             chosen.target_hours * HOUR,
             chosen.texts_days * DAY,

@@ -13,7 +13,7 @@ VERSION = "1"
 PAGE = "docs/review-policy.md"
 
 
-class Because(Word):
+class DecisionReason(Word):
     """The reason of one decision.  A word that was stored stays: add, never rename."""
 
     LIST_ERROR = "list_error"
@@ -44,17 +44,26 @@ class Because(Word):
 
 GRANTING = frozenset(
     {
-        *(Because.LIST_ERROR, Because.NEEDED_FOR_SCHOOL, Because.NEEDED_FOR_WELLBEING),
-        *(Because.OLD_ENOUGH, Because.FAIR_ENOUGH, Because.TRIAL, Because.TOGETHER),
-        *(Because.SPECIAL_DAY, Because.MINUTES_WRONG, Because.ALREADY_OPEN),
-        Because.WAITED_TOO_LONG,
+        *(
+            DecisionReason.LIST_ERROR,
+            DecisionReason.NEEDED_FOR_SCHOOL,
+            DecisionReason.NEEDED_FOR_WELLBEING,
+        ),
+        *(
+            DecisionReason.OLD_ENOUGH,
+            DecisionReason.FAIR_ENOUGH,
+            DecisionReason.TRIAL,
+            DecisionReason.TOGETHER,
+        ),
+        *(DecisionReason.SPECIAL_DAY, DecisionReason.MINUTES_WRONG, DecisionReason.ALREADY_OPEN),
+        DecisionReason.WAITED_TOO_LONG,
     }
 )
-TALKING = frozenset({Because.NEEDS_TALK})
-REFUSING = frozenset(Because) - GRANTING - TALKING
+TALKING = frozenset({DecisionReason.NEEDS_TALK})
+REFUSING = frozenset(DecisionReason) - GRANTING - TALKING
 
 # What copdns itself may answer; nobody is refused by a machine.
-AUTOMATIC = frozenset({Because.LIST_ERROR, Because.WAITED_TOO_LONG})
+AUTOMATIC = frozenset({DecisionReason.LIST_ERROR, DecisionReason.WAITED_TOO_LONG})
 
 
 def _t(text: str) -> str:
@@ -64,31 +73,39 @@ def _t(text: str) -> str:
 
 # In English, for every age: the keys of the text catalogue.
 TOLD = {
-    Because.LIST_ERROR: _t("You are right: it was blocked by mistake. Thank you for telling."),
-    Because.NEEDED_FOR_SCHOOL: _t("You need it for school, so it is open."),
-    Because.NEEDED_FOR_WELLBEING: _t("It is good for you, so it is open."),
-    Because.OLD_ENOUGH: _t("You are old enough for it now."),
-    Because.FAIR_ENOUGH: _t("Your reason is a good one, so it is open."),
-    Because.TRIAL: _t("Let us try it. Then we look at it again together."),
-    Because.TOGETHER: _t("It is open while a grown-up is with you."),
-    Because.SPECIAL_DAY: _t("Today is different, so it is open this time."),
-    Because.MINUTES_WRONG: _t("The minutes were counted wrong. You get them back."),
-    Because.ALREADY_OPEN: _t("Nothing closes it any more. Try it again."),
-    Because.WAITED_TOO_LONG: _t("You have waited too long, so it is open until somebody answers."),
-    Because.NOT_YET_FOR_AGE: _t("It is made for people who are older than you. Ask again later."),
-    Because.UNSAFE_CONTACT: _t("People you do not know can write to you there."),
-    Because.HARMFUL_CONTENT: _t("It shows things that can hurt you or others."),
-    Because.AGREED_TIME: _t("This is the time that was agreed. It opens again by itself."),
-    Because.MINUTES_RIGHT: _t("We looked at the minutes and they seem right."),
-    Because.COSTS_MONEY: _t("It costs money, or gets people to spend it."),
-    Because.ANOTHER_WAY: _t("There is something else that does the same and is open."),
-    Because.WAY_ROUND: _t("It leads around the rules here. You can ask for what you need itself."),
-    Because.SECURITY_RISK: _t("It can break your device or steal from you."),
-    Because.LEGAL: _t("The law does not allow it, or not at your age."),
-    Because.NEEDS_TALK: _t("This is easier to talk about. Let us sit down together."),
+    DecisionReason.LIST_ERROR: _t(
+        "You are right: it was blocked by mistake. Thank you for telling."
+    ),
+    DecisionReason.NEEDED_FOR_SCHOOL: _t("You need it for school, so it is open."),
+    DecisionReason.NEEDED_FOR_WELLBEING: _t("It is good for you, so it is open."),
+    DecisionReason.OLD_ENOUGH: _t("You are old enough for it now."),
+    DecisionReason.FAIR_ENOUGH: _t("Your reason is a good one, so it is open."),
+    DecisionReason.TRIAL: _t("Let us try it. Then we look at it again together."),
+    DecisionReason.TOGETHER: _t("It is open while a grown-up is with you."),
+    DecisionReason.SPECIAL_DAY: _t("Today is different, so it is open this time."),
+    DecisionReason.MINUTES_WRONG: _t("The minutes were counted wrong. You get them back."),
+    DecisionReason.ALREADY_OPEN: _t("Nothing closes it any more. Try it again."),
+    DecisionReason.WAITED_TOO_LONG: _t(
+        "You have waited too long, so it is open until somebody answers."
+    ),
+    DecisionReason.NOT_YET_FOR_AGE: _t(
+        "It is made for people who are older than you. Ask again later."
+    ),
+    DecisionReason.UNSAFE_CONTACT: _t("People you do not know can write to you there."),
+    DecisionReason.HARMFUL_CONTENT: _t("It shows things that can hurt you or others."),
+    DecisionReason.AGREED_TIME: _t("This is the time that was agreed. It opens again by itself."),
+    DecisionReason.MINUTES_RIGHT: _t("We looked at the minutes and they seem right."),
+    DecisionReason.COSTS_MONEY: _t("It costs money, or gets people to spend it."),
+    DecisionReason.ANOTHER_WAY: _t("There is something else that does the same and is open."),
+    DecisionReason.WAY_ROUND: _t(
+        "It leads around the rules here. You can ask for what you need itself."
+    ),
+    DecisionReason.SECURITY_RISK: _t("It can break your device or steal from you."),
+    DecisionReason.LEGAL: _t("The law does not allow it, or not at your age."),
+    DecisionReason.NEEDS_TALK: _t("This is easier to talk about. Let us sit down together."),
 }
 
 
-def section(because: Because) -> str:
+def section(because: DecisionReason) -> str:
     """Return where the policy explains a reason: the page with the heading's anchor."""
     return f"{PAGE}#{because}"

@@ -190,7 +190,7 @@ SETTINGS = (
 STANDS = 30 * 86_400  # seconds that what a guardian set counts as their word
 
 
-class Stance(NamedTuple):
+class GuardianChoice(NamedTuple):
     """What a guardian set last.  setting: a field of Profile.  value: of that field."""
 
     account: str
@@ -210,14 +210,14 @@ class Balance(NamedTuple):
     preset: Callable[[Profile], Profile]
 
 
-class Settled(NamedTuple):
+class WeighedSetting(NamedTuple):
     """disputed: guardians want it differently, so the value is the preset's."""
 
     value: Any
     disputed: bool
 
 
-def settled(stances: Iterable[Stance], preset: Any, now: int) -> Settled | None:
+def weigh(stances: Iterable[GuardianChoice], preset: Any, now: int) -> WeighedSetting | None:
     """Return what holds of one setting of one person; None where no guardian's word counts.
 
     stances: of that setting, one a guardian.  preset: what the child's age starts with.  It ends
@@ -227,5 +227,5 @@ def settled(stances: Iterable[Stance], preset: Any, now: int) -> Settled | None:
     if not values:
         return None
     if all(each == values[0] for each in values):
-        return Settled(values[0], disputed=False)
-    return Settled(preset, disputed=True)
+        return WeighedSetting(values[0], disputed=False)
+    return WeighedSetting(preset, disputed=True)

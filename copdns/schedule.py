@@ -13,7 +13,7 @@ from datetime import date
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from copdns.days import ends_at, fits, local, starts_at
+from copdns.days import day_matches, ends_at, local_time, starts_at
 from copdns.errors import TextError
 from copdns.sentences import Sentence, sentence
 from copdns.times import DAY_MINUTES, DAY_WORDS, EVERY_DAY, WEEKDAYS, Calendar, Schedule, Slot
@@ -21,7 +21,7 @@ from copdns.times import DAY_MINUTES, DAY_WORDS, EVERY_DAY, WEEKDAYS, Calendar, 
 Stretch = tuple[float, float]  # from, to: moments, the second is no longer in it
 
 
-def stretches(
+def closed_spans(
     schedule: Schedule, calendar: Calendar, zone: ZoneInfo, start: float, end: float
 ) -> tuple[Stretch, ...]:
     """Return when a schedule closes within [start, end): in order, apart, and cut to it."""
@@ -33,9 +33,9 @@ def stretches(
 def _slots(
     schedule: Schedule, calendar: Calendar, zone: ZoneInfo, start: float, end: float
 ) -> Iterator[Stretch]:
-    for day in _days(local(start, zone).date(), local(end, zone).date()):
+    for day in _days(local_time(start, zone).date(), local_time(end, zone).date()):
         for slot in schedule.slots:
-            if fits(slot.days, calendar, day):
+            if day_matches(slot.days, calendar, day):
                 to = slot.start + slot.length
                 yield starts_at(day, slot.start, zone), ends_at(day, to, zone)
 
@@ -72,7 +72,7 @@ def _between(apart: Iterable[Stretch], start: float, end: float) -> Iterator[Str
         yield start, end
 
 
-def slots(written: str | Iterable[str]) -> tuple[Slot, ...]:
+def parse_slots(written: str | Iterable[str]) -> tuple[Slot, ...]:
     """Return the slots of one text or several, such as "school_night 21:00-07:00, sat 23:00-08:00".
 
     No days are every day; an end that is not after its start is on the next day.  Raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from copdns.config import Settings
 from copdns.errors import ConfigError, HouseholdError
-from copdns.library import known
+from copdns.library import known_ids
 from copdns.lists.catalogue import Catalogue
 from copdns.model import Household
 from copdns.store.household import HouseholdStore
@@ -28,7 +28,7 @@ async def seeded_household(
 
         path = Path(settings.household)
         text = await asyncio.to_thread(_text, path)
-        first = parse(text, str(path), known(library))
+        first = parse(text, str(path), known_ids(library))
     try:
         await store.create(first, FIRST_START, now)
     except HouseholdError:

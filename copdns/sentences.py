@@ -58,7 +58,7 @@ def sentence(text: str, /, **values: Value) -> Sentence:
     return Sentence(text, values)
 
 
-def counted(one: str, many: str, num: int, /, **values: Value) -> Sentence:
+def plural_sentence(one: str, many: str, num: int, /, **values: Value) -> Sentence:
     """Return a sentence with a number, which stands as %(num)d in its texts."""
     return Sentence(one, {**values, "num": num}, many)
 
@@ -80,7 +80,7 @@ class UserError(Exception):
         self.name = name
         super().__init__("\n".join(map(str, self.sentences)))
 
-    def about(self, name: str) -> Self:
+    def for_field(self, name: str) -> Self:
         """Return the error as one about a field: known where the form is read."""
         self.name = name
         return self

@@ -16,7 +16,7 @@ from copdns.policy import Policy
 from copdns.steps import ProtectedStep, Step
 
 
-class ByScope:
+class RulesByScope:
     """A household's rules, to be asked for by profile; the outcome is that of `scoped`."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -24,7 +24,7 @@ class ByScope:
         for place, rule in enumerate(rules):
             self._rules.setdefault(rule.scope, []).append((place, rule))
 
-    def of(self, profile: Profile) -> tuple[Rule, ...]:
+    def for_profile(self, profile: Profile) -> tuple[Rule, ...]:
         """Return the rules that hold for a profile, in the order of the household."""
         scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
         found = [each for scope in scopes for each in self._rules.get(scope, ())]
@@ -58,7 +58,7 @@ class StepSharing:
             policy,
             order=tuple(alike),
             steps=tuple(new[id(step)] for step in policy.steps),
-            unlisted_steps=tuple(new[id(step)] for step in policy.unlisted_steps),
+            steps_if_unlisted=tuple(new[id(step)] for step in policy.steps_if_unlisted),
             untraced_lists=model.untraced_lists,
             group=policy.group if timed else model.group,
         )
@@ -80,5 +80,5 @@ def _alike(step: Step, model: Step) -> Step:
 
 def _closes(step: Step) -> bool:
     if isinstance(step, ProtectedStep):
-        return bool(step.closed)
+        return bool(step.time_steps)
     return isinstance(step, TimeStep) and not step.is_idle

@@ -52,7 +52,7 @@ class LoadedLists:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UncompiledLists:
     """Lists that are here but not compiled, and what a running copdns answers by meanwhile.
 
     slugs: those that are new or other than when that was compiled.  made_at: when it was, seconds
@@ -90,7 +90,7 @@ class IndexStore:
         library = self._older(sources, trouble) or load_library(named)
         return LoadedLists(library, key, current=False, trouble=tuple(trouble))
 
-    async def compiled(
+    async def compile(
         self, sources: Sequence[ListSource], before: LoadedLists | None = None
     ) -> LoadedLists:
         """Return the library of these lists, compiled by another process where that takes long.
@@ -120,7 +120,7 @@ class IndexStore:
         key = key_of(sources)
         return self._ready(key, sources, []) or _read_here(key, sources)
 
-    def waiting(self, sources: Sequence[ListSource]) -> Waiting | None:
+    def find_uncompiled(self, sources: Sequence[ListSource]) -> UncompiledLists | None:
         """Return what is in force in place of these lists, or None where nothing is.
 
         A command asks, which cannot ask the running copdns: it maps the newest index there is.
@@ -133,7 +133,7 @@ class IndexStore:
                 made_at = path.stat().st_mtime
                 library = _library(indexfile.read(path), sources)
                 slugs = _changed(sources, library, made_at)
-                return Waiting(library, slugs, made_at, self._failure(key))
+                return UncompiledLists(library, slugs, made_at, self._failure(key))
         return None
 
     def _note_failure(self, key: str, why: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from copdns.background import in_slices
 from copdns.collector import frozen_from_gc
 from copdns.lists.catalogue import Catalogue
-from copdns.live import Defaults, Snapshot, build_in_steps
+from copdns.live import AnswerDefaults, Snapshot, build_in_steps
 from copdns.model import Household
 from copdns.timing import PolicyInputs
 from copdns.upstreams_in_force import UpstreamsInForce
@@ -22,7 +22,7 @@ class SnapshotBuilder:
 
     def __init__(
         self,
-        defaults: Callable[[], Defaults],
+        defaults: Callable[[], AnswerDefaults],
         readings: Callable[[], PolicyInputs],
         upstreams: UpstreamsInForce,
         now: Callable[[], float],
@@ -51,6 +51,6 @@ class SnapshotBuilder:
         await self._upstreams.use(households)
         return live
 
-    async def relisted(self, before: Snapshot, library: Catalogue) -> Snapshot:
+    async def build_for_lists(self, before: Snapshot, library: Catalogue) -> Snapshot:
         """Return a snapshot for other lists; whoever follows the household sees to the rest."""
         return await self.build(before, library, list(before.households.values()))

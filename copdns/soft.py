@@ -44,7 +44,7 @@ def ended_budgets(live: Snapshot, before: Used, after: Used, now: float) -> Iter
     """Yield the budgets that were used up between two counts of their minutes."""
     for who, policy, household in _timed(live):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for left in policy.time_rules.timing.left if policy.time_rules and graces else ():
+        for left in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
             had = before.get(who, {}).get(left.id, NO_MINUTES).likely
             has = after.get(who, {}).get(left.id, NO_MINUTES).likely
             if graces.get(left.id) and left.minutes <= has - had:

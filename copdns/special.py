@@ -15,14 +15,14 @@ A, PTR, AAAA = 1, 12, 28
 STATUS_ZONE = "q.home.arpa"  # below it this machine tells of itself, in TXT records (told.py)
 PROBE_ZONE = "probe.home.arpa"  # below it any name is this machine, to see who asks it (probes.py)
 _DNS64 = "ipv4only.arpa"
-ALWAYS_THERE = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
+NEVER_DENIED = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
 TTL = 300  # seconds; these answers do not change while a machine runs
 
 _NODATA = LocalAnswer()
-NXDOMAIN_HERE = LocalAnswer(rcode=NXDOMAIN)
+LOCAL_NXDOMAIN = LocalAnswer(rcode=NXDOMAIN)
 
 # No such name, nor any below it, exists outside this machine or this house.
-_NO_SUCH_ZONE = frozenset(
+_UNDELEGATED = frozenset(
     {
         "alt",  # RFC 9476 section 2
         "corp",  # in private use everywhere, never delegated (ICANN, 2018)
@@ -37,7 +37,7 @@ _NO_SUCH_ZONE = frozenset(
 )
 
 # Zones with an apex of their own below arpa: empty but for what the household adds.
-_EMPTY_ZONES = frozenset(
+_LOCALLY_SERVED_ZONES = frozenset(
     {
         "home.arpa",  # RFC 8375 section 4
         "service.arpa",  # RFC 9665 section 10
@@ -69,7 +69,7 @@ _EMPTY_ZONES = frozenset(
 _LOOPBACK = {A: "127.0.0.1", AAAA: "::1"}
 _DNS64_PROBE = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
 
-_LAST_LABELS = _NO_SUCH_ZONE | {"arpa", "localhost"}
+_LAST_LABELS = _UNDELEGATED | {"arpa", "localhost"}
 
 
 def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
@@ -84,27 +84,27 @@ def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
         return _below_arpa(qname, qtype)
     if last == "localhost":  # RFC 6761 section 6.3
         return _record(qname, qtype, _LOOPBACK[qtype]) if qtype in _LOOPBACK else _NODATA
-    return NXDOMAIN_HERE
+    return LOCAL_NXDOMAIN
 
 
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     if qname in OWN_HOSTS:
-        return LocalAnswer(own=True)
+        return LocalAnswer(is_own_address=True)
     if qname.endswith(STATUS_ZONE) and qname[-len(STATUS_ZONE) - 1 : -len(STATUS_ZONE)] in (
         "",
         ".",
     ):
         return LocalAnswer(is_status=True)
     if qname.endswith(f".{PROBE_ZONE}"):
-        return LocalAnswer(own=True, probe=True)
+        return LocalAnswer(is_own_address=True, is_probe=True)
     if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
     if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):
         return _NODATA  # RFC 9462 section 6.4: no encrypted listener is offered
     zone = qname
     while zone:
-        if zone in _EMPTY_ZONES:
-            return _NODATA if zone == qname else NXDOMAIN_HERE
+        if zone in _LOCALLY_SERVED_ZONES:
+            return _NODATA if zone == qname else LOCAL_NXDOMAIN
         _, _, zone = zone.partition(".")
     return None
 

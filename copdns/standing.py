@@ -19,7 +19,7 @@ from copdns.live import Snapshot
 from copdns.minutes import MINUTE
 from copdns.model import Household, Reason
 from copdns.times import Grant, Origin, Pause, Ticket
-from copdns.timing import NO_TIMING, Closure, TimePlan
+from copdns.timing import NO_TIME_PLAN, Closure, TimePlan
 
 Key = tuple[str, str]
 Value = TypeVar("Value")
@@ -77,7 +77,7 @@ def timings(live: Snapshot, household: Household) -> Iterator[tuple[tuple[str, s
     """Yield what time adds to each profile of a household."""
     for profile in household.profiles:
         timed = live.policy(household.id, profile.id).time_rules
-        yield (household.id, profile.id), timed.timing if timed else NO_TIMING
+        yield (household.id, profile.id), timed.timing if timed else NO_TIME_PLAN
 
 
 def closed_budgets(live: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
@@ -88,12 +88,12 @@ def closed_budgets(live: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[
             shut = [each for each in timing.closures if each.start <= now < each.end]
             spent = {each.period for each in shut if each.reason is Reason.BUDGET}
             if any(not each.about for each in shut):
-                spent |= {each.id for each in timing.left}
+                spent |= {each.id for each in timing.remaining}
             if spent:
                 yield who, frozenset(spent)
 
 
-def happened(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:
+def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:
     """Yield what happened between two moments; what ended first, then what began."""
     yield from _shut(EventKind.TIME_OPENED, before, after, now)
     yield from _shut(EventKind.TIME_CLOSED, after, before, now)
@@ -137,7 +137,7 @@ def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[K
     return [(key, value) for key, value in here.items() if key not in there]
 
 
-def coming(
+def upcoming_closures(
     live: Snapshot, used_now: Iterable[tuple[str, str, str]], now: float
 ) -> Iterator[UpcomingClosure]:
     """Yield what closes soon, for warnings.
@@ -155,7 +155,9 @@ def coming(
                 if _is_soon(each, now)
             )
             yield from (
-                _ending(who, each, day, now) for each in timing.left if (*who, each.id) in in_use
+                _ending(who, each, day, now)
+                for each in timing.remaining
+                if (*who, each.id) in in_use
             )
 
 

@@ -46,7 +46,7 @@ class Lookup(NamedTuple):
     is_homework: bool = False
 
     @property
-    def content_granted(self) -> bool:
+    def has_content_grant(self) -> bool:
         return bool(self.grants) and any(grant.content for grant in self.grants)
 
 
@@ -101,8 +101,8 @@ class LocalStep:
     protected: numbers of the lists whose names a household may not answer itself.
     """
 
-    local: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
-    at_home: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
+    local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
+    local_by_name: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
     splits: tuple[Matcher, ...]
@@ -116,7 +116,7 @@ class LocalStep:
     def __call__(self, question: Lookup, now: float) -> Verdict | None:
         qname = question.name
         if qname in OWN_HOSTS:
-            return self._local(question, LocalAnswer(own=True))
+            return self._local(question, LocalAnswer(is_own_address=True))
         if question.entries or self.rewrites:
             verdict = self._household(question)
             if verdict is not None:
@@ -135,7 +135,7 @@ class LocalStep:
         if not self.protected.isdisjoint(numbers):
             return None
         for entry in question.entries:
-            records = self.local.get(entry.list)
+            records = self.local_by_list.get(entry.list)
             if records is not None:
                 exists = entry.name == question.name
                 found = records.get(question.qtype, ()) if exists else ()
@@ -149,7 +149,7 @@ class LocalStep:
 
     def _rewritten(self, question: Lookup, rewrite: NameRewrite) -> Verdict:
         """Give the target's data; what this house knows of it itself is not asked outside."""
-        rule, records = str(rewrite.matcher), self.at_home.get(rewrite.target)
+        rule, records = str(rewrite.matcher), self.local_by_name.get(rewrite.target)
         if records is not None:
             answer: LocalAnswer | None = LocalAnswer(0, records.get(question.qtype, ()))
         else:
@@ -184,7 +184,7 @@ class ListStep:
         return not self.lists
 
     def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        if not question.entries or (self.granted and question.content_granted):
+        if not question.entries or (self.granted and question.has_content_grant):
             return None
         found = self.lists.find(question.entries)
         if found is None:
@@ -242,7 +242,7 @@ class ProtectedStep:
     infos: Mapping[int, ListInfo]
     unwatched: frozenset[int]
     beats_time: frozenset[int]
-    closed: tuple[Step, ...]
+    time_steps: tuple[Step, ...]
     number: int = 4
     title: str = "protected names"
     only_if_listed: bool = True
@@ -253,7 +253,9 @@ class ProtectedStep:
         if not entries:
             return None
         entry = max(entries, key=self._strength)
-        if entry.list not in self.beats_time and any(step(question, now) for step in self.closed):
+        if entry.list not in self.beats_time and any(
+            step(question, now) for step in self.time_steps
+        ):
             return None
         info = self.infos[entry.list]
         return Verdict(
@@ -279,7 +281,7 @@ class SafeSearchStep:
     """
 
     targets: Mapping[str, str]
-    without: ListSet
+    unsafe_engines: ListSet
     blocker: Blocker
     number: int = 14
     title: str = "safe search"
@@ -289,16 +291,16 @@ class SafeSearchStep:
 
     @property
     def is_idle(self) -> bool:
-        return not self.targets and not self.without
+        return not self.targets and not self.unsafe_engines
 
     # Types with addresses or address hints; the rest of a search engine's data is its own.
     REWRITTEN = frozenset({1, 28, 64, 65})
 
     def __call__(self, question: Lookup, now: float) -> Verdict | None:
         verdict = self.rewrite(question)
-        if verdict is not None or not question.entries or question.content_granted:
+        if verdict is not None or not question.entries or question.has_content_grant:
             return verdict
-        found = self.without.find(question.entries)
+        found = self.unsafe_engines.find(question.entries)
         if found is None:
             return None
         return self.blocker.list_verdict(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
@@ -332,7 +334,7 @@ class RuleStep:
         return not self.rules
 
     def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        rule = None if question.content_granted else self.rules.find(question.name)
+        rule = None if question.has_content_grant else self.rules.find(question.name)
         if rule is None:
             return None
         if rule.action is RuleAction.ALLOW and not rule.unsafe_search and self.safe_search:
@@ -363,7 +365,7 @@ class ServiceStep:
     """
 
     blocked: ListSet
-    every: ListSet
+    all_services: ListSet
     blocker: Blocker
     number: int = 12
     title: str = "services"
@@ -374,12 +376,12 @@ class ServiceStep:
         return not self.blocked
 
     def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        if not question.entries or question.content_granted:
+        if not question.entries or question.has_content_grant:
             return None
         found = self.blocked.find(question.entries)
         if found is None:
             return None
-        owner = self.every.find(question.entries)
+        owner = self.all_services.find(question.entries)
         if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
         return self.blocker.list_verdict(self.number, Reason.SERVICE, question.name, *found)
@@ -404,7 +406,7 @@ class DefaultStep:
         self._blocker = blocker
 
     def __call__(self, question: Lookup, now: float) -> Verdict:
-        if question.grants and question.content_granted:
+        if question.grants and question.has_content_grant:
             return self._granted
         if self._allow is not None:
             return self._allow

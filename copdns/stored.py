@@ -46,7 +46,7 @@ class HouseholdSource:
 
     def __init__(self, folder: Path, seed: Seed) -> None:
         """seed: makes the household of a first start, in a store that may have one."""
-        self.unwritten = ""
+        self.read_only_reason = ""
         self.is_replaced = False
         self._folder = folder
         self._seed = seed
@@ -72,12 +72,12 @@ class HouseholdSource:
             await asyncio.to_thread(self.store.become, copy)
             await self._seed(self.store)
 
-    async def mend(self, changing: asyncio.Lock) -> bool:
+    async def reopen(self, changing: asyncio.Lock) -> bool:
         """Go back to the disk if it takes writing again; tell whether that is so now.
 
         changing: held while the household is another one.
         """
-        if not self.unwritten:
+        if not self.read_only_reason:
             return False
         with contextlib.suppress(StoreError):  # told already, and still so
             with await asyncio.to_thread(HouseholdStore.open, self._folder) as store:
@@ -86,7 +86,7 @@ class HouseholdSource:
             there = await asyncio.to_thread(HouseholdStore.open, self._folder)
             async with changing:
                 await asyncio.to_thread(self.store.become, there)
-                self._watcher, self.unwritten = watcher, ""
+                self._watcher, self.read_only_reason = watcher, ""
             log.info("household.db can be written again")
             return True
         return False
@@ -120,13 +120,13 @@ class HouseholdSource:
 
     async def _copy(self, error: StoreError) -> HouseholdStore:
         """Return what can be read; raise the error when the disk is not what is at fault."""
-        if self.unwritten or not is_unwritable(error):
+        if self.read_only_reason or not is_unwritable(error):
             raise error
         copy = await asyncio.to_thread(HouseholdStore.copy, self._folder)
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
             self._watcher = None
         answering = UNWRITTEN if await copy.households() else UNREAD
-        self.unwritten = f"{answering} ({error})"
-        log.error(self.unwritten)
+        self.read_only_reason = f"{answering} ({error})"
+        log.error(self.read_only_reason)
         return copy

@@ -12,7 +12,7 @@ from pathlib import Path
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.errors import ListenError
 from copdns.household_check import is_timezone
-from copdns.kernel import Connect, listed, netlink
+from copdns.kernel import Connect, dump_table, open_netlink
 from copdns.netlink import Own, own_request
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -22,7 +22,7 @@ _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
-def private_addresses(connect: Connect = netlink) -> tuple[str, ...]:
+def private_addresses(connect: Connect = open_netlink) -> tuple[str, ...]:
     """Return loopback and every private address of this machine, sorted.
 
     Public addresses are left out: whoever wants to serve the world has to say so.
@@ -31,7 +31,7 @@ def private_addresses(connect: Connect = netlink) -> tuple[str, ...]:
         with closing(connect(0)) as questions:
             found = {
                 each.address
-                for each in listed(questions, own_request(1), 1)
+                for each in dump_table(questions, own_request(1), 1)
                 if isinstance(each, Own)
             }
     except OSError as error:

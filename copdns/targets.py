@@ -39,10 +39,10 @@ from aiohttp import (
 
 from copdns import __version__, apprised
 from copdns.config import EventSettings, Webhook
-from copdns.door import desk_at
+from copdns.door import desk_url
 from copdns.errors import BusyError
 from copdns.happened import Event, EventKind, event_json
-from copdns.notices import NoticeText, Pace, notice, with_unsaid
+from copdns.notices import NoticeText, NoticeThrottle, notice, with_unsaid
 
 log = structlog.get_logger("copdns")
 
@@ -51,7 +51,7 @@ WAITING = 1000  # events that wait for one target at most
 Deliver = Callable[[Event], Awaitable[str]]  # gives what went wrong; "" when nothing did
 
 
-class Patience(NamedTuple):
+class DeliveryTimes(NamedTuple):
     """Seconds.  post: for one try.  pauses: before the second try and the third.
     command: after which a program is killed; notice: after which sending one is.
     """
@@ -62,10 +62,10 @@ class Patience(NamedTuple):
     notice: float = 60.0
 
 
-PATIENCE = Patience()
+PATIENCE = DeliveryTimes()
 
 
-class Shown(NamedTuple):
+class TargetStatus(NamedTuple):
     """A target as people may see it, without its address, which may be a secret.
 
     name: by its place in the settings, such as "webhook 1".  way: webhook, command, or what an
@@ -85,7 +85,10 @@ class Targets:
     """Who hears of events, besides the log."""
 
     def __init__(
-        self, settings: EventSettings, patience: Patience = PATIENCE, desk: str = desk_at(80, 443)
+        self,
+        settings: EventSettings,
+        patience: DeliveryTimes = PATIENCE,
+        desk: str = desk_url(80, 443),
     ) -> None:
         """desk: where guardians read more than they are told."""
         self._desk = desk
@@ -110,10 +113,10 @@ class Targets:
         return sum(each.waiting for each in self._targets)
 
     @property
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[TargetStatus, ...]:
         return tuple(each.shown for each in self._targets)
 
-    async def try_out(self, name: str, event: Event) -> str:
+    async def send_test(self, name: str, event: Event) -> str:
         """Send an event to one target, once and past all that waits; return what went wrong.
 
         Raises KeyError for a target that is not there, and BusyError while another is tried.
@@ -148,7 +151,7 @@ class Targets:
             ways.append(_ToGuardian(number, url, self._desk, kinds, self._patience))
         return ways
 
-    def hears(self, event: Event) -> None:
+    def enqueue(self, event: Event) -> None:
         """Put an event aside for all that want to hear of it."""
         for each in self._targets:
             each.hears(event)
@@ -221,10 +224,10 @@ class _Target:
         return len(self._queue)
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> TargetStatus:
         kinds = tuple(each for each in EventKind if each in self._kinds)
         way = self.way
-        return Shown(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
+        return TargetStatus(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
 
     def hears(self, event: Event) -> None:
         if event.kind in self._kinds:
@@ -268,7 +271,7 @@ class _Try(NamedTuple):
 class _ToWebhook:
     number: int
     webhook: Webhook
-    patience: Patience
+    patience: DeliveryTimes
 
     @property
     def name(self) -> str:
@@ -453,8 +456,8 @@ class _ToGuardian:
     url: str
     desk: str
     kinds: frozenset[EventKind]
-    patience: Patience
-    pace: Pace = field(default_factory=Pace, compare=False)
+    patience: DeliveryTimes
+    pace: NoticeThrottle = field(default_factory=NoticeThrottle, compare=False)
 
     @property
     def name(self) -> str:
@@ -473,9 +476,9 @@ class _ToGuardian:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
-        if not self.pace.lets(event, time.monotonic()):
+        if not self.pace.allows(event, time.monotonic()):
             return ""
-        message = self._message(with_unsaid(notice(event, self.desk), self.pace.unsaid()))
+        message = self._message(with_unsaid(notice(event, self.desk), self.pace.take_suppressed()))
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)

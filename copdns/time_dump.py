@@ -15,7 +15,7 @@ from copdns.times import (
     Budget,
     Calendar,
     DayType,
-    Failures,
+    FailureChoices,
     Schedule,
     Subject,
 )
@@ -65,11 +65,11 @@ def stretch_text(first: date, last: date) -> str:
     return str(first) if first == last else f"{first}{TO}{last}"
 
 
-def failures_text(failures: Failures) -> dict[str, str]:
+def failures_text(failures: FailureChoices) -> dict[str, str]:
     """Return the choices that are not the usual ones."""
     return {
         each.name: str(getattr(failures, each.name))
-        for each in fields(Failures)
+        for each in fields(FailureChoices)
         if getattr(failures, each.name) != each.default
     }
 

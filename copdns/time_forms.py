@@ -15,7 +15,7 @@ from copdns.addresses import slug
 from copdns.errors import HouseholdError, NameTextError, TextError
 from copdns.faults import sentence_of
 from copdns.model import Profile
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.time_shape import LONGEST, ONE_DAY, day, day_word
 from copdns.times import (
     DAY_MINUTES,
@@ -25,7 +25,7 @@ from copdns.times import (
     Extra,
     Slot,
     Subject,
-    subject,
+    parse_subject,
 )
 from copdns.when import moment
 
@@ -120,7 +120,7 @@ def about(form: Form) -> tuple[Subject, ...]:
     """Return what something is about: what was chosen, and what was written; nothing is all."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
-    return tuple(dict.fromkeys(read_field(subject, each, "names") for each in texts))
+    return tuple(dict.fromkeys(read_field(parse_subject, each, "names") for each in texts))
 
 
 def one_subject(form: Form) -> Subject | None:
@@ -167,7 +167,7 @@ def _rows(form: Form) -> Iterator[Slot]:
                 name=f"end{row}" if start else f"start{row}",
             )
         days = [read_field(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
-        yield from read_field(slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
+        yield from read_field(parse_slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
 
 
 def _minutes(form: Form) -> tuple[tuple[str, int], ...]:

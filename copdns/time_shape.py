@@ -14,7 +14,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from copdns.errors import TextError
 from copdns.faults import no_such
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.time_faults import MOST_DAYS
 from copdns.times import (
     DAY_MINUTES,
@@ -25,12 +25,12 @@ from copdns.times import (
     Budget,
     Calendar,
     DayType,
-    Failures,
+    FailureChoices,
     OnFailure,
     Schedule,
     Slot,
     Subject,
-    subject,
+    parse_subject,
 )
 from copdns.yaml_text import ByText, Written
 
@@ -101,8 +101,8 @@ def _number_or_keys(written: Any) -> str:
 ClockTime = Annotated[int, ByText(clock)]
 DayWord = Annotated[str, ByText(day_word)]
 NoteText = Annotated[str, Field(max_length=MOST_NOTE)]
-SubjectText = Annotated[Subject, ByText(subject)]
-SlotText = Annotated[tuple[Slot, ...], ByText(slots)]
+SubjectText = Annotated[Subject, ByText(parse_subject)]
+SlotText = Annotated[tuple[Slot, ...], ByText(parse_slots)]
 SlotTexts = Annotated[tuple[SlotText, ...], Field(min_length=1)]
 # One text, or a list of them.
 Slots = Annotated[
@@ -139,8 +139,8 @@ class FailuresShape(Written):
     lists: OnFailure = OnFailure.LAST_KNOWN
     devices: OnFailure = OnFailure.LAST_KNOWN
 
-    def failures(self) -> Failures:
-        return Failures(self.clock, self.lists, self.devices)
+    def failures(self) -> FailureChoices:
+        return FailureChoices(self.clock, self.lists, self.devices)
 
 
 class ScheduleShape(Written):

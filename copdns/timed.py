@@ -18,7 +18,7 @@ from copdns.model import Verdict
 from copdns.reach import SubjectMatcher, covering_matchers, is_excepted
 from copdns.steps import Lookup, Step
 from copdns.times import Grant, Subject
-from copdns.timing import NO_TIMING, TimePlan
+from copdns.timing import NO_TIME_PLAN, TimePlan
 
 _TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
 _HELD = 4096  # verdicts with their ends that a policy keeps at most
@@ -37,10 +37,10 @@ class TimeRules:
     timing: TimePlan
     steps: tuple[TimeStep, ...]
     grants: tuple[tuple[Grant, SubjectMatcher | None], ...]
-    always: SubjectMatcher
+    always_open: SubjectMatcher
     homework: SubjectMatcher
-    homework_runs: tuple[float, float]
-    left: BySubject[tuple[RemainingBudget, ...]]
+    homework_span: tuple[float, float]
+    remaining: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
     # With its end a verdict is another object; most ends last for hours.
@@ -51,15 +51,15 @@ class TimeRules:
     @property
     def tracks_usage(self) -> bool:
         """Tell whether somebody wants to know what is in use, minute by minute."""
-        return bool(self.timing.left) or self.timing.has_grace
+        return bool(self.timing.remaining) or self.timing.has_grace
 
-    def moves_on(self, now: float) -> bool:
+    def ends_move(self, now: float) -> bool:
         """Tell whether the ends of verdicts are other ones each minute, as with few minutes left.
 
         Also when the day is over by which budgets count, until the next day's policy is made.
         """
         timing = self.timing
-        return now >= timing.day_ends or any(now >= left.sure_until for left in timing.left)
+        return now >= timing.day_ends or any(now >= left.sure_until for left in timing.remaining)
 
 
 def valid_until(timed: TimeRules, question: Lookup, verdict: Verdict, now: float) -> float:
@@ -78,7 +78,7 @@ def valid_until(timed: TimeRules, question: Lookup, verdict: Verdict, now: float
         if not question.is_always_open:
             until = min(until, _known_until(timed.timing.day_ends, now))
             for left in budgets_covering(timed, question):
-                until = min(until, _known_until(left.end, now), left.surely_until(now))
+                until = min(until, _known_until(left.end, now), left.earliest_end(now))
     for grant, reach in timed.grants:
         if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)
@@ -92,7 +92,7 @@ def _known_until(day_ends: float, now: float) -> float:
 
 def budgets_covering(timed: TimeRules, question: Lookup) -> Iterator[RemainingBudget]:
     """Yield the budgets with minutes left that a name is about."""
-    left = timed.left
+    left = timed.remaining
     yield from left.whole or ()
     if left.by_list:
         for entry in question.entries:
@@ -113,7 +113,7 @@ def with_end(timed: TimeRules, verdict: Verdict, until: float) -> Verdict:
         if len(timed.verdicts_with_end) >= _HELD:
             timed.verdicts_with_end.clear()
         # The first of the pair lives as long as its identity is a key.
-        known = timed.verdicts_with_end[key] = verdict, replace(verdict, until=until)
+        known = timed.verdicts_with_end[key] = verdict, replace(verdict, valid_until=until)
     return known[1]
 
 
@@ -124,7 +124,7 @@ def build_time_rules(
 
     infos: of all lists.  learning: numbers of protected lists that homework mode opens.
     """
-    if timing is NO_TIMING:
+    if timing is NO_TIME_PLAN:
         return None
     homework = timing.homework
     return TimeRules(
@@ -134,15 +134,15 @@ def build_time_rules(
             (grant, None if grant.about is None else SubjectMatcher((grant.about,), infos))
             for grant in timing.grants
         ),
-        always=SubjectMatcher(timing.always, infos),
-        homework=SubjectMatcher(for_homework(timing), infos, learning),
-        homework_runs=(homework.start, homework.end) if homework else (inf, inf),
-        left=group_by_subject(((each.about, each) for each in timing.left), infos),
+        always_open=SubjectMatcher(timing.always_open, infos),
+        homework=SubjectMatcher(homework_subjects(timing), infos, learning),
+        homework_span=(homework.start, homework.end) if homework else (inf, inf),
+        remaining=group_by_subject(((each.about, each) for each in timing.remaining), infos),
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
         until=timing.until,
     )
 
 
-def for_homework(timing: TimePlan) -> tuple[Subject, ...]:
+def homework_subjects(timing: TimePlan) -> tuple[Subject, ...]:
     """Return what stays open in a pause for homework that holds or comes; nothing without one."""
     return timing.homework.opens if timing.homework else ()

@@ -21,9 +21,9 @@ from copdns.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.errors import StoreError
 from copdns.events import EventBus
 from copdns.happened import ClockEvent, EventKind, TimeEvent
-from copdns.ledger import Ledger, Used
+from copdns.ledger import UsageLedger, Used
 from copdns.live import Snapshot, profiles_of
-from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
+from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
 from copdns.model import Household, PrivacyMode, Profile
 from copdns.soft import GracePeriod, ended_budgets, ending_schedules, grace_grants
 from copdns.standing import TimeState
@@ -34,7 +34,7 @@ from copdns.store.usage import (
     note_wrong_clock,
     save_clock,
 )
-from copdns.timing import NOTHING_READ, PolicyInputs, carrying
+from copdns.timing import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
 
@@ -54,8 +54,8 @@ class TimeChores:
     def __init__(
         self, folder: Path, live: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
-        self.readings = NOTHING_READ
-        self.ledger = Ledger(self._day_of, self._sense_of)
+        self.readings = NO_INPUTS
+        self.ledger = UsageLedger(self._day_of, self._sense_of)
         self._folder = folder
         self._live = live
         self._clock = clock
@@ -94,18 +94,18 @@ class TimeChores:
         self._told = WarningState(before=seen.at if seen else 0.0)
         return now, wrong_since
 
-    def believe(self, missing: frozenset[str]) -> bool:
+    def set_missing(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""
         if missing == self.readings.missing:
             return False
         self.readings = replace(self.readings, missing=missing)
         return True
 
-    async def look(self) -> bool:
+    async def run_second(self) -> bool:
         """Do what a second brings; tell whether policies are to be built anew."""
         live, before = self._live(), self.readings
         self._know(live.households)
-        if self._clock.look():
+        if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
         ends = list(ending_schedules(live, now, now + AHEAD))
@@ -125,18 +125,20 @@ class TimeChores:
         """Note what was closed in the minute that is over."""
         last = now // MINUTE * MINUTE - 1
         for who, budgets in standing.closed_budgets(live, last):
-            self.ledger.shut(*who, budgets, last)
+            self.ledger.note_closed(*who, budgets, last)
 
     def tell(self) -> None:
         """Tell what happened since this was called last, and what is soon to happen."""
         live, now = self._live(), self._clock().wall
         after = standing.time_state(live, now)
         if self._standing is not None:
-            for event in standing.happened(self._standing, after, now):
+            for event in standing.time_events(self._standing, after, now):
                 self._events.publish(event)
         self._standing = after
         recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
-        warnings, self._told = due_warnings(standing.coming(live, recent, now), self._told, now)
+        warnings, self._told = due_warnings(
+            standing.upcoming_closures(live, recent, now), self._told, now
+        )
         for coming, minutes in warnings:
             self._events.publish(
                 TimeEvent(
@@ -154,7 +156,7 @@ class TimeChores:
     async def close(self) -> None:
         """Keep what was counted up to now."""
         now = self._clock().wall
-        self.ledger.close(now)
+        self.ledger.finish(now)
         await self._save(now)
 
     # --- what is read ---------------------------------------------------------------------------
@@ -172,7 +174,7 @@ class TimeChores:
             known = self._days[household] = budget_day(at, zone_of(zone), starts)
         return Day(known.day, int(known.start))
 
-    def _sense_of(self, household: str, profile: str, budget: str) -> Sense:
+    def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         home = self._households.get(household)
         found = next((each for each in home.budgets if each.id == budget), None) if home else None
         return NARROW if found is not None and found.about else WIDE
@@ -184,10 +186,10 @@ class TimeChores:
         for household, profile in self._with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
-            self.ledger.begin_day(*who, carrying(household, profile), now)
+            self.ledger.begin_day(*who, carried_budgets(household, profile), now)
             if found := self.ledger.used(*who, today):
                 used[who] = found
-            if carrying(household, profile) and (
+            if carried_budgets(household, profile) and (
                 found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
@@ -228,7 +230,7 @@ class TimeChores:
             for who, grants in self.readings.in_use.items()
         }
         for end in ends:
-            names = self.ledger.in_use(*end.who, now)
+            names = self.ledger.names_in_use(*end.who, now)
             grants = grace_grants(live.policy(*end.who), end, names)
             open_now.setdefault(end.who, set()).update(grants)
         in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
@@ -238,11 +240,11 @@ class TimeChores:
 
     async def _save(self, now: float) -> None:
         """Store the minutes; a disk that is full or busy is told of once, and tried again."""
-        usages = self.ledger.unsaved()
+        usages = self.ledger.take_unsaved()
         try:
             erased = await asyncio.to_thread(self._saved, usages, now)
         except StoreError as error:
-            self.ledger.not_saved(usages)
+            self.ledger.put_back(usages)
             if not self._failing:
                 log.warning("minutes of use are not kept", error=str(error))
             self._failing = True

@@ -42,7 +42,7 @@ MOST_NOTE = 300  # characters of a note, which a child is to read
 Subject = Topic | Matcher
 
 
-def subject(text: str) -> Subject:
+def parse_subject(text: str) -> Subject:
     """Read `category:games`, `service:youtube`, `list:some-list`, or a name as in a rule.
 
     Raises ValueError, or NameTextError for what was meant as a name.
@@ -240,7 +240,7 @@ class OnFailure(Word):
 
 
 @dataclass(frozen=True, slots=True)
-class Failures:
+class FailureChoices:
     """clock: the clock is surely wrong.  lists: a list that a profile blocks was never here.
     devices: somebody asks whom nobody named; LAST_KNOWN is the household's guest policy.
     """
@@ -250,4 +250,4 @@ class Failures:
     devices: OnFailure = OnFailure.LAST_KNOWN
 
 
-USUAL_FAILURES = Failures()
+USUAL_FAILURES = FailureChoices()

@@ -14,11 +14,11 @@ from math import inf
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.budget import RemainingBudget, carries, split_budgets
+from copdns.budget import RemainingBudget, carries_over, split_budgets
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
-from copdns.schedule import stretches
+from copdns.schedule import closed_spans
 from copdns.times import Budget, Calendar, Grant, OnFailure, Pause, Schedule, Subject
 
 BEFORE, AFTER = 2 * DAY_SECONDS, 9 * DAY_SECONDS  # seconds around today that are worked out
@@ -62,17 +62,17 @@ class TimePlan:
 
     closures: tuple[Closure, ...] = ()
     grants: tuple[Grant, ...] = ()
-    always: tuple[Subject, ...] = ()
-    left: tuple[RemainingBudget, ...] = ()
+    always_open: tuple[Subject, ...] = ()
+    remaining: tuple[RemainingBudget, ...] = ()
     homework: Homework | None = None
     has_grace: bool = False
-    essential: bool = False
+    is_essential: bool = False
     zone: str = "UTC"
     until: float = inf
     day_ends: float = inf
 
 
-NO_TIMING = TimePlan()
+NO_TIME_PLAN = TimePlan()
 
 Who = tuple[str, str]  # ids of household and profile
 Scoped = TypeVar("Scoped", bound=Schedule | Budget)
@@ -96,11 +96,11 @@ class PolicyInputs:
     missing: frozenset[str] = frozenset()
 
 
-NOTHING_READ = PolicyInputs()
+NO_INPUTS = PolicyInputs()
 
 
 def build_time_plan(
-    household: Household, profile: Profile, now: float, readings: PolicyInputs = NOTHING_READ
+    household: Household, profile: Profile, now: float, readings: PolicyInputs = NO_INPUTS
 ) -> TimePlan:
     """Return what the clock adds to a profile; NO_TIMING itself where that is nothing."""
     who, zone = (household.id, profile.id), zone_of(household.timezone)
@@ -124,20 +124,20 @@ def build_time_plan(
             *(Closure(Reason.BUDGET, each.start, each.end, each.about, each.id) for each in spent),
         ),
         grants=(*_grants(household, profile, now), *readings.in_use.get(who, ())),
-        always=profile.always,
-        left=left,
+        always_open=profile.always,
+        remaining=left,
         homework=_homework(pause, profile),
         has_grace=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
     if not (timing.closures or timing.grants or budgets):
-        return NO_TIMING
+        return NO_TIME_PLAN
     day_ends = budget_day(now, zone, household.day_starts).end if budgets else inf
     return replace(_placed(timing, household.timezone, now), day_ends=day_ends)
 
 
 def _placed(timing: TimePlan, zone: str, now: float) -> TimePlan:
     until = now // DAY_SECONDS * DAY_SECONDS + AFTER
-    planned = timing.closures or timing.left
+    planned = timing.closures or timing.remaining
     return replace(timing, zone=zone, until=until if planned else inf)
 
 
@@ -147,10 +147,10 @@ def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...
     return tuple(each for each in each_of if each.scope in scopes)
 
 
-def carrying(household: Household, profile: Profile) -> tuple[str, ...]:
+def carried_budgets(household: Household, profile: Profile) -> tuple[str, ...]:
     """Return the budgets of a profile whose minutes are carried over, by id."""
     budgets = in_scope(household.budgets, profile)
-    return tuple(each.id for each in budgets if carries(each, profile))
+    return tuple(each.id for each in budgets if carries_over(each, profile))
 
 
 def _paused(pause: Pause | None) -> Iterator[Closure]:
@@ -183,7 +183,7 @@ def _closures(
     """Return a schedule's closed stretches; those of many profiles are the same, and so objects."""
     return tuple(
         Closure(Reason.SCHEDULE, start, end, schedule.about, schedule.id)
-        for start, end in stretches(schedule, calendar, zone, today - BEFORE, today + AFTER)
+        for start, end in closed_spans(schedule, calendar, zone, today - BEFORE, today + AFTER)
     )
 
 

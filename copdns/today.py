@@ -12,16 +12,16 @@ from math import ceil
 from typing import NamedTuple
 
 from copdns.ahead import THRESHOLDS
-from copdns.budget import total
-from copdns.days import budget_day, local, starts_at, zone_of
+from copdns.budget import minutes_of_day
+from copdns.days import budget_day, local_time, starts_at, zone_of
 from copdns.minutes import NO_MINUTES, Minutes
 from copdns.model import Household, Profile, Reason, Verdict
 from copdns.policy import Policy, full_closure
 from copdns.times import DAY_MINUTES, Budget, Subject
-from copdns.timing import NO_TIMING, Closure, PolicyInputs, TimePlan, in_scope
+from copdns.timing import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, in_scope
 
 
-class Stretch(NamedTuple):
+class DaySpan(NamedTuple):
     """A part of the day in which everything is closed, in thousandths of it from its midnight."""
 
     reason: Reason
@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
     end: int
 
 
-class Shut(NamedTuple):
+class PartialClosure(NamedTuple):
     """Something that is closed now, though not everything.  end: `inf` until somebody opens it."""
 
     reason: Reason
@@ -38,7 +38,7 @@ class Shut(NamedTuple):
     end: float
 
 
-class Minute(NamedTuple):
+class BudgetToday(NamedTuple):
     """A budget of today.  used: low, likely and high; whole: what there is, with what was given."""
 
     budget: Budget
@@ -55,7 +55,7 @@ class Minute(NamedTuple):
         return 100 if self.whole <= 0 else min(100, 100 * self.used.likely // self.whole)
 
 
-class Soon(NamedTuple):
+class ClosingSoon(NamedTuple):
     """Something that closes within a quarter of an hour.  minutes: until then, rounded up.
 
     about: empty: everything.
@@ -75,20 +75,20 @@ class Today:
     """
 
     closed: Verdict | None
-    shut: tuple[Shut, ...]
-    minutes: tuple[Minute, ...]
-    day: tuple[Stretch, ...]
+    shut: tuple[PartialClosure, ...]
+    minutes: tuple[BudgetToday, ...]
+    day: tuple[DaySpan, ...]
     now: int
-    soon: tuple[Soon, ...] = ()
+    soon: tuple[ClosingSoon, ...] = ()
 
 
-def today(
+def build_today(
     household: Household, profile: Profile, policy: Policy, readings: PolicyInputs, now: float
 ) -> Today:
     """Return what holds for a profile now."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIMING
+    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
     zone = zone_of(household.timezone)
-    date = local(now, zone).date()
+    date = local_time(now, zone).date()
     start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
     closed, minutes = full_closure(policy, now), tuple(_minutes(household, profile, readings, now))
     return Today(
@@ -101,46 +101,46 @@ def today(
     )
 
 
-def _soon(timing: TimePlan, minutes: tuple[Minute, ...], now: float) -> Iterator[Soon]:
+def _soon(timing: TimePlan, minutes: tuple[BudgetToday, ...], now: float) -> Iterator[ClosingSoon]:
     """Yield what a warning is about, at each moment from the first warning on."""
     for each in timing.closures:
         left = ceil((each.start - now) / 60)
         if each.reason is not Reason.BUDGET and 0 < left <= max(THRESHOLDS):
-            yield Soon(each.reason, each.about, left)
+            yield ClosingSoon(each.reason, each.about, left)
     for minute in minutes:
         if 0 < minute.left <= max(THRESHOLDS):
-            yield Soon(Reason.BUDGET, minute.budget.about, minute.left)
+            yield ClosingSoon(Reason.BUDGET, minute.budget.about, minute.left)
 
 
-def _shut(timing: TimePlan, now: float) -> Iterator[Shut]:
+def _shut(timing: TimePlan, now: float) -> Iterator[PartialClosure]:
     for each in timing.closures:
         if each.about and each.start <= now < each.end:
-            yield Shut(each.reason, each.about, each.period, each.end)
+            yield PartialClosure(each.reason, each.about, each.period, each.end)
 
 
 def _minutes(
     household: Household, profile: Profile, readings: PolicyInputs, now: float
-) -> Iterator[Minute]:
+) -> Iterator[BudgetToday]:
     day = budget_day(now, zone_of(household.timezone), household.day_starts)
     who = household.id, profile.id
     used: Mapping[str, Minutes] = readings.used.get(who, {})
     before: Mapping[str, Minutes] = readings.used_before.get(who, {})
     for budget in in_scope(household.budgets, profile):
         carried = before.get(budget.id)
-        whole = total(budget, household, profile.id, day.day, carried)
+        whole = minutes_of_day(budget, household, profile.id, day.day, carried)
         if whole is not None:
-            yield Minute(budget, whole, used.get(budget.id, NO_MINUTES))
+            yield BudgetToday(budget, whole, used.get(budget.id, NO_MINUTES))
 
 
-def _day(timing: TimePlan, start: float, end: float) -> Iterator[Stretch]:
+def _day(timing: TimePlan, start: float, end: float) -> Iterator[DaySpan]:
     """Yield what closes everything in the day, in the order in which it is drawn."""
     for each in timing.closures:
         if not each.about and each.start < end and each.end > start:
             yield _stretch(each, start, end)
 
 
-def _stretch(closure: Closure, start: float, end: float) -> Stretch:
-    return Stretch(
+def _stretch(closure: Closure, start: float, end: float) -> DaySpan:
+    return DaySpan(
         closure.reason,
         _share(max(closure.start, start), start, end),
         _share(min(closure.end, end), start, end),

@@ -12,7 +12,7 @@ from copdns.model import Action, LocalAnswer, LocalRecord, Reason, Verdict
 from copdns.policy import Policy, decide, full_closure, has_help_prefix
 from copdns.reasons import text_of
 from copdns.records import TXT, A
-from copdns.special import NXDOMAIN_HERE, STATUS_ZONE
+from copdns.special import LOCAL_NXDOMAIN, STATUS_ZONE
 
 
 def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
@@ -32,7 +32,7 @@ def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, 
         return _texts(qname, (policy.child_page,)), False
     if front == "status":
         return _texts(qname, ("copdns answers",)), False
-    return (LocalAnswer() if front in ("", "why") else NXDOMAIN_HERE), False
+    return (LocalAnswer() if front in ("", "why") else LOCAL_NXDOMAIN), False
 
 
 def _why(verdict: Verdict, door: str) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def _time(policy: Policy, now: float) -> tuple[str, ...]:
     closed = full_closure(policy, now)
     timed = policy.time_rules
     first = "open" if closed is None else f"closed; {text_of(closed)}"
-    left = timed.timing.left if timed else ()
+    left = timed.timing.remaining if timed else ()
     return first, *(f"{each.id}: {_minutes(each)} left" for each in left)
 
 

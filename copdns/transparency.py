@@ -101,7 +101,7 @@ class Appeals:
         return round(100 * self.granted / self.answered) if self.answered else None
 
 
-class Listed(NamedTuple):
+class ListUse(NamedTuple):
     """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
     percent: of names that should be open, how many it closes; None where nobody looked."""
 
@@ -127,7 +127,7 @@ class Report:
     until: float
     people: tuple[Person, ...]
     appeals: Appeals
-    lists: tuple[Listed, ...]
+    lists: tuple[ListUse, ...]
 
 
 def people_of(
@@ -218,7 +218,7 @@ def lists_of(
     index: Index,
     errors: Sequence[WrongEntry],
     percent: Callable[[str], float | None],
-) -> Iterator[Listed]:
+) -> Iterator[ListUse]:
     """Yield the lists that people choose, and what is known to be wrong with them.
 
     percent: gives the over-blocking score of a list by its slug.
@@ -228,13 +228,13 @@ def lists_of(
     for each in statuses:
         slug = each.info.slug
         if each.info.kind in _CHOSEN and not each.error:
-            yield Listed(each, wrong[slug], still[slug], percent(slug))
+            yield ListUse(each, wrong[slug], still[slug], percent(slug))
 
 
 # --- sums that a child may read -------------------------------------------------------------------
 
 
-def together(
+def lookups_of_children(
     household: Household, counts: Iterable[tuple[CountKey, int]], month: Month, now: float
 ) -> Together | None:
     """Return the look-ups of all children; None where too few of them were counted.
@@ -262,7 +262,7 @@ def _rounded(n: int) -> int:
     return (n + 5) // 10 * 10
 
 
-def of_a_crowd(appeals: Iterable[Appeal], month: Month) -> Appeals | None:
+def appeals_of_all(appeals: Iterable[Appeal], month: Month) -> Appeals | None:
     """Return how it went with what all asked; None where too few of them asked anything."""
     asked = [each for each in appeals if month.start <= each.asked < month.end]
     if len({each.ask.profile for each in asked}) < CROWD:

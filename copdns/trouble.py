@@ -43,7 +43,7 @@ class Alarm:
         return TroubleEvent(self._began, now.wall)
 
 
-class Troubles:
+class Alarms:
     """Those of one running copdns: with upstreams, and with lists."""
 
     def __init__(self) -> None:

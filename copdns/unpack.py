@@ -24,7 +24,7 @@ from typing import IO
 
 from copdns.errors import CopdnsError, FetchError
 from copdns.lists.download import GZIP, MIB, Copy, looks_wrong
-from copdns.lists.parse import Form, parse
+from copdns.lists.parse import ListFormat, parse
 from copdns.matchers import Match
 
 CHUNK = 256 << 10
@@ -33,7 +33,7 @@ BLOCK = tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class UnpackJob:
     """What to do.  raw: the file as it came; text: the one to write, which is not there yet.
 
     member: the file to take out of a tar; "": there is no tar.  limit: octets, unpacked.
@@ -47,7 +47,7 @@ class Job:
     limit: int
 
 
-def done(job: Job) -> Copy:
+def unpack_list(job: UnpackJob) -> Copy:
     """Write the text of a job and read it; raise FetchError, ListError, or OSError of the disk."""
     digest, octets = hashlib.sha256(), 0
     with Path(job.raw).open("rb") as raw, Path(job.text).open("xb") as text:
@@ -59,14 +59,14 @@ def done(job: Job) -> Copy:
             text.write(chunk)
     found = parse(
         Path(job.text).read_text(encoding="utf-8", errors="replace"),
-        Form(job.format),
+        ListFormat(job.format),
         Match(job.match),
     )
     lines = found.used + sum(found.unused.values())
     return Copy(octets, digest.hexdigest(), found.used, lines)
 
 
-def _chunks(raw: IO[bytes], job: Job) -> Iterator[bytes]:
+def _chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
     stream = _Bounded(raw, job.limit).buffered()
     try:
         for _ in range(LAYERS):
@@ -169,10 +169,10 @@ def main() -> None:
     os.nice(19)
     with suppress(OSError):  # not Linux, or a jail without /proc
         Path("/proc/self/oom_score_adj").write_text("1000")
-    job = Job(**json.loads(sys.stdin.readline()))
+    job = UnpackJob(**json.loads(sys.stdin.readline()))
     outcome: dict[str, object]
     try:
-        outcome = asdict(done(job))
+        outcome = asdict(unpack_list(job))
     except (CopdnsError, OSError) as error:
         outcome = {"error": _told(error)}
     except MemoryError:

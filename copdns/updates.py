@@ -16,12 +16,12 @@ import structlog
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.errors import FetchError
-from copdns.fetch import Clock, Fetcher, News, Outcome, fetching
+from copdns.fetch import Clock, Fetcher, FetchOutcome, FetchResult, fetching
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.chosen import Chosen, Offer, chosen_for, not_yet
-from copdns.lists.download import HOUR, CopyState, Limits, failed, next_look
+from copdns.lists.chosen import AvailableLists, Chosen, choose_for, missing_message
+from copdns.lists.download import HOUR, CopyState, Limits, after_failure, next_fetch_at
 from copdns.lists.source import ListSource, Source
-from copdns.metrics import ListNumbers
+from copdns.metrics import ListMetrics
 from copdns.model import Household
 from copdns.system import memory
 
@@ -44,7 +44,7 @@ class ListUpdater:
     def __init__(
         self,
         copies: Copies,
-        offered: Offer,
+        offered: AvailableLists,
         settings: Callable[[], Settings],
         households: Callable[[], Iterable[Household]],
         library: Callable[[], Catalogue],
@@ -76,7 +76,7 @@ class ListUpdater:
         here, self._tried = await self._here(households)
         return here
 
-    def ask(self) -> None:
+    def request_fetch(self) -> None:
         """Let the next `fetch` look at all lists, but for those it looked at a moment ago."""
         self._asked = True
 
@@ -103,18 +103,18 @@ class ListUpdater:
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
         here = [slug for slug in slugs if self._states.get(slug, CopyState()).has_copy]
         absent = [slug for slug in slugs if slug not in here]
-        return not_yet(absent, len(self._chosen.sources), here)
+        return missing_message(absent, len(self._chosen.sources), here)
 
     @property
     def missing_categories(self) -> frozenset[str]:
         """Return the categories of which a chosen list is not in force yet."""
         return self._chosen.missing_categories(self._library())
 
-    def numbers(self) -> list[ListNumbers]:
+    def metrics(self) -> list[ListMetrics]:
         """Return what monitoring is told of each chosen list."""
         now, states = self._clock(), self._states
         return [
-            ListNumbers(each.slug, state.age(now), state.octets, bool(state.error))
+            ListMetrics(each.slug, state.age(now), state.octets, bool(state.error))
             for each in self._chosen.sources
             for state in (states.get(each.slug, CopyState()),)
         ]
@@ -126,7 +126,7 @@ class ListUpdater:
         stored = await asyncio.to_thread(self._copies.states, slugs)
         self._states = {slug: self._tried_last(slug, state) for slug, state in stored.items()}
         known = {slug: state.names for slug, state in self._states.items()}
-        self._chosen = chosen_for(settings, self._offered, households, memory(), known)
+        self._chosen = choose_for(settings, self._offered, households, memory(), known)
         here = on_disk(self._chosen, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
 
@@ -140,7 +140,7 @@ class ListUpdater:
 
     # --- putting in force ---------------------------------------------------------------------
 
-    async def look(self) -> None:
+    async def apply_available(self) -> None:
         """Note what is here, and put it in force when it is not, and nothing more seems to come."""
         here, what = await self._here(self._households())
         await self._put_in_force(here, what)
@@ -189,7 +189,7 @@ class ListUpdater:
             each
             for each in self._chosen.sources
             for state in (self.state(each.slug),)
-            if next_look(each.slug, state, every, now) <= now
+            if next_fetch_at(each.slug, state, every, now) <= now
             or (asked and now - (state.tried_at or 0.0) >= AGAIN)
         ]
         if not due:
@@ -203,14 +203,18 @@ class ListUpdater:
         except FetchError as error:  # no copies can be kept, so nothing was asked for
             for each in due:
                 before = self._states.get(each.slug, CopyState())
-                self._note(Outcome(each.slug, News.KEPT, failed(before, str(error), now)))
+                self._note(
+                    FetchOutcome(
+                        each.slug, FetchResult.KEPT, after_failure(before, str(error), now)
+                    )
+                )
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: FetchOutcome) -> None:
         before, state = self._states.get(outcome.slug, CopyState()), outcome.state
         if state.error:
             state = replace(state, failures=before.failures + 1)
         self._states[outcome.slug] = self._unstored[outcome.slug] = state
-        if outcome.news is News.NEW:
+        if outcome.news is FetchResult.NEW:
             log.info("a list was fetched", list=outcome.slug, names=state.names)
         elif state.error and state.error != before.error:
             log.warning("a list could not be fetched", list=outcome.slug, error=state.error)
@@ -219,7 +223,7 @@ class ListUpdater:
 async def fetch_all(
     sources: Iterable[Source],
     fetcher: AbstractAsyncContextManager[Fetcher],
-    note: Callable[[Outcome], None],
+    note: Callable[[FetchOutcome], None],
     *,
     smaller: bool = False,
 ) -> None:

@@ -18,24 +18,31 @@ from copdns.addresses import UpstreamAddress
 from copdns.batch import Inbox
 from copdns.errors import WireError
 from copdns.exchange import (
-    PLAIN_FOR,
+    NO_EDNS_FOR,
     Done,
     Exchange,
     Health,
     Match,
-    Next,
+    NextAction,
+    build_query,
     choose_upstream,
     is_bare_error,
     is_truncated,
-    match,
-    message_for,
+    match_response,
     next_action,
     randomize_case,
 )
 from copdns.message import UpstreamResponse, read_response
 from copdns.metrics import Counters, UpstreamCounters
-from copdns.pool import CHANCE, Poll, Pool, RandomOctets, SentQuery, Socket
-from copdns.records import HEADER
+from copdns.pool import (
+    RANDOM_SIZE,
+    EpollReader,
+    RandomOctets,
+    SentQuery,
+    SocketPool,
+    UpstreamSocket,
+)
+from copdns.records import HEADER_SIZE
 from copdns.wire import CacheKey
 
 log = structlog.get_logger("copdns.upstream")
@@ -43,7 +50,7 @@ log = structlog.get_logger("copdns.upstream")
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
 MAX_PENDING = 4096
-SWEEP = 0.05  # seconds between looks for questions whose time is up
+SWEEP_INTERVAL = 0.05  # seconds between looks for questions whose time is up
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +60,7 @@ class Upstream:
     address: UpstreamAddress
     health: Health
     counters: UpstreamCounters
-    pool: Pool = field(init=False)
+    pool: SocketPool = field(init=False)
 
 
 class Upstreams:
@@ -75,7 +82,7 @@ class Upstreams:
         self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
         self._gone: list[Upstream] = []  # not asked any more, but their answers are waited for
         self._chance = RandomOctets()
-        self._poll = Poll(loop)
+        self._poll = EpollReader(loop)
         self._inbox = Inbox()
         # By number, and only while they wait: they are few, and what is gone needs no memory.
         self._attempts: dict[int, Exchange] = {}
@@ -114,7 +121,7 @@ class Upstreams:
 
     def _upstream(self, address: UpstreamAddress) -> Upstream:
         made = Upstream(address, Health(), UpstreamCounters())
-        made.pool = Pool(
+        made.pool = SocketPool(
             self._loop,
             self._poll,
             address,
@@ -179,16 +186,16 @@ class Upstreams:
     def _send_to(self, upstream: Upstream, asking: Exchange, now: float) -> bool:
         """Send a question; tell whether it could leave."""
         key, health, question = asking.key, upstream.health, asking.question
-        edns = asking.no_edns_at is not health and now >= health.plain_until
-        chance = self._chance.take(CHANCE + len(question))
-        if health.mixes_case and asking.lowercased_at is not health:
+        edns = asking.no_edns_at is not health and now >= health.no_edns_until
+        chance = self._chance.take(RANDOM_SIZE + len(question))
+        if health.randomizes_case and asking.lowercased_at is not health:
             question = randomize_case(question, chance)
-        message = message_for(question, do=key.do, cd=key.cd, edns=edns)
+        message = build_query(question, do=key.do, cd=key.cd, edns=edns)
         asking.attempts += 1
         asking.sent_at = now
         try:
             sent = _new(SentQuery, (asking, question, edns, now))
-            upstream.pool.send(message, sent, chance[-CHANCE:])
+            upstream.pool.send(message, sent, chance[-RANDOM_SIZE:])
         except OSError:
             self._failed(asking, upstream, now)
             return False
@@ -229,7 +236,7 @@ class Upstreams:
 
     # --- what comes back ---
 
-    def _read(self, upstream: Upstream, source: Socket) -> None:
+    def _read(self, upstream: Upstream, source: UpstreamSocket) -> None:
         now = self._loop.time()
         try:
             count = self._inbox.receive(source.sock.fileno())
@@ -237,34 +244,36 @@ class Upstreams:
             self._unreachable(upstream, source, now)
             return
         for datagram in self._inbox.messages(count):
-            if len(datagram) >= HEADER:
+            if len(datagram) >= HEADER_SIZE:
                 self._received(upstream, source, datagram, now)
 
     def _lost(self, upstream: Upstream, sent: SentQuery) -> None:
         """Ask elsewhere what could not leave."""
         asking, now = sent.asking, self._loop.time()
-        if not asking.is_over and asking.upstream is upstream.health:
+        if not asking.is_done and asking.upstream is upstream.health:
             self._failed(asking, upstream, now)
             self._go_on(asking, now)
 
-    def _unreachable(self, upstream: Upstream, source: Socket, now: float) -> None:
+    def _unreachable(self, upstream: Upstream, source: UpstreamSocket, now: float) -> None:
         lost = [each.asking for each in source.pending.values()]
         source.pending.clear()
         for asking in lost:
-            if not asking.is_over and asking.upstream is upstream.health:
+            if not asking.is_done and asking.upstream is upstream.health:
                 self._failed(asking, upstream, now)
                 self._go_on(asking, now)
 
-    def _received(self, upstream: Upstream, source: Socket, datagram: bytes, now: float) -> None:
+    def _received(
+        self, upstream: Upstream, source: UpstreamSocket, datagram: bytes, now: float
+    ) -> None:
         sent = source.pending.get(datagram[:2])
         if sent is None:
             return
-        matched = match(datagram, sent.question)
+        matched = match_response(datagram, sent.question)
         if matched is Match.NO and not is_bare_error(datagram):
             return  # a late one, or forged; the wait goes on (RFC 5452 section 9.1)
         del source.pending[datagram[:2]]
         asking = sent.asking
-        if asking.is_over:
+        if asking.is_done:
             return
         if matched is Match.NO:
             self._ask_plain(sent, upstream, now)
@@ -291,21 +300,21 @@ class Upstreams:
             answer = answer._replace(ad=False)
         self._heard(sent, upstream, now)
         health = upstream.health
-        if not (answer.rcode or asking.protected or answer.truncated):  # as nearly always
+        if not (answer.rcode or asking.protected or answer.is_truncated):  # as nearly always
             self._learn(asking, upstream, now)
             self._finish(asking, answer)
             return
         match next_action(
             answer, edns=sent.edns, protected=asking.protected, filtering=health.filtering
         ):
-            case Next.GIVE:
+            case NextAction.GIVE:
                 self._learn(asking, upstream, now)
                 self._finish(asking, answer)
-            case Next.ASK_PLAIN:
+            case NextAction.ASK_PLAIN:
                 self._ask_plain(sent, upstream, now)
-            case Next.ASK_OTHER:
+            case NextAction.ASK_OTHER:
                 asking.refused_by.append(upstream.health)
-                self._elsewhere(asking, upstream, now, None if answer.truncated else answer)
+                self._elsewhere(asking, upstream, now, None if answer.is_truncated else answer)
 
     def _ask_plain(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
         asking = sent.asking
@@ -321,8 +330,8 @@ class Upstreams:
             return
         if upstream.health.is_down:
             log.info("an upstream answers again", upstream=upstream.health.label)
-        upstream.health.answered(now - sent.at)
-        upstream.counters.answered(now - sent.at)
+        upstream.health.note_answer(now - sent.at)
+        upstream.counters.note_answer(now - sent.at)
 
     def _learn(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Remember what an upstream cannot do, once it has answered without it."""
@@ -330,9 +339,9 @@ class Upstreams:
         if asking.untraced or (asking.no_edns_at is None and asking.lowercased_at is None):
             return
         if asking.no_edns_at is health:
-            health.plain_until = now + PLAIN_FOR
-        if asking.lowercased_at is health and health.mixes_case:
-            health.mixes_case = False
+            health.no_edns_until = now + NO_EDNS_FOR
+        if asking.lowercased_at is health and health.randomizes_case:
+            health.randomizes_case = False
             log.info("an upstream changes letters; case mixing is off", upstream=health.label)
 
     def _failed(self, asking: Exchange, upstream: Upstream, now: float) -> None:
@@ -342,13 +351,13 @@ class Upstreams:
             return
         upstream.counters.failed += 1
         was_down = upstream.health.is_down
-        upstream.health.failed(now, asking.sent_at)
+        upstream.health.note_failure(now, asking.sent_at)
         if upstream.health.is_down and not was_down:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
     def _finish(self, asking: Exchange, answer: UpstreamResponse | None) -> None:
         self._attempts.pop(asking.number, None)
-        done, asking.done = asking.done, None
+        done, asking.on_response = asking.on_response, None
         if done is not None:
             self._pending -= 1
             done(answer)
@@ -372,10 +381,10 @@ class Upstreams:
                 message = await _exchange(upstream.address, sent, self._chance.take(2))
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             message = b""
-        if asking.is_over:
+        if asking.is_done:
             return
         now = self._loop.time()
-        if len(message) >= HEADER and match(message, asking.question) is not Match.NO:
+        if len(message) >= HEADER_SIZE and match_response(message, asking.question) is not Match.NO:
             self._take(sent, upstream, message, now)
         else:
             self._failed(asking, upstream, now)
@@ -385,7 +394,7 @@ class Upstreams:
 
     def _keep_sweeping(self) -> None:
         if self._sweeping is None and (self._attempts or self._gone):
-            self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+            self._sweeping = self._loop.call_later(SWEEP_INTERVAL, self._sweep)
 
     def _sweep(self) -> None:
         """Send again what got no answer in time, and close sockets that nothing waits on."""
@@ -410,7 +419,7 @@ class Upstreams:
 
     def _tidy(self, now: float) -> None:
         for upstream in self._upstreams():
-            upstream.pool.tidy(now)
+            upstream.pool.close_idle(now)
         self._gone = [each for each in self._gone if each.pool.open]
 
     def close(self) -> None:
@@ -432,7 +441,7 @@ async def _exchange(address: UpstreamAddress, sent: SentQuery, message_id: bytes
     key, question = sent.asking.key, sent.asking.question
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
-        message = message_id + message_for(question, do=key.do, cd=key.cd, edns=sent.edns)
+        message = message_id + build_query(question, do=key.do, cd=key.cd, edns=sent.edns)
         writer.write(len(message).to_bytes(2, "big") + message)
         await writer.drain()
         reply = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))

@@ -51,20 +51,20 @@ class UnknownDevice:
         return bool(self.mac) and is_private_mac(self.mac)
 
 
-class Greeted(NamedTuple):
+class UpdatedUnknown(NamedTuple):
     """visitors: all, the oldest first.  newcomers: those of them that were not there before."""
 
     visitors: tuple[UnknownDevice, ...]
     newcomers: tuple[UnknownDevice, ...]
 
 
-def greeted(
+def update_unknown(
     visitors: Iterable[UnknownDevice],
     notices: Iterable[UnknownClient],
     name_of: Callable[[UnknownClient], str],
     now: float,
     numbers: Mapping[str, int] = _NONE,
-) -> Greeted:
+) -> UpdatedUnknown:
     """Return the visitors after some were noticed.
 
     name_of: what a notice's lease says.  numbers: the highest that a visitor of a household ever
@@ -95,7 +95,7 @@ def greeted(
             last=today,
         )
     kept = tuple(known.values())[-VISITORS:]
-    return Greeted(kept, tuple(each for each in kept if each.key in newcomers))
+    return UpdatedUnknown(kept, tuple(each for each in kept if each.key in newcomers))
 
 
 def _can_be_named(notice: UnknownClient) -> bool:
@@ -122,7 +122,7 @@ def highest(ids: Iterable[str]) -> int:
     return max((int(each[1:]) for each in ids if each[1:].isdecimal()), default=0)
 
 
-def claimed(
+def now_known(
     visitors: Iterable[UnknownDevice], owner: Callable[[UnknownDevice], str]
 ) -> Iterator[tuple[UnknownDevice, str]]:
     """Yield those that are no visitors any more, each with the device that it is now.

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from copdns.appeal import ContestedVerdict, objected
+from copdns.appeal import ContestedVerdict, contest
 from copdns.household import add_rule
 from copdns.household_check import KnownIds
 from copdns.lists.catalogue import Catalogue
@@ -35,7 +35,7 @@ class WrongEntry(NamedTuple):
     category: str
 
 
-def vouch(library: Catalogue, presets: Iterable[Preset]) -> Vouch:
+def vouched_names(library: Catalogue, presets: Iterable[Preset]) -> Vouch:
     """Return what tells whether a help group, the names for health and learning, or what an age
     preset allows vouches for a name."""
     groups = {each.slug for each in library.protected.values() if each.help} | {HEALTH, EDUCATION}
@@ -90,7 +90,7 @@ def what_closes(
     nothing closes, out of everybody's sight.  revision: as of an Objected.
     """
     verdict = decide(policy, name, A, now)
-    return objected(verdict, revision) if verdict.blocks else None
+    return contest(verdict, revision) if verdict.blocks else None
 
 
 def named_again(errors: Iterable[WrongEntry], before: Index, after: Index) -> dict[str, int]:
@@ -104,7 +104,7 @@ def named_again(errors: Iterable[WrongEntry], before: Index, after: Index) -> di
     return dict(sorted(back.items()))
 
 
-class Checked(NamedTuple):
+class CheckedEntry(NamedTuple):
     """still: the list names it.  closed: so it is blocked for somebody, as no rule opens it."""
 
     error: WrongEntry
@@ -112,16 +112,16 @@ class Checked(NamedTuple):
     closed: bool
 
 
-def checked(
+def check_entries(
     errors: Iterable[WrongEntry], index: Index, policies: Iterable[Policy], now: float
-) -> tuple[Checked, ...]:
+) -> tuple[CheckedEntry, ...]:
     """Return how names stand that lists were wrong about.  policies: of the whole household."""
     everyone = tuple(policies)
     found = []
     for each in errors:
         still = still_listed(each, index)
         closed = still and any(_closes(policy, each, now) for policy in everyone)
-        found.append(Checked(each, still, closed))
+        found.append(CheckedEntry(each, still, closed))
     return tuple(found)
 
 

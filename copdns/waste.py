@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-Pile = list[Any] | dict[Any, Any]
+Garbage = list[Any] | dict[Any, Any]
 
 
 class LazyFreeQueue:
     """Piles of things that nobody else needs."""
 
     def __init__(self) -> None:
-        self._piles: list[Pile] = []
+        self._piles: list[Garbage] = []
 
     def __len__(self) -> int:
         return sum(map(len, self._piles))
 
-    def add(self, *piles: Pile) -> None:
+    def add(self, *piles: Garbage) -> None:
         """Take piles over: the caller must not keep them."""
         self._piles += filter(None, piles)
 

@@ -9,7 +9,7 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from copdns.days import ends_at, local, starts_at, zone_of
+from copdns.days import ends_at, local_time, starts_at, zone_of
 from copdns.errors import TextError
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
@@ -51,7 +51,7 @@ def _written(at: datetime, zone: ZoneInfo, now: float) -> float:
 
 def _next(minute: int, zone: ZoneInfo, now: float) -> float:
     """Return when the clock next shows a time of day; the same minute is tomorrow's."""
-    today = local(now, zone).date()
+    today = local_time(now, zone).date()
     days = [today + timedelta(days=number) for number in (-1, 0, 1, 2)]
     moments = [when(day, minute, zone) for day in days for when in (starts_at, ends_at)]
     return min(each for each in moments if each > now)
@@ -60,6 +60,6 @@ def _next(minute: int, zone: ZoneInfo, now: float) -> float:
 def moment_text(at: float, timezone: str, now: float) -> str:
     """Return "20:15", with its date where that is not today's: "2026-11-24 20:15"."""
     zone = zone_of(timezone)
-    shown = local(at, zone)
-    is_today = shown.date() == local(now, zone).date()
+    shown = local_time(at, zone)
+    is_today = shown.date() == local_time(now, zone).date()
     return f"{shown:%H:%M}" if is_today else f"{shown:%Y-%m-%d %H:%M}"

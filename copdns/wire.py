@@ -17,7 +17,7 @@ import dnslib
 from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.message import UpstreamResponse, read_response
 from copdns.model import BlockMode, LocalAnswer, LocalRecord, Verdict
-from copdns.names import name_from, to_wire
+from copdns.names import read_name_text, to_wire
 from copdns.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.records import (
     AA,
@@ -26,9 +26,9 @@ from copdns.records import (
     AXFR,
     CD,
     CNAME,
-    COUNTS,
+    COUNTS_FORMAT,
     DO,
-    HEADER,
+    HEADER_SIZE,
     HINFO,
     IN,
     IXFR,
@@ -45,9 +45,9 @@ from copdns.records import (
     TC,
     TXT,
     A,
-    end_of_name,
-    options,
+    read_options,
     read_records,
+    skip_name,
 )
 
 # What every well-kept server sends at most over UDP, so that nothing is fragmented (RFC 9715).
@@ -71,7 +71,7 @@ class Edns(NamedTuple):
     errors, and must not be told of forged answers.
     """
 
-    size: int
+    udp_size: int
     do: bool
     version: int
     wants_structured_errors: bool
@@ -104,7 +104,7 @@ class Query(NamedTuple):
     question: bytes
     edns: Edns | None
     key: CacheKey
-    size: int
+    max_reply_size: int
     is_unsupported: bool
 
     @property
@@ -125,25 +125,25 @@ def read_query(message: bytes) -> Query:
     Raise NotAQueryError for what must not be answered at all, and WireError for what is no
     plain question; `error_reply` answers it.
     """
-    return read_body(message[_BODY:])
+    return read_query_body(message[_BODY:])
 
 
 def with_tcp_size(query: Query) -> Query:
     """Return a query that came over TCP: its reply may be as large as TCP takes."""
-    return query._replace(size=TCP_SIZE)
+    return query._replace(max_reply_size=TCP_SIZE)
 
 
-def read_body(body: bytes) -> Query:
+def read_query_body(body: bytes) -> Query:
     """Return the query in a message without its ID; raises as `read_query`."""
-    if len(body) < HEADER - _BODY or body[0] & (QR >> 8):
+    if len(body) < HEADER_SIZE - _BODY or body[0] & (QR >> 8):
         raise NotAQueryError("a response, or too short for a header")
-    flags, questions, answers, authorities, additionals = COUNTS.unpack_from(body)
+    flags, questions, answers, authorities, additionals = COUNTS_FORMAT.unpack_from(body)
     if flags & OPCODE:
         raise WireError("this kind of message is not served", NOTIMP)
     if questions != 1:
         raise WireError("a query has one question")  # RFC 9619 section 4
-    start = HEADER - _BODY
-    qname, end = name_from(body, start)
+    start = HEADER_SIZE - _BODY
+    qname, end = read_name_text(body, start)
     end += QUESTION_TAIL
     if end > len(body):
         raise WireError("the question is cut short")
@@ -151,7 +151,7 @@ def read_body(body: bytes) -> Query:
     edns = None
     if additionals or answers or authorities:
         edns = _read_edns(body, end, answers + authorities, additionals)
-    do, size = (edns.do, min(edns.size, UDP_SIZE)) if edns else (False, PLAIN_UDP_SIZE)
+    do, size = (edns.do, min(edns.udp_size, UDP_SIZE)) if edns else (False, PLAIN_UDP_SIZE)
     key = _new(CacheKey, (qname, qtype, do, bool(flags & CD), ""))
     is_odd = qclass != IN or qtype in _NOT_SERVED or bool(edns and edns.version)
     question = body[start:end]
@@ -165,7 +165,7 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
             continue
         if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
             raise WireError("a message has one OPT record, at the root")
-        codes = options(body[rr.data_at : rr.end])
+        codes = read_options(body[rr.data_at : rr.end])
         found = Edns(
             max(rr.rclass, PLAIN_UDP_SIZE),
             bool(rr.ttl & DO),
@@ -185,18 +185,18 @@ def error_reply(message: bytes, error: WireError) -> bytes:
     opt = b""
     if _shows_edns(message):
         opt = _opt(False, 0, Ede(NOT_SUPPORTED, str(error)) if error.rcode == NOTIMP else None)
-    counts = COUNTS.pack(QR | RA | kept | error.rcode, 0, 0, 0, 1 if opt else 0)
+    counts = COUNTS_FORMAT.pack(QR | RA | kept | error.rcode, 0, 0, 0, 1 if opt else 0)
     return message[:2] + counts + opt
 
 
 def _shows_edns(message: bytes) -> bool:
     """Tell whether the sender of a message that could not be read speaks EDNS: then the reply
     has an OPT record too (RFC 6891 section 7)."""
-    _, questions, *others = COUNTS.unpack_from(message, 2)
-    at = HEADER
+    _, questions, *others = COUNTS_FORMAT.unpack_from(message, 2)
+    at = HEADER_SIZE
     try:
         for _ in range(questions):
-            at = end_of_name(message, at) + QUESTION_TAIL
+            at = skip_name(message, at) + QUESTION_TAIL
         return any(rr.rtype == OPT for rr in read_records(message, at, sum(others)))
     except WireError:
         return False
@@ -267,7 +267,9 @@ def local_reply(
     )
     count = len(answers)
     address = (
-        _own_address(query.qtype, listener) if local.own and query.qtype in (A, AAAA) else None
+        _own_address(query.qtype, listener)
+        if local.is_own_address and query.qtype in (A, AAAA)
+        else None
     )
     if address is not None:
         body, count = _record(_OWNER, query.qtype, ttl, address), 1
@@ -294,7 +296,9 @@ def upstream_reply(
     rcode = answer.rcode
     if rcode > RCODE and query.edns is None:
         rcode = SERVFAIL  # its upper bits stand in the OPT record that this client does not get
-    return _reply(message_id, query, rcode, answer.counts, body, ede, bits, answer.additional_at)
+    return _reply(
+        message_id, query, rcode, answer.section_counts, body, ede, bits, answer.additional_at
+    )
 
 
 def _fitted(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
@@ -304,14 +308,14 @@ def _fitted(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes
     opt: our OPT record at the reply's end, or nothing.  additional_at: where in the reply the
     additional section begins.
     """
-    flags, _, answers, authorities, _ = COUNTS.unpack_from(reply, 2)
+    flags, _, answers, authorities, _ = COUNTS_FORMAT.unpack_from(reply, 2)
     bare = _opt(query.key.do, 0, None) if opt else b""
     ours = 1 if opt else 0
     for shorter in (opt, _without_text(opt), bare):
-        if additional_at + len(shorter) <= query.size:
-            counts = COUNTS.pack(flags, 1, answers, authorities, ours)
-            return reply[:2] + counts + reply[HEADER:additional_at] + shorter
-    return reply[:2] + COUNTS.pack(flags | TC, 1, 0, 0, ours) + query.question + bare
+        if additional_at + len(shorter) <= query.max_reply_size:
+            counts = COUNTS_FORMAT.pack(flags, 1, answers, authorities, ours)
+            return reply[:2] + counts + reply[HEADER_SIZE:additional_at] + shorter
+    return reply[:2] + COUNTS_FORMAT.pack(flags | TC, 1, 0, 0, ours) + query.question + bare
 
 
 def _without_text(opt: bytes) -> bytes:
@@ -346,13 +350,13 @@ def rewrite_response(
         raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
     again = read_response(message)
     facts = again.facts._replace(is_filtered=answer.facts.is_filtered)  # what no record shows
-    return again._replace(rcode=answer.rcode, ad=False, ttl=0, facts=facts)
+    return again._replace(rcode=answer.rcode, ad=False, cache_ttl=0, facts=facts)
 
 
 def _message(qname: str, query: Query, answer: UpstreamResponse) -> bytes:
     """Return an answer as a whole message again, answer section only."""
     question = to_wire(qname) + pack("!HH", query.qtype, query.qclass)
-    header = COUNTS.pack(QR, 1, answer.counts[0], 0, 0)
+    header = COUNTS_FORMAT.pack(QR, 1, answer.section_counts[0], 0, 0)
     return b"\0\0" + header + question + answer.rrs
 
 
@@ -386,12 +390,12 @@ def _reply(
             ede = None
         opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
-    header = COUNTS.pack(flags, 1, answers, authorities, additionals)
+    header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
     reply = message_id + header + query.question + body + opt
-    if len(reply) <= query.size:
+    if len(reply) <= query.max_reply_size:
         return reply
     end = len(body) if additional_at is None else additional_at
-    return _fitted(reply, query, opt, HEADER + len(query.question) + end)
+    return _fitted(reply, query, opt, HEADER_SIZE + len(query.question) + end)
 
 
 @lru_cache(maxsize=1024)

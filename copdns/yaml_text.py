@@ -28,7 +28,7 @@ from yaml.events import (
 )
 
 from copdns.errors import ConfigError, CopdnsError
-from copdns.mistakes import Path, in_words, seen
+from copdns.mistakes import Path, describe_errors, shown_value
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -101,7 +101,7 @@ class Document:
             # take text for addresses and lists for tuples.
             return shape.model_validate_json(json.dumps(self.value), strict=True, context=context)
         except ValidationError as error:
-            problems = in_words(error.errors(include_url=False), shape, self.value)
+            problems = describe_errors(error.errors(include_url=False), shape, self.value)
         raise self.error(problems)
 
     def error(self, problems: list[tuple[Path, str]]) -> ConfigError:
@@ -296,7 +296,7 @@ class ByText:
         Raise ValueError, with what to write instead.
         """
         if isinstance(value, bool | int | float | list | dict | None):
-            raise ValueError(f"{seen(value)} stands where text belongs; put it in quotes")
+            raise ValueError(f"{shown_value(value)} stands where text belongs; put it in quotes")
         if not isinstance(value, str):
             return value
         try:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import date
 
 from copdns.days import BudgetDay, budget_day, zone_of
-from copdns.ledger import Ledger
+from copdns.ledger import UsageLedger
 from copdns.live import Snapshot
-from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Sense, Usage
+from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
 from copdns.model import Household
 from copdns.standing import closed_budgets
-from copdns.timing import PolicyInputs, Who, carrying
+from copdns.timing import PolicyInputs, Who, carried_budgets
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 
@@ -25,7 +25,7 @@ class Counting:
     def __init__(self, house: Household, stored: Iterable[Usage] = ()) -> None:
         self.house = house
         self.stored: dict[Place, Usage] = {}
-        self.ledger = Ledger(self._day_of, self._sense_of)
+        self.ledger = UsageLedger(self._day_of, self._sense_of)
         self.ledger.load(stored)
         self._store(stored)
 
@@ -36,15 +36,15 @@ class Counting:
         """
         last = now // MINUTE * MINUTE - 1
         for who, budgets in closed_budgets(live, last):
-            self.ledger.shut(*who, budgets, last)
+            self.ledger.note_closed(*who, budgets, last)
         self.ledger.fold(now)
-        self._store(self.ledger.unsaved())
+        self._store(self.ledger.take_unsaved())
         return self.readings(now)
 
     def close(self, now: float) -> None:
         """Store everything, before a stop."""
-        self.ledger.close(now)
-        self._store(self.ledger.unsaved())
+        self.ledger.finish(now)
+        self._store(self.ledger.take_unsaved())
 
     def _store(self, usages: Iterable[Usage]) -> None:
         for each in usages:
@@ -54,7 +54,7 @@ class Counting:
         today = self.day(now)
         before = self.day(today.start - 1)
         for each in self.house.profiles:
-            self.ledger.begin_day(self.house.id, each.id, carrying(self.house, each), now)
+            self.ledger.begin_day(self.house.id, each.id, carried_budgets(self.house, each), now)
         return PolicyInputs(self._used(today), self._used(before))
 
     def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:
@@ -69,6 +69,6 @@ class Counting:
         day = self.day(at)
         return Day(day.day, int(day.start))
 
-    def _sense_of(self, household: str, profile: str, budget: str) -> Sense:
+    def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         about = {each.id: each.about for each in self.house.budgets}
         return NARROW if about.get(budget) else WIDE

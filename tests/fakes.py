@@ -60,14 +60,14 @@ class FakeClock:
     def wait(self, seconds: float) -> None:
         self._shows += seconds
         self.mono += seconds
-        self._clock.look()
+        self._clock.recheck()
 
     def begin(self, seen: float, goes_on: bool) -> None:
         """Compare with what an earlier run saw, as at a start."""
         self._clock.begin(LastSeen(seen), goes_on)
 
     def look(self) -> None:
-        self._clock.look()
+        self._clock.recheck()
 
 
 class FakeLog:

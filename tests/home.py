@@ -215,10 +215,10 @@ class Home:
         ends = [*ending_schedules(live, self._looked, now)]
         ends += ended_budgets(live, self.readings.used, used, now)
         for end in ends:
-            names = self.counting.ledger.in_use(*end.who, now)
+            names = self.counting.ledger.names_in_use(*end.who, now)
             self._in_use[end.who] = tuple(grace_grants(live.policy(*end.who), end, names))
         self._looked = now
-        if due or ends or now < live.made_at or self._read() != self.readings:
+        if due or ends or now < live.built_at or self._read() != self.readings:
             self.change()
 
     def ask(
@@ -252,7 +252,7 @@ class Home:
             return None
         lane.check_clock(moment)
         client = self.resolver.live.identify(by)
-        entry = lane.questions.get(wire[2:], {}).get(client.policy)
+        entry = lane.replies.get(wire[2:], {}).get(client.policy)
         if entry is None or moment.mono >= entry.check_at:
             return None
         entry.tally.add()

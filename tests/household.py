@@ -13,9 +13,9 @@ from typing import Any
 
 from copdns.lists.catalogue import Canary, Catalogue, Category, Engine, ProtectedGroup, Service
 from copdns.lists.index import ListKind
-from copdns.lists.shelf import Draft, names_of, shelve
-from copdns.live import Client, Defaults, Snapshot, build_context, build_snapshot
-from copdns.matchers import parse_matcher, target
+from copdns.lists.shelf import Draft, build_index, names_of
+from copdns.live import AnswerDefaults, Client, Snapshot, build_context, build_snapshot
+from copdns.matchers import parse_matcher, parse_target
 from copdns.model import (
     Band,
     Contact,
@@ -27,7 +27,7 @@ from copdns.model import (
     RuleAction,
 )
 from copdns.policy import Policy, build_policy, rules_in_scope
-from copdns.timing import NO_TIMING, NOTHING_READ, PolicyInputs, TimePlan, build_time_plan
+from copdns.timing import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -40,17 +40,17 @@ ADDRESSES = {"mia": "192.0.2.8", "tom": "192.0.2.15", "ada": "192.0.2.40"}
 GUEST, BO = "192.0.2.200", "203.0.113.66"  # a visitor's telephone; somebody on the Internet
 LISTENER = "192.0.2.1"
 
-DEFAULTS = Defaults(allow=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
+DEFAULTS = AnswerDefaults(allow=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
 
 Lines = Iterable[str]  # names as in a rule; one that begins with ! is an exception
 
 
 def block(text: str, scope: str = "", **fields: Any) -> Rule:
-    return Rule(f"block {text} {scope}", RuleAction.BLOCK, target(text), scope, **fields)
+    return Rule(f"block {text} {scope}", RuleAction.BLOCK, parse_target(text), scope, **fields)
 
 
 def allow(text: str, scope: str = "", **fields: Any) -> Rule:
-    return Rule(f"allow {text} {scope}", RuleAction.ALLOW, target(text), scope, **fields)
+    return Rule(f"allow {text} {scope}", RuleAction.ALLOW, parse_target(text), scope, **fields)
 
 
 def family(*profiles: Profile, **fields: Any) -> Household:
@@ -103,7 +103,7 @@ def library(
         ("no-safe-search", ListKind.NO_SAFE_SEARCH, "no-safe-search", no_safe_search),
         *([("beacons", ListKind.BEACON, "beacons", beacons)] if beacons else []),
     ]
-    index, statuses = shelve([_draft(*each) for each in lists])
+    index, statuses = build_index([_draft(*each) for each in lists])
     layers = {
         **dict.fromkeys(categories or {}, "content"),
         **dict.fromkeys(security or {}, "security"),
@@ -148,7 +148,7 @@ def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
 def policy(
     profile: Profile = MIA,
     *rules: Rule,
-    timing: TimePlan = NO_TIMING,
+    timing: TimePlan = NO_TIME_PLAN,
     house: Household | None = None,
     now: float = NOW,
     **lists: Any,
@@ -167,8 +167,8 @@ def live(
     now: float = NOW,
     before: Snapshot | None = None,
     lists: Catalogue | None = None,
-    defaults: Defaults = DEFAULTS,
-    readings: PolicyInputs = NOTHING_READ,
+    defaults: AnswerDefaults = DEFAULTS,
+    readings: PolicyInputs = NO_INPUTS,
 ) -> Snapshot:
     """Return the snapshot for one household.
 
@@ -178,8 +178,8 @@ def live(
     made = build_snapshot(before, lists or library(), defaults, [house], now, readings)
     policies = dict(made.policies)
     for profile in house.profiles:
-        extra = (timing or {}).get(profile.id, NO_TIMING)
-        if extra != NO_TIMING:
+        extra = (timing or {}).get(profile.id, NO_TIME_PLAN)
+        if extra != NO_TIME_PLAN:
             own = rules_in_scope(profile, house.rules)
             both = _both(extra, build_time_plan(house, profile, now, readings))
             timed = build_policy(profile, own, made.shared[house.id], now, both)
@@ -190,13 +190,13 @@ def live(
 
 
 def _both(one: TimePlan, other: TimePlan) -> TimePlan:
-    if other is NO_TIMING:
+    if other is NO_TIME_PLAN:
         return one
     return replace(
         other,
         closures=(*one.closures, *other.closures),
         grants=(*one.grants, *other.grants),
-        always=(*one.always, *other.always),
+        always_open=(*one.always_open, *other.always_open),
         zone=one.zone,
     )
 

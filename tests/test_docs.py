@@ -10,12 +10,12 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from copdns.appeal import AppealKind, AppealState, Wanted, Why
+from copdns.appeal import AppealKind, AppealMotive, AppealState, WantedLength
 from copdns.cli import main
 from copdns.config import Settings
 from copdns.metrics import METRICS
 from copdns.model import BlockMode, PrivacyMode, Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.web.api.table import OPERATIONS
 from copdns.words import Word
 
@@ -95,7 +95,10 @@ def missing(words: Iterable[str], text: str) -> list[str]:
         ("reasons.md", Reason),
         ("privacy.md", PrivacyMode),
         ("blocking.md", BlockMode),
-        *(("appeals.md", each) for each in (AppealKind, AppealState, Why, Wanted, Because)),
+        *(
+            ("appeals.md", each)
+            for each in (AppealKind, AppealState, AppealMotive, WantedLength, DecisionReason)
+        ),
     ],
 )
 def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:

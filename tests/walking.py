@@ -15,7 +15,7 @@ def walked(
     """Yield from when until when which verdict is said to hold, from start to end without a gap."""
     while start < end:
         verdict = decide(policy, name, A, start)
-        until = end if verdict.until is None else min(verdict.until, end)
+        until = end if verdict.valid_until is None else min(verdict.valid_until, end)
         assert until > start, "no verdict ends before it begins"
         yield start, until, verdict
         start = until

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.appeal import Appeal, AppealAnswer, AppealKind, Ask
+from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest
 from copdns.appeal_opening import Opening
 from copdns.as_json.plain import utc
 
@@ -72,7 +72,7 @@ def opening_json(opens: Opening | None) -> dict[str, object] | None:
     }
 
 
-def about_text(ask: Ask) -> str:
+def about_text(ask: AppealRequest) -> str:
     """Return what an appeal is about; of an old one that is deleted."""
     match ask.kind:
         case AppealKind.NAME:

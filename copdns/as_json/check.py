@@ -9,7 +9,7 @@ from copdns.as_json.times import grant_json
 from copdns.live import Client
 from copdns.minutes import MINUTE
 from copdns.model import Household, Reason, Verdict
-from copdns.policy import Explained
+from copdns.policy import StepResult
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
 from copdns.times import Grant
@@ -28,7 +28,7 @@ class Case(NamedTuple):
     client: Client
     address: str
     verdict: Verdict
-    steps: tuple[Explained, ...]
+    steps: tuple[StepResult, ...]
     wrong_clock: bool = False
 
     @property
@@ -77,7 +77,7 @@ def case_json(case: Case) -> dict[str, object]:
         "at": utc(case.now),
         "step": case.verdict.step,
         **_verdict_json(case.verdict),
-        "until": utc(case.verdict.until),
+        "until": utc(case.verdict.valid_until),
         "ends": case.verdict.ends_text,
         "grants": [grant_json(each) for each in case.grants],
         "ttl": case.verdict.ttl,
@@ -87,8 +87,8 @@ def case_json(case: Case) -> dict[str, object]:
     }
 
 
-def _step_json(step: Explained) -> dict[str, object]:
-    place = {"number": step.number, "title": step.title, "decides": step.decides}
+def _step_json(step: StepResult) -> dict[str, object]:
+    place = {"number": step.number, "title": step.title, "decides": step.is_decisive}
     if step.verdict is None:
         return {**place, "action": None}
     return {**place, **_verdict_json(step.verdict)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.transparency import Appeals, Listed, Person, Report
+from copdns.transparency import Appeals, ListUse, Person, Report
 
 FORMAT = 1
 
@@ -45,7 +45,7 @@ def _appeals(appeals: Appeals) -> dict[str, object]:
     }
 
 
-def _list(each: Listed) -> dict[str, object]:
+def _list(each: ListUse) -> dict[str, object]:
     return {
         "list": each.status.info.slug,
         "version": each.status.info.version,

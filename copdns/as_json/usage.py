@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from copdns.budget import total
+from copdns.budget import minutes_of_day
 from copdns.minutes import NO_MINUTES, Minutes, Usage
 from copdns.model import Household, Profile
 from copdns.times import Budget
@@ -35,7 +35,7 @@ def lines(
 ) -> Iterator[Line]:
     """Yield a person's budgets.  used, before: today's minutes and yesterday's, by budget."""
     for budget in in_scope(household.budgets, person):
-        whole = total(budget, household, person.id, day, before.get(budget.id))
+        whole = minutes_of_day(budget, household, person.id, day, before.get(budget.id))
         yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
 
 

@@ -20,7 +20,7 @@ from copdns.codes import one_time_code
 from copdns.errors import AccountError
 from copdns.logins import CODE
 from copdns.passphrase import weakness
-from copdns.passwords import hashed
+from copdns.passwords import hash_password
 from copdns.roles import Permission, Role, scopes_for
 from copdns.seed import seeded_household
 from copdns.store.accounts import Accounts, the_account
@@ -120,7 +120,7 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
     names = (found.name, home.household.name, *(each.name for each in home.household.profiles))
     if wrong := weakness(password, names):
         raise AccountError(wrong)
-    kept = hashed(password)
+    kept = hash_password(password)
 
     async def work(thread: StoreThread, household: str) -> None:
         await Accounts(thread).set_password(household, found.id, kept, home.now, by=None)

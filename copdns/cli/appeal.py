@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeal import REASONS, Appeal, AppealState, Decider, Wanted
+from copdns.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
 from copdns.appeal_opening import ApprovalTerms, Decision, Opening, opening
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
@@ -17,20 +17,24 @@ from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.matchers import Matcher
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.sentences import literal
 from copdns.store.appeals import AppealStore
 
 # Whoever may run this on the machine may do anything there.
 BY = Decider("owner", AUTHOR)
 _ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
-_REASONS = click.Choice([str(each) for each in Because])
+_REASONS = click.Choice([str(each) for each in DecisionReason])
 
 
-def _lasts(text: str) -> int | Wanted:
+def _lasts(text: str) -> int | WantedLength:
     """Return seconds, or TODAY or ALWAYS; raise ValueError."""
     word = text.strip().lower()
-    return Wanted(word) if word in (Wanted.TODAY, Wanted.ALWAYS) else some_time(text) * 60
+    return (
+        WantedLength(word)
+        if word in (WantedLength.TODAY, WantedLength.ALWAYS)
+        else some_time(text) * 60
+    )
 
 
 @click.group()
@@ -133,7 +137,7 @@ def _opens_text(opens: Opening) -> str:
     return f"{names} (against {against})"
 
 
-def _answer_text(state: AppealState, reason: Because, text: str) -> str:
+def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
     return f"{state}, {reason}{': ' if text else ''}{text}"
 
 
@@ -172,7 +176,7 @@ def decide(
     answer: str | None,
     reason: str | None,
     text: str,
-    lasts: int | Wanted | None,
+    lasts: int | WantedLength | None,
     everyone: bool,
     narrow: bool,
     besides: bool,
@@ -192,13 +196,13 @@ def decide(
         raise click.UsageError("say --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
-        fitting = ", ".join(each for each in Because if each in REASONS[state])
+        fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
         raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
     if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
         raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes go with --yes")
     _appeal(home, appeal)
     yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
-    decision = Decision(state, Because(reason), text, yes)
+    decision = Decision(state, DecisionReason(reason), text, yes)
     known, services, home_id = home.known, _services(home), home.household.id
     found = home.with_store(
         lambda store: AppealStore(store).decide(

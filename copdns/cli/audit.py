@@ -22,7 +22,7 @@ from copdns.lists.audit import Audit, Share, Table, audit, lists_of, read_table
 from copdns.model import Band, Profile, Rule, RuleAction
 from copdns.policy import build_policy, rules_in_scope
 from copdns.presets import apply
-from copdns.vouched import Checked
+from copdns.vouched import CheckedEntry
 
 MAX_TABLE = 64 << 20  # octets, unpacked
 _GZIP = b"\x1f\x8b"
@@ -97,7 +97,7 @@ def audit_command(
         _print_errors(errors)
 
 
-def _print_errors(errors: Sequence[Checked]) -> None:
+def _print_errors(errors: Sequence[CheckedEntry]) -> None:
     if not errors:
         click.echo("no name was decided here to be a list's error")
         return

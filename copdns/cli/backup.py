@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from copdns import __version__
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.archive import Backup, pack, unpack
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
@@ -47,7 +47,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     if not file.absolute().parent.is_dir():
         raise BackupError(f"{file.absolute().parent} is no folder; name a file in one that is")
     if with_log:
-        home.look("", View.EXPORT)
+        home.look("", ViewedPart.EXPORT)
     with _beside(file) as folder:
         copies = copy_of(home.folder, Path(folder), with_log=with_log)
         made = pack(file, copies, home.now, __version__)

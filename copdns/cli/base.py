@@ -19,7 +19,7 @@ from copdns.addresses import (
     upstream_address,
 )
 from copdns.errors import ConfigError, CopdnsError
-from copdns.matchers import parse_matcher, target
+from copdns.matchers import parse_matcher, parse_target
 from copdns.model import Band
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ DEVICE_ADDRESS = Read("address", device_address)
 MAC = Read("MAC address", mac_address)
 UPSTREAM = Read("address", lambda text: str(upstream_address(text)))
 MATCHER = Read("name", lambda text: str(parse_matcher(text)))
-TARGET = Read("target", lambda text: str(target(text)))
+TARGET = Read("target", lambda text: str(parse_target(text)))
 BAND = click.Choice([str(band) for band in Band])
 
 

@@ -19,7 +19,7 @@ from copdns.cli.output import print_json
 from copdns.cli.params import moment, profile_option
 from copdns.cli.week import Asking, tell_week, week_of
 from copdns.config import AUTO
-from copdns.live import NOTHING_SEEN, Sightings
+from copdns.live import NO_SIGHTINGS, Sightings
 from copdns.model import Action
 from copdns.neighbours import read_once
 from copdns.policy import decide, explain
@@ -129,4 +129,4 @@ def _near() -> Sightings:
     try:
         return Sightings(read_once())
     except OSError:
-        return NOTHING_SEEN  # the running one sees nothing either; `copdns doctor` says so
+        return NO_SIGHTINGS  # the running one sees nothing either; `copdns doctor` says so

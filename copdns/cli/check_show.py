@@ -12,7 +12,7 @@ from copdns.errors import NXDOMAIN
 from copdns.guests import GUEST
 from copdns.model import Action, LocalAnswer, Reason
 from copdns.names import display
-from copdns.policy import Explained
+from copdns.policy import StepResult
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
 
@@ -67,8 +67,8 @@ def _who(case: Case) -> str:
     return safe(f"{who}, {case.address}, a device that nobody named" if case.address else who)
 
 
-def _row(step: Explained, case: Case) -> tuple[str, str, str, str, str]:
-    mark = ">" if step.decides else ""
+def _row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
+    mark = ">" if step.is_decisive else ""
     said = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
     if step.number == _GRANTS and case.grants:
         said = ("lifts", ", ".join(f"{each.id} ({lifted(each)})" for each in case.grants))
@@ -88,8 +88,8 @@ def _outcome(case: Case, home: Home) -> list[str]:
     if verdict.local is not None:
         lines.append(f"  the answer: {_local_text(verdict.local)}")
     zone = case.household.timezone
-    if verdict.until is not None:
-        lines.append(f"  until {local(verdict.until, zone)} at least")
+    if verdict.valid_until is not None:
+        lines.append(f"  until {local(verdict.valid_until, zone)} at least")
     lines += [f"  grant {each.id}: {grant_text(each, zone)}" for each in case.grants]
     if case.grace:
         lines.append(
@@ -131,7 +131,7 @@ def _way_out(case: Case, profile: str) -> list[str]:
 
 
 def _local_text(answer: LocalAnswer) -> str:
-    if answer.own:
+    if answer.is_own_address:
         return "this machine's own address"
     if answer.records:
         return ", ".join(record.data for record in answer.records)

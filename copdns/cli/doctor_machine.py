@@ -21,7 +21,7 @@ from copdns.cli.output import local
 from copdns.cli.probe import ask
 from copdns.config import AUTO
 from copdns.errors import UpstreamError, WireError
-from copdns.listening import NOT_HERE, listen_addresses
+from copdns.listening import ADDRESS_MISSING, listen_addresses
 from copdns.message import read_response
 from copdns.records import AAAA, A
 from copdns.store import household as household_db
@@ -105,7 +105,7 @@ def _port(
         todo = f"as a service copdns may; by hand start it as root or {over}"
         return warn("ports", f"{where}: this user may not open it", todo)
     todo = f"name an address of this machine in {section}.listen"
-    if trouble in NOT_HERE and section == "dns":
+    if trouble in ADDRESS_MISSING and section == "dns":
         return warn("ports", f"{where}: not an address of this machine now; it is waited for", todo)
     return fail("ports", f"{where}: {os.strerror(trouble)}", todo)
 

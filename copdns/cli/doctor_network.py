@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.listening import listen_addresses
-from copdns.lookout import look_around
-from copdns.offers import Blind, Judged, others
+from copdns.lookout import scan_resolvers
+from copdns.offers import Assessment, BlindSpot, others
 from copdns.setup import Check, State
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 
 _BLIND = {
-    Blind.RIGHTS: (
+    BlindSpot.RIGHTS: (
         "the network could not be asked for the resolvers that it hands out",
         "ask as root: sudo copdns doctor --network",
     ),
-    Blind.NO_NETWORK: (
+    BlindSpot.NO_NETWORK: (
         "copdns answers on this machine alone, in no network",
         "name an address of the network in dns.listen, or `auto`",
     ),
-    Blind.SILENT: (
+    BlindSpot.SILENT: (
         "nobody in the network hands out a resolver",
         "let the router's DHCP name copdns; else name it on each device by hand",
     ),
@@ -33,19 +33,19 @@ _TODO = "name copdns alone in the router, for IPv4 and IPv6 (docs/install.md)"
 
 def network(home: Home) -> Iterator[Finding]:
     """Ask as a new device does; the desk is told what was found."""
-    found = look_around(listen_addresses(home.settings.dns.listen))
+    found = scan_resolvers(listen_addresses(home.settings.dns.listen))
     if home.is_stored:
         _keep(home, found)
     if found.state is State.PASSED:
         yield ok("network", "copdns alone is handed out as a resolver")
     elif found.state is State.UNKNOWN:
-        yield warn("network", *_BLIND[Blind(found.detail)])
+        yield warn("network", *_BLIND[BlindSpot(found.detail)])
     for each in others(found.detail) if found.state is State.FAILED else ():
         resolvers = ", ".join(each.resolvers)
         yield fail("network", f"{each.server} hands out {resolvers} ({each.by})", _TODO)
 
 
-def _keep(home: Home, found: Judged) -> None:
+def _keep(home: Home, found: Assessment) -> None:
     household, now = home.household.id, home.now
 
     async def work() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.lists.chosen import Chosen, not_yet
+from copdns.lists.chosen import Chosen, missing_message
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
@@ -61,7 +61,7 @@ class Fetched:
     def missing(self) -> str:
         """Say which chosen lists are not here; "" when all are."""
         absent = [slug for slug, state in self.states.items() if not state.has_copy]
-        return not_yet(absent, len(self.states))
+        return missing_message(absent, len(self.states))
 
     @property
     def left_out(self) -> str:

@@ -21,7 +21,7 @@ from copdns.cli.params import (
 from copdns.cli.time_words import lifted, subjects_text
 from copdns.days import DAY_SECONDS
 from copdns.household_times import end_grant, give_grant
-from copdns.times import Subject, Topic, TopicKind, subject
+from copdns.times import Subject, Topic, TopicKind, parse_subject
 
 EVERYTHING = "everything"
 _LONGEST = 366 * DAY_SECONDS
@@ -30,7 +30,7 @@ _BOTH, _CONTENT, _TIME = "both", "content", "time"
 
 def _what(text: str) -> Subject | str:
     """Return a subject, or EVERYTHING."""
-    return EVERYTHING if text.strip().lower() == EVERYTHING else subject(text)
+    return EVERYTHING if text.strip().lower() == EVERYTHING else parse_subject(text)
 
 
 class GivesByDefault(click.Group):

@@ -17,7 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts import Guest, View
+from copdns.accounts import Guest, ViewedPart
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
@@ -25,21 +25,21 @@ from copdns.clock import Clock, continues_when_wrong
 from copdns.config import Settings
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
-from copdns.door import door_at
+from copdns.door import child_page_url
 from copdns.errors import HouseholdError, StoreError
 from copdns.guests import with_guests
 from copdns.household_check import KnownIds, no_such
 from copdns.household_file import parse
-from copdns.library import bundled_text, known, own_files
+from copdns.library import bundled_text, known_ids, own_files
 from copdns.lists.catalogue import Catalogue, files
-from copdns.lists.chosen import Chosen, Offer, chosen_for, offer
+from copdns.lists.chosen import AvailableLists, Chosen, choose_for, offer
 from copdns.lists.source import ListSource
 from copdns.live import GUEST, Snapshot, build_snapshot, defaults_of, guest_profile
 from copdns.minutes import Minutes, Usage
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.roles import Actor, Role
 from copdns.seed import HOME, seeded_household
-from copdns.shelving import IndexStore, Waiting
+from copdns.shelving import IndexStore, UncompiledLists
 from copdns.store.appeals import AppealStore
 from copdns.store.db import store_error
 from copdns.store.household import FILE, HouseholdStore
@@ -83,9 +83,9 @@ class Home:
             seen = load_clock(self.folder)
         except StoreError:  # the running copdns believes it then, too
             seen = None
-        made.join(seen, goes_on=False)
+        made.adopt(seen, goes_on=False)
         if made.is_wrong:  # rarely; else the household need not be read
-            made.join(seen, continues_when_wrong([self.household]))
+            made.adopt(seen, continues_when_wrong([self.household]))
         return made
 
     @cached_property
@@ -94,14 +94,14 @@ class Home:
 
     @cached_property
     def known(self) -> KnownIds:
-        return known(self.library)
+        return known_ids(self.library)
 
     @cached_property
     def copies(self) -> Copies:
         return Copies(self.folder)
 
     @cached_property
-    def offered(self) -> Offer:
+    def offered(self) -> AvailableLists:
         """What ships that lists can be chosen from."""
         return offer(files(bundled_text))
 
@@ -114,7 +114,7 @@ class Home:
         slugs = {each.slug for each in self.offered.sources}
         slugs |= {each.slug for each in self.settings.sources.own}
         known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
-        return chosen_for(self.settings.sources, self.offered, households, memory(), known)
+        return choose_for(self.settings.sources, self.offered, households, memory(), known)
 
     def _library_of(self, chosen: Chosen) -> Catalogue:
         return IndexStore(self.folder).read(self._sources_of(chosen))
@@ -124,9 +124,9 @@ class Home:
         return *own_files(self.settings.lists), *on_disk(chosen, self.copies, states)
 
     @cached_property
-    def waiting(self) -> Waiting | None:
+    def waiting(self) -> UncompiledLists | None:
         """What a copdns that runs answers by until it has compiled `library`; None when it has."""
-        return IndexStore(self.folder).waiting(self._sources_of(self.chosen))
+        return IndexStore(self.folder).find_uncompiled(self._sources_of(self.chosen))
 
     @cached_property
     def household(self) -> Household:
@@ -148,7 +148,7 @@ class Home:
 
         before: one of another moment, of which what is the same is taken over.
         """
-        defaults = defaults_of(self.settings.dns, door_at(self.settings.web.port))
+        defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         readings = self.readings(at)
         household = with_guests(self.household, self.guests, at)
@@ -235,7 +235,7 @@ class Home:
             return Household(HOME, "Home")
         path = Path(self.settings.household)
         # What is chosen depends on the household, so it is read by what is there in any case.
-        first = known(self._library_of(self._chosen_for()))
+        first = known_ids(self._library_of(self._chosen_for()))
         return parse(read_text(path, "see the setting household"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
@@ -295,7 +295,7 @@ class Home:
             return ()
         return self._read(lambda store: store.full_logs(household.id, profile_id))
 
-    def look(self, profile: str, *views: View) -> None:
+    def look(self, profile: str, *views: ViewedPart) -> None:
         """Keep that somebody looks at a person, or at all with "", before anything is shown.
 
         They see it on their page, as a look at the desk.  Where it cannot be kept nothing is to be

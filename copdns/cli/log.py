@@ -10,7 +10,7 @@ from time import monotonic
 
 import click
 
-from copdns.accounts import LOOKS_JOINED, View
+from copdns.accounts import LOOKS_JOINED, ViewedPart
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
@@ -66,7 +66,7 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
     """Print what is kept; `follow`: and what comes, until Ctrl-C."""
     if profile:
         _known(home, profile)
-    home.look(profile, View.LOG)
+    home.look(profile, ViewedPart.LOG)
     kept, household = QueryLog(home.folder), home.household
     newest = max((each.id for each in kept.rows(household.id, None, 1)), default=0)
     found = kept.rows(household.id, profile or None, limit)
@@ -91,7 +91,7 @@ def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[
     looked = monotonic()
     while True:
         if monotonic() - looked >= LOOKS_JOINED:
-            Home(home.settings).look(profile, View.LOG)  # as of now, not of when it began
+            Home(home.settings).look(profile, ViewedPart.LOG)  # as of now, not of when it began
             looked = monotonic()
         more = kept.rows(home.household.id, profile or None, PAGE, after=last)
         yield from more
@@ -143,7 +143,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     """
     if profile:
         _known(home, profile)
-    home.look(profile, View.COUNTS)
+    home.look(profile, ViewedPart.COUNTS)
     since = home.now - days * DAY
     found = QueryLog(home.folder).counts(home.household.id, profile or None, since)
     if as_json:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from copdns.cli.home import Home
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
-from copdns.vouched import Checked, checked
+from copdns.vouched import CheckedEntry, check_entries
 
 HEADERS = ("name", "list", "category", "still listed", "closed here")
 _TOLD = 5  # lines of `lists status`
 
 
-def checked_errors(home: Home) -> tuple[Checked, ...]:
+def checked_errors(home: Home) -> tuple[CheckedEntry, ...]:
     """Return the names, and how they stand by the lists that are here and the rules of now."""
     if not home.has_database:
         return ()
@@ -25,15 +25,15 @@ def checked_errors(home: Home) -> tuple[Checked, ...]:
         return ()
     live = home.live()
     policies = (live.policy(household, each.id) for each in home.household.profiles)
-    return checked(errors, home.library.index, policies, home.now)
+    return check_entries(errors, home.library.index, policies, home.now)
 
 
-def mistaken_row(each: Checked) -> tuple[str, ...]:
+def mistaken_row(each: CheckedEntry) -> tuple[str, ...]:
     error = each.error
     return error.name, error.list, error.category, _yes(each.still), _yes(each.closed)
 
 
-def mistaken_json(errors: Iterable[Checked], slug: str = "") -> list[dict[str, object]]:
+def mistaken_json(errors: Iterable[CheckedEntry], slug: str = "") -> list[dict[str, object]]:
     """Return those of a list, or of all with ""."""
     return [
         {**each.error._asdict(), "still": each.still, "closed": each.closed}
@@ -42,7 +42,7 @@ def mistaken_json(errors: Iterable[Checked], slug: str = "") -> list[dict[str, o
     ]
 
 
-def mistaken_lines(errors: Sequence[Checked]) -> Iterator[str]:
+def mistaken_lines(errors: Sequence[CheckedEntry]) -> Iterator[str]:
     """Say what lists name that they should not, for people."""
     still = [each for each in errors if each.still]
     for each in still[:_TOLD]:

@@ -13,7 +13,7 @@ from copdns import when
 from copdns.cli.base import Options, Read
 from copdns.errors import CopdnsError
 from copdns.model import Household
-from copdns.times import DAY_MINUTES, MOST_NOTE, subject
+from copdns.times import DAY_MINUTES, MOST_NOTE, parse_subject
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -97,7 +97,7 @@ def minutes_of_a_day(text: str) -> int:
     return minutes
 
 
-SUBJECT = Read("subject", subject)
+SUBJECT = Read("subject", parse_subject)
 DURATION = Read("length of time", some_time)
 MINUTES = Read("minutes", minutes_of_a_day)
 

@@ -8,9 +8,9 @@ import time
 
 from copdns.addresses import UpstreamAddress
 from copdns.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
-from copdns.exchange import Match, match, message_for, question_of
+from copdns.exchange import Match, build_query, match_response, question_of
 from copdns.names import to_wire
-from copdns.records import HEADER
+from copdns.records import HEADER_SIZE
 
 PATIENCE = 2.0  # seconds
 
@@ -18,7 +18,7 @@ PATIENCE = 2.0  # seconds
 def ask(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool = False) -> bytes:
     """Return a resolver's answer as it came; raise UpstreamError when none does."""
     question = question_of(to_wire(qname), qtype)
-    query = os.urandom(2) + message_for(question, do=False, cd=False, edns=True)
+    query = os.urandom(2) + build_query(question, do=False, cd=False, edns=True)
     try:
         reply = _over_tcp(server, query) if tcp else _over_udp(server, query, question)
     except TimeoutError:
@@ -53,6 +53,6 @@ def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
 
 
 def _belongs(reply: bytes, query: bytes, question: bytes) -> bool:
-    if len(reply) < HEADER or reply[:2] != query[:2]:
+    if len(reply) < HEADER_SIZE or reply[:2] != query[:2]:
         return False
-    return match(reply, question) is not Match.NO
+    return match_response(reply, question) is not Match.NO

@@ -7,13 +7,13 @@ from datetime import date, datetime
 import click
 
 from copdns import audited
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.appeal import Appeal
 from copdns.as_json.report import report_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, pairs, print_json, safe, table
-from copdns.discreet import discreet
+from copdns.discreet import build_mask
 from copdns.keep import CountKey
 from copdns.library import discreet_names
 from copdns.model import PrivacyMode
@@ -23,7 +23,7 @@ from copdns.store.querylog import QueryLog
 from copdns.transparency import (
     SMALL,
     Appeals,
-    Listed,
+    ListUse,
     Month,
     Person,
     Report,
@@ -65,7 +65,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     \b
     Example:  copdns report --month 2026-11
     """
-    home.look("", View.COUNTS, View.USAGE)
+    home.look("", ViewedPart.COUNTS, ViewedPart.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
     found, errors = _stored(home)
     made = Report(
@@ -84,7 +84,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
 
 def _counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
     """Return counts as guardians see them."""
-    hidden = discreet(discreet_names(), home.library)
+    hidden = build_mask(discreet_names(), home.library)
     return hidden.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
 
 
@@ -103,7 +103,7 @@ def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
     return home.with_store(read, HouseholdStore.open_or_copy)
 
 
-def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[Listed, ...]:
+def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:
     found = audited.load_results(home.folder)
     percent = found.percent if found else lambda _: None
     return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))

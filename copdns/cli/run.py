@@ -20,9 +20,9 @@ def run(options: Options) -> None:
     \b
     Example:  copdns -c config/home.yaml --data var run
     """
-    from copdns.lean import import_little
+    from copdns.lean import import_without_extras
 
-    import_little()
+    import_without_extras()
     from copdns.app import serve
     from copdns.cli.events import to_stderr
 

@@ -24,14 +24,14 @@ from copdns.cli.params import (
     warn_of_nobody,
 )
 from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.errors import CalendarError, HouseholdError
 from copdns.household import set_household, suggest_times
 from copdns.household_times import add_period, remove_period, set_days
 from copdns.library import bundled_presets
 from copdns.model import Household
 from copdns.preview import Closed, week, week_span
-from copdns.schedule import slots, stretches
+from copdns.schedule import closed_spans, parse_slots
 from copdns.sentences import literal
 from copdns.time_dump import stretch_text
 from copdns.time_shape import ONE_DAY, Stretch, day, stretch
@@ -129,7 +129,7 @@ def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None
     """
     household = home.household
     zone = zone_of(household.timezone)
-    begins = first or local(home.now, zone).date()
+    begins = first or local_time(home.now, zone).date()
     found = household.schedules
     if profile:
         found = in_scope(found, home.profile(profile))
@@ -137,7 +137,7 @@ def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None
     closed = (
         Closed(_name(each, with_scope=not profile), start, end)
         for each in found
-        for start, end in stretches(each, household.calendar, zone, *span)
+        for start, end in closed_spans(each, household.calendar, zone, *span)
     )
     seen = week(closed, zone, begins)
     if as_json:
@@ -200,7 +200,7 @@ def add(
 
 def _slots(times: tuple[str, ...]) -> tuple[Slot, ...]:
     try:
-        return slots(" ".join(times))
+        return parse_slots(" ".join(times))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="SLOTS") from None
 
@@ -251,7 +251,7 @@ def import_(home: Home, file: Path) -> None:
     from copdns import ics  # its library takes ten megabytes, which other commands do not need
 
     text = _calendar_file(file)
-    today = local(home.now, zone_of(home.household.timezone)).date()
+    today = local_time(home.now, zone_of(home.household.timezone)).date()
     zone = zone_of(home.household.timezone)
     try:
         dates = ics.dates_of(text, zone, today, today + _AHEAD)

@@ -17,7 +17,7 @@ from copdns.times import (
     Calendar,
     DayType,
     Extra,
-    Failures,
+    FailureChoices,
     Grant,
     Pause,
     Schedule,
@@ -146,9 +146,9 @@ def day_start_change(before: int, after: int) -> str:
     return f"day starts: {clock_text(before)} -> {clock_text(after)}"
 
 
-def failure_changes(before: Failures, after: Failures) -> Iterator[str]:
+def failure_changes(before: FailureChoices, after: FailureChoices) -> Iterator[str]:
     """Yield a line for each choice that is another one now."""
-    for each in fields(Failures):
+    for each in fields(FailureChoices):
         old, new = getattr(before, each.name), getattr(after, each.name)
         if old is not new:
             yield f"failures: {each.name}: {old} -> {new}"

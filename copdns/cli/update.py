@@ -16,13 +16,13 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
 from copdns.copies import Copies
 from copdns.errors import EXIT_FAILED, HouseholdError
-from copdns.fetch import News, Outcome, Progress, fetching
+from copdns.fetch import FetchOutcome, FetchResult, Progress, fetching
 from copdns.household_check import no_such
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
 from copdns.sentences import literal
 
-Note = Callable[[Outcome], None]
+Note = Callable[[FetchOutcome], None]
 
 
 @click.command()
@@ -68,14 +68,14 @@ def _chosen(home: Home, slugs: Sequence[str]) -> list[Source]:
 
 def _updated(
     copies: Copies, sources: Sequence[Source], *, smaller: bool, quiet: bool
-) -> list[Outcome]:
+) -> list[FetchOutcome]:
     """Fetch, and return the outcomes in the order of the sources."""
     from copdns.updates import fetch_all  # here: it imports what counts, and help need not wait
 
-    found: dict[str, Outcome] = {}
+    found: dict[str, FetchOutcome] = {}
     with _sole(copies), _shown(len(sources), quiet=quiet) as (progress, seen):
 
-        def note(outcome: Outcome) -> None:
+        def note(outcome: FetchOutcome) -> None:
             found[outcome.slug] = outcome
             seen(outcome)
 
@@ -116,15 +116,15 @@ def _far(slug: str, octets: int, total: int | None) -> str:
     return f"{slug} {octets / MIB:.1f}{of} MiB"
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: FetchOutcome) -> tuple[str, ...]:
     state = outcome.state
-    here = outcome.news is not News.MISSING
+    here = outcome.news is not FetchResult.MISSING
     size = f"{state.octets / MIB:.1f} MiB" if state.octets >= MIB // 10 else f"{state.octets} B"
     names = f"{state.names:,}" if here else ""
     return outcome.slug, outcome.news, names, size if here else "", safe(state.error)
 
 
-def _as_json(outcome: Outcome) -> dict[str, object]:
+def _as_json(outcome: FetchOutcome) -> dict[str, object]:
     state = outcome.state
     return {
         "list": outcome.slug,

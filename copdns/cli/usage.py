@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
@@ -46,7 +46,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     Example:  copdns usage --profile mia
               copdns usage --days 30 --json
     """
-    home.look(profile, View.USAGE)
+    home.look(profile, ViewedPart.USAGE)
     today = list(_today(home, profile))
     before = _before(home, profile, days)
     if as_json:

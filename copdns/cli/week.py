@@ -17,7 +17,7 @@ from copdns.as_json.plain import utc
 from copdns.cli.home import Home
 from copdns.cli.output import aligned, print_json, safe
 from copdns.closed import BySubject
-from copdns.days import local, starts_at, zone_of
+from copdns.days import local_time, starts_at, zone_of
 from copdns.live import Client, Sightings, Snapshot
 from copdns.model import Action, Requestor, Verdict
 from copdns.names import display
@@ -75,7 +75,7 @@ class Week(NamedTuple):
 def week_of(home: Home, asking: Asking, name: str, qtype: int, now: float) -> Week:
     """Return the week of a name that begins now and ends with the seventh date."""
     zone = zone_of(home.household.timezone)
-    end = starts_at(local(now, zone).date() + timedelta(days=DAYS), 0, zone)
+    end = starts_at(local_time(now, zone).date() + timedelta(days=DAYS), 0, zone)
     found = _merged(walk(home, asking, name, qtype, now, end))
     return Week(name, qtype, asking.client(home.live(now)).policy.profile, tuple(found))
 
@@ -97,7 +97,7 @@ def walk(
             policy = asking.client(live).policy
             planned = _planned(policy)
         verdict = decide(planned, name, qtype, at)
-        until = min(inf if verdict.until is None else verdict.until, rebuild, end)
+        until = min(inf if verdict.valid_until is None else verdict.valid_until, rebuild, end)
         budgets = charged_budgets(policy, name, verdict, at) or ()
         yield Stretch(at, until, verdict, budgets)
         at = until
@@ -110,7 +110,7 @@ def _planned(policy: Policy) -> Policy:
     """
     if policy.time_rules is None:
         return policy
-    timed = replace(policy.time_rules, left=BySubject(None, {}, {}), verdicts_with_end={})
+    timed = replace(policy.time_rules, remaining=BySubject(None, {}, {}), verdicts_with_end={})
     return replace(policy, time_rules=timed)
 
 
@@ -129,7 +129,7 @@ def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
 
 
 def _said(stretch: Stretch) -> tuple[Verdict, tuple[str, ...]]:
-    return replace(stretch.verdict, until=None, ends_text=""), stretch.budgets
+    return replace(stretch.verdict, valid_until=None, ends_text=""), stretch.budgets
 
 
 def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
@@ -161,7 +161,7 @@ def _row(stretch: Stretch, zone: str) -> tuple[str, str, str, str]:
 
 def _clock(moment: float, zone: str) -> str:
     """Return a moment with its offset, which tells two of the same time apart."""
-    return f"{local(moment, zone_of(zone)):%a %Y-%m-%d %H:%M %z}"
+    return f"{local_time(moment, zone_of(zone)):%a %Y-%m-%d %H:%M %z}"
 
 
 def _why(stretch: Stretch) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from copdns.config import AUTO, OwnSource, SourceSettings
 from copdns.lists.catalogue import BYPASS, SECURITY, Catalogue, Files
 from copdns.lists.download import MIB
-from copdns.lists.parse import Form
+from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source, sources_of
 from copdns.live import guest_profile
 from copdns.matchers import Match
@@ -89,7 +89,7 @@ def _source(own: OwnSource) -> Source:
         title=own.title or own.slug,
         category=own.category,
         url=own.url,
-        format=Form(own.format),
+        format=ListFormat(own.format),
         match=Match(own.match),
         licence=own.licence,
         maintainer=own.maintainer,
@@ -103,7 +103,7 @@ def _source(own: OwnSource) -> Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class AvailableLists:
     """What ships that lists can be chosen from and for.
 
     security: the categories that `security` of a profile stands for.  contacts: of each service.
@@ -114,19 +114,19 @@ class Offer:
     contacts: Mapping[str, Contact]
 
 
-def offer(found: Files) -> Offer:
+def offer(found: Files) -> AvailableLists:
     """Return what there is to choose, from the files that ship."""
     shipped = found.catalogue.categories.items()
-    return Offer(
+    return AvailableLists(
         sources_of(found.catalogue),
         frozenset(slug for slug, each in shipped if each.layer == SECURITY),
         {slug: each.contact for slug, each in found.services.services.items()},
     )
 
 
-def chosen_for(
+def choose_for(
     settings: SourceSettings,
-    offered: Offer,
+    offered: AvailableLists,
     households: Iterable[Household],
     memory: int,
     known: Mapping[str, int],
@@ -142,7 +142,7 @@ def chosen_for(
     )
 
 
-def needed_by(households: Iterable[Household], offered: Offer) -> frozenset[str]:
+def needed_by(households: Iterable[Household], offered: AvailableLists) -> frozenset[str]:
     """Return the categories and services, and BYPASS, that somebody has blocked or gave times."""
     households = tuple(households)
     profiles = [profile for each in households for profile in _profiles(each)]
@@ -172,7 +172,7 @@ def _profiles(household: Household) -> Iterator[Profile]:
         yield guest_profile()
 
 
-def not_yet(absent: Sequence[str], of: int, uncompiled: Sequence[str] = ()) -> str:
+def missing_message(absent: Sequence[str], of: int, uncompiled: Sequence[str] = ()) -> str:
     """Return how plainly we say that lists are missing; "" when none is.
 
     uncompiled: those that are here, but not in force.

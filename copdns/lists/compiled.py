@@ -23,7 +23,7 @@ from copdns.errors import ListError
 from copdns.lists import trie
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import Merged, Part
-from copdns.lists.parse import Problem, Unused
+from copdns.lists.parse import Problem, SkipReason
 from copdns.lists.shelf import ListStatus
 from copdns.lists.trie import MappedIndex
 from copdns.matchers import Match
@@ -154,7 +154,7 @@ def _status(found: Mapping[str, Any]) -> ListStatus:
     info = found["info"]
     return ListStatus(
         ListInfo(**{**info, "kind": ListKind(info["kind"])}),
-        {Unused(reason): count for reason, count in found["unused"].items()},
-        tuple(Problem(line, Unused(reason), text) for line, reason, text in found["problems"]),
+        {SkipReason(reason): count for reason, count in found["unused"].items()},
+        tuple(Problem(line, SkipReason(reason), text) for line, reason, text in found["problems"]),
         found["error"],
     )

@@ -107,7 +107,7 @@ def _fits(value: Any, default: object) -> bool:
     return type(value) is type(default)
 
 
-def written(state: CopyState) -> str:
+def dump_state(state: CopyState) -> str:
     """Return a state as its file holds it."""
     return json.dumps(asdict(state), indent=1) + "\n"
 
@@ -253,12 +253,12 @@ def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
 # --- what is known then ---------------------------------------------------------------------------
 
 
-def unchanged(state: CopyState, now: float) -> CopyState:
+def after_not_modified(state: CopyState, now: float) -> CopyState:
     """Return the state after the server said that the copy is the newest (304)."""
     return replace(state, checked_at=now, tried_at=now, error="", failures=0)
 
 
-def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> CopyState:
+def after_fetch(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> CopyState:
     """Return the state of a new copy.  url: as in the source, before any redirect."""
     return CopyState(
         url=url,
@@ -273,12 +273,12 @@ def fetched(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> Cop
     )
 
 
-def failed(state: CopyState, error: str, now: float) -> CopyState:
+def after_failure(state: CopyState, error: str, now: float) -> CopyState:
     """Return what is known after a try that failed at `now`.  error: for people."""
     return replace(state, tried_at=now, error=error, failures=state.failures + 1)
 
 
-def next_look(slug: str, state: CopyState, every: float, now: float) -> float:
+def next_fetch_at(slug: str, state: CopyState, every: float, now: float) -> float:
     """Return the moment to ask again (seconds since the epoch); at most `now`: at once.
 
     every: seconds.  After failures the pauses begin with a minute and grow threefold up to

@@ -24,7 +24,7 @@ from copdns.lists.catalogue import (
     files,
 )
 from copdns.lists.index import ListKind
-from copdns.lists.parse import Form, parse
+from copdns.lists.parse import ListFormat, parse
 from copdns.lists.shapes import (
     BeaconsShape,
     BypassShape,
@@ -33,7 +33,7 @@ from copdns.lists.shapes import (
     SafeSearchShape,
     ServicesShape,
 )
-from copdns.lists.shelf import Draft, names_of, shelve
+from copdns.lists.shelf import Draft, build_index, names_of
 from copdns.lists.source import ListSource
 from copdns.matchers import Match, Matcher
 
@@ -53,7 +53,7 @@ def library(
     """
     found = files(read)
     made = [*bundled(found, read), *added(found, sources, text_of)]
-    return assembled(found, sources, *shelve(made))
+    return assembled(found, sources, *build_index(made))
 
 
 def bundled(found: Files, read: Read) -> Iterator[Draft]:
@@ -198,7 +198,7 @@ def _kind(source: ListSource, found: Files, known: Mapping[str, Category]) -> Li
 def _filled(draft: Draft, source: ListSource, text_of: TextOf | None) -> Draft:
     try:
         text = source.text if text_of is None else text_of(source)
-        parsed = parse(text, Form(source.format), Match(source.match))
+        parsed = parse(text, ListFormat(source.format), Match(source.match))
     except ListError as failure:
         return replace(draft, error=str(failure))
     return replace(

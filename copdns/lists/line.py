@@ -18,7 +18,7 @@ from copdns.names import normalize
 MAX_LINE = 4096
 
 
-class Form(StrEnum):
+class ListFormat(StrEnum):
     """How a list is written."""
 
     DOMAINS = "domains"  # a name a line
@@ -27,7 +27,7 @@ class Form(StrEnum):
     ADBLOCK = "adblock"  # ||name^ blocks and @@||name^ allows, each with all below it
 
 
-class Unused(StrEnum):
+class SkipReason(StrEnum):
     """Why a line, or a name of a hosts line, was not used.  docs/lists.md explains each."""
 
     DUPLICATE = "duplicate"
@@ -53,53 +53,53 @@ class Named(NamedTuple):
     allow: bool = False
 
 
-def read_line(line: str, form: Form, match: Match) -> Iterator[Named | Unused]:
+def read_line(line: str, form: ListFormat, match: Match) -> Iterator[Named | SkipReason]:
     """Give what each name of a line stands for, or why it is not used; nothing for a comment.
 
     match: what a plain name stands for; rules of the adblock form say it themselves.
     """
     if len(line) > MAX_LINE:
-        yield Unused.LONG
+        yield SkipReason.LONG
         return
     line = line.strip()
-    if form is Form.ADBLOCK:
+    if form is ListFormat.ADBLOCK:
         yield from _adblock(line)
         return
     fields = [] if line.startswith(("!", ";")) else line.partition("#")[0].split()
     if not fields:
         return
-    if form is Form.HOSTS:
+    if form is ListFormat.HOSTS:
         yield from _hosts(fields, match)
     else:
-        yield _named(fields[0], match) if len(fields) == 1 else Unused.SYNTAX
+        yield _named(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
 
 
-def _hosts(fields: list[str], match: Match) -> Iterator[Named | Unused]:
+def _hosts(fields: list[str], match: Match) -> Iterator[Named | SkipReason]:
     if len(fields) == 1 or not _is_address(fields[0].partition("%")[0]):
-        yield Unused.SYNTAX
+        yield SkipReason.SYNTAX
         return
     for name in fields[1:]:
-        yield Unused.PATTERN if "*" in name else _named(name, match)
+        yield SkipReason.PATTERN if "*" in name else _named(name, match)
 
 
-def _named(text: str, match: Match) -> Named | Unused:
+def _named(text: str, match: Match) -> Named | SkipReason:
     """Return what one name of a list stands for, or why it is not used."""
     if text.startswith("*."):
         text, match = text[2:], Match.BELOW if match is Match.EXACT else Match.SUBTREE
     elif text.startswith("."):
         text, match = text[1:], Match.SUBTREE
     if _is_address(text):
-        return Unused.ADDRESS
+        return SkipReason.ADDRESS
     if url := _URL.fullmatch(text):
-        return Unused.PAGE if url["path"] else Unused.URL
+        return SkipReason.PAGE if url["path"] else SkipReason.URL
     if "*" in text:
-        return Unused.PATTERN
+        return SkipReason.PATTERN
     try:
         name = normalize(text)
     except NameTextError:
-        return Unused.NAME
+        return SkipReason.NAME
     if not name or name.rpartition(".")[2].isdigit():
-        return Unused.NAME
+        return SkipReason.NAME
     return _too_wide(name, match) or Named(name, match)
 
 
@@ -113,18 +113,18 @@ _SHARED_SUFFIX = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
 _shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
-def _too_wide(name: str, match: Match) -> Unused | None:
+def _too_wide(name: str, match: Match) -> SkipReason | None:
     """Return why a name would take away more than a list may, or None."""
     if name in _OWN_NAMES or name.startswith("ip6-"):
-        return Unused.LOCAL
+        return SkipReason.LOCAL
     if "." not in name:
-        return Unused.SUFFIX
+        return SkipReason.SUFFIX
     if len(name) <= 7 and match is not Match.EXACT and _shared_suffix(name):
-        return Unused.SUFFIX
+        return SkipReason.SUFFIX
     return None
 
 
-def ready_line(head: str, tail: str) -> re.Pattern[str]:
+def plain_line_pattern(head: str, tail: str) -> re.Pattern[str]:
     """Return what finds, in many lines at once, those that need no second look.
 
     head, tail: patterns of what stands around the name, the only group.  The name is in normal
@@ -158,7 +158,7 @@ _PAGE_RULE = re.compile(r"(?i)(?:\|\|[^\s/^|$*]+\^?\*?|\|?[a-z]+://[^\s/]*|\w[\w
 _PATTERN = re.compile(r"\W|.*[*|^]|$")
 
 
-def _adblock(line: str) -> Iterator[Named | Unused]:
+def _adblock(line: str) -> Iterator[Named | SkipReason]:
     """Read a line of a list for ad blockers.
 
     Used are `||name^` and its exception `@@||name^`, which are a subtree, and plain names and
@@ -172,17 +172,17 @@ def _adblock(line: str) -> Iterator[Named | Unused]:
     allow = body != rule
     fields = body.partition("#")[0].split()
     if _COSMETIC.search(rule):
-        yield Unused.COSMETIC
+        yield SkipReason.COSMETIC
     elif found := _RULE.fullmatch(body):
         named = _named(found[1], Match.SUBTREE)
         yield named._replace(allow=allow) if isinstance(named, Named) else named
     elif page := _PAGE_RULE.fullmatch(body):
-        yield Unused.PAGE if page["path"] else Unused.URL
+        yield SkipReason.PAGE if page["path"] else SkipReason.URL
     elif "$" in body and not body.startswith("/"):
-        yield Unused.MODIFIER
+        yield SkipReason.MODIFIER
     elif len(fields) > 1 and not allow:
         yield from _hosts(fields, Match.EXACT)
     elif allow or _PATTERN.match(body):
-        yield Unused.PATTERN
+        yield SkipReason.PATTERN
     else:
         yield _named(fields[0], Match.EXACT)

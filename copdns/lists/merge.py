@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from copdns.lists.index import OPENING
-from copdns.lists.shelf import Draft, Guard, ListStatus, Names, status_of
+from copdns.lists.shelf import Draft, ListStatus, Names, ProtectedFilter, status_of
 from copdns.matchers import Match
 from copdns.names import suffixes
 
@@ -51,10 +51,10 @@ def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> Merged:
 
     bundled: with all protected groups.
     """
-    guard = Guard(bundled)
+    guard = ProtectedFilter(bundled)
     merger = _Merger()
     for draft in chain(bundled, added):
-        merger.add(guard.keep_out(draft))
+        merger.add(guard.strip(draft))
         del draft  # a million names, which need not be there while the next list is read
     return merger.result()
 

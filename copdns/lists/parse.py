@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from copdns.errors import ListError
-from copdns.lists.line import MAX_LINE, Form, Named, Unused, read_line, ready_line
+from copdns.lists.line import MAX_LINE, ListFormat, Named, SkipReason, plain_line_pattern, read_line
 from copdns.matchers import Match, Matcher
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "Form", "ParsedList", "Problem", "Unused", "parse"]
+__all__ = ["MAX_LINE", "MAX_PROBLEMS", "ListFormat", "ParsedList", "Problem", "SkipReason", "parse"]
 
 MAX_PROBLEMS = 5
 _REMARK = r"[ \t]*(?:#.*)?"
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
     """One line that was not used.  text: as written, cut to 60 characters, printable."""
 
     line: int
-    reason: Unused
+    reason: SkipReason
     text: str
 
 
@@ -53,7 +53,7 @@ class ParsedList:
 
     blocks: dict[str, Match]
     allows: dict[str, Match]
-    unused: Mapping[Unused, int]
+    unused: Mapping[SkipReason, int]
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -69,7 +69,7 @@ class ParsedList:
             yield Matcher(name, match), True
 
 
-def parse(text: str, form: Form, match: Match | None = None) -> ParsedList:
+def parse(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
     """Return the names of a list.
 
     match: EXACT or SUBTREE; None is the form's own: SUBTREE for wildcards, else EXACT.
@@ -77,7 +77,7 @@ def parse(text: str, form: Form, match: Match | None = None) -> ParsedList:
     """
     text = text.removeprefix("\ufeff")
     _refuse_what_is_no_list(text)
-    reader = _Reader(form, match or (Match.SUBTREE if form is Form.WILDCARD else Match.EXACT))
+    reader = _Reader(form, match or (Match.SUBTREE if form is ListFormat.WILDCARD else Match.EXACT))
     for lines in _parts(text):
         reader.read(lines)
     return reader.result()
@@ -100,18 +100,18 @@ def _parts(text: str) -> Iterator[str]:
         start = end + 1
 
 
-def _quick_way(form: Form, match: Match) -> tuple[re.Pattern[str], Match]:
+def _quick_way(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
     """Return how nearly all lines of such a list look, and what their names stand for."""
-    if form is Form.ADBLOCK:
-        return ready_line(r"\|\|", r"\^"), Match.SUBTREE
-    if form is Form.HOSTS:
-        return ready_line(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)[ \t]+", _REMARK), match
-    if form is Form.WILDCARD:
+    if form is ListFormat.ADBLOCK:
+        return plain_line_pattern(r"\|\|", r"\^"), Match.SUBTREE
+    if form is ListFormat.HOSTS:
+        return plain_line_pattern(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)[ \t]+", _REMARK), match
+    if form is ListFormat.WILDCARD:
         # In a list of exact names `*.name` and `name` differ; the first is what it is made of.
         exact = match is Match.EXACT
         head = r"\*\." if exact else r"(?:\*\.)?"
-        return ready_line(head, _REMARK), Match.BELOW if exact else match
-    return ready_line("", _REMARK), match
+        return plain_line_pattern(head, _REMARK), Match.BELOW if exact else match
+    return plain_line_pattern("", _REMARK), match
 
 
 class _Reader:
@@ -121,7 +121,7 @@ class _Reader:
     others: names that stood for something else in some line.
     """
 
-    def __init__(self, form: Form, match: Match) -> None:
+    def __init__(self, form: ListFormat, match: Match) -> None:
         self.form = form
         self.match = match
         self.ready, self.ready_match = _quick_way(form, match)
@@ -129,7 +129,7 @@ class _Reader:
         self.blocks: dict[str, Match] = {}
         self.others: dict[str, Match] = {}
         self.allows: dict[str, Match] = {}
-        self.unused: Counter[Unused] = Counter()
+        self.unused: Counter[SkipReason] = Counter()
         self.problems: list[Problem] = []
 
     def read(self, part: str) -> None:
@@ -145,7 +145,7 @@ class _Reader:
         self.lines += count
 
     def result(self) -> ParsedList:
-        pages, lines = self.unused[Unused.PAGE], self.named + self.unused.total()
+        pages, lines = self.unused[SkipReason.PAGE], self.named + self.unused.total()
         if pages * 10 > lines:
             raise ListError(
                 f"this is a list of pages ({pages} of {lines} lines have a path); only whole names "
@@ -153,8 +153,8 @@ class _Reader:
             )
         for name, match in self.others.items():
             _add(self.blocks, name, match)
-        self.unused[Unused.DUPLICATE] = self.named - len(self.blocks) - len(self.allows)
-        unused = {reason: self.unused[reason] for reason in Unused if self.unused[reason]}
+        self.unused[SkipReason.DUPLICATE] = self.named - len(self.blocks) - len(self.allows)
+        unused = {reason: self.unused[reason] for reason in SkipReason if self.unused[reason]}
         return ParsedList(self.blocks, self.allows, unused, tuple(self.problems))
 
     def _read_line(self, number: int, line: str) -> None:
@@ -170,9 +170,9 @@ class _Reader:
             return self.allows
         return self.blocks if named.match is self.ready_match else self.others
 
-    def _leave(self, number: int, line: str, reason: Unused) -> None:
+    def _leave(self, number: int, line: str, reason: SkipReason) -> None:
         self.unused[reason] += 1
-        if reason is not Unused.LOCAL and len(self.problems) < MAX_PROBLEMS:
+        if reason is not SkipReason.LOCAL and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(number, reason, _shown(line)))
 
 

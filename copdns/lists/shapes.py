@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from copdns.addresses import domain, slug
-from copdns.lists.parse import Form
+from copdns.lists.parse import ListFormat
 from copdns.matchers import Matcher, parse_matcher
 from copdns.model import Contact
 from copdns.yaml_text import ByText
@@ -41,7 +41,7 @@ class ListShape(Shape):
     title: Text
     category: Slug
     file: Text
-    format: Form
+    format: ListFormat
     match: Literal["exact", "subtree"]
     licence: Text
     maintainer: Text
@@ -55,7 +55,7 @@ class SourceShape(Shape):
     title: Text
     category: Slug
     url: Https
-    format: Form
+    format: ListFormat
     match: Literal["exact", "subtree"]
     member: Text | None = None
     licence: Text

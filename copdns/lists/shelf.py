@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
-from copdns.lists.parse import Problem, Unused
+from copdns.lists.parse import Problem, SkipReason
 from copdns.matchers import Match, Matcher
 
 Names = Mapping[str, Match]
@@ -39,7 +39,7 @@ class Draft:
     title: str
     blocks: Names = field(default_factory=dict)
     allows: Names = field(default_factory=dict)
-    unused: Mapping[Unused, int] = field(default_factory=dict)
+    unused: Mapping[SkipReason, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     error: str = ""
     licence: str = ""
@@ -59,7 +59,7 @@ class ListStatus:
     """How a list was read.  unused: counts by reason.  error: why none of it is in force."""
 
     info: ListInfo
-    unused: Mapping[Unused, int]
+    unused: Mapping[SkipReason, int]
     problems: tuple[Problem, ...] = ()
     error: str = ""
 
@@ -76,10 +76,10 @@ def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
     return names
 
 
-def shelve(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
+def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
     """Return the index over all lists, numbered in their order, and how each was read."""
-    guard = Guard(drafts)
-    kept = [guard.keep_out(draft) for draft in drafts]
+    guard = ProtectedFilter(drafts)
+    kept = [guard.strip(draft) for draft in drafts]
     statuses = tuple(status_of(number, draft) for number, draft in enumerate(kept))
     index = DictIndex(
         (status.info, draft.pairs) for status, draft in zip(statuses, kept, strict=True)
@@ -87,7 +87,7 @@ def shelve(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
     return index, statuses
 
 
-class Guard:
+class ProtectedFilter:
     """Keeps protected names out of lists that block."""
 
     __slots__ = ("_index", "_seconds")
@@ -98,7 +98,7 @@ class Guard:
         self._index = DictIndex((_info(0, draft), draft.pairs) for draft in groups)
         self._seconds = frozenset(_second(name) for each in groups for name in each.blocks)
 
-    def keep_out(self, draft: Draft) -> Draft:
+    def strip(self, draft: Draft) -> Draft:
         """Leave out of a draft what names a protected name itself, and count it as unused.
 
         An entry above one stays: the order of decision asks for protected names before any list.
@@ -110,7 +110,10 @@ class Guard:
             return draft
         blocks, allows = _without(draft.blocks, left_out), _without(draft.allows, left_out)
         count = len(draft.blocks) + len(draft.allows) - len(blocks) - len(allows)
-        unused = {**draft.unused, Unused.PROTECTED: draft.unused.get(Unused.PROTECTED, 0) + count}
+        unused = {
+            **draft.unused,
+            SkipReason.PROTECTED: draft.unused.get(SkipReason.PROTECTED, 0) + count,
+        }
         return replace(draft, blocks=blocks, allows=allows, unused=unused)
 
     def _covered(self, names: Names) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from copdns.lists.parse import Form
+from copdns.lists.parse import ListFormat
 from copdns.lists.shapes import CatalogueShape, SourceShape
 from copdns.matchers import Match
 
@@ -30,7 +30,7 @@ class Source:
     title: str
     category: str
     url: str
-    format: Form
+    format: ListFormat
     match: Match
     licence: str
     maintainer: str

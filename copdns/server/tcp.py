@@ -13,10 +13,17 @@ from typing import Any, cast
 
 from copdns.answer import Resolver
 from copdns.errors import ProxyError
-from copdns.forwarded import NOBODY, Forwarder, Forwarders, read_proxy, sent_by, with_edns_device
+from copdns.forwarded import (
+    NO_FORWARDERS,
+    Forwarder,
+    Forwarders,
+    read_proxy,
+    with_edns_device,
+    with_proxy_source,
+)
 from copdns.model import Requestor
 from copdns.moment import Moment
-from copdns.server.udp import bound
+from copdns.server.udp import bind_socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class TcpServer:
         address: str,
         port: int,
         limits: TcpLimits,
-        forwarders: Forwarders = NOBODY,
+        forwarders: Forwarders = NO_FORWARDERS,
     ) -> None:
         self.resolver = resolver
         self.clock = clock
@@ -52,7 +59,7 @@ class TcpServer:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        sock = bound(self.address, self._port, socket.SOCK_STREAM)
+        sock = bind_socket(self.address, self._port, socket.SOCK_STREAM)
         self._server = await loop.create_server(lambda: Connection(self), sock=sock)
 
     def make_room(self) -> None:
@@ -60,7 +67,7 @@ class TcpServer:
         if len(self.open) > self.limits.connections:
             next(iter(self.open)).drop()
 
-    def trust(self, forwarders: Forwarders) -> None:
+    def set_forwarders(self, forwarders: Forwarders) -> None:
         """Believe these forwarders, and no others, in connections that begin from now on."""
         self.forwarders = forwarders
 
@@ -91,9 +98,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         self._asker = self._asker._replace(address=peer[0].partition("%")[0])
-        self._forwarder = self._server.forwarders.of(self._asker.address)
+        self._forwarder = self._server.forwarders.find(self._asker.address)
         self._begins = self._forwarder is not None and self._forwarder.proxy
-        self._heard()
+        self._restart_idle_timer()
         self._server.make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -135,7 +142,7 @@ class Connection(asyncio.Protocol):
             return
         if proxied is not None:
             self._begins = False
-            self._asker = sent_by(self._asker, proxied)
+            self._asker = with_proxy_source(self._asker, proxied)
             del self._buffer[: proxied.size]
 
     def _read(self) -> None:
@@ -151,7 +158,7 @@ class Connection(asyncio.Protocol):
             self._ask(message)
         if taken:
             del buffer[:taken]
-            self._heard()
+            self._restart_idle_timer()
         self._throttle()
 
     def _ask(self, message: bytes) -> None:
@@ -187,7 +194,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         self._paused = self._is_full
 
-    def _heard(self) -> None:
+    def _restart_idle_timer(self) -> None:
         """Begin to wait anew; single octets that never make a message do not count."""
         if self._idle is not None:
             self._idle.cancel()

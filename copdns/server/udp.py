@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from copdns.answer import Resolver
-from copdns.batch import Inbox, Outbox, address_of, address_size, host_of
+from copdns.batch import Inbox, Outbox, address_size, peer_address, peer_host
 from copdns.errors import ListenError
-from copdns.fastlane import Replies
-from copdns.forwarded import NOBODY, Forwarders, unwrapped
+from copdns.fastlane import RepliesByPolicy
+from copdns.forwarded import NO_FORWARDERS, Forwarders, unwrap
 from copdns.live import Client, Snapshot
 from copdns.model import Requestor
 from copdns.moment import Moment
@@ -58,14 +58,14 @@ class UdpServer:
         clock: Callable[[], Moment],
         address: str,
         port: int,
-        forwarders: Forwarders = NOBODY,
+        forwarders: Forwarders = NO_FORWARDERS,
     ) -> None:
         self._loop = loop
         self._resolver = resolver
         self._clock = clock
         self.address = address
         self._forwarders = forwarders
-        self._socket = bound(address, port, socket.SOCK_DGRAM)
+        self._socket = bind_socket(address, port, socket.SOCK_DGRAM)
         self._fd = self._socket.fileno()
         self._address = address_size(self._socket.family)
         self._inbox = Inbox(self._address)
@@ -84,7 +84,7 @@ class UdpServer:
         resolver = self._resolver
         live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
         use = recorder.note_usage
-        questions: Mapping[bytes, Replies] = {} if lane is None else lane.questions
+        questions: Mapping[bytes, RepliesByPolicy] = {} if lane is None else lane.replies
         try:
             count = inbox.receive(self._fd)
         except OSError:
@@ -113,13 +113,13 @@ class UdpServer:
                     if entry.cache_entry is not None:
                         entry.cache_entry.recently_used = True
                         found += 1
-                    if entry.noted is not None:
-                        recorder.log_name(seat.client, *entry.noted, moment.wall)
+                    if entry.to_log is not None:
+                        recorder.log_name(seat.client, *entry.to_log, moment.wall)
                     outbox.add(raw[:message_at] + entry.body)
                     continue
             self._answer(raw, seat, live, moment)
         if found:
-            recorder.found(found)
+            recorder.count_hits(found)
         outbox.flush(self._fd)
 
     def _answer(
@@ -137,13 +137,13 @@ class UdpServer:
 
     def _from(self, raw: bytes, message: bytes, live: Snapshot) -> tuple[bytes, Requestor]:
         """Return the message that a peer brings, and who asks: a forwarder says so itself."""
-        peer = Requestor(self.address, host_of(raw, self._socket.family), "udp")
-        forwarder = self._forwarders.of(peer.address)
+        peer = Requestor(self.address, peer_host(raw, self._socket.family), "udp")
+        forwarder = self._forwarders.find(peer.address)
         if forwarder is not None:
-            return unwrapped(message, peer, forwarder)
+            return unwrap(message, peer, forwarder)
         if len(self._seats) >= _SEATS:
             self._seats.clear()
-        self._seats[address_of(raw, self._socket.family)] = CachedClient(
+        self._seats[peer_address(raw, self._socket.family)] = CachedClient(
             peer, live, live.identify(peer)
         )
         return message, peer
@@ -174,7 +174,7 @@ class UdpServer:
         self._socket.close()
 
 
-def bound(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
+def bind_socket(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
     """Return a socket that is bound to an address and port; raise ListenError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

@@ -10,16 +10,16 @@ from copdns.appeal import (
     Appeal,
     AppealAnswer,
     AppealKind,
+    AppealMotive,
+    AppealRequest,
     AppealState,
-    Ask,
     ContestedVerdict,
     Decider,
-    Wanted,
-    Why,
+    WantedLength,
 )
 from copdns.appeal_news import mark
 from copdns.model import Action, Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.store.cells import Cells, as_json, moment, number, text, texts
 from copdns.store.tables import odd_row
 
@@ -154,9 +154,9 @@ def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer
         raise odd_row("appeal", row[0], household, error) from error
 
 
-def _ask(found: Mapping[str, object]) -> Ask:
+def _ask(found: Mapping[str, object]) -> AppealRequest:
     day = found["day"]
-    return Ask(
+    return AppealRequest(
         profile=text(found["profile"]),
         device=text(found["device"]),
         kind=AppealKind(text(found["kind"])),
@@ -167,9 +167,9 @@ def _ask(found: Mapping[str, object]) -> Ask:
             **{each: text(found[each]) for each in _TEXTS},
         ),
         name=text(found["name"]),
-        why=Why(text(found["why"])),
+        why=AppealMotive(text(found["why"])),
         words=text(found["words"]),
-        wanted=Wanted(text(found["wanted"])),
+        wanted=WantedLength(text(found["wanted"])),
         minutes=number(found["minutes"]),
         day=None if day is None else date.fromisoformat(text(day)),
     )
@@ -184,7 +184,7 @@ def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
         return AppealAnswer(
             at=number(at),
             state=AppealState(text(state)),
-            reason=Because(text(reason)),
+            reason=DecisionReason(text(reason)),
             by=Decider(text(role), text(name), text(account)),
             text=text(words),
             made=texts(made),

@@ -12,22 +12,30 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from copdns import appeal_life as life
-from copdns.appeal import WAITING, Appeal, AppealAnswer, AppealState, Ask, ContestedVerdict, Decider
-from copdns.appeal_life import PATIENCE, Due, Filed, Patience
+from copdns.appeal import (
+    WAITING,
+    Appeal,
+    AppealAnswer,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+)
+from copdns.appeal_life import PATIENCE, AppealDeadlines, Due, Filed
 from copdns.appeal_news import mark
 from copdns.appeal_opening import (
     ApprovalResult,
     Decision,
     Services,
-    carried_out,
-    closed_again,
-    opened_meanwhile,
+    carry_out,
+    close_provisional,
+    open_provisionally,
 )
 from copdns.codes import appeal_id
 from copdns.errors import AppealError, HouseholdError
 from copdns.household_check import KnownIds
 from copdns.model import Household, Rule
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.store.appeal_rows import save, select
 from copdns.store.db import rewrite, snapshot, transaction
 from copdns.store.household import HouseholdStore, edited
@@ -60,7 +68,7 @@ class AppealStore:
 
     # --- what a child does ---
 
-    async def file(self, household: str, ask: Ask, now: int) -> Filed:
+    async def file(self, household: str, ask: AppealRequest, now: int) -> Filed:
         """Store an appeal, or find the one about the same; raise AppealError as `filed` does."""
 
         def work(connection: sqlite3.Connection) -> Filed:
@@ -98,9 +106,9 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _own(connection, household, appeal, profile)
-            after = life.withdrawn(before, now)
+            after = life.withdraw(before, now)
             change = Change(0, now, PROGRAM, f"appeal {appeal} taken back")
-            edited(connection, household, lambda home: closed_again(home, before, now), change)
+            edited(connection, household, lambda home: close_provisional(home, before, now), change)
             return _saved(connection, household, after)
 
         return await self._written(work)
@@ -112,7 +120,9 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _own(connection, household, appeal, profile)
-            return _saved(connection, household, life.disagreed(before, words, now, second=second))
+            return _saved(
+                connection, household, life.add_disagreement(before, words, now, second=second)
+            )
 
         return await self._written(work)
 
@@ -172,7 +182,7 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> Appeal:
             return _saved(
-                connection, household, life.seen(_one(connection, household, appeal), now)
+                connection, household, life.mark_seen(_one(connection, household, appeal), now)
             )
 
         return await self._written(work)
@@ -196,16 +206,18 @@ class AppealStore:
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _one(connection, household, appeal)
             life.require_answerable(before, by)
-            reason, text = life.fitting(decision.state, decision.reason, decision.text)
+            reason, text = life.check_reason(decision.state, decision.reason, decision.text)
 
             def edit(home: Household) -> ApprovalResult:
                 if decision.state is AppealState.GRANTED:
-                    return carried_out(home, before, decision.yes, known, services, by, now)
-                return ApprovalResult(closed_again(home, before, now), (), None, decision.state)
+                    return carry_out(home, before, decision.yes, known, services, by, now)
+                return ApprovalResult(
+                    close_provisional(home, before, now), (), None, decision.state
+                )
 
             what = f"appeal {appeal} of {before.ask.profile}: {decision.state}"
             done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
-            if decision.state is AppealState.GRANTED and reason is Because.LIST_ERROR:
+            if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
             return _saved(connection, household, life.add_answer(before, answer))
@@ -251,7 +263,7 @@ class AppealStore:
         known: KnownIds,
         services: Services,
         now: int,
-        patience: Patience = PATIENCE,
+        patience: AppealDeadlines = PATIENCE,
     ) -> tuple[tuple[str, Due], ...]:
         """Bring up what waits too long, of all households, and return it; each comes once.
 
@@ -263,11 +275,11 @@ class AppealStore:
             found = []
             for household in _ids(connection):
                 waiting = select(connection, household, states=_LATE)
-                for each in life.due(waiting, low_harm, now, patience):
+                for each in life.overdue_appeals(waiting, low_harm, now, patience):
                     grant = ""
                     if each.open_meanwhile:
                         grant = _open_meanwhile(connection, household, each, known, services, now)
-                    save(connection, household, life.brought_up(each, now, grant))
+                    save(connection, household, life.mark_reminded(each, now, grant))
                     found.append((household, each))
             return tuple(found)
 
@@ -298,7 +310,7 @@ class AppealStore:
 
         await self._written(work)
 
-    async def tidy(self, now: int, patience: Patience = PATIENCE) -> int:
+    async def tidy(self, now: int, patience: AppealDeadlines = PATIENCE) -> int:
         """Delete the texts of what ended some time ago, and a year later the rest; return how
         many appeals were touched.  now: of a clock that is right."""
 
@@ -338,7 +350,9 @@ class AppealStore:
 _LATE = (*WAITING, AppealState.TALK)
 
 
-def _near(connection: sqlite3.Connection, household: str, ask: Ask, now: int) -> tuple[Appeal, ...]:
+def _near(
+    connection: sqlite3.Connection, household: str, ask: AppealRequest, now: int
+) -> tuple[Appeal, ...]:
     """Return the appeals that limit another one (`appeal_life.filed`)."""
     return select(
         connection,
@@ -425,7 +439,7 @@ def _open_meanwhile(
     grants: list[str] = []
 
     def edit(home: Household) -> Household:
-        opened, grant = opened_meanwhile(home, each.appeal, known, services, now)
+        opened, grant = open_provisionally(home, each.appeal, known, services, now)
         grants.append(grant)
         return opened
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.attempts import WITHIN, Attempt, refused_until
+from copdns.attempts import WITHIN, WrongCode, refused_until
 from copdns.errors import TooManyTriesError
 
 MINUTE = 60
@@ -17,7 +17,7 @@ def refuse_too_many(
     rows = connection.execute(
         "select profile, device, at from ticket_attempt where household = ?", (household,)
     )
-    until = refused_until((Attempt(*row) for row in rows), profile, device, now)
+    until = refused_until((WrongCode(*row) for row in rows), profile, device, now)
     if until is not None:
         minutes = -((now - until) // MINUTE)
         raise TooManyTriesError(
@@ -26,7 +26,7 @@ def refuse_too_many(
         )
 
 
-def note_attempt(connection: sqlite3.Connection, household: str, attempt: Attempt) -> None:
+def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongCode) -> None:
     """Keep an attempt, and none that counts no more."""
     delete_attempts(connection, attempt.at - WITHIN)
     connection.execute(

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from copdns.errors import BackupError, StoreError
 from copdns.household_check import violations
 from copdns.model import Household
-from copdns.privacy import mended
+from copdns.privacy import repair_profile
 from copdns.roles import Role
 from copdns.store import household as households
 from copdns.store import querylog
@@ -356,7 +356,7 @@ def _settle(
         old = before.profile(profile.id) if before is not None else None
         old = old or former(connection, household, profile)
         granted = granted_full_logs(connection, household, profile.id)
-        found = mended(old, profile, granted, now)
+        found = repair_profile(old, profile, granted, now)
         profiles.append(found.profile)
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))

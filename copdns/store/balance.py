@@ -13,7 +13,7 @@ from typing import Any
 
 from copdns.accounts import GuardianNotice, NoticeKind
 from copdns.model import Household, Profile
-from copdns.roles import SETTINGS, Balance, Stance, settled
+from copdns.roles import SETTINGS, Balance, GuardianChoice, weigh
 from copdns.store.notes import Change, notify
 
 
@@ -52,7 +52,7 @@ def _weighed(
         if wanted == getattr(old, setting):
             continue
         stances = _said(connection, household, new.id, setting, wanted, balance, change.at)
-        found = settled(stances, None, change.at)
+        found = weigh(stances, None, change.at)
         if found is not None and found.disputed:
             values[setting] = getattr(preset, setting)
     if values:
@@ -69,7 +69,7 @@ def _said(
     wanted: Any,
     balance: Balance,
     now: int,
-) -> list[Stance]:
+) -> list[GuardianChoice]:
     """Note a guardian's word, and return what all guardians said."""
     connection.execute(
         """
@@ -88,7 +88,7 @@ def _said(
         """,
         (household, profile, setting),
     )
-    return [Stance(*row) for row in rows]
+    return [GuardianChoice(*row) for row in rows]
 
 
 def _written(value: Any) -> str:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from copdns.accounts import GuardianNotice, NoticeKind
-from copdns.attempts import WITHIN, Attempt
+from copdns.attempts import WITHIN, WrongCode
 from copdns.errors import HouseholdError, StoreError, UnknownCodeError
 from copdns.household_times import redeem
 from copdns.model import Band, FullLog, Household, Profile
-from copdns.privacy import adopt, due
+from copdns.privacy import adopt, with_due_band
 from copdns.roles import Balance
 from copdns.store.aside import copied, is_unwritable
 from copdns.store.attempts import (
@@ -168,7 +168,7 @@ class HouseholdStore:
                 try:
                     redeemed = redeem(before, digest, profile_id, now)
                 except UnknownCodeError as error:
-                    note_attempt(connection, household_id, Attempt(profile_id, device, now))
+                    note_attempt(connection, household_id, WrongCode(profile_id, device, now))
                     unknown = error
                 else:
                     forget_attempts(connection, household_id, profile_id)
@@ -387,7 +387,7 @@ def _remember(
     connection.executemany(
         "insert or replace into former_profile (household, id, band) values (?, ?, ?)",
         [
-            (after.id, profile.id, due(profile, now).band)
+            (after.id, profile.id, with_due_band(profile, now).band)
             for profile in (before.profiles if before is not None else ())
             if after.profile(profile.id) is None
         ],

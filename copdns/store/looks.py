@@ -18,7 +18,7 @@ from copdns.accounts import (
     AccessRecord,
     GuardianNotice,
     NoticeKind,
-    View,
+    ViewedPart,
 )
 from copdns.roles import Actor, Role
 from copdns.store.notes import notify
@@ -44,7 +44,7 @@ class Looks:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def note(self, who: Actor, profile: str, view: View, now: int) -> None:
+    async def note(self, who: Actor, profile: str, view: ViewedPart, now: int) -> None:
         """Keep that somebody looks, before anything is shown.
 
         A look at oneself is none, and the same again within five minutes is the same look.
@@ -69,7 +69,7 @@ class Looks:
             await self._thread.write(work)
 
     async def note_all(
-        self, who: Actor, profiles: Iterable[str], views: Iterable[View], now: int
+        self, who: Actor, profiles: Iterable[str], views: Iterable[ViewedPart], now: int
     ) -> None:
         """Keep that somebody looks at several people at once, as `note` does; one statement."""
         values = {
@@ -219,7 +219,7 @@ class Notices:
 
 def _look(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
     household, at, account, role, profile, view = row
-    return AccessRecord(household, at, account, Role(role), profile, View(view))
+    return AccessRecord(household, at, account, Role(role), profile, ViewedPart(view))
 
 
 def _last(

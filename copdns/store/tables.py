@@ -8,7 +8,7 @@ from typing import Any
 
 from copdns.errors import HouseholdError, StoreError
 from copdns.model import Household, Profile
-from copdns.privacy import lawful
+from copdns.privacy import enforce_limits
 from copdns.store.cells import Cell, Cells, T, Table, as_json, number, text, texts
 from copdns.store.rows import (
     DEVICE,
@@ -71,7 +71,7 @@ def load(
     }
     if not as_written:
         fields["profiles"] = tuple(
-            lawful(each, agreed=_is_granted(connection, household_id, each))
+            enforce_limits(each, agreed=_is_granted(connection, household_id, each))
             for each in fields["profiles"]
         )
     try:

@@ -25,7 +25,7 @@ from copdns.times import (
     Calendar,
     DayType,
     Extra,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Origin,
@@ -56,8 +56,8 @@ def calendar(weekend: object, days: object) -> Calendar:
     )
 
 
-def failures(clock: object, lists: object, devices: object) -> Failures:
-    return Failures(OnFailure(text(clock)), OnFailure(text(lists)), OnFailure(text(devices)))
+def failures(clock: object, lists: object, devices: object) -> FailureChoices:
+    return FailureChoices(OnFailure(text(clock)), OnFailure(text(lists)), OnFailure(text(devices)))
 
 
 def _slots_json(slots: Iterable[Slot]) -> str:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from copdns.clock import LastSeen
-from copdns.minutes import MINUTE, DayBitmaps, Minutes, Usage, at_least, decoded, encoded
+from copdns.minutes import (
+    MINUTE,
+    DayBitmaps,
+    Minutes,
+    Usage,
+    decode_bitmap,
+    encode_bitmap,
+    fieldwise_max,
+)
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.logdb import erased_since, last_erasure
 from copdns.store.migrations import LOG
@@ -171,12 +179,12 @@ def _add(connection: sqlite3.Connection, usage: Usage) -> None:
     if before is not None:
         start, some, several, closed, *numbers = before
         marks |= _marks((some, several, closed)).moved((usage.start - start) // MINUTE)
-        minutes = at_least(minutes, Minutes(*numbers))
-    connection.execute(_REPLACE, (*key, usage.start, *map(encoded, marks), *minutes))
+        minutes = fieldwise_max(minutes, Minutes(*numbers))
+    connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes))
 
 
 def _marks(bitmaps: Iterable[bytes]) -> DayBitmaps:
-    return DayBitmaps(*map(decoded, bitmaps))
+    return DayBitmaps(*map(decode_bitmap, bitmaps))
 
 
 _STORED = """

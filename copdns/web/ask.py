@@ -12,7 +12,15 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import Appeal, AppealKind, Ask, ContestedVerdict, Wanted, Why, objected
+from copdns.appeal import (
+    Appeal,
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    ContestedVerdict,
+    WantedLength,
+    contest,
+)
 from copdns.appeal_life import may_disagree, may_withdraw
 from copdns.appeal_rest import closed_after_all
 from copdns.days import budget_day, zone_of
@@ -28,7 +36,7 @@ from copdns.web.check import name_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of, closed_now
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 _OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 Fields = Mapping[str, Any]
@@ -42,7 +50,7 @@ async def form(request: web.Request) -> web.Response:
 
 async def send(request: web.Request) -> web.Response:
     """File what was asked."""
-    person, parts = await _who_may_ask(request), parts_of(request)
+    person, parts = await _who_may_ask(request), context_of(request)
     fields = await fields_of(request)
     try:
         ask = _ask(request, person, fields)
@@ -66,7 +74,7 @@ async def send(request: web.Request) -> web.Response:
 async def asked(request: web.Request) -> web.Response:
     """One question of this person, and what came of it."""
     person = await _who_may_ask(request)
-    appeal, now = await _of_theirs(request, person), parts_of(request).now()
+    appeal, now = await _of_theirs(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
     return child_page(
         request,
@@ -75,14 +83,14 @@ async def asked(request: web.Request) -> web.Response:
         appeal=appeal,
         may_withdraw=may_withdraw(appeal),
         may_disagree=may_disagree(appeal),
-        besides=None if rest is None else objected(rest, person.household.revision),
+        besides=None if rest is None else contest(rest, person.household.revision),
         now=now,
     )
 
 
 async def withdraw(request: web.Request) -> web.Response:
     """Take a question back."""
-    person, parts = await _who_may_ask(request), parts_of(request)
+    person, parts = await _who_may_ask(request), context_of(request)
     _paired_only(person)
     appeal = (await _of_theirs(request, person)).id
     await parts.appeals.withdraw(person.household.id, appeal, person.profile.id, int(parts.now()))
@@ -91,7 +99,7 @@ async def withdraw(request: web.Request) -> web.Response:
 
 async def disagree(request: web.Request) -> web.Response:
     """Say once that the answer is not right."""
-    person, parts = await _who_may_ask(request), parts_of(request)
+    person, parts = await _who_may_ask(request), context_of(request)
     _paired_only(person)
     appeal, fields = await _of_theirs(request, person), await fields_of(request)
     second = await _has_second(request, person, appeal)
@@ -109,7 +117,7 @@ async def disagree(request: web.Request) -> web.Response:
 async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> bool:
     """Tell whether somebody could look at it who has not answered it yet."""
     answered = {each.by.id for each in appeal.answers}
-    everyone = await parts_of(request).accounts.all(person.household.id)
+    everyone = await context_of(request).accounts.all(person.household.id)
     return any(
         may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone
     )
@@ -129,7 +137,7 @@ def _paired_only(person: Person) -> None:
 
 async def _of_theirs(request: web.Request, person: Person) -> Appeal:
     """Return the question that is meant; raise HTTPNotFound for one that is not theirs to see."""
-    appeals, home = parts_of(request).appeals, person.household.id
+    appeals, home = context_of(request).appeals, person.household.id
     found = await appeals.appeal(home, request.match_info["appeal"])
     if found is None or not is_theirs(person, found):
         raise web.HTTPNotFound
@@ -158,8 +166,8 @@ def _form(
         to=to,
         of_time=to is not None and to.reason in _OF_TIME,
         is_open=bool(name) and to is None,
-        whys=tuple(Why),
-        wanteds=tuple(Wanted),
+        whys=tuple(AppealMotive),
+        wanteds=tuple(WantedLength),
     )
 
 
@@ -174,24 +182,24 @@ def _name(request: web.Request, person: Person, fields: Fields) -> str:
 
 def _object(request: web.Request, person: Person, fields: Fields) -> ContestedVerdict | None:
     """Return the verdict that is objected to; None where nothing is closed."""
-    revision, now = person.household.revision, parts_of(request).now()
+    revision, now = person.household.revision, context_of(request).now()
     policy = person.client.policy
     code, about = str(fields.get("code", "")), fields.get("about")
     if about == "minutes":
         return ContestedVerdict(Action.BLOCK, Reason.BUDGET, period=str(fields.get("budget", "")))
     if about == "time":
         closed = full_closure(policy, now)
-        return None if closed is None else objected(closed, revision)
+        return None if closed is None else contest(closed, revision)
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
             verdict = closed_now(person, each, now)
-            return None if verdict is None else objected(verdict, revision)
+            return None if verdict is None else contest(verdict, revision)
     name = name_of(str(fields.get("name", "")))
     verdict = decide(policy, name, A, now) if name else None
-    return objected(verdict, revision) if verdict is not None and verdict.blocks else None
+    return contest(verdict, revision) if verdict is not None and verdict.blocks else None
 
 
-def _ask(request: web.Request, person: Person, fields: Fields) -> Ask | None:
+def _ask(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
     """Return what was sent; None where something is missing.  Raises AppealError."""
     to = _object(request, person, fields)
     if to is None:
@@ -201,7 +209,7 @@ def _ask(request: web.Request, person: Person, fields: Fields) -> Ask | None:
         kind = AppealKind.MINUTES
     elif fields.get("about") == "time":
         kind = AppealKind.TIME
-    return Ask(
+    return AppealRequest(
         profile=person.profile.id,
         device=person.device,
         kind=kind,
@@ -209,9 +217,9 @@ def _ask(request: web.Request, person: Person, fields: Fields) -> Ask | None:
         name=""
         if kind in (AppealKind.TIME, AppealKind.MINUTES)
         else _name(request, person, fields),
-        why=_choice(Why, fields.get("why"), Why.OTHER),
+        why=_choice(AppealMotive, fields.get("why"), AppealMotive.OTHER),
         words=str(fields.get("words", "")),
-        wanted=_choice(Wanted, fields.get("wanted"), Wanted.HOUR),
+        wanted=_choice(WantedLength, fields.get("wanted"), WantedLength.HOUR),
         minutes=_number(fields.get("minutes")),
         day=_day(request, person) if kind is AppealKind.MINUTES else None,
     )
@@ -234,4 +242,4 @@ def _number(given: object) -> int:
 
 def _day(request: web.Request, person: Person) -> date:
     home = person.household
-    return budget_day(parts_of(request).now(), zone_of(home.timezone), home.day_starts).day
+    return budget_day(context_of(request).now(), zone_of(home.timezone), home.day_starts).day

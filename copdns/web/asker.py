@@ -12,7 +12,7 @@ from copdns.appeal import Appeal
 from copdns.guests import GUEST
 from copdns.live import Client
 from copdns.model import Band, Household, Profile, Requestor
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device
 # The same for whoever uses a device for a while.  Beside the other, which a device that is at a
@@ -68,8 +68,8 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
 
     quietly: nothing is noted of the visit, not even that its pairing is in use.
     """
-    parts = parts_of(request)
-    client = parts.who(asker_of(request))
+    parts = context_of(request)
+    client = parts.who(requestor_of(request))
     household = parts.live().households.get(client.household)
     if household is None:
         raise web.HTTPForbidden(reason="This is another house")
@@ -82,7 +82,7 @@ async def _known(
     request: web.Request, client: Client, profile: Profile, *, quietly: bool
 ) -> tuple[bool, bool]:
     """Return whether a browser is its device's, and whether that proves who uses it."""
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
     if client.device.startswith(GUEST):
         guest = client.device.removeprefix(GUEST)
@@ -102,7 +102,7 @@ def is_theirs(person: Person, appeal: Appeal) -> bool:
     return person.is_proven or (person.is_paired and appeal.ask.device == person.device)
 
 
-def let_be_known(
+def set_pairing_cookie(
     request: web.Request, response: web.StreamResponse, cookie: str, told: str, lasts: int
 ) -> None:
     """Give a browser the cookie that it is known by.  lasts: seconds."""
@@ -111,7 +111,7 @@ def let_be_known(
     )
 
 
-def asker_of(request: web.Request) -> Requestor:
+def requestor_of(request: web.Request) -> Requestor:
     """Return who asks, in the terms of DNS."""
     transport = request.transport
     if transport is None:  # the connection is gone; nobody will read the answer

@@ -11,7 +11,7 @@ from aiohttp import web
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.help import lines_for
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 
 async def bad(request: web.Request) -> web.Response:
@@ -19,7 +19,7 @@ async def bad(request: web.Request) -> web.Response:
     person = await person_of(request, quietly=True)
     told = None
     if person.is_proven:
-        told = await parts_of(request).notices.wanted_to_talk(
+        told = await context_of(request).notices.wanted_to_talk(
             person.household.id, person.profile.id
         )
     return _page(request, person, told)
@@ -27,7 +27,7 @@ async def bad(request: web.Request) -> web.Response:
 
 async def tell(request: web.Request) -> web.Response:
     """Tell the guardians that this child wants to talk."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     if not person.is_known or not person.band.is_child:
         raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
     now = int(parts.now())

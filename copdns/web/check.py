@@ -14,12 +14,12 @@ from copdns.policy import decide, explain
 from copdns.records import A
 from copdns.web.asker import person_of
 from copdns.web.child import child_page
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 
 async def check(request: web.Request) -> web.Response:
     """A form; with a name in it also the answer, step by step for whoever reads much."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
     name, policy, now = name_of(typed), person.client.policy, parts.now()

@@ -10,17 +10,17 @@ from aiohttp import web
 from copdns.desk import Connection, desk_allowed
 from copdns.levels import level_of
 from copdns.noted import note_of
-from copdns.web.asker import Person, asker_of
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.asker import Person, requestor_of
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
 
 
 def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """Return a page; `mode` is for the sign on it that says what is kept, which every one has."""
-    level, now, full = level_of(person.band), parts_of(request).now(), person.profile.full_log
-    return parts_of(request).pages.render(
+    level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
+    return context_of(request).pages.render(
         request,
         template,
         status=status,
@@ -28,7 +28,7 @@ def child_page(
         level=level,
         mode=person.profile.privacy_at(now),
         announced=full.start if full is not None and now < full.start else None,
-        say=saying(request, person.household, level),
+        say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
         desk=_desk(request),
         **values,
@@ -38,7 +38,10 @@ def child_page(
 def _desk(request: web.Request) -> str:
     """Return where the desk is from here: at once, by HTTPS, or "" where it is closed to all but
     the machine itself."""
-    chosen, connection = parts_of(request), Connection(request.secure, asker_of(request).address)
+    chosen, connection = (
+        context_of(request),
+        Connection(request.secure, requestor_of(request).address),
+    )
     if desk_allowed(connection, over_http=chosen.desk_over_http):
         return "/guardian/"
     port = chosen.settings().web.tls_port

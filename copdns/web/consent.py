@@ -15,7 +15,7 @@ from copdns.model import FullLog
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 PAGE = "/consent"
 
@@ -23,7 +23,7 @@ PAGE = "/consent"
 async def consent(request: web.Request) -> web.Response:
     """The question, where there is one, and what runs or is announced."""
     person = await _person(request)
-    question, now = await question_to(request, person), parts_of(request).now()
+    question, now = await question_to(request, person), context_of(request).now()
     return child_page(
         request,
         person,
@@ -36,7 +36,7 @@ async def consent(request: web.Request) -> web.Response:
 
 async def agree(request: web.Request) -> web.Response:
     """Say yes to the question that was read, and to no other."""
-    person, fields, parts = await _at_home(request), await fields_of(request), parts_of(request)
+    person, fields, parts = await _at_home(request), await fields_of(request), context_of(request)
     question = await question_to(request, person)
     if question is None or str(fields.get("question", "")) != mark(question):
         raise PrivacyError("this question has changed; read it again")
@@ -46,7 +46,7 @@ async def agree(request: web.Request) -> web.Response:
 
 async def refuse(request: web.Request) -> web.Response:
     """Say no; the desk reads it, and asks no more for a week."""
-    person, parts = await _at_home(request), parts_of(request)
+    person, parts = await _at_home(request), context_of(request)
     home, profile, now = person.household.id, person.profile, int(parts.now())
     await parts.consents.refuse(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
@@ -54,7 +54,7 @@ async def refuse(request: web.Request) -> web.Response:
 
 async def take_back(request: web.Request) -> web.Response:
     """End it now, whoever wants it to go on."""
-    person, parts = await _person(request), parts_of(request)
+    person, parts = await _person(request), context_of(request)
     if not person.is_proven:
         raise _not_known()
     home, profile, now = person.household.id, person.profile, int(parts.now())
@@ -64,7 +64,7 @@ async def take_back(request: web.Request) -> web.Response:
 
 async def question_to(request: web.Request, person: Person) -> Question | None:
     """Return what is asked of whoever's browser this is; None for nothing."""
-    parts, now = parts_of(request), parts_of(request).now()
+    parts, now = context_of(request), context_of(request).now()
     if not person.is_own or not needs_consent(person.profile, now):
         return None
     found = await parts.consents.of(person.household.id, person.profile.id)
@@ -80,7 +80,7 @@ async def _word(request: web.Request, person: Person, now: float) -> FullLog | N
     """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
     is read at once, and not only when it is in force."""
     home = (
-        await parts_of(request).store.household(person.household.id) if person.is_proven else None
+        await context_of(request).store.household(person.household.id) if person.is_proven else None
     )
     stored = home.profile(person.profile.id) if home is not None else None
     full = stored.full_log if stored is not None else None
@@ -90,7 +90,7 @@ async def _word(request: web.Request, person: Person, now: float) -> FullLog | N
 async def _person(request: web.Request) -> Person:
     """Return whose device asks; raise HTTPNotFound below the age at which anybody is asked."""
     person = await person_of(request)
-    if not needs_consent(person.profile, parts_of(request).now()):
+    if not needs_consent(person.profile, context_of(request).now()):
         raise web.HTTPNotFound
     return person
 

@@ -14,12 +14,19 @@ from copdns.model import Verdict
 from copdns.policy import decide
 from copdns.recent import Block
 from copdns.records import A
-from copdns.today import today
-from copdns.web.asker import GUEST_PAIRING, PAIRING, Person, is_theirs, let_be_known, person_of
+from copdns.today import build_today
+from copdns.web.asker import (
+    GUEST_PAIRING,
+    PAIRING,
+    Person,
+    is_theirs,
+    person_of,
+    set_pairing_cookie,
+)
 from copdns.web.child import child_page
 from copdns.web.consent import question_to
 from copdns.web.news import news_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.whose import guest_here, is_nobodys
 
 SHOWN = 20  # of the last blocks: more than anybody reads
@@ -30,7 +37,7 @@ ASKED, READ = 10, 50  # of what was asked for: shown, and read, some of which ma
 
 async def door(request: web.Request) -> web.Response:
     """The page of whoever's device asks."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     now = parts.now()
     appeals = (
         await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=READ)
@@ -39,7 +46,9 @@ async def door(request: web.Request) -> web.Response:
     )
     shown = [each for each in appeals if is_theirs(person, each)][:ASKED]
     policy = person.client.policy
-    found = today(person.household, person.profile, person.client.policy, parts.readings(), now)
+    found = build_today(
+        person.household, person.profile, person.client.policy, parts.readings(), now
+    )
     blocks = blocks_of(request, person)[:SHOWN]
     return child_page(
         request,
@@ -63,7 +72,7 @@ async def door(request: web.Request) -> web.Response:
 
 async def pair(request: web.Request) -> web.Response:
     """Let this browser be the one that its device is known by, if none is yet."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     back = web.HTTPSeeOther("/")
     if person.is_paired:
         raise back
@@ -77,9 +86,9 @@ async def pair(request: web.Request) -> web.Response:
     if told is None:
         return child_page(request, person, "not_paired.html", status=403)
     if person.guest:
-        let_be_known(request, back, GUEST_PAIRING, told, GUEST_LASTS)
+        set_pairing_cookie(request, back, GUEST_PAIRING, told, GUEST_LASTS)
     else:
-        let_be_known(request, back, PAIRING, told, PAIRING_LASTS)
+        set_pairing_cookie(request, back, PAIRING, told, PAIRING_LASTS)
     raise back
 
 
@@ -90,7 +99,7 @@ async def why(request: web.Request) -> web.Response:
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
         raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
-    verdict = closed_now(person, block, parts_of(request).now())
+    verdict = closed_now(person, block, context_of(request).now())
     return child_page(request, person, "why.html", block=block, verdict=verdict)
 
 
@@ -111,7 +120,7 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
     """Return the last blocks of this device, for the browser that it is known by."""
-    parts = parts_of(request)
+    parts = context_of(request)
     if not person.is_paired or not person.band.is_child:
         return ()
     return parts.recent.blocks(person.household.id, person.device, parts.now())

@@ -26,7 +26,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from copdns.config import WebSettings
 from copdns.errors import ListenError
 from copdns.https import Https
-from copdns.listening import NOT_HERE, listen_addresses
+from copdns.listening import ADDRESS_MISSING, listen_addresses
 from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")
@@ -67,7 +67,7 @@ class Place:
         return f"{self.address} port {self.port}"
 
 
-class Front:
+class HttpServer:
     """Listens, and serves an application once somebody comes."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Front:
         await self._https.begin()
         faults = await self._use(await self._places())
         for place, error in faults.items():
-            if place.context is None and error.errno not in NOT_HERE:
+            if place.context is None and error.errno not in ADDRESS_MISSING:
                 raise ListenError(_why(place, error)) from error
         self._tell(faults)
 
@@ -147,7 +147,9 @@ class Front:
 
     def _tell(self, faults: dict[Place, OSError]) -> None:
         """Tell of what is new; an address that is not there (yet) is no lasting trouble."""
-        whys = {_why(place, error): error.errno in NOT_HERE for place, error in faults.items()}
+        whys = {
+            _why(place, error): error.errno in ADDRESS_MISSING for place, error in faults.items()
+        }
         for why in whys.keys() - self._told:
             log.warning("pages are not served everywhere", error=why)
         self._told = set(whys)

@@ -24,7 +24,7 @@ from copdns.web.fields import fields_of
 from copdns.web.forms import TOLD
 from copdns.web.links import parts_of_link
 from copdns.web.pages import ACTOR, ELSEWHERE, wants_html
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 log = structlog.get_logger("copdns")
 
@@ -107,7 +107,7 @@ async def _error_page(
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
         return web.Response(status=status, text=f"{text}.\n")
     actor = request.get(ACTOR) if status == web.HTTPForbidden.status_code else None
-    return parts_of(request).pages.render(
+    return context_of(request).pages.render(
         request,
         "error.html",
         status=status,
@@ -148,7 +148,7 @@ def _back(request: web.Request) -> str:
 
 async def _guardians(request: web.Request, actor: Actor) -> list[str]:
     """Return who could do what somebody may not."""
-    there = await parts_of(request).accounts.all(actor.household)
+    there = await context_of(request).accounts.all(actor.household)
     return [each.name for each in there if each.role.is_guardian and each.id != actor.id]
 
 
@@ -161,7 +161,7 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
     with this machine's address: a page without any data tells where to read more.
     """
     host = _without_port(request.host)
-    parts = parts_of(request)
+    parts = context_of(request)
     if host in parts.hosts or _is_address(host):
         return await handler(request)
     if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBED):

@@ -8,9 +8,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from copdns.desk import is_loopback
 from copdns.roles import Permission
-from copdns.web.asker import asker_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.asker import requestor_of
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 
 async def healthz(_request: web.Request) -> web.Response:
@@ -23,7 +23,7 @@ async def readyz(request: web.Request) -> web.Response:
 
     What is not as it should be stands below, in either case.
     """
-    parts = parts_of(request)
+    parts = context_of(request)
     missing, warnings = parts.readiness(), parts.warnings()
     text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
     return web.Response(status=503 if missing else 200, text=text)
@@ -35,7 +35,7 @@ async def metrics(request: web.Request) -> web.Response:
     For the machine itself, and for whoever may see how it stands: in a small household numbers
     without names tell of somebody all the same.
     """
-    if not is_loopback(asker_of(request).address):
-        await required(request, Permission.SEE_STATUS)
-    text = generate_latest(parts_of(request).registry)
+    if not is_loopback(requestor_of(request).address):
+        await require(request, Permission.SEE_STATUS)
+    text = generate_latest(context_of(request).registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from copdns.accounts import LOOKS_KEPT
-from copdns.own_data import Kept
+from copdns.own_data import PersonalData
 from copdns.store.usage import history
 from copdns.web.parts import AppContext
 
@@ -16,14 +16,14 @@ _ALWAYS = datetime.fromtimestamp(0, UTC).date()
 
 async def kept_of(
     parts: AppContext, household: str, profile: str, rows: int = MOST, lines: int = MOST
-) -> Kept:
+) -> PersonalData:
     """Return it, rows and looks the newest first.
 
     rows: of look-ups at most.  lines: of looks, and of changes, at most.
     """
     now, whose = parts.now(), (household, profile)
     found = await asyncio.to_thread(parts.log.rows, *whose, rows)
-    return Kept(
+    return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
         counts=await asyncio.to_thread(parts.log.counts, *whose),
         minutes=await asyncio.to_thread(history, parts.log.path.parent, *whose, _ALWAYS),

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from copdns.errors import HouseholdError
 from copdns.model import PrivacyMode, Profile
-from copdns.own_data import Blocked, Kept, by_category, by_day, exported
+from copdns.own_data import Blocked, PersonalData, by_category, counts_by_day, export_data
 from copdns.store.notes import audit
 from copdns.timing import in_scope
 from copdns.web.asker import Person, person_of
@@ -24,7 +24,7 @@ from copdns.web.child import child_page
 from copdns.web.door import blocks_of
 from copdns.web.fields import fields_of
 from copdns.web.kept import MOST, kept_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 SHOWN = 30  # names; the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
@@ -33,7 +33,7 @@ LOOKS = 20
 
 async def me(request: web.Request) -> web.Response:
     """What is kept, in plain words, and all of it that others could see."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     kept = await _kept(request, person, SHOWN, LOOKS) if person.is_proven else None
     home = person.household
     names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
@@ -43,7 +43,7 @@ async def me(request: web.Request) -> web.Response:
         "me.html",
         kept=kept,
         shown=SHOWN,
-        days=by_day(kept.counts, home.timezone) if kept else (),
+        days=counts_by_day(kept.counts, home.timezone) if kept else (),
         categories=by_category(kept.counts) if kept else (),
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
         looks=[(each, names.get(each.account, "")) for each in kept.looks] if kept else (),
@@ -54,9 +54,9 @@ async def me(request: web.Request) -> web.Response:
 
 async def data(request: web.Request) -> web.Response:
     """All that is kept, as a file."""
-    person, parts = await _paired(request), parts_of(request)
+    person, parts = await _paired(request), context_of(request)
     kept = await _kept(request, person)
-    found = exported(person.household, person.profile, kept, parts.now(), None)
+    found = export_data(person.household, person.profile, kept, parts.now(), None)
     text = json.dumps(found, ensure_ascii=False, indent=1)
     saved = {"Content-Disposition": 'attachment; filename="my-data.json"'}
     return web.Response(text=text, content_type="application/json", headers=saved)
@@ -64,7 +64,7 @@ async def data(request: web.Request) -> web.Response:
 
 async def erase(request: web.Request) -> web.Response:
     """Delete the names and counts that are kept; the minutes of today stay, which are rules."""
-    person, parts = await _paired(request), parts_of(request)
+    person, parts = await _paired(request), context_of(request)
     now, home, profile = int(parts.now()), person.household, person.profile
     if not _may_erase(person, now):
         raise web.HTTPForbidden(reason="A full log cannot be erased while it runs")
@@ -88,8 +88,10 @@ async def _paired(request: web.Request) -> Person:
     return person
 
 
-async def _kept(request: web.Request, person: Person, rows: int = MOST, looks: int = MOST) -> Kept:
-    parts, home, profile = parts_of(request), person.household, person.profile
+async def _kept(
+    request: web.Request, person: Person, rows: int = MOST, looks: int = MOST
+) -> PersonalData:
+    parts, home, profile = context_of(request), person.household, person.profile
     blocks, now = blocks_of(request, person), int(parts.now())
     return replace(
         await kept_of(parts, home.id, profile.id, rows, looks),

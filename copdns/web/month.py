@@ -12,16 +12,23 @@ from typing import Any
 from aiohttp import web
 
 from copdns.model import Reason
-from copdns.transparency import Month, appeals_of, month_of, of_a_crowd, people_of, together
+from copdns.transparency import (
+    Month,
+    appeals_of,
+    appeals_of_all,
+    lookups_of_children,
+    month_of,
+    people_of,
+)
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.report import Kept, kept_of, month_in, since_of
 
 
 async def month(request: web.Request) -> web.Response:
     """This month as far as it is, or the one that is asked for."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     if not person.is_known:
         raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
     home, now = person.household, parts.now()
@@ -36,8 +43,8 @@ async def month(request: web.Request) -> web.Response:
         after=month_of(of.first + timedelta(days=31), home.timezone),
         since=since_of(parts, of),
         until=min(of.end, now),
-        all=together(home, kept.over, of, now),
-        all_asked=of_a_crowd(kept.appeals, of),
+        all=lookups_of_children(home, kept.over, of, now),
+        all_asked=appeals_of_all(kept.appeals, of),
         errors=sum(each.errors for each in kept.lists),
         still=sum(each.still for each in kept.lists),
         measured=[each for each in kept.lists if each.percent is not None],

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.changed import Changed, changes_for
-from copdns.differences import differences, reason
+from copdns.differences import differences, preset_reason
 from copdns.library import bundled_presets
 from copdns.model import Profile
 from copdns.presets import apply
 from copdns.store.proposals import Proposal
 from copdns.web.asker import Person
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 LINES = 500  # of the audit, in which a person's changes are looked for
 
@@ -31,7 +31,7 @@ async def news_of(request: web.Request, person: Person) -> News:
     """Return what changed; nothing for whoever may be somebody else."""
     if not person.is_proven:
         return News()
-    parts, home, mine = parts_of(request), person.household.id, person.profile
+    parts, home, mine = context_of(request), person.household.id, person.profile
     changes = await parts.store.changes(home, LINES)
     proposal = await parts.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
@@ -49,4 +49,4 @@ def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:
         return ()
     preset = bundled_presets()[proposal.band]
     changed = differences(profile, apply(preset, profile))
-    return tuple(dict.fromkeys(filter(None, (reason(preset, each) for each in changed))))
+    return tuple(dict.fromkeys(filter(None, (preset_reason(preset, each) for each in changed))))

@@ -14,9 +14,9 @@ from copdns.accounts import Account, Session
 from copdns.errors import AccountError
 from copdns.logins import Outcome
 from copdns.roles import Actor
-from copdns.sentences import counted
-from copdns.web.asker import asker_of
-from copdns.web.parts import parts_of
+from copdns.sentences import plural_sentence
+from copdns.web.asker import requestor_of
+from copdns.web.parts import context_of
 from copdns.web.session import BROWSER, LOGGED_IN
 
 
@@ -31,7 +31,7 @@ async def own_of(request: web.Request, actor: Actor) -> Own:
     session = request.get(LOGGED_IN)
     if session is None or actor.scopes is not None:
         raise web.HTTPForbidden(reason="This is for people, not for programs")
-    account = await parts_of(request).accounts.get(actor.household, actor.id)
+    account = await context_of(request).accounts.get(actor.household, actor.id)
     if account is None:
         raise web.HTTPNotFound
     return Own(actor, account, session)
@@ -42,16 +42,16 @@ async def confirm(request: web.Request, own: Own, password: str, *, always: bool
 
     always: a login a moment ago is not enough.
     """
-    parts = parts_of(request)
+    parts = context_of(request)
     now = int(parts.now())
     if not always and own.session.is_fresh(now):
         return
     known = await parts.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
-    address = asker_of(request).address
+    address = requestor_of(request).address
     done = await parts.logins.confirm(own.account, password, address, known)
     if done.outcome is Outcome.WAIT:
         raise AccountError(
-            counted(
+            plural_sentence(
                 "too many tries; wait %(num)d second",
                 "too many tries; wait %(num)d seconds",
                 done.wait,

@@ -14,7 +14,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from copdns.door import door_at
+from copdns.door import child_page_url
 from copdns.languages import spoken
 from copdns.names import display
 from copdns.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
@@ -56,7 +56,7 @@ class File(NamedTuple):
 class Pages:
     """Templates and files."""
 
-    def __init__(self, ui: Path | None = None, door: str = door_at(80)) -> None:
+    def __init__(self, ui: Path | None = None, door: str = child_page_url(80)) -> None:
         """ui: the folder with both; without it the one that ships.  door: the children's page."""
         ui = ui or folder("web-ui")
         self.door = door

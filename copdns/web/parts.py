@@ -13,11 +13,11 @@ from prometheus_client import CollectorRegistry
 from copdns.appeal_opening import Services
 from copdns.config import Settings
 from copdns.household_check import KnownIds
-from copdns.library import bundled_presets, known
+from copdns.library import bundled_presets, known_ids
 from copdns.live import Client, Snapshot
 from copdns.logins import Logins
 from copdns.model import Requestor
-from copdns.offers import Judged
+from copdns.offers import Assessment
 from copdns.probes import Probes
 from copdns.recent import RecentBlocks
 from copdns.store.accounts import Accounts
@@ -34,7 +34,7 @@ from copdns.store.whose import Guests, Pairings, Pins
 from copdns.targets import Targets
 from copdns.timing import PolicyInputs
 from copdns.updates import ListUpdater
-from copdns.vouched import Vouch, vouch
+from copdns.vouched import Vouch, vouched_names
 from copdns.web.pages import Pages
 
 Readiness = Callable[[], tuple[str, ...]]
@@ -81,7 +81,7 @@ class AppContext:
     log: QueryLog
     logins: Logins
     probes: Probes
-    look_around: Callable[[], Awaitable[Judged]]
+    look_around: Callable[[], Awaitable[Assessment]]
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
@@ -93,7 +93,7 @@ class AppContext:
 
     def known(self) -> KnownIds:
         """Return what a household may refer to."""
-        return known(self.live().library)
+        return known_ids(self.live().library)
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""
@@ -102,7 +102,7 @@ class AppContext:
 
     def vouches(self) -> Vouch:
         """Return what tells of a name that no list may block."""
-        return vouch(self.live().library, bundled_presets().values())
+        return vouched_names(self.live().library, bundled_presets().values())
 
     # --- what is stored, a subject each ---
 
@@ -158,5 +158,5 @@ class AppContext:
 PARTS = web.AppKey("parts", AppContext)
 
 
-def parts_of(request: web.Request) -> AppContext:
+def context_of(request: web.Request) -> AppContext:
     return request.app[PARTS]

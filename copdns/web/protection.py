@@ -14,8 +14,8 @@ from aiohttp import web
 from copdns.codes import appeal_id
 from copdns.probes import findings, names
 from copdns.special import PROBE_ZONE
-from copdns.web.asker import asker_of, person_of
-from copdns.web.parts import parts_of
+from copdns.web.asker import person_of, requestor_of
+from copdns.web.parts import context_of
 
 _DOT = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">'
@@ -28,8 +28,8 @@ async def begin(request: web.Request) -> web.Response:
     await person_of(request)
     code = appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
-    hosts = (*names(code), *map(_host, parts_of(request).addresses()))
-    page = parts_of(request).pages.render(
+    hosts = (*names(code), *map(_host, context_of(request).addresses()))
+    page = context_of(request).pages.render(
         request,
         "protection.html",
         code=code,
@@ -44,26 +44,26 @@ async def begin(request: web.Request) -> web.Response:
 
 async def result(request: web.Request) -> web.Response:
     """What was seen of them, and what to do about each that is not right."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     code = request.match_info["code"]
     # Noted in memory for some minutes, as the questions are: nothing that anybody has or may do
     # depends on it.
-    parts.probes.came(code, asker_of(request), person.client, parts.now())
+    parts.probes.note_fetch(code, requestor_of(request), person.client, parts.now())
     return parts.pages.render(
         request,
         "protection_result.html",
         person=person,
         found=findings(parts.probes.of(code, parts.now())),
         door_by_name=request.host.partition(":")[0] in parts.hosts,
-        address=asker_of(request).address,
+        address=requestor_of(request).address,
     )
 
 
 async def dot(request: web.Request) -> web.Response:
     """A picture that says that it came through; by which address it was fetched is noted."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     code, now = request.match_info["code"], parts.now()
-    parts.probes.came(code, asker_of(request), person.client, now)
+    parts.probes.note_fetch(code, requestor_of(request), person.client, now)
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
 

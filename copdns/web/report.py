@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from copdns import audited
 from copdns.appeal import Appeal
-from copdns.days import local, starts_at, zone_of
-from copdns.discreet import discreet
+from copdns.days import local_time, starts_at, zone_of
+from copdns.discreet import build_mask
 from copdns.keep import CountKey
 from copdns.library import discreet_names
 from copdns.minutes import Usage
 from copdns.model import Household
 from copdns.store.usage import history
 from copdns.transparency import (
-    Listed,
+    ListUse,
     Month,
     Report,
     appeals_of,
@@ -39,13 +39,13 @@ class Kept(NamedTuple):
     over: tuple[tuple[CountKey, int], ...]
     usages: tuple[Usage, ...]
     appeals: tuple[Appeal, ...]
-    lists: tuple[Listed, ...]
+    lists: tuple[ListUse, ...]
 
 
 def month_in(text: str, household: Household, now: float) -> Month:
     """Return the month that somebody asked for, such as 2026-11; without one, or for one to come,
     that of now."""
-    this = month_of(local(now, zone_of(household.timezone)).date(), household.timezone)
+    this = month_of(local_time(now, zone_of(household.timezone)).date(), household.timezone)
     if not _MONTH.fullmatch(text):
         return this
     asked = month_of(date.fromisoformat(f"{text}-01"), household.timezone)
@@ -56,8 +56,8 @@ async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept
     """Return it; the log is read in another thread."""
     library, home, now = parts.live().library, household.id, parts.now()
     zone = zone_of(household.timezone)
-    today = starts_at(local(now, zone).date(), 0, zone)
-    hidden, log = discreet(discreet_names(), library), parts.log
+    today = starts_at(local_time(now, zone).date(), 0, zone)
+    hidden, log = build_mask(discreet_names(), library), parts.log
     found = await asyncio.to_thread(audited.load_results, parts.folder)
     percent = found.percent if found else lambda _: None
     errors = await parts.appeals.list_errors(home)

@@ -16,7 +16,7 @@ from copdns.timing import in_scope
 from copdns.web.asker import person_of
 from copdns.web.child import child_page
 from copdns.web.news import news_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 
 class Closed(NamedTuple):
@@ -32,7 +32,7 @@ class Closed(NamedTuple):
 
 async def rules(request: web.Request) -> web.Response:
     """What is open, what is closed and why, and who decides."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     home, profile, known = person.household, person.profile, person.is_known
     # Who keeps this house is no business of a device that nobody knows.
     accounts = await parts.accounts.all(home.id) if known and person.band.is_child else ()

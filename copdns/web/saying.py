@@ -11,7 +11,7 @@ from aiohttp import web
 
 from copdns import child_words, desk_words
 from copdns.appeal import Appeal, ContestedVerdict
-from copdns.appeal_words import STANDS, Stand, appeal_status
+from copdns.appeal_words import STANDS, StatusText, appeal_status
 from copdns.child_words import Said
 from copdns.languages import spoken
 from copdns.levels import Level
@@ -19,10 +19,10 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model import Household, Verdict
 from copdns.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
-from copdns.review import TOLD, Because
+from copdns.review import TOLD, DecisionReason
 from copdns.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.web.pages import language_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 # What the desk calls the steps of the order of decision, by their titles in `steps.py`.
 STEPS = {
@@ -69,12 +69,12 @@ class Stands(NamedTuple):
     """How far a question is, in words.  until: as of a `Standing`."""
 
     text: str
-    stand: Stand
+    stand: StatusText
     until: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class Wording:
     """Sentences for one reader.  now: seconds since the epoch."""
 
     phrases: Phrases
@@ -95,7 +95,7 @@ class Saying:
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(child_words.what_next(_whole(verdict), self.level))
 
-    def because(self, reason: Because) -> str:
+    def because(self, reason: DecisionReason) -> str:
         """Return why an appeal was answered so."""
         return self.phrases.gettext(TOLD[reason])
 
@@ -219,7 +219,7 @@ class Saying:
         return child_words.sentence(said, self.phrases, self.title, self.now, zone)
 
 
-class DeskSaying(Saying):
+class DeskSaying(Wording):
     """Sentences for a guardian, about somebody else."""
 
     __slots__ = ()
@@ -228,15 +228,15 @@ class DeskSaying(Saying):
         return self._said(desk_words.why(_whole(verdict)))
 
 
-def saying(request: web.Request, household: Household, level: Level) -> Saying:
-    parts = parts_of(request)
+def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
+    parts = context_of(request)
     phrases = spoken(language_of(request))
-    return Saying(phrases, level, household, parts.live().library, parts.now())
+    return Wording(phrases, level, household, parts.live().library, parts.now())
 
 
-def desk_saying(request: web.Request, household: Household) -> Saying:
+def desk_saying(request: web.Request, household: Household) -> Wording:
     """Return sentences for a guardian; `saying` has the child's, which some pages preview."""
-    parts = parts_of(request)
+    parts = context_of(request)
     phrases = spoken(language_of(request))
     return DeskSaying(phrases, Level.FULL, household, parts.live().library, parts.now())
 

@@ -14,9 +14,9 @@ from copdns.desk import Connection, desk_allowed
 from copdns.model import Profile
 from copdns.roles import Actor, Permission, may
 from copdns.web.api.problem import is_for_programs
-from copdns.web.asker import asker_of
+from copdns.web.asker import requestor_of
 from copdns.web.pages import ACTOR, DESK, Desk, wants_html
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
@@ -26,7 +26,7 @@ LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request c
 
 async def actor_of(request: web.Request) -> Actor | None:
     """Return who acts: by a token, or by the session of a browser; None for nobody."""
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     key = request.headers.get("Authorization")
     if key is not None:  # a cookie beside it counts for nothing: `guards` let it pass for its token
         scheme, _, token = key.partition(" ")
@@ -40,7 +40,7 @@ async def actor_of(request: web.Request) -> Actor | None:
     return Actor(account.household, account.id, account.name, account.role, account.profile)
 
 
-async def required(
+async def require(
     request: web.Request, permission: Permission, profile: Profile | None = None
 ) -> Actor:
     """Return who acts; raise HTTPUnauthorized or HTTPForbidden for whoever may not.
@@ -62,7 +62,7 @@ async def required(
 
 
 async def _told(request: web.Request, actor: Actor) -> Desk:
-    parts = parts_of(request)
+    parts = context_of(request)
     found = await parts.setups.progress(actor.household)
     unseen = await parts.notices.unseen(actor.household, actor.id) if may_see(actor) else ()
     return Desk(found.open_checks, len(unseen))
@@ -75,6 +75,6 @@ def may_see(actor: Actor) -> bool:
 
 def over_safe_way(request: web.Request) -> None:
     """Raise HTTPForbidden where a password could be read on its way (docs/accounts.md)."""
-    connection = Connection(request.secure, asker_of(request).address)
-    if not desk_allowed(connection, over_http=parts_of(request).desk_over_http):
+    connection = Connection(request.secure, requestor_of(request).address)
+    if not desk_allowed(connection, over_http=context_of(request).desk_over_http):
         raise web.HTTPForbidden(reason="Passwords could be read on their way: come by https://")

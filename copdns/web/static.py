@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 _KEPT = "public, max-age=31536000, immutable"  # a file that changed has another address
 
 
 async def static(request: web.Request) -> web.Response:
     """A file of those that ship."""
-    found = parts_of(request).pages.file(request.match_info["file"])
+    found = context_of(request).pages.file(request.match_info["file"])
     if found is None:
         raise web.HTTPNotFound
     kept = _KEPT if request.query_string == found.version else "no-cache"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from copdns.accounts import View
-from copdns.discreet import discreet
+from copdns.accounts import ViewedPart
+from copdns.discreet import build_mask
 from copdns.library import discreet_names
 from copdns.model import Household, Profile
-from copdns.own_data import exported
+from copdns.own_data import export_data
 from copdns.roles import Actor
 from copdns.web.kept import kept_of
 from copdns.web.parts import AppContext
@@ -22,11 +22,11 @@ async def document_of(
 
     That line of the look is the one thing that reading writes.
     """
-    await parts.looks.note(actor, profile.id, View.EXPORT, now)
-    hidden = discreet(discreet_names(), parts.live().library)
+    await parts.looks.note(actor, profile.id, ViewedPart.EXPORT, now)
+    hidden = build_mask(discreet_names(), parts.live().library)
     kept = await kept_of(parts, household.id, profile.id)
     mine = actor.profile == profile.id
-    return exported(household, profile, kept, now, None if mine else hidden)
+    return export_data(household, profile, kept, now, None if mine else hidden)
 
 
 async def erase_kept(

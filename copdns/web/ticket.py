@@ -12,7 +12,7 @@ from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.fields import fields_of
 from copdns.web.in_force import in_force
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 
 async def form(request: web.Request) -> web.Response:
@@ -22,7 +22,7 @@ async def form(request: web.Request) -> web.Response:
 
 async def redeem(request: web.Request) -> web.Response:
     """Turn the code into time, which is open when the page tells it."""
-    person, parts = await _known(request), parts_of(request)
+    person, parts = await _known(request), context_of(request)
     fields = await fields_of(request)
     try:
         await parts.store.redeem(
@@ -46,7 +46,7 @@ async def redeem(request: web.Request) -> web.Response:
 async def _page(
     request: web.Request, person: Person, status: int = 200, error: str = ""
 ) -> web.Response:
-    now = parts_of(request).now()
+    now = context_of(request).now()
     taken = [] if error else await _taken(request, person, now)
     opens_all = any(each.about is None for each in taken)
     return child_page(
@@ -62,7 +62,7 @@ async def _page(
 
 async def _taken(request: web.Request, person: Person, now: float) -> list[Grant]:
     """Return what was opened by codes, as it is stored: answers may not follow it yet."""
-    stored = await parts_of(request).store.household(person.household.id)
+    stored = await context_of(request).store.household(person.household.id)
     return [
         each
         for each in (stored.grants if stored is not None else ())

@@ -15,11 +15,11 @@ from copdns.codes import secret
 from copdns.errors import AccountError
 from copdns.logins import Login, Outcome
 from copdns.model import Profile
-from copdns.web.asker import GUEST_PAIRING, Person, asker_of, let_be_known, person_of
+from copdns.web.asker import GUEST_PAIRING, Person, person_of, requestor_of, set_pairing_cookie
 from copdns.web.child import child_page
 from copdns.web.fields import fields_of
 from copdns.web.in_force import in_force
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 
 async def whose(request: web.Request) -> web.Response:
@@ -29,17 +29,17 @@ async def whose(request: web.Request) -> web.Response:
 
 async def ask(request: web.Request) -> web.Response:
     """Ask the guardians to let this device in; they see it at their devices."""
-    person, parts = await _anybodys(request), parts_of(request)
-    address, told, done = asker_of(request).address, secret(), web.HTTPSeeOther("/whose")
+    person, parts = await _anybodys(request), context_of(request)
+    address, told, done = requestor_of(request).address, secret(), web.HTTPSeeOther("/whose")
     if await parts.guests.ask(person.household.id, address, int(parts.now()), browser=told):
-        let_be_known(request, done, GUEST_PAIRING, told, REQUEST_LASTS + GUEST_LASTS)
+        set_pairing_cookie(request, done, GUEST_PAIRING, told, REQUEST_LASTS + GUEST_LASTS)
     raise done
 
 
 async def say(request: web.Request) -> web.Response:
     """Let somebody be who they are here for some hours, by their PIN."""
-    person, parts = await _anybodys(request), parts_of(request)
-    fields, address = await fields_of(request), asker_of(request).address
+    person, parts = await _anybodys(request), context_of(request)
+    fields, address = await fields_of(request), requestor_of(request).address
     meant = _named(person, str(fields.get("name", "")))
     home, pin = person.household.id, str(fields.get("pin", ""))
     # Looked at also where nobody is called so, and as long: names cannot be tried either.
@@ -53,13 +53,13 @@ async def say(request: web.Request) -> web.Response:
     # Where that takes too long this page says that it is on its way.
     await in_force(parts, home)
     here = web.HTTPSeeOther("/whose")
-    let_be_known(request, here, GUEST_PAIRING, told, PERSON_LASTS)
+    set_pairing_cookie(request, here, GUEST_PAIRING, told, PERSON_LASTS)
     raise here
 
 
 async def end(request: web.Request) -> web.Response:
     """Be nobody here again."""
-    person, parts = await person_of(request), parts_of(request)
+    person, parts = await person_of(request), context_of(request)
     if person.guest:
         with suppress(AccountError):  # over already, or ended twice: what was wanted is so
             await parts.guests.end(
@@ -73,7 +73,7 @@ async def end(request: web.Request) -> web.Response:
 
 async def guest_here(request: web.Request, person: Person) -> Guest | None:
     """Return who is let in here for a while, as it is stored: answers may not follow it yet."""
-    parts, address = parts_of(request), asker_of(request).address
+    parts, address = context_of(request), requestor_of(request).address
     guests = await parts.guests.of(person.household.id, int(parts.now()))
     by_id = next((each for each in guests if each.id == person.guest), None)
     return by_id or next((each for each in guests if each.address == address), None)
@@ -87,8 +87,8 @@ def is_nobodys(person: Person, guest: Guest) -> bool:
 async def _page(
     request: web.Request, person: Person, done: Login | None = None, name: str = ""
 ) -> web.Response:
-    parts, now = parts_of(request), int(parts_of(request).now())
-    address, home = asker_of(request).address, person.household.id
+    parts, now = context_of(request), int(context_of(request).now())
+    address, home = requestor_of(request).address, person.household.id
     asked = [each for each in await parts.guests.asking(home, now) if each.address == address]
     guest = await guest_here(request, person)
     status = 200 if done is None else 429 if done.outcome is Outcome.WAIT else 403

@@ -14,9 +14,9 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from copdns.household_file import parse
-from copdns.library import known
+from copdns.library import known_ids
 from copdns.lists.source import ListSource
-from copdns.live import Defaults, build_snapshot
+from copdns.live import AnswerDefaults, build_snapshot
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.shelving import IndexStore
@@ -56,8 +56,8 @@ def children(folder: Path) -> dict[float, Policy]:
         "schedules": {**schedules, "bed": "21:00-07:00"},
     }
     written = json.dumps({"household": "Bench", "id": "home", "profiles": {"mia": person}})
-    house = parse(written, "bench", known(library))
-    defaults = Defaults((ip_network("127.0.0.0/8"),))
+    house = parse(written, "bench", known_ids(library))
+    defaults = AnswerDefaults((ip_network("127.0.0.0/8"),))
     moments = [datetime.fromisoformat(each).timestamp() for each in MOMENTS]
     return {
         each: build_snapshot(None, library, defaults, [house], each).policy("home", "mia")

@@ -252,7 +252,7 @@ def _local(policy: Policy, verdict: Verdict, case: Case, listener: str) -> Expec
     found = Expected(verdict, verdict.local.rcode, aa=True)
     rtype = dns.rdatatype.to_text(case.rtype)
     records = [each for each in verdict.local.records if each.rtype == case.rtype]
-    if verdict.local.own and case.rtype == _type_of(listener):
+    if verdict.local.is_own_address and case.rtype == _type_of(listener):
         found.answer = [_rrset(case.name, cap, rtype, listener)]
     elif records:
         ttl = min(cap, *(each.ttl for each in records))

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, AppealState, Ask, ContestedVerdict, Wanted, Why
+from copdns.appeal import (
+    Appeal,
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    WantedLength,
+)
 from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -43,8 +51,14 @@ def filed(home: House, name: str, to: ContestedVerdict) -> Appeal:
 
     async def work() -> Appeal:
         with HouseholdStore.open(home.data) as store:
-            sent = Ask(
-                "mia", "mia-tablet", AppealKind.NAME, to, name, Why.SCHOOL, wanted=Wanted.HOUR
+            sent = AppealRequest(
+                "mia",
+                "mia-tablet",
+                AppealKind.NAME,
+                to,
+                name,
+                AppealMotive.SCHOOL,
+                wanted=WantedLength.HOUR,
             )
             return (await AppealStore(store).file("home", sent, int(time.time()))).appeal
 

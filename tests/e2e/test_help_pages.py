@@ -19,7 +19,7 @@ import pytest
 
 from copdns.accounts import Account
 from copdns.app import PASS_ON
-from copdns.passwords import hashed
+from copdns.passwords import hash_password
 from copdns.roles import Role
 from copdns.store.accounts import Accounts
 from copdns.store.db import open_database
@@ -80,7 +80,7 @@ async def add_roles(data: Path) -> None:
         accounts = Accounts(thread)
         for role in (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR):
             made = await accounts.add(Account("home", "", str(role), role), None, now)
-            await accounts.set_password("home", made.id, hashed(PASSWORD), now, by=None)
+            await accounts.set_password("home", made.id, hash_password(PASSWORD), now, by=None)
 
 
 def pages_of(who: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.offers import Blind, By, others
+from copdns.offers import BlindSpot, OfferedBy, others
 from copdns.setup import State
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
@@ -95,22 +95,22 @@ def test_a_second_resolver_is_seen_on_every_way(home: Network, tmp_path: Path) -
     assert state is State.FAILED
     found = {(each.by, each.resolvers) for each in others(detail)}
     assert found == {
-        (By.DHCP, (ROUTER4,)),
-        (By.DHCP6, (ROUTER6,)),
-        (By.ROUTER, (ROUTER6,)),
+        (OfferedBy.DHCP, (ROUTER4,)),
+        (OfferedBy.DHCP6, (ROUTER6,)),
+        (OfferedBy.ROUTER, (ROUTER6,)),
     }
 
 
 def test_where_nobody_hands_out_anything_nothing_is_claimed(home: Network) -> None:
-    assert look(home) == (State.UNKNOWN, Blind.SILENT)
+    assert look(home) == (State.UNKNOWN, BlindSpot.SILENT)
 
 
 def test_without_the_right_to_ask_it_says_that_it_could_not_look(home: Network) -> None:
     words = (find_tool("setpriv"), "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534")
     said = home.at(home.box, *words, "--clear-groups", sys.executable, "-c", LOOK, BOX4, BOX6)
-    assert json.loads(said) == [State.UNKNOWN, Blind.RIGHTS]
+    assert json.loads(said) == [State.UNKNOWN, BlindSpot.RIGHTS]
 
 
 def test_a_machine_that_answers_itself_alone_asks_nobody(home: Network) -> None:
     said = home.at(home.box, sys.executable, "-c", LOOK, "127.0.0.1", "::1")
-    assert json.loads(said) == [State.UNKNOWN, Blind.NO_NETWORK]
+    assert json.loads(said) == [State.UNKNOWN, BlindSpot.NO_NETWORK]

@@ -56,8 +56,8 @@ def test_any_octets_are_an_answer_or_a_wire_error(wire: bytes) -> None:
         answer = read_response(wire)
     except WireError:
         return
-    assert all(0 <= at <= len(answer.rrs) - 4 for at, _ in answer.ttls)
-    assert sum(answer.counts) == len(answer.ttls)
+    assert all(0 <= at <= len(answer.rrs) - 4 for at, _ in answer.ttl_places)
+    assert sum(answer.section_counts) == len(answer.ttl_places)
     assert 0 <= answer.additional_at <= len(answer.rrs)
 
 
@@ -91,7 +91,7 @@ def test_a_sound_question_keeps_its_reply_sound_whatever_the_upstream_sends(
         return
     reply = upstream_reply(b"\0\1", read, answer, answer.rrs)
     assert reply[:2] == b"\0\1"
-    assert len(reply) <= read.size
+    assert len(reply) <= read.max_reply_size
     assert reply[12:].startswith(read.question)
 
 
@@ -111,7 +111,7 @@ def test_a_query_is_read_as_dnspython_reads_it(theirs: dns.message.QueryMessage)
     assert read.key.do == bool(theirs.ednsflags & dns.flags.DO)
     assert read.key.cd == bool(theirs.flags & dns.flags.CD)
     if read.edns is not None:
-        assert read.edns.size == max(theirs.payload, 512)
+        assert read.edns.udp_size == max(theirs.payload, 512)
 
 
 @thorough

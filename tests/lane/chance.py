@@ -8,7 +8,7 @@ from random import Random
 from struct import pack
 from typing import Any
 
-from copdns.forwarded import NOBODY, Forwarder, Forwarders
+from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.judge import RebindingGuard
 from copdns.live import Sightings
 from copdns.matchers import parse_matcher
@@ -28,8 +28,8 @@ from copdns.model import (
 )
 from copdns.names import to_wire
 from copdns.records import DO, RD
-from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, subject
-from copdns.timing import NO_TIMING, Closure, TimePlan
+from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, parse_subject
+from copdns.timing import NO_TIME_PLAN, Closure, TimePlan
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
 from tests.household import ADA, MIA, TOM
@@ -144,7 +144,7 @@ class Chance:
 
     def _about(self) -> tuple[Subject, ...]:
         every = ("category:games", "service:social", "list:ads-list", "www9.example")
-        return tuple(map(subject, self._some(*every))) if self.lot.random() < 0.7 else ()
+        return tuple(map(parse_subject, self._some(*every))) if self.lot.random() < 0.7 else ()
 
     def _shared(self) -> dict[str, Any]:
         """Draw what the whole household has in common."""
@@ -179,14 +179,14 @@ class Chance:
                 FullLog(now + lot.randint(-9, 9), now + lot.randint(10, 99)), None
             ),
             max_ttl=lot.choice([None, None, 1, 20]),
-            always=tuple(map(subject, self._some("www6.example", "service:chat"))),
-            homework=tuple(map(subject, self._some("school.example"))),
+            always=tuple(map(parse_subject, self._some("www6.example", "service:chat"))),
+            homework=tuple(map(parse_subject, self._some("school.example"))),
         )
 
     def _time(self, state: State) -> None:
         """Draw a profile's pauses, bedtimes and grants."""
         profile = self.lot.choice(state.house.profiles).id
-        state.timing[profile] = self._perhaps(NO_TIMING, None) or TimePlan(
+        state.timing[profile] = self._perhaps(NO_TIME_PLAN, None) or TimePlan(
             tuple(self._closure() for _ in range(self.lot.randrange(3))),
             tuple(self._grant() for _ in range(self.lot.randrange(3))),
             tuple(map(parse_matcher, self._some("www8.example", "texts.example"))),
@@ -221,7 +221,7 @@ class Chance:
 
     def trust(self, state: State) -> None:
         listed = Forwarder(ip_network(FORWARDER), proxy=True, mac=True)
-        state.forwarders = self._perhaps(Forwarders([listed]), NOBODY)
+        state.forwarders = self._perhaps(Forwarders([listed]), NO_FORWARDERS)
 
     def _perhaps(self, one: Any, other: Any) -> Any:
         return one if self.lot.random() < 0.3 else other

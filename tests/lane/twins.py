@@ -15,14 +15,14 @@ from ipaddress import ip_network
 from select import select
 from typing import Any, NamedTuple
 
-from copdns.answer import Resolver, Send
+from copdns.answer import Resolver, SendReply
 from copdns.batch import Inbox, Outbox
 from copdns.cache import Cache
 from copdns.fastlane import PacketCache
 from copdns.forwarded import Forwarders
 from copdns.judge import RebindingGuard
 from copdns.lists.catalogue import Catalogue
-from copdns.live import Defaults, Sightings, Snapshot
+from copdns.live import AnswerDefaults, Sightings, Snapshot
 from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
 from copdns.model import Household, Requestor
@@ -38,7 +38,7 @@ from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live
 from tests.upstream_server import PATIENCE
 
-DEFAULTS = Defaults(allow=(ip_network("127.0.0.0/24"), ip_network("::1/128")))
+DEFAULTS = AnswerDefaults(allow=(ip_network("127.0.0.0/24"), ip_network("::1/128")))
 LISTENER = {4: "127.0.0.1", 6: "::1"}
 
 Says = Callable[[CacheKey, bool], UpstreamResponse | None]
@@ -129,7 +129,7 @@ class CountingResolver(Resolver):
         self.asked = Counter[str]()
 
     def answer(
-        self, message: bytes, asker: Requestor, moment: Moment, send: Send, to: Any
+        self, message: bytes, asker: Requestor, moment: Moment, send: SendReply, to: Any
     ) -> bytes | None:
         self.asked[asker.transport] += 1
         return super().answer(message, asker, moment, send, to)
@@ -213,7 +213,7 @@ class Twin:
         """Count the minutes that are over, and put in force what follows."""
         before, now = self.resolver.live, self._clock.wall
         due = before.is_due(now)
-        if due or now < before.made_at or self.counting.fold(now, before) != self.readings:
+        if due or now < before.built_at or self.counting.fold(now, before) != self.readings:
             self.change()
 
     def look_round(self) -> None:
@@ -323,10 +323,10 @@ class Twin:
             "used": self.readings,
             "stored": dict(self.counting.stored),
             "in use": [
-                self.counting.ledger.in_use(self.state.house.id, each.id, self._clock.wall)
+                self.counting.ledger.names_in_use(self.state.house.id, each.id, self._clock.wall)
                 for each in self.state.house.profiles
             ],
-            "cache": {key: (each.stored, each.expires) for key, each in cache._kept.items()},
+            "cache": {key: (each.stored_at, each.expires) for key, each in cache._entries.items()},
             "asked": list(self.upstream.asked),
         }
 

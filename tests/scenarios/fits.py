@@ -80,8 +80,8 @@ def _names_nobody(home: Home, reply: Reply) -> None:
 
 def _is_not_kept_too_long(home: Home, policy: Policy, verdict: Verdict, reply: Reply) -> None:
     longest = max(reply.ttls, default=0)
-    if verdict.until is not None:
-        assert longest <= max(verdict.until - home.clock.wall, 0), "kept past the next change"
+    if verdict.valid_until is not None:
+        assert longest <= max(verdict.valid_until - home.clock.wall, 0), "kept past the next change"
     profile = home.house.profile(policy.profile)
     if profile is not None and profile.band_at(home.clock.wall).is_child:
         assert longest <= (profile.max_ttl or CHILD_TTL), "a pause could not be felt in time"
@@ -90,17 +90,17 @@ def _is_not_kept_too_long(home: Home, policy: Policy, verdict: Verdict, reply: R
 def _is_explained_as_decided(home: Home, policy: Policy, verdict: Verdict, reply: Reply) -> None:
     question = reply.query.question[0]
     name = question.name.to_text(omit_final_dot=True).lower()
-    decided = replace(decide(policy, name, int(question.rdtype), home.clock.wall), until=None)
+    decided = replace(decide(policy, name, int(question.rdtype), home.clock.wall), valid_until=None)
     if policy.profile:
         steps = explain(policy, name, int(question.rdtype), home.clock.wall)
         assert [each.number for each in steps] == list(range(1, 16))
-        assert [each.verdict for each in steps if each.decides] == [decided]
+        assert [each.verdict for each in steps if each.is_decisive] == [decided]
     if verdict.via or verdict.step == 16:
         assert decided.action in (Action.ALLOW, Action.REWRITE)
     elif decided.local and decided.local.is_status:  # a question about a name may be about help
-        assert replace(verdict, until=None, is_untraced=False) == decided
+        assert replace(verdict, valid_until=None, is_untraced=False) == decided
     else:
-        assert replace(verdict, until=None) == decided
+        assert replace(verdict, valid_until=None) == decided
 
 
 def _is_blocked_as_the_profile_wants(

@@ -123,7 +123,9 @@ class Ask(Step):
         wanted = {each: value for each, value in wanted.items() if value is not None}
         assert {each: getattr(reply.verdict, each) for each in wanted} == wanted
         if self.until is not None:
-            assert reply.verdict.until == moment(self.until, story.day), reply.verdict.until
+            assert reply.verdict.valid_until == moment(self.until, story.day), (
+                reply.verdict.valid_until
+            )
 
 
 class Wait(Step):
@@ -177,7 +179,7 @@ class Check(Step):
             if each.verdict is not None
         }
         assert said == self.says
-        assert [each.number for each in steps if each.decides] == [self.decides]
+        assert [each.number for each in steps if each.is_decisive] == [self.decides]
 
 
 class Ring(Step):

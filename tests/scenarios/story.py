@@ -26,10 +26,10 @@ from copdns import yaml_text
 from copdns.household_file import parse
 from copdns.household_shape import Moment
 from copdns.judge import RebindingGuard
-from copdns.library import known, load_library
+from copdns.library import known_ids, load_library
 from copdns.lists.catalogue import Catalogue
 from copdns.model import Contact, Household, Reason
-from copdns.times import Grant, Subject, subject
+from copdns.times import Grant, Subject, parse_subject
 from copdns.timing import Closure, TimePlan
 from tests.fakes import FakeUpstream
 from tests.home import Home
@@ -213,23 +213,23 @@ def timing(shape: TimeShape, day: str, zone: str = "UTC") -> TimePlan:
                 reason,
                 moment(each.start, day),
                 moment(each.until, day),
-                tuple(map(subject, each.of)),
+                tuple(map(parse_subject, each.of)),
             )
             for reason, each in stretches
         ),
         grants=tuple(_grant(each, day) for each in shape.grants),
-        always=about(shape.always),
+        always_open=about(shape.always),
         zone=zone,
     )
 
 
 def about(texts: list[str]) -> tuple[Subject, ...]:
-    return tuple(map(subject, texts))
+    return tuple(map(parse_subject, texts))
 
 
 def _grant(shape: GrantShape, day: str) -> Grant:
     return Grant(
-        subject(shape.what),
+        parse_subject(shape.what),
         moment(shape.start, day),
         moment(shape.until, day),
         moment(shape.given or shape.start, day),
@@ -250,7 +250,7 @@ def household(house: Mapping[str, Any], lists: Catalogue) -> Household:
     written = dict(house)
     people = {who: {} for who in PEOPLE} | dict(written.get("profiles", {}))
     written["profiles"] = {who: _person(who, values or {}) for who, values in people.items()}
-    return parse(json.dumps(written), "house", known(lists))  # JSON is YAML
+    return parse(json.dumps(written), "house", known_ids(lists))  # JSON is YAML
 
 
 def _person(who: str, values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,11 +11,11 @@ from pydantic import Field
 from copdns import household_times as times
 from copdns.days import zone_of
 from copdns.errors import HouseholdError
-from copdns.library import known
+from copdns.library import known_ids
 from copdns.preview import Closed, week, week_span
 from copdns.tickets import ticket_digest
-from copdns.times import Extra, subject
-from copdns.today import today
+from copdns.times import Extra, parse_subject
+from copdns.today import build_today
 from tests.home import Home
 from tests.scenarios import fits
 from tests.scenarios.story import ScenarioShape, Step, duration, lists_of, moment
@@ -48,8 +48,8 @@ class GrantNow(Ending):
             times.give_grant(
                 home.house,
                 who,
-                None if what == "everything" else subject(what),
-                known(lists_of(story)),
+                None if what == "everything" else parse_subject(what),
+                known_ids(lists_of(story)),
                 start=home.clock.wall,
                 end=end,
                 given=home.clock.wall,
@@ -120,12 +120,12 @@ class MakeTicket(Ending):
             times.add_ticket(
                 home.house,
                 ticket_digest(self.ticket),
-                known(lists_of(story)),
+                known_ids(lists_of(story)),
                 minutes=duration(self.worth) // 60,
                 made=int(home.clock.wall),
                 expires=end,
                 profile_id=self.to,
-                about=subject(self.about) if self.about else None,
+                about=parse_subject(self.about) if self.about else None,
             )
         )
 
@@ -188,11 +188,11 @@ class Remaining(Step):
             profile, now = home.house.profile(who), home.clock.wall
             assert profile is not None
             policy = home.resolver.live.policy(home.house.id, who)
-            found = today(home.house, profile, policy, home.readings, now).minutes
+            found = build_today(home.house, profile, policy, home.readings, now).minutes
             there = {each.budget.id: f"{each.left}m" for each in found}
             assert there == budgets, there
             assert policy.time_rules is not None
-            lasting = {each.id for each in policy.time_rules.timing.left}
+            lasting = {each.id for each in policy.time_rules.timing.remaining}
             assert lasting == {each.budget.id for each in found if each.left}
 
 

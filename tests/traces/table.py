@@ -11,9 +11,9 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
-from copdns.ledger import Ledger
+from copdns.ledger import UsageLedger
 from copdns.lists.index import ListKind
-from copdns.minutes import NARROW, WIDE, Day, Minutes, Sense
+from copdns.minutes import NARROW, WIDE, Day, Minutes, UseCriteria
 from tests.household import library
 from tests.traces.devices import (
     BEACON,
@@ -107,13 +107,13 @@ def result(trace: Trace) -> Result:
 
 def estimated(trace: Trace, run: int) -> Minutes:
     """Return what is estimated of one run."""
-    ledger = Ledger(lambda *_: TODAY, lambda *_: _sense(trace))
+    ledger = UsageLedger(lambda *_: TODAY, lambda *_: _sense(trace))
     asked_for: dict[int, list[tuple[float, str]]] = {}
     for at, name in _look_ups(trace, run):
         asked_for.setdefault(int(at) // 60, []).append((START + at, name))
     for minute in range(trace.end + 1):
         for at, name in asked_for.get(minute, ()):
-            ledger.note("home", "mia", ["budget"] if _counts(trace, name) else [], name, at)
+            ledger.record("home", "mia", ["budget"] if _counts(trace, name) else [], name, at)
         ledger.fold(START + (minute + 1) * 60)
     return ledger.used("home", "mia", TODAY).get("budget", Minutes())
 
@@ -123,7 +123,7 @@ def _look_ups(trace: Trace, run: int) -> Iterator[tuple[float, str]]:
         yield from asked(uses, Random(f"{trace.title} {number} {run}"))
 
 
-def _sense(trace: Trace) -> Sense:
+def _sense(trace: Trace) -> UseCriteria:
     return NARROW if trace.about else WIDE
 
 

@@ -6,14 +6,22 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from copdns.appeal import AppealKind, AppealState, Ask, Decider, Wanted, Why, objected
+from copdns.appeal import (
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    AppealState,
+    Decider,
+    WantedLength,
+    contest,
+)
 from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.days import budget_day, zone_of
 from copdns.household_check import KnownIds
 from copdns.lists.catalogue import Catalogue
 from copdns.matchers import parse_matcher
 from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
 from tests.household import MIA, NOW, TOM, family, library
 
@@ -55,22 +63,22 @@ def budget(*about: Any, minutes: int = 0) -> Budget:
     return Budget("play", "mia", (("daily", minutes),), about)
 
 
-def ask(name: str = "games.example", **fields: Any) -> Ask:
+def ask(name: str = "games.example", **fields: Any) -> AppealRequest:
     """Return what Mia asks; fields as of an Ask."""
-    to = objected(Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), 7)
+    to = contest(Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), 7)
     usual: dict[str, Any] = {
-        "why": Why.SCHOOL,
-        "wanted": Wanted.HOUR,
+        "why": AppealMotive.SCHOOL,
+        "wanted": WantedLength.HOUR,
         "kind": AppealKind.NAME,
         "to": to,
     }
     usual |= {"profile": "mia", "device": "mia-phone"}
-    return Ask(name=name, **{**usual, **fields})
+    return AppealRequest(name=name, **{**usual, **fields})
 
 
 def yes(**fields: Any) -> Decision:
-    return Decision(AppealState.GRANTED, Because.FAIR_ENOUGH, yes=ApprovalTerms(**fields))
+    return Decision(AppealState.GRANTED, DecisionReason.FAIR_ENOUGH, yes=ApprovalTerms(**fields))
 
 
-def no(reason: Because | None = Because.AGREED_TIME, text: str = "") -> Decision:
+def no(reason: DecisionReason | None = DecisionReason.AGREED_TIME, text: str = "") -> Decision:
     return Decision(AppealState.REFUSED, reason, text)

@@ -39,7 +39,7 @@ from copdns.times import (
     Calendar,
     DayType,
     Extra,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Origin,
@@ -152,7 +152,7 @@ calendars = st.builds(
         max_size=8,
     ),
 )
-failures = st.builds(Failures, *[st.sampled_from(OnFailure)] * 3)
+failures = st.builds(FailureChoices, *[st.sampled_from(OnFailure)] * 3)
 spans = st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)).map(
     lambda each: (each[0], each[0] + each[1])
 )

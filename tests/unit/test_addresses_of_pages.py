@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.door import desk_at, door_at
+from copdns.door import child_page_url, desk_url
 from copdns.live import build_snapshot
 from copdns.told import status_answer
 from tests.household import DEFAULTS, NOW, asker, block, family, library
@@ -16,7 +16,7 @@ from tests.household import DEFAULTS, NOW, asker, block, family, library
     ("port", "address"), [(80, "http://why.home.arpa/"), (8080, "http://why.home.arpa:8080/")]
 )
 def test_the_door(port: int, address: str) -> None:
-    assert door_at(port) == address
+    assert child_page_url(port) == address
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ def test_the_door(port: int, address: str) -> None:
     ],
 )
 def test_the_desk(port: int, tls_port: int, host: str, address: str) -> None:
-    assert desk_at(port, tls_port, host) == address
+    assert desk_url(port, tls_port, host) == address
 
 
 def test_what_is_told_over_dns_leads_to_the_port_of_the_pages() -> None:
     home = replace(family(), rules=(block("toys.example"),))
-    defaults = replace(DEFAULTS, door=door_at(8080))
+    defaults = replace(DEFAULTS, door=child_page_url(8080))
     live = build_snapshot(None, library(), defaults, [home], NOW)
     policy = live.identify(asker("mia")).policy
     for name in ("why.toys.example", "appeal"):

@@ -11,7 +11,7 @@ import dns.name
 import dns.rcode
 import pytest
 
-from copdns.answer import KNOWN, MAX_WAITING
+from copdns.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
 from copdns.matchers import Matcher
 from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
 from copdns.timing import Closure, TimePlan
@@ -166,9 +166,9 @@ def test_who_is_kin_is_answered_by_their_own_rules_and_remembered_once_for_the_r
 
 def test_what_is_remembered_of_questions_has_a_bound() -> None:
     home = Home(family(rules=(block("games.example"),)))
-    for number in range(KNOWN + 10):
+    for number in range(MAX_MEMO_ENTRIES + 10):
         home.ask("mia", f"{number}.games.example")
-    assert len(home.resolver._memo) <= KNOWN
+    assert len(home.resolver._memo) <= MAX_MEMO_ENTRIES
 
 
 def test_a_question_that_had_to_wait_is_not_remembered() -> None:
@@ -347,12 +347,12 @@ def test_a_failure_is_forgotten_at_once() -> None:
 
 def test_no_more_wait_for_one_answer_than_memory_is_for() -> None:
     desk_ = desk()
-    for _ in range(MAX_WAITING + 10):
+    for _ in range(MAX_WAITERS + 10):
         desk_.ask("mia", "a.example")
     refused = [reply for reply in desk_.replies["mia"] if reply.rcode() == dns.rcode.SERVFAIL]
     assert len(refused) == 10
     desk_.home.upstream.deliver()
-    assert len(desk_.replies["mia"]) == MAX_WAITING + 10
+    assert len(desk_.replies["mia"]) == MAX_WAITERS + 10
     assert len(desk_.home.upstream.asked) == 1
 
 

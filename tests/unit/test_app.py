@@ -40,13 +40,13 @@ class HeldApp(App):
         self.listens.set()
 
     def _chores(self) -> Iterator[Coroutine[Any, Any, None]]:
-        look = self._household.look
+        look = self._household.poll
 
         async def looked() -> None:
             await look()
             self.looked.set()
 
-        self._household.look = looked  # type: ignore[method-assign]
+        self._household.poll = looked  # type: ignore[method-assign]
         return super()._chores()
 
     @property
@@ -88,7 +88,7 @@ async def test_a_change_during_a_reload_is_not_lost(tmp_path: Path) -> None:
         reload = asyncio.create_task(app._reload())
         await app.stands.wait()  # it has read the household as it was
         await block(tmp_path, "games.example")
-        follow = asyncio.create_task(app._household.look())
+        follow = asyncio.create_task(app._household.poll())
         await asyncio.wait([follow], timeout=0.2)  # it may go before the reload, or after it
         app.gate.set()
         await asyncio.gather(reload, follow)

@@ -18,13 +18,13 @@ from copdns.appeal import (
     AppealKind,
     AppealState,
     Decider,
-    cleaned,
-    objected,
+    clean_text,
+    contest,
 )
 from copdns.appeal_life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
 from copdns.errors import AppealError, AppealLimitError
 from copdns.model import Action, Reason, Verdict
-from copdns.review import Because
+from copdns.review import DecisionReason
 from tests.unit.appealing import ADA, AT, TODAY, ask
 
 SECOND = Decider("reviewer", "Reviewer", "second")
@@ -38,7 +38,7 @@ def appeal(state: AppealState = AppealState.OPEN, **fields: object) -> Appeal:
 def answer(
     state: AppealState = AppealState.REFUSED, at: int = AT + HOUR, by: Decider = ADA
 ) -> AppealAnswer:
-    return AppealAnswer(at, state, Because.AGREED_TIME, by, "In short: no.")
+    return AppealAnswer(at, state, DecisionReason.AGREED_TIME, by, "In short: no.")
 
 
 def refused() -> Appeal:
@@ -78,7 +78,7 @@ def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
     with pytest.raises(AppealLimitError, match="as soon as") as error:
         life.file_appeal(there, ask(), "new", AT)
     assert error.value.until is None
-    there[0] = life.withdrawn(there[0], AT)
+    there[0] = life.withdraw(there[0], AT)
     assert life.file_appeal(there, ask(), "new", AT).appeal.id == "new"
 
 
@@ -99,7 +99,7 @@ def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_
     "fields",
     [
         {"name": ""},
-        {"kind": AppealKind.CATEGORY, "to": objected(Verdict(Action.BLOCK, Reason.RULE, 10))},
+        {"kind": AppealKind.CATEGORY, "to": contest(Verdict(Action.BLOCK, Reason.RULE, 10))},
         {"kind": AppealKind.TIME},
         {"kind": AppealKind.MINUTES, "minutes": 10},
         {"words": "x" * (MOST_WORDS + 1)},
@@ -112,24 +112,24 @@ def test_what_makes_no_sense_is_refused_in_words(fields: dict[str, object]) -> N
 
 @given(st.text(max_size=200))
 def test_words_hold_nothing_that_hides_or_turns_them_around(text: str) -> None:
-    found = cleaned(text + "\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}")
-    assert cleaned(found) == found
+    found = clean_text(text + "\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}")
+    assert clean_text(found) == found
     assert not set(found) & set("\n\r\t\x1b\N{RIGHT-TO-LEFT OVERRIDE}\N{ZERO WIDTH SPACE}")
     assert found.encode()
 
 
 def test_letters_of_every_language_and_joined_emoji_pass() -> None:
     family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
-    assert cleaned(f"من فضلك {family} 学校") == f"من فضلك {family} 学校"
+    assert clean_text(f"من فضلك {family} 学校") == f"من فضلك {family} 学校"
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 
 def test_looking_is_noted_once() -> None:
-    once = life.seen(appeal(), AT + 5)
+    once = life.mark_seen(appeal(), AT + 5)
     assert (once.state, once.seen) == (AppealState.SEEN, AT + 5)
-    assert life.seen(once, AT + 9) == once
+    assert life.mark_seen(once, AT + 9) == once
 
 
 @pytest.mark.parametrize(
@@ -152,32 +152,32 @@ def test_what_waits_or_is_to_be_talked_about_can_be_answered(state: AppealState)
     ("state", "reason", "text"),
     [
         (AppealState.REFUSED, None, ""),
-        (AppealState.REFUSED, Because.FAIR_ENOUGH, ""),
+        (AppealState.REFUSED, DecisionReason.FAIR_ENOUGH, ""),
         (AppealState.TALK, None, "Why not?"),
-        (AppealState.GRANTED, Because.AGREED_TIME, ""),
-        (AppealState.TALK, Because.OLD_ENOUGH, ""),
+        (AppealState.GRANTED, DecisionReason.AGREED_TIME, ""),
+        (AppealState.TALK, DecisionReason.OLD_ENOUGH, ""),
     ],
 )
 def test_an_answer_has_a_reason_that_fits_it(
-    state: AppealState, reason: Because | None, text: str
+    state: AppealState, reason: DecisionReason | None, text: str
 ) -> None:
     with pytest.raises(AppealError):
-        life.fitting(state, reason, text)
+        life.check_reason(state, reason, text)
 
 
-@pytest.mark.parametrize("reason", Because)
-def test_every_reason_fits_some_answer(reason: Because) -> None:
+@pytest.mark.parametrize("reason", DecisionReason)
+def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
     fits = [state for state, reasons in life.REASONS.items() if reason in reasons]
     assert fits
     for state in fits:
-        assert life.fitting(state, reason, " why ") == (reason, "why")
+        assert life.check_reason(state, reason, " why ") == (reason, "why")
 
 
 # --- "I still disagree" and taking back -----------------------------------------------------------
 
 
 def test_disagreeing_brings_it_to_somebody_else_once() -> None:
-    again = life.disagreed(refused(), "it is for school", AT + DAY, second=True)
+    again = life.add_disagreement(refused(), "it is for school", AT + DAY, second=True)
     assert (again.state, again.since, again.more_words) == (
         AppealState.ESCALATED,
         AT + DAY,
@@ -189,11 +189,11 @@ def test_disagreeing_brings_it_to_somebody_else_once() -> None:
     final = life.add_answer(again, answer(at=AT + 2 * DAY, by=SECOND))
     assert [each.by for each in final.answers] == [ADA, SECOND]
     with pytest.raises(AppealError, match="once"):
-        life.disagreed(final, "", AT + 3 * DAY, second=True)
+        life.add_disagreement(final, "", AT + 3 * DAY, second=True)
 
 
 def test_without_a_second_person_it_is_to_be_talked_about_and_can_still_be_answered() -> None:
-    again = life.disagreed(refused(), "", AT + DAY, second=False)
+    again = life.add_disagreement(refused(), "", AT + DAY, second=False)
     assert (again.state, again.closed) == (AppealState.TALK, None)
     life.require_answerable(again, ADA)
 
@@ -203,21 +203,21 @@ def test_without_a_second_person_it_is_to_be_talked_about_and_can_still_be_answe
 )
 def test_only_an_answer_can_be_disagreed_with(state: AppealState) -> None:
     with pytest.raises(AppealError):
-        life.disagreed(appeal(state), "", AT, second=True)
+        life.add_disagreement(appeal(state), "", AT, second=True)
 
 
 @pytest.mark.parametrize(
     "state", [AppealState.OPEN, AppealState.SEEN, AppealState.TALK, AppealState.ESCALATED]
 )
 def test_a_child_takes_it_back_at_any_time(state: AppealState) -> None:
-    assert life.withdrawn(appeal(state), AT + 1).state is AppealState.WITHDRAWN
-    assert life.withdrawn(life.withdrawn(appeal(state), AT), AT + 9).closed == AT
+    assert life.withdraw(appeal(state), AT + 1).state is AppealState.WITHDRAWN
+    assert life.withdraw(life.withdraw(appeal(state), AT), AT + 9).closed == AT
 
 
 @pytest.mark.parametrize("state", [AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED])
 def test_an_answer_stays_an_answer(state: AppealState) -> None:
     with pytest.raises(AppealError):
-        life.withdrawn(appeal(state), AT)
+        life.withdraw(appeal(state), AT)
 
 
 # --- the clock ------------------------------------------------------------------------------------
@@ -226,8 +226,8 @@ LOW = frozenset({"games"})
 
 
 def due(found: Appeal, hours: float, **fields: object) -> tuple[bool, bool, bool]:
-    patience = life.Patience(**fields)  # type: ignore[arg-type]
-    for each in life.due((found,), LOW, AT + hours * HOUR, patience):
+    patience = life.AppealDeadlines(**fields)  # type: ignore[arg-type]
+    for each in life.overdue_appeals((found,), LOW, AT + hours * HOUR, patience):
         return each.remind, each.overdue, each.open_meanwhile
     return False, False, False
 
@@ -239,12 +239,12 @@ def test_a_day_brings_a_reminder_and_three_days_bring_it_to_the_next_person() ->
 
 
 def test_each_comes_once() -> None:
-    (reminder,) = life.due((appeal(),), LOW, AT + 24 * HOUR)
-    reminded = life.brought_up(reminder, AT + 24 * HOUR)
+    (reminder,) = life.overdue_appeals((appeal(),), LOW, AT + 24 * HOUR)
+    reminded = life.mark_reminded(reminder, AT + 24 * HOUR)
     assert reminded.state is AppealState.OPEN
     assert due(reminded, 48) == (False, False, False)
-    (late,) = life.due((reminded,), LOW, AT + 72 * HOUR)
-    overdue = life.brought_up(late, AT + 72 * HOUR, "g1")
+    (late,) = life.overdue_appeals((reminded,), LOW, AT + 72 * HOUR)
+    overdue = life.mark_reminded(late, AT + 72 * HOUR, "g1")
     assert (overdue.state, overdue.provisional) == (AppealState.ESCALATED, "g1")
     assert due(overdue, 1000) == (False, False, False)
 
@@ -261,12 +261,12 @@ def test_each_comes_once() -> None:
     ],
 )
 def test_only_what_a_list_of_little_harm_closed_opens_by_itself(verdict: Verdict) -> None:
-    found = replace(appeal(), ask=ask(to=objected(verdict)))
+    found = replace(appeal(), ask=ask(to=contest(verdict)))
     assert due(found, 72) == (False, True, False)
 
 
 def test_a_refusal_that_was_disagreed_with_holds_until_the_next_answer() -> None:
-    again = life.disagreed(refused(), "", AT, second=True)
+    again = life.add_disagreement(refused(), "", AT, second=True)
     assert due(again, 72) == (False, True, False)
 
 
@@ -306,14 +306,14 @@ def one_step(found: Appeal, step: str, now: int) -> Appeal:
         by = SECOND if found.answers else ADA
         return life.add_answer(found, answer(states[step], now, by))
     if step == "day":
-        for each in life.due((found,), LOW, now):
-            return life.brought_up(each, now)
+        for each in life.overdue_appeals((found,), LOW, now):
+            return life.mark_reminded(each, now)
         return found
     if step == "see":
-        return life.seen(found, now)
+        return life.mark_seen(found, now)
     if step == "disagree":
-        return life.disagreed(found, "", now, second=True)
-    return life.withdrawn(found, now)
+        return life.add_disagreement(found, "", now, second=True)
+    return life.withdraw(found, now)
 
 
 def test_what_is_left_of_an_old_one_tells_nothing_of_the_child() -> None:
@@ -327,7 +327,7 @@ def test_what_is_left_of_an_old_one_tells_nothing_of_the_child() -> None:
 
 
 def test_minutes_of_another_day_are_another_question() -> None:
-    to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
+    to = contest(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
     minutes = ask("", kind=AppealKind.MINUTES, to=to, minutes=20, day=TODAY)
     first = life.file_appeal((), minutes, "a1", AT).appeal
     assert life.file_appeal((first,), minutes, "a2", AT).merged
@@ -337,4 +337,4 @@ def test_minutes_of_another_day_are_another_question() -> None:
 
 def test_what_is_deleted_cannot_be_disagreed_with_any_more() -> None:
     with pytest.raises(AppealError, match="anew"):
-        life.disagreed(life.without_texts(refused()), "", AT + 40 * DAY, second=True)
+        life.add_disagreement(life.without_texts(refused()), "", AT + 40 * DAY, second=True)

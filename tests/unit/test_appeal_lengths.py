@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import REASONS, AppealKind, AppealState, Ask, ContestedVerdict, Wanted, Why
+from copdns.appeal import (
+    REASONS,
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    WantedLength,
+)
 from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
 from copdns.model import Action, Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 
 CONTENT, TIME = Opening(content=True), Opening(time=True)
 
@@ -19,21 +27,21 @@ CONTENT, TIME = Opening(content=True), Opening(time=True)
 def ask(
     reason: Reason = Reason.CATEGORY,
     kind: AppealKind = AppealKind.NAME,
-    wanted: Wanted = Wanted.HOUR,
-    why: Why = Why.OTHER,
-) -> Ask:
+    wanted: WantedLength = WantedLength.HOUR,
+    why: AppealMotive = AppealMotive.OTHER,
+) -> AppealRequest:
     to = ContestedVerdict(Action.BLOCK, reason, category="games")
-    return Ask("mia", "mia-phone", kind, to, name="toys.example", why=why, wanted=wanted)
+    return AppealRequest("mia", "mia-phone", kind, to, name="toys.example", why=why, wanted=wanted)
 
 
-def words(asked: Ask, opens: Opening) -> list[str]:
+def words(asked: AppealRequest, opens: Opening) -> list[str]:
     return [each.word for each in lengths(asked, opens)]
 
 
 def test_fewer_minutes_than_were_asked_for_can_be_chosen_and_everyone() -> None:
     all_of_them = ["10min", "30min", "1h", "today", "always", "everyone"]
     assert words(ask(), CONTENT) == all_of_them
-    assert "15min" in words(ask(wanted=Wanted.QUARTER), CONTENT)
+    assert "15min" in words(ask(wanted=WantedLength.QUARTER), CONTENT)
 
 
 def test_what_the_core_would_refuse_is_not_offered() -> None:
@@ -43,13 +51,15 @@ def test_what_the_core_would_refuse_is_not_offered() -> None:
     assert words(ask(Reason.BUDGET, AppealKind.MINUTES), Opening(minutes=20)) == []
 
 
-@pytest.mark.parametrize("wanted", Wanted)
-def test_the_plain_yes_is_what_was_asked_for(wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", WantedLength)
+def test_the_plain_yes_is_what_was_asked_for(wanted: WantedLength) -> None:
     assert usual(ask(wanted=wanted), CONTENT) == wanted
 
 
 def test_a_time_rule_opens_for_today_at_most() -> None:
-    assert usual(ask(Reason.PAUSED, AppealKind.TIME, Wanted.ALWAYS), TIME) == Wanted.TODAY
+    assert (
+        usual(ask(Reason.PAUSED, AppealKind.TIME, WantedLength.ALWAYS), TIME) == WantedLength.TODAY
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,10 +67,10 @@ def test_a_time_rule_opens_for_today_at_most() -> None:
     [
         ("", (None, False)),
         ("10min", (600, False)),
-        ("15min", (Wanted.QUARTER, False)),
-        ("today", (Wanted.TODAY, False)),
-        ("always", (Wanted.ALWAYS, False)),
-        ("everyone", (Wanted.ALWAYS, True)),
+        ("15min", (WantedLength.QUARTER, False)),
+        ("today", (WantedLength.TODAY, False)),
+        ("always", (WantedLength.ALWAYS, False)),
+        ("everyone", (WantedLength.ALWAYS, True)),
     ],
 )
 def test_a_length_is_read(word: str, found: tuple[object, bool]) -> None:
@@ -73,19 +83,21 @@ def test_what_is_no_length_is_refused(word: str) -> None:
         lasts, _ = read_length(word)
     except AppealError:
         return
-    assert lasts is None or isinstance(lasts, Wanted) or 60 <= lasts < 600_000
+    assert lasts is None or isinstance(lasts, WantedLength) or 60 <= lasts < 600_000
 
 
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (ask(why=Why.SCHOOL), Because.NEEDED_FOR_SCHOOL),
-        (ask(why=Why.HEALTH), Because.NEEDED_FOR_WELLBEING),
-        (ask(why=Why.GAME), Because.FAIR_ENOUGH),
-        (ask(kind=AppealKind.CATEGORY), Because.LIST_ERROR),
-        (ask(Reason.BUDGET, AppealKind.MINUTES), Because.MINUTES_WRONG),
+        (ask(why=AppealMotive.SCHOOL), DecisionReason.NEEDED_FOR_SCHOOL),
+        (ask(why=AppealMotive.HEALTH), DecisionReason.NEEDED_FOR_WELLBEING),
+        (ask(why=AppealMotive.GAME), DecisionReason.FAIR_ENOUGH),
+        (ask(kind=AppealKind.CATEGORY), DecisionReason.LIST_ERROR),
+        (ask(Reason.BUDGET, AppealKind.MINUTES), DecisionReason.MINUTES_WRONG),
     ],
 )
-def test_the_first_reason_fits_why_the_child_asks(asked: Ask, reason: Because) -> None:
+def test_the_first_reason_fits_why_the_child_asks(
+    asked: AppealRequest, reason: DecisionReason
+) -> None:
     assert because(asked) is reason
     assert reason in REASONS[AppealState.GRANTED]

@@ -7,7 +7,7 @@ from copdns.appeal import Appeal, AppealAnswer, AppealState, Decider
 from copdns.appeal_life import DAY, HOUR
 from copdns.appeal_news import mark, news
 from copdns.happened import AppealEvent, EventKind
-from copdns.review import Because
+from copdns.review import DecisionReason
 from tests.unit.appealing import ADA, AT, ask
 
 NEW = Appeal("a1", ask("private.example"), AT, AT)
@@ -26,23 +26,23 @@ def told(*lives: Appeal) -> list[EventKind]:
 
 def answered(appeal: Appeal, state: AppealState, at: int) -> Appeal:
     return life.add_answer(
-        appeal, AppealAnswer(at, state, Because.FAIR_ENOUGH, Decider("guardian", "Ada"))
+        appeal, AppealAnswer(at, state, DecisionReason.FAIR_ENOUGH, Decider("guardian", "Ada"))
     )
 
 
 def brought_up(appeal: Appeal, hours: int) -> Appeal:
-    (due,) = life.due((appeal,), LOW, appeal.since + hours * HOUR)
-    return life.brought_up(due, appeal.since + hours * HOUR)
+    (due,) = life.overdue_appeals((appeal,), LOW, appeal.since + hours * HOUR)
+    return life.mark_reminded(due, appeal.since + hours * HOUR)
 
 
 def test_a_long_life_is_told_step_by_step() -> None:
     reminded = brought_up(NEW, 24)
     overdue = brought_up(reminded, 72)
     refused = answered(overdue, AppealState.REFUSED, AT + 4 * DAY)
-    disputed = life.disagreed(refused, "", AT + 5 * DAY, second=True)
+    disputed = life.add_disagreement(refused, "", AT + 5 * DAY, second=True)
     again = brought_up(disputed, 24)
     granted = answered(again, AppealState.GRANTED, AT + 7 * DAY)
-    every = (NEW, life.seen(NEW, AT), reminded, overdue, refused, disputed, again, granted)
+    every = (NEW, life.mark_seen(NEW, AT), reminded, overdue, refused, disputed, again, granted)
     assert told(*[each for step in every for each in (step, step)]) == [
         EventKind.APPEAL_MADE,
         EventKind.APPEAL_WAITING,
@@ -56,13 +56,13 @@ def test_a_long_life_is_told_step_by_step() -> None:
 
 def test_disagreeing_with_a_talk_is_told_though_it_still_is_one() -> None:
     talk = answered(NEW, AppealState.TALK, AT)
-    disputed = life.disagreed(talk, "", AT + 1, second=False)
+    disputed = life.add_disagreement(talk, "", AT + 1, second=False)
     assert told(talk, disputed) == [EventKind.APPEAL_ANSWERED, EventKind.APPEAL_DISPUTED]
 
 
 def test_what_was_taken_back_before_anybody_heard_of_it_is_not_told() -> None:
-    assert told(life.withdrawn(NEW, AT)) == []
-    assert told(NEW, life.withdrawn(NEW, AT)) == [EventKind.APPEAL_MADE]
+    assert told(life.withdraw(NEW, AT)) == []
+    assert told(NEW, life.withdraw(NEW, AT)) == [EventKind.APPEAL_MADE]
 
 
 def test_who_asked_and_about_what_is_told_only_where_somebody_chose_that() -> None:

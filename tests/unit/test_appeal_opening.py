@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import Appeal, AppealKind, AppealState, Ask, Wanted, objected
+from copdns.appeal import Appeal, AppealKind, AppealRequest, AppealState, WantedLength, contest
 from copdns.appeal_life import DAY, HOUR
 from copdns.appeal_opening import (
     ApprovalResult,
     ApprovalTerms,
-    carried_out,
-    closed_again,
-    opened_meanwhile,
+    carry_out,
+    close_provisional,
+    open_provisionally,
     opening,
     service_of,
 )
@@ -61,13 +61,13 @@ def verdict(house: Household, name: str, at: float = NOW, profile: str = "mia") 
     return decide(found.policy(house.id, profile), name, A, at)
 
 
-def asked(house: Household, name: str, **fields: Any) -> Ask:
-    return ask(name, to=objected(verdict(house, name)), **fields)
+def asked(house: Household, name: str, **fields: Any) -> AppealRequest:
+    return ask(name, to=contest(verdict(house, name)), **fields)
 
 
-def granted(house: Household, about: Ask, **fields: Any) -> ApprovalResult:
+def granted(house: Household, about: AppealRequest, **fields: Any) -> ApprovalResult:
     appeal = Appeal("a1", about, AT, AT)
-    return carried_out(house, appeal, ApprovalTerms(**fields), KNOWN, SERVICES, ADA, AT)
+    return carry_out(house, appeal, ApprovalTerms(**fields), KNOWN, SERVICES, ADA, AT)
 
 
 TIMES = [
@@ -82,12 +82,12 @@ TIMES = [
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(TIMES),
-    st.sampled_from([Wanted.HOUR, Wanted.TODAY, Wanted.ALWAYS]),
+    st.sampled_from([WantedLength.HOUR, WantedLength.TODAY, WantedLength.ALWAYS]),
     st.booleans(),
     st.booleans(),
 )
 def test_a_yes_lifts_what_was_appealed_and_nothing_else(
-    name: str, times: dict[str, Any], lasts: Wanted, narrow: bool, small_world: bool
+    name: str, times: dict[str, Any], lasts: WantedLength, narrow: bool, small_world: bool
 ) -> None:
     house = home(**times)
     if small_world:
@@ -124,7 +124,7 @@ def test_a_yes_to_all_that_closes_a_name_opens_it_and_nothing_beyond(times: dict
         if not before[name].blocks or before[name].reason is Reason.SECURITY:
             continue
         about = asked(house, name)
-        after = granted(house, about, lasts=Wanted.HOUR, besides=True).household
+        after = granted(house, about, lasts=WantedLength.HOUR, besides=True).household
         assert not verdict(after, name).blocks
         inside = opening(about, house, SERVICES).names
         for each in NAMES:
@@ -156,16 +156,16 @@ def test_the_longer_name_says_whose_service_a_name_is() -> None:
 @pytest.mark.parametrize(
     ("wanted", "lasts", "state"),
     [
-        (Wanted.HOUR, None, AppealState.GRANTED),
-        (Wanted.HOUR, 2 * HOUR, AppealState.GRANTED),
-        (Wanted.HOUR, 600, AppealState.LIMITED),
-        (Wanted.ALWAYS, Wanted.TODAY, AppealState.LIMITED),
-        (Wanted.TODAY, 60, AppealState.LIMITED),
-        (Wanted.QUARTER, Wanted.ALWAYS, AppealState.GRANTED),
+        (WantedLength.HOUR, None, AppealState.GRANTED),
+        (WantedLength.HOUR, 2 * HOUR, AppealState.GRANTED),
+        (WantedLength.HOUR, 600, AppealState.LIMITED),
+        (WantedLength.ALWAYS, WantedLength.TODAY, AppealState.LIMITED),
+        (WantedLength.TODAY, 60, AppealState.LIMITED),
+        (WantedLength.QUARTER, WantedLength.ALWAYS, AppealState.GRANTED),
     ],
 )
 def test_less_than_was_asked_for_is_a_yes_with_a_limit(
-    wanted: Wanted, lasts: int | Wanted | None, state: AppealState
+    wanted: WantedLength, lasts: int | WantedLength | None, state: AppealState
 ) -> None:
     assert (
         granted(home(), asked(home(), "games.example", wanted=wanted), lasts=lasts).state is state
@@ -183,13 +183,13 @@ def test_less_than_was_asked_for_is_a_yes_with_a_limit(
 )
 def test_always_wins_over_a_rule_however_it_was_written(rule: str, name: str) -> None:
     house = home(rules=(Rule("r1", RuleAction.BLOCK, parse_matcher(rule), "mia"),))
-    done = granted(house, asked(house, name), lasts=Wanted.ALWAYS)
+    done = granted(house, asked(house, name), lasts=WantedLength.ALWAYS)
     assert done.until is None
     assert not verdict(done.household, name).blocks
 
 
 def test_a_category_is_contested_by_a_rule_with_its_reason_for_one_or_for_everyone() -> None:
-    about = asked(home(), "bets.example", kind=AppealKind.CATEGORY, wanted=Wanted.ALWAYS)
+    about = asked(home(), "bets.example", kind=AppealKind.CATEGORY, wanted=WantedLength.ALWAYS)
     for everyone, scope in ((False, "mia"), (True, "")):
         done = granted(home(), about, everyone=everyone)
         rule = done.household.rules[-1]
@@ -202,36 +202,36 @@ def test_a_category_is_contested_by_a_rule_with_its_reason_for_one_or_for_everyo
 
 def test_a_time_rule_itself_opens_for_what_it_closes() -> None:
     house = home(schedules=(schedule(),))
-    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=contest(verdict(house, "free.example")))
     done = granted(house, about, lasts=HOUR)
     assert not verdict(done.household, "free.example").blocks
     assert verdict(done.household, "games.example").reason is Reason.CATEGORY
     games = home(schedules=(schedule(GAMES),))
-    about = ask("", kind=AppealKind.TIME, to=objected(verdict(games, "games.example")))
+    about = ask("", kind=AppealKind.TIME, to=contest(verdict(games, "games.example")))
     (grant,) = granted(games, about).household.grants
     assert (grant.about, grant.time, grant.content) == (GAMES, True, False)
 
 
 def test_a_time_rule_that_is_gone_opens_nothing() -> None:
     house = home(schedules=(schedule(),))
-    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=contest(verdict(house, "free.example")))
     with pytest.raises(AppealError, match="gone"):
         granted(home(), about)
 
 
 def test_always_against_time_makes_it_always_open_for_one_person() -> None:
     house = home(schedules=(schedule(),))
-    done = granted(house, asked(house, "free.example"), lasts=Wanted.ALWAYS)
+    done = granted(house, asked(house, "free.example"), lasts=WantedLength.ALWAYS)
     assert done.household.profiles[0].always == (parse_matcher("free.example"),)
     assert not verdict(done.household, "free.example").blocks
-    about = ask("", kind=AppealKind.TIME, to=objected(verdict(house, "free.example")))
+    about = ask("", kind=AppealKind.TIME, to=contest(verdict(house, "free.example")))
     with pytest.raises(AppealError):
-        granted(house, about, lasts=Wanted.ALWAYS)
+        granted(house, about, lasts=WantedLength.ALWAYS)
 
 
 def test_minutes_are_given_back_on_their_day() -> None:
     house = home(budgets=(budget(minutes=30),))
-    to = objected(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
+    to = contest(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
     about = ask("", kind=AppealKind.MINUTES, to=to, minutes=20, day=TODAY)
     done = granted(house, about)
     (bonus,) = done.household.bonuses
@@ -251,7 +251,7 @@ def test_minutes_are_given_back_on_their_day() -> None:
     ),
 )
 def test_safety_lists_the_law_and_what_is_no_block_of_ours_are_never_opened(reason: Reason) -> None:
-    about = ask(to=objected(Verdict(Action.BLOCK, reason, 5)))
+    about = ask(to=contest(Verdict(Action.BLOCK, reason, 5)))
     with pytest.raises(AppealError):
         opening(about, home(), SERVICES)
 
@@ -264,20 +264,20 @@ def test_a_yes_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
 
 def test_a_rule_that_somebody_wrote_is_not_undone_for_everyone() -> None:
     with pytest.raises(AppealError, match="rule"):
-        granted(home(), asked(home(), "films.example"), lasts=Wanted.ALWAYS, everyone=True)
+        granted(home(), asked(home(), "films.example"), lasts=WantedLength.ALWAYS, everyone=True)
 
 
 def test_what_opens_while_nobody_answers_closes_with_the_answer() -> None:
     about = asked(home(), "games.example")
     appeal = Appeal("a1", about, AT, AT)
-    opened, grant = opened_meanwhile(home(), appeal, KNOWN, SERVICES, AT)
+    opened, grant = open_provisionally(home(), appeal, KNOWN, SERVICES, AT)
     assert not verdict(opened, "games.example", AT + 300 * DAY).blocks
     overdue = replace(appeal, state=AppealState.ESCALATED, overdue=AT, provisional=grant)
-    assert verdict(closed_again(opened, overdue, AT + DAY), "games.example", AT + DAY).blocks
+    assert verdict(close_provisional(opened, overdue, AT + DAY), "games.example", AT + DAY).blocks
     other = replace(overdue, overdue=AT - 1)  # the same id, used again for something else
-    assert closed_again(opened, other, AT + DAY) == opened
+    assert close_provisional(opened, other, AT + DAY) == opened
 
 
 def test_a_single_label_opens_itself_alone() -> None:
-    about = ask("printer", to=objected(Verdict(Action.BLOCK, Reason.NOT_ON_ALLOWLIST, 15)))
+    about = ask("printer", to=contest(Verdict(Action.BLOCK, Reason.NOT_ON_ALLOWLIST, 15)))
     assert opening(about, home(), SERVICES).names == (Matcher("printer", Match.EXACT),)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, Ask, ContestedVerdict
-from copdns.appeal_source import rule_behind, source
+from copdns.appeal import Appeal, AppealKind, AppealRequest, ContestedVerdict
+from copdns.appeal_source import block_source, rule_behind
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.matchers import Match
@@ -19,7 +19,10 @@ TO = ContestedVerdict(
     Action.BLOCK, Reason.CATEGORY, list="l", list_version="v1", rule="toys.example"
 )
 APPEAL = Appeal(
-    "a", Ask("mia", "mia-phone", AppealKind.NAME, TO, name="toys.example"), asked=ASKED, since=ASKED
+    "a",
+    AppealRequest("mia", "mia-phone", AppealKind.NAME, TO, name="toys.example"),
+    asked=ASKED,
+    since=ASKED,
 )
 INFO = ListInfo(3, "l", ListKind.CATEGORY, "games", "v1")
 ON_IT = [Entry(3, "toys.example", Match.SUBTREE, allow=False)]
@@ -38,14 +41,14 @@ def test_since_when_is_never_later_than_can_be_vouched_for(
     came: float | None, version: str, since: float
 ) -> None:
     info = replace(INFO, version=version)
-    found = source(APPEAL, info, CopyState(fetched_at=came, checked_at=came), ON_IT)
+    found = block_source(APPEAL, info, CopyState(fetched_at=came, checked_at=came), ON_IT)
     assert (found.since, found.came, found.stands) == (since, came, True)
 
 
 def test_a_name_that_was_taken_off_or_excepted_stands_on_it_no_more() -> None:
     other = Entry(4, "toys.example", Match.SUBTREE, allow=False)
     lifted = Entry(3, "toys.example", Match.SUBTREE, allow=True)
-    assert not source(APPEAL, INFO, CopyState(), [other, lifted]).stands
+    assert not block_source(APPEAL, INFO, CopyState(), [other, lifted]).stands
 
 
 def test_the_rule_of_the_person_comes_before_that_of_everyone() -> None:

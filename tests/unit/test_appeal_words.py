@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState, Wanted
-from copdns.appeal_life import add_answer, disagreed, seen, withdrawn
-from copdns.appeal_opening import Decision, carried_out, opened_meanwhile
-from copdns.appeal_words import FOLLOWS, STANDS, Stand, appeal_status
+from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState, WantedLength
+from copdns.appeal_life import add_answer, add_disagreement, mark_seen, withdraw
+from copdns.appeal_opening import Decision, carry_out, open_provisionally
+from copdns.appeal_words import FOLLOWS, STANDS, StatusText, appeal_status
 from copdns.household import remove_rule
 from copdns.household_times import end_grant
 from copdns.levels import Level
 from copdns.model import Household
 from copdns.phrases import placeholders
-from copdns.review import Because
+from copdns.review import DecisionReason
 from tests.reading import average, longest
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, home, yes
 
@@ -24,7 +24,7 @@ ASKED = Appeal("a1", ask(), asked=AT, since=AT)
 
 
 def refused(
-    because: Because = Because.AGREED_TIME, state: AppealState = AppealState.REFUSED
+    because: DecisionReason = DecisionReason.AGREED_TIME, state: AppealState = AppealState.REFUSED
 ) -> Appeal:
     return add_answer(ASKED, AppealAnswer(AT, state, because, ADA))
 
@@ -32,9 +32,9 @@ def refused(
 def granted(decision: Decision, appeal: Appeal = ASKED) -> tuple[Appeal, Household]:
     """Return a question with a yes, and the household in which that holds."""
     assert decision.yes is not None
-    done = carried_out(home(), appeal, decision.yes, KNOWN, SERVICES, ADA, AT)
+    done = carry_out(home(), appeal, decision.yes, KNOWN, SERVICES, ADA, AT)
     answer = AppealAnswer(
-        AT, done.state, Because.FAIR_ENOUGH, ADA, made=done.made, until=done.until
+        AT, done.state, DecisionReason.FAIR_ENOUGH, ADA, made=done.made, until=done.until
     )
     return add_answer(appeal, answer), done.household
 
@@ -44,78 +44,78 @@ def minutes(given: int) -> tuple[Appeal, Household]:
     asked = replace(ASKED, ask=ask("", kind=AppealKind.MINUTES, to=about, minutes=30, day=TODAY))
     state = AppealState.GRANTED if given >= 30 else AppealState.LIMITED
     return add_answer(
-        asked, AppealAnswer(AT, state, Because.MINUTES_WRONG, ADA, made=("bonus b1",))
+        asked, AppealAnswer(AT, state, DecisionReason.MINUTES_WRONG, ADA, made=("bonus b1",))
     ), home()
 
 
 @pytest.mark.parametrize(
     ("appeal", "stand"),
     [
-        (ASKED, Stand.OPEN),
-        (seen(ASKED, AT), Stand.SEEN),
-        (refused(), Stand.REFUSED),
-        (refused(Because.NEEDS_TALK, AppealState.TALK), Stand.TALK),
-        (withdrawn(ASKED, AT), Stand.WITHDRAWN),
-        (disagreed(refused(), "", AT, second=True), Stand.SECOND),
-        (disagreed(refused(), "", AT, second=False), Stand.TALK_AGAIN),
-        (replace(ASKED, state=AppealState.ESCALATED, overdue=AT), Stand.OVERDUE),
+        (ASKED, StatusText.OPEN),
+        (mark_seen(ASKED, AT), StatusText.SEEN),
+        (refused(), StatusText.REFUSED),
+        (refused(DecisionReason.NEEDS_TALK, AppealState.TALK), StatusText.TALK),
+        (withdraw(ASKED, AT), StatusText.WITHDRAWN),
+        (add_disagreement(refused(), "", AT, second=True), StatusText.SECOND),
+        (add_disagreement(refused(), "", AT, second=False), StatusText.TALK_AGAIN),
+        (replace(ASKED, state=AppealState.ESCALATED, overdue=AT), StatusText.OVERDUE),
         (
-            replace(disagreed(refused(), "", AT, second=True), overdue=AT),
-            Stand.OVERDUE,
+            replace(add_disagreement(refused(), "", AT, second=True), overdue=AT),
+            StatusText.OVERDUE,
         ),
     ],
 )
-def test_what_waits_or_was_no_yes_says_so(appeal: Appeal, stand: Stand) -> None:
+def test_what_waits_or_was_no_yes_says_so(appeal: Appeal, stand: StatusText) -> None:
     assert appeal_status(appeal, home(), AT) == (stand, None)
 
 
 def test_a_yes_tells_until_when_and_then_that_it_is_over() -> None:
     appeal, household = granted(yes())
-    assert appeal_status(appeal, household, AT + 60) == (Stand.UNTIL, AT + HOUR)
-    assert appeal_status(appeal, household, AT + HOUR) == (Stand.OVER, None)
+    assert appeal_status(appeal, household, AT + 60) == (StatusText.UNTIL, AT + HOUR)
+    assert appeal_status(appeal, household, AT + HOUR) == (StatusText.OVER, None)
 
 
 def test_a_yes_for_less_than_was_asked_says_so() -> None:
-    long = replace(ASKED, ask=ask(wanted=Wanted.ALWAYS))
+    long = replace(ASKED, ask=ask(wanted=WantedLength.ALWAYS))
     appeal, household = granted(yes(lasts=ASKED.ask.wanted), long)
     assert appeal.state is AppealState.LIMITED
-    assert appeal_status(appeal, household, AT + 60) == (Stand.SHORTER, AT + HOUR)
+    assert appeal_status(appeal, household, AT + 60) == (StatusText.SHORTER, AT + HOUR)
 
 
 def test_what_somebody_ended_since_is_not_called_open() -> None:
     appeal, household = granted(yes())
     ended = end_grant(household, household.grants[-1].id, AT + 60)
-    assert appeal_status(appeal, ended, AT + 61).stand is Stand.OVER
+    assert appeal_status(appeal, ended, AT + 61).stand is StatusText.OVER
     # Right after the answer the household in force may not have it yet.
-    assert appeal_status(appeal, home(), AT + FOLLOWS - 1).stand is Stand.UNTIL
+    assert appeal_status(appeal, home(), AT + FOLLOWS - 1).stand is StatusText.UNTIL
 
 
 def test_a_yes_for_always_is_over_when_its_rule_is_gone() -> None:
-    appeal, household = granted(yes(), replace(ASKED, ask=ask(wanted=Wanted.ALWAYS)))
-    assert appeal_status(appeal, household, AT + 60) == (Stand.GRANTED, None)
+    appeal, household = granted(yes(), replace(ASKED, ask=ask(wanted=WantedLength.ALWAYS)))
+    assert appeal_status(appeal, household, AT + 60) == (StatusText.GRANTED, None)
     gone = remove_rule(household, household.rules[-1].id)
-    assert appeal_status(appeal, gone, AT + 60).stand is Stand.OVER
+    assert appeal_status(appeal, gone, AT + 60).stand is StatusText.OVER
 
 
 def test_minutes_that_were_given_back_do_not_end() -> None:
-    for given, stand in ((30, Stand.MINUTES), (10, Stand.PART)):
+    for given, stand in ((30, StatusText.MINUTES), (10, StatusText.PART)):
         appeal, household = minutes(given)
         assert appeal_status(appeal, household, AT + 60 * HOUR) == (stand, None)
 
 
 def test_what_is_open_while_nobody_answers_says_so() -> None:
-    household, grant = opened_meanwhile(home(), ASKED, KNOWN, SERVICES, AT)
+    household, grant = open_provisionally(home(), ASKED, KNOWN, SERVICES, AT)
     waits = replace(ASKED, state=AppealState.ESCALATED, overdue=AT, provisional=grant)
-    assert appeal_status(waits, household, AT + 60).stand is Stand.MEANWHILE
+    assert appeal_status(waits, household, AT + 60).stand is StatusText.MEANWHILE
     ended = end_grant(household, grant, AT + 60)
-    assert appeal_status(waits, ended, AT + 61).stand is Stand.OVERDUE
+    assert appeal_status(waits, ended, AT + 61).stand is StatusText.OVERDUE
 
 
 def test_every_stand_has_words_at_each_level_and_tells_an_end_where_it_has_one() -> None:
-    assert set(STANDS) == set(Stand)
+    assert set(STANDS) == set(StatusText)
     for stand, three in STANDS.items():
         assert [each.context for each in three] == list(Level)
-        wanted = ["%(time)s"] if stand in (Stand.UNTIL, Stand.SHORTER) else []
+        wanted = ["%(time)s"] if stand in (StatusText.UNTIL, StatusText.SHORTER) else []
         assert all(placeholders(each.text) == wanted for each in three)
 
 

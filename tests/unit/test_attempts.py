@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.attempts import WITHIN, WRONG, Attempt, refused_until
+from copdns.attempts import WITHIN, WRONG, WrongCode, refused_until
 
 NOW = 1_774_800_000
 
 
-def tried(*ago: int, profile: str = "mia", device: str = "tablet") -> list[Attempt]:
-    return [Attempt(profile, device, NOW - each) for each in ago]
+def tried(*ago: int, profile: str = "mia", device: str = "tablet") -> list[WrongCode]:
+    return [WrongCode(profile, device, NOW - each) for each in ago]
 
 
 FIVE = tried(500, 400, 300, 200, 100)
@@ -29,7 +29,7 @@ FIVE = tried(500, 400, 300, 200, 100)
     ],
 )
 def test_after_a_few_codes_that_are_not_known_there_is_a_wait(
-    attempts: list[Attempt], until: int | None
+    attempts: list[WrongCode], until: int | None
 ) -> None:
     assert refused_until(attempts, "mia", "tablet", NOW) == until
 

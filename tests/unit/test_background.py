@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from copdns.background import attempt, in_slices, let_go, repeat
+from copdns.background import free_gradually, in_slices, repeat, run_logged
 from copdns.errors import StoreError
 from copdns.waste import LazyFreeQueue
 
@@ -36,7 +36,7 @@ async def test_trouble_that_we_know_is_told_without_a_traceback(
     async def busy() -> None:
         raise StoreError("another process keeps it busy")
 
-    await attempt(busy)
+    await run_logged(busy)
     told = capsys.readouterr().out
     assert "another process keeps it busy" in told
     assert "Traceback" not in told
@@ -58,5 +58,5 @@ async def test_what_is_made_in_slices_lets_others_have_their_turn() -> None:
 async def test_all_waste_is_let_go_of() -> None:
     waste = LazyFreeQueue()
     waste.add(list(range(1000)), dict.fromkeys(range(1000)))
-    await let_go(waste)
+    await free_gradually(waste)
     assert len(waste) == 0

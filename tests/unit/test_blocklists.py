@@ -22,7 +22,7 @@ from copdns import yaml_text
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
-from copdns.lists.parse import Unused
+from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
 from copdns.matchers import Match, Matcher, parse_matcher
 from copdns.model import Contact
@@ -378,7 +378,7 @@ def test_the_ways_round_the_filter_take_nothing_else_along(name: str) -> None:
 def test_the_page_about_lists_names_all_that_ships_and_every_reason() -> None:
     page = (BLOCKLISTS.parent / "docs" / "lists.md").read_text()
     found = bundled()
-    for slugs in (found.categories, found.protected, found.engines, found.canaries, Unused):
+    for slugs in (found.categories, found.protected, found.engines, found.canaries, SkipReason):
         assert [slug for slug in slugs if f"| `{slug}` |" not in page] == []
     for title in (group.title for group in found.protected.values()):
         assert title in page

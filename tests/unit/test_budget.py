@@ -13,11 +13,11 @@ from copdns.budget import (
     PLENTY,
     RemainingBudget,
     SpentBudget,
-    carried,
+    carried_minutes,
+    daily_limit,
     earliest_end,
-    limit_of,
+    minutes_of_day,
     split_budgets,
-    total,
 )
 from copdns.minutes import MOST_ADDED, Minutes
 from copdns.model import Household, PrivacyMode
@@ -63,15 +63,15 @@ def minutes_left(home: Household, today: int = 0, before: int = 0) -> int:
 
 def test_the_first_word_that_fits_a_date_gives_its_minutes() -> None:
     budget = replace(FILMS, minutes=(("holiday", 120), ("sun", 90), ("weekend", 80)))
-    assert limit_of(budget, USUAL_WEEK, SUNDAY) == 90
-    assert limit_of(budget, USUAL_WEEK, date(2026, 3, 28)) == 80
-    assert limit_of(budget, Calendar(days=((SUNDAY, DayType.HOLIDAY),)), SUNDAY) == 120
+    assert daily_limit(budget, USUAL_WEEK, SUNDAY) == 90
+    assert daily_limit(budget, USUAL_WEEK, date(2026, 3, 28)) == 80
+    assert daily_limit(budget, Calendar(days=((SUNDAY, DayType.HOLIDAY),)), SUNDAY) == 120
 
 
 def test_a_date_that_no_word_fits_has_no_limit() -> None:
     budget = replace(FILMS, minutes=(("sat", 60),))
-    assert limit_of(budget, USUAL_WEEK, SUNDAY) is None
-    assert total(budget, house(budget), "mia", SUNDAY) is None
+    assert daily_limit(budget, USUAL_WEEK, SUNDAY) is None
+    assert minutes_of_day(budget, house(budget), "mia", SUNDAY) is None
     assert left(house(budget)) == ((), ())
 
 
@@ -87,7 +87,7 @@ def test_bonus_and_credit_are_added_for_their_day_and_person_alone() -> None:
             replace(bonus, id="b5", budget="games", minutes=100),
         ),
     )
-    assert total(FILMS, home, "mia", SUNDAY) == 75
+    assert minutes_of_day(FILMS, home, "mia", SUNDAY) == 75
 
 
 @pytest.mark.parametrize(
@@ -104,29 +104,29 @@ def test_what_was_left_the_day_before_is_carried_over_where_the_budget_says_so(
     carry_over: bool, before: int, more: int
 ) -> None:
     budget = replace(FILMS, carry_over=carry_over)
-    assert carried(budget, USUAL_WEEK, SUNDAY, used(before)) == more
+    assert carried_minutes(budget, USUAL_WEEK, SUNDAY, used(before)) == more
 
 
 def test_of_a_day_on_which_it_was_not_counted_nothing_is_carried_over() -> None:
     budget = replace(FILMS, carry_over=True)
-    assert carried(budget, USUAL_WEEK, SUNDAY, None) == 0
+    assert carried_minutes(budget, USUAL_WEEK, SUNDAY, None) == 0
 
 
 def test_nothing_is_carried_over_where_nothing_is_kept_of_a_day() -> None:
     budget = replace(FILMS, carry_over=True)
     off = family(replace(MIA, privacy=PrivacyMode.OFF), budgets=(budget,))
-    assert total(budget, off, "mia", SUNDAY, used(0)) == 60
-    assert total(budget, house(budget), "mia", SUNDAY, used(0)) == 120
+    assert minutes_of_day(budget, off, "mia", SUNDAY, used(0)) == 60
+    assert minutes_of_day(budget, house(budget), "mia", SUNDAY, used(0)) == 120
 
 
 def test_no_more_than_a_day_s_minutes_are_carried_over() -> None:
     budget = replace(FILMS, carry_over=True, minutes=(("sat", 300), ("daily", 60)))
-    assert carried(budget, USUAL_WEEK, SUNDAY, used(0)) == 60
+    assert carried_minutes(budget, USUAL_WEEK, SUNDAY, used(0)) == 60
 
 
 def test_from_a_day_without_a_limit_nothing_is_carried_over() -> None:
     budget = replace(FILMS, carry_over=True, minutes=(("sun", 60),))
-    assert carried(budget, USUAL_WEEK, SUNDAY, used(0)) == 0
+    assert carried_minutes(budget, USUAL_WEEK, SUNDAY, used(0)) == 0
 
 
 # --- what is left ---------------------------------------------------------------------------------
@@ -202,10 +202,10 @@ def test_plenty_of_minutes_are_sure_for_a_while_and_never_for_longer_than_they_a
     now = NOON + second
     ((found,), _) = left(house(FILMS), now, today=60 - minutes)
     sure = earliest_end(minutes, now, MOST_ADDED)
-    assert sure - GRID < found.surely_until(now) == found.sure_until <= sure
+    assert sure - GRID < found.earliest_end(now) == found.sure_until <= sure
     assert found.sure_until - EARLY > now + 60
 
 
 def test_what_was_sure_for_a_while_is_sure_for_the_minute_behind_it() -> None:
     ((found,), _) = left(house(FILMS))
-    assert found.surely_until(found.sure_until + 1) == found.sure_until + 60
+    assert found.earliest_end(found.sure_until + 1) == found.sure_until + 60

@@ -66,7 +66,8 @@ def test_every_ttl_shows_what_is_left(
     most = len(of_each) * [4_000 if cap is None else cap]
     for now in sorted(moments):
         shown = [
-            int.from_bytes(kept.rrs_at(now, cap)[at : at + 4], "big") for at, _ in kept.answer.ttls
+            int.from_bytes(kept.rrs_at(now, cap)[at : at + 4], "big")
+            for at, _ in kept.answer.ttl_places
         ]
         left = [min(max(ttl - now, 0), each) for ttl, each in zip(of_each, most, strict=True)]
         assert shown == left

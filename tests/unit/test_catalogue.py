@@ -8,7 +8,7 @@ from copdns.errors import ConfigError, ListError
 from copdns.lists.catalogue import Catalogue, Category
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
-from copdns.lists.parse import Unused
+from copdns.lists.parse import SkipReason
 from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
 from copdns.live import build_context
@@ -133,9 +133,9 @@ def test_a_name_that_is_protected_is_left_out_of_what_blocks_and_counted() -> No
     assert blockers(lib, "help.example") == {"helpline"}
     assert blockers(lib, "talk.help.example") == {"helpline"}
     assert blockers(lib, "safe.tube.example") == {"tube", "safe_search_targets"}  # tube.example
-    assert status(lib, "starter-games").unused == {Unused.PROTECTED: 2}
+    assert status(lib, "starter-games").unused == {SkipReason.PROTECTED: 2}
     assert status(lib, "starter-games").used == 1
-    assert status(lib, "tube").unused == {Unused.PROTECTED: 1}
+    assert status(lib, "tube").unused == {SkipReason.PROTECTED: 1}
 
 
 def test_a_name_above_a_protected_one_stays_listed() -> None:
@@ -274,7 +274,7 @@ def test_two_own_lists_of_one_name_are_told_apart() -> None:
 
 def test_problems_of_an_own_list_are_counted_and_shown() -> None:
     found = status(built(replace(OWN, text="go.example\ncom\nhelp.example\n")), "mine")
-    assert found.unused == {Unused.SUFFIX: 1, Unused.PROTECTED: 1}
+    assert found.unused == {SkipReason.SUFFIX: 1, SkipReason.PROTECTED: 1}
     assert [problem.line for problem in found.problems] == [2]
 
 

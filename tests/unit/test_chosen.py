@@ -10,8 +10,16 @@ import pytest
 from copdns.config import OwnSource, SourceSettings
 from copdns.library import bundled_text
 from copdns.lists.catalogue import files
-from copdns.lists.chosen import Chosen, Offer, choose, chosen_for, needed_by, not_yet, offer
-from copdns.lists.parse import Form
+from copdns.lists.chosen import (
+    AvailableLists,
+    Chosen,
+    choose,
+    choose_for,
+    missing_message,
+    needed_by,
+    offer,
+)
+from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.matchers import Match
 from copdns.model import Contact, Household
@@ -22,7 +30,7 @@ PLAIN = Source(
     title="",
     category="games",
     url="https://lists.example/",
-    format=Form.DOMAINS,
+    format=ListFormat.DOMAINS,
     match=Match.SUBTREE,
     licence="CC0-1.0",
     maintainer="Bo",
@@ -112,7 +120,7 @@ def test_what_a_copy_holds_counts_and_not_what_was_said_of_it() -> None:
 
 # --- what is needed ------------------------------------------------------------------------------
 
-OFFER = Offer(
+OFFER = AvailableLists(
     sources=CATALOGUE,
     security=frozenset({"malware"}),
     contacts={"clubchat": Contact.STRANGERS, "paint": Contact.NONE},
@@ -171,20 +179,20 @@ def test_settings_household_and_memory_decide_together() -> None:
         names=5000,
     )
     house_of_games = [house(categories=frozenset({"games"}))]
-    by_memory = chosen_for(SourceSettings(own=(own,)), OFFER, house_of_games, 2 << 20, {})
+    by_memory = choose_for(SourceSettings(own=(own,)), OFFER, house_of_games, 2 << 20, {})
     assert (slugs(by_memory), by_memory.max_names) == (["toys"], 4000)
     settings = SourceSettings(own=(own,), max_names=10_000)
-    as_set = chosen_for(settings, OFFER, house_of_games, 2 << 20, {})
+    as_set = choose_for(settings, OFFER, house_of_games, 2 << 20, {})
     assert slugs(as_set) == ["toys", "mine"]
     mine = as_set.sources[1]
-    assert (mine.format, mine.match, mine.title) == (Form.HOSTS, Match.EXACT, "mine")
+    assert (mine.format, mine.match, mine.title) == (ListFormat.HOSTS, Match.EXACT, "mine")
 
 
 # --- what is told --------------------------------------------------------------------------------
 
 
 def test_what_is_missing_is_said_plainly() -> None:
-    assert not_yet([], 3) == ""
-    assert not_yet(["a"], 3) == "not protecting fully yet: 1 of 3 lists is not here yet (a)"
-    many = not_yet(list("abcdefg"), 9)
+    assert missing_message([], 3) == ""
+    assert missing_message(["a"], 3) == "not protecting fully yet: 1 of 3 lists is not here yet (a)"
+    many = missing_message(list("abcdefg"), 9)
     assert many == "not protecting fully yet: 7 of 9 lists are not here yet (a, b, c, d, e ...)"

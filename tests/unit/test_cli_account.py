@@ -10,7 +10,7 @@ import pytest
 
 from copdns.accounts import Credentials
 from copdns.logins import CODE
-from copdns.passwords import matches
+from copdns.passwords import verify_password
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Notices
 from copdns.store.thread import StoreThread
@@ -90,7 +90,7 @@ def test_a_password_is_set_and_an_easy_one_refused(home: Home) -> None:
     home.ok("account", "passwd", "ada", "--stdin", typed=f"{GOOD}\n")
     found = credentials(home, "Ada")
     assert found is not None
-    assert matches(GOOD, found.password)
+    assert verify_password(GOOD, found.password)
     told = home.ok("account", "passwd", "Ada", typed=f"another {GOOD}\nanother {GOOD}\n")
     assert "owls" not in told
 

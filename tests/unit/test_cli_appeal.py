@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, Ask, objected
+from copdns.appeal import Appeal, AppealKind, AppealRequest, contest
 from copdns.model import Action, Reason, Verdict
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return found
 
 
-def filed(home: Home, sent: Ask | None = None) -> Appeal:
+def filed(home: Home, sent: AppealRequest | None = None) -> Appeal:
     """Store an appeal as the child's page does."""
 
     async def work() -> Appeal:
@@ -42,8 +42,8 @@ def opened(home: Home, *lasts: str) -> None:
     home.ok("appeal", "decide", filed(home).id, "--yes", "--reason", "list_error", *lasts)
 
 
-def boards() -> Ask:
-    to = objected(
+def boards() -> AppealRequest:
+    to = contest(
         Verdict(
             *(Action.BLOCK, Reason.CATEGORY, 13, "games"),
             list="boards",
@@ -73,7 +73,7 @@ def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
     assert "chess.example (against lists and rules)" in text
     shown = home.json("appeal", "show", found.id)
     assert (shown["opens"]["names"], shown["opens"]["content"]) == (["chess.example"], True)
-    trap = ask("trap.example", to=objected(Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware")))
+    trap = ask("trap.example", to=contest(Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware")))
     closed = filed(home, trap)
     shown = home.json("appeal", "show", closed.id)
     assert shown["opens"] is None
@@ -154,7 +154,7 @@ def test_what_is_told_to_a_maintainer_says_nothing_of_the_child(home: Home) -> N
         assert each in text
     for each in ("mia", "Mia", "club", found.id, "2026", "phone", "Example family"):
         assert each not in text
-    ruled = filed(home, ask("other.example", to=objected(Verdict(Action.BLOCK, Reason.RULE, 10))))
+    ruled = filed(home, ask("other.example", to=contest(Verdict(Action.BLOCK, Reason.RULE, 10))))
     assert home.call("appeal", "report", ruled.id).exit_code == 1
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
 from copdns.roles import Actor, Role
@@ -64,7 +64,7 @@ def logged(home: Home, name: str = "games.example") -> QueryLog:
 
 
 def filed(home: Home) -> str:
-    ask = Ask(
+    ask = AppealRequest(
         "mia",
         "tablet",
         AppealKind.NAME,
@@ -83,7 +83,7 @@ def filed(home: Home) -> str:
 def looked(home: Home) -> None:
     actor = Actor("home", "a1", "Ada", Role.OWNER, "ada")
     with StoreThread.open(home.data) as thread:
-        asyncio.run(Looks(thread).note(actor, "mia", View.LOG, int(time.time())))
+        asyncio.run(Looks(thread).note(actor, "mia", ViewedPart.LOG, int(time.time())))
 
 
 # --- there and back ---

@@ -11,8 +11,8 @@ import pytest
 from copdns.accounts import GuestKind
 from copdns.config import load
 from copdns.household_file import parse
-from copdns.library import known, load_library
-from copdns.live import Defaults, build_snapshot
+from copdns.library import known_ids, load_library
+from copdns.live import AnswerDefaults, build_snapshot
 from copdns.model import Requestor
 from copdns.policy import decide
 from copdns.store.thread import StoreThread
@@ -109,8 +109,10 @@ def test_a_list_is_named_with_its_version_and_a_service_by_its_slug(home: Home) 
 def test_it_says_what_the_server_would_decide(home: Home) -> None:
     settings = load("", "x.yaml", {})
     library = load_library(())
-    household = parse(FAMILY, "family.yaml", known(library))
-    live = build_snapshot(None, library, Defaults(settings.dns.allow), [household], time.time())
+    household = parse(FAMILY, "family.yaml", known_ids(library))
+    live = build_snapshot(
+        None, library, AnswerDefaults(settings.dns.allow), [household], time.time()
+    )
     for name in (
         "casino.com",
         "dns.google",

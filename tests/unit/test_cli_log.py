@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import log as log_module
 from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
@@ -174,7 +174,9 @@ def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_do
     home: Home,
 ) -> None:
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
-    ask = Ask("mia", "tablet", AppealKind.NAME, to, name="games.example", words="For the play.")
+    ask = AppealRequest(
+        "mia", "tablet", AppealKind.NAME, to, name="games.example", words="For the play."
+    )
 
     async def file() -> str:
         with HouseholdStore.open(home.data) as store:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import AccessRecord, View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import AccessRecord, ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import home as cli_home
 from copdns.cli import log as log_module
 from copdns.model import Action, Reason
@@ -36,13 +36,13 @@ def looks(home: Home, profile: str = "") -> list[AccessRecord]:
 @pytest.mark.parametrize(
     ("words", "view"),
     [
-        (("log",), View.LOG),
-        (("log", "counts"), View.COUNTS),
-        (("usage",), View.USAGE),
+        (("log",), ViewedPart.LOG),
+        (("log", "counts"), ViewedPart.COUNTS),
+        (("usage",), ViewedPart.USAGE),
     ],
 )
 def test_a_command_that_shows_what_is_kept_leaves_a_look(
-    home: Home, words: tuple[str, ...], view: View
+    home: Home, words: tuple[str, ...], view: ViewedPart
 ) -> None:
     home.ok(*words, "--profile", "mia")
     (look,) = looks(home)
@@ -60,7 +60,7 @@ def test_a_backup_with_the_log_is_all_of_it_as_a_file(home: Home) -> None:
     home.ok("backup", str(home.folder / "a.backup"))
     assert looks(home) == []
     home.ok("backup", str(home.folder / "b.backup"), "--with-log")
-    assert {each.view for each in looks(home, "mia")} == {View.EXPORT}
+    assert {each.view for each in looks(home, "mia")} == {ViewedPart.EXPORT}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_whoever_follows_the_log_looks_as_long_as_that_lasts(
 
 
 def test_a_child_sees_that_its_appeal_was_looked_at(home: Home) -> None:
-    ask = Ask(
+    ask = AppealRequest(
         "mia",
         "tablet",
         AppealKind.NAME,

@@ -23,7 +23,7 @@ from copdns.times import (
     Calendar,
     DayType,
     Extra,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Pause,
@@ -197,7 +197,7 @@ def test_what_is_changed_of_times_is_told_field_by_field_and_no_code_is() -> Non
         TIMED,
         calendar=Calendar(frozenset({4}), HOLIDAYS),
         day_starts=240,
-        failures=Failures(clock=OnFailure.ESSENTIAL),
+        failures=FailureChoices(clock=OnFailure.ESSENTIAL),
         schedules=(
             replace(TIMED.schedules[0], slots=(replace(NIGHT, start=1200),), about=(GAMES,)),
             TIMED.schedules[1],

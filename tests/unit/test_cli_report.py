@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
@@ -46,7 +46,9 @@ def home(tmp_path: Path) -> Home:
 
 def decided(home: Home) -> None:
     to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="boards", category="games")
-    ask = Ask("mia", "tablet", AppealKind.NAME, to, name="chess.example", words="For the club.")
+    ask = AppealRequest(
+        "mia", "tablet", AppealKind.NAME, to, name="chess.example", words="For the club."
+    )
 
     async def file() -> str:
         with HouseholdStore.open(home.data) as store:
@@ -94,7 +96,7 @@ def test_it_is_a_look_at_counts(home: Home) -> None:
     home.ok("report")
     with StoreThread.open(home.data) as thread:
         found = asyncio.run(Looks(thread).of("home", "mia"))
-    assert {each.view for each in found} == {View.COUNTS, View.USAGE}
+    assert {each.view for each in found} == {ViewedPart.COUNTS, ViewedPart.USAGE}
 
 
 def test_another_month_and_no_month_at_all(home: Home) -> None:

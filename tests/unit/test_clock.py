@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.clock import GIVE_UP, WRONG, Clock, LastSeen
+from copdns.clock import MAX_BEHIND, TRUST_AGAIN_AFTER, Clock, LastSeen
 
 SEEN = 1_774_800_000.0  # when an earlier run looked last
 
@@ -22,7 +22,7 @@ class Machine:
 
     def joined(self, seen: LastSeen) -> Clock:
         made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
-        made.join(seen, goes_on=True)
+        made.adopt(seen, goes_on=True)
         return made
 
     def wait(self, seconds: float) -> None:
@@ -31,7 +31,8 @@ class Machine:
 
 
 @pytest.mark.parametrize(
-    ("behind", "is_wrong"), [(-60.0, False), (0.0, False), (WRONG, False), (WRONG + 1, True)]
+    ("behind", "is_wrong"),
+    [(-60.0, False), (0.0, False), (MAX_BEHIND, False), (MAX_BEHIND + 1, True)],
 )
 def test_a_clock_well_before_what_was_seen_is_wrong(behind: float, is_wrong: bool) -> None:
     assert Machine(SEEN - behind).clock().is_wrong is is_wrong
@@ -56,11 +57,11 @@ def test_where_the_household_wants_it_the_wrong_time_is_told() -> None:
 def test_a_clock_that_was_set_is_believed_again() -> None:
     machine = Machine(1000.0)
     clock = machine.clock()
-    assert not clock.look()
+    assert not clock.recheck()
     machine.wall = SEEN + 40
-    assert clock.look()
+    assert clock.recheck()
     assert clock().wall == SEEN + 40
-    assert not clock.look()  # told once
+    assert not clock.recheck()  # told once
 
 
 def test_whoever_knows_the_time_is_believed_also_when_it_is_earlier() -> None:
@@ -70,12 +71,12 @@ def test_whoever_knows_the_time_is_believed_also_when_it_is_earlier() -> None:
 
 
 def test_a_clock_that_nothing_corrects_is_believed_in_the_end() -> None:
-    machine = Machine(SEEN - 10 * GIVE_UP)
+    machine = Machine(SEEN - 10 * TRUST_AGAIN_AFTER)
     clock = machine.clock()
-    machine.wait(GIVE_UP)
-    assert not clock.look()
+    machine.wait(TRUST_AGAIN_AFTER)
+    assert not clock.recheck()
     machine.wait(1)
-    assert clock.look()
+    assert clock.recheck()
     assert clock().wall == machine.wall
 
 
@@ -91,14 +92,14 @@ def test_who_joins_tells_the_same_time() -> None:
 @pytest.mark.parametrize(
     ("wall", "synchronised", "since", "is_wrong"),
     [
-        (SEEN - WRONG, False, 100.0, True),  # it is not there yet
+        (SEEN - MAX_BEHIND, False, 100.0, True),  # it is not there yet
         (SEEN, False, 100.0, False),
         (1000.0, True, 100.0, False),
-        (1000.0, False, 100.0 - GIVE_UP, True),
-        (1000.0, False, 99.0 - GIVE_UP, False),
+        (1000.0, False, 100.0 - TRUST_AGAIN_AFTER, True),
+        (1000.0, False, 99.0 - TRUST_AGAIN_AFTER, False),
         (SEEN, False, 200.0, False),  # of before the machine was started
         (1000.0, False, None, True),  # nobody runs, and whoever begins will find it wrong
-        (SEEN - WRONG, False, None, False),
+        (SEEN - MAX_BEHIND, False, None, False),
     ],
 )
 def test_who_joins_takes_the_clock_for_wrong_for_as_long_as_the_other(

@@ -13,7 +13,7 @@ from copdns.minutes import MOST_ADDED
 from copdns.model import BlockMode, Reason, Verdict
 from copdns.policy import Policy, decide
 from copdns.records import A
-from copdns.times import Grant, subject
+from copdns.times import Grant, parse_subject
 from copdns.timing import Closure, Homework, TimePlan
 from tests.household import MIA, NOW, policy
 
@@ -29,11 +29,11 @@ LISTS = {
 def closure(
     reason: str = "schedule", *about: str, start: float = NOW, end: float = NOW + HOUR
 ) -> Closure:
-    return Closure(CLOSES[reason], start, end, tuple(map(subject, about)), "bedtime")
+    return Closure(CLOSES[reason], start, end, tuple(map(parse_subject, about)), "bedtime")
 
 
 def grant(about: str = "", given: float = NOW, **lifts: bool) -> Grant:
-    return Grant(subject(about) if about else None, NOW, NOW + 600, given, **lifts)
+    return Grant(parse_subject(about) if about else None, NOW, NOW + 600, given, **lifts)
 
 
 def made(*closures: Closure, grants: tuple[Grant, ...] = (), **more: object) -> Policy:
@@ -50,7 +50,7 @@ def test_a_closure_closes_from_its_start_to_before_its_end(reason: str, step: in
     moments = [NOW - 0.1, NOW, NOW + HOUR - 0.1, NOW + HOUR]
     assert [verdict(policy, now=each).blocks for each in moments] == [False, True, True, False]
     found = verdict(policy)
-    assert (found.reason, found.step, found.until) == (CLOSES[reason], step, NOW + HOUR)
+    assert (found.reason, found.step, found.valid_until) == (CLOSES[reason], step, NOW + HOUR)
     assert found.period == "bedtime"
 
 
@@ -101,9 +101,9 @@ def test_a_longer_closure_of_the_same_step_takes_over_without_a_gap() -> None:
     whole = closure("schedule", end=NOW + 60)
     games = closure("schedule", "category:games")
     policy = made(whole, games)
-    assert verdict(policy, "games.example").until == NOW + 60
+    assert verdict(policy, "games.example").valid_until == NOW + 60
     after = verdict(policy, "games.example", NOW + 60)
-    assert (after.category, after.until) == ("games", NOW + HOUR)
+    assert (after.category, after.valid_until) == ("games", NOW + HOUR)
 
 
 # --- what goes before -----------------------------------------------------------------------------
@@ -118,7 +118,9 @@ def test_help_is_open_and_an_encyclopedia_is_not(reason: str) -> None:
 
 @pytest.mark.parametrize("reason", CLOSES)
 def test_what_is_always_open_stays_open(reason: str) -> None:
-    policy = made(closure(reason), always=(subject("music.example"), subject("service:tube")))
+    policy = made(
+        closure(reason), always=(parse_subject("music.example"), parse_subject("service:tube"))
+    )
     assert not verdict(policy, "x.music.example").blocks
     assert not verdict(policy, "tube.example").blocks
     assert verdict(policy).blocks
@@ -130,7 +132,7 @@ def test_what_is_always_open_stays_open(reason: str) -> None:
 def test_homework_is_open_in_its_pause_and_takes_no_minutes_but_goes_to_bed(
     reason: str, closed: bool
 ) -> None:
-    homework = Homework(NOW, NOW + 60, (subject("school.example"),))
+    homework = Homework(NOW, NOW + 60, (parse_subject("school.example"),))
     policy = made(closure(reason), homework=homework)
     assert verdict(policy, "school.example").blocks is closed
     assert verdict(policy, "wiki.example").blocks is closed
@@ -161,20 +163,22 @@ def test_a_permission_from_before_gives_way_to_a_pause_alone(reason: str, closed
 
 def test_what_is_open_is_open_until_something_begins() -> None:
     policy = made(closure("schedule", start=NOW + 100), closure("budget", start=NOW + 200))
-    assert verdict(policy).until == NOW + 100
+    assert verdict(policy).valid_until == NOW + 100
     games = made(closure("schedule", "category:games", start=NOW + 100))
-    assert verdict(games, "games.example").until == NOW + 100
-    assert verdict(games, "other.example").until is None
+    assert verdict(games, "games.example").valid_until == NOW + 100
+    assert verdict(games, "other.example").valid_until is None
 
 
 def test_what_stands_behind_the_step_that_decided_does_not_count() -> None:
     policy = made(closure("paused"), closure("schedule", end=NOW + 60))
-    assert verdict(policy).until == NOW + HOUR
+    assert verdict(policy).valid_until == NOW + HOUR
 
 
 def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day() -> None:
     def until(minutes: int, end: float, now: float = NOW) -> float | None:
-        return verdict(made(left=(RemainingBudget("films", (), minutes, end),)), now=now).until
+        return verdict(
+            made(left=(RemainingBudget("films", (), minutes, end),)), now=now
+        ).valid_until
 
     assert until(1, NOW + HOUR) == NOW + 60
     assert until(MOST_ADDED + 1, NOW + HOUR, NOW + 59) == NOW + 120
@@ -184,7 +188,7 @@ def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day(
 
 def test_a_pause_that_nobody_ended_tells_no_end() -> None:
     found = verdict(made(closure("paused", end=inf)))
-    assert (found.reason, found.until, found.ends_text) == (Reason.PAUSED, None, "")
+    assert (found.reason, found.valid_until, found.ends_text) == (Reason.PAUSED, None, "")
 
 
 def test_an_end_is_told_on_the_household_s_clock() -> None:

@@ -14,7 +14,7 @@ from copdns.lists import compiled, trie
 from copdns.lists.compiled import FORMAT, HEADER_SIZE, pack, read_header, unpack
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import merge
-from copdns.lists.parse import Problem, Unused
+from copdns.lists.parse import Problem, SkipReason
 from copdns.lists.shelf import Draft, ListStatus
 from copdns.matchers import Match
 
@@ -26,8 +26,8 @@ GAMES = Draft(
     "Board games",
     {"games.example": Match.SUBTREE, "help.example": Match.EXACT},
     {"chess.games.example": Match.EXACT},
-    unused={Unused.SUFFIX: 2},
-    problems=(Problem(3, Unused.SUFFIX, "com"),),
+    unused={SkipReason.SUFFIX: 2},
+    problems=(Problem(3, SkipReason.SUFFIX, "com"),),
     licence="CC0-1.0",
     maintainer="Ada",
     report="https://ada.example/",
@@ -62,8 +62,8 @@ def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
             "https://ada.example/",
             size=2,
         ),
-        {Unused.SUFFIX: 2, Unused.PROTECTED: 1},
-        (Problem(3, Unused.SUFFIX, "com"),),
+        {SkipReason.SUFFIX: 2, SkipReason.PROTECTED: 1},
+        (Problem(3, SkipReason.SUFFIX, "com"),),
     )
     assert isinstance(boards.info.kind, ListKind)
     assert lost.error == "lost.txt: no such file"

@@ -10,7 +10,7 @@ import pytest
 from copdns.copies import NOT_HERE, Copies, on_disk
 from copdns.errors import FetchError
 from copdns.lists.chosen import Chosen
-from copdns.lists.download import Copy, CopyState, failed, fetched
+from copdns.lists.download import Copy, CopyState, after_failure, after_fetch
 from tests.unit.test_chosen import source
 
 NOW = 1_800_000_000.0
@@ -24,7 +24,7 @@ def copies(tmp_path: Path) -> Copies:
 
 
 def put(copies: Copies, text: str, slug: str = "toys") -> CopyState:
-    state = fetched("https://lists.example/", {}, Copy(len(text), "ab", 1, 1), NOW)
+    state = after_fetch("https://lists.example/", {}, Copy(len(text), "ab", 1, 1), NOW)
     copies.scratch(slug, ".new").write_text(text)
     copies.put(slug, state)
     return state
@@ -46,7 +46,7 @@ def test_nothing_is_known_where_nothing_is(tmp_path: Path) -> None:
 
 
 def test_without_its_text_a_state_only_tells_of_the_tries(copies: Copies) -> None:
-    state = failed(put(copies, "a.example\n"), "gone", NOW)
+    state = after_failure(put(copies, "a.example\n"), "gone", NOW)
     copies.note("toys", state)
     copies.text("toys").unlink()
     assert copies.state("toys") == state.without_copy()

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from copdns.days import (
     budget_day,
     clock_changes,
+    day_matches,
     day_type,
     ends_at,
-    fits,
-    local,
+    local_time,
     starts_at,
     zone_of,
 )
@@ -76,16 +76,16 @@ def test_the_weekend_is_where_the_household_has_it() -> None:
     ],
 )
 def test_a_date_fits_its_own_words_and_no_other(day: date, words: set[str]) -> None:
-    assert {word for word in DAY_WORDS if fits({word}, SPRING, day)} == words
+    assert {word for word in DAY_WORDS if day_matches({word}, SPRING, day)} == words
 
 
 def test_a_date_fits_when_one_of_several_words_does() -> None:
-    assert fits({"sat", "sun", "holiday"}, SPRING, date(2026, 3, 3))
-    assert not fits({"sat", "sun", "holiday"}, SPRING, date(2026, 3, 4))
+    assert day_matches({"sat", "sun", "holiday"}, SPRING, date(2026, 3, 3))
+    assert not day_matches({"sat", "sun", "holiday"}, SPRING, date(2026, 3, 4))
 
 
 def test_a_sunday_evening_is_a_school_night_in_the_usual_week() -> None:
-    assert fits({"school_night"}, USUAL_WEEK, date(2026, 3, 8))
+    assert day_matches({"school_night"}, USUAL_WEEK, date(2026, 3, 8))
 
 
 def test_what_is_no_zone_is_no_zone() -> None:
@@ -146,9 +146,9 @@ def test_a_start_is_the_first_moment_of_its_minute_or_later(
 ) -> None:
     wall = datetime.combine(day, datetime.min.time()) + timedelta(minutes=minute)
     start, end = starts_at(day, minute, zone), ends_at(day, minute, zone)
-    shown = [local(start + more, zone).replace(tzinfo=None) for more in (-1, 0)]
+    shown = [local_time(start + more, zone).replace(tzinfo=None) for more in (-1, 0)]
     assert shown[0] < wall <= shown[1]
-    after = [local(end + more, zone).replace(tzinfo=None) for more in range(1, 200_000, 900)]
+    after = [local_time(end + more, zone).replace(tzinfo=None) for more in range(1, 200_000, 900)]
     assert min(after) > wall
     assert start <= end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from copdns.differences import Difference, differences, reason, told
+from copdns.differences import Difference, audit_line, differences, preset_reason
 from copdns.library import bundled_presets
 from copdns.model import Band, PrivacyMode
 from copdns.presets import apply
@@ -23,7 +23,7 @@ def test_what_is_added_and_what_is_taken_away() -> None:
     assert Difference("categories", "games", "on", "off") in found
     assert Difference("categories", "adult", "off", "on") in found
     assert Difference("safe_search", "google", "strict", "off") in found
-    assert told(new, found) == (
+    assert audit_line(new, found) == (
         "profile mia set: categories +adult, categories -games, safe_search google off, "
         "bypass on, privacy off"
     )
@@ -33,10 +33,12 @@ def test_every_difference_that_a_preset_makes_has_its_reason() -> None:
     for old, new in product(Band, Band):
         preset = bundled_presets()[new]
         before = apply(bundled_presets()[old], MIA)
-        assert all(reason(preset, each) for each in differences(before, apply(preset, before)))
+        assert all(
+            preset_reason(preset, each) for each in differences(before, apply(preset, before))
+        )
 
 
 def test_what_a_preset_opens_is_not_said_to_be_closed() -> None:
     preset = bundled_presets()[Band.TO_15]
     opened = Difference("categories", "social", "on", "off")
-    assert reason(preset, opened).startswith("Everything is open")
+    assert preset_reason(preset, opened).startswith("Everything is open")

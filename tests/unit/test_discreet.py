@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.discreet import OTHER, discreet
+from copdns.discreet import OTHER, build_mask
 from copdns.keep import CountKey, LogRow
 from copdns.library import discreet_names
 from tests.household import library
@@ -16,7 +16,7 @@ LISTS = library(
         "education_reference": ["school.example"],
     }
 )
-HIDDEN = discreet({"faith.example"}, LISTS)
+HIDDEN = build_mask({"faith.example"}, LISTS)
 
 
 def row(qname: str, reason: str = "default", via: str = "") -> LogRow:

@@ -15,25 +15,25 @@ from copdns.lists.download import (
     HOUR,
     Copy,
     CopyState,
+    after_failure,
+    after_fetch,
+    after_not_modified,
     bad_url,
     check_copy,
     conditions,
-    failed,
-    fetched,
+    dump_state,
     looks_wrong,
-    next_look,
+    next_fetch_at,
     read_state,
     redirected,
-    unchanged,
     validator,
-    written,
 )
 
 NOW = 1_800_000_000.0
 URL = "https://lists.example/toys.txt"
 COPY = Copy(octets=100, sha256="ab", names=5000, lines=5100)
 HEADERS = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 18:00:00 GMT"}
-STATE = fetched(URL, HEADERS, COPY, NOW)
+STATE = after_fetch(URL, HEADERS, COPY, NOW)
 DAY = 24 * HOUR
 
 
@@ -41,8 +41,8 @@ DAY = 24 * HOUR
 
 
 def test_a_state_is_read_as_it_was_written() -> None:
-    for state in (CopyState(), STATE, failed(STATE, "gone", NOW)):
-        assert read_state(written(state)) == state
+    for state in (CopyState(), STATE, after_failure(STATE, "gone", NOW)):
+        assert read_state(dump_state(state)) == state
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_broken_state_is_as_good_as_none(text: str) -> None:
 
 
 def test_a_key_of_another_version_passes_by() -> None:
-    text = json.dumps({**json.loads(written(STATE)), "mirror": "x"})
+    text = json.dumps({**json.loads(dump_state(STATE)), "mirror": "x"})
     assert read_state(text) == STATE
 
 
@@ -64,21 +64,23 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 
 
 def test_a_failure_keeps_what_is_known_of_the_copy() -> None:
-    after = failed(failed(STATE, "gone", NOW + 1), "still gone", NOW + 2)
+    after = after_failure(after_failure(STATE, "gone", NOW + 1), "still gone", NOW + 2)
     assert after == replace(STATE, error="still gone", failures=2, tried_at=NOW + 2)
-    assert unchanged(after, NOW + 3) == replace(STATE, checked_at=NOW + 3, tried_at=NOW + 3)
+    assert after_not_modified(after, NOW + 3) == replace(
+        STATE, checked_at=NOW + 3, tried_at=NOW + 3
+    )
 
 
 def test_the_age_counts_from_when_the_server_last_vouched_for_it() -> None:
     assert CopyState().age(NOW) is None
     assert STATE.age(NOW + 60) == 60
-    assert unchanged(STATE, NOW + 60).age(NOW + 60) == 0
-    assert failed(STATE, "gone", NOW + 60).age(NOW + 60) == 60
+    assert after_not_modified(STATE, NOW + 60).age(NOW + 60) == 0
+    assert after_failure(STATE, "gone", NOW + 60).age(NOW + 60) == 60
     assert STATE.age(NOW - 60) == 0  # the clock was set back
 
 
 def test_without_its_copy_only_the_tries_are_left() -> None:
-    left = failed(STATE, "gone", NOW).without_copy()
+    left = after_failure(STATE, "gone", NOW).without_copy()
     assert left == CopyState(tried_at=NOW, error="gone", failures=1)
     assert not left.has_copy
 
@@ -217,7 +219,7 @@ def test_a_list_in_another_format_is_never_taken() -> None:
 
 
 def look(state: CopyState, now: float = NOW) -> float:
-    return next_look("toys", state, DAY, now)
+    return next_fetch_at("toys", state, DAY, now)
 
 
 def test_what_was_never_tried_is_due_at_once() -> None:
@@ -229,7 +231,7 @@ def test_a_good_copy_is_looked_at_again_after_the_set_time_or_a_bit_earlier() ->
 
 
 def test_not_everybody_asks_at_the_same_second() -> None:
-    looks = {round(look(unchanged(STATE, NOW + n), NOW + 100) - n) for n in range(100)}
+    looks = {round(look(after_not_modified(STATE, NOW + n), NOW + 100) - n) for n in range(100)}
     assert len(looks) > 90
     assert max(looks) - min(looks) > 0.05 * DAY
 
@@ -237,7 +239,7 @@ def test_not_everybody_asks_at_the_same_second() -> None:
 def test_pauses_after_failures_grow_up_to_the_set_time() -> None:
     state, pauses = STATE, []
     for _ in range(12):
-        state = failed(state, "gone", NOW)
+        state = after_failure(state, "gone", NOW)
         pauses.append(look(state) - NOW)
     assert 54 <= pauses[0] <= 60
     assert all(earlier < later for earlier, later in pairwise(pauses[:7]))

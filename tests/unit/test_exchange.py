@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.exchange import (
+    BACKOFF,
     MAX_ATTEMPTS,
-    REST,
-    REST_LIMIT,
+    MAX_BACKOFF,
     Exchange,
     Health,
     Match,
-    Next,
+    NextAction,
+    build_query,
     by_preference,
     choose_upstream,
     is_bare_error,
     is_truncated,
-    match,
-    message_for,
+    match_response,
     next_action,
     question_of,
     randomize_case,
@@ -51,45 +51,45 @@ def labels(upstreams: list[Health]) -> str:
 
 def test_the_fastest_upstream_is_asked_first() -> None:
     slow, fast, fresh = Health("s"), Health("f"), Health("n")
-    slow.answered(0.1)
-    fast.answered(0.01)
+    slow.note_answer(0.1)
+    fast.note_answer(0.01)
     assert labels(by_preference([slow, fast, fresh], now=0.0)) == "nfs"  # a new one has its chance
 
 
 def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
     first, second = Health("1"), Health("2")
     for _ in range(20):
-        first.answered(0.010)
-        second.answered(0.020)
-    first.answered(0.050)
+        first.note_answer(0.010)
+        second.note_answer(0.020)
+    first.note_answer(0.050)
     assert labels(by_preference([first, second], now=0.0)) == "12"
 
 
 def test_an_upstream_that_failed_rests_and_is_asked_last() -> None:
     first, second = Health("1"), Health("2")
-    first.answered(0.001)
-    second.answered(0.9)
-    first.failed(now=10.0, sent_at=9.2)
-    assert labels(by_preference([first, second], now=10.0 + REST - 0.1)) == "21"
-    assert labels(by_preference([first, second], now=10.0 + REST)) == "12"
+    first.note_answer(0.001)
+    second.note_answer(0.9)
+    first.note_failure(now=10.0, sent_at=9.2)
+    assert labels(by_preference([first, second], now=10.0 + BACKOFF - 0.1)) == "21"
+    assert labels(by_preference([first, second], now=10.0 + BACKOFF)) == "12"
 
 
 def test_each_failure_makes_the_rest_longer_up_to_a_limit() -> None:
     health, rests = Health(), []
     for second in range(20):
-        health.failed(now=float(second), sent_at=float(second))
+        health.note_failure(now=float(second), sent_at=float(second))
         rests.append(health.backoff_until - second)
-    assert rests[:3] == [REST, 2 * REST, 3 * REST]
-    assert max(rests) == rests[-1] == REST_LIMIT
+    assert rests[:3] == [BACKOFF, 2 * BACKOFF, 3 * BACKOFF]
+    assert max(rests) == rests[-1] == MAX_BACKOFF
     assert all(later >= earlier for earlier, later in pairwise(rests))
 
 
 def test_questions_that_fail_together_are_one_failure() -> None:
     health = Health()
     for sent_at in (1.0, 1.1, 1.7):
-        health.failed(now=1.8, sent_at=sent_at)
+        health.note_failure(now=1.8, sent_at=sent_at)
     assert health.failures == 1
-    health.failed(now=2.7, sent_at=1.9)
+    health.note_failure(now=2.7, sent_at=1.9)
     assert health.failures == 2
 
 
@@ -97,17 +97,17 @@ def test_three_failures_in_a_row_mean_that_it_is_down_and_one_answer_that_it_is_
     health = Health()
     for second in range(3):
         assert not health.is_down
-        health.failed(now=float(second), sent_at=float(second))
+        health.note_failure(now=float(second), sent_at=float(second))
     assert health.is_down
-    health.answered(0.01)
+    health.note_answer(0.01)
     assert not health.is_down
     assert health.backoff_until == 0.0
 
 
 def test_when_all_rest_the_one_that_is_ready_soonest_is_asked() -> None:
     first, second = Health("1"), Health("2")
-    second.failed(now=0.0, sent_at=0.0)
-    first.failed(now=1.0, sent_at=1.0)
+    second.note_failure(now=0.0, sent_at=0.0)
+    first.note_failure(now=1.0, sent_at=1.0)
     assert choose_upstream(asking(), [first, second], now=1.0) is second
 
 
@@ -135,8 +135,8 @@ def test_nobody_to_ask_is_nobody_chosen() -> None:
 
 def test_who_lost_is_tried_again_some_day() -> None:
     fast, slow = Health("f"), Health("s")
-    fast.answered(0.010)
-    slow.answered(0.030)
+    fast.note_answer(0.010)
+    slow.note_answer(0.030)
     chosen = [choose_upstream(asking(), [fast, slow], now=0.0) for _ in range(1000)]
     assert chosen[0] is fast
     assert slow in chosen
@@ -144,8 +144,8 @@ def test_who_lost_is_tried_again_some_day() -> None:
 
 def test_a_quiet_question_changes_nobodys_chances() -> None:
     fast, slow = Health("f"), Health("s")
-    fast.answered(0.010)
-    slow.answered(0.030)
+    fast.note_answer(0.010)
+    slow.note_answer(0.030)
     for _ in range(1000):
         choose_upstream(asking(quiet=True), [fast, slow], now=0.0)
     assert (fast.rtt, slow.rtt) == (0.010, 0.030)
@@ -160,7 +160,7 @@ def test_a_quiet_question_changes_nobodys_chances() -> None:
 def test_a_question_asks_for_recursion_and_for_what_the_client_wants(
     do: bool, cd: bool, edns: bool
 ) -> None:
-    asked = parsed(b"\0\0" + message_for(QUESTION, do=do, cd=cd, edns=edns))
+    asked = parsed(b"\0\0" + build_query(QUESTION, do=do, cd=cd, edns=edns))
     assert asked.flags == RD | AD | (CD if cd else 0)
     assert asked.question[0].to_text() == "www.example. IN A"
     assert asked.edns == (0 if edns else -1)
@@ -210,7 +210,7 @@ MIXED = b"\x03wWw\x07ExAmple\0" + QUESTION[-4:]
     ],
 )
 def test_an_answer_repeats_the_question_as_it_was_sent(datagram: bytes, expected: Match) -> None:
-    assert match(datagram, MIXED) is expected
+    assert match_response(datagram, MIXED) is expected
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_header_alone_is_how_old_servers_say_no(datagram: bytes, bare: bool) -
 
 def test_the_type_is_compared_as_the_number_that_it_is() -> None:
     asked = question("a.example", 0x41)  # HTTPS; as a letter, 0x61 would be the same
-    assert match(message(question("a.example", 0x61), flags=QR), asked) is Match.NO
+    assert match_response(message(question("a.example", 0x61), flags=QR), asked) is Match.NO
 
 
 def test_truncation_is_told_by_the_header() -> None:
@@ -251,37 +251,39 @@ def said(
 @pytest.mark.parametrize(
     ("answer", "edns", "expected"),
     [
-        (said(), True, Next.GIVE),
-        (said(3), True, Next.GIVE),
-        (said(6), True, Next.GIVE),
-        (said(SERVFAIL), True, Next.ASK_OTHER),
-        (said(REFUSED), True, Next.ASK_OTHER),
-        (said(FORMERR, edns=False), True, Next.ASK_PLAIN),
-        (said(NOTIMP, edns=False), True, Next.ASK_PLAIN),
-        (said(FORMERR), True, Next.ASK_OTHER),  # it speaks EDNS: it means something else
-        (said(FORMERR, edns=False), False, Next.ASK_OTHER),
-        (said(16), True, Next.ASK_OTHER),
-        (said(flags="QR TC"), True, Next.ASK_OTHER),
+        (said(), True, NextAction.GIVE),
+        (said(3), True, NextAction.GIVE),
+        (said(6), True, NextAction.GIVE),
+        (said(SERVFAIL), True, NextAction.ASK_OTHER),
+        (said(REFUSED), True, NextAction.ASK_OTHER),
+        (said(FORMERR, edns=False), True, NextAction.ASK_PLAIN),
+        (said(NOTIMP, edns=False), True, NextAction.ASK_PLAIN),
+        (said(FORMERR), True, NextAction.ASK_OTHER),  # it speaks EDNS: it means something else
+        (said(FORMERR, edns=False), False, NextAction.ASK_OTHER),
+        (said(16), True, NextAction.ASK_OTHER),
+        (said(flags="QR TC"), True, NextAction.ASK_OTHER),
     ],
 )
-def test_what_follows_an_answer(answer: UpstreamResponse, edns: bool, expected: Next) -> None:
+def test_what_follows_an_answer(answer: UpstreamResponse, edns: bool, expected: NextAction) -> None:
     assert next_action(answer, edns=edns, protected=False) is expected
 
 
 @pytest.mark.parametrize(("code", "filters"), [(15, True), (16, True), (17, True), (18, False)])
 def test_an_upstream_that_filters_a_protected_name_will_not_do(code: int, filters: bool) -> None:
     answer = said(ede=code)
-    assert next_action(answer, edns=True, protected=False) is Next.GIVE
-    expected = Next.ASK_OTHER if filters else Next.GIVE
+    assert next_action(answer, edns=True, protected=False) is NextAction.GIVE
+    expected = NextAction.ASK_OTHER if filters else NextAction.GIVE
     assert next_action(answer, edns=True, protected=True) is expected
 
 
-NOTHING = said()._replace(counts=(0, 1, 0))
+NOTHING = said()._replace(section_counts=(0, 1, 0))
 
 
-@pytest.mark.parametrize(("filtering", "expected"), [(True, Next.ASK_OTHER), (False, Next.GIVE)])
+@pytest.mark.parametrize(
+    ("filtering", "expected"), [(True, NextAction.ASK_OTHER), (False, NextAction.GIVE)]
+)
 def test_nothing_for_a_protected_name_is_believed_of_who_does_not_filter(
-    filtering: bool, expected: Next
+    filtering: bool, expected: NextAction
 ) -> None:
     assert next_action(NOTHING, edns=True, protected=True, filtering=filtering) is expected
-    assert next_action(NOTHING, edns=True, protected=False, filtering=filtering) is Next.GIVE
+    assert next_action(NOTHING, edns=True, protected=False, filtering=filtering) is NextAction.GIVE

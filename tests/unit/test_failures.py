@@ -10,7 +10,7 @@ from copdns.live import GUEST, Snapshot
 from copdns.model import Household, Requestor
 from copdns.policy import decide
 from copdns.records import A
-from copdns.times import Failures, OnFailure, Schedule, Slot
+from copdns.times import FailureChoices, OnFailure, Schedule, Slot
 from copdns.timing import PolicyInputs
 from tests.household import ADA, MIA, NOW, allow, family, library, live
 
@@ -22,7 +22,7 @@ LISTS = library(
 )
 
 
-def home(failures: Failures, readings: PolicyInputs, **more: object) -> Snapshot:
+def home(failures: FailureChoices, readings: PolicyInputs, **more: object) -> Snapshot:
     house: Household = replace(family(GAMES, ADA), failures=failures, **more)  # type: ignore[arg-type]
     return live(house, lists=LISTS, readings=readings)
 
@@ -40,7 +40,9 @@ def asked(made: Snapshot, name: str, profile: str = "mia") -> str:
     ],
 )
 def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None:
-    made = home(Failures(clock=chosen), PolicyInputs(clock_is_wrong=True), schedules=(ALL_DAY,))
+    made = home(
+        FailureChoices(clock=chosen), PolicyInputs(clock_is_wrong=True), schedules=(ALL_DAY,)
+    )
     assert asked(made, "a.example") == any_name
     assert asked(made, "h.example") == help_name
 
@@ -54,7 +56,7 @@ def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None
     ],
 )
 def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str) -> None:
-    made = home(Failures(lists=chosen), PolicyInputs(missing=frozenset({"games"})))
+    made = home(FailureChoices(lists=chosen), PolicyInputs(missing=frozenset({"games"})))
     assert (asked(made, "games.example"), asked(made, "a.example")) == (game, any_name)
     assert asked(made, "a.example", "ada") == "default"  # who does not block games
 
@@ -68,7 +70,7 @@ def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str)
     ],
 )
 def test_a_device_that_nobody_named(chosen: OnFailure, game: str, any_name: str) -> None:
-    made = home(Failures(devices=chosen), PolicyInputs(), guest="mia")
+    made = home(FailureChoices(devices=chosen), PolicyInputs(), guest="mia")
     policy = made.identify(Requestor("", STRANGER, "udp")).policy
     found = [decide(policy, name, A, NOW).reason for name in ("games.example", "a.example")]
     assert found == [game, any_name]
@@ -83,7 +85,7 @@ def test_a_device_that_nobody_named_is_the_household_s_own_guest(
     chosen: OnFailure, any_name: str
 ) -> None:
     made = home(
-        Failures(devices=chosen),
+        FailureChoices(devices=chosen),
         PolicyInputs(),
         guest="mia",
         rules=(allow("chess.example", "mia"),),
@@ -96,7 +98,7 @@ def test_a_device_that_nobody_named_is_the_household_s_own_guest(
 
 
 def test_without_a_guest_of_its_own_it_is_the_built_in_one() -> None:
-    made = home(Failures(devices=OnFailure.ESSENTIAL), PolicyInputs())
+    made = home(FailureChoices(devices=OnFailure.ESSENTIAL), PolicyInputs())
     policy = made.identify(Requestor("", STRANGER, "udp")).policy
     assert policy.profile == GUEST
     assert decide(policy, "a.example", A, NOW).reason == "not_on_allowlist"

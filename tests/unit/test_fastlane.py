@@ -13,7 +13,7 @@ import pytest
 
 from copdns.budget import PLENTY
 from copdns.cache import Cache
-from copdns.fastlane import ENTRIES, JUMP, MESSAGE, PacketCache
+from copdns.fastlane import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import RebindingGuard
 from copdns.live import Client, Snapshot
@@ -33,7 +33,7 @@ from copdns.model import (
 from copdns.moment import Moment
 from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
-from copdns.times import Budget, subject
+from copdns.times import Budget, parse_subject
 from copdns.timing import Closure, TimePlan
 from copdns.waste import LazyFreeQueue
 from copdns.wire import read_query
@@ -196,7 +196,7 @@ PAGE = replace(MIA, block_mode=BlockMode.PAGE)
         pytest.param(message(question(GAMES, qclass=3)), PHONE, MIA, id="another class"),
         pytest.param(query(GAMES, AXFR), PHONE, MIA, id="a transfer"),
         pytest.param(query(GAMES, opt=opt(ttl=1 << 16)), PHONE, MIA, id="another EDNS version"),
-        pytest.param(long(MESSAGE + 1), PHONE, MIA, id="a long message"),
+        pytest.param(long(MAX_QUERY_SIZE + 1), PHONE, MIA, id="a long message"),
         pytest.param(query(GAMES)[:-3], PHONE, MIA, id="a malformed message"),
         pytest.param(query("new.example", flags=0), PHONE, MIA, id="what nobody may be asked"),
     ],
@@ -211,8 +211,8 @@ def test_what_depends_on_more_or_leaves_no_trace_goes_the_whole_way(
 
 
 def test_the_longest_message_that_is_remembered(make: Make) -> None:
-    assert len(long(MESSAGE)) == MESSAGE
-    warm(make(), long(MESSAGE))
+    assert len(long(MAX_QUERY_SIZE)) == MAX_QUERY_SIZE
+    warm(make(), long(MAX_QUERY_SIZE))
 
 
 def test_what_was_asked_over_tcp_is_no_reply_for_udp(make: Make) -> None:
@@ -373,7 +373,7 @@ def test_a_ttl_that_is_far_from_the_end_of_a_verdict_grows_shorter(
 
 # --- minutes of use -----------------------------------------------------------------------------
 
-FILMS = Budget("films", "mia", (("daily", 60),), (subject(WWW),))
+FILMS = Budget("films", "mia", (("daily", 60),), (parse_subject(WWW),))
 
 
 def marked(home: Twin, minutes: int) -> list[bool]:
@@ -444,7 +444,9 @@ def test_no_ttl_reaches_past_the_end_of_a_verdict(
 # --- the wall clock -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seconds", [3600, JUMP + 1 / 1024, -JUMP - 1 / 1024, -3600])
+@pytest.mark.parametrize(
+    "seconds", [3600, MAX_CLOCK_DRIFT + 1 / 1024, -MAX_CLOCK_DRIFT - 1 / 1024, -3600]
+)
 def test_a_wall_clock_that_jumps_empties_the_lane(
     make: Make, clock: FakeClock, seconds: float
 ) -> None:
@@ -456,7 +458,7 @@ def test_a_wall_clock_that_jumps_empties_the_lane(
     assert [is_fast(home, query(name)) for name in (WWW, GAMES)] == [True, True]
 
 
-@pytest.mark.parametrize("seconds", [JUMP / 2, -JUMP / 2])
+@pytest.mark.parametrize("seconds", [MAX_CLOCK_DRIFT / 2, -MAX_CLOCK_DRIFT / 2])
 def test_a_wall_clock_that_is_set_right_does_not(
     make: Make, clock: FakeClock, seconds: float
 ) -> None:
@@ -487,7 +489,7 @@ def test_what_is_given_from_the_lane_stays_in_the_cache(make: Make) -> None:
     for number in range(20):
         assert is_fast(home, query(WWW))
         ask(home, query(f"n{number}.example"))
-    assert WWW in {key.qname for key in home.resolver.cache._kept}
+    assert WWW in {key.qname for key in home.resolver.cache._entries}
 
 
 # --- what is counted and kept -------------------------------------------------------------------
@@ -557,49 +559,49 @@ def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bo
 
 
 def size(lane: PacketCache, *policies: Any) -> int:
-    return sum(each in replies for replies in lane.questions.values() for each in policies)
+    return sum(each in replies for replies in lane.replies.values() for each in policies)
 
 
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     one, other = policy(), policy()
-    for number in range(ENTRIES // 2):
+    for number in range(MAX_REPLIES // 2):
         kept(lane, 0, one, verdict)  # again: it takes no more room
         kept(lane, number, one, verdict)
         kept(lane, number, other, verdict)
-    assert size(lane, one, other) == ENTRIES
-    kept(lane, ENTRIES, one, verdict)
-    half = ENTRIES // 2  # what came first is gone, for both
+    assert size(lane, one, other) == MAX_REPLIES
+    kept(lane, MAX_REPLIES, one, verdict)
+    half = MAX_REPLIES // 2  # what came first is gone, for both
     assert (size(lane, one), size(lane, other)) == (half, half - 1)
-    assert query("n0.example")[2:] not in lane.questions
+    assert query("n0.example")[2:] not in lane.replies
 
 
 def test_policies_with_the_same_reply_hold_it_once() -> None:
     lane, ended = (
         PacketCache(LazyFreeQueue()),
-        Verdict(Action.BLOCK, Reason.RULE, 10, until=NOW + 100.5),
+        Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=NOW + 100.5),
     )
     verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
     one, other, third = policy(), policy(), policy()
     kept(lane, 1, one, verdict, noted=True)
     kept(lane, 1, other, same, noted=True)
     kept(lane, 1, third, ended)
-    (replies,) = lane.questions.values()
+    (replies,) = lane.replies.values()
     assert replies[one].body is replies[other].body is replies[third].body
-    assert replies[one].noted is replies[other].noted
-    assert (replies[third].noted, replies[third].check_at) == (None, 99.5)
+    assert replies[one].to_log is replies[other].to_log
+    assert (replies[third].to_log, replies[third].check_at) == (None, 99.5)
 
 
 def test_what_is_forgotten_makes_room() -> None:
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     house = family(MIA)
     old, fresh = policy(house=house), policy(house=house)
-    for number in range(ENTRIES - 1):
+    for number in range(MAX_REPLIES - 1):
         kept(lane, number, old, verdict)
     lane.drop_outdated(_in_force(fresh))
-    for number in range(ENTRIES):
+    for number in range(MAX_REPLIES):
         kept(lane, number, fresh, verdict)
-    assert (size(lane, old), size(lane, fresh)) == (0, ENTRIES)
+    assert (size(lane, old), size(lane, fresh)) == (0, MAX_REPLIES)
 
 
 def _in_force(*policies: Any) -> Snapshot:
@@ -614,5 +616,5 @@ def _in_force(*policies: Any) -> Snapshot:
 
 def test_a_verdict_that_has_just_ended_is_not_kept() -> None:
     lane, of = PacketCache(LazyFreeQueue()), policy()
-    kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, until=NOW))
+    kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, valid_until=NOW))
     assert not size(lane, of)

@@ -18,10 +18,10 @@ from copdns.forwarded import (
     EdnsDevice,
     Forwarder,
     Forwarders,
-    Proxied,
+    ProxyHeader,
     read_device,
     read_proxy,
-    unwrapped,
+    unwrap,
     with_edns_device,
 )
 from copdns.model import Requestor
@@ -71,8 +71,8 @@ GOLDEN = {
 def test_a_header_says_who_asked_and_where_it_ends(case: str) -> None:
     text, source = GOLDEN[case]
     octets = SIGNATURE + bytes.fromhex(text)
-    assert read_proxy(octets) == Proxied(source, len(octets))
-    assert read_proxy(octets + query()) == Proxied(source, len(octets))
+    assert read_proxy(octets) == ProxyHeader(source, len(octets))
+    assert read_proxy(octets + query()) == ProxyHeader(source, len(octets))
 
 
 def test_headers_are_built_in_these_tests_as_the_specification_says() -> None:
@@ -83,7 +83,7 @@ def test_headers_are_built_in_these_tests_as_the_specification_says() -> None:
 
 @pytest.mark.parametrize("octets", [query(), b"\r\n\r\n\0\r\nQUIT\r", b"x", b"PROXY TCP4 "])
 def test_what_does_not_begin_as_a_header_has_none(octets: bytes) -> None:
-    assert read_proxy(octets) == Proxied("", 0)
+    assert read_proxy(octets) == ProxyHeader("", 0)
 
 
 @pytest.mark.parametrize("whole", [proxied("192.0.2.15", tlvs=TLV), own()])
@@ -251,24 +251,24 @@ def test_only_listed_networks_are_forwarders_and_the_first_counts() -> None:
     six = Forwarder(ip_network("2001:db8::/64"), subnet=True)
     all_three = Forwarders([first, wide, six])
     for _ in ("looked up", "known"):
-        assert all_three.of("192.0.2.53") is first
-        assert all_three.of("192.0.2.54") is wide
-        assert all_three.of("2001:db8::9") is six
-        assert all_three.of("198.51.100.1") is None
-    assert Forwarders().of("192.0.2.53") is None
+        assert all_three.find("192.0.2.53") is first
+        assert all_three.find("192.0.2.54") is wide
+        assert all_three.find("2001:db8::9") is six
+        assert all_three.find("198.51.100.1") is None
+    assert Forwarders().find("192.0.2.53") is None
 
 
 def test_what_is_remembered_of_peers_is_bounded() -> None:
     many = Forwarders([Forwarder(ip_network("10.0.0.0/8"), mac=True)])
     for number in range(10_000):
-        many.of(f"10.0.{number >> 8}.{number & 255}")
-        many.of(f"192.0.{number >> 8}.{number & 255}")
+        many.find(f"10.0.{number >> 8}.{number & 255}")
+        many.find(f"192.0.{number >> 8}.{number & 255}")
     assert len(many._known) <= 4096
 
 
 def test_a_header_is_taken_off_and_names_who_asks() -> None:
     forwarder = Forwarder(HERE, proxy=True)
-    found, asker = unwrapped(proxied("192.0.2.15") + query(), ROUTER, forwarder)
+    found, asker = unwrap(proxied("192.0.2.15") + query(), ROUTER, forwarder)
     assert found == query()
     assert asker == ROUTER._replace(address="192.0.2.15")
 
@@ -276,21 +276,21 @@ def test_a_header_is_taken_off_and_names_who_asks() -> None:
 @pytest.mark.parametrize("head", [b"", own()])
 def test_a_forwarder_that_names_nobody_asks_for_itself(head: bytes) -> None:
     forwarder = Forwarder(HERE, proxy=True)
-    assert unwrapped(head + query(), ROUTER, forwarder) == (query(), ROUTER)
+    assert unwrap(head + query(), ROUTER, forwarder) == (query(), ROUTER)
 
 
 @pytest.mark.parametrize(
     "wire", [SIGNATURE, proxied("192.0.2.15")[:-1], header(0x21, 0x13, bytes(12)) + query()]
 )
 def test_a_malformed_header_makes_a_malformed_message_of_the_forwarder(wire: bytes) -> None:
-    assert unwrapped(wire, ROUTER, Forwarder(HERE, proxy=True)) == (wire, ROUTER)
+    assert unwrap(wire, ROUTER, Forwarder(HERE, proxy=True)) == (wire, ROUTER)
 
 
 def test_a_forwarder_is_believed_in_what_it_may_say_and_no_more() -> None:
     said = asked(mac_option(MAC), ECSOption("192.0.2.8", 32))
     wire = proxied("192.0.2.15") + said
     nothing = Forwarder(HERE)
-    assert unwrapped(wire, ROUTER, nothing) == (wire, ROUTER)
+    assert unwrap(wire, ROUTER, nothing) == (wire, ROUTER)
     assert with_edns_device(ROUTER, nothing, said) == ROUTER
     assert with_edns_device(ROUTER, Forwarder(HERE, proxy=True), said) == ROUTER
     assert with_edns_device(ROUTER, Forwarder(HERE, mac=True), said) == ROUTER._replace(mac=MAC)
@@ -301,4 +301,4 @@ def test_a_forwarder_is_believed_in_what_it_may_say_and_no_more() -> None:
 def test_an_address_in_the_query_is_nearer_to_the_device_than_one_before_it() -> None:
     wire = proxied("192.0.2.15") + asked(mac_option(MAC), ECSOption("192.0.2.8", 32))
     forwarder = Forwarder(HERE, proxy=True, mac=True, subnet=True)
-    assert unwrapped(wire, ROUTER, forwarder)[1] == Requestor("192.0.2.1", "192.0.2.8", "udp", MAC)
+    assert unwrap(wire, ROUTER, forwarder)[1] == Requestor("192.0.2.1", "192.0.2.8", "udp", MAC)

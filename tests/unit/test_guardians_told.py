@@ -20,14 +20,14 @@ from copdns.errors import ConfigError
 from copdns.happened import AppealEvent, EventKind, TimeEvent
 from copdns.model import Reason
 from copdns.notices import notice
-from copdns.targets import Patience, Targets
+from copdns.targets import DeliveryTimes, Targets
 from tests.running import PATIENCE
 from tests.unit.mail_server import MailServer, mail_server
 from tests.unit.test_config import loaded
 
 pytest.importorskip("apprise")
 
-AT_ONCE = Patience(pauses=(0.0, 0.0), notice=PATIENCE)
+AT_ONCE = DeliveryTimes(pauses=(0.0, 0.0), notice=PATIENCE)
 MADE = AppealEvent(EventKind.APPEAL_MADE, "home", "a1", 1_795_636_800.0, "open")
 TELLING = MADE._replace(profile="mia", name="chess.games.example")
 DESK = "https://copdns.home.arpa:8443/guardian/"
@@ -82,7 +82,7 @@ def text_of(message: Message) -> str:
 
 async def test_a_guardian_gets_an_e_mail_without_the_name(mail: MailServer) -> None:
     async with telling(to(mail)) as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         message = await next_mail(mail)
     assert message["Subject"] == notice(MADE, DESK).title
     assert "A question waits for an answer." in text_of(message)
@@ -92,23 +92,23 @@ async def test_a_guardian_gets_an_e_mail_without_the_name(mail: MailServer) -> N
 
 async def test_the_name_is_in_it_where_the_event_has_it(mail: MailServer) -> None:
     async with telling(to(mail)) as targets:
-        targets.hears(TELLING)
+        targets.enqueue(TELLING)
         assert "chess.games.example" in text_of(await next_mail(mail))
 
 
 async def test_a_guardian_hears_what_they_want_to_hear(mail: MailServer) -> None:
     warning = TimeEvent(EventKind.TIME_WARNING, "home", "mia", Reason.SCHEDULE, "bedtime", 0.0, 15)
     async with telling(to(mail), notice_kinds=(EventKind.TIME_WARNING,)) as targets:
-        targets.hears(MADE)
-        targets.hears(warning)
+        targets.enqueue(MADE)
+        targets.enqueue(warning)
         assert (await next_mail(mail))["Subject"] == notice(warning, DESK).title
 
 
 async def test_the_same_is_sent_once(mail: MailServer) -> None:
     async with telling(to(mail)) as targets:
         for _ in range(5):
-            targets.hears(MADE)
-        targets.hears(MADE._replace(kind=EventKind.APPEAL_OVERDUE))
+            targets.enqueue(MADE)
+        targets.enqueue(MADE._replace(kind=EventKind.APPEAL_OVERDUE))
         titles = [(await next_mail(mail))["Subject"] for _ in range(2)]
     assert titles == [notice(MADE, DESK).title, "A child has waited too long"]
     assert mail.tries == 2
@@ -117,7 +117,7 @@ async def test_the_same_is_sent_once(mail: MailServer) -> None:
 async def test_a_server_that_refuses_is_tried_again(mail: MailServer) -> None:
     mail.codes = [451, 451]
     async with telling(to(mail)) as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         await next_mail(mail)
     assert mail.tries == 3
 
@@ -128,7 +128,7 @@ async def test_the_log_says_that_nothing_is_taken_and_holds_no_address(
     mail.codes = [550, 550, 550]
     address = to(mail).replace("mailto://", f"mailto://ada:{SECRET}@")
     async with telling(address) as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         async with asyncio.timeout(PATIENCE):
             line = await logs.get()
     assert line["target"] == "notice 1"
@@ -148,7 +148,7 @@ async def test_other_services_of_apprise_are_told_as_well() -> None:
     server = TestServer(app)
     await server.start_server()
     async with server, telling(f"json://127.0.0.1:{server.port}/house") as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         async with asyncio.timeout(PATIENCE):
             told = await heard.get()
     assert told["title"] == notice(MADE, DESK).title
@@ -160,7 +160,7 @@ async def test_an_address_that_apprise_does_not_know_is_told(
     url: str, logs: asyncio.Queue[EventDict]
 ) -> None:
     async with telling(f"{url}?x={SECRET}") as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         async with asyncio.timeout(PATIENCE):
             line = await logs.get()
     assert line["error"] == apprised.TROUBLE[apprised.UNKNOWN]

@@ -46,7 +46,7 @@ from copdns.times import (
     Budget,
     Calendar,
     DayType,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Pause,
@@ -305,7 +305,7 @@ def test_days_of_a_calendar_are_written_as_ranges() -> None:
 def test_a_day_may_start_later_and_failures_are_settled() -> None:
     household = parsed('day_starts: "04:00"\nfailures: {clock: essential, devices: open}')
     assert household.day_starts == 240
-    assert household.failures == Failures(OnFailure.ESSENTIAL, devices=OnFailure.OPEN)
+    assert household.failures == FailureChoices(OnFailure.ESSENTIAL, devices=OnFailure.OPEN)
     assert "day_starts: 04:00" in dump(household).replace("'", "")
 
 

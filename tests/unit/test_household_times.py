@@ -22,7 +22,7 @@ from copdns.times import (
     Calendar,
     DayType,
     Extra,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Origin,
@@ -91,7 +91,7 @@ def test_days_are_set_and_taken_back() -> None:
 
 
 def test_a_household_sets_its_week_its_day_and_what_holds_in_trouble() -> None:
-    calendar, failures = Calendar(frozenset({4, 5})), Failures(clock=OnFailure.ESSENTIAL)
+    calendar, failures = Calendar(frozenset({4, 5})), FailureChoices(clock=OnFailure.ESSENTIAL)
     changed = household_edit.set_household(
         FAMILY, calendar=calendar, day_starts=240, failures=failures
     )

@@ -276,4 +276,4 @@ def test_a_block_inside_an_answer_ends_when_the_permission_for_the_name_does() -
     allowed = decide(made, "a.example", A, NOW)
     found = judge_response(made, RebindingGuard(), "a.example", allowed, targets("m.example"), NOW)
     assert found is not None
-    assert found.until == NOW + 60
+    assert found.valid_until == NOW + 60

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns import ledger as ledger_module
-from copdns.ledger import BUDGETS, DAYS, NAMES, STAY, Ledger
-from copdns.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, Sense, marks_of
+from copdns.ledger import BUDGETS, DAYS, NAMES, STAY, UsageLedger
+from copdns.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, UseCriteria, minute_bitmaps
 
 HOUR, DAY = 3600, 86_400
 NOON = 1_774_785_600  # 2026-03-29 12:00 UTC
@@ -23,24 +23,26 @@ def day_of(household: str, profile: str, at: float) -> Day:
     return Day(datetime.fromtimestamp(start, UTC).date(), start)
 
 
-def sense_of(household: str, profile: str, budget: str) -> Sense:
+def sense_of(household: str, profile: str, budget: str) -> UseCriteria:
     return WIDE if budget == "all" else NARROW
 
 
-def empty() -> Ledger:
-    return Ledger(day_of, sense_of)
+def empty() -> UsageLedger:
+    return UsageLedger(day_of, sense_of)
 
 
-def play(ledger: Ledger, minutes: range, budget: str = "games", names: int = 2) -> None:
+def play(ledger: UsageLedger, minutes: range, budget: str = "games", names: int = 2) -> None:
     """Have Mia use something in these minutes after noon."""
     for minute in minutes:
         for number in range(names):
             at = NOON + minute * 60 + number
-            ledger.note("home", "mia", [budget], f"{number}.games.example", at)
+            ledger.record("home", "mia", [budget], f"{number}.games.example", at)
         ledger.fold(NOON + (minute + 1) * 60)
 
 
-def likely(ledger: Ledger, budget: str = "games", day: Day = TODAY, profile: str = "mia") -> int:
+def likely(
+    ledger: UsageLedger, budget: str = "games", day: Day = TODAY, profile: str = "mia"
+) -> int:
     return ledger.used("home", profile, day).get(budget, Minutes()).likely
 
 
@@ -48,8 +50,8 @@ def test_minutes_of_use_are_counted_when_they_are_over() -> None:
     ledger = empty()
     play(ledger, range(30))
     assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
-    ledger.note("home", "mia", ["games"], "0.games.example", NOON + 30 * 60)
-    ledger.note("home", "mia", ["games"], "1.games.example", NOON + 30 * 60)
+    ledger.record("home", "mia", ["games"], "0.games.example", NOON + 30 * 60)
+    ledger.record("home", "mia", ["games"], "1.games.example", NOON + 30 * 60)
     ledger.fold(NOON + 30 * 60 + 59)
     assert likely(ledger) == 30
     ledger.fold(NOON + 31 * 60)
@@ -59,7 +61,7 @@ def test_minutes_of_use_are_counted_when_they_are_over() -> None:
 def test_the_same_name_again_and_again_is_one_name() -> None:
     ledger = empty()
     for second in range(120):
-        ledger.note("home", "mia", ["games"], "a.games.example", NOON + second)
+        ledger.record("home", "mia", ["games"], "a.games.example", NOON + second)
     ledger.fold(NOON + 120)
     assert ledger.used("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
 
@@ -67,9 +69,9 @@ def test_the_same_name_again_and_again_is_one_name() -> None:
 def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
     ledger = empty()
     for second in range(0, 240, 30):
-        ledger.note("home", "mia", ["games", "all"], f"{second}.games.example", NOON + second)
-        ledger.note("home", "mia", ["all"], f"{second}.example", NOON + second)
-        ledger.note("home", "mia", [], f"{second}.school.example", NOON + second)
+        ledger.record("home", "mia", ["games", "all"], f"{second}.games.example", NOON + second)
+        ledger.record("home", "mia", ["all"], f"{second}.example", NOON + second)
+        ledger.record("home", "mia", [], f"{second}.school.example", NOON + second)
     ledger.fold(NOON + 240)
     assert ledger.used("home", "mia", TODAY) == {
         "games": Minutes(4, 4, 4),
@@ -81,7 +83,7 @@ def test_a_stranger_and_a_brother_use_up_minutes_of_their_own() -> None:
     ledger = empty()
     play(ledger, range(5))
     for household, profile in (("there", "mia"), ("home", "tom")):
-        ledger.note(household, profile, ["games"], "a.example", NOON)
+        ledger.record(household, profile, ["games"], "a.example", NOON)
     ledger.fold(NOON + 400)
     assert likely(ledger) == 5
     assert likely(ledger, profile="tom") == 0
@@ -90,8 +92,8 @@ def test_a_stranger_and_a_brother_use_up_minutes_of_their_own() -> None:
 
 def test_who_asks_learns_what_was_used_since_the_last_time() -> None:
     ledger = empty()
-    ledger.note("home", "mia", ["games"], "a.example", NOON)
-    ledger.note("home", "tom", [], "a.example", NOON)
+    ledger.record("home", "mia", ["games"], "a.example", NOON)
+    ledger.record("home", "tom", [], "a.example", NOON)
     assert ledger.fold(NOON) == frozenset()
     assert ledger.fold(NOON + 60) == {("home", "mia", "games")}
     assert ledger.fold(NOON + 60) == frozenset()
@@ -100,8 +102,8 @@ def test_who_asks_learns_what_was_used_since_the_last_time() -> None:
 def test_a_stop_counts_the_minute_that_runs() -> None:
     ledger = empty()
     play(ledger, range(3))
-    ledger.note("home", "mia", ["games"], "a.games.example", NOON + 180)
-    assert ledger.close(NOON + 181) == {("home", "mia", "games")}
+    ledger.record("home", "mia", ["games"], "a.games.example", NOON + 180)
+    assert ledger.finish(NOON + 181) == {("home", "mia", "games")}
     assert likely(ledger) == 4
 
 
@@ -109,11 +111,11 @@ def test_what_is_closed_right_after_use_is_not_counted_when_it_opens_again() -> 
     ledger = empty()
     play(ledger, range(10))
     for minute in range(10, 15):
-        ledger.shut("home", "mia", ["games", "films"], NOON + minute * 60 + 59)
+        ledger.note_closed("home", "mia", ["games", "films"], NOON + minute * 60 + 59)
     play(ledger, range(15, 20))
     assert likely(ledger) == 15
     again = empty()
-    again.load(ledger.unsaved())
+    again.load(ledger.take_unsaved())
     assert again.marks("home", "mia", "games", TODAY).closed.bit_count() == 5
     assert "films" not in ledger.used("home", "mia", TODAY)
 
@@ -137,10 +139,10 @@ def test_a_clock_set_over_midnight_and_back_keeps_what_was_used() -> None:
 
 def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> None:
     ledger = empty()
-    ledger.note("home", "mia", ["games"], "a.example", NOON + 60)
-    ledger.note("home", "mia", ["games"], "c.example", NOON + 120)
+    ledger.record("home", "mia", ["games"], "a.example", NOON + 60)
+    ledger.record("home", "mia", ["games"], "c.example", NOON + 120)
     ledger.fold(NOON + 180)
-    ledger.note("home", "mia", ["games"], "b.example", NOON + 60)
+    ledger.record("home", "mia", ["games"], "b.example", NOON + 60)
     ledger.fold(NOON + 180)
     assert ledger.marks("home", "mia", "games", TODAY).several == 1 << 12 * 60 + 1
 
@@ -149,10 +151,10 @@ def test_a_day_without_use_is_known_from_one_that_was_not_counted() -> None:
     ledger = empty()
     ledger.begin_day("home", "mia", ["games"], NOON)
     assert ledger.used("home", "mia", TODAY) == {"games": Minutes()}
-    (usage,) = ledger.unsaved()
+    (usage,) = ledger.take_unsaved()
     assert (usage.day, usage.minutes) == (TODAY.date, Minutes())
     ledger.begin_day("home", "mia", ["games"], NOON + 60)
-    assert ledger.unsaved() == ()
+    assert ledger.take_unsaved() == ()
     assert ledger.used("home", "mia", TOMORROW) == {}
 
 
@@ -164,7 +166,7 @@ def test_a_new_day_begins_with_nothing() -> None:
 
 def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
     start = TODAY.start
-    ledger = Ledger(lambda *_: Day(TODAY.date, start), sense_of)
+    ledger = UsageLedger(lambda *_: Day(TODAY.date, start), sense_of)
     play(ledger, range(30))
     start += 12 * HOUR + 10 * 60  # ten minutes past noon
     later = Day(TODAY.date, start)
@@ -181,7 +183,7 @@ def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
         day = day_of(household, profile, at + east * HOUR)
         return Day(day.date, day.start - east * HOUR)
 
-    ledger = Ledger(local, sense_of)
+    ledger = UsageLedger(local, sense_of)
     play(ledger, range(30))
     east = 14  # it is tomorrow already
     play(ledger, range(30, 31))
@@ -195,13 +197,13 @@ def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
 
 def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
     ledger = empty()
-    ledger.note("home", "mia", ["games"], "match.example", NOON + 59)
-    ledger.note("home", "mia", [], "lesson.example", NOON + 60)
-    ledger.note("home", "tom", [], "other.example", NOON + 60)
+    ledger.record("home", "mia", ["games"], "match.example", NOON + 59)
+    ledger.record("home", "mia", [], "lesson.example", NOON + 60)
+    ledger.record("home", "tom", [], "other.example", NOON + 60)
 
     def in_use(at: float, minutes: int = STAY) -> set[str]:
         ledger.fold(at)
-        return set(ledger.in_use("home", "mia", at, minutes))
+        return set(ledger.names_in_use("home", "mia", at, minutes))
 
     assert in_use(NOON + 60) == {"match.example", "lesson.example"}
     assert in_use(NOON + 60, minutes=0) == {"lesson.example"}
@@ -213,7 +215,7 @@ def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
 def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
     ledger = empty()
     for minute in range(100):
-        ledger.note("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
+        ledger.record("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
         assert len(ledger._heard) <= STAY + 2  # also when nobody folds
     ledger.fold(NOON + 200 * 60)
     assert ledger._heard == {}
@@ -223,20 +225,20 @@ def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
 def test_what_was_stored_is_taken_up_again() -> None:
     first, second = empty(), empty()
     play(first, range(30))
-    second.note("home", "mia", ["games"], "a.example", NOON + 30 * 60)
-    second.load(first.unsaved())
-    assert second.unsaved() == ()
+    second.record("home", "mia", ["games"], "a.example", NOON + 30 * 60)
+    second.load(first.take_unsaved())
+    assert second.take_unsaved() == ()
     assert second.fold(NOON + 30 * 60) == frozenset()  # what was stored is not used anew
     assert second.fold(NOON + 31 * 60) == {("home", "mia", "games")}
     assert likely(second) == 31
-    (usage,) = second.unsaved()
+    (usage,) = second.take_unsaved()
     assert usage.minutes == Minutes(31, 31, 31)
 
 
 def test_minutes_whose_bitmaps_are_gone_still_count() -> None:
     first, second = empty(), empty()
     play(first, range(30))
-    (usage,) = first.unsaved()
+    (usage,) = first.take_unsaved()
     second.load([usage._replace(marks=NO_MARKS)])
     play(second, range(30, 35))
     assert likely(second) == 30
@@ -246,24 +248,24 @@ def test_minutes_whose_bitmaps_are_gone_still_count() -> None:
 def test_only_what_changed_is_to_be_saved_and_again_when_it_could_not_be() -> None:
     ledger = empty()
     play(ledger, range(3))
-    taken = ledger.unsaved()
+    taken = ledger.take_unsaved()
     assert [(each.budget, each.day, each.start) for each in taken] == [("games", *TODAY)]
-    assert ledger.unsaved() == ()
-    ledger.not_saved(taken)
+    assert ledger.take_unsaved() == ()
+    ledger.put_back(taken)
     play(ledger, range(3, 4))
-    (again,) = ledger.unsaved()
+    (again,) = ledger.take_unsaved()
     assert again.minutes == Minutes(4, 4, 4)
 
 
 def test_who_is_erased_is_forgotten_with_names_and_all() -> None:
     ledger = empty()
     play(ledger, range(3))
-    ledger.note("home", "tom", ["games"], "a.example", NOON + 120)
+    ledger.record("home", "tom", ["games"], "a.example", NOON + 120)
     ledger.erase("home", "mia")
     assert ledger.fold(NOON + 180) == {("home", "tom", "games")}
     assert ledger.used("home", "mia", TODAY) == {}
-    assert ledger.in_use("home", "mia", NOON + 180) == frozenset()
-    assert [each.profile for each in ledger.unsaved()] == ["tom"]
+    assert ledger.names_in_use("home", "mia", NOON + 180) == frozenset()
+    assert [each.profile for each in ledger.take_unsaved()] == ["tom"]
 
 
 def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
@@ -280,7 +282,7 @@ def test_no_more_days_are_kept_than_are_asked_for() -> None:
     ledger = empty()
     for day in (0, 1, 500, 2, 3):
         at = NOON + day * DAY
-        ledger.note("home", "mia", ["games"], "a.example", at)
+        ledger.record("home", "mia", ["games"], "a.example", at)
         ledger.fold(at + 60)
     assert len(ledger._kept["home", "mia"]["games"]) == DAYS
 
@@ -288,8 +290,8 @@ def test_no_more_days_are_kept_than_are_asked_for() -> None:
 def test_a_profile_cannot_fill_the_memory() -> None:
     ledger = empty()
     for number in range(NAMES + 9):
-        ledger.note("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
-    assert len(ledger.in_use("home", "mia", NOON)) == NAMES
+        ledger.record("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
+    assert len(ledger.names_in_use("home", "mia", NOON)) == NAMES
     ledger.fold(NOON + 60)
     assert len(ledger.used("home", "mia", TODAY)) == BUDGETS
     assert ledger.dropped == NAMES + 9 - (BUDGETS - 1)
@@ -301,7 +303,7 @@ def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
     for minute in range(2):
         for number in range(5):
             at = NOON + minute * 60
-            ledger.note("home", f"p{number + minute}", ["games"], "a.example", at)
+            ledger.record("home", f"p{number + minute}", ["games"], "a.example", at)
     ledger.fold(NOON + 180)
     assert len(ledger._kept) == 3
     assert ledger.dropped == 2 + 2 + 1
@@ -326,14 +328,14 @@ def test_the_order_in_which_minutes_come_changes_no_bitmap(
     wanted: dict[int, int] = {}
     for at, names in heard:
         for number in range(names):
-            ledger.note("home", "mia", ["games"], f"{number}.example", at)
+            ledger.record("home", "mia", ["games"], f"{number}.example", at)
         ledger.fold(at + 60)
         wanted[at] = max(wanted.get(at, 0), names)
     newest = day_of("home", "mia", heard[-1][0]) if heard else TODAY
     marks = NO_MARKS
     for at, names in wanted.items():
         if day_of("home", "mia", at) == newest:
-            marks |= marks_of((at - newest.start) // 60, names)
+            marks |= minute_bitmaps((at - newest.start) // 60, names)
     found = ledger.marks("home", "mia", "games", newest)
     assert found.some | marks.some == marks.some  # nothing that was not heard
     if {day_of("home", "mia", at) for at in wanted} <= {newest}:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from copdns.lists.line import Form, Named, Unused, read_line
+from copdns.lists.line import ListFormat, Named, SkipReason, read_line
 from copdns.matchers import Match
 
 
-def read(line: str, form: Form = Form.ADBLOCK) -> list[Named | Unused]:
+def read(line: str, form: ListFormat = ListFormat.ADBLOCK) -> list[Named | SkipReason]:
     return list(read_line(line, form, Match.EXACT))
 
 
@@ -71,10 +71,10 @@ def test_comments_and_headers_say_nothing(line: str) -> None:
     ],
 )
 def test_a_rule_with_any_modifier_is_left_out_whole(modifier: str) -> None:
-    assert read(f"||a.example^${modifier}") == [Unused.MODIFIER]
-    assert read(f"@@||a.example^${modifier}") == [Unused.MODIFIER]
+    assert read(f"||a.example^${modifier}") == [SkipReason.MODIFIER]
+    assert read(f"@@||a.example^${modifier}") == [SkipReason.MODIFIER]
     assert read(f"127.0.0.1 a.example${modifier.split()[0] if modifier else ''}") == [
-        Unused.MODIFIER
+        SkipReason.MODIFIER
     ]
 
 
@@ -97,23 +97,23 @@ def test_a_rule_with_any_modifier_is_left_out_whole(modifier: str) -> None:
     ],
 )
 def test_a_rule_for_what_a_browser_shows_blocks_nothing(line: str) -> None:
-    assert read(line) == [Unused.COSMETIC]
+    assert read(line) == [SkipReason.COSMETIC]
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("||a.example/path^", Unused.PAGE),
-        ("||a.example/path$script", Unused.PAGE),
-        ("||a.example^*/path", Unused.PAGE),
-        ("@@||a.example/path", Unused.PAGE),
-        ("|https://a.example/path", Unused.PAGE),
-        ("a.example/path^", Unused.PAGE),
-        ("||a.example/", Unused.URL),
-        ("|https://a.example/", Unused.URL),
+        ("||a.example/path^", SkipReason.PAGE),
+        ("||a.example/path$script", SkipReason.PAGE),
+        ("||a.example^*/path", SkipReason.PAGE),
+        ("@@||a.example/path", SkipReason.PAGE),
+        ("|https://a.example/path", SkipReason.PAGE),
+        ("a.example/path^", SkipReason.PAGE),
+        ("||a.example/", SkipReason.URL),
+        ("|https://a.example/", SkipReason.URL),
     ],
 )
-def test_a_page_never_takes_its_site_with_it(line: str, reason: Unused) -> None:
+def test_a_page_never_takes_its_site_with_it(line: str, reason: SkipReason) -> None:
     assert read(line) == [reason]
 
 
@@ -142,34 +142,34 @@ def test_a_page_never_takes_its_site_with_it(line: str, reason: Unused) -> None:
     ],
 )
 def test_a_rule_for_a_part_of_a_name_is_left_out(line: str) -> None:
-    assert read(line) == [Unused.PATTERN]
+    assert read(line) == [SkipReason.PATTERN]
 
 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("||com^", Unused.SUFFIX),
-        ("||co.uk^", Unused.SUFFIX),
-        ("@@||com^", Unused.SUFFIX),
-        ("||localhost^", Unused.LOCAL),
-        ("||192.0.2.1^", Unused.ADDRESS),
-        ("||2001:db8::1^", Unused.ADDRESS),
-        ("||a..example^", Unused.NAME),
-        ("||a.example:443^", Unused.NAME),
-        ("||^", Unused.PATTERN),
-        ("a.example b.example", Unused.SYNTAX),
-        ("||a.example^" + "x" * 5000, Unused.LONG),
+        ("||com^", SkipReason.SUFFIX),
+        ("||co.uk^", SkipReason.SUFFIX),
+        ("@@||com^", SkipReason.SUFFIX),
+        ("||localhost^", SkipReason.LOCAL),
+        ("||192.0.2.1^", SkipReason.ADDRESS),
+        ("||2001:db8::1^", SkipReason.ADDRESS),
+        ("||a..example^", SkipReason.NAME),
+        ("||a.example:443^", SkipReason.NAME),
+        ("||^", SkipReason.PATTERN),
+        ("a.example b.example", SkipReason.SYNTAX),
+        ("||a.example^" + "x" * 5000, SkipReason.LONG),
     ],
 )
 def test_what_is_too_wide_or_no_name_is_left_out_in_this_form_too(
-    line: str, reason: Unused
+    line: str, reason: SkipReason
 ) -> None:
     assert read(line) == [reason]
 
 
 def test_a_hosts_line_gives_each_of_its_names() -> None:
-    assert read("0.0.0.0 a.example localhost *.b.example", Form.HOSTS) == [
+    assert read("0.0.0.0 a.example localhost *.b.example", ListFormat.HOSTS) == [
         Named("a.example", Match.EXACT),
-        Unused.LOCAL,
-        Unused.PATTERN,
+        SkipReason.LOCAL,
+        SkipReason.PATTERN,
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from copdns.errors import ListError
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.lists.parse import Form, parse
+from copdns.lists.parse import ListFormat, parse
 from copdns.matchers import Match
 
 USED_ADBLOCK = {*range(1, 6), *range(9, 12), *range(19, 31), *range(75, 79)}
@@ -22,12 +22,12 @@ def test_every_vector_for_these_forms_is_read_as_expected(shared_data: Path) -> 
     for line in (shared_data / "list-syntax-vectors.jsonl").read_text().splitlines():
         vector = json.loads(line)
         form, _, number = vector["id"].partition("-")
-        if form not in set(Form):
+        if form not in set(ListFormat):
             continue
-        if form == Form.ADBLOCK and int(number) not in USED_ADBLOCK:
+        if form == ListFormat.ADBLOCK and int(number) not in USED_ADBLOCK:
             left_out.append(vector)
             continue
-        outcome = _outcome(Form(form), vector["list"], vector["qname"])
+        outcome = _outcome(ListFormat(form), vector["list"], vector["qname"])
         if not any(word in vector["expected"] for word in outcome):
             wrong.append((vector["id"], vector["expected"], outcome))
     assert wrong == []
@@ -38,14 +38,14 @@ def _leaves_the_rest_out(text: str) -> bool:
     """Tell whether every line is unused, but those that are plain rules by themselves."""
     lines = text.split("\n")
     plain = [line for line in lines if _PLAIN.fullmatch(line)]
-    parsed = parse(text, Form.ADBLOCK)
+    parsed = parse(text, ListFormat.ADBLOCK)
     return (parsed.used, sum(parsed.unused.values())) == (len(plain), len(lines) - len(plain))
 
 
 _PLAIN = re.compile(r"(@@)?\|\|[\w.]+\^|127\.0\.0\.1 [\w.]+")
 
 
-def _outcome(form: Form, text: str, qname: str) -> tuple[str, ...]:
+def _outcome(form: ListFormat, text: str, qname: str) -> tuple[str, ...]:
     """Return the words of the vectors that fit what a list does to a name."""
     try:
         parsed = parse(text, form)
@@ -65,21 +65,21 @@ def test_one_list_in_four_forms_gives_the_verdicts_of_other_resolvers(
 ) -> None:
     folder = shared_data / "block" / "hagezi-2022"
 
-    def index(file: str, form: Form, match: Match) -> DictIndex:
+    def index(file: str, form: ListFormat, match: Match) -> DictIndex:
         parsed = parse((folder / f"{stem}.{file}").read_text(), form, match)
         assert parsed.unused == {}
         info = ListInfo(0, stem, ListKind.CATEGORY, stem, "1")
         return DictIndex([(info, parsed.entries)])
 
     subtree = [
-        index("wildcard.txt", Form.WILDCARD, Match.SUBTREE),
-        index("domains.txt", Form.DOMAINS, Match.SUBTREE),
-        index("hosts.txt", Form.HOSTS, Match.SUBTREE),
-        index("adblock.txt", Form.ADBLOCK, Match.EXACT),
+        index("wildcard.txt", ListFormat.WILDCARD, Match.SUBTREE),
+        index("domains.txt", ListFormat.DOMAINS, Match.SUBTREE),
+        index("hosts.txt", ListFormat.HOSTS, Match.SUBTREE),
+        index("adblock.txt", ListFormat.ADBLOCK, Match.EXACT),
     ]
     exact = [
-        index("domains.txt", Form.DOMAINS, Match.EXACT),
-        index("hosts.txt", Form.HOSTS, Match.EXACT),
+        index("domains.txt", ListFormat.DOMAINS, Match.EXACT),
+        index("hosts.txt", ListFormat.HOSTS, Match.EXACT),
     ]
     rows = [line.split("\t") for line in (folder / "EXPECTED.tsv").read_text().splitlines()]
     probes = [(row[2].lower(), *row[3:]) for row in rows if row[0] == stem]

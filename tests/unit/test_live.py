@@ -327,7 +327,7 @@ def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
 def test_how_long_minutes_surely_last_is_found_out_before_nobody_knows() -> None:
     films = Budget("films", "mia", (("daily", 60),))
     live = snapshot(family(budgets=(films,)))
-    (left,) = live.policy("home", "mia").time_rules.timing.left  # type: ignore[union-attr]
+    (left,) = live.policy("home", "mia").time_rules.timing.remaining  # type: ignore[union-attr]
     assert live.refresh_at == left.sure_until - EARLY
     assert (live.is_due(left.sure_until - EARLY - 1), live.is_due(left.sure_until - EARLY)) == (
         False,

@@ -13,93 +13,97 @@ from copdns.lockout import (
     LONGEST,
     MOST,
     Attempt,
-    Book,
-    succeeded,
-    tried,
-    wait,
+    FailureLog,
+    add_failure,
+    clear_failures,
+    seconds_to_wait,
 )
 
 STRANGER = Attempt("account:a1", "192.0.2.66")
 OWN_PHONE = Attempt("account:a1", "192.0.2.40", browser="ab12")
 
 
-def failing(attempt: Attempt, times: int, now: float = 0.0, book: Book | None = None) -> Book:
-    book = book or Book()
+def failing(
+    attempt: Attempt, times: int, now: float = 0.0, book: FailureLog | None = None
+) -> FailureLog:
+    book = book or FailureLog()
     for _ in range(times):
-        book = tried(book, attempt, now)
+        book = add_failure(book, attempt, now)
     return book
 
 
 def test_five_failures_cost_nothing_and_then_waits_grow() -> None:
-    assert wait(failing(STRANGER, FREE - 1), STRANGER, 0.0) == 0.0
-    waits = [wait(failing(STRANGER, FREE + more), STRANGER, 0.0) for more in range(8)]
+    assert seconds_to_wait(failing(STRANGER, FREE - 1), STRANGER, 0.0) == 0.0
+    waits = [seconds_to_wait(failing(STRANGER, FREE + more), STRANGER, 0.0) for more in range(8)]
     assert waits[:3] == [FIRST, 2 * FIRST, 4 * FIRST]
     assert waits[-1] == LONGEST
 
 
 def test_a_wait_ends() -> None:
     book = failing(STRANGER, FREE)
-    assert wait(book, STRANGER, FIRST - 1) == 1.0
-    assert wait(book, STRANGER, FIRST) == 0.0
+    assert seconds_to_wait(book, STRANGER, FIRST - 1) == 1.0
+    assert seconds_to_wait(book, STRANGER, FIRST) == 0.0
 
 
 def test_a_stranger_does_not_lock_a_guardian_out_of_a_known_browser() -> None:
     book = failing(STRANGER, 1000)
-    assert wait(book, STRANGER, 0.0) == LONGEST
-    assert wait(book, OWN_PHONE, 0.0) == 0.0
+    assert seconds_to_wait(book, STRANGER, 0.0) == LONGEST
+    assert seconds_to_wait(book, OWN_PHONE, 0.0) == 0.0
 
 
 def test_a_stolen_browser_is_slowed_down_too() -> None:
-    assert wait(failing(OWN_PHONE, FREE), OWN_PHONE, 0.0) == FIRST
+    assert seconds_to_wait(failing(OWN_PHONE, FREE), OWN_PHONE, 0.0) == FIRST
 
 
 def test_guesses_from_many_addresses_at_one_account_add_up() -> None:
-    book = Book()
+    book = FailureLog()
     for last in range(FREE):
-        book = tried(book, Attempt("account:a1", f"192.0.2.{last}"), 0.0)
-    assert wait(book, Attempt("account:a1", "192.0.2.99"), 0.0) == FIRST
+        book = add_failure(book, Attempt("account:a1", f"192.0.2.{last}"), 0.0)
+    assert seconds_to_wait(book, Attempt("account:a1", "192.0.2.99"), 0.0) == FIRST
 
 
 def test_guesses_at_many_accounts_from_one_address_add_up() -> None:
-    book = Book()
+    book = FailureLog()
     for number in range(FREE_ADDRESS):
-        book = tried(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
-    assert wait(book, Attempt("name:new", "192.0.2.66"), 0.0) == FIRST
-    assert wait(book, Attempt("name:new", "192.0.2.67"), 0.0) == 0.0
+        book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
+    assert seconds_to_wait(book, Attempt("name:new", "192.0.2.66"), 0.0) == FIRST
+    assert seconds_to_wait(book, Attempt("name:new", "192.0.2.67"), 0.0) == 0.0
 
 
 def test_one_device_has_one_count_for_all_its_addresses() -> None:
-    book = Book()
+    book = FailureLog()
     for last in range(FREE_ADDRESS):
-        book = tried(book, Attempt(f"name:{last}", f"2001:db8::{last:x}"), 0.0)
-    assert wait(book, Attempt("name:new", "2001:db8::ffff"), 0.0) == FIRST
+        book = add_failure(book, Attempt(f"name:{last}", f"2001:db8::{last:x}"), 0.0)
+    assert seconds_to_wait(book, Attempt("name:new", "2001:db8::ffff"), 0.0) == FIRST
     mapped = failing(Attempt("a", "::ffff:192.0.2.1"), FREE_ADDRESS)
-    assert wait(mapped, Attempt("b", "192.0.2.1"), 0.0) == FIRST
+    assert seconds_to_wait(mapped, Attempt("b", "192.0.2.1"), 0.0) == FIRST
 
 
 def test_logging_in_clears_the_account_but_gives_no_free_guesses_at_others() -> None:
-    book = Book()
+    book = FailureLog()
     for number in range(FREE_ADDRESS - 1):
-        book = tried(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
+        book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
     own = Attempt("account:mine", "192.0.2.66")
-    book = succeeded(tried(book, own, 0.0), own)
-    assert wait(book, own, 0.0) == 0.0
-    assert wait(tried(book, Attempt("name:x", "192.0.2.66"), 0.0), own, 0.0) == FIRST
+    book = clear_failures(add_failure(book, own, 0.0), own)
+    assert seconds_to_wait(book, own, 0.0) == 0.0
+    assert (
+        seconds_to_wait(add_failure(book, Attempt("name:x", "192.0.2.66"), 0.0), own, 0.0) == FIRST
+    )
 
 
 def test_a_day_later_it_begins_anew() -> None:
     book = failing(STRANGER, 50)
-    assert wait(book, STRANGER, FORGOTTEN) == 0.0
-    assert wait(tried(book, STRANGER, FORGOTTEN), STRANGER, FORGOTTEN) == 0.0
+    assert seconds_to_wait(book, STRANGER, FORGOTTEN) == 0.0
+    assert seconds_to_wait(add_failure(book, STRANGER, FORGOTTEN), STRANGER, FORGOTTEN) == 0.0
 
 
 def test_a_flood_of_names_takes_bounded_memory_and_frees_no_address() -> None:
-    book = Book()
+    book = FailureLog()
     flooder = "192.0.2.66"
     for number in range(MOST + 50):
-        book = tried(book, Attempt(f"name:{number}", flooder), 0.0)
+        book = add_failure(book, Attempt(f"name:{number}", flooder), 0.0)
     assert len(book.failures) <= 2 * MOST
-    assert wait(book, Attempt("name:new", flooder), 0.0) == LONGEST
+    assert seconds_to_wait(book, Attempt("name:new", flooder), 0.0) == LONGEST
 
 
 @given(
@@ -115,8 +119,8 @@ def test_a_flood_of_names_takes_bounded_memory_and_frees_no_address() -> None:
     st.floats(0, 1e9),
 )
 def test_no_wait_is_longer_than_the_longest(attempts: list[Attempt], later: float) -> None:
-    book = Book()
+    book = FailureLog()
     for number, attempt in enumerate(attempts):
-        book = tried(book, attempt, float(number))
+        book = add_failure(book, attempt, float(number))
     for attempt in attempts:
-        assert 0.0 <= wait(book, attempt, len(attempts) + later) <= LONGEST
+        assert 0.0 <= seconds_to_wait(book, attempt, len(attempts) + later) <= LONGEST

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import NameTextError
-from copdns.matchers import Match, Matcher, parse_matcher, target
+from copdns.matchers import Match, Matcher, parse_matcher, parse_target
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_rule_reads_the_same_when_it_is_written_back(text: str) -> None:
     ],
 )
 def test_a_target_can_be_a_network(text: str, network: str) -> None:
-    assert target(text) == network
+    assert parse_target(text) == network
 
 
 def test_a_target_that_is_no_network_is_a_name() -> None:
-    assert target("=games.example") == Matcher("games.example", Match.EXACT)
+    assert parse_target("=games.example") == Matcher("games.example", Match.EXACT)
     with pytest.raises(NameTextError):
-        target("198.51.100.0/33")
+        parse_target("198.51.100.0/33")

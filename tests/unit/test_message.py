@@ -30,7 +30,7 @@ def test_records_are_given_on_octet_by_octet() -> None:
     wire = reply_to(query(), WWW, authority=(SOA,), additional=("ns.example. 60 IN A 192.0.2.53",))
     answer = read_response(wire)
     assert wire.endswith(answer.rrs)
-    assert answer.counts == (1, 1, 1)
+    assert answer.section_counts == (1, 1, 1)
     assert answer.rrs[answer.additional_at :].endswith(b"\xc0\0\2\x35")
 
 
@@ -57,7 +57,7 @@ def test_the_opt_record_is_hop_by_hop() -> None:
     theirs = dns.message.from_wire(reply_to(query(), WWW))
     theirs.use_edns(0, dns.flags.DO, 4096, options=[dns.edns.GenericOption(65001, b"who")])
     answer = read_response(theirs.to_wire())
-    assert answer.counts == (1, 0, 0)
+    assert answer.section_counts == (1, 0, 0)
     assert b"who" not in answer.rrs
 
 
@@ -66,7 +66,7 @@ def test_what_stands_after_the_opt_record_is_left_out() -> None:
     extra = b"\xc0\x0c" + pack("!HHIH", A, 1, 60, 4) + b"\xc0\0\2\x63"
     wire = message(question("a.example"), flags=QR, additional=[extra, opt, extra])
     answer = read_response(wire)
-    assert answer.counts == (0, 0, 1)
+    assert answer.section_counts == (0, 0, 1)
     assert answer.rrs == extra
 
 
@@ -79,11 +79,11 @@ def test_the_rcode_has_its_upper_bits_from_the_opt_record() -> None:
 @pytest.mark.parametrize("flag", ["AD", "TC"])
 def test_the_bits_that_matter_are_read(flag: str) -> None:
     answer = read_response(reply_to(query(), WWW, flags=f"QR RD RA {flag}"))
-    assert (answer.ad, answer.truncated) == (flag == "AD", flag == "TC")
+    assert (answer.ad, answer.is_truncated) == (flag == "AD", flag == "TC")
 
 
 def test_a_truncated_answer_is_not_kept() -> None:
-    assert read_response(reply_to(query(), WWW, flags="QR TC")).ttl == 0
+    assert read_response(reply_to(query(), WWW, flags="QR TC")).cache_ttl == 0
 
 
 @pytest.mark.parametrize("ttl", [MAX_TTL + 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
@@ -91,8 +91,8 @@ def test_a_ttl_of_more_than_a_week_is_a_week(ttl: int) -> None:
     record = b"\xc0\x0c" + pack("!HHIH", A, 1, ttl, 4) + b"\xc0\0\2\1"
     wire = b"\0\0" + pack("!HHHHH", QR, 1, 1, 0, 0) + question("a.example") + record
     answer = read_response(wire)
-    assert answer.ttl == MAX_TTL
-    assert answer.ttls == ((6, MAX_TTL),)
+    assert answer.cache_ttl == MAX_TTL
+    assert answer.ttl_places == ((6, MAX_TTL),)
 
 
 # --- what lies inside --------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_an_upstream_that_says_that_it_filters_is_believed(code: int) -> None:
     theirs = dns.message.from_wire(reply_to(query(), WWW))
     theirs.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(code, "because")])
     answer = read_response(theirs.to_wire())
-    assert answer.edes == (code,)
+    assert answer.ede_codes == (code,)
     assert answer.facts.is_filtered is (code in (15, 16, 17))
 
 

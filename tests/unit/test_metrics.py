@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
 from copdns.exchange import Health
-from copdns.metrics import METRICS, SECONDS, Counters, UpstreamCounters, registry
+from copdns.metrics import LATENCY_BUCKETS, METRICS, Counters, UpstreamCounters, registry
 from copdns.model import Action, Reason
 
 
@@ -36,8 +36,8 @@ def full() -> Counters:
     counters.cache_hits, counters.cache_misses = 2, 3
     upstream = UpstreamCounters()
     upstream.asked, upstream.failed, upstream.over_tcp = 3, 1, 1
-    upstream.answered(0.004)
-    upstream.answered(9.0)
+    upstream.note_answer(0.004)
+    upstream.note_answer(9.0)
     counters.upstreams = ((Health("1"), upstream),)
     counters.gauges = {
         name: lambda: 7.0
@@ -71,7 +71,7 @@ def test_times_add_up_from_bucket_to_bucket() -> None:
     name = "copdns_upstream_seconds_bucket"
     assert sample(counters, name, upstream="1", le="0.002") == 0
     assert sample(counters, name, upstream="1", le="0.005") == 1
-    assert sample(counters, name, upstream="1", le=str(SECONDS[-1])) == 1
+    assert sample(counters, name, upstream="1", le=str(LATENCY_BUCKETS[-1])) == 1
     assert sample(counters, name, upstream="1", le="+Inf") == 2
     assert sample(counters, "copdns_upstream_seconds_count", upstream="1") == 2
     assert sample(counters, "copdns_upstream_seconds_sum", upstream="1") == 9.004
@@ -79,7 +79,7 @@ def test_times_add_up_from_bucket_to_bucket() -> None:
 
 def test_a_time_on_a_bound_is_within_it() -> None:
     upstream = UpstreamCounters()
-    upstream.answered(0.001)
+    upstream.note_answer(0.001)
     assert upstream.seconds[0] == 1
 
 

@@ -18,11 +18,11 @@ from copdns.minutes import (
     WIDE,
     DayBitmaps,
     Minutes,
-    Sense,
-    decoded,
-    encoded,
+    UseCriteria,
+    decode_bitmap,
+    encode_bitmap,
     estimate,
-    marks_of,
+    minute_bitmaps,
     most_added,
 )
 
@@ -34,11 +34,11 @@ days = st.builds(DayBitmaps, crowded, crowded, crowded) | st.builds(
 )
 
 
-def day(*minutes: tuple[int, int], sense: Sense = NARROW) -> DayBitmaps:
+def day(*minutes: tuple[int, int], sense: UseCriteria = NARROW) -> DayBitmaps:
     """Return the marks of a day.  minutes: (minute, different names)."""
     marks = NO_MARKS
     for minute, names in minutes:
-        marks |= marks_of(minute, names, sense)
+        marks |= minute_bitmaps(minute, names, sense)
     return marks
 
 
@@ -111,14 +111,14 @@ def test_of_a_night_that_is_closed_only_the_beginning_is_marked() -> None:
 
 
 @given(days, senses)
-def test_the_three_numbers_are_in_order(marks: DayBitmaps, sense: Sense) -> None:
+def test_the_three_numbers_are_in_order(marks: DayBitmaps, sense: UseCriteria) -> None:
     low, likely, high = estimate(marks, sense)
     assert 0 <= low <= likely <= high <= DAY_BITS
 
 
 @given(days, days, senses)
 def test_more_look_ups_never_mean_fewer_minutes(
-    one: DayBitmaps, other: DayBitmaps, sense: Sense
+    one: DayBitmaps, other: DayBitmaps, sense: UseCriteria
 ) -> None:
     other = other._replace(closed=0)
     both = estimate(one | other, sense)
@@ -127,13 +127,13 @@ def test_more_look_ups_never_mean_fewer_minutes(
 
 @given(days, st.integers(0, DAY_BITS - 1), senses)
 def test_a_newest_minute_adds_no_more_than_the_bound(
-    marks: DayBitmaps, minute: int, sense: Sense
+    marks: DayBitmaps, minute: int, sense: UseCriteria
 ) -> None:
     past = (1 << minute) - 1
     before = DayBitmaps(marks.some & past, marks.several & past, marks.closed)
     assert 0 <= most_added(before, minute, sense) <= MOST_ADDED
     for names in (1, sense.several):
-        after = estimate(before | marks_of(minute, names, sense), sense)
+        after = estimate(before | minute_bitmaps(minute, names, sense), sense)
         added = after.likely - estimate(before, sense).likely
         assert added <= most_added(before, minute, sense)
 
@@ -143,7 +143,7 @@ def test_the_bound_is_reached() -> None:
 
 
 @given(days, senses)
-def test_the_estimate_is_what_its_words_say(marks: DayBitmaps, sense: Sense) -> None:
+def test_the_estimate_is_what_its_words_say(marks: DayBitmaps, sense: UseCriteria) -> None:
     """The same, minute by minute, without shifting bits."""
     some = {at for at in range(DAY_BITS) if (marks.some | marks.several) >> at & 1}
     several = {at for at in some if marks.several >> at & 1}
@@ -168,13 +168,13 @@ def test_the_estimate_is_what_its_words_say(marks: DayBitmaps, sense: Sense) -> 
 
 @given(bitmaps)
 def test_a_bitmap_is_stored_and_read_back(bits: int) -> None:
-    assert decoded(encoded(bits)) == bits
-    assert len(encoded(bits)) <= -(-DAY_BITS // 8)
+    assert decode_bitmap(encode_bitmap(bits)) == bits
+    assert len(encode_bitmap(bits)) <= -(-DAY_BITS // 8)
 
 
 @given(st.binary(max_size=400))
 def test_any_octets_are_read_as_some_day(octets: bytes) -> None:
-    assert decoded(octets) < 1 << DAY_BITS
+    assert decode_bitmap(octets) < 1 << DAY_BITS
 
 
 def test_a_day_that_begins_later_lacks_what_was_before() -> None:
@@ -190,4 +190,4 @@ def test_a_day_can_be_cut_at_its_end() -> None:
 
 
 def test_a_minute_beyond_the_longest_day_is_not_marked() -> None:
-    assert marks_of(DAY_BITS, 9) == NO_MARKS
+    assert minute_bitmaps(DAY_BITS, 9) == NO_MARKS

@@ -14,10 +14,10 @@ from copdns.household_times import add_bonus, give_grant
 from copdns.minutes import Minutes
 from copdns.model import Household
 from copdns.more_time import Kind, More, give, is_sent_twice, mark, more_time
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.times import Budget, Pause, Schedule, Topic, TopicKind
-from copdns.timing import NOTHING_READ
-from copdns.today import today
+from copdns.timing import NO_INPUTS
+from copdns.today import build_today
 from tests.household import MIA, NOW, TOM, family, library, live
 
 _DAY = date(2026, 3, 29)
@@ -25,16 +25,16 @@ KNOWN = KnownIds(categories=frozenset({"games"}))
 GAMES = Topic(TopicKind.CATEGORY, "games")
 BUDGET = Budget("games", "mia", (("daily", 60),), (GAMES,))
 WHOLE = Budget("all", "mia", (("daily", 60),))
-NIGHT = Schedule("night", "mia", slots("19:00-07:00"))  # three hours from now
-SUPPER = Schedule("supper", "mia", slots("15:30-16:30"))  # now
+NIGHT = Schedule("night", "mia", parse_slots("19:00-07:00"))  # three hours from now
+SUPPER = Schedule("supper", "mia", parse_slots("15:30-16:30"))  # now
 
 
 def more(house: Household, used: int = 0) -> More | None:
     counts = {each.id: Minutes(used, used, used) for each in house.budgets}
-    readings = replace(NOTHING_READ, used={("home", "mia"): counts})
+    readings = replace(NO_INPUTS, used={("home", "mia"): counts})
     seen = live(house, lists=library(categories={"games": ["play.example"]}), readings=readings)
     policy = seen.policy("home", "mia")
-    return more_time(house, MIA, policy, today(house, MIA, policy, readings, NOW), NOW)
+    return more_time(house, MIA, policy, build_today(house, MIA, policy, readings, NOW), NOW)
 
 
 def home(**fields: Any) -> Household:

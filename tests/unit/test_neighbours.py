@@ -70,7 +70,7 @@ async def test_what_comes_and_goes_is_followed(kernel: Kernel, followed: Followe
 
 async def test_a_sign_of_life_is_no_change(kernel: Kernel, followed: Followed) -> None:
     kernel.tell(entry("192.0.2.8", CARD))
-    assert followed.neighbours.look("192.0.2.8") is NeighbourState.KNOWN
+    assert followed.neighbours.look_up("192.0.2.8") is NeighbourState.KNOWN
     assert followed.changes == 1
 
 
@@ -78,16 +78,16 @@ async def test_an_address_that_two_networks_have_is_nobodys(
     kernel: Kernel, followed: Followed
 ) -> None:
     kernel.tell(entry("fe80::1", CARD, interface=2), entry("fe80::1", OTHER, interface=3))
-    followed.neighbours.look("192.0.2.8")
+    followed.neighbours.look_up("192.0.2.8")
     assert "fe80::1" not in followed.table
     kernel.tell(entry("fe80::1", interface=3, kind=GONE))
-    followed.neighbours.look("192.0.2.8")
+    followed.neighbours.look_up("192.0.2.8")
     assert followed.table["fe80::1"] == CARD
 
 
 async def test_a_new_address_is_looked_for_at_once(kernel: Kernel, followed: Followed) -> None:
     kernel.neighbours["2001:db8::99"] = CARD  # and the news of it is still on its way
-    assert followed.neighbours.look("2001:db8::99") is NeighbourState.KNOWN
+    assert followed.neighbours.look_up("2001:db8::99") is NeighbourState.KNOWN
     assert followed.table["2001:db8::99"] == CARD
     assert followed.changes == 2
 
@@ -97,15 +97,15 @@ async def test_news_that_waits_is_read_before_the_kernel_is_asked(
 ) -> None:
     kernel.tell(entry("192.0.2.77", CARD))
     before = kernel.asked
-    assert followed.neighbours.look("192.0.2.77") is NeighbourState.KNOWN
+    assert followed.neighbours.look_up("192.0.2.77") is NeighbourState.KNOWN
     assert kernel.asked == before
 
 
 async def test_who_is_not_a_neighbour_is_told_from_who_has_not_spoken_yet(
     followed: Followed,
 ) -> None:
-    assert followed.neighbours.look("192.0.2.99") is NeighbourState.SILENT
-    assert followed.neighbours.look("203.0.113.9") is NeighbourState.BEYOND
+    assert followed.neighbours.look_up("192.0.2.99") is NeighbourState.SILENT
+    assert followed.neighbours.look_up("203.0.113.9") is NeighbourState.BEYOND
 
 
 async def test_when_too_much_changed_at_once_all_is_read_anew(
@@ -123,7 +123,7 @@ async def test_without_a_table_copdns_says_so_and_goes_on(kernel: Kernel, number
     with capture_logs() as logs:
         followed = Followed(kernel)
     assert followed.neighbours.table is None
-    assert followed.neighbours.look("192.0.2.8") is NeighbourState.BEYOND
+    assert followed.neighbours.look_up("192.0.2.8") is NeighbourState.BEYOND
     assert [each["event"] for each in logs] == ["neighbours cannot be read"]
 
 
@@ -152,6 +152,6 @@ async def test_the_table_of_this_machine_is_read_without_a_privilege() -> None:
         found.open()
     try:
         assert logs or found.table is not None
-        assert found.look("127.0.0.1") is NeighbourState.BEYOND
+        assert found.look_up("127.0.0.1") is NeighbourState.BEYOND
     finally:
         found.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.appeal import objected
+from copdns.appeal import contest
 from copdns.model import Action, Reason, Verdict
 from copdns.noted import note_of
 from copdns.policy import decide
@@ -34,7 +34,7 @@ def test_the_rule_that_decides_gives_the_reason(rules: list[object], note: str) 
     verdict = decide(live(house).policy("home", "mia"), "toys.example", A, NOW)
     assert verdict.reason is Reason.RULE
     assert note_of(house, MIA, verdict) == note
-    assert note_of(house, MIA, objected(verdict)) == note
+    assert note_of(house, MIA, contest(verdict)) == note
 
 
 def test_of_two_schedules_the_one_that_closes_gives_the_reason() -> None:

@@ -23,7 +23,16 @@ from copdns.happened import (
     TroubleEvent,
 )
 from copdns.model import Reason
-from copdns.notices import AT_ONCE, EVERY, REMEMBERED, SAME, USUAL, Pace, notice, with_unsaid
+from copdns.notices import (
+    AT_ONCE,
+    EVERY,
+    REMEMBERED,
+    SAME,
+    USUAL,
+    NoticeThrottle,
+    notice,
+    with_unsaid,
+)
 
 DESK = "https://copdns.home.arpa:8443/guardian/"
 AT = 1_795_636_800.0
@@ -102,39 +111,39 @@ def appeal(number: int) -> AppealEvent:
 
 
 def test_the_same_is_told_once_in_a_while() -> None:
-    pace = Pace()
-    assert pace.lets(MADE, 0)
-    assert not pace.lets(MADE._replace(at=AT + 5), SAME - 1)
-    assert pace.lets(MADE, SAME)
-    assert pace.unsaid() == 0  # it was said
+    pace = NoticeThrottle()
+    assert pace.allows(MADE, 0)
+    assert not pace.allows(MADE._replace(at=AT + 5), SAME - 1)
+    assert pace.allows(MADE, SAME)
+    assert pace.take_suppressed() == 0  # it was said
 
 
 def test_warnings_of_one_evening_are_not_the_same() -> None:
-    pace = Pace()
-    assert all(pace.lets(BEDTIME._replace(minutes=each), 15 - each) for each in (15, 5, 1))
+    pace = NoticeThrottle()
+    assert all(pace.allows(BEDTIME._replace(minutes=each), 15 - each) for each in (15, 5, 1))
 
 
 def test_a_flood_is_slowed_down_and_what_was_left_out_is_counted() -> None:
-    pace = Pace()
-    let = [pace.lets(appeal(number), number * 0.06) for number in range(1000)]
+    pace = NoticeThrottle()
+    let = [pace.allows(appeal(number), number * 0.06) for number in range(1000)]
     assert let == [True] * AT_ONCE + [False] * (1000 - AT_ONCE)
-    assert pace.lets(appeal(2000), EVERY + 1)
-    assert pace.unsaid() == 1000 - AT_ONCE
-    assert pace.unsaid() == 0
-    assert not pace.lets(appeal(2001), EVERY + 2)
+    assert pace.allows(appeal(2000), EVERY + 1)
+    assert pace.take_suppressed() == 1000 - AT_ONCE
+    assert pace.take_suppressed() == 0
+    assert not pace.allows(appeal(2001), EVERY + 2)
 
 
 def test_after_a_quiet_day_no_more_come_at_once_than_before() -> None:
-    pace = Pace()
-    assert pace.lets(MADE, 0)
-    let = [pace.lets(appeal(number), 86_400) for number in range(50)]
+    pace = NoticeThrottle()
+    assert pace.allows(MADE, 0)
+    let = [pace.allows(appeal(number), 86_400) for number in range(50)]
     assert sum(let) == AT_ONCE
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    pace = Pace()
+    pace = NoticeThrottle()
     for number in range(3 * REMEMBERED):
-        pace.lets(appeal(number), 0)
+        pace.allows(appeal(number), 0)
     assert len(pace._told) == REMEMBERED
 
 

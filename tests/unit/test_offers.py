@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.offers import (
-    Blind,
-    By,
+    BlindSpot,
     Offer,
+    OfferedBy,
     ResolverScan,
+    assess,
     dhcp6_offer,
     dhcp_offer,
     discover,
     inform,
     information_request,
-    judged,
     others,
     router_offer,
 )
@@ -44,7 +44,9 @@ def reply(*options: bytes, number: int = 7) -> bytes:
 
 def test_a_dhcp_server_hands_out_its_resolvers() -> None:
     message = reply(b"\0", option(54, packed("192.168.1.1")), option(6, packed("192.168.1.1", BOX)))
-    assert dhcp_offer(message, 7, "9.9.9.9") == Offer(By.DHCP, "192.168.1.1", ("192.168.1.1", BOX))
+    assert dhcp_offer(message, 7, "9.9.9.9") == Offer(
+        OfferedBy.DHCP, "192.168.1.1", ("192.168.1.1", BOX)
+    )
     assert dhcp_offer(message, 8, "9.9.9.9") is None  # a reply to somebody else
     assert dhcp_offer(discover(MAC, 7), 7, BOX) is None  # a question
 
@@ -58,7 +60,9 @@ def test_a_question_is_one_that_servers_take(message: bytes) -> None:
 def test_a_dhcpv6_server_hands_out_its_resolvers() -> None:
     found = packed("fd00::1", "fd00::2")
     message = struct.pack("!I", 7 << 24 | 5) + struct.pack("!HH", 23, 32) + found
-    assert dhcp6_offer(message, 5, "fe80::1") == Offer(By.DHCP6, "fe80::1", ("fd00::1", "fd00::2"))
+    assert dhcp6_offer(message, 5, "fe80::1") == Offer(
+        OfferedBy.DHCP6, "fe80::1", ("fd00::1", "fd00::2")
+    )
     assert dhcp6_offer(information_request(MAC, 5), 5, "fe80::1") is None
 
 
@@ -68,8 +72,10 @@ def advertisement(lifetime: int) -> bytes:
 
 
 def test_a_router_advertises_its_resolvers_until_it_takes_them_back() -> None:
-    assert router_offer(advertisement(600), "fe80::1") == Offer(By.ROUTER, "fe80::1", ("fd00::1",))
-    assert router_offer(advertisement(0), "fe80::1") == Offer(By.ROUTER, "fe80::1", ())
+    assert router_offer(advertisement(600), "fe80::1") == Offer(
+        OfferedBy.ROUTER, "fe80::1", ("fd00::1",)
+    )
+    assert router_offer(advertisement(0), "fe80::1") == Offer(OfferedBy.ROUTER, "fe80::1", ())
 
 
 @given(st.binary(max_size=400))
@@ -81,22 +87,27 @@ def test_nothing_that_is_sent_upsets_the_reading(octets: bytes) -> None:
 
 
 def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:
-    ours = Offer(By.DHCP, "192.168.1.1", (BOX,))
-    theirs = Offer(By.ROUTER, "fe80::1", ("fd00::1", BOX))
-    assert judged(ResolverScan((ours,)), {BOX}).state is State.PASSED
-    found = judged(ResolverScan((ours, theirs)), {BOX})
+    ours = Offer(OfferedBy.DHCP, "192.168.1.1", (BOX,))
+    theirs = Offer(OfferedBy.ROUTER, "fe80::1", ("fd00::1", BOX))
+    assert assess(ResolverScan((ours,)), {BOX}).state is State.PASSED
+    found = assess(ResolverScan((ours, theirs)), {BOX})
     assert found.state is State.FAILED
-    assert others(found.detail) == (Offer(By.ROUTER, "fe80::1", ("fd00::1",)),)
+    assert others(found.detail) == (Offer(OfferedBy.ROUTER, "fe80::1", ("fd00::1",)),)
 
 
 @pytest.mark.parametrize(
     ("look", "detail"),
     [
-        (ResolverScan(), Blind.SILENT),
-        (ResolverScan((Offer(By.ROUTER, "fe80::1", ()),)), Blind.SILENT),
-        (ResolverScan(blind=(Blind.RIGHTS,)), Blind.RIGHTS),
-        (ResolverScan((Offer(By.DHCP, BOX, (BOX,)),), (Blind.RIGHTS,)), Blind.RIGHTS),
+        (ResolverScan(), BlindSpot.SILENT),
+        (ResolverScan((Offer(OfferedBy.ROUTER, "fe80::1", ()),)), BlindSpot.SILENT),
+        (ResolverScan(blind=(BlindSpot.RIGHTS,)), BlindSpot.RIGHTS),
+        (
+            ResolverScan((Offer(OfferedBy.DHCP, BOX, (BOX,)),), (BlindSpot.RIGHTS,)),
+            BlindSpot.RIGHTS,
+        ),
     ],
 )
-def test_what_could_not_be_seen_is_not_taken_for_safe(look: ResolverScan, detail: Blind) -> None:
-    assert judged(look, {BOX}) == (State.UNKNOWN, detail)
+def test_what_could_not_be_seen_is_not_taken_for_safe(
+    look: ResolverScan, detail: BlindSpot
+) -> None:
+    assert assess(look, {BOX}) == (State.UNKNOWN, detail)

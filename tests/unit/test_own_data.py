@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from copdns.accounts import AccessRecord, View
-from copdns.discreet import discreet
+from copdns.accounts import AccessRecord, ViewedPart
+from copdns.discreet import build_mask
 from copdns.keep import CountKey, LogRow
 from copdns.model import Reason
-from copdns.own_data import Blocked, Day, Kept, by_category, by_day, exported, plain, plain_moment
+from copdns.own_data import (
+    Blocked,
+    Day,
+    PersonalData,
+    by_category,
+    counts_by_day,
+    export_data,
+    plain,
+    plain_moment,
+)
 from copdns.roles import Role
 from copdns.times import Pause, Ticket
 from tests.household import MIA, NOW, block, family, library
@@ -25,10 +34,10 @@ def test_days_are_those_of_the_household() -> None:
     """At 22:00 UTC it is the next day in Paris, where summer began that night."""
     late = HOUR + 6
     counts = [count(3, "allow"), count(2, "block"), count(1, "block", late)]
-    first, second = by_day(counts, "Europe/Paris")
+    first, second = counts_by_day(counts, "Europe/Paris")
     assert (first.date.isoformat(), first.asked, first.blocked) == ("2026-03-30", 1, 1)
     assert second == Day(second.date, 5, 2)
-    assert len(by_day(counts, "UTC")) == 1
+    assert len(counts_by_day(counts, "UTC")) == 1
 
 
 def test_categories_are_of_what_was_blocked() -> None:
@@ -53,8 +62,8 @@ def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
             Ticket("t2", "e" * 64, 30, int(NOW), int(NOW) + 60, "tom"),
         ),
     )
-    kept = Kept(rows=(row,), counts=(count(1, "block"),), pin=True)
-    found = json.loads(json.dumps(exported(house, MIA, kept, NOW, None)))
+    kept = PersonalData(rows=(row,), counts=(count(1, "block"),), pin=True)
+    found = json.loads(json.dumps(export_data(house, MIA, kept, NOW, None)))
     assert [each["qname"] for each in found["look_ups"]] == ["toys.example"]
     assert found["look_ups"][0]["at"] == "2026-03-29T16:00:00Z"
     assert len(found["rules"]) == len(found["pauses"]) == len(found["tickets"]) == 1
@@ -73,10 +82,10 @@ def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_sho
         int(NOW), "home", "mia", "", "faith.example", 1, "block", "rule", "", "", "", "", ""
     )
     blocks = (Blocked("toys.example", NOW, Reason.RULE),)
-    kept = Kept(rows=(row,), blocks=blocks, pin=True)
-    hidden = discreet(["faith.example"], library())
-    mine = exported(family(), MIA, kept, NOW, None)
-    theirs = exported(family(), MIA, kept, NOW, hidden)
+    kept = PersonalData(rows=(row,), blocks=blocks, pin=True)
+    hidden = build_mask(["faith.example"], library())
+    mine = export_data(family(), MIA, kept, NOW, None)
+    theirs = export_data(family(), MIA, kept, NOW, hidden)
     assert [each["qname"] for each in theirs["look_ups"]] == ["other"]
     assert mine.keys() - theirs.keys() == {
         *("browsers", "devices_for_a_while", "accounts", "last_blocks", "pin"),
@@ -86,7 +95,9 @@ def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_sho
 
 
 def test_a_look_says_the_role_and_no_account_and_a_count_its_hour() -> None:
-    look = AccessRecord("home", int(NOW), "a1", Role.OWNER, "mia", View.LOG)
-    found = exported(family(), MIA, Kept(looks=(look,), counts=(count(3, "block"),)), NOW, None)
+    look = AccessRecord("home", int(NOW), "a1", Role.OWNER, "mia", ViewedPart.LOG)
+    found = export_data(
+        family(), MIA, PersonalData(looks=(look,), counts=(count(3, "block"),)), NOW, None
+    )
     assert found["who_looked"] == [{"at": "2026-03-29T16:00:00Z", "role": "owner", "view": "log"}]
     assert found["counts"][0]["hour"] == "2026-03-29T16:00:00Z"

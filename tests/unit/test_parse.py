@@ -7,7 +7,15 @@ import tracemalloc
 import pytest
 
 from copdns.errors import ListError
-from copdns.lists.parse import MAX_LINE, MAX_PROBLEMS, Form, ParsedList, Problem, Unused, parse
+from copdns.lists.parse import (
+    MAX_LINE,
+    MAX_PROBLEMS,
+    ListFormat,
+    ParsedList,
+    Problem,
+    SkipReason,
+    parse,
+)
 from copdns.matchers import Match, Matcher
 
 
@@ -18,22 +26,22 @@ def names(parsed: ParsedList) -> list[str]:
 @pytest.mark.parametrize(
     ("form", "match", "line", "entry"),
     [
-        (Form.DOMAINS, None, "a.example", "=a.example"),
-        (Form.DOMAINS, Match.EXACT, "*.a.example", "*.a.example"),
-        (Form.DOMAINS, Match.SUBTREE, "a.example", "a.example"),
-        (Form.DOMAINS, Match.SUBTREE, "*.a.example", "a.example"),
-        (Form.DOMAINS, None, ".a.example", "a.example"),
-        (Form.WILDCARD, None, "*.a.example", "a.example"),
-        (Form.WILDCARD, None, "a.example", "a.example"),
-        (Form.WILDCARD, Match.EXACT, "*.a.example", "*.a.example"),
-        (Form.WILDCARD, Match.EXACT, "a.example", "=a.example"),
-        (Form.WILDCARD, Match.EXACT, ".a.example", "a.example"),
-        (Form.HOSTS, None, "0.0.0.0 a.example", "=a.example"),
-        (Form.HOSTS, Match.SUBTREE, "0.0.0.0 a.example", "a.example"),
+        (ListFormat.DOMAINS, None, "a.example", "=a.example"),
+        (ListFormat.DOMAINS, Match.EXACT, "*.a.example", "*.a.example"),
+        (ListFormat.DOMAINS, Match.SUBTREE, "a.example", "a.example"),
+        (ListFormat.DOMAINS, Match.SUBTREE, "*.a.example", "a.example"),
+        (ListFormat.DOMAINS, None, ".a.example", "a.example"),
+        (ListFormat.WILDCARD, None, "*.a.example", "a.example"),
+        (ListFormat.WILDCARD, None, "a.example", "a.example"),
+        (ListFormat.WILDCARD, Match.EXACT, "*.a.example", "*.a.example"),
+        (ListFormat.WILDCARD, Match.EXACT, "a.example", "=a.example"),
+        (ListFormat.WILDCARD, Match.EXACT, ".a.example", "a.example"),
+        (ListFormat.HOSTS, None, "0.0.0.0 a.example", "=a.example"),
+        (ListFormat.HOSTS, Match.SUBTREE, "0.0.0.0 a.example", "a.example"),
     ],
 )
 def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
-    form: Form, match: Match | None, line: str, entry: str
+    form: ListFormat, match: Match | None, line: str, entry: str
 ) -> None:
     assert names(parse(line, form, match)) == [entry]
 
@@ -52,13 +60,13 @@ def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
     ],
 )
 def test_spelling_comments_and_line_ends_do_not_matter(line: str) -> None:
-    parsed = parse(line, Form.DOMAINS)
+    parsed = parse(line, ListFormat.DOMAINS)
     assert names(parsed) == ["=games.example"]
     assert parsed.unused == {}
 
 
 def test_names_of_other_scripts_become_a_labels_and_underscores_stay() -> None:
-    assert names(parse("bücher.example\n_a.b_c.example", Form.DOMAINS)) == [
+    assert names(parse("bücher.example\n_a.b_c.example", ListFormat.DOMAINS)) == [
         "=_a.b_c.example",
         "=xn--bcher-kva.example",
     ]
@@ -66,7 +74,7 @@ def test_names_of_other_scripts_become_a_labels_and_underscores_stay() -> None:
 
 def test_a_hosts_line_has_an_address_and_any_number_of_names() -> None:
     text = "127.0.0.1 a.example  b.example # c.example\n::1\tc.example\nfe80::1%lo0 d.example\n"
-    assert names(parse(text, Form.HOSTS)) == [
+    assert names(parse(text, ListFormat.HOSTS)) == [
         "=a.example",
         "=b.example",
         "=c.example",
@@ -79,46 +87,46 @@ def test_the_head_of_a_hosts_file_does_not_block_the_machine_itself() -> None:
         "127.0.0.1 localhost localhost.localdomain local\n255.255.255.255 broadcasthost\n"
         "ff02::1 ip6-allnodes\nfe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 ads.example\n"
     )
-    parsed = parse(text, Form.HOSTS)
+    parsed = parse(text, ListFormat.HOSTS)
     assert names(parsed) == ["=ads.example"]
-    assert parsed.unused == {Unused.LOCAL: 6, Unused.ADDRESS: 1}
+    assert parsed.unused == {SkipReason.LOCAL: 6, SkipReason.ADDRESS: 1}
 
 
 @pytest.mark.parametrize(
     ("form", "line", "reason"),
     [
-        (Form.DOMAINS, "com", Unused.SUFFIX),
-        (Form.WILDCARD, "*.com", Unused.SUFFIX),
-        (Form.WILDCARD, "*.co.uk", Unused.SUFFIX),
-        (Form.DOMAINS, ".gouv.fr", Unused.SUFFIX),
-        (Form.HOSTS, "0.0.0.0 nas", Unused.SUFFIX),
-        (Form.DOMAINS, "192.0.2.1", Unused.ADDRESS),
-        (Form.DOMAINS, "198.51.100.0/24", Unused.ADDRESS),
-        (Form.DOMAINS, "2001:db8::1", Unused.ADDRESS),
-        (Form.WILDCARD, "*.192.0.2.1", Unused.ADDRESS),
-        (Form.DOMAINS, "http://a.example", Unused.URL),
-        (Form.DOMAINS, "HTTPS://a.example/", Unused.URL),
-        (Form.DOMAINS, "ads*.example", Unused.PATTERN),
-        (Form.WILDCARD, "*", Unused.PATTERN),
-        (Form.WILDCARD, "*.*.a.example", Unused.PATTERN),
-        (Form.HOSTS, "0.0.0.0 *.a.example", Unused.PATTERN),
-        (Form.DOMAINS, "a..example", Unused.NAME),
-        (Form.DOMAINS, "||a.example^", Unused.NAME),
-        (Form.DOMAINS, "address=/a.example/#", Unused.NAME),
-        (Form.DOMAINS, "a.example.123", Unused.NAME),
-        (Form.DOMAINS, "a" * 64 + ".example", Unused.NAME),
-        (Form.DOMAINS, "\ufffd.example", Unused.NAME),
-        (Form.DOMAINS, ".", Unused.NAME),
-        (Form.DOMAINS, "localhost", Unused.LOCAL),
-        (Form.DOMAINS, "0.0.0.0 a.example", Unused.SYNTAX),
-        (Form.HOSTS, "a.example", Unused.SYNTAX),
-        (Form.HOSTS, "0.0.0.0", Unused.SYNTAX),
-        (Form.HOSTS, "a.example b.example", Unused.SYNTAX),
-        (Form.DOMAINS, "a" * MAX_LINE + ".example", Unused.LONG),
+        (ListFormat.DOMAINS, "com", SkipReason.SUFFIX),
+        (ListFormat.WILDCARD, "*.com", SkipReason.SUFFIX),
+        (ListFormat.WILDCARD, "*.co.uk", SkipReason.SUFFIX),
+        (ListFormat.DOMAINS, ".gouv.fr", SkipReason.SUFFIX),
+        (ListFormat.HOSTS, "0.0.0.0 nas", SkipReason.SUFFIX),
+        (ListFormat.DOMAINS, "192.0.2.1", SkipReason.ADDRESS),
+        (ListFormat.DOMAINS, "198.51.100.0/24", SkipReason.ADDRESS),
+        (ListFormat.DOMAINS, "2001:db8::1", SkipReason.ADDRESS),
+        (ListFormat.WILDCARD, "*.192.0.2.1", SkipReason.ADDRESS),
+        (ListFormat.DOMAINS, "http://a.example", SkipReason.URL),
+        (ListFormat.DOMAINS, "HTTPS://a.example/", SkipReason.URL),
+        (ListFormat.DOMAINS, "ads*.example", SkipReason.PATTERN),
+        (ListFormat.WILDCARD, "*", SkipReason.PATTERN),
+        (ListFormat.WILDCARD, "*.*.a.example", SkipReason.PATTERN),
+        (ListFormat.HOSTS, "0.0.0.0 *.a.example", SkipReason.PATTERN),
+        (ListFormat.DOMAINS, "a..example", SkipReason.NAME),
+        (ListFormat.DOMAINS, "||a.example^", SkipReason.NAME),
+        (ListFormat.DOMAINS, "address=/a.example/#", SkipReason.NAME),
+        (ListFormat.DOMAINS, "a.example.123", SkipReason.NAME),
+        (ListFormat.DOMAINS, "a" * 64 + ".example", SkipReason.NAME),
+        (ListFormat.DOMAINS, "\ufffd.example", SkipReason.NAME),
+        (ListFormat.DOMAINS, ".", SkipReason.NAME),
+        (ListFormat.DOMAINS, "localhost", SkipReason.LOCAL),
+        (ListFormat.DOMAINS, "0.0.0.0 a.example", SkipReason.SYNTAX),
+        (ListFormat.HOSTS, "a.example", SkipReason.SYNTAX),
+        (ListFormat.HOSTS, "0.0.0.0", SkipReason.SYNTAX),
+        (ListFormat.HOSTS, "a.example b.example", SkipReason.SYNTAX),
+        (ListFormat.DOMAINS, "a" * MAX_LINE + ".example", SkipReason.LONG),
     ],
 )
 def test_what_cannot_be_used_is_counted_with_its_reason(
-    form: Form, line: str, reason: Unused
+    form: ListFormat, line: str, reason: SkipReason
 ) -> None:
     parsed = parse(line, form)
     assert parsed.used == 0
@@ -126,45 +134,47 @@ def test_what_cannot_be_used_is_counted_with_its_reason(
 
 
 def test_an_exact_name_may_be_one_below_which_others_register() -> None:
-    assert names(parse("co.uk", Form.DOMAINS, Match.EXACT)) == ["=co.uk"]
+    assert names(parse("co.uk", ListFormat.DOMAINS, Match.EXACT)) == ["=co.uk"]
 
 
 def test_a_name_counts_once() -> None:
-    parsed = parse("a.example\nA.example.\n*.a.example\n", Form.WILDCARD)
+    parsed = parse("a.example\nA.example.\n*.a.example\n", ListFormat.WILDCARD)
     assert names(parsed) == ["a.example"]
     assert parsed.used == 1
-    assert parsed.unused == {Unused.DUPLICATE: 2}
+    assert parsed.unused == {SkipReason.DUPLICATE: 2}
     assert parsed.problems == ()  # nothing that needs mending
 
 
 def test_a_name_and_all_below_it_in_two_lines_are_its_subtree() -> None:
-    parsed = parse("a.example\n*.a.example\n*.b.example\nb.example\nb.example\n", Form.DOMAINS)
+    parsed = parse(
+        "a.example\n*.a.example\n*.b.example\nb.example\nb.example\n", ListFormat.DOMAINS
+    )
     assert names(parsed) == ["a.example", "b.example"]
-    assert parsed.unused == {Unused.DUPLICATE: 3}
+    assert parsed.unused == {SkipReason.DUPLICATE: 3}
 
 
 def test_the_first_few_problems_come_with_their_lines() -> None:
-    parsed = parse("# head\na.example\nb.\x07example\n" + "com\n" * 9, Form.DOMAINS)
+    parsed = parse("# head\na.example\nb.\x07example\n" + "com\n" * 9, ListFormat.DOMAINS)
     assert parsed.problems[:2] == (
-        Problem(3, Unused.NAME, r"b.\x07example"),
-        Problem(4, Unused.SUFFIX, "com"),
+        Problem(3, SkipReason.NAME, r"b.\x07example"),
+        Problem(4, SkipReason.SUFFIX, "com"),
     )
     assert len(parsed.problems) == MAX_PROBLEMS
-    assert parsed.unused[Unused.SUFFIX] == 9
+    assert parsed.unused[SkipReason.SUFFIX] == 9
 
 
 @pytest.mark.parametrize("pages", ["http://p.example/path", "p.example/path", "p.example/?q=1"])
 def test_a_list_of_pages_is_refused_and_never_widened_to_their_sites(pages: str) -> None:
     text = "".join(f"{number}.example\n" for number in range(8)) + f"{pages}\n"
     with pytest.raises(ListError, match=r"list of pages \(1 of 9 lines"):
-        parse(text, Form.DOMAINS)
+        parse(text, ListFormat.DOMAINS)
 
 
 def test_a_page_among_ten_names_is_only_left_out() -> None:
     text = "".join(f"{number}.example\n" for number in range(9)) + "p.example/path\n"
-    parsed = parse(text, Form.DOMAINS)
+    parsed = parse(text, ListFormat.DOMAINS)
     assert parsed.used == 9
-    assert parsed.unused == {Unused.PAGE: 1}
+    assert parsed.unused == {SkipReason.PAGE: 1}
 
 
 @pytest.mark.parametrize(
@@ -177,16 +187,18 @@ def test_a_page_among_ten_names_is_only_left_out() -> None:
 )
 def test_what_a_failed_download_leaves_is_refused(text: str, words: str) -> None:
     with pytest.raises(ListError, match=words):
-        parse(text, Form.DOMAINS)
+        parse(text, ListFormat.DOMAINS)
 
 
 def test_a_list_without_names_is_empty() -> None:
-    assert parse("", Form.DOMAINS) == ParsedList({}, {}, {})
-    assert parse("# nothing yet\n", Form.HOSTS) == ParsedList({}, {}, {})
+    assert parse("", ListFormat.DOMAINS) == ParsedList({}, {}, {})
+    assert parse("# nothing yet\n", ListFormat.HOSTS) == ParsedList({}, {}, {})
 
 
 def test_the_exceptions_of_a_list_are_kept_apart_from_what_it_blocks() -> None:
-    parsed = parse("||a.example^\n@@||b.a.example^\n@@||a.example^\nc.example\n", Form.ADBLOCK)
+    parsed = parse(
+        "||a.example^\n@@||b.a.example^\n@@||a.example^\nc.example\n", ListFormat.ADBLOCK
+    )
     assert parsed.blocks == {"a.example": Match.SUBTREE, "c.example": Match.EXACT}
     assert parsed.allows == {"b.a.example": Match.SUBTREE, "a.example": Match.SUBTREE}
     assert parsed.used == 4
@@ -195,34 +207,38 @@ def test_the_exceptions_of_a_list_are_kept_apart_from_what_it_blocks() -> None:
 
 def test_rules_of_an_ad_blocker_say_themselves_what_they_stand_for() -> None:
     for match in (None, Match.EXACT, Match.SUBTREE):
-        parsed = parse("||a.example^\nb.example\n0.0.0.0 c.example\n", Form.ADBLOCK, match)
+        parsed = parse("||a.example^\nb.example\n0.0.0.0 c.example\n", ListFormat.ADBLOCK, match)
         assert names(parsed) == ["=b.example", "=c.example", "a.example"]
 
 
 def test_pages_of_an_ad_blockers_list_are_not_widened_to_their_sites_either() -> None:
     text = "".join(f"||{number}.example^\n" for number in range(8)) + "||p.example/path^\n"
     with pytest.raises(ListError, match=r"list of pages \(1 of 9 lines"):
-        parse(text, Form.ADBLOCK)
+        parse(text, ListFormat.ADBLOCK)
 
 
 def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
     many = "".join(f"{number}.example\r\n" for number in range(100_000))
-    parsed = parse(f"{many}com\n{many}*\n", Form.DOMAINS)
+    parsed = parse(f"{many}com\n{many}*\n", ListFormat.DOMAINS)
     assert parsed.used == 100_000
-    assert parsed.unused == {Unused.DUPLICATE: 100_000, Unused.SUFFIX: 1, Unused.PATTERN: 1}
+    assert parsed.unused == {
+        SkipReason.DUPLICATE: 100_000,
+        SkipReason.SUFFIX: 1,
+        SkipReason.PATTERN: 1,
+    }
     assert [each.line for each in parsed.problems] == [100_001, 200_002]
 
 
 @pytest.mark.parametrize(
     ("form", "line"),
     [
-        (Form.DOMAINS, "{}"),
-        (Form.WILDCARD, "*.{}"),
-        (Form.HOSTS, "0.0.0.0 {} # as written by many"),
-        (Form.ADBLOCK, "||{}^"),
+        (ListFormat.DOMAINS, "{}"),
+        (ListFormat.WILDCARD, "*.{}"),
+        (ListFormat.HOSTS, "0.0.0.0 {} # as written by many"),
+        (ListFormat.ADBLOCK, "||{}^"),
     ],
 )
-def test_a_long_list_is_read_in_a_moment(form: Form, line: str) -> None:
+def test_a_long_list_is_read_in_a_moment(form: ListFormat, line: str) -> None:
     text = "\n".join(line.format(f"host{each}.site{each % 97}.example") for each in range(100_000))
     start = time.process_time()
     assert parse(text, form).used == 100_000
@@ -233,7 +249,7 @@ def test_reading_a_list_takes_the_memory_of_its_names_and_little_more() -> None:
     text = "\n".join(f"||host{each}.site{each % 97}.example^" for each in range(100_000))
     tracemalloc.start()
     try:
-        parsed = parse(text, Form.ADBLOCK)
+        parsed = parse(text, ListFormat.ADBLOCK)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

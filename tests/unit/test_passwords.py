@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.passphrase import LONGEST, pin_weakness, weakness
-from copdns.passwords import STEP, hashed, is_outdated, matches, totp_secret, totp_step, totp_uri
+from copdns.passwords import (
+    STEP,
+    hash_password,
+    is_outdated,
+    totp_secret,
+    totp_step,
+    totp_uri,
+    verify_password,
+)
 
 GOOD = "two owls on a roof"
 NOW = 1_800_000_000
@@ -64,40 +72,42 @@ def test_any_text_can_be_looked_at(text: str) -> None:
 
 
 def test_a_password_is_known_again_and_no_other() -> None:
-    kept = hashed(GOOD)
+    kept = hash_password(GOOD)
     assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert matches(GOOD, kept)
-    assert not matches(GOOD.upper(), kept)
-    assert not matches("", kept)
-    assert not matches(GOOD, "")
-    assert not matches(GOOD, "no hash")
-    assert hashed(GOOD) != kept  # a salt of its own
+    assert verify_password(GOOD, kept)
+    assert not verify_password(GOOD.upper(), kept)
+    assert not verify_password("", kept)
+    assert not verify_password(GOOD, "")
+    assert not verify_password(GOOD, "no hash")
+    assert hash_password(GOOD) != kept  # a salt of its own
     assert not is_outdated(kept)
 
 
 def test_a_letter_is_the_same_however_a_keyboard_makes_it() -> None:
-    assert matches("e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}", hashed("\xe9t\u0301"))
+    assert verify_password(
+        "e\N{COMBINING ACUTE ACCENT}t\N{COMBINING ACUTE ACCENT}", hash_password("\xe9t\u0301")
+    )
 
 
 def test_where_there_is_no_argon2_it_is_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    argon = hashed(GOOD)
+    argon = hash_password(GOOD)
     monkeypatch.setitem(sys.modules, "argon2", None)
-    kept = hashed(GOOD)
+    kept = hash_password(GOOD)
     assert kept.startswith("$scrypt$")
-    assert matches(GOOD, kept)
-    assert not matches("another one", kept)
-    assert not matches(GOOD, argon)
-    assert not matches(GOOD, "$scrypt$")
+    assert verify_password(GOOD, kept)
+    assert not verify_password("another one", kept)
+    assert not verify_password(GOOD, argon)
+    assert not verify_password(GOOD, "$scrypt$")
     monkeypatch.undo()
-    assert matches(GOOD, kept)  # moved to a larger machine
+    assert verify_password(GOOD, kept)  # moved to a larger machine
     assert is_outdated(kept)
 
 
 @settings(max_examples=10)
 @given(st.text(max_size=20))
 def test_no_text_breaks_the_check(text: str) -> None:
-    assert not matches(text, "$argon2id$broken")
-    assert not matches("x" * (LONGEST + 1), text)
+    assert not verify_password(text, "$argon2id$broken")
+    assert not verify_password("x" * (LONGEST + 1), text)
 
 
 def test_a_code_of_the_second_factor_counts_once() -> None:

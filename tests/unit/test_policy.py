@@ -83,7 +83,7 @@ def test_a_step_that_needs_a_list_is_not_asked_about_a_name_in_none() -> None:
     made = policy(
         replace(MIA, categories=frozenset({"games"})), categories={"games": ["a.example"]}
     )
-    assert [step.number for step in made.unlisted_steps] == [2, 15]
+    assert [step.number for step in made.steps_if_unlisted] == [2, 15]
     assert reason(made, "a.example") == "category"
     assert reason(made, "b.example") == "default"
 
@@ -196,9 +196,9 @@ def test_nobody_works_out_what_is_open_below_where_no_mode_needs_it() -> None:
 
 
 def test_a_verdict_without_any_time_in_the_policy_holds_until_that_changes() -> None:
-    assert verdict(policy(), "a.example").until is None
+    assert verdict(policy(), "a.example").valid_until is None
     over = TimePlan(closures=(Closure(Reason.PAUSED, NOW - 9, NOW - 1),))
-    assert verdict(policy(timing=over), "a.example").until is None
+    assert verdict(policy(timing=over), "a.example").valid_until is None
 
 
 def test_a_verdict_holds_until_something_before_it_in_the_order_changes() -> None:
@@ -209,18 +209,20 @@ def test_a_verdict_holds_until_something_before_it_in_the_order_changes() -> Non
         )
     )
     made = policy(timing=timing)
-    assert verdict(made, "a.example", now=NOW - 90).until == NOW - 60
-    assert verdict(made, "a.example").until == NOW + 60  # the budget changes nothing meanwhile
-    assert verdict(made, "a.example", now=NOW + 60).until == NOW + 90
-    assert verdict(made, "a.example", now=NOW + 90).until is None
+    assert verdict(made, "a.example", now=NOW - 90).valid_until == NOW - 60
+    assert (
+        verdict(made, "a.example").valid_until == NOW + 60
+    )  # the budget changes nothing meanwhile
+    assert verdict(made, "a.example", now=NOW + 60).valid_until == NOW + 90
+    assert verdict(made, "a.example", now=NOW + 90).valid_until is None
 
 
 def test_a_verdict_holds_until_a_grant_for_the_name_begins_or_ends() -> None:
     grant = Grant(parse_matcher("a.example"), NOW + 10, NOW + 20, NOW)
     made = policy(MIA, block("example.org"), timing=TimePlan(grants=(grant,)))
-    assert verdict(made, "a.example").until == NOW + 10
-    assert verdict(made, "www.a.example", now=NOW + 10).until == NOW + 20
-    assert verdict(made, "b.example").until is None
+    assert verdict(made, "a.example").valid_until == NOW + 10
+    assert verdict(made, "www.a.example", now=NOW + 10).valid_until == NOW + 20
+    assert verdict(made, "b.example").valid_until is None
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def test_every_step_says_what_it_would_decide_and_one_of_them_does() -> None:
     steps = explain(made, "a.example", A, NOW)
     said = {each.number: each.verdict.reason for each in steps if each.verdict is not None}
     assert said == {10: Reason.RULE, 13: Reason.CATEGORY, 15: Reason.NOT_ON_ALLOWLIST}
-    assert [each.number for each in steps if each.decides] == [10]
+    assert [each.number for each in steps if each.is_decisive] == [10]
 
 
 def test_explaining_looks_at_the_type_and_at_the_moment_too() -> None:
@@ -289,6 +291,6 @@ def test_explaining_looks_at_the_type_and_at_the_moment_too() -> None:
         each.number
         for now in (NOW, NOW + 60)
         for each in explain(made, "a.example", A, now)
-        if each.decides
+        if each.is_decisive
     ]
     assert deciding == [8, 15]

@@ -6,8 +6,8 @@ import asyncio
 import os
 
 from copdns.addresses import UpstreamAddress
-from copdns.pool import AGE, QUERIES, SOCKETS
-from copdns.upstream import MAX_PENDING, SWEEP
+from copdns.pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
+from copdns.upstream import MAX_PENDING, SWEEP_INTERVAL
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
 from tests.upstream_server import (
     UpstreamServer,
@@ -44,7 +44,7 @@ async def test_an_upstream_that_is_gone_is_asked_no_more_but_heard(
     assert await asker.ask("other.example").found() == (FOUND,)
     server.release()
     assert await answers.found() == (FOUND,)
-    asker.clock.wait(SWEEP)
+    asker.clock.wait(SWEEP_INTERVAL)
     assert asker.upstreams._gone == []
     assert len(server.asked) == 1
 
@@ -57,7 +57,7 @@ async def test_a_question_to_one_that_is_gone_is_sent_again_to_another(
     answers = asker.ask()
     await server.heard()
     asker.upstreams.configure({"": [second.address]})
-    asker.clock.wait(ATTEMPT + SWEEP)
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     assert await answers.found() == (FOUND,)
 
 
@@ -85,7 +85,7 @@ async def test_there_is_a_limit_to_what_waits(server: UpstreamServer, make: Make
     asker = make(server)
     waiting = [asker.ask(f"{number}.example") for number in range(MAX_PENDING)]
     assert await asker.ask("one-too-many.example").one() is None
-    asker.clock.wait(DEADLINE + SWEEP)
+    asker.clock.wait(DEADLINE + SWEEP_INTERVAL)
     for each in waiting:
         assert await each.one() is None
     assert asker.upstreams._pending == 0
@@ -101,13 +101,13 @@ async def test_sockets_are_used_for_a_while_and_then_closed(
     before = open_files()
     asker = make(server)
     for _ in range(3):
-        for number in range(SOCKETS):
+        for number in range(MAX_SOCKETS):
             await asker.ask(f"{number}.example").one()
-        asker.clock.wait(AGE + 1)
+        asker.clock.wait(SOCKET_LIFETIME + 1)
         await asker.ask().one()
-        asker.clock.wait(SWEEP)
-    assert open_files() - before <= SOCKETS + 1  # and the poll over all of them
-    old = {asked.port for asked in server.asked[: SOCKETS // 2]}
+        asker.clock.wait(SWEEP_INTERVAL)
+    assert open_files() - before <= MAX_SOCKETS + 1  # and the poll over all of them
+    old = {asked.port for asked in server.asked[: MAX_SOCKETS // 2]}
     assert not old & {asked.port for asked in server.asked[-2:]}
     asker.upstreams.close()
     assert open_files() == before
@@ -121,18 +121,18 @@ async def test_a_socket_that_is_spent_waits_for_its_last_answers(
     server.hold()
     answers = [asker.ask(f"{number}.example") for number in range(8)]
     await server.heard(8)
-    asker.clock.wait(SWEEP)
+    asker.clock.wait(SWEEP_INTERVAL)
     for each in upstream.pool.open:
-        each.queries = QUERIES
+        each.queries = MAX_QUERIES
     while not upstream.pool._retired:
         asker.ask("more.example")
         upstream.pool._flush()  # as each turn of the loop does: one turn, one socket
     retired = upstream.pool._retired[0]
-    asker.clock.wait(SWEEP)
+    asker.clock.wait(SWEEP_INTERVAL)
     assert retired.sock.fileno() >= 0
     server.release()
     assert [await each.found() for each in answers] == [(FOUND,)] * 8
-    asker.clock.wait(2 * SWEEP)
+    asker.clock.wait(2 * SWEEP_INTERVAL)
     assert retired.sock.fileno() == -1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.days import zone_of
 from copdns.preview import Closed, Week, week, week_span
-from copdns.schedule import slots, stretches
+from copdns.schedule import closed_spans, parse_slots
 from copdns.times import USUAL_WEEK, Schedule
 
 
@@ -20,8 +20,8 @@ def at(text: str) -> float:
 def preview(written: str, zone: str, first: date) -> Week:
     """Return a week of bedtimes."""
     where = zone_of(zone)
-    schedule = Schedule("bedtime", "mia", slots(written))
-    found = stretches(schedule, USUAL_WEEK, where, *week_span(where, first))
+    schedule = Schedule("bedtime", "mia", parse_slots(written))
+    found = closed_spans(schedule, USUAL_WEEK, where, *week_span(where, first))
     return week([Closed("bedtime", *each) for each in found], where, first)
 
 

@@ -18,8 +18,8 @@ from copdns.privacy import (
     adopt,
     change_band,
     default_mode,
-    due,
     request_full,
+    with_due_band,
 )
 
 NOW = 1_800_000_000
@@ -138,8 +138,8 @@ def test_who_turns_16_is_no_longer_watched_without_consent() -> None:
 
 def test_due_puts_an_announced_band_in_force() -> None:
     announced = change_band(TOM, Band.TO_9, NOW)
-    assert due(announced, NOW + DAY - 1) == announced
-    assert due(announced, NOW + DAY) == replace(TOM, band=Band.TO_9)
+    assert with_due_band(announced, NOW + DAY - 1) == announced
+    assert with_due_band(announced, NOW + DAY) == replace(TOM, band=Band.TO_9)
 
 
 # A profile that comes from elsewhere
@@ -267,7 +267,7 @@ PROFILES = st.builds(
 
 @given(old=PROFILES, new=PROFILES)
 def test_whatever_comes_in_a_teenager_is_told_a_day_before(old: Profile, new: Profile) -> None:
-    old = due(old, NOW)
+    old = with_due_band(old, NOW)
     try:
         adopted = adopt(old, new, [], NOW)
     except PrivacyError:

@@ -11,7 +11,7 @@ CODE = "k7qf2m9d"
 
 
 def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES) -> Findings:
-    home.resolver.on_probe = probes.asked
+    home.resolver.on_probe = probes.note_query
     for name in names(CODE)[:asked]:
         for each in who:
             home.ask(each, name)
@@ -48,8 +48,8 @@ def test_a_machine_that_asks_itself_is_no_second_device() -> None:
     probes, home = Probes(), Home()
     me = Requestor("192.0.2.8", "192.0.2.8", "udp")
     client = home.resolver.live.identify(me)
-    probes.asked(names(CODE)[0], me, client, NOW)
-    probes.came(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
+    probes.note_query(names(CODE)[0], me, client, NOW)
+    probes.note_fetch(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
     assert not findings(probes.of(CODE, NOW)).away
 
 
@@ -66,10 +66,10 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     client = home.resolver.live.identify(Requestor("192.0.2.1", "192.0.2.8", "udp"))
     asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
     for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
-        probes.asked(f"{name}.probe.home.arpa", asker, client, NOW)
+        probes.note_query(f"{name}.probe.home.arpa", asker, client, NOW)
     assert probes.of("x", NOW) == ()
     assert probes.of(CODE, NOW + AGE) == ()
     for number in range(1000):
-        probes.came(f"{number:08}", asker, client, NOW)
+        probes.note_fetch(f"{number:08}", asker, client, NOW)
     assert probes.of(CODE, NOW) == ()
     assert len([n for n in range(1000) if probes.of(f"{n:08}", NOW)]) == 256

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import ListError
-from copdns.lists.parse import Form, parse
+from copdns.lists.parse import ListFormat, parse
 from copdns.matchers import Match
 
 PIECES = (
@@ -36,23 +36,25 @@ LINES = st.lists(
 MATCHES = st.sampled_from([None, Match.EXACT, Match.SUBTREE])
 
 
-@given(LINES, st.sampled_from(Form), MATCHES)
+@given(LINES, st.sampled_from(ListFormat), MATCHES)
 def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
-    text: str, form: Form, match: Match | None
+    text: str, form: ListFormat, match: Match | None
 ) -> None:
     try:
         parsed = parse(text, form, match)
     except ListError:
         return
     for found in (parsed.blocks, parsed.allows):
-        assert parse("\n".join(found), Form.DOMAINS, Match.EXACT).blocks.keys() == found.keys()
+        assert (
+            parse("\n".join(found), ListFormat.DOMAINS, Match.EXACT).blocks.keys() == found.keys()
+        )
     assert parsed.used <= text.count(".") + text.count("\u3002")
     assert all("." in each.name for each, _ in parsed.entries)
 
 
-@given(LINES, st.sampled_from([Form.DOMAINS, Form.WILDCARD]), MATCHES)
+@given(LINES, st.sampled_from([ListFormat.DOMAINS, ListFormat.WILDCARD]), MATCHES)
 def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
-    text: str, form: Form, match: Match | None
+    text: str, form: ListFormat, match: Match | None
 ) -> None:
     try:
         parsed = parse(text, form, match)
@@ -63,9 +65,9 @@ def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
     assert parsed.used + sum(parsed.unused.values()) == len(telling)
 
 
-@given(LINES, st.sampled_from(Form), MATCHES)
+@given(LINES, st.sampled_from(ListFormat), MATCHES)
 def test_the_quick_way_and_the_way_line_by_line_agree(
-    text: str, form: Form, match: Match | None
+    text: str, form: ListFormat, match: Match | None
 ) -> None:
     # A blank before each line keeps it from the quick way, and means nothing.
     slowly = "\n ".join(["", *text.replace("\r", "\n").split("\n")])
@@ -88,12 +90,12 @@ def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
     blocked: set[str], allowed: set[str]
 ) -> None:
     rules = [f"||{name}^" for name in blocked] + [f"@@||{name}^" for name in allowed]
-    parsed = parse("\n".join(rules), Form.ADBLOCK)
+    parsed = parse("\n".join(rules), ListFormat.ADBLOCK)
     assert parsed.blocks == dict.fromkeys(blocked, Match.SUBTREE)
     assert parsed.allows == dict.fromkeys(allowed, Match.SUBTREE)
 
 
-@given(st.binary(), st.sampled_from(Form))
-def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: Form) -> None:
+@given(st.binary(), st.sampled_from(ListFormat))
+def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: ListFormat) -> None:
     with suppress(ListError):
         parse(raw.decode("utf-8", "replace"), form)

@@ -17,7 +17,7 @@ from copdns.budget import RemainingBudget
 from copdns.errors import NXDOMAIN
 from copdns.evidence import ListSet, RuleSet
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.live import Layered
+from copdns.live import HouseholdIndex
 from copdns.matchers import Match, Matcher
 from copdns.model import (
     Action,
@@ -37,7 +37,7 @@ from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
 from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import NO_TIMING, Closure, Homework, TimePlan
+from copdns.timing import NO_TIME_PLAN, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")
@@ -193,7 +193,9 @@ def denies(made: Policy, verdict: Verdict) -> bool:
 
 def is_open(verdict: Verdict) -> bool:
     if verdict.action is Action.LOCAL:
-        return verdict.local is not None and bool(verdict.local.records or verdict.local.own)
+        return verdict.local is not None and bool(
+            verdict.local.records or verdict.local.is_own_address
+        )
     return verdict.action in (Action.ALLOW, Action.REWRITE)
 
 
@@ -214,7 +216,7 @@ def test_no_open_name_has_one_above_it_that_does_not_exist(
     """Not even later, for as long as a resolver on the way may keep the denial."""
     after = look(made, now + later)
     for above in look(made, now):
-        until = above.verdict.until
+        until = above.verdict.valid_until
         is_kept = later <= above.verdict.ttl and (until is None or now + later < until)
         if denies(made, above.verdict) and is_kept:
             below = [each for each in after if is_below(each.name, above.name)]
@@ -243,12 +245,15 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
     made: Policy, qname: str, qtype: int, now: float, later: float
 ) -> None:
     verdict = decide(made, qname, qtype, now)
-    assert verdict.until is None or verdict.until > now
-    if verdict.until is None or now + later < verdict.until:
+    assert verdict.valid_until is None or verdict.valid_until > now
+    if verdict.valid_until is None or now + later < verdict.valid_until:
         then = decide(made, qname, qtype, now + later)
-        assert replace(then, until=verdict.until) == verdict
+        assert replace(then, valid_until=verdict.valid_until) == verdict
         # A budget that is not used lasts on; every other end stays where it was.
-        assert then.until == verdict.until or then.until >= verdict.until >= now + 60
+        assert (
+            then.valid_until == verdict.valid_until
+            or then.valid_until >= verdict.valid_until >= now + 60
+        )
 
 
 @settings(max_examples=200)
@@ -256,13 +261,13 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
 def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
     made: Policy, qname: str, now: float
 ) -> None:
-    until = decide(made, qname, A, now).until
-    timing = made.time_rules.timing if made.time_rules else NO_TIMING
+    until = decide(made, qname, A, now).valid_until
+    timing = made.time_rules.timing if made.time_rules else NO_TIME_PLAN
     parts = (*timing.closures, *timing.grants, *filter(None, [timing.homework]))
     edges = {edge for part in parts for edge in (part.start, part.end)}
-    edges |= {each.end for each in timing.left}
-    spent = {now // 60 * 60 + 60 * each.minutes for each in timing.left}
-    soonest = now // 60 * 60 + 60 if timing.left else None
+    edges |= {each.end for each in timing.remaining}
+    spent = {now // 60 * 60 + 60 * each.minutes for each in timing.remaining}
+    soonest = now // 60 * 60 + 60 if timing.remaining else None
     assert until is None or until in edges or soonest <= until <= max(spent)
 
 
@@ -275,8 +280,8 @@ def test_what_is_explained_is_what_was_decided(made: Policy, now: float) -> None
     for qname, qtype in product(TREE, TYPES):
         steps = explain(made, qname, qtype, now)
         assert [each.number for each in steps] == list(range(1, 16))
-        (deciding,) = [each for each in steps if each.decides]
-        assert deciding.verdict == replace(decide(made, qname, qtype, now), until=None)
+        (deciding,) = [each for each in steps if each.is_decisive]
+        assert deciding.verdict == replace(decide(made, qname, qtype, now), valid_until=None)
         before = steps[: deciding.number - 1]
         assert [each.verdict for each in before] == [None] * len(before)
 
@@ -352,7 +357,7 @@ def test_the_index_of_a_household_finds_every_entry_the_longest_name_first(
     numbered = list(enumerate([*shared, *own]))
     lists = [(info(number), pairs) for number, pairs in numbered]
     below, above = lists[: len(shared)], lists[len(shared) :]
-    made = Layered(DictIndex(below), DictIndex(above))
+    made = HouseholdIndex(DictIndex(below), DictIndex(above))
     found = made.find(qname)
     assert sorted(found) == sorted(covering(numbered, qname))
     sizes = [len(each.name) for each in found]

@@ -9,12 +9,12 @@ from math import inf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.model import Verdict
 from copdns.policy import Policy, charged_budgets, decide, explain
 from copdns.preview import week_span
 from copdns.records import A
-from copdns.schedule import stretches
+from copdns.schedule import closed_spans
 from copdns.times import Grant, Origin
 from tests.fakes import ANYWHERE, FakeUpstream
 from tests.home import Home
@@ -29,7 +29,7 @@ parts = st.floats(0, 1)
 
 
 def timeless(verdict: Verdict) -> Verdict:
-    return replace(verdict, until=None)
+    return replace(verdict, valid_until=None)
 
 
 # --- until ---------------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
 ) -> None:
     policy = case.policy()
     first = decide(policy, name, A, case.now)
-    until = case.now + 3 * DAY if first.until is None else first.until
+    until = case.now + 3 * DAY if first.valid_until is None else first.valid_until
     assert until > case.now
     between = [case.now + part * (until - case.now) for part in parts]
     # A permission may end sooner than a tick from now.
@@ -51,8 +51,8 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
         then = decide(policy, name, A, later)
         assert timeless(then) == timeless(first)
         # A budget that is not used lasts on; every other end stays where it was.
-        assert then.until == first.until or until - case.now <= 60 * 1440
-        assert (then.until or inf) >= until
+        assert then.valid_until == first.valid_until or until - case.now <= 60 * 1440
+        assert (then.valid_until or inf) >= until
 
 
 @settings(max_examples=150)
@@ -72,7 +72,7 @@ def test_a_policy_decides_as_one_that_is_made_later_would(
 @given(drawn(), names)
 def test_what_is_explained_is_what_was_decided(case: Drawn, name: str) -> None:
     policy = case.policy()
-    (deciding,) = [each for each in explain(policy, name, A, case.now) if each.decides]
+    (deciding,) = [each for each in explain(policy, name, A, case.now) if each.is_decisive]
     assert deciding.verdict == timeless(decide(policy, name, A, case.now))
 
 
@@ -81,7 +81,7 @@ def test_what_is_explained_is_what_was_decided(case: Drawn, name: str) -> None:
 
 def the_week(case: Drawn) -> tuple[float, float]:
     zone = zone_of(case.house.timezone)
-    return week_span(zone, local(case.now, zone).date())
+    return week_span(zone, local_time(case.now, zone).date())
 
 
 @settings(max_examples=20, deadline=None)
@@ -112,7 +112,7 @@ def test_a_week_of_one_schedule_is_what_its_stretches_say(case: Drawn, plan: obj
         for low, high, verdict in walked(case.policy(start), "other.example", start, end)
         if verdict.blocks
     ]
-    assert merged(closed) == [*stretches(plan, house.calendar, zone, start, end)]
+    assert merged(closed) == [*closed_spans(plan, house.calendar, zone, start, end)]
 
 
 def merged(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -210,7 +210,7 @@ def test_no_answer_is_kept_past_the_moment_at_which_the_verdict_may_change(
 ) -> None:
     def check(road: Road, ttls: list[int], _: bool) -> None:
         wall = road.home.clock.wall
-        until = decide(road.policy, name, A, wall).until
+        until = decide(road.policy, name, A, wall).valid_until
         assert until is None or wall + max(ttls, default=0) <= until
 
     asked_on_both_roads(case, name, steps, check)
@@ -250,4 +250,4 @@ def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> No
     known = {each.id for each in case.house.budgets}
     assert set(found or ()) <= known
     if found and policy.time_rules:
-        assert set(found) <= {each.id for each in policy.time_rules.timing.left}
+        assert set(found) <= {each.id for each in policy.time_rules.timing.remaining}

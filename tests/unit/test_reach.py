@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copdns.reach import SubjectMatcher, list_numbers
-from copdns.times import Topic, TopicKind, subject
+from copdns.times import Topic, TopicKind, parse_subject
 from tests.household import library
 
 LISTS = library(
@@ -16,7 +16,7 @@ LISTS = library(
 
 
 def covers(about: str, name: str) -> bool:
-    return SubjectMatcher((subject(about),), LISTS.infos).covers(name, LISTS.find(name))
+    return SubjectMatcher((parse_subject(about),), LISTS.infos).covers(name, LISTS.find(name))
 
 
 @pytest.mark.parametrize(

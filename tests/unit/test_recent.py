@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from copdns.model import Action, Reason, Verdict
-from copdns.recent import AGE, KEPT, RecentBlocks
+from copdns.recent import MAX_AGE, MAX_BLOCKS, RecentBlocks
 from tests.household import NOW
 
 RULE = Verdict(Action.BLOCK, Reason.RULE, 10, rule="a.example")
@@ -51,10 +51,10 @@ def test_devices_and_households_see_their_own_only() -> None:
 
 def test_a_hundred_blocks_are_kept_and_the_oldest_goes_first() -> None:
     recent = ring()
-    for number in range(KEPT + 1):
+    for number in range(MAX_BLOCKS + 1):
         recent.add("home", "mia-phone", f"{number}.example", RULE, NOW)
     kept = names(recent)
-    assert len(kept) == KEPT
+    assert len(kept) == MAX_BLOCKS
     assert "0.example" not in kept
 
 
@@ -62,9 +62,9 @@ def test_a_block_is_forgotten_after_a_day() -> None:
     recent = ring()
     recent.add("home", "mia-phone", "a.example", RULE, NOW)
     recent.add("home", "mia-phone", "b.example", RULE, NOW + 60)
-    assert names(recent, now=NOW + AGE - 1) == ["b.example", "a.example"]
-    assert names(recent, now=NOW + AGE) == ["b.example"]
-    recent.forget(NOW + AGE)
+    assert names(recent, now=NOW + MAX_AGE - 1) == ["b.example", "a.example"]
+    assert names(recent, now=NOW + MAX_AGE) == ["b.example"]
+    recent.forget(NOW + MAX_AGE)
     assert names(recent, now=NOW) == []  # even for a clock that went back; b is yet to come
     assert names(recent, now=NOW + 60) == ["b.example"]
 
@@ -72,7 +72,7 @@ def test_a_block_is_forgotten_after_a_day() -> None:
 def test_an_empty_ring_takes_no_memory() -> None:
     recent = ring()
     recent.add("home", "mia-phone", "a.example", RULE, NOW)
-    recent.forget(NOW + AGE)
+    recent.forget(NOW + MAX_AGE)
     assert recent._rings == {}
 
 

@@ -47,14 +47,14 @@ class Desk:
         for each in addresses:
             self.home.whose(each)
         before = len(self.heard)
-        await self.reception.look_round()
+        await self.reception.run_once()
         return self.heard[before:]
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     made = Desk(tmp_path, Kernel({"192.0.2.8": CARD, "192.0.2.99": STRANGE}))
-    await made.reception.use(IdentitySettings())
+    await made.reception.configure(IdentitySettings())
     yield made
     made.home.close()
 
@@ -125,7 +125,7 @@ async def test_leases_give_names_and_macs_that_the_kernel_does_not_tell(desk: De
     path = desk.folder / "dnsmasq.leases"
     path.write_text(f"0 {CARD} 192.0.2.60 tablet *\n0 {STRANGE} 192.0.2.61 visitor *\n")
     off = IdentitySettings(neighbours="off", leases=(LeaseFile(path=str(path)),))
-    await desk.reception.use(off)
+    await desk.reception.configure(off)
     assert desk.home.whose("192.0.2.60") == "mia"
     assert await desk.ask("192.0.2.61") == [UNKNOWN]
     assert load_visitors(desk.folder)[0].name == "visitor"
@@ -135,7 +135,7 @@ async def test_leases_give_names_and_macs_that_the_kernel_does_not_tell(desk: De
 
 
 async def test_a_disk_that_fails_is_told_once_and_tried_again(desk: Desk) -> None:
-    await desk.reception.look_round()
+    await desk.reception.run_once()
     (desk.folder / "log.db").mkdir()
     with capture_logs() as logs:
         await desk.ask("192.0.2.99")

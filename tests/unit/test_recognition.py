@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.recognition import LOOKS, REPLIES
+from copdns.recognition import MAX_LOOKUPS, MAX_TRUNCATED
 from tests.household import asker
 from tests.unit.kernel import GONE, Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
@@ -86,9 +86,9 @@ async def test_an_address_that_the_kernel_forgot_is_looked_for_again(home: Recog
 
 async def test_a_flood_of_addresses_is_not_looked_for_without_end(home: Recognising) -> None:
     before = home.kernel.asked
-    for number in range(3 * LOOKS):
+    for number in range(3 * MAX_LOOKUPS):
         home.whose(f"2001:db8::1:{number:x}")
-    assert home.kernel.asked - before == 2 * LOOKS
+    assert home.kernel.asked - before == 2 * MAX_LOOKUPS
     home.clock.wait(1)
     assert home.whose(NEW) == "tcp"
 
@@ -98,8 +98,8 @@ async def test_few_replies_go_where_nobody_may_be_and_nobody_else_waits_for_that
 ) -> None:
     home.kernel.tell(entry("192.0.2.99", STRANGE))
     home.recognition._neighbours._follow()
-    flood = [f"2001:db8::1:{number:x}" for number in range(2 * LOOKS)]
-    assert [home.whose(each) for each in flood].count("tcp") == REPLIES
+    flood = [f"2001:db8::1:{number:x}" for number in range(2 * MAX_LOOKUPS)]
+    assert [home.whose(each) for each in flood].count("tcp") == MAX_TRUNCATED
     assert [home.whose(each) for each in flood] == [""] * len(flood)  # the same once more
     assert home.whose("192.0.2.8") == "mia"
     assert home.whose("192.0.2.99") == "guest"

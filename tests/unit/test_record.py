@@ -215,7 +215,7 @@ def test_a_help_name_changes_nothing_at_all(privacy: PrivacyMode, verdict: Verdi
 
 def test_what_cannot_be_read_is_counted_and_no_more() -> None:
     desk = Desk()
-    desk.recorder.malformed()
+    desk.recorder.count_malformed()
     assert desk.counters.malformed == 1
     assert desk.counters.queries == {"udp": 0, "tcp": 0}
 

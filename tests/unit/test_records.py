@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import WireError
-from copdns.records import MAX_JUMPS, A, end_of_name, name_at, options, read_records
+from copdns.records import MAX_JUMPS, A, read_name, read_options, read_records, skip_name
 
 ADDRESS = pack("!HHIH", A, 1, 300, 4) + b"\xc0\0\2\1"
 
@@ -26,7 +26,7 @@ def pointer(to: int) -> bytes:
 
 def test_a_name_is_put_together_over_pointers_that_go_back() -> None:
     message = b"\x07example\0" + b"\x03www" + pointer(0) + b"\x01a" + pointer(9)
-    assert name_at(message, 15) == b"\x01a\x03www\x07example\0"
+    assert read_name(message, 15) == b"\x01a\x03www\x07example\0"
 
 
 @pytest.mark.parametrize(
@@ -44,33 +44,33 @@ def test_a_name_is_put_together_over_pointers_that_go_back() -> None:
 )
 def test_a_pointer_that_leads_nowhere_ends_the_reading(message: bytes, at: int) -> None:
     with pytest.raises(WireError):
-        name_at(message, at)
+        read_name(message, at)
 
 
 def test_pointers_to_pointers_have_an_end() -> None:
     chain = b"\0\0" + b"".join(pointer(2 * step) for step in range(200))
-    assert name_at(chain, 2 * MAX_JUMPS) == b"\0"
+    assert read_name(chain, 2 * MAX_JUMPS) == b"\0"
     with pytest.raises(WireError):
-        name_at(chain, 2 * MAX_JUMPS + 2)
+        read_name(chain, 2 * MAX_JUMPS + 2)
 
 
 def test_a_decompressed_name_has_255_octets_at_most() -> None:
     label = b"\x3f" + b"a" * 63
-    assert len(name_at(label * 3 + b"\x3d" + b"a" * 61 + b"\0", 0)) == 255
+    assert len(read_name(label * 3 + b"\x3d" + b"a" * 61 + b"\0", 0)) == 255
     with pytest.raises(WireError):
-        name_at(label * 3 + b"\x3e" + b"a" * 62 + b"\0", 0)
+        read_name(label * 3 + b"\x3e" + b"a" * 62 + b"\0", 0)
 
 
 def test_the_name_of_a_question_is_never_compressed() -> None:
-    assert end_of_name(b"\x03www\0rest", 0) == 5
+    assert skip_name(b"\x03www\0rest", 0) == 5
     with pytest.raises(WireError):
-        end_of_name(b"\0" + b"\x03www" + pointer(0), 1)
+        skip_name(b"\0" + b"\x03www" + pointer(0), 1)
 
 
 @given(st.binary(max_size=300), st.integers(0, 20))
 def test_any_octets_are_a_name_or_a_wire_error(message: bytes, at: int) -> None:
     try:
-        ours = name_at(message, at)
+        ours = read_name(message, at)
     except WireError:
         return
     assert dns.name.from_wire(message, at)[0].to_wire() == ours
@@ -104,10 +104,10 @@ def test_a_number_of_records_that_is_a_lie_is_found_out_at_the_end() -> None:
 
 def test_of_two_options_with_one_code_the_first_counts() -> None:
     data = b"\0\x0f\0\2\0\1" + b"\0\x0f\0\2\0\2" + b"\0\x0a\0\0"
-    assert options(data) == {15: b"\0\1", 10: b""}
+    assert read_options(data) == {15: b"\0\1", 10: b""}
 
 
 @pytest.mark.parametrize("data", [b"\0", b"\0\x0f", b"\0\x0f\0", b"\0\x0f\0\1", b"\0\x0f\0\0\0"])
 def test_options_fill_their_record_exactly(data: bytes) -> None:
     with pytest.raises(WireError):
-        options(data)
+        read_options(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.appeal import AppealState, ContestedVerdict, Wanted
+from copdns.appeal import AppealState, ContestedVerdict, WantedLength
 from copdns.appeal_life import DAY, HOUR
 from copdns.clock import Clock, LastSeen
 from copdns.config import AppealSettings, EventSettings, Settings
@@ -17,7 +17,7 @@ from copdns.events import EventBus
 from copdns.happened import AppealEvent, Event, EventKind
 from copdns.model import Action, Reason
 from copdns.reminders import AppealChores
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from tests.household import library
@@ -50,7 +50,7 @@ class Running:
         """Let time pass and the program look; return what it told."""
         self.now += hours * HOUR
         self.heard.clear()
-        await self.reminders.bring_up()
+        await self.reminders.raise_overdue()
         await self.reminders.tell()
         return [each.kind for each in self.heard]
 
@@ -155,7 +155,9 @@ async def test_a_list_that_names_its_mistake_again_is_told_without_the_name(
 ) -> None:
     to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
     filed = await running.store.file("home", ask(to=to), int(running.now))
-    decision = replace(yes(lasts=Wanted.ALWAYS, everyone=True), reason=Because.LIST_ERROR)
+    decision = replace(
+        yes(lasts=WantedLength.ALWAYS, everyone=True), reason=DecisionReason.LIST_ERROR
+    )
     await running.store.decide(
         "home", filed.appeal.id, decision, ADA, KNOWN, SERVICES, int(running.now)
     )

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from copdns.review import AUTOMATIC, GRANTING, PAGE, REFUSING, TALKING, TOLD, VERSION, Because
+from copdns.review import (
+    AUTOMATIC,
+    GRANTING,
+    PAGE,
+    REFUSING,
+    TALKING,
+    TOLD,
+    VERSION,
+    DecisionReason,
+)
 from copdns.review import section as section_of
 
 TEXT = (Path(__file__).parents[2] / PAGE).read_text()
@@ -16,11 +25,13 @@ SIDES = {"## A yes": GRANTING, "## A no": REFUSING, "## Neither": TALKING}
 
 
 def test_the_page_has_a_section_for_each_reason_and_no_other() -> None:
-    assert list(SECTIONS) == [str(because) for because in Because], f"{PAGE} and copdns/review.py"
+    assert list(SECTIONS) == [str(because) for because in DecisionReason], (
+        f"{PAGE} and copdns/review.py"
+    )
 
 
-@pytest.mark.parametrize("because", Because)
-def test_the_page_says_when_and_what_the_child_is_told(because: Because) -> None:
+@pytest.mark.parametrize("because", DecisionReason)
+def test_the_page_says_when_and_what_the_child_is_told(because: DecisionReason) -> None:
     words = " ".join(SECTIONS[because].split())
     assert words.startswith("**When:** ")
     assert words.endswith(f'**The child is told:** "{TOLD[because]}"')
@@ -34,8 +45,8 @@ def test_a_reason_stands_under_the_answer_that_it_gives(heading: str) -> None:
 
 
 def test_every_reason_is_a_yes_a_no_or_a_talk() -> None:
-    assert set(Because) == GRANTING | REFUSING | TALKING
-    assert len(GRANTING) + len(REFUSING) + len(TALKING) == len(Because)
+    assert set(DecisionReason) == GRANTING | REFUSING | TALKING
+    assert len(GRANTING) + len(REFUSING) + len(TALKING) == len(DecisionReason)
 
 
 def test_nobody_is_refused_by_a_machine() -> None:
@@ -47,7 +58,7 @@ def test_the_page_tells_the_version_that_decisions_keep() -> None:
 
 
 def test_a_reason_leads_to_its_section() -> None:
-    assert section_of(Because.TRIAL) == "docs/review-policy.md#trial"
+    assert section_of(DecisionReason.TRIAL) == "docs/review-policy.md#trial"
 
 
 def test_no_child_is_told_a_word_of_blame() -> None:

@@ -14,15 +14,15 @@ from copdns.roles import (
     PERMISSIONS,
     STANDS,
     Actor,
+    GuardianChoice,
     Permission,
     Role,
-    Settled,
-    Stance,
+    WeighedSetting,
     may,
     may_add,
     may_remove,
     scopes_for,
-    settled,
+    weigh,
 )
 
 MIA, TOM, ADA = (
@@ -115,29 +115,29 @@ def test_only_guardians_let_people_in_and_none_makes_an_owner() -> None:
     assert not may_remove(Role.REVIEWER, Role.AUDITOR)
 
 
-def stance(account: str, value: object, at: int = NOW) -> Stance:
-    return Stance(account, "mia", "bypass", value, at)
+def stance(account: str, value: object, at: int = NOW) -> GuardianChoice:
+    return GuardianChoice(account, "mia", "bypass", value, at)
 
 
 def test_what_one_guardian_sets_holds() -> None:
-    assert settled([stance("ada", True)], False, NOW) == Settled(True, disputed=False)
-    assert settled([], False, NOW) is None
+    assert weigh([stance("ada", True)], False, NOW) == WeighedSetting(True, disputed=False)
+    assert weigh([], False, NOW) is None
 
 
 def test_what_two_want_differently_is_what_the_age_starts_with() -> None:
     both = [stance("ada", "off"), stance("other", "full", NOW + 5)]
-    assert settled(both, "counts", NOW + 9) == Settled("counts", disputed=True)
-    assert settled(both[::-1], "counts", NOW + 9) == Settled("counts", disputed=True)
+    assert weigh(both, "counts", NOW + 9) == WeighedSetting("counts", disputed=True)
+    assert weigh(both[::-1], "counts", NOW + 9) == WeighedSetting("counts", disputed=True)
 
 
 def test_a_dispute_ends_when_one_takes_the_others_word_or_says_it_no_more() -> None:
     agreed = [stance("ada", 1), stance("other", 1)]
-    assert settled(agreed, 3, NOW) == Settled(1, disputed=False)
+    assert weigh(agreed, 3, NOW) == WeighedSetting(1, disputed=False)
     old = [stance("ada", 1, NOW - STANDS), stance("other", 2)]
-    assert settled(old, 3, NOW) == Settled(2, disputed=False)
+    assert weigh(old, 3, NOW) == WeighedSetting(2, disputed=False)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4), st.integers(0, 3))
 def test_who_speaks_first_does_not_matter(values: list[int], preset: int) -> None:
     stances = [stance(str(number), value) for number, value in enumerate(values)]
-    assert settled(stances, preset, NOW) == settled(stances[::-1], preset, NOW)
+    assert weigh(stances, preset, NOW) == weigh(stances[::-1], preset, NOW)

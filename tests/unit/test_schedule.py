@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.days import clock_changes, fits, local, starts_at, zone_of
-from copdns.schedule import slot_text, slots, stretches
+from copdns.days import clock_changes, day_matches, local_time, starts_at, zone_of
+from copdns.schedule import closed_spans, parse_slots, slot_text
 from copdns.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType, Schedule, Slot
 
 BERLIN = "Europe/Berlin"
@@ -34,18 +34,18 @@ def closed(
 ) -> list[tuple[str, str]]:
     """Return the stretches of a schedule between two local times, as local times."""
     where = zone_of(zone)
-    schedule = Schedule("bedtime", "mia", slots(written), opens=opens)
+    schedule = Schedule("bedtime", "mia", parse_slots(written), opens=opens)
     window = (
         datetime.fromisoformat(each).replace(tzinfo=where).timestamp() for each in (start, end)
     )
     return [
         (shown(low, where), shown(high, where))
-        for low, high in stretches(schedule, calendar, where, *window)
+        for low, high in closed_spans(schedule, calendar, where, *window)
     ]
 
 
 def shown(moment: float, zone: ZoneInfo) -> str:
-    return local(moment, zone).isoformat(timespec="minutes")
+    return local_time(moment, zone).isoformat(timespec="minutes")
 
 
 # Bedtime over the night of each change, whose evening may be either offset's.
@@ -114,8 +114,8 @@ def test_the_night_over_a_date_that_never_was_is_one_night() -> None:
 def test_a_slot_holds_on_when_the_clock_goes_back_over_midnight(written: str, moment: str) -> None:
     """At 00:01 on Sunday it became 23:01 on Saturday."""
     zone, now = zone_of("America/St_Johns"), at(moment)
-    schedule = Schedule("bedtime", "mia", slots(written))
-    assert stretches(schedule, USUAL_WEEK, zone, now, now + 30) == ((now, now + 30),)
+    schedule = Schedule("bedtime", "mia", parse_slots(written))
+    assert closed_spans(schedule, USUAL_WEEK, zone, now, now + 30) == ((now, now + 30),)
 
 
 def test_bedtime_belongs_to_the_date_of_its_evening() -> None:
@@ -212,7 +212,7 @@ def closed_by_the_clock(schedule: Schedule, calendar: Calendar, wall: datetime) 
         < day + timedelta(minutes=slot.start + slot.length)
         for day in (wall.replace(hour=0, minute=0) - timedelta(days=back) for back in (0, 1))
         for slot in schedule.slots
-        if fits(slot.days, calendar, day.date())
+        if day_matches(slot.days, calendar, day.date())
     )
 
 
@@ -249,9 +249,9 @@ def test_stretches_are_what_the_clock_says_minute_by_minute(
     calendar = calendar_from(first, weekend, kinds)
     start = starts_at(first, 0, zone)
     end = start + 3600 * hours
-    found = stretches(schedule, calendar, zone, start, end)
+    found = closed_spans(schedule, calendar, zone, start, end)
     for moment in minutes(start, end, zone):
-        wall = local(moment, zone).replace(tzinfo=None)
+        wall = local_time(moment, zone).replace(tzinfo=None)
         inside = any(low <= moment < high for low, high in found)
         assert inside is closed_by_the_clock(schedule, calendar, wall), wall
 
@@ -265,7 +265,7 @@ windows = st.tuples(st.floats(1.2e9, 1.9e9), st.floats(-1e5, 1e6)).map(
 def test_stretches_are_in_order_apart_and_within_what_was_asked_for(
     schedule: Schedule, zone: ZoneInfo, window: tuple[float, float]
 ) -> None:
-    found = stretches(schedule, USUAL_WEEK, zone, *window)
+    found = closed_spans(schedule, USUAL_WEEK, zone, *window)
     edges = [edge for stretch in found for edge in stretch]
     assert all(low < high for low, high in pairwise(edges))
     assert all(window[0] <= edge <= window[1] for edge in edges)
@@ -278,8 +278,8 @@ def test_what_opens_is_exactly_what_would_close(
     other = Schedule("other", "mia", schedule.slots, opens=not schedule.opens)
     both = sorted(
         (
-            *stretches(schedule, USUAL_WEEK, zone, *window),
-            *stretches(other, USUAL_WEEK, zone, *window),
+            *closed_spans(schedule, USUAL_WEEK, zone, *window),
+            *closed_spans(other, USUAL_WEEK, zone, *window),
         )
     )
     if window[0] < window[1]:
@@ -293,10 +293,10 @@ def test_a_part_of_the_time_shows_a_part_of_the_stretches(
     schedule: Schedule, zone: ZoneInfo, first: date, more: int, length: int
 ) -> None:
     start = starts_at(first, 0, zone)
-    whole = stretches(schedule, USUAL_WEEK, zone, start - 200_000, start + 400_000)
+    whole = closed_spans(schedule, USUAL_WEEK, zone, start - 200_000, start + 400_000)
     low, high = start + more, start + more + length
     cut = [(max(each[0], low), min(each[1], high)) for each in whole]
-    part = stretches(schedule, USUAL_WEEK, zone, low, high)
+    part = closed_spans(schedule, USUAL_WEEK, zone, low, high)
     assert list(part) == [each for each in cut if each[0] < each[1]]
 
 
@@ -319,11 +319,11 @@ def test_a_part_of_the_time_shows_a_part_of_the_stretches(
 def test_a_slot_is_read_as_people_write_it_and_written_in_one_way(
     written: str, normal: str
 ) -> None:
-    assert ", ".join(map(slot_text, slots(written))) == normal
+    assert ", ".join(map(slot_text, parse_slots(written))) == normal
 
 
 def test_a_list_of_texts_is_the_slots_of_all() -> None:
-    assert slots(["mon 08:00-09:00", "21:00-07:00"]) == (
+    assert parse_slots(["mon 08:00-09:00", "21:00-07:00"]) == (
         Slot(frozenset({"mon"}), 480, 60),
         Slot(frozenset({"daily"}), 1260, 600),
     )
@@ -331,7 +331,7 @@ def test_a_list_of_texts_is_the_slots_of_all() -> None:
 
 @given(st.lists(any_slots, min_size=1, max_size=4))
 def test_what_was_written_reads_as_the_same_slots(written: list[Slot]) -> None:
-    assert slots(", ".join(map(slot_text, written))) == tuple(written)
+    assert parse_slots(", ".join(map(slot_text, written))) == tuple(written)
 
 
 @pytest.mark.parametrize(
@@ -359,18 +359,18 @@ def test_what_was_written_reads_as_the_same_slots(written: list[Slot]) -> None:
 )
 def test_a_slot_that_cannot_be_read_is_told_with_what_to_write(written: str, words: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
-        slots(written)
+        parse_slots(written)
 
 
 def test_a_word_like_no_other_is_answered_with_all_there_are() -> None:
     with pytest.raises(ValueError, match=r'"x" is no kind of day; these are: mon, .*, daily'):
-        slots("x 21:00-07:00")
+        parse_slots("x 21:00-07:00")
 
 
 @given(st.text() | st.text("montue-,: 0123456789"))
 def test_any_text_is_slots_or_a_value_error(text: str) -> None:
     try:
-        found = slots(text)
+        found = parse_slots(text)
     except ValueError:
         return
     assert found

@@ -7,7 +7,7 @@ import pytest
 from copdns.errors import HouseholdError
 from copdns.faults import no_such
 from copdns.phrases import END_ISOLATE, ISOLATE, Phrases, phrases
-from copdns.sentences import Phrase, counted, sentence
+from copdns.sentences import Phrase, plural_sentence, sentence
 
 ENGLISH, PSEUDO = phrases("en"), phrases("en-XA")
 
@@ -62,10 +62,10 @@ def test_texts_nouns_and_numbers_are_translated() -> None:
     french = phrases("fr", FRENCH)
     assert plain(french.tell(no_such("profile", "bo", ()))) == "Profil « bo » : inconnu."
     wait = "wait %(num)d second", "wait %(num)d seconds"
-    assert french.tell(counted(*wait, 1)) == "Attendez 1 seconde."
-    assert french.tell(counted(*wait, 2)) == "Attendez 2 secondes."
-    assert str(counted(*wait, 1)) == "wait 1 second"
-    assert str(counted(*wait, 2)) == "wait 2 seconds"
+    assert french.tell(plural_sentence(*wait, 1)) == "Attendez 1 seconde."
+    assert french.tell(plural_sentence(*wait, 2)) == "Attendez 2 secondes."
+    assert str(plural_sentence(*wait, 1)) == "wait 1 second"
+    assert str(plural_sentence(*wait, 2)) == "wait 2 seconds"
 
 
 def test_a_sentence_within_another_is_translated_too() -> None:

@@ -12,7 +12,7 @@ from copdns.live import build_context, build_snapshot
 from copdns.model import Action, Band, BlockMode, Profile, Reason, Rule
 from copdns.policy import build_policy, decide, explain, rules_in_scope
 from copdns.records import A
-from copdns.sharing import ByScope, StepSharing
+from copdns.sharing import RulesByScope, StepSharing
 from copdns.times import Pause
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
@@ -37,7 +37,7 @@ RULES = st.lists(
 @given(RULES)
 def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) -> None:
     for profile in (MIA, replace(MIA, id="tom", tags=frozenset({"other", "children"}))):
-        assert ByScope(rules).of(profile) == rules_in_scope(profile, rules)
+        assert RulesByScope(rules).for_profile(profile) == rules_in_scope(profile, rules)
 
 
 @pytest.mark.parametrize("mode", BlockMode)

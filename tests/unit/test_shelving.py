@@ -59,7 +59,7 @@ async def test_what_is_compiled_is_at_hand_at_the_next_start(
     first = shelf.load_available([games])
     assert not first.current
     assert not blocks(first.library, "toys.example")
-    compiled = await shelf.compiled([games])
+    compiled = await shelf.compile([games])
     assert compiled.current
     assert compiled.key == first.key
     again = shelf.load_available([games])
@@ -72,7 +72,7 @@ async def test_what_is_compiled_is_at_hand_at_the_next_start(
 async def test_the_lists_that_ship_are_in_an_index_too(
     shelf: IndexStore, games: ListSource
 ) -> None:
-    library = (await shelf.compiled([games])).library
+    library = (await shelf.compile([games])).library
     read = shelf.read([])
     for info in read.index.infos:
         assert library.index.infos[info.number] == info
@@ -83,12 +83,12 @@ async def test_the_lists_that_ship_are_in_an_index_too(
 async def test_until_a_changed_list_is_compiled_the_one_before_counts(
     shelf: IndexStore, games: ListSource
 ) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     Path(games.path).write_text("cards.example\n")
     between = shelf.load_available([games])
     assert not between.current
     assert blocks(between.library, "toys.example")
-    after = await shelf.compiled([games])
+    after = await shelf.compile([games])
     assert blocks(after.library, "cards.example")
     assert not blocks(after.library, "toys.example")
 
@@ -96,7 +96,7 @@ async def test_until_a_changed_list_is_compiled_the_one_before_counts(
 async def test_other_protected_groups_make_an_older_index_useless(
     shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     Path(games.path).write_text("cards.example\n")
 
     def with_one_group_more(*arguments: object) -> Catalogue:
@@ -109,14 +109,14 @@ async def test_other_protected_groups_make_an_older_index_useless(
 
 
 async def test_a_torn_index_is_told_of_and_made_anew(shelf: IndexStore, games: ListSource) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     (path,) = shelf.folder.iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     found = shelf.load_available([games])
     assert not found.current
     assert str(path) in found.trouble[0]
-    assert blocks((await shelf.compiled([games])).library, "toys.example")
+    assert blocks((await shelf.compile([games])).library, "toys.example")
     assert path.read_bytes() == whole
 
 
@@ -124,7 +124,7 @@ async def test_a_broken_list_does_not_keep_the_others_out(
     shelf: IndexStore, games: ListSource, tmp_path: Path
 ) -> None:
     gone = replace(games, slug="gone", path=str(tmp_path / "gone.txt"))
-    library = (await shelf.compiled([gone, games])).library
+    library = (await shelf.compile([gone, games])).library
     assert blocks(library, "toys.example")
     assert "No such file" in library.statuses[-2].error
 
@@ -146,7 +146,7 @@ def test_a_command_reads_any_list_and_writes_nothing(shelf: IndexStore, games: L
 
 
 async def test_a_command_uses_what_is_compiled(shelf: IndexStore, games: ListSource) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     os.truncate(games.path, 0)
     os.utime(games.path, ns=(0, 0))
     kept = key_of([games])
@@ -158,9 +158,9 @@ async def test_a_command_uses_what_is_compiled(shelf: IndexStore, games: ListSou
 async def test_old_indexes_go_and_the_one_in_use_stays(
     shelf: IndexStore, games: ListSource
 ) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     Path(games.path).write_text("cards.example\n")
-    after = await shelf.compiled([games])
+    after = await shelf.compile([games])
     (shelf.folder / "left.part").touch()
     assert len(files(shelf)) == 3
     shelf.clear(after.key)
@@ -170,15 +170,15 @@ async def test_old_indexes_go_and_the_one_in_use_stays(
 async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await shelf.compiled([games])
+    await shelf.compile([games])
     before = files(shelf)
     monkeypatch.setattr(shelving, "memory_for", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
-    assert "yet to be compiled" in str(shelf.waiting([games]))
+    assert "yet to be compiled" in str(shelf.find_uncompiled([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
-        await shelf.compiled([games])
+        await shelf.compile([games])
     assert files(shelf) == ["failed.json", *before] or files(shelf) == [*before, "failed.json"]
-    waiting = shelf.waiting([games])
+    waiting = shelf.find_uncompiled([games])
     assert waiting is not None
     assert blocks(waiting.library, "toys.example")
     assert "so those of before count: mine (the lists were not compiled: the" in str(waiting)
@@ -187,10 +187,10 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
 async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_before(
     shelf: IndexStore, games: ListSource
 ) -> None:
-    assert shelf.waiting([games]) is None  # nothing was ever compiled
-    found = await shelf.compiled([games])
+    assert shelf.find_uncompiled([games]) is None  # nothing was ever compiled
+    found = await shelf.compile([games])
     (shelf.folder / "failed.json").write_text("no JSON")
-    assert shelf.waiting([games]) is None
+    assert shelf.find_uncompiled([games]) is None
     shelf.clear(found.key)
     assert files(shelf) == [f"{found.key}.index"]
 
@@ -198,7 +198,7 @@ async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_befor
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, games: ListSource) -> None:
     (tmp_path / "lists").write_text("a file in the way")
     with pytest.raises(ListError, match="lists/index: "):
-        await IndexStore(tmp_path).compiled([games])
+        await IndexStore(tmp_path).compile([games])
 
 
 def changes(source: ListSource) -> Iterator[ListSource]:

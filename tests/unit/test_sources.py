@@ -16,7 +16,7 @@ import pytest
 
 from copdns import yaml_text
 from copdns.errors import ConfigError
-from copdns.lists.parse import Form, parse
+from copdns.lists.parse import ListFormat, parse
 from copdns.lists.shapes import CatalogueShape, ProtectedShape, ServicesShape, Shape
 from copdns.lists.source import Source, sources_of
 from copdns.matchers import Match
@@ -55,7 +55,7 @@ def read(**changed: object) -> tuple[Source, ...]:
 def test_a_source_is_what_the_catalogue_says_of_it() -> None:
     (source,) = read()
     assert source == Source(**GAMES)
-    assert source.format is Form.DOMAINS
+    assert source.format is ListFormat.DOMAINS
     assert source.match is Match.SUBTREE
     assert source.member == ""
 

@@ -7,7 +7,7 @@ import pytest
 from copdns.errors import NXDOMAIN
 from copdns.model import LocalAnswer
 from copdns.records import AAAA, NS, PTR, SOA, SVCB, TXT, A
-from copdns.special import ALWAYS_THERE, special_use_answer
+from copdns.special import NEVER_DENIED, special_use_answer
 
 DS, MX = 43, 15
 
@@ -19,7 +19,7 @@ def told(qname: str, qtype: int = A) -> str:
         return "ask"
     if answer.rcode == NXDOMAIN:
         return "no such name"
-    if answer.own:
+    if answer.is_own_address:
         return "own"
     return " ".join(record.data for record in answer.records) or "empty"
 
@@ -93,7 +93,7 @@ def test_the_root_has_no_address_of_its_own_and_is_asked_for() -> None:
 
 
 def test_what_is_always_there_has_an_address() -> None:
-    for qname in ALWAYS_THERE:
+    for qname in NEVER_DENIED:
         assert special_use_answer(qname, A) not in (
             None,
             LocalAnswer(),

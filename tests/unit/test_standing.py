@@ -9,7 +9,7 @@ from copdns.happened import EventKind, GrantEvent, PauseEvent, TicketEvent, Time
 from copdns.matchers import Matcher
 from copdns.minutes import Minutes
 from copdns.model import Household, Reason
-from copdns.standing import TimeState, closed_budgets, coming, happened, time_state
+from copdns.standing import TimeState, closed_budgets, time_events, time_state, upcoming_closures
 from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
 from copdns.timing import PolicyInputs
 from tests.household import NOW, family, live
@@ -23,7 +23,7 @@ TODAY = int(NOW) // 86_400 * 86_400  # the family's clock shows UTC
 def between(house: Household, start: float, end: float) -> list[object]:
     """Return what is told of two looks at a household."""
     first, then = (time_state(live(house, now=at), at) for at in (start, end))
-    return list(happened(first, then, end))
+    return list(time_events(first, then, end))
 
 
 def test_a_bedtime_is_told_when_it_begins_and_when_it_ends() -> None:
@@ -55,26 +55,26 @@ def test_a_pause_a_permission_and_a_ticket_are_told_once() -> None:
         tickets=(ticket,),
     )
     first, then = time_state(live(house), NOW), time_state(live(more), NOW)
-    assert list(happened(first, then, NOW)) == [
+    assert list(time_events(first, then, NOW)) == [
         PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NOW, None, homework=True),
         GrantEvent(EventKind.GRANT_GIVEN, "home", "mia", "g1", NOW, NOW + 60),
         TicketEvent(EventKind.TICKET_REDEEMED, "home", "mia", "t1", NOW, 20),
     ]
-    assert list(happened(then, then, NOW)) == []
+    assert list(time_events(then, then, NOW)) == []
     over = time_state(live(more, now=NOW + 60), NOW + 60)
-    kinds = [each.kind for each in happened(then, over, NOW + 60)]
+    kinds = [each.kind for each in time_events(then, over, NOW + 60)]
     assert kinds == [EventKind.GRANT_ENDED, EventKind.GRANT_ENDED]
 
 
 def test_nothing_happened_before_the_first_look() -> None:
-    assert list(happened(TimeState(), TimeState(), NOW)) == []
+    assert list(time_events(TimeState(), TimeState(), NOW)) == []
 
 
 def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
     house = replace(family(), schedules=(BED,))
     nine = TODAY + 21 * HOUR
-    assert list(coming(live(house, now=nine - 1000), (), nine - 1000)) == []
-    (found,) = coming(live(house, now=nine - 900), (), nine - 900)
+    assert list(upcoming_closures(live(house, now=nine - 1000), (), nine - 1000)) == []
+    (found,) = upcoming_closures(live(house, now=nine - 900), (), nine - 900)
     assert found == UpcomingClosure("home", "mia", Reason.SCHEDULE, "bed", nine, None, True)
 
 
@@ -82,8 +82,8 @@ def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
     house = replace(family(), budgets=(GAMES, replace(GAMES, id="films")))
     read = PolicyInputs(used={("home", "mia"): {"games": Minutes(10, 20, 30)}})
     made = live(house, readings=read)
-    assert list(coming(made, (), NOW)) == []
-    (found,) = coming(made, [("home", "mia", "games")], NOW)
+    assert list(upcoming_closures(made, (), NOW)) == []
+    (found,) = upcoming_closures(made, [("home", "mia", "games")], NOW)
     assert (found.id, found.at, found.day) == ("games", NOW + 600, TODAY)
 
 

@@ -14,14 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, AppealState, ContestedVerdict, Wanted, Why, objected
+from copdns.appeal import (
+    Appeal,
+    AppealKind,
+    AppealMotive,
+    AppealState,
+    ContestedVerdict,
+    WantedLength,
+    contest,
+)
 from copdns.appeal_life import DAY, HOUR, MOST_OPEN
 from copdns.appeal_news import mark
 from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
 from copdns.model import Action, Household, Reason, Verdict
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.vouched import WrongEntry
@@ -67,7 +75,7 @@ async def stored(households: HouseholdStore) -> Household:
 
 
 async def test_an_appeal_comes_back_with_everything_that_was_sent(store: AppealStore) -> None:
-    to = objected(
+    to = contest(
         Verdict(
             *(Action.BLOCK, Reason.BUDGET, 9, "games", "tube", "games-list", "v1", "*.x.example"),
             *("via.example", 5.0, 9),
@@ -244,7 +252,7 @@ async def test_names_that_were_decided_to_be_errors_are_kept_without_who_asked(
     store: AppealStore,
 ) -> None:
     wrong = Decision(
-        AppealState.GRANTED, Because.LIST_ERROR, yes=ApprovalTerms(lasts=Wanted.ALWAYS)
+        AppealState.GRANTED, DecisionReason.LIST_ERROR, yes=ApprovalTerms(lasts=WantedLength.ALWAYS)
     )
     await decided(store, await filed(store), wrong)
     await decided(store, await filed(store, "other.example"), yes())
@@ -323,7 +331,7 @@ async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(
     assert left is not None
     assert left.state is AppealState.REFUSED
     assert left.ask.to == ContestedVerdict(Action.BLOCK, Reason.CATEGORY)
-    assert (left.ask.device, left.ask.why) == ("", Why.OTHER)
+    assert (left.ask.device, left.ask.why) == ("", AppealMotive.OTHER)
     assert await store.tidy(end + 365 * DAY + 1) == 1
     assert await store.appeals("home") == (waiting,)
 

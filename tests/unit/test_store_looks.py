@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, View
+from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, ViewedPart
 from copdns.happened import AccountEvent, EventKind, PersonEvent
 from copdns.model import FullLog, Household, PrivacyMode, Profile
 from copdns.porter import event_of
@@ -26,12 +26,12 @@ def with_mia(edit: Callable[[Profile], Profile]) -> Callable[[Household], Househ
 
 async def test_a_look_is_kept_for_the_child_to_see(house: House) -> None:
     looks, ada = Looks(house.thread), await house.person("Ada", profile="ada")
-    await looks.note(ada, "mia", View.LOG, NOW)
+    await looks.note(ada, "mia", ViewedPart.LOG, NOW)
     (found,) = await looks.of("home", "mia")
     assert (found.at, found.role, found.view, found.account) == (
         NOW,
         Role.GUARDIAN,
-        View.LOG,
+        ViewedPart.LOG,
         ada.id,
     )
     assert await looks.of("home", "tom") == ()
@@ -42,33 +42,33 @@ async def test_paging_through_a_log_is_one_look(house: House) -> None:
     looks, ada = Looks(house.thread), await house.person("Ada")
     other = await house.person("Other")
     for second in (0, 10, LOOKS_JOINED - 1):
-        await looks.note(ada, "mia", View.LOG, NOW + second)
+        await looks.note(ada, "mia", ViewedPart.LOG, NOW + second)
     assert len(await looks.of("home", "mia")) == 1
-    await looks.note(ada, "mia", View.COUNTS, NOW + 1)
-    await looks.note(other, "mia", View.LOG, NOW + 1)
-    await looks.note(ada, "mia", View.LOG, NOW + LOOKS_JOINED)
+    await looks.note(ada, "mia", ViewedPart.COUNTS, NOW + 1)
+    await looks.note(other, "mia", ViewedPart.LOG, NOW + 1)
+    await looks.note(ada, "mia", ViewedPart.LOG, NOW + LOOKS_JOINED)
     assert len(await looks.of("home", "mia")) == 4
     assert (await looks.of("home", "mia"))[0].at == NOW + LOOKS_JOINED
 
 
 async def test_a_clock_that_is_set_back_hides_no_look(house: House) -> None:
     looks, ada = Looks(house.thread), await house.person("Ada")
-    await looks.note(ada, "mia", View.LOG, NOW)
-    await looks.note(ada, "mia", View.LOG, NOW - DAY)
+    await looks.note(ada, "mia", ViewedPart.LOG, NOW)
+    await looks.note(ada, "mia", ViewedPart.LOG, NOW - DAY)
     assert len(await looks.of("home", "mia")) == 2
 
 
 async def test_a_look_at_oneself_is_none(house: House) -> None:
     looks = Looks(house.thread)
-    await looks.note(Actor("home", "", "Mia", Role.CHILD, "mia"), "mia", View.PAGE, NOW)
-    await looks.note(await house.person("Ada", profile="ada"), "ada", View.LOG, NOW)
+    await looks.note(Actor("home", "", "Mia", Role.CHILD, "mia"), "mia", ViewedPart.PAGE, NOW)
+    await looks.note(await house.person("Ada", profile="ada"), "ada", ViewedPart.LOG, NOW)
     assert await looks.of("home") == ()
 
 
 async def test_looks_outlive_the_account_and_end_after_a_year(house: House) -> None:
     looks, other = Looks(house.thread), await house.person("Other")
     await house.account("Ada")
-    await looks.note(other, "mia", View.LOG, NOW)
+    await looks.note(other, "mia", ViewedPart.LOG, NOW)
     await house.accounts.remove("home", other.id, None, NOW)
     assert len(await looks.of("home", "mia")) == 1
     assert await looks.tidy(NOW + LOOKS_KEPT - 1) == 0

@@ -28,12 +28,12 @@ from copdns.happened import (
     event_json,
 )
 from copdns.model import Reason
-from copdns.targets import WAITING, Patience, Targets
+from copdns.targets import WAITING, DeliveryTimes, Targets
 from tests.running import PATIENCE, free_port
 
 Anything = TypeVar("Anything")
 
-AT_ONCE = Patience(post=PATIENCE, pauses=(0.0, 0.0), command=PATIENCE)
+AT_ONCE = DeliveryTimes(post=PATIENCE, pauses=(0.0, 0.0), command=PATIENCE)
 # Only for what is never done: anything else must be waited for, however slow the machine is.
 IMPATIENT = AT_ONCE._replace(post=0.2, command=0.2)
 NINE = 1_795_636_800.0
@@ -104,7 +104,7 @@ async def soon(queue: asyncio.Queue[Anything]) -> Anything:
 
 @asynccontextmanager
 async def passing_on(
-    *webhooks: Webhook, command: Sequence[str] = (), patience: Patience = AT_ONCE, **more: Any
+    *webhooks: Webhook, command: Sequence[str] = (), patience: DeliveryTimes = AT_ONCE, **more: Any
 ) -> AsyncIterator[Targets]:
     settings = EventSettings(webhooks=webhooks, command=tuple(command), **more)
     targets = Targets(settings, patience)
@@ -121,7 +121,7 @@ async def passing_on(
 
 async def test_an_event_is_posted_as_json_with_nothing_else_of_ours(hooks: Hooks) -> None:
     async with passing_on(Webhook(url=hooks.url("/hook?a=b"), token="2f8c1d")) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         request = await soon(hooks.told)
     assert (request.method, request.path_qs) == ("POST", "/hook?a=b")
     assert await request.json() == event_json(CLOSED)
@@ -138,7 +138,7 @@ async def test_an_event_is_posted_as_json_with_nothing_else_of_ours(hooks: Hooks
 
 async def test_without_a_token_none_is_sent(hooks: Hooks) -> None:
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert "Authorization" not in (await soon(hooks.told)).headers
 
 
@@ -155,7 +155,7 @@ async def test_a_webhook_hears_what_it_wants_to_in_the_order_in_which_it_happene
             wrong,
             SPENT,
         ):
-            targets.hears(event)
+            targets.enqueue(event)
         assert [await hooks.next() for _ in range(3)] == [
             event_json(CLOSED),
             event_json(wrong),
@@ -168,8 +168,8 @@ async def test_a_webhook_hears_what_it_wants_to_in_the_order_in_which_it_happene
 async def test_a_server_with_trouble_is_tried_again(hooks: Hooks, statuses: list[int]) -> None:
     hooks.statuses = [*statuses]
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(CLOSED)
-        targets.hears(OPENED)
+        targets.enqueue(CLOSED)
+        targets.enqueue(OPENED)
         heard = [await hooks.next() for _ in range(len(statuses) + 2)]
     assert heard == [event_json(CLOSED)] * (len(statuses) + 1) + [event_json(OPENED)]
 
@@ -180,7 +180,7 @@ async def test_after_three_tries_an_event_is_let_go_and_the_next_one_has_its_tur
     hooks.statuses = [500] * 6
     async with passing_on(Webhook(url=hooks.url())) as targets:
         for event in (CLOSED, OPENED, SPENT):
-            targets.hears(event)
+            targets.enqueue(event)
         heard = [await hooks.next() for _ in range(7)]
         told = [await soon(logs), await soon(logs)]
     assert heard == [event_json(CLOSED)] * 3 + [event_json(OPENED)] * 3 + [event_json(SPENT)]
@@ -196,8 +196,8 @@ async def test_after_three_tries_an_event_is_let_go_and_the_next_one_has_its_tur
 async def test_a_no_is_a_no(hooks: Hooks, logs: asyncio.Queue[EventDict], status: int) -> None:
     hooks.statuses = [status]
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(CLOSED)
-        targets.hears(OPENED)
+        targets.enqueue(CLOSED)
+        targets.enqueue(OPENED)
         assert [await hooks.next(), await hooks.next()] == [event_json(CLOSED), event_json(OPENED)]
         assert str(status) in (await soon(logs))["error"]
 
@@ -208,7 +208,7 @@ async def test_nothing_goes_where_a_server_sends_us(
 ) -> None:
     hooks.statuses = [status]
     async with passing_on(Webhook(url=hooks.url(), token="2f8c1d")) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)
         assert f"sends us on ({status})" in (await soon(logs))["error"]
     assert hooks.told.empty()
@@ -219,17 +219,17 @@ async def test_a_server_that_never_answers_is_left(
 ) -> None:
     hooks.open.clear()
     async with passing_on(Webhook(url=hooks.url()), patience=IMPATIENT) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert (await soon(logs))["error"] == "it did not answer within 0.2 s"
 
 
 async def test_what_waits_is_bounded_and_the_oldest_goes_first(hooks: Hooks) -> None:
     hooks.open.clear()
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)  # on its way
         for number in range(WAITING + 3):
-            targets.hears(CLOSED._replace(id=f"b{number}"))
+            targets.enqueue(CLOSED._replace(id=f"b{number}"))
         assert targets.dropped == 3
         hooks.open.set()
         assert [(await hooks.next())["id"] for _ in range(3)] == ["b3", "b4", "b5"]
@@ -242,8 +242,8 @@ async def test_a_slow_webhook_holds_no_other_one_up(hooks: Hooks) -> None:
     async with slow.server:
         slow.open.clear()
         async with passing_on(Webhook(url=slow.url()), Webhook(url=hooks.url())) as targets:
-            targets.hears(CLOSED)
-            targets.hears(OPENED)
+            targets.enqueue(CLOSED)
+            targets.enqueue(OPENED)
             assert [await hooks.next(), await hooks.next()] == [
                 event_json(CLOSED),
                 event_json(OPENED),
@@ -256,7 +256,7 @@ async def test_a_webhook_that_is_gone_is_told_without_its_address(
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}/secret"
     async with passing_on(Webhook(url=url, token="2f8c1d")) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         line = await soon(logs)
     assert line["error"] == "it cannot be reached"
     assert line["target"] == "webhook 1"
@@ -268,7 +268,7 @@ async def test_a_host_that_cannot_be_one_is_told_without_the_address(
     logs: asyncio.Queue[EventDict], host: str
 ) -> None:
     async with passing_on(Webhook(url=f"http://{host}/secret")) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert (await soon(logs))["error"] == "its url is none; see events.webhooks"
 
 
@@ -276,7 +276,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
     hooks: Hooks, logs: asyncio.Queue[EventDict]
 ) -> None:
     async with passing_on(Webhook(url=hooks.url().replace("http:", "https:"))) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert (await soon(logs))["event"] == "events are not taken"
     assert hooks.told.empty()
 
@@ -343,7 +343,7 @@ async def test_a_program_gets_an_event_as_json_and_as_variables(
     monkeypatch.setenv("COPDNS_EVENT_PROFILE", "tom")
     monkeypatch.setenv("LANG", "C.UTF-8")
     async with passing_on(command=ear.command(TELLS, "a b", "$HOME; exit")) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         given = await ear.next()
     assert json.loads(given["stdin"]) == event_json(CLOSED)
     assert given["argv"] == ["a b", "$HOME; exit"]
@@ -363,7 +363,7 @@ async def test_a_program_gets_an_event_as_json_and_as_variables(
 
 async def test_what_has_no_end_is_an_empty_variable(ear: Ear) -> None:
     async with passing_on(command=ear.command(TELLS)) as targets:
-        targets.hears(PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE))
+        targets.enqueue(PauseEvent(EventKind.PAUSE_BEGAN, "home", "mia", NINE))
         given = await ear.next()
     assert given["environ"]["COPDNS_EVENT_UNTIL"] == ""
     assert json.loads(given["stdin"])["until"] is None
@@ -374,15 +374,15 @@ async def test_a_program_is_started_for_its_kinds_only_and_once_at_a_time(ear: E
     only = (EventKind.TIME_CLOSED,)
     async with passing_on(command=ear.command(TELLS), command_kinds=only) as targets:
         for event in (OPENED, CLOSED, OPENED, SPENT):
-            targets.hears(event)
+            targets.enqueue(event)
         events = [json.loads((await ear.next())["stdin"]) for _ in range(2)]
     assert events == [event_json(CLOSED), event_json(SPENT)]
 
 
 async def test_a_program_that_runs_is_waited_for(ear: Ear) -> None:
     async with passing_on(command=ear.command(STAYS)) as targets:
-        targets.hears(CLOSED)
-        targets.hears(OPENED)
+        targets.enqueue(CLOSED)
+        targets.enqueue(OPENED)
         async with ear.connected() as first:
             assert await first.readexactly(4) == b"here"
             assert targets.waiting == 1
@@ -404,7 +404,7 @@ async def test_a_program_that_fails_is_told_once_and_without_what_it_said(
 ) -> None:
     patience = IMPATIENT if command[0] == "sleep" else AT_ONCE
     async with passing_on(command=command, patience=patience) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         line = await soon(logs)
     assert line == {"event": "events are not taken", "target": "command", "error": told}
 
@@ -416,8 +416,8 @@ async def test_a_stop_ends_a_program_with_what_it_started_and_tells_what_is_left
     ear: Ear, logs: asyncio.Queue[EventDict]
 ) -> None:
     async with passing_on(command=ear.command(STAYS)) as targets:
-        targets.hears(CLOSED)
-        targets.hears(OPENED)
+        targets.enqueue(CLOSED)
+        targets.enqueue(OPENED)
         async with ear.connected() as program:
             assert await program.readexactly(4) == b"here"
             await targets.close()
@@ -429,7 +429,7 @@ async def test_a_stop_ends_a_program_with_what_it_started_and_tells_what_is_left
 async def test_a_stop_waits_for_no_server(hooks: Hooks) -> None:
     hooks.open.clear()
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         await hooks.next()
 
 
@@ -443,18 +443,18 @@ async def test_with_other_settings_the_new_ones_hear_and_those_that_stay_lose_no
     stays, goes = Webhook(url=hooks.url()), Webhook(url=hooks.url("/gone"))
     hooks.open.clear()
     async with passing_on(stays) as targets:
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)
-        targets.hears(OPENED)
+        targets.enqueue(OPENED)
         targets.use(EventSettings(webhooks=(stays, goes)))
         targets.use(EventSettings(webhooks=(stays,)))
-        targets.hears(SPENT)
+        targets.enqueue(SPENT)
         hooks.open.set()
         assert [await hooks.next(), await hooks.next()] == [event_json(OPENED), event_json(SPENT)]
         targets.use(EventSettings())
-        targets.hears(CLOSED)
+        targets.enqueue(CLOSED)
         targets.use(EventSettings(webhooks=(goes,)))
-        targets.hears(OPENED)
+        targets.enqueue(OPENED)
         request = await soon(hooks.told)
     assert (request.path, await request.json()) == ("/gone", event_json(OPENED))
 
@@ -462,7 +462,7 @@ async def test_with_other_settings_the_new_ones_hear_and_those_that_stay_lose_no
 async def test_a_bug_costs_one_event(hooks: Hooks, logs: asyncio.Queue[EventDict]) -> None:
     broken: Event = CLOSED._replace(at=float("nan"))
     async with passing_on(Webhook(url=hooks.url())) as targets:
-        targets.hears(broken)
+        targets.enqueue(broken)
         assert "cannot convert float NaN" in (await soon(logs))["traceback"]
-        targets.hears(OPENED)
+        targets.enqueue(OPENED)
         assert await hooks.next() == event_json(OPENED)

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 import pytest
 
 from copdns.errors import ListenError
-from copdns.forwarded import NOBODY, Forwarder, Forwarders
+from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.model import Device
 from copdns.records import QR, RD
 from copdns.server.tcp import Connection, TcpLimits, TcpServer
@@ -53,7 +53,7 @@ class Client:
 class Desk:
     """A server with the home behind it."""
 
-    def __init__(self, forwarders: Forwarders = NOBODY, **limits: float) -> None:
+    def __init__(self, forwarders: Forwarders = NO_FORWARDERS, **limits: float) -> None:
         here = Device("laptop", "Laptop", "mia", (HOST,))
         self.home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
         self.limits = TcpLimits(**limits)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ Open = Callable[..., Awaitable[Desk]]
 async def desk() -> AsyncIterator[Open]:
     opened: list[Desk] = []
 
-    async def opener(forwarders: Forwarders = NOBODY, **limits: float) -> Desk:
+    async def opener(forwarders: Forwarders = NO_FORWARDERS, **limits: float) -> Desk:
         opened.append(Desk(forwarders, **limits))
         await opened[-1].open()
         return opened[-1]
@@ -265,11 +265,11 @@ async def test_options_are_read_of_each_message(desk: Open) -> None:
 
 async def test_who_is_believed_changes_with_the_next_connection(desk: Open) -> None:
     here = await desk(LISTED, idle=0.05)
-    here.server.trust(NOBODY)
+    here.server.set_forwarders(NO_FORWARDERS)
     client = await here.client()
     client.writer.write(proxied(BO, STREAM))
     assert await client.end() == b""
-    here.server.trust(LISTED)
+    here.server.set_forwarders(LISTED)
     client = await here.client()
     client.writer.write(proxied(BO, STREAM))
     client.send(query(GAMES))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from copdns import time_forms
 from copdns.errors import HouseholdError
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.time_forms import Form
 from copdns.times import DayType, Topic, TopicKind
 from tests.household import MIA, NOW
@@ -26,13 +26,13 @@ def test_several_times_each_have_their_days() -> None:
         days0=["mon", "tue"], start0="21:00", end0="07:00", start3="12:00", end3="13:00", days3=[]
     )
     values = time_forms.schedule_values(typed, MIA)
-    assert values["slots"] == slots("mon tue 21:00-07:00, daily 12:00-13:00")
+    assert values["slots"] == parse_slots("mon tue 21:00-07:00, daily 12:00-13:00")
     assert values["scope"] == "mia"
 
 
 def test_days_without_a_time_are_left_out() -> None:
     typed = form(days0="sat", start1="12:00", end1="13:00")
-    assert time_forms.schedule_values(typed, MIA)["slots"] == slots("12:00-13:00")
+    assert time_forms.schedule_values(typed, MIA)["slots"] == parse_slots("12:00-13:00")
 
 
 def test_what_was_chosen_and_what_was_written_count_together() -> None:

@@ -20,8 +20,8 @@ from copdns.records import A
 from copdns.store.querylog import FILE
 from copdns.store.usage import history, load_clock
 from copdns.timekeeper import TimeChores
-from copdns.times import Bonus, Budget, Failures, OnFailure, Schedule, Slot
-from copdns.today import today
+from copdns.times import Bonus, Budget, FailureChoices, OnFailure, Schedule, Slot
+from copdns.today import build_today
 from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
 
@@ -60,14 +60,14 @@ class Running:
 
     async def wait(self, seconds: float) -> None:
         self.now += seconds
-        if await self.keeper.look():
+        if await self.keeper.run_second():
             self.build()
         self.keeper.tell()
 
     async def use(self, *names: str, minutes: int) -> None:
         for _ in range(minutes):
             for name in names:
-                self.keeper.ledger.note(*MIA, ["tube"], name, self.taken)
+                self.keeper.ledger.record(*MIA, ["tube"], name, self.taken)
             await self.wait(60)
 
     def is_open(self, name: str = "tube.example") -> bool:
@@ -108,7 +108,7 @@ async def test_guests_have_minutes_of_a_budget_for_everyone_too(tmp_path: Path) 
     ).begin()
     for _ in range(31):
         for name in VIDEO:
-            home.keeper.ledger.note("home", GUEST, ["tube"], name, home.now)
+            home.keeper.ledger.record("home", GUEST, ["tube"], name, home.now)
         await home.wait(60)
     assert decide(home.live.policy("home", GUEST), "tube.example", A, home.now).blocks
     assert home.is_open()
@@ -146,7 +146,7 @@ DAY = 86_400
 def minutes_left(home: Running) -> int:
     house = home.live.households["home"]
     profile, policy = home.live.profile(*MIA), home.live.policy(*MIA)
-    return today(house, profile, policy, home.keeper.readings, home.now).minutes[0].left
+    return build_today(house, profile, policy, home.keeper.readings, home.now).minutes[0].left
 
 
 async def test_a_new_budget_begins_with_its_minutes_and_carries_over_from_then_on(
@@ -186,7 +186,7 @@ async def test_a_stop_keeps_the_minute_that_runs(tmp_path: Path) -> None:
     home = await Running(tmp_path, house).begin()
     await home.use(*VIDEO, minutes=3)
     for name in VIDEO:
-        home.keeper.ledger.note(*MIA, ["tube"], name, home.now)
+        home.keeper.ledger.record(*MIA, ["tube"], name, home.now)
     await home.keeper.close()
     again = await Running(tmp_path, house, home.now + 1).begin()
     assert again.keeper.readings.used[MIA]["tube"].likely == 4
@@ -230,7 +230,7 @@ async def used_up(folder: Path, house: Household) -> Running:
 async def test_a_start_with_a_wrong_clock_gives_no_minutes_anew(
     tmp_path: Path, wrong: float, chosen: OnFailure
 ) -> None:
-    house = replace(family(), budgets=(CARRIED,), failures=Failures(clock=chosen))
+    house = replace(family(), budgets=(CARRIED,), failures=FailureChoices(clock=chosen))
     home = await used_up(tmp_path, house)
     late = await Running(tmp_path, house, wrong).begin()
     await late.use(*VIDEO, minutes=2)
@@ -257,7 +257,7 @@ async def test_what_was_in_use_ends_softly(
     tmp_path: Path, name: str, after: float, is_open: bool
 ) -> None:
     home = await Running(tmp_path, replace(family(), schedules=(SOFT,)), now=NINE - 30).begin()
-    home.keeper.ledger.note(*MIA, [], "match.example", home.now)
+    home.keeper.ledger.record(*MIA, [], "match.example", home.now)
     await home.wait(29)
     await home.wait(1 + after)
     assert home.is_open(name) is is_open
@@ -277,6 +277,6 @@ async def test_a_budget_can_end_softly_too(tmp_path: Path) -> None:
 
 async def test_categories_without_a_list_are_noted_once(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
-    assert home.keeper.believe(frozenset({"games"}))
-    assert not home.keeper.believe(frozenset({"games"}))
+    assert home.keeper.set_missing(frozenset({"games"}))
+    assert not home.keeper.set_missing(frozenset({"games"}))
     assert home.keeper.readings.missing == {"games"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from copdns.errors import CopdnsError
 from copdns.matchers import Match, Matcher
-from copdns.times import Subject, Topic, TopicKind, subject
+from copdns.times import Subject, Topic, TopicKind, parse_subject
 from tests.unit.households import subjects
 
 
@@ -24,12 +24,12 @@ from tests.unit.households import subjects
     ],
 )
 def test_a_subject_is_a_topic_or_a_name(text: str, about: Subject) -> None:
-    assert subject(text) == about
+    assert parse_subject(text) == about
 
 
 @given(subjects)
 def test_a_subject_is_read_as_it_is_written(about: Subject) -> None:
-    assert subject(str(about)) == about
+    assert parse_subject(str(about)) == about
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_subject_is_read_as_it_is_written(about: Subject) -> None:
 )
 def test_what_is_neither_is_told_with_what_could_be(text: str, told: str) -> None:
     with pytest.raises((ValueError, CopdnsError), match=told):
-        subject(text)
+        parse_subject(text)
 
 
 @given(st.text(max_size=30))
 def test_any_other_text_is_refused_in_words(text: str) -> None:
     try:
-        about = subject(text)
+        about = parse_subject(text)
     except (ValueError, CopdnsError):
         return
-    assert subject(str(about)) == about
+    assert parse_subject(str(about)) == about

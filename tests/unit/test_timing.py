@@ -15,22 +15,22 @@ from copdns.minutes import Minutes
 from copdns.model import Household, Profile, Reason
 from copdns.policy import decide
 from copdns.records import A
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.times import (
     Budget,
     Calendar,
     DayType,
-    Failures,
+    FailureChoices,
     Grant,
     OnFailure,
     Pause,
     Schedule,
-    subject,
+    parse_subject,
 )
 from copdns.timing import (
     AFTER,
-    NO_TIMING,
-    NOTHING_READ,
+    NO_INPUTS,
+    NO_TIME_PLAN,
     Closure,
     PolicyInputs,
     TimePlan,
@@ -41,8 +41,8 @@ from tests.household import ADA, DEFAULTS, MIA, NOW, TOM, allow, family, library
 DAY = 86_400
 TODAY = NOW // DAY * DAY
 HOME_MIA = ("home", "mia")
-BEDTIME = Schedule("bedtime", "mia", slots("21:00-07:00"))
-FILMS = Budget("films", "mia", (("daily", 60),), (subject("service:tube"),))
+BEDTIME = Schedule("bedtime", "mia", parse_slots("21:00-07:00"))
+FILMS = Budget("films", "mia", (("daily", 60),), (parse_subject("service:tube"),))
 
 
 def timing(home: Household, profile: Profile = MIA, now: float = NOW, **read: object) -> TimePlan:
@@ -57,9 +57,9 @@ def used(minutes: int) -> dict[tuple[str, str], dict[str, Minutes]]:
 
 
 def test_a_household_without_times_adds_nothing() -> None:
-    assert timing(family()) is NO_TIMING
-    assert timing(family(schedules=(BEDTIME,)), TOM) is NO_TIMING
-    assert timing(family(replace(MIA, always=(subject("a.example"),)))) is NO_TIMING
+    assert timing(family()) is NO_TIME_PLAN
+    assert timing(family(schedules=(BEDTIME,)), TOM) is NO_TIME_PLAN
+    assert timing(family(replace(MIA, always=(parse_subject("a.example"),)))) is NO_TIME_PLAN
 
 
 def test_a_schedule_is_worked_out_for_more_than_a_week() -> None:
@@ -76,13 +76,13 @@ def test_a_schedule_is_worked_out_for_more_than_a_week() -> None:
 )
 def test_a_schedule_holds_for_whom_it_says(scope: str, theirs: set[str]) -> None:
     home = family(schedules=(replace(BEDTIME, scope=scope),))
-    found = {each.id for each in (MIA, TOM, ADA) if timing(home, each) is not NO_TIMING}
+    found = {each.id for each in (MIA, TOM, ADA) if timing(home, each) is not NO_TIME_PLAN}
     assert found == theirs
 
 
 def test_the_calendar_and_the_zone_are_the_household_s() -> None:
     monday = date(2026, 3, 30)
-    lessons = Schedule("lessons", "mia", slots("school 08:00-13:00"))
+    lessons = Schedule("lessons", "mia", parse_slots("school 08:00-13:00"))
     home = family(schedules=(lessons,), timezone="Europe/Berlin")
     starts = {each.start for each in timing(home).closures}
     assert TODAY + DAY + 6 * 3600 in starts  # summer time since this morning
@@ -104,11 +104,11 @@ def test_a_pause_is_its_profile_s_and_may_have_no_end() -> None:
     home = family(pauses=(Pause("mia", int(NOW)),))
     (found,) = timing(home).closures
     assert (found.reason, found.start, found.end) == (Reason.PAUSED, NOW, inf)
-    assert timing(home, TOM) is NO_TIMING
+    assert timing(home, TOM) is NO_TIME_PLAN
 
 
 def test_homework_opens_the_profile_s_own_names_for_as_long_as_the_pause() -> None:
-    mia = replace(MIA, homework=(subject("school.example"),))
+    mia = replace(MIA, homework=(parse_subject("school.example"),))
     home = family(mia, pauses=(Pause("mia", int(NOW), int(NOW) + 60, homework=True),))
     found = timing(home, mia).homework
     assert found is not None
@@ -130,22 +130,22 @@ def test_permissions_are_their_profile_s_and_are_left_out_when_they_are_long_ove
 def test_minutes_that_were_used_are_taken_off_the_budget_of_their_profile() -> None:
     home = family(budgets=(FILMS,))
     midnight = TODAY + DAY
-    assert [each.minutes for each in timing(home).left] == [PLENTY]
-    assert timing(home, used=used(45)).left == (
+    assert [each.minutes for each in timing(home).remaining] == [PLENTY]
+    assert timing(home, used=used(45)).remaining == (
         RemainingBudget("films", FILMS.about, 15, midnight),
     )
     spent = timing(home, used=used(60))
-    assert spent.left == ()
+    assert spent.remaining == ()
     assert Closure(Reason.BUDGET, TODAY, midnight, FILMS.about, "films") in spent.closures
 
 
 def test_a_bonus_is_more_minutes() -> None:
     home = add_bonus(family(budgets=(FILMS,)), "mia", "films", date(2026, 3, 29), 30)
-    assert timing(home, used=used(60)).left[0].minutes == 30
+    assert timing(home, used=used(60)).remaining[0].minutes == 30
 
 
 def test_what_is_in_use_stays_open_for_a_while() -> None:
-    soft = Grant(subject("a.example"), NOW, NOW + 300, NOW, content=False, time=True)
+    soft = Grant(parse_subject("a.example"), NOW, NOW + 300, NOW, content=False, time=True)
     home = family(schedules=(replace(BEDTIME, grace=5),))
     found = timing(home, in_use={HOME_MIA: (soft,)})
     assert (found.grants, found.has_grace) == ((soft,), True)
@@ -157,7 +157,7 @@ GAMES = replace(MIA, categories=frozenset({"games"}))
 OTHERS = ("other.example", "school.example", "help.example")
 
 
-def live(home: Household, readings: PolicyInputs = NOTHING_READ) -> Snapshot:
+def live(home: Household, readings: PolicyInputs = NO_INPUTS) -> Snapshot:
     lists = library(
         categories={"games": ["games.example"]}, protected={"child_helpline": ["help.example"]}
     )
@@ -182,8 +182,8 @@ def test_when_the_clock_is_wrong_what_was_chosen_holds(
 ) -> None:
     home = family(
         MIA,
-        failures=Failures(clock=chosen),
-        schedules=(Schedule("all-day", "mia", slots("00:00-24:00")),),
+        failures=FailureChoices(clock=chosen),
+        schedules=(Schedule("all-day", "mia", parse_slots("00:00-24:00")),),
         budgets=(replace(FILMS, minutes=(("daily", 0),), about=()),),
         rules=(allow("school.example"),),
     )
@@ -196,7 +196,7 @@ def test_a_wrong_clock_ends_no_pause(chosen: OnFailure) -> None:
     """A pause without an end needs no clock."""
     home = family(
         MIA,
-        failures=Failures(clock=chosen),
+        failures=FailureChoices(clock=chosen),
         pauses=(Pause("mia", int(NOW)),),
         rules=(allow("school.example"),),
     )
@@ -214,7 +214,9 @@ def test_a_wrong_clock_ends_no_pause(chosen: OnFailure) -> None:
 def test_when_a_list_was_never_here_what_was_chosen_holds_for_whom_it_was_to_protect(
     chosen: OnFailure, is_open: list[str]
 ) -> None:
-    home = family(GAMES, TOM, failures=Failures(lists=chosen), rules=(allow("school.example"),))
+    home = family(
+        GAMES, TOM, failures=FailureChoices(lists=chosen), rules=(allow("school.example"),)
+    )
     made = live(home, PolicyInputs(missing=frozenset({"games"})))
     assert open_names(made) == is_open
     assert open_names(made, "tom") == [*OTHERS]
@@ -226,14 +228,14 @@ def test_whom_nobody_named_gets_what_is_essential_where_that_was_chosen(guest: s
     rules = (allow("school.example"),)
     home = family(MIA, TOM, guest=guest, rules=rules)
     assert open_names(live(home), guest or GUEST) == [*OTHERS]
-    home = replace(home, failures=Failures(devices=OnFailure.ESSENTIAL))
+    home = replace(home, failures=FailureChoices(devices=OnFailure.ESSENTIAL))
     assert open_names(live(home), GUEST) == ["school.example", "help.example"]
     assert open_names(live(home)) == [*OTHERS]
 
 
 def test_what_is_always_open_is_open_when_only_what_is_essential_is() -> None:
-    mia = replace(GAMES, always=(subject("other.example"),))
-    home = family(mia, failures=Failures(lists=OnFailure.ESSENTIAL))
+    mia = replace(GAMES, always=(parse_subject("other.example"),))
+    home = family(mia, failures=FailureChoices(lists=OnFailure.ESSENTIAL))
     made = live(home, PolicyInputs(missing=frozenset({"games"})))
     assert open_names(made) == ["other.example", "help.example"]
 
@@ -243,4 +245,4 @@ def test_a_budget_without_a_limit_today_begins_tomorrow_by_itself() -> None:
     made = live(replace(family(), budgets=(monday,)))
     midnight = NOW // 86_400 * 86_400 + 86_400
     assert made.rebuild_at == midnight
-    assert decide(made.policy("home", "mia"), "a.example", A, NOW).until == midnight
+    assert decide(made.policy("home", "mia"), "a.example", A, NOW).valid_until == midnight

@@ -6,18 +6,18 @@ import pytest
 
 from copdns.minutes import Minutes
 from copdns.model import Household, Reason
-from copdns.times import Budget, Grant, Pause, subject
-from copdns.timing import NOTHING_READ, PolicyInputs
-from copdns.today import Today, today
+from copdns.times import Budget, Grant, Pause, parse_subject
+from copdns.timing import NO_INPUTS, PolicyInputs
+from copdns.today import Today, build_today
 from tests.household import MIA, NOW, TOM, family, live
 
 HOUR = 3600
-GAMES = Budget("games", "mia", (("daily", 30),), (subject("games.example"),))
+GAMES = Budget("games", "mia", (("daily", 30),), (parse_subject("games.example"),))
 
 
-def seen(house: Household, now: float = NOW, readings: PolicyInputs = NOTHING_READ) -> Today:
+def seen(house: Household, now: float = NOW, readings: PolicyInputs = NO_INPUTS) -> Today:
     policy = live(house, now=now, readings=readings).policy(house.id, "mia")
-    return today(house, MIA, policy, readings, now)
+    return build_today(house, MIA, policy, readings, now)
 
 
 def test_without_rules_about_time_everything_is_open() -> None:
@@ -29,7 +29,7 @@ def test_without_rules_about_time_everything_is_open() -> None:
 def test_a_pause_closes_everything_until_its_end() -> None:
     found = seen(family(MIA, pauses=(Pause("mia", int(NOW), int(NOW) + HOUR),)))
     assert found.closed is not None
-    assert (found.closed.reason, found.closed.until) == (Reason.PAUSED, NOW + HOUR)
+    assert (found.closed.reason, found.closed.valid_until) == (Reason.PAUSED, NOW + HOUR)
     assert [(each.start, each.end) for each in found.day] == [(667, 708)]
 
 

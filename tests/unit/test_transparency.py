@@ -11,23 +11,23 @@ from copdns.appeal import (
     Appeal,
     AppealAnswer,
     AppealKind,
+    AppealRequest,
     AppealState,
-    Ask,
     ContestedVerdict,
     Decider,
 )
 from copdns.keep import CountKey
 from copdns.minutes import DayBitmaps, Minutes, Usage
 from copdns.model import Action, Band, PrivacyMode, Profile, Reason
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.transparency import (
     appeals_of,
+    appeals_of_all,
     counted_from,
+    lookups_of_children,
     month_of,
-    of_a_crowd,
     people_of,
     reportable,
-    together,
 )
 from tests.household import ADA, MIA, TOM, family
 
@@ -50,10 +50,10 @@ def appeal(
 ) -> Appeal:
     to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY)
     at = int(asked + (hours or 0) * 3600)
-    answer = AppealAnswer(at, state, Because.FAIR_ENOUGH, Decider("owner", "Ada"))
+    answer = AppealAnswer(at, state, DecisionReason.FAIR_ENOUGH, Decider("owner", "Ada"))
     return Appeal(
         "x",
-        Ask("mia", "tablet", AppealKind.NAME, to, name="games.example"),
+        AppealRequest("mia", "tablet", AppealKind.NAME, to, name="games.example"),
         int(asked),
         int(asked),
         state if hours is not None else AppealState.OPEN,
@@ -166,7 +166,7 @@ def sums(*counts: tuple[CountKey, int], off: str = "") -> tuple[int, int] | None
         replace(each, privacy=PrivacyMode.OFF) if each.id == off else each
         for each in THREE.profiles
     )
-    return together(replace(THREE, profiles=people), counts, MONTH, NOW)
+    return lookups_of_children(replace(THREE, profiles=people), counts, MONTH, NOW)
 
 
 def test_a_sum_is_of_three_children_and_in_tens() -> None:
@@ -189,13 +189,13 @@ def test_whoever_has_nothing_kept_is_in_no_sum_and_makes_none_possible() -> None
 def test_appeals_of_all_are_told_where_three_asked() -> None:
     asked = MONTH.start + 3600
     of = [appeal(asked), appeal(asked, 2), appeal(asked, 4)]
-    assert of_a_crowd(of, MONTH) is None
+    assert appeals_of_all(of, MONTH) is None
     whose = [
         replace(each, ask=replace(each.ask, profile=who))
         for each, who in zip(of, ("mia", "tom", "third"), strict=True)
     ]
-    found = of_a_crowd(whose, MONTH)
+    found = appeals_of_all(whose, MONTH)
     assert found is not None
     assert (found.asked, found.answered, found.hours) == (3, 2, 3.0)
     late = [replace(whose[0], asked=int(MONTH.end)), *whose[1:]]
-    assert of_a_crowd(late, MONTH) is None
+    assert appeals_of_all(late, MONTH) is None

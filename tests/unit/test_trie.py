@@ -12,7 +12,7 @@ from copdns.lists import trie
 from copdns.lists.compiled import pack, unpack
 from copdns.lists.index import DictIndex, Entry, Index, ListKind
 from copdns.lists.merge import merge
-from copdns.lists.shelf import Draft, names_of, shelve
+from copdns.lists.shelf import Draft, build_index, names_of
 from copdns.matchers import Match, parse_matcher
 from copdns.names import from_wire
 
@@ -121,7 +121,7 @@ GROUPS = st.lists(
 def test_what_is_compiled_is_what_was_shelved(
     groups: list[Draft], drafts: list[Draft], qnames: list[str]
 ) -> None:
-    shelved, statuses = shelve([*groups, *drafts])
+    shelved, statuses = build_index([*groups, *drafts])
     assert isinstance(shelved, DictIndex)
     merged = merge(groups, drafts)
     compiled = unpack(memoryview(b"".join(pack(merged, "key"))))

@@ -9,7 +9,7 @@ import pytest
 from copdns.exchange import DOWN_AFTER, Health
 from copdns.happened import EventKind
 from copdns.moment import Moment
-from copdns.trouble import DAY, HOUR, MINUTE, OLD, Troubles
+from copdns.trouble import DAY, HOUR, MINUTE, OLD, Alarms
 
 NOON = 1_774_800_000.0
 
@@ -30,7 +30,7 @@ def health(down: bool) -> Health:
 
 def told(*looks: tuple[float, bool, List]) -> list[tuple[EventKind, float]]:
     """Look at these moments, seconds after noon: whether the one upstream is down, and a list."""
-    troubles, found = Troubles(), []
+    troubles, found = Alarms(), []
     for after, down, fetched in looks:
         events = troubles.look([health(down)], [fetched], Moment(NOON + after, after))
         found += [(event.kind, event.at - NOON) for event in events]
@@ -47,7 +47,7 @@ def test_trouble_that_lasts_is_told_once_and_so_is_its_end() -> None:
 
 
 def test_one_upstream_that_answers_is_enough() -> None:
-    troubles = Troubles()
+    troubles = Alarms()
     for after in (0.0, MINUTE, HOUR):
         now = Moment(NOON + after, after)
         assert not list(troubles.look([health(True), health(False)], [], now))

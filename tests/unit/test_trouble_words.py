@@ -7,7 +7,7 @@ import errno
 import pytest
 
 from copdns.crowd import SeenRequestor, same_client_warning
-from copdns.lists.chosen import not_yet
+from copdns.lists.chosen import missing_message
 from copdns.lists_in_force import STILL_COMPILING
 from copdns.phrases import END_ISOLATE, ISOLATE, phrases
 from copdns.stored import REPLACED, UNREAD, UNWRITTEN
@@ -33,10 +33,10 @@ def crowd(*addresses: str, mac: str = "", in_container: bool = False) -> str:
         f"{UNWRITTEN} (disk full)",
         f"{UNREAD} (disk full)",
         "games: too many names; it is tried again",
-        not_yet(["games"], 3),
-        not_yet(["games", "chat"], 3),
-        not_yet(["games"], 3, ["chat"]),
-        not_yet([], 3, ["games", "chat"]),
+        missing_message(["games"], 3),
+        missing_message(["games", "chat"], 3),
+        missing_message(["games"], 3, ["chat"]),
+        missing_message([], 3, ["games", "chat"]),
         crowd("192.0.2.1", in_container=True),
         crowd("192.0.2.1"),
         crowd("127.0.0.1"),
@@ -52,7 +52,7 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
 
 
 def test_what_is_within_a_line_is_translated_too() -> None:
-    told = PSEUDO.tell(trouble(not_yet(["games"], 3, ["chat"])))
+    told = PSEUDO.tell(trouble(missing_message(["games"], 3, ["chat"])))
     assert told.count("[") >= 3
     assert f"{ISOLATE}games{END_ISOLATE}" in told
 

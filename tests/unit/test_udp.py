@@ -11,9 +11,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from copdns.batch import SLOTS
+from copdns.batch import BATCH_SIZE
 from copdns.errors import ListenError
-from copdns.forwarded import NOBODY, Forwarder, Forwarders
+from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.model import Device
 from copdns.records import QR, RD
 from copdns.server.udp import UdpServer
@@ -100,10 +100,10 @@ async def test_the_asker_is_known_by_the_address_it_asks_from(listen: Listen, ho
 async def test_more_datagrams_than_one_look_takes_are_all_answered(listen: Listen) -> None:
     where = listen("127.0.0.1")
     with client() as sock:
-        for number in range(2 * SLOTS + 5):
+        for number in range(2 * BATCH_SIZE + 5):
             sock.sendto(number.to_bytes(2, "big") + query(GAMES)[2:], where)
-        ids = {(await receive(sock))[0][:2] for _ in range(2 * SLOTS + 5)}
-    assert len(ids) == 2 * SLOTS + 5
+        ids = {(await receive(sock))[0][:2] for _ in range(2 * BATCH_SIZE + 5)}
+    assert len(ids) == 2 * BATCH_SIZE + 5
 
 
 async def test_clients_that_went_away_are_no_trouble(listen: Listen, home: Home) -> None:
@@ -224,7 +224,7 @@ async def test_a_header_from_anybody_else_is_a_malformed_message(
 
 async def test_who_is_believed_changes_at_once(front: UdpServer, home: Home) -> None:
     wire = proxied(BO) + query(GAMES)
-    for listed, rcode in [(LISTED, 5), (NOBODY, 4), (LISTED, 5)]:
+    for listed, rcode in [(LISTED, 5), (NO_FORWARDERS, 4), (LISTED, 5)]:
         front.set_forwarders(listed)
         assert parsed(await brought(front, wire)).rcode() == rcode
 

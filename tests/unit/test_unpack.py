@@ -16,16 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.errors import CopdnsError, FetchError
-from copdns.unpack import Job, done
+from copdns.unpack import UnpackJob, unpack_list
 from tests.list_server import tar
 
 TOYS = "chess.example\ngames.example\n"
 
 
-def job(folder: Path, octets: bytes, member: str = "", limit: int = 100_000) -> Job:
+def job(folder: Path, octets: bytes, member: str = "", limit: int = 100_000) -> UnpackJob:
     (folder / "raw").write_bytes(octets)
     (folder / "text").unlink(missing_ok=True)
-    return Job(str(folder / "raw"), str(folder / "text"), member, "domains", "exact", limit)
+    return UnpackJob(str(folder / "raw"), str(folder / "text"), member, "domains", "exact", limit)
 
 
 def long_named(text: str, form: int) -> bytes:
@@ -41,7 +41,7 @@ def long_named(text: str, form: int) -> bytes:
 
 @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 def test_a_file_behind_a_long_name_is_found(tmp_path: Path, form: int) -> None:
-    found = done(job(tmp_path, long_named(TOYS, form), "games/domains"))
+    found = unpack_list(job(tmp_path, long_named(TOYS, form), "games/domains"))
     assert (found.names, found.octets, found.lines) == (2, len(TOYS), 2)
     assert (tmp_path / "text").read_text() == TOYS
 
@@ -50,7 +50,7 @@ def test_a_file_behind_a_long_name_is_found(tmp_path: Path, form: int) -> None:
 def test_an_archive_that_was_cut_off_is_told(tmp_path: Path, cut: int) -> None:
     whole = gzip.decompress(tar({"games/urls": "a" * 600, "games/domains": TOYS * 40}))
     with pytest.raises(FetchError, match=r"cut off|no tar|holds"):
-        done(job(tmp_path, whole[:cut], "games/domains"))
+        unpack_list(job(tmp_path, whole[:cut], "games/domains"))
 
 
 def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path)
     info.type, info.size = tarfile.XHDTYPE, 1 << 40
     header = info.tobuf(tarfile.GNU_FORMAT)
     with pytest.raises(FetchError, match="cut off on the way"):
-        done(job(tmp_path, header + bytes(512), "games/domains"))
+        unpack_list(job(tmp_path, header + bytes(512), "games/domains"))
 
 
 def test_a_damaged_header_behind_a_good_one_is_told(tmp_path: Path) -> None:
     whole = gzip.decompress(tar({"a": "", "games/domains": TOYS}))
     with pytest.raises(FetchError, match="damaged"):
-        done(job(tmp_path, whole[:512] + b"x" * 512, "games/domains"))
+        unpack_list(job(tmp_path, whole[:512] + b"x" * 512, "games/domains"))
 
 
 @given(st.binary(max_size=2000))
@@ -73,13 +73,13 @@ def test_no_octets_break_it(tmp_path_factory: pytest.TempPathFactory, octets: by
     for packed in (octets, gzip.compress(octets)[:-1], tar({"a": TOYS})[:-1] + octets):
         for member in ("", "a"):
             try:
-                found = done(job(folder, packed, member, limit=1000))
+                found = unpack_list(job(folder, packed, member, limit=1000))
             except CopdnsError:
                 continue
             assert found.octets <= 1000
 
 
-def told(job: Job) -> dict[str, object]:
+def told(job: UnpackJob) -> dict[str, object]:
     """Run the process and return what it says."""
     process = subprocess.run(
         [sys.executable, "-P", "-m", "copdns.unpack"],

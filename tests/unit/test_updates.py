@@ -13,10 +13,10 @@ import pytest
 from copdns.config import Settings, SourceSettings
 from copdns.copies import Copies
 from copdns.errors import ListError
-from copdns.lists.chosen import Offer
+from copdns.lists.chosen import AvailableLists
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
-from copdns.lists.shelf import Draft, shelve
+from copdns.lists.shelf import Draft, build_index
 from copdns.lists.source import ListSource, Source
 from copdns.matchers import Match
 from copdns.updates import PATIENCE, ListUpdater
@@ -42,7 +42,7 @@ class House:
         self.copies = Copies(data)
         self.updates = ListUpdater(
             self.copies,
-            Offer(tuple(sources), frozenset(), {}),
+            AvailableLists(tuple(sources), frozenset(), {}),
             lambda: self.settings,
             lambda: [self.family],
             lambda: self.lists,
@@ -61,13 +61,13 @@ class House:
             Draft(each.slug, ListKind.CATEGORY, "games", "", dict.fromkeys(names, Match.SUBTREE))
             for each, names in texts
         ]
-        index, statuses = shelve(drafts)
+        index, statuses = build_index(drafts)
         self.lists = replace(self.lists, index=index, statuses=statuses)
 
     async def look_twice(self) -> None:
         """What another process fetched is in force when a second look finds nothing new."""
-        await self.updates.look()
-        await self.updates.look()
+        await self.updates.apply_available()
+        await self.updates.apply_available()
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_whoever_asks_has_it_looked_at_now_and_once_a_minute_at_most(
     server.put("/toys", TOYS, headers={"ETag": '"1"'})
     for wait, asked in ((0.0, 1), (30.0, 1), (30.0, 2), (0.0, 2)):
         home.now += wait
-        home.updates.ask()
+        home.updates.request_fetch()
         assert home.updates.is_asked
         await home.updates.fetch()
         assert not home.updates.is_asked
@@ -150,10 +150,10 @@ async def test_what_is_not_used_is_neither_fetched_nor_missed(
 async def test_a_change_of_the_household_is_followed(tmp_path: Path, server: ListServer) -> None:
     home = await house(tmp_path, server, "films", category="piracy")
     server.put("/films", TOYS)
-    await home.updates.look()
+    await home.updates.apply_available()
     mia = replace(MIA, categories=frozenset({"piracy"}), security=False)
     home.family = family(mia, guest="mia")
-    await home.updates.look()
+    await home.updates.apply_available()
     await home.updates.fetch()
     assert paths(server) == ["/films"]
 
@@ -205,7 +205,7 @@ async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
         server.put("/toys", f"n{count}.example\n")
         other.now += DAY
         await other.updates.fetch()
-        await home.updates.look()
+        await home.updates.apply_available()
     assert len(home.compiled) == 1
 
 
@@ -215,7 +215,7 @@ async def test_what_was_fetched_here_is_in_force_at_once(
     home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
     await home.updates.fetch()
-    await home.updates.look()
+    await home.updates.apply_available()
     assert home.compiled == [["toys"]]
 
 
@@ -227,7 +227,7 @@ async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
     await home.updates.fetch()
     home.trouble = True
     with pytest.raises(ListError):
-        await home.updates.look()
+        await home.updates.apply_available()
     await home.look_twice()
     assert home.compiled == [["toys"]]
     assert "1 of 1" in home.updates.missing
@@ -266,7 +266,7 @@ async def test_where_no_folder_for_copies_can_be_made_that_is_told_once_and_noth
     (tmp_path / "lists").write_text("a file in the way")
     home = await house(tmp_path, server, "toys")
     for _ in range(3):
-        await home.updates.look()
+        await home.updates.apply_available()
         await home.updates.fetch()
         home.now += 2
     assert server.asked == []
@@ -279,14 +279,14 @@ async def test_monitoring_hears_of_age_size_and_failures(
     home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.updates.fetch()
-    assert [each.failing for each in home.updates.numbers()] == [False, True]
+    assert [each.failing for each in home.updates.metrics()] == [False, True]
     home.now += 5
-    assert home.updates.numbers() == [("toys", 5.0, len(TOYS), False), ("cards", None, 0, True)]
+    assert home.updates.metrics() == [("toys", 5.0, len(TOYS), False), ("cards", None, 0, True)]
     home.now += 5
     server.put("/toys", status=500)
     home.now += DAY
     await home.updates.fetch()
-    assert home.updates.numbers()[0] == ("toys", DAY + 10, len(TOYS), True)
+    assert home.updates.metrics()[0] == ("toys", DAY + 10, len(TOYS), True)
 
 
 async def test_each_thing_is_told_once(
@@ -296,7 +296,7 @@ async def test_each_thing_is_told_once(
     home = await begun(House(tmp_path, [toys, huge]))
     server.put("/toys", TOYS)
     for _ in range(3):
-        await home.updates.look()
+        await home.updates.apply_available()
         await home.updates.fetch()
     await home.look_twice()
     said = capsys.readouterr().out

@@ -11,7 +11,7 @@ import structlog.testing
 from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
 from copdns.records import HTTPS
-from copdns.upstream import SWEEP, Upstreams
+from copdns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,
@@ -117,7 +117,7 @@ async def test_a_silent_upstream_is_asked_again_and_given_up_at_the_deadline(
     for times in (1, 2, 3):
         await server.heard(times)
         assert answers.all == []
-        asker.clock.wait(ATTEMPT + SWEEP)
+        asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     assert await answers.one() is None
     assert len(server.asked) == 3
     assert asker.upstreams._pending == 0
@@ -130,9 +130,9 @@ async def test_a_silent_upstream_is_left_for_the_next(
     asker = make(server, second)
     answers = asker.ask()
     await server.heard()
-    asker.clock.wait(ATTEMPT - SWEEP)
+    asker.clock.wait(ATTEMPT - SWEEP_INTERVAL)
     assert second.asked == []
-    asker.clock.wait(2 * SWEEP)
+    asker.clock.wait(2 * SWEEP_INTERVAL)
     assert await answers.found() == (FOUND,)
     assert asker.numbers(1) == (1, 1, 0)
     await asker.ask("other.example").one()
@@ -146,7 +146,7 @@ async def test_when_all_are_silent_each_is_tried_twice_at_most(
     asker = make(server, second, deadline=60.0)
     answers = asker.ask()
     for _ in range(10):
-        asker.clock.wait(ATTEMPT + SWEEP)
+        asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     assert await answers.one() is None
     await server.heard(2)
     await second.heard(2)
@@ -161,12 +161,12 @@ async def test_a_late_answer_is_an_answer(
     asker = make(server, second)
     answers = asker.ask()
     await server.heard()
-    asker.clock.wait(ATTEMPT + SWEEP)
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     await second.heard()
     server.release()
     assert await answers.found() == (FOUND,)
     health, _ = asker.counters.upstreams[0]
-    assert health.rtt == pytest.approx(ATTEMPT + SWEEP)  # from its own question on
+    assert health.rtt == pytest.approx(ATTEMPT + SWEEP_INTERVAL)  # from its own question on
     second.release()
     assert await asker.ask("next.example").found() == (FOUND,)
     assert len(answers.all) == 1
@@ -177,7 +177,7 @@ async def test_an_answer_after_the_deadline_is_nobodys(server: UpstreamServer, m
     asker = make(server)
     answers = asker.ask()
     await server.heard()
-    asker.clock.wait(DEADLINE + SWEEP)
+    asker.clock.wait(DEADLINE + SWEEP_INTERVAL)
     server.release()
     assert await answers.one() is None
     assert await asker.ask("next.example").found() == (FOUND,)
@@ -196,8 +196,8 @@ async def test_a_mistake_of_who_waits_does_not_leave_the_others_waiting(
     asker.upstreams.ask(WWW, mistaken)
     answers = asker.ask("other.example")
     with pytest.raises(ZeroDivisionError):
-        asker.clock.wait(DEADLINE + SWEEP)
-    asker.clock.wait(2 * SWEEP)
+        asker.clock.wait(DEADLINE + SWEEP_INTERVAL)
+    asker.clock.wait(2 * SWEEP_INTERVAL)
     assert await answers.one() is None
 
 
@@ -209,7 +209,7 @@ async def test_a_real_clock_keeps_the_deadline(server: UpstreamServer) -> None:
     answers, began = Answers(), loop.time()
     upstreams.ask(WWW, answers)
     assert await answers.one() is None
-    assert 0.2 <= loop.time() - began < 0.2 + 10 * SWEEP
+    assert 0.2 <= loop.time() - began < 0.2 + 10 * SWEEP_INTERVAL
     upstreams.close()
 
 
@@ -245,7 +245,7 @@ async def test_a_quiet_question_leaves_no_trace(
         answers = asker.ask("helpline-for-children.example", quiet=True, protected=True)
         await server.heard(2)
         if way is silent:
-            asker.clock.wait(ATTEMPT + SWEEP)
+            asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
         assert await answers.found() == (FOUND,)
     assert state(asker) == before
     assert logs == []
@@ -272,7 +272,7 @@ async def test_trouble_is_told_once_and_so_is_its_end(server: UpstreamServer, ma
     with structlog.testing.capture_logs() as logs:
         for number in range(5):
             answers = asker.ask(f"{number}.example")
-            asker.clock.wait(0.5 + SWEEP)
+            asker.clock.wait(0.5 + SWEEP_INTERVAL)
             assert await answers.one() is None
         server.says[""] = data
         await asker.ask().one()

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.exchange import PLAIN_FOR
+from copdns.exchange import NO_EDNS_FOR
 from copdns.metrics import Counters
-from copdns.upstream import SWEEP, Upstreams
+from copdns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,
@@ -44,7 +44,7 @@ async def test_an_error_is_given_only_when_nobody_knows_better(
     second.says[""] = failing(rcode)
     answer = await asker.ask("other.example").one()
     assert answer is not None
-    assert (answer.rcode, answer.ttl) == (rcode, 0)
+    assert (answer.rcode, answer.cache_ttl) == (rcode, 0)
 
 
 async def test_an_error_is_better_than_silence(
@@ -54,7 +54,7 @@ async def test_an_error_is_better_than_silence(
     asker = make(server, second)
     answers = asker.ask()
     await second.heard()
-    asker.clock.wait(DEADLINE + SWEEP)
+    asker.clock.wait(DEADLINE + SWEEP_INTERVAL)
     answer = await answers.one()
     assert answer is not None
     assert answer.rcode == 2
@@ -72,7 +72,7 @@ async def test_a_late_error_does_not_disturb_who_is_asked_now(
     )
     answers = asker.ask()
     await server.heard()
-    asker.clock.wait(ATTEMPT + SWEEP)
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     await second.heard()
     server.release()
     await asker.ask(WWW._replace(zone="first.example")).one()  # what came before this was read
@@ -198,7 +198,7 @@ async def test_an_upstream_without_edns_is_asked_without_for_a_while(
     assert await asker.ask().found() == (FOUND,)
     assert await asker.ask("next.example").found() == (FOUND,)
     assert [asked.edns for asked in server.asked] == [True, False, False]
-    asker.clock.wait(PLAIN_FOR)
+    asker.clock.wait(NO_EDNS_FOR)
     server.says[""] = data
     assert await asker.ask("later.example").found() == (FOUND,)
     assert server.asked[-1].edns
@@ -260,7 +260,7 @@ async def test_a_silent_connection_is_left_for_the_next_upstream(
     asker = make(server, second)
     answers = asker.ask()
     await server.heard(2)
-    asker.clock.wait(ATTEMPT + SWEEP)
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
     assert await answers.found() == (FOUND,)
 
 

@@ -11,7 +11,15 @@ import pytest
 from copdns.errors import StoreError
 from copdns.live import UnknownClient
 from copdns.store.visitors import load_numbers, load_visitors, save_visitors
-from copdns.visitors import KEPT, NEWCOMERS, VISITORS, Greeted, UnknownDevice, claimed, greeted
+from copdns.visitors import (
+    KEPT,
+    NEWCOMERS,
+    VISITORS,
+    UnknownDevice,
+    UpdatedUnknown,
+    now_known,
+    update_unknown,
+)
 
 NOW = 1_774_800_000
 TODAY = NOW // 86_400 * 86_400
@@ -24,8 +32,8 @@ def notice(address: str = "192.0.2.99", mac: str = CARD, device: str = "") -> Un
 
 def seen(
     *notices: UnknownClient, before: Iterable[UnknownDevice] = (), name: str = "", now: float = NOW
-) -> Greeted:
-    return greeted(before, notices, lambda _: name, now)
+) -> UpdatedUnknown:
+    return update_unknown(before, notices, lambda _: name, now)
 
 
 def test_a_newcomer_is_noted_with_what_helps_to_tell_it() -> None:
@@ -79,7 +87,7 @@ def test_the_id_of_one_who_is_gone_is_nobody_elses(tmp_path: Path) -> None:
     save_visitors(tmp_path, ())
     numbers = load_numbers(tmp_path)
     assert numbers == {"home": 2}
-    after = greeted((), [notice(mac="02:00:00:00:00:98")], lambda _: "", NOW, numbers)
+    after = update_unknown((), [notice(mac="02:00:00:00:00:98")], lambda _: "", NOW, numbers)
     assert [each.id for each in after.visitors] == ["u3"]
 
 
@@ -103,7 +111,7 @@ def test_a_crowd_comes_in_by_and_by_and_only_so_many_stay() -> None:
 def test_who_got_a_name_is_no_visitor_any_more() -> None:
     visitors = seen(notice(), notice(mac=OTHER)).visitors
     owners = {CARD: "tablet"}
-    assert list(claimed(visitors, lambda each: owners.get(each.mac, ""))) == [
+    assert list(now_known(visitors, lambda each: owners.get(each.mac, ""))) == [
         (visitors[0], "tablet")
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import objected
+from copdns.appeal import contest
 from copdns.household_check import KnownIds
 from copdns.library import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
@@ -15,12 +15,12 @@ from copdns.model import Action, Reason, Verdict
 from copdns.vouched import (
     NOTE,
     WrongEntry,
-    checked,
+    check_entries,
     is_list_error,
     named_again,
     opened_for_everyone,
     still_listed,
-    vouch,
+    vouched_names,
     what_closes,
 )
 from tests.household import MIA, NOW, allow, family, library, live, policy
@@ -37,7 +37,7 @@ def vouches(name: str) -> bool:
             "os_time": ["clock.example"],
         }
     )
-    return vouch(lists, bundled_presets().values())(name)
+    return vouched_names(lists, bundled_presets().values())(name)
 
 
 def test_help_learning_and_what_presets_allow_are_vouched_for_and_nothing_else() -> None:
@@ -58,8 +58,8 @@ def test_help_learning_and_what_presets_allow_are_vouched_for_and_nothing_else()
     ],
 )
 def test_only_a_list_can_be_wrong_about_it(verdict: Verdict, error: bool) -> None:
-    assert is_list_error(LEARN, objected(verdict), vouches) is error
-    assert not is_list_error("games.example", objected(verdict), vouches)
+    assert is_list_error(LEARN, contest(verdict), vouches) is error
+    assert not is_list_error("games.example", contest(verdict), vouches)
 
 
 def test_it_opens_for_everyone_once_and_the_rule_says_why() -> None:
@@ -127,10 +127,10 @@ def test_what_a_rule_opens_stays_open_whatever_the_list_says(
     mia = replace(MIA, categories=frozenset({"games"}))
     lists = {"games": ["chess.example"]}
     at = policy(mia, *rules, categories=lists)
-    (found,) = checked([WRONG], library(categories=lists).index, [at], NOW)
+    (found,) = check_entries([WRONG], library(categories=lists).index, [at], NOW)
     assert (found.still, found.closed) == (True, closed)
 
 
 def test_a_name_that_is_listed_no_more_is_settled() -> None:
-    (found,) = checked([WRONG], lists_with("go.example"), [], NOW)
+    (found,) = check_entries([WRONG], lists_with("go.example"), [], NOW)
     assert (found.still, found.closed) == (False, False)

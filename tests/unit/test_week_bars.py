@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from copdns.days import starts_at, zone_of
 from copdns.preview import Closed
-from copdns.schedule import slots, stretches
+from copdns.schedule import closed_spans, parse_slots
 from copdns.times import USUAL_WEEK, Schedule
 from copdns.week_bars import Chart, week_bars
 
@@ -20,8 +20,8 @@ def chart(*written: str, opens: bool = False, first: date = MONDAY) -> Chart:
     closed = [
         Closed(text, *stretch)
         for text in written
-        for stretch in stretches(
-            Schedule(text, "", slots(text), opens=opens), USUAL_WEEK, PARIS, start, end
+        for stretch in closed_spans(
+            Schedule(text, "", parse_slots(text), opens=opens), USUAL_WEEK, PARIS, start, end
         )
     ]
     return week_bars(closed, PARIS, first)

@@ -42,7 +42,7 @@ def test_a_query_is_read() -> None:
     assert (read.qname, read.qtype, read.qclass) == ("www.example", AAAA, 1)
     assert read.wants_recursion
     assert read.key == CacheKey("www.example", AAAA, do=False, cd=False)
-    assert (read.edns, read.size, read.is_unsupported) == (None, PLAIN_UDP_SIZE, False)
+    assert (read.edns, read.max_reply_size, read.is_unsupported) == (None, PLAIN_UDP_SIZE, False)
 
 
 def test_the_id_is_no_part_of_what_is_read() -> None:
@@ -157,12 +157,12 @@ def test_classes_transfers_and_edns_versions_that_are_not_served_are_marked(
     ("said", "room"), [(0, 512), (511, 512), (512, 512), (900, 900), (1232, 1232), (65535, 1232)]
 )
 def test_a_reply_has_the_room_that_the_client_gives_within_bounds(said: int, room: int) -> None:
-    assert read_query(query(opt=opt(size=said))).size == room
+    assert read_query(query(opt=opt(size=said))).max_reply_size == room
 
 
 def test_over_tcp_a_reply_may_be_as_large_as_it_gets() -> None:
     read = read_query(query())
-    assert with_tcp_size(read).size == TCP_SIZE
+    assert with_tcp_size(read).max_reply_size == TCP_SIZE
     assert with_tcp_size(read).key == read.key
 
 

@@ -55,7 +55,7 @@ def every_reply(asked: bytes) -> list[bytes]:
         answered(asked, WWW),
         *(blocked(asked, mode) for mode in BlockMode),
         empty_reply(ID, read, SERVFAIL, Ede(NETWORK_ERROR, "no upstream answered")),
-        local_reply(ID, read, LocalAnswer(own=True), HOST, 300),
+        local_reply(ID, read, LocalAnswer(is_own_address=True), HOST, 300),
         any_reply(ID, read, 3600),
     ]
 
@@ -79,7 +79,7 @@ def test_rd_and_cd_are_copied_and_no_unknown_bit_is(asked: int) -> None:
 
 
 def test_only_what_this_machine_knows_itself_is_authoritative() -> None:
-    local = local_reply(ID, read_query(query()), LocalAnswer(own=True), HOST, 300)
+    local = local_reply(ID, read_query(query()), LocalAnswer(is_own_address=True), HOST, 300)
     assert flags(local) & AA
     assert [bool(flags(reply) & AA) for reply in every_reply(query())].count(True) == 1
     assert not flags(answered(query(), WWW, bits="QR AA RA")) & AA
@@ -271,7 +271,9 @@ def test_a_name_that_exists_nowhere_is_denied_with_an_soa() -> None:
 def test_the_own_name_has_the_address_that_was_asked(
     listener: str, qtype: int, given: bool
 ) -> None:
-    reply = parsed(local(query("copdns.home.arpa", qtype), LocalAnswer(own=True), listener))
+    reply = parsed(
+        local(query("copdns.home.arpa", qtype), LocalAnswer(is_own_address=True), listener)
+    )
     assert [rdata.to_text() for rrset in reply.answer for rdata in rrset] == [listener] * given
 
 
@@ -296,7 +298,7 @@ def large(octets: int, extra: int = 0) -> UpstreamResponse:
 
 def fitted(answer: UpstreamResponse, asked: Query, ede: Ede | None = None) -> bytes:
     reply = upstream_reply(ID, asked, answer, answer.rrs, ede)
-    assert len(reply) <= asked.size
+    assert len(reply) <= asked.max_reply_size
     parsed(reply)
     return reply
 
@@ -358,7 +360,7 @@ def test_over_tcp_everything_fits() -> None:
     reply = fitted(large(30_000, extra=20_000), asked)
     assert not flags(reply) & TC
     assert len(parsed(reply).additional) == 1
-    assert asked.size == TCP_SIZE
+    assert asked.max_reply_size == TCP_SIZE
 
 
 # --- rewritten ---------------------------------------------------------------------------------
@@ -382,7 +384,7 @@ def test_a_rewritten_name_is_an_alias_and_then_its_target() -> None:
     assert sorted(each.to_text() for each in addresses) == ["192.0.2.1", "192.0.2.2"]
     assert addresses.ttl == 300
     assert edes(reply) == [(4, "safe_search: the engine's safe mode")]
-    assert made.ttl == 0
+    assert made.cache_ttl == 0
 
 
 def test_a_rewritten_answer_is_no_longer_authenticated() -> None:
@@ -393,12 +395,12 @@ def test_a_rewritten_answer_is_no_longer_authenticated() -> None:
 def test_aliases_of_the_target_are_followed_and_judged() -> None:
     made = safe(query(), f"{SAFE}. 90 IN CNAME b.example.", "b.example. 50 IN A 192.0.2.1")
     assert made.facts.targets == (SAFE, "b.example")
-    assert made.counts == (3, 0, 0)
+    assert made.section_counts == (3, 0, 0)
 
 
 def test_a_target_without_records_still_is_the_alias() -> None:
     made = safe(query("www.example", HTTPS))
-    assert (made.rcode, made.counts) == (0, (1, 0, 0))
+    assert (made.rcode, made.section_counts) == (0, (1, 0, 0))
     assert safe(query(), rcode=3).rcode == 3
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.live import Snapshot, build_snapshot
 from copdns.minutes import Minutes
 from copdns.model import BlockMode, Household
@@ -23,7 +23,7 @@ from copdns.times import (
     Pause,
     Schedule,
     Slot,
-    subject,
+    parse_subject,
 )
 from copdns.timing import PolicyInputs
 from tests.household import ADA, DEFAULTS, MIA, TOM, family, library
@@ -59,7 +59,7 @@ LISTS = library(
     beacons=["push.tube.example"],
 )
 SUBJECTS = [
-    subject(each)
+    parse_subject(each)
     for each in (
         *("category:games", "service:tube", "service:chat", "list:games-list"),
         *("music.example", "=other.example", "tube.example", "wiki.example"),
@@ -152,7 +152,7 @@ def drawn(draw: st.DrawFn, most_budgets: int = 2, endings: bool = True) -> Drawn
     change = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     minutes = draw(st.integers(-180, 180) | st.integers(-4 * 1440, 4 * 1440))
     now = change + 60 * minutes + draw(st.sampled_from([0.0, 0.0, 0.25, 17.0, 59.5]))
-    today = local(now, zone_of(zone)).date()
+    today = local_time(now, zone_of(zone)).date()
     schedules = draw(st.lists(plans, max_size=3))
     budgets = [
         replace(each, id=f"b{place}")

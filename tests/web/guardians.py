@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from copdns.accounts import Account
-from copdns.passwords import hashed
+from copdns.passwords import hash_password
 from copdns.roles import Role
 from tests.web.site import Client, Site, send
 
 PASSWORD = "seven green bottles"
-_HASH = hashed(PASSWORD)
+_HASH = hash_password(PASSWORD)
 
 
 async def set_up(

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.consent import Question
 from copdns.model import Action, Reason
 from copdns.setup import Step
@@ -396,7 +396,7 @@ def ask(program: Program) -> Mapping[str, str]:
     with HouseholdStore.open(data(program)) as store:
         appeals = AppealStore(store)
         for profile, device in (("mia", "mia-tablet"), ("tom", "tom-phone")):
-            wanted = Ask(
+            wanted = AppealRequest(
                 profile, device, AppealKind.NAME, to, name="games.example", words="For school."
             )
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id

@@ -16,11 +16,11 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.config import Settings
 from copdns.copies import Copies
-from copdns.lists.chosen import Offer
+from copdns.lists.chosen import AvailableLists
 from copdns.logins import Logins
 from copdns.metrics import registry
 from copdns.model import Requestor
-from copdns.offers import Judged
+from copdns.offers import Assessment
 from copdns.probes import Probes
 from copdns.setup import State
 from copdns.store.accounts import Accounts
@@ -32,7 +32,7 @@ from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Guests, Pairings
 from copdns.targets import Targets
-from copdns.timing import NOTHING_READ, PolicyInputs
+from copdns.timing import NO_INPUTS, PolicyInputs
 from copdns.updates import ListUpdater
 from copdns.web.pages import Pages
 from copdns.web.parts import AppContext, ListsState
@@ -58,8 +58,8 @@ class Site:
         self.home = home or Home()
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
-        self.readings: PolicyInputs = NOTHING_READ
-        self.network = Judged(State.PASSED)
+        self.readings: PolicyInputs = NO_INPUTS
+        self.network = Assessment(State.PASSED)
         self.lists = ListsState(3)
         self._stack = ExitStack()
         self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
@@ -68,7 +68,7 @@ class Site:
         self._stack.callback(self.log.stop)
         self.updates = ListUpdater(
             Copies(folder),
-            Offer((), frozenset(), {}),
+            AvailableLists((), frozenset(), {}),
             lambda: self.settings,
             lambda: self.home.resolver.live.households.values(),
             lambda: self.home.resolver.live.library,
@@ -85,14 +85,14 @@ class Site:
         self.pairings = Pairings(self.thread)
         self.setups = Setups(self.thread)
         self.probes = Probes()
-        self.home.resolver.on_probe = self.probes.asked
+        self.home.resolver.on_probe = self.probes.note_query
         self.guests = Guests(self.thread)
         self.looks, self.notices = Looks(self.thread), Notices(self.thread)
         self.log = QueryLog(folder)
         self._stack.callback(self.log.stop)
         self.updates = ListUpdater(
             Copies(folder),
-            Offer((), frozenset(), {}),
+            AvailableLists((), frozenset(), {}),
             lambda: self.settings,
             lambda: self.home.resolver.live.households.values(),
             lambda: self.home.resolver.live.library,
@@ -130,7 +130,7 @@ class Site:
             targets=self.targets,
         )
 
-    async def _look_around(self) -> Judged:
+    async def _look_around(self) -> Assessment:
         return self.network
 
     async def _swap(self, _: object) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from copdns.appeal import AppealState, Decider
 from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.appeal_words import STANDS, Stand
+from copdns.appeal_words import STANDS, StatusText
 from copdns.languages import spoken
 from copdns.levels import level_of
 from copdns.model import Band
-from copdns.review import Because
+from copdns.review import DecisionReason
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import set_up
@@ -33,7 +33,7 @@ def site_of(band: Band) -> Site:
 
 
 async def decided(
-    site: Site, appeal: str, state: AppealState, because: Because, **yes: int
+    site: Site, appeal: str, state: AppealState, because: DecisionReason, **yes: int
 ) -> None:
     decision = Decision(
         state, because, yes=ApprovalTerms(**yes) if state is AppealState.GRANTED else None
@@ -54,19 +54,19 @@ async def look(site: Site, client: Client, appeal: str) -> None:
 
 
 async def yes(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.GRANTED, Because.FAIR_ENOUGH)
+    await decided(site, appeal, AppealState.GRANTED, DecisionReason.FAIR_ENOUGH)
 
 
 async def shorter(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.GRANTED, Because.TRIAL, lasts=1800)
+    await decided(site, appeal, AppealState.GRANTED, DecisionReason.TRIAL, lasts=1800)
 
 
 async def no(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.REFUSED, Because.AGREED_TIME)
+    await decided(site, appeal, AppealState.REFUSED, DecisionReason.AGREED_TIME)
 
 
 async def talk(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.TALK, Because.NEEDS_TALK)
+    await decided(site, appeal, AppealState.TALK, DecisionReason.NEEDS_TALK)
 
 
 async def take_back(site: Site, client: Client, appeal: str) -> None:
@@ -103,19 +103,23 @@ async def yes_and_later(site: Site, client: Client, appeal: str) -> None:
 
 
 # What happens, how it stands then, and which buttons there are.
-LIVES: dict[str, tuple[Step, Stand, set[str]]] = {
-    "open": (nothing, Stand.OPEN, {"withdraw"}),
-    "seen": (look, Stand.SEEN, {"withdraw"}),
-    "granted": (yes, Stand.UNTIL, set()),
-    "granted, and over": (yes_and_later, Stand.OVER, set()),
-    "granted with a limit": (shorter, Stand.SHORTER, {"disagree"}),
-    "refused": (no, Stand.REFUSED, {"disagree"}),
-    "needs talk": (talk, Stand.TALK, {"disagree", "withdraw"}),
-    "withdrawn": (take_back, Stand.WITHDRAWN, set()),
-    "escalated": (disagree_with_two, Stand.SECOND, {"withdraw"}),
-    "disagreed, and nobody else": (disagree, Stand.TALK_AGAIN, {"withdraw"}),
-    "overdue": (wait, Stand.OVERDUE, {"withdraw"}),
-    "overdue, and open meanwhile": (wait_for_something_harmless, Stand.MEANWHILE, {"withdraw"}),
+LIVES: dict[str, tuple[Step, StatusText, set[str]]] = {
+    "open": (nothing, StatusText.OPEN, {"withdraw"}),
+    "seen": (look, StatusText.SEEN, {"withdraw"}),
+    "granted": (yes, StatusText.UNTIL, set()),
+    "granted, and over": (yes_and_later, StatusText.OVER, set()),
+    "granted with a limit": (shorter, StatusText.SHORTER, {"disagree"}),
+    "refused": (no, StatusText.REFUSED, {"disagree"}),
+    "needs talk": (talk, StatusText.TALK, {"disagree", "withdraw"}),
+    "withdrawn": (take_back, StatusText.WITHDRAWN, set()),
+    "escalated": (disagree_with_two, StatusText.SECOND, {"withdraw"}),
+    "disagreed, and nobody else": (disagree, StatusText.TALK_AGAIN, {"withdraw"}),
+    "overdue": (wait, StatusText.OVERDUE, {"withdraw"}),
+    "overdue, and open meanwhile": (
+        wait_for_something_harmless,
+        StatusText.MEANWHILE,
+        {"withdraw"},
+    ),
 }
 
 

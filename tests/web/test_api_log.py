@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.keep import CountKey, LogRow
 from copdns.roles import Permission
 from copdns.web.api import events
@@ -62,7 +62,7 @@ async def test_names_counts_and_minutes_are_given_and_the_look_is_noted(
     assert (count["category"], count["count"]) == ("games", 1)
     assert (await ada("GET", "/profiles/mia/usage"))["estimate"] is True
     looks = await site.parts.looks.of("home", "mia")
-    assert {each.view for each in looks} == {View.LOG, View.COUNTS, View.USAGE}
+    assert {each.view for each in looks} == {ViewedPart.LOG, ViewedPart.COUNTS, ViewedPart.USAGE}
     shown = await ada("GET", "/profiles/mia/looks")
     assert {(each["by"], each["role"]) for each in shown} == {("Ada", "owner")}
 
@@ -106,7 +106,7 @@ async def test_the_log_is_told_as_it_comes_to_whom_it_is_of(client: Client, site
         keep(site, "new\nline.example")
         found = await event(stream, "lookup")
     assert found["name"] == "new\nline.example"
-    assert [each.view for each in await site.parts.looks.of("home", "mia")] == [View.LOG]
+    assert [each.view for each in await site.parts.looks.of("home", "mia")] == [ViewedPart.LOG]
 
 
 async def test_a_stream_ends_with_its_token(

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import AppealKind, AppealState, Decider, Wanted, Why
+from copdns.appeal import AppealKind, AppealMotive, AppealState, Decider, WantedLength
 from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.review import Because
+from copdns.review import DecisionReason
 from copdns.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
@@ -62,8 +62,8 @@ async def test_two_steps_from_the_door(client: Client, home: Home, site: Site) -
     (appeal,) = await site.appeals.appeals("home")
     assert (appeal.ask.name, appeal.ask.why, appeal.ask.wanted) == (
         "toys.example",
-        Why.SCHOOL,
-        Wanted.HOUR,
+        AppealMotive.SCHOOL,
+        WantedLength.HOUR,
     )
     assert appeal.ask.to.rule == "toys.example"
 
@@ -77,7 +77,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     await site.appeals.decide(
         "home",
         appeal,
-        Decision(AppealState.GRANTED, Because.FAIR_ENOUGH, yes=ApprovalTerms()),
+        Decision(AppealState.GRANTED, DecisionReason.FAIR_ENOUGH, yes=ApprovalTerms()),
         ADA,
         parts.known(),
         parts.services(),
@@ -99,7 +99,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
     parts = site.parts
-    decision = Decision(AppealState.REFUSED, Because.AGREED_TIME, "Not before the test.")
+    decision = Decision(AppealState.REFUSED, DecisionReason.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
         "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.offers import Blind, Judged
+from copdns.offers import Assessment, BlindSpot
 from copdns.probes import names
 from copdns.roles import Role
 from copdns.setup import Check, State
@@ -82,7 +82,7 @@ async def test_missing_lists_and_none_but_the_small_ones_are_told(
 
 async def test_a_second_resolver_is_told_with_who_hands_it_out(client: Client, site: Site) -> None:
     asks(site, "mia")
-    site.network = Judged(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
+    site.network = Assessment(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
     page = await look(client)
     assert "192.0.2.254" in page
     assert "hands out by DHCP:" in page
@@ -94,12 +94,12 @@ async def test_where_it_cannot_look_a_guardians_word_counts_until_it_sees_someth
     client: Client, site: Site
 ) -> None:
     asks(site, "mia")
-    site.network = Judged(State.UNKNOWN, Blind.RIGHTS)
+    site.network = Assessment(State.UNKNOWN, BlindSpot.RIGHTS)
     assert "sudo copdns doctor --network" in await look(client)
     await send(client, "/guardian/checks/confirm")
     await look(client)
     assert await open_checks(site) == ()
-    site.network = Judged(State.FAILED, "router fe80::1 fd00::1")
+    site.network = Assessment(State.FAILED, "router fe80::1 fd00::1")
     await look(client)
     assert await open_checks(site) == (Check.ALONE,)
 

@@ -17,7 +17,7 @@ from copdns.config import WebSettings
 from copdns.errors import ListenError
 from copdns.https import Https
 from copdns.web import front
-from copdns.web.front import Front
+from copdns.web.front import HttpServer
 from tests.running import free_port
 
 
@@ -38,8 +38,8 @@ def settings(**more: object) -> WebSettings:
 @asynccontextmanager
 async def listening(
     folder: Path, chosen: WebSettings, application: Callable[[], web.Application] = page
-) -> AsyncIterator[Front]:
-    own = Front(chosen, Https(folder, chosen, lambda: 1_790_000_000.0), application)
+) -> AsyncIterator[HttpServer]:
+    own = HttpServer(chosen, Https(folder, chosen, lambda: 1_790_000_000.0), application)
     await own.begin()
     try:
         yield own

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns.exchange import Health
-from copdns.metrics import METRICS, Counters, ListNumbers, UpstreamCounters
+from copdns.metrics import METRICS, Counters, ListMetrics, UpstreamCounters
 from copdns.model import Action, Reason
 from tests.home import Home
 from tests.household import MIA, TOM, asker, block, family, library
@@ -171,9 +171,9 @@ async def test_upstreams_are_called_by_their_place(client: Client, site: Numbers
     counters = UpstreamCounters()
     counters.asked, counters.failed, counters.over_tcp = 10, 2, 1
     for seconds in (0.0005, 0.003, 0.003, 5.0):
-        counters.answered(seconds)
+        counters.note_answer(seconds)
     for second_number in range(3):
-        second.failed(now=float(second_number), sent_at=float(second_number))
+        second.note_failure(now=float(second_number), sent_at=float(second_number))
     site.counters.upstreams = ((first, counters), (second, UpstreamCounters()))
     read = await numbers(client)
     one = (("upstream", "1"),)
@@ -197,9 +197,9 @@ async def test_lists_tell_their_age_their_size_and_what_fails(
     client: Client, site: Numbers
 ) -> None:
     site.counters.lists = lambda: [
-        ListNumbers("toys", 7200.0, 4096, failing=True),
-        ListNumbers("films", 60.0, 10, failing=False),
-        ListNumbers("cards", None, 0, failing=True),  # never came
+        ListMetrics("toys", 7200.0, 4096, failing=True),
+        ListMetrics("films", 60.0, 10, failing=False),
+        ListMetrics("cards", None, 0, failing=True),  # never came
     ]
     read = await numbers(client)
     assert read["copdns_list_age_seconds", (("list", "toys"),)] == 7200

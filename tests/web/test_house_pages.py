@@ -9,13 +9,13 @@ from datetime import date
 
 import pytest
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.config import EventSettings, LogSettings, Settings, Webhook
 from copdns.keep import CountKey
 from copdns.minutes import NO_MARKS, Minutes, Usage
 from copdns.model import PrivacyMode
 from copdns.roles import Role
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.store.usage import UsageStore
 from copdns.times import Budget, Schedule, Topic, TopicKind
 from tests.home import Home
@@ -44,7 +44,9 @@ def site() -> Site:
         TOM,
         ADA,
         rules=(block("toys.example", "mia", note="<b>Not</b> at school."),),
-        schedules=(Schedule("s1", "mia", slots("school_night 20:00-07:00"), note="Sleep well."),),
+        schedules=(
+            Schedule("s1", "mia", parse_slots("school_night 20:00-07:00"), note="Sleep well."),
+        ),
         budgets=(Budget("b1", "mia", (("school", 60), ("daily", 120)), (GAMES,)),),
     )
     return Site(Home(house, library(categories={"games": ["games.example"], "gambling": []})))
@@ -75,7 +77,9 @@ async def test_numbers_are_drawn_and_stand_in_a_table(client: Client, site: Site
     assert "99,999" not in page, "another adult's"
     assert "style=" not in page
     looks = {(each.profile, each.view) for each in await site.parts.looks.of("home")}
-    assert looks == {(who, view) for who in ("mia", "tom") for view in (View.COUNTS, View.USAGE)}
+    assert looks == {
+        (who, view) for who in ("mia", "tom") for view in (ViewedPart.COUNTS, ViewedPart.USAGE)
+    }
 
 
 async def test_numbers_go_back_by_days_and_by_person(client: Client, site: Site) -> None:

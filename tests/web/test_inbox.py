@@ -8,11 +8,11 @@ from functools import partial
 
 import pytest
 
-from copdns.appeal import REASONS, AppealKind, AppealState, Ask, ContestedVerdict
-from copdns.days import local, zone_of
+from copdns.appeal import REASONS, AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.days import local_time, zone_of
 from copdns.model import Action, Reason
 from copdns.roles import Role
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.times import Budget, Schedule
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
@@ -48,7 +48,7 @@ async def the_only(site: Site) -> str:
 
 
 async def closed_by_the_clock(site: Site) -> None:
-    night = Schedule("night", "mia", slots("daily 00:00-24:00"))
+    night = Schedule("night", "mia", parse_slots("daily 00:00-24:00"))
     edit = partial(replace, schedules=(night,))
     await site.store.change("home", edit, author="", what="", now=site.now)
     await site.follow()
@@ -338,8 +338,8 @@ async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
     )
     await site.follow()
     to = ContestedVerdict(Action.BLOCK, Reason.BUDGET, period="games")
-    today = local(site.now, zone_of(site.home.house.timezone)).date()
-    ask = Ask("mia", "mia-phone", AppealKind.MINUTES, to, minutes=20, day=today)
+    today = local_time(site.now, zone_of(site.home.house.timezone)).date()
+    ask = AppealRequest("mia", "mia-phone", AppealKind.MINUTES, to, minutes=20, day=today)
     appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
     await log_in(client)
     where = f"/guardian/appeals/{appeal}"

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns import audited
-from copdns.fetch import News, Outcome
+from copdns.fetch import FetchOutcome, FetchResult
 from copdns.lists.audit import Share
-from copdns.lists.download import CopyState, failed, status_error
+from copdns.lists.download import CopyState, after_failure, status_error
 from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, family, library
@@ -58,8 +58,8 @@ async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> 
 
 
 async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, site: Site) -> None:
-    gone = failed(CopyState(), status_error(404), site.now)
-    site.updates._note(Outcome("games-list", News.MISSING, gone))
+    gone = after_failure(CopyState(), status_error(404), site.now)
+    site.updates._note(FetchOutcome("games-list", FetchResult.MISSING, gone))
     assert "The server has no such file any more (404); see where" in await text(client, HERE)
     headers = {"Accept": "text/html", "Accept-Language": "en-XA"}
     page = await (await client.get(HERE, headers=headers)).text()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.keep import LogRow
 from copdns.roles import Role
 from tests.home import Home
@@ -94,7 +94,7 @@ async def test_every_look_is_kept_once_in_five_minutes(client: Client, site: Sit
     await text(client, "/guardian/log")
     looks = await site.parts.looks.of("home")
     assert sorted(each.profile for each in looks) == ["mia", "tom"]
-    assert {each.view for each in looks} == {View.LOG}
+    assert {each.view for each in looks} == {ViewedPart.LOG}
     await text(client, "/guardian/log?person=mia")
     assert len(await site.parts.looks.of("home")) == 2
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.keep import CountKey, LogRow
 from copdns.model import FullLog, PrivacyMode
 from copdns.roles import Actor, Role
@@ -75,7 +75,7 @@ async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, s
 async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
     assert "Nobody has looked." in await text(client, "/me")
     ada = await set_up(site)
-    await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", View.LOG, site.now)
+    await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
     assert "Ada: the list of sites" in page
     assert "Nobody has looked." not in page

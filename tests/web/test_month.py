@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 
 from copdns import audited
-from copdns.accounts import View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey
 from copdns.lists.audit import Share
 from copdns.minutes import NO_MARKS, Minutes, Usage
@@ -65,7 +65,7 @@ def count(site: Site, who: str, n: int, category: str = "", hour: int = YESTERDA
 async def ask(site: Site, who: str, name: str = "games.example", ago: int = 0) -> str:
     """Return the id of the question."""
     to = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list="games-list", category="games")
-    asked = Ask(who, "", AppealKind.NAME, to, name=name)
+    asked = AppealRequest(who, "", AppealKind.NAME, to, name=name)
     return (await site.appeals.file("home", asked, site.now - ago)).appeal.id
 
 
@@ -106,7 +106,9 @@ async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site:
     await text(client, DESK)
     looks = {(each.profile, each.view) for each in await site.looks.of("home")}
     children = ("mia", "tom", "third")
-    assert looks == {(who, view) for who in children for view in (View.COUNTS, View.USAGE)}
+    assert looks == {
+        (who, view) for who in children for view in (ViewedPart.COUNTS, ViewedPart.USAGE)
+    }
     await send(client, "/device")
     assert "Ada: the numbers" in await text(client, "/me")
 

@@ -10,7 +10,7 @@ from copdns.accounts import Account
 from copdns.keep import LogRow
 from copdns.library import load_library
 from copdns.model import Band, Household, Profile
-from copdns.passwords import hashed
+from copdns.passwords import hash_password
 from copdns.roles import Role
 from copdns.web.desk.people import id_for
 from copdns.web.routes import ROUTES
@@ -20,7 +20,7 @@ from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 SHIPPED = load_library(())  # presets name what ships
-HASH = hashed(PASSWORD)
+HASH = hash_password(PASSWORD)
 PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 
 

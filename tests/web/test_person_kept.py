@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import Account, NoticeKind, View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import Account, NoticeKind, ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
 from copdns.model import Action, Band, PrivacyMode, Profile, Reason
 from copdns.roles import Permission, Role
@@ -135,7 +135,9 @@ async def test_a_file_holds_what_is_kept_of_one_person_alone(client: Client, sit
     site.log.count(CountKey("home", "mia", int(NOW) // 3600, "block", "category", "games"))
     site.log.flush()
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
-    ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name="toys.example", words="For the play.")
+    ask = AppealRequest(
+        "mia", "mia-phone", AppealKind.NAME, to, name="toys.example", words="For the play."
+    )
     await site.appeals.file("home", ask, site.now)
     found = await fetched(client)
     text_of_it = json.dumps(found)
@@ -149,7 +151,7 @@ async def test_it_is_noted_and_the_next_file_says_so(client: Client, site: Site)
     found = await fetched(client)
     assert [each["view"] for each in found["who_looked"]] == ["export"]  # type: ignore[attr-defined]
     (look,) = await site.parts.looks.of("home", "mia")
-    assert (look.view, look.role) == (View.EXPORT, Role.OWNER)
+    assert (look.view, look.role) == (ViewedPart.EXPORT, Role.OWNER)
     assert "all of it as a file" in await text(client, "/guardian/people/mia/kept")
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
 from copdns.library import bundled_presets
 from copdns.model import Action, Band, Household, PrivacyMode, Reason
 from copdns.presets import apply
-from copdns.recent import KEPT
+from copdns.recent import MAX_BLOCKS
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send
@@ -36,7 +36,7 @@ def full_house(band: Band) -> Household:
 async def live_much(site: Site) -> None:
     """Fill the ring, the log, and what was asked for."""
     odd = r"\"" * 57 + "." + r"\<" * 50  # what has to be escaped takes more room
-    for number in range(KEPT):
+    for number in range(MAX_BLOCKS):
         name = f"{number}.{odd}.toys.example"
         site.home.ask("mia", name)
         site.log.add(
@@ -48,7 +48,7 @@ async def live_much(site: Site) -> None:
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
     for number in range(12):
         name = f"ask{number}.{LONG}.toys.example"[-253:]
-        ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name=name, words="w" * 280)
+        ask = AppealRequest("mia", "mia-phone", AppealKind.NAME, to, name=name, words="w" * 280)
         filed = await site.appeals.file("home", ask, site.now)
         await site.appeals.withdraw("home", filed.appeal.id, "mia", site.now)
 

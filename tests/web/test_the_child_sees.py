@@ -15,8 +15,8 @@ from datetime import date
 
 import pytest
 
-from copdns.accounts import Account, GuestKind, View
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.accounts import Account, GuestKind, ViewedPart
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.consent import Question
 from copdns.guests import with_guests
 from copdns.keep import CountKey, LogRow
@@ -24,7 +24,7 @@ from copdns.matchers import parse_matcher
 from copdns.minutes import Minutes, Usage
 from copdns.model import Action, Band, Device, FullLog, PrivacyMode, Reason
 from copdns.roles import Actor, Role
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.store.proposals import Proposal
 from copdns.store.usage import UsageStore
 from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
@@ -97,7 +97,9 @@ def house() -> Home:
                 replace(block("marktagged.example", "#marktag"), id="r2", note="marktagnote"),
                 replace(block("markall.example", ""), id="r3", note="markallnote"),
             ),
-            schedules=(Schedule("mia-bed", "mia", slots("daily 21:00-07:00"), note="markbed"),),
+            schedules=(
+                Schedule("mia-bed", "mia", parse_slots("daily 21:00-07:00"), note="markbed"),
+            ),
             budgets=(Budget("mia-day", "mia", (("daily", 613),), note="markbudget"),),
             pauses=(Pause("mia", AT - 60, AT + 7 * 3600, author="markpauser"),),
             grants=(
@@ -133,13 +135,15 @@ async def fill(client: Client, site: Site) -> None:
     usage = Usage("home", "mia", "mia-day", TODAY, AT - 3600, minutes=Minutes(211, 223, 227))
     UsageStore(site.folder).save([usage])
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="markrule.example")
-    ask = Ask("mia", "mia-phone", AppealKind.NAME, to, name="markasked.example", words="markwords")
+    ask = AppealRequest(
+        "mia", "mia-phone", AppealKind.NAME, to, name="markasked.example", words="markwords"
+    )
     filed = await site.appeals.file("home", ask, AT)
     decide = f"/guardian/appeals/{filed.appeal.id}/decide"
     await send(client, decide, state="refused", reason="another_way", text="markanswer")
     looker = await set_up(site, "marklooker", Role.GUARDIAN)
     actor = Actor("home", looker.id, "marklooker", Role.GUARDIAN)
-    await site.looks.note(actor, "mia", View.LOG, AT)
+    await site.looks.note(actor, "mia", ViewedPart.LOG, AT)
     await site.accounts.add(Account("home", "", "markaccount", Role.CHILD, "mia"), None, AT)
     since = AT + 9 * 86_400
     await site.parts.proposals.propose(

@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
-from copdns.accounts import View
-from copdns.budget import total
+from copdns.accounts import ViewedPart
+from copdns.budget import minutes_of_day
 from copdns.minutes import Minutes
 from copdns.model import Household
 from copdns.roles import Role
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.times import Budget, Extra, Origin, Schedule, Topic, TopicKind
-from copdns.timing import NOTHING_READ
+from copdns.timing import NO_INPUTS
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
@@ -25,10 +25,10 @@ from tests.web.site import Client, Site, send, text
 
 TIME = "/guardian/time/mia"
 GAMES = Topic(TopicKind.CATEGORY, "games")
-BEDTIME = Schedule("mia-bedtime", "mia", slots("daily 21:00-07:00"), note="Sleep well.")
+BEDTIME = Schedule("mia-bedtime", "mia", parse_slots("daily 21:00-07:00"), note="Sleep well.")
 MINUTES = Budget("mia-games", "mia", (("daily", 60),), (GAMES,))
-TOMS = Schedule("tom-night", "tom", slots("daily 23:00-07:00"))
-EVERYONES = Schedule("supper", "", slots("daily 18:00-18:30"))
+TOMS = Schedule("tom-night", "tom", parse_slots("daily 23:00-07:00"))
+EVERYONES = Schedule("supper", "", parse_slots("daily 18:00-18:30"))
 SUNDAY = date(2026, 3, 29)  # today, in tests
 
 
@@ -69,7 +69,7 @@ async def test_a_night_is_one_bar_and_one_line(client: Client) -> None:
 
 
 async def test_the_overview_parts_what_is_from_until_when(client: Client, site: Site) -> None:
-    always = Schedule("mia-day", "mia", slots("daily 00:00-24:00"))
+    always = Schedule("mia-day", "mia", parse_slots("daily 00:00-24:00"))
     edit = partial(replace, schedules=(always, BEDTIME))
     await site.store.change("home", edit, author="", what="", now=site.now)
     await site.follow()
@@ -106,7 +106,7 @@ async def test_a_schedule_is_changed(client: Client, site: Site) -> None:
     fields = {"days0": "school_night", "start0": "20:30", "end0": "07:00", "how": "closed"}
     await send(client, f"{TIME}/schedules/mia-bedtime", **fields)
     found = await schedule(site, "mia-bedtime")
-    assert found.slots == slots("school_night 20:30-07:00")
+    assert found.slots == parse_slots("school_night 20:30-07:00")
 
 
 async def test_a_schedule_is_removed_and_twice_is_harmless(client: Client, site: Site) -> None:
@@ -156,7 +156,7 @@ async def test_suggestions_of_the_age_are_taken_over(client: Client, site: Site)
 
 async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Site) -> None:
     used = {("home", "mia"): {"mia-games": Minutes(10, 20, 45)}}
-    site.readings = replace(NOTHING_READ, used=used)
+    site.readings = replace(NO_INPUTS, used=used)
     page = await text(client, TIME)
     assert re.search(r"about 20 minutes used \(.?10.? to .?45.?\)", page)
     assert "40 minutes left" in page
@@ -166,7 +166,7 @@ async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Si
 async def test_a_look_at_minutes_is_one_that_the_child_can_see(client: Client, site: Site) -> None:
     await text(client, TIME)
     (look,) = await site.parts.looks.of("home", "mia")
-    assert (look.view, look.role) == (View.USAGE, Role.OWNER)
+    assert (look.view, look.role) == (ViewedPart.USAGE, Role.OWNER)
 
 
 async def test_a_budget_is_added_changed_and_removed(client: Client, site: Site) -> None:
@@ -190,7 +190,7 @@ async def test_minutes_are_given_and_given_back(client: Client, site: Site) -> N
         (15, Extra.BONUS, "Ada"),
         (10, Extra.CREDIT, "Ada"),
     ]
-    assert total(MINUTES, house, "mia", SUNDAY) == 85
+    assert minutes_of_day(MINUTES, house, "mia", SUNDAY) == 85
 
 
 async def test_two_taps_give_once(client: Client, site: Site) -> None:

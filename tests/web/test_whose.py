@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
-from copdns.appeal import AppealKind, Ask, ContestedVerdict
+from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.guests import with_guests
 from copdns.live import Sightings
 from copdns.model import Action, Reason
@@ -388,7 +388,7 @@ def cookies(client: Client) -> dict[str, str]:
 async def filed(site: Site, profile: str, device: str, name: str = "games.example") -> str:
     """Let somebody have asked from their own device; return the question's id."""
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
-    ask = Ask(profile, device, AppealKind.NAME, to, name=name)
+    ask = AppealRequest(profile, device, AppealKind.NAME, to, name=name)
     return (await site.appeals.file("home", ask, site.now)).appeal.id
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from markupsafe import escape
 
-from copdns.door import door_at
+from copdns.door import child_page_url
 from copdns.languages import bundled_helplines
 from copdns.library import bundled_presets, load_library
 from copdns.model import Band, Household
@@ -136,7 +136,7 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
 
 async def test_the_way_to_the_childrens_page_names_its_port() -> None:
     """Where another web server has port 80, the address and the code lead to ours all the same."""
-    site, door = Site(Home(family(MIA), LIBRARY)), door_at(8080)
+    site, door = Site(Home(family(MIA), LIBRARY)), child_page_url(8080)
     site.app[PARTS] = replace(site.parts, pages=Pages(door=door))
     async with site.visited() as client:
         await set_up(site)

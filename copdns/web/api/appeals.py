@@ -6,7 +6,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.appeal import REASONS, WAITING, AppealKind, AppealState, Decider, Wanted, Why
+from copdns.appeal import (
+    REASONS,
+    WAITING,
+    AppealKind,
+    AppealMotive,
+    AppealState,
+    Decider,
+    WantedLength,
+)
 from copdns.appeal_opening import ApprovalTerms, Decision, opening
 from copdns.as_json.appeals import appeal_json, opening_json
 from copdns.errors import AppealError
@@ -43,10 +51,10 @@ class AppealShown(Given):
     device: str
     kind: AppealKind
     name: str
-    why: Why
+    why: AppealMotive
     words: str
     more_words: str
-    wanted: Wanted
+    wanted: WantedLength
     minutes: int
     day: str | None
     action: Action
@@ -190,7 +198,7 @@ async def decide(call: Call) -> object:
 def _decision(sent: DecisionSent) -> Decision:
     state = AppealState(sent.state)
     reason = next((each for each in REASONS[state] if each == sent.reason), None)
-    lasts: int | Wanted | None = None if sent.lasts is None else Wanted(sent.lasts)
+    lasts: int | WantedLength | None = None if sent.lasts is None else WantedLength(sent.lasts)
     if sent.for_minutes is not None:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")

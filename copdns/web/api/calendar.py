@@ -11,7 +11,7 @@ from pydantic import Field
 from copdns import household_times as edits
 from copdns.as_json.times import calendar_json
 from copdns.calendars import read_calendar
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.errors import HouseholdError
 from copdns.household import set_household
 from copdns.model import Household
@@ -124,7 +124,7 @@ async def take_file(call: Call) -> object:
     """Dates that the calendar names already stay as they are, so twice is once."""
     sent: FileSent = call.body
     zone = call.household.timezone
-    first = local(call.now, zone_of(zone)).date()
+    first = local_time(call.now, zone_of(zone)).date()
     found = await read_calendar(sent.calendar.encode(), zone, first)
 
     def edit(household: Household) -> Household:

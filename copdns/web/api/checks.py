@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.offers import By, others
+from copdns.offers import OfferedBy, others
 from copdns.roles import Permission
 from copdns.setup import Check, Item, State
 from copdns.web.api.operation import Call, Given, Operation
@@ -14,7 +14,7 @@ from copdns.web.checking import confirm_alone, look_at
 class OfferShown(Given):
     """Another one that hands resolvers out.  server: its address."""
 
-    by: By
+    by: OfferedBy
     server: str
     resolvers: list[str]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.accounts import LOOKS_JOINED, View
+from copdns.accounts import LOOKS_JOINED, ViewedPart
 from copdns.appeal import Appeal
 from copdns.as_json.appeals import appeal_json
 from copdns.roles import Permission, may
@@ -77,7 +77,7 @@ async def _may_still(call: Call, permission: Permission) -> bool:
 
 async def _note(call: Call, now: int, *, rows: bool) -> None:
     if rows:
-        await call.parts.looks.note(call.actor, call.person.id, View.LOG, now)
+        await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, now)
 
 
 async def _next(call: Call, listener: Listener, end: float) -> bytes:

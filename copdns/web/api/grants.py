@@ -7,11 +7,11 @@ from functools import partial
 from copdns.as_json.plain import utc
 from copdns.as_json.times import grant_json
 from copdns.days import DAY_SECONDS
-from copdns.editing import read
+from copdns.editing import parse_field
 from copdns.errors import HouseholdError
 from copdns.household_times import end_grant, give_grant
 from copdns.roles import Permission
-from copdns.times import Origin, subject
+from copdns.times import Origin, parse_subject
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import About, Id, Long, Moment, Text, When, ending, moment
 from copdns.words import Word
@@ -77,7 +77,7 @@ async def grants(call: Call) -> object:
 
 async def give(call: Call) -> object:
     wanted: GrantWanted = call.body
-    about = None if wanted.about is None else read(subject, wanted.about)
+    about = None if wanted.about is None else parse_field(parse_subject, wanted.about)
     lifts = wanted.lifts or (Lifts.TIME if about is None else Lifts.CONTENT)
     if about is None and lifts is not Lifts.TIME:
         raise HouseholdError("a permission for every name lifts time only; say what it is about")

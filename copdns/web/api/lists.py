@@ -105,7 +105,7 @@ async def lists(call: Call) -> object:
 
 async def update(call: Call) -> object:
     """Asking again while they are looked at changes nothing."""
-    call.parts.updates.ask()
+    call.parts.updates.request_fetch()
     return {"asked": True}
 
 

@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.as_json.accounts import look_json
 from copdns.as_json.log import count_json, row_json
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.days import budget_day, zone_of
-from copdns.discreet import discreet
+from copdns.discreet import build_mask
 from copdns.errors import CopdnsError
 from copdns.keep import LogRow
 from copdns.library import discreet_names
@@ -98,7 +98,7 @@ class LookShown(Given):
     by: str
     role: Role
     profile: str
-    view: View
+    view: ViewedPart
 
 
 class LogAsked(Sent):
@@ -113,7 +113,7 @@ class DaysAsked(Sent):
 
 async def log(call: Call) -> object:
     asked: LogAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, View.LOG, call.now)
+    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
     kept = call.parts.log.rows
     found = await asyncio.to_thread(kept, call.household.id, call.person.id, asked.limit)
     return rows_shown(call, (each.row for each in found))
@@ -126,7 +126,7 @@ def rows_shown(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     policy = live.policies.get((home, call.person.id))
     if policy is None:
         raise CopdnsError("not in force yet; try again in a moment")
-    hidden = discreet(discreet_names(), live.library)
+    hidden = build_mask(discreet_names(), live.library)
     return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
 
 
@@ -139,11 +139,11 @@ def _is_of_help(policy: Policy, row: LogRow) -> bool:
 
 async def counts(call: Call) -> object:
     asked: DaysAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, View.COUNTS, call.now)
+    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
     since = call.now - asked.days * DAY
     kept = call.parts.log.counts
     found = await asyncio.to_thread(kept, call.household.id, call.person.id, since)
-    hidden = discreet(discreet_names(), call.parts.live().library)
+    hidden = build_mask(discreet_names(), call.parts.live().library)
     return [count_json(*each) for each in hidden.counts(found)]
 
 
@@ -151,7 +151,7 @@ async def usage(call: Call) -> object:
     """Days before are as they were when they ended."""
     asked: DaysAsked = call.query
     household, person = call.household, call.person
-    await call.parts.looks.note(call.actor, person.id, View.USAGE, call.now)
+    await call.parts.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
     today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
     readings, who = call.parts.readings(), (household.id, person.id)
     used, carried = readings.used.get(who, {}), readings.used_before.get(who, {})

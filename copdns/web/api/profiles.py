@@ -12,7 +12,7 @@ from pydantic import Field
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
 from copdns.consent import Question, needs_consent
-from copdns.editing import read, require_profile
+from copdns.editing import parse_field, require_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_profile, set_profile
 from copdns.model import (
@@ -29,8 +29,8 @@ from copdns.presets import rules_now
 from copdns.privacy import default_mode, request_full
 from copdns.reasons import text_of
 from copdns.roles import Permission
-from copdns.times import Subject, subject
-from copdns.today import today
+from copdns.times import Subject, parse_subject
+from copdns.today import build_today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.pauses import Pause
 from copdns.web.api.standing import policy_of
@@ -121,9 +121,9 @@ async def state(call: Call) -> object:
     """As the child's own page says it; budgets are left out, since what was used is for `usage`."""
     parts, household, person = call.parts, call.household, call.person
     policy = policy_of(parts.live(), household.id, person.id)
-    closed = today(household, person, policy, parts.readings(), call.now).closed
+    closed = build_today(household, person, policy, parts.readings(), call.now).closed
     pause = running_pause(household, person.id, call.now)
-    until = closed.until if closed is not None else None
+    until = closed.valid_until if closed is not None else None
     ends = until if until is not None and until < inf else None
     mode = Mode.OPEN
     if closed is not None:
@@ -201,7 +201,7 @@ def _values(wanted: ProfileSet) -> dict[str, Any]:
 
 
 def _subjects(texts: list[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(read(subject, each) for each in texts))
+    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
 
 
 async def add(call: Call) -> object:

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from copdns.mistakes import in_words
+from copdns.mistakes import describe_errors
 from copdns.web.api.operation import Sent
 from copdns.web.api.problem import Mistake, Refused
 
@@ -73,7 +73,8 @@ def _mistakes(
 ) -> list[Mistake]:
     """before: "/" for places in a body, "" for names of parameters."""
     return [
-        Mistake(_pointer(path, before), words) for path, words in in_words(errors, model, value)
+        Mistake(_pointer(path, before), words)
+        for path, words in describe_errors(errors, model, value)
     ]
 
 

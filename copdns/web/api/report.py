@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.appeal import AppealState
 from copdns.as_json.report import report_json
 from copdns.model import PrivacyMode
@@ -84,7 +84,7 @@ class MonthAsked(Sent):
 async def month(call: Call) -> object:
     """Every child sees that its counts and minutes were looked at."""
     asked: MonthAsked = call.query
-    children, views = children_of(call.household, call.now), (View.COUNTS, View.USAGE)
+    children, views = children_of(call.household, call.now), (ViewedPart.COUNTS, ViewedPart.USAGE)
     await call.parts.looks.note_all(call.actor, children, views, call.now)
     of = month_in(asked.month, call.household, call.now)
     return report_json(await report_of(call.parts, call.household, of))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
-from copdns.editing import read
+from copdns.editing import parse_field
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
 from copdns.model import Action, Reason, RuleAction
@@ -168,7 +168,7 @@ async def check(call: Call) -> object:
     """Nothing is asked from the Internet, and nothing is recorded."""
     asked: CheckAsked = call.query
     person, live = call.profile_of(asked.profile), call.parts.live()
-    name, qtype = normalize(asked.name), read(qtype_number, asked.type)
+    name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)
     now = call.now if asked.at is None else moment(asked.at)
     policy = policy_of(live, call.household.id, person.id)
     case = Case(

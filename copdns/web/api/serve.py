@@ -28,8 +28,8 @@ from copdns.web.api.operation import Call, Operation
 from copdns.web.api.pace import Pace
 from copdns.web.api.problem import Refused, problem
 from copdns.web.api.reading import JSON, body_of, query_of
-from copdns.web.parts import parts_of
-from copdns.web.session import FOR_PEOPLE, required
+from copdns.web.parts import context_of
+from copdns.web.session import FOR_PEOPLE, require
 
 PACE = web.AppKey("pace", Pace)
 
@@ -55,7 +55,7 @@ def serving(operation: Operation) -> Handler:
 
 
 async def _served(operation: Operation, request: web.Request) -> web.StreamResponse:
-    actor = await required(request, operation.permission)
+    actor = await require(request, operation.permission)
     if operation.for_people and actor.scopes is not None:
         raise web.HTTPForbidden(reason=FOR_PEOPLE)
     _keep_pace(request, actor)
@@ -67,13 +67,13 @@ async def _served(operation: Operation, request: web.Request) -> web.StreamRespo
             raise web.HTTPForbidden(reason="You may not do this")
     call = Call(
         request,
-        parts_of(request),
+        context_of(request),
         actor,
         household,
         profile,
         query_of(request, operation.query),
         None if operation.body is None else await body_of(request, operation.body, operation.most),
-        int(parts_of(request).now()),
+        int(context_of(request).now()),
     )
     return _response(operation, await operation.handler(call))
 
@@ -86,7 +86,7 @@ def _keep_pace(request: web.Request, actor: Actor) -> None:
 
 
 async def _household(request: web.Request, actor: Actor) -> Household:
-    found = await parts_of(request).store.household(actor.household)
+    found = await context_of(request).store.household(actor.household)
     if found is None:
         raise CopdnsError("the household is gone")
     return found

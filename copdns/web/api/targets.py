@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copdns.happened import EventKind, TrialEvent
 from copdns.roles import Permission
-from copdns.targets import Shown
+from copdns.targets import TargetStatus
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.problem import Refused
 
@@ -56,11 +56,11 @@ async def test(call: Call) -> object:
     what = f"test event sent to {found.name}"
     await call.parts.store.note(call.household.id, call.actor.name, what, call.now)
     event = TrialEvent(EventKind.TEST, call.household.id, call.now)
-    trouble = await call.parts.targets.try_out(found.name, event)
+    trouble = await call.parts.targets.send_test(found.name, event)
     return {"taken": not trouble, "trouble": trouble}
 
 
-def _id(target: Shown) -> str:
+def _id(target: TargetStatus) -> str:
     return target.name.replace(" ", "-")
 
 

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.codes import ticket_code
-from copdns.editing import read
+from copdns.editing import parse_field
 from copdns.household_times import add_ticket, remove_ticket
 from copdns.roles import Permission
 from copdns.tickets import ticket_digest
-from copdns.times import DAY_MINUTES, subject
+from copdns.times import DAY_MINUTES, parse_subject
 from copdns.web.api.grants import GrantShown
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import About, Code, Id, Long, Minutes, Moment, Text
@@ -70,7 +70,7 @@ async def make(call: Call) -> object:
         made=call.now,
         expires=call.now + wanted.expires * 60,
         profile_id=wanted.profile or "",
-        about=None if wanted.about is None else read(subject, wanted.about),
+        about=None if wanted.about is None else parse_field(parse_subject, wanted.about),
         label=wanted.label,
         author=call.actor.name,
     )

@@ -13,7 +13,7 @@ from copdns.as_json.household import profile_json
 from copdns.as_json.plain import utc
 from copdns.as_json.times import bonus_json, budget_json, schedule_json
 from copdns.days import budget_day, zone_of
-from copdns.editing import read, require_profile
+from copdns.editing import parse_field, require_profile
 from copdns.errors import HouseholdError
 from copdns.faults import sentence_of
 from copdns.household import suggest_times
@@ -27,10 +27,10 @@ from copdns.household_times import (
 )
 from copdns.more_time import Kind, give, more_time
 from copdns.roles import Permission
-from copdns.schedule import slots
+from copdns.schedule import parse_slots
 from copdns.time_shape import day_word
-from copdns.times import DAY_MINUTES, Budget, Extra, Schedule, Subject, subject
-from copdns.today import today
+from copdns.times import DAY_MINUTES, Budget, Extra, Schedule, Subject, parse_subject
+from copdns.today import build_today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.profiles import ProfileShown
 from copdns.web.api.standing import policy_of
@@ -132,7 +132,7 @@ class MoreShown(Given):
 
 
 def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(read(subject, each) for each in texts))
+    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
 
 
 # --- schedules ------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
 
 def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     try:
-        found = slots(wanted.slots)
+        found = parse_slots(wanted.slots)
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
     about = _subjects(wanted.about)
@@ -169,7 +169,7 @@ async def remove_schedule(call: Call) -> None:
 
 
 def _budget(budget_id: str, wanted: BudgetWanted) -> Budget:
-    minutes = tuple((read(day_word, word), count) for word, count in wanted.minutes.items())
+    minutes = tuple((parse_field(day_word, word), count) for word, count in wanted.minutes.items())
     about = _subjects(wanted.about)
     return Budget(
         budget_id, wanted.scope, minutes, about, wanted.carry_over, wanted.grace, wanted.note
@@ -253,7 +253,7 @@ async def more(call: Call) -> object:
     household, person = call.household, call.person
     live, readings = call.parts.live(), call.parts.readings()
     policy = policy_of(live, household.id, person.id)
-    seen = today(household, person, policy, readings, call.now)
+    seen = build_today(household, person, policy, readings, call.now)
     found = more_time(household, person, policy, seen, call.now)
     if found is None:
         raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from copdns.model import Household, Profile
 from copdns.roles import Actor, Permission, may
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 
 class About(NamedTuple):
@@ -31,7 +31,7 @@ class About(NamedTuple):
 
 async def about(request: web.Request, permission: Permission) -> About:
     """Return who looks at whom; raise HTTPForbidden for somebody else's adult, or HTTPNotFound."""
-    actor = await required(request, permission)
+    actor = await require(request, permission)
     household = house_of(request, actor)
     person = request.query.get("person", "")
     people = tuple(each for each in household.profiles if may(actor, permission, each))
@@ -40,10 +40,10 @@ async def about(request: web.Request, permission: Permission) -> About:
     profile = household.profile(person)
     if profile is None:
         raise web.HTTPNotFound(reason="There is nobody of this name here")
-    await required(request, permission, profile)
+    await require(request, permission, profile)
     return About(actor, household, people, (profile,), person)
 
 
 def house_of(request: web.Request, actor: Actor) -> Household:
     """Return the household as it is in force, without the guests of the moment."""
-    return parts_of(request).live().households[actor.household]
+    return context_of(request).live().households[actor.household]

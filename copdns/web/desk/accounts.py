@@ -16,11 +16,11 @@ from copdns.errors import AccountError
 from copdns.logins import CODE, Typed
 from copdns.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.tickets import code_digest
-from copdns.web.asker import asker_of
+from copdns.web.asker import requestor_of
 from copdns.web.desk.login import DESK, label_of, let_in
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
-from copdns.web.session import over_safe_way, required
+from copdns.web.parts import context_of
+from copdns.web.session import over_safe_way, require
 
 INVITED = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
 
 async def accounts(request: web.Request) -> web.Response:
     """Everybody who may log in."""
-    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     found = await parts.accounts.all(actor.household)
     return parts.pages.render(
         request,
@@ -49,7 +49,7 @@ async def accounts(request: web.Request) -> web.Response:
 
 async def invite(request: web.Request) -> web.Response:
     """Make an account, and show the code by which its owner sets a password, this once."""
-    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields, now = await fields_of(request), int(parts.now())
     new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
     made = await parts.accounts.add(new, actor, now)
@@ -58,7 +58,7 @@ async def invite(request: web.Request) -> web.Response:
 
 async def code(request: web.Request) -> web.Response:
     """Make another code for somebody, where the first was lost or the password forgotten."""
-    actor = await required(request, Permission.MANAGE_ACCOUNTS)
+    actor = await require(request, Permission.MANAGE_ACCOUNTS)
     found = await _the_account(request, actor)
     purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
     return await _told(request, actor, found, purpose)
@@ -66,7 +66,7 @@ async def code(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Remove an account that is no guardian's."""
-    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     account = request.match_info["account"]
     await parts.accounts.remove(actor.household, account, actor, int(parts.now()))
     raise web.HTTPSeeOther("/guardian/accounts")
@@ -75,17 +75,17 @@ async def remove(request: web.Request) -> web.Response:
 async def join_form(request: web.Request) -> web.Response:
     """Set a password with a code from a guardian or the console."""
     over_safe_way(request)
-    return parts_of(request).pages.render(request, "desk/join.html")
+    return context_of(request).pages.render(request, "desk/join.html")
 
 
 async def join(request: web.Request) -> web.Response:
     """Take the code and the password, and log in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await fields_of(request)
+    parts, fields = context_of(request), await fields_of(request)
     password, now, address = (
         str(fields.get("password", "")),
         int(parts.now()),
-        asker_of(request).address,
+        requestor_of(request).address,
     )
     if password != str(fields.get("again", "")):
         raise AccountError("the two passwords differ; type both again", name="password")
@@ -109,7 +109,7 @@ def _role(fields: Any) -> Role:
 async def _told(
     request: web.Request, actor: Actor, account: Account, purpose: Purpose
 ) -> web.Response:
-    parts, told = parts_of(request), one_time_code()
+    parts, told = context_of(request), one_time_code()
     now = int(parts.now())
     wanted = Code(actor.household, purpose, account.id, now + CODE_LASTS)
     await parts.accounts.make_code(wanted, code_digest(told, CODE), actor, now)
@@ -124,7 +124,7 @@ async def _told(
 
 
 async def _the_account(request: web.Request, actor: Actor) -> Account:
-    parts = parts_of(request)
+    parts = context_of(request)
     found = await parts.accounts.get(actor.household, request.match_info["account"])
     if found is None:
         raise web.HTTPNotFound

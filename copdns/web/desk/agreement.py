@@ -16,15 +16,15 @@ from copdns.roles import Permission, may
 from copdns.timing import in_scope
 from copdns.web.desk.about import house_of
 from copdns.web.desk.persons import in_order
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.rules import together
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 
 async def agreement(request: web.Request) -> web.Response:
     """One page for one child."""
-    actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
     household, now = house_of(request, actor), parts.now()
     profile = household.profile(request.match_info["profile"])
     if profile is None or not profile.band_at(now).is_child:
@@ -42,7 +42,7 @@ async def agreement(request: web.Request) -> web.Response:
         household=household,
         profile=profile,
         level=level,
-        say=saying(request, household, level),
+        say=wording_for(request, household, level),
         categories=in_order(profile.categories, parts.live().library),
         closed=together(each for each in named if each.action is RuleAction.BLOCK),
         opened=together(each for each in named if each.action is RuleAction.ALLOW),

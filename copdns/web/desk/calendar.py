@@ -9,7 +9,7 @@ from functools import partial
 from aiohttp import BodyPartReader, web
 
 from copdns.calendars import MOST, read_calendar
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.errors import CalendarError, HouseholdError
 from copdns.household import set_household
 from copdns.household_times import set_days
@@ -97,7 +97,7 @@ async def _octets(part: BodyPartReader) -> bytes:
 
 
 def _today(home: House) -> date:
-    return local(home.now, zone_of(home.household.timezone)).date()
+    return local_time(home.now, zone_of(home.household.timezone)).date()
 
 
 def _page(home: House, found: tuple[Dates, ...] | None = None) -> web.Response:

@@ -9,15 +9,15 @@ from copdns.roles import Permission
 from copdns.store.notes import CONSOLE, FIRST_START
 from copdns.store.trail import Trail
 from copdns.web.desk.about import house_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 SHOWN = 100  # lines of a page
 
 
 async def changes(request: web.Request) -> web.Response:
     """Who changed what and who looked, the newest first."""
-    actor, parts = await required(request, Permission.SEE_AUDIT), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
     household = house_of(request, actor)
     before = _moment(request.query.get("before", ""))
     lines = await Trail(parts.thread).lines(household.id, SHOWN, before)

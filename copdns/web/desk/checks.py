@@ -16,8 +16,8 @@ from copdns.sentences import Sentence
 from copdns.setup import Check, Item, State
 from copdns.trouble_words import trouble
 from copdns.web.checking import confirm_alone, look_at
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 
 class Shown(NamedTuple):
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
 
 async def checks(request: web.Request) -> web.Response:
     """What was found last."""
-    actor, parts = await required(request, Permission.SEE_STATUS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
     found = await parts.setups.progress(actor.household)
     infos = parts.live().library.index.infos
     return parts.pages.render(
@@ -53,14 +53,14 @@ async def checks(request: web.Request) -> web.Response:
 
 async def look(request: web.Request) -> web.Response:
     """Look at everything now."""
-    actor, parts = await required(request, Permission.EDIT_HOUSEHOLD), parts_of(request)
+    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await look_at(parts, parts.live().households[actor.household])
     raise web.HTTPSeeOther("/guardian/checks")
 
 
 async def confirm(request: web.Request) -> web.Response:
     """Take a guardian's word for what the machine cannot see."""
-    actor, parts = await required(request, Permission.EDIT_HOUSEHOLD), parts_of(request)
+    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await confirm_alone(parts, actor.household, actor.name)
     raise web.HTTPSeeOther("/guardian/checks")
 

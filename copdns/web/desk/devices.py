@@ -17,7 +17,7 @@ from copdns.addresses import is_private_mac
 from copdns.editing import require_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_device, remove_device, set_device
-from copdns.household_check import shown
+from copdns.household_check import printable
 from copdns.model import Device, Household
 from copdns.roles import Actor, Permission, may
 from copdns.store.ignored import Ignored
@@ -25,8 +25,8 @@ from copdns.store.visitors import load_visitors
 from copdns.visitors import UnknownDevice
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, written_in
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 HERE = "/guardian/devices"
 LONGEST_NAME = 60
@@ -36,7 +36,7 @@ Fields = Mapping[str, Any]
 
 async def devices(request: web.Request) -> web.Response:
     """All of them, and who waits to be let in."""
-    actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
     now = int(parts.now())
     household = await _stored(request, actor)
     ignored = await Ignored(parts.thread).of(household.id)
@@ -96,7 +96,7 @@ async def remove(request: web.Request) -> web.Response:
 
 async def let_in(request: web.Request) -> web.Response:
     """Let the next browser that comes from a device within an hour be known as its own."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     device = request.match_info["device"]
     now = int(parts.now())
     await parts.pairings.let_another_in(actor.household, device, actor.name, now)
@@ -105,7 +105,7 @@ async def let_in(request: web.Request) -> web.Response:
 
 async def revoke(request: web.Request) -> web.Response:
     """End a pairing: that browser sees rules, help and "ask" only, from now on."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     pairing, now = request.match_info["pairing"], int(parts.now())
     if any(each.id == pairing for each in await parts.pairings.of(actor.household)):
         await parts.pairings.revoke(actor.household, pairing, actor.name, now)
@@ -114,7 +114,7 @@ async def revoke(request: web.Request) -> web.Response:
 
 async def set_pin(request: web.Request) -> web.Response:
     """Set or take away the PIN by which somebody says on a shared device who it is."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     profile, fields = request.match_info["profile"], await fields_of(request)
     now = int(parts.now())
     if "remove" in fields:
@@ -147,7 +147,7 @@ async def name(request: web.Request) -> web.Response:
 async def guest(request: web.Request) -> web.Response:
     """Let an unknown device in for a day, as a guest or as somebody; or take it off those that
     ask.  `visitor` is an address here where it asked itself."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     fields, now = await fields_of(request), int(parts.now())
     address, mac = await _address(request, actor)
     if "refuse" in fields:
@@ -167,7 +167,7 @@ async def guest(request: web.Request) -> web.Response:
 
 async def end_guest(request: web.Request) -> web.Response:
     """End a guest's time."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     guest, now = request.match_info["guest"], int(parts.now())
     if any(each.id == guest for each in await parts.guests.of(actor.household, now)):
         await parts.guests.end(actor.household, guest, actor.name, now)
@@ -176,7 +176,7 @@ async def end_guest(request: web.Request) -> web.Response:
 
 async def ignore(request: web.Request) -> web.Response:
     """Show an unknown device no more; it keeps the rules of guests."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     visitor = await _visitor(request, actor)
     there = [each.id for each in await asyncio.to_thread(load_visitors, parts.folder)]
     await Ignored(parts.thread).add(
@@ -187,7 +187,7 @@ async def ignore(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Show an unknown device again."""
-    actor, parts = await _editor(request), parts_of(request)
+    actor, parts = await _editor(request), context_of(request)
     visitor, now = request.match_info["visitor"], int(parts.now())
     await Ignored(parts.thread).remove(actor.household, visitor, actor.name, now)
     raise web.HTTPSeeOther(HERE)
@@ -197,19 +197,19 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def _editor(request: web.Request) -> Actor:
-    return await required(request, Permission.EDIT_DEVICES)
+    return await require(request, Permission.EDIT_DEVICES)
 
 
 async def _stored(request: web.Request, actor: Actor) -> Household:
     """Return the household as it is stored: what was just changed is in it."""
-    household = await parts_of(request).store.household(actor.household)
+    household = await context_of(request).store.household(actor.household)
     if household is None:
         raise web.HTTPNotFound
     return household
 
 
 async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> None:
-    parts = parts_of(request)
+    parts = context_of(request)
     await parts.store.change(
         actor.household, edit, author=actor.name, what=what, now=int(parts.now())
     )
@@ -217,7 +217,7 @@ async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> N
 
 async def _visitors(request: web.Request, household: Household) -> list[UnknownDevice]:
     """Return the unknown devices of a household that nobody named since."""
-    found = await asyncio.to_thread(load_visitors, parts_of(request).folder)
+    found = await asyncio.to_thread(load_visitors, context_of(request).folder)
     named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
     return [
         each
@@ -239,7 +239,7 @@ async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
 
 async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
     """Return address and MAC address of a device that asks to be let in, or of an unknown one."""
-    parts, wanted = parts_of(request), request.match_info["visitor"]
+    parts, wanted = context_of(request), request.match_info["visitor"]
     for each in await parts.guests.asking(actor.household, int(parts.now())):
         if each.address == wanted:
             return each.address, each.mac
@@ -249,7 +249,9 @@ async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
 
 def _named(household: Household, profile_id: str, called: str, visitor: UnknownDevice) -> Household:
     require_profile(household, profile_id)
-    called = shown(called)  # where nobody typed another name, it is what the device calls itself
+    called = printable(
+        called
+    )  # where nobody typed another name, it is what the device calls itself
     return add_device(
         household,
         free_device_id(called, household.devices),

@@ -6,15 +6,15 @@ from datetime import date, timedelta
 
 from aiohttp import web
 
-from copdns.accounts import View
-from copdns.days import DAY_SECONDS, local, zone_of
+from copdns.accounts import ViewedPart
+from copdns.days import DAY_SECONDS, local_time, zone_of
 from copdns.library import bundled_presets
 from copdns.model import Household, Profile
 from copdns.more_time import mark, more_time
 from copdns.presets import Times
 from copdns.preview import Closed, Week, week, week_span
 from copdns.roles import Permission, may
-from copdns.schedule import stretches
+from copdns.schedule import closed_spans
 from copdns.time_shape import day
 from copdns.times import Bonus, Grant, Pause
 from copdns.timing import in_scope
@@ -44,7 +44,7 @@ async def person(request: web.Request) -> web.Response:
     sees_use = may(them.actor, Permission.SEE_LOG, profile)
     if sees_use and now.minutes:
         # The one thing that a GET writes: that somebody looked, which the child can see.
-        await parts.looks.note(them.actor, profile.id, View.USAGE, them.now)
+        await parts.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
     first = _first_day(them)
     chart, said = _week(them.household, profile, first)
     return parts.pages.render(
@@ -80,7 +80,7 @@ def _first_day(them: Theirs) -> date:
         raise web.HTTPNotFound(reason="This is no date") from None
     if found is not None and not 1971 < found.year < 9000:
         raise web.HTTPNotFound(reason="This date is too far away")
-    return found or local(them.now, zone_of(them.household.timezone)).date()
+    return found or local_time(them.now, zone_of(them.household.timezone)).date()
 
 
 def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, Week]:
@@ -90,14 +90,16 @@ def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, W
     closed = [
         Closed(schedule.id, *stretch)
         for schedule in in_scope(household.schedules, profile)
-        for stretch in stretches(schedule, household.calendar, zone, start - _AROUND, end + _AROUND)
+        for stretch in closed_spans(
+            schedule, household.calendar, zone, start - _AROUND, end + _AROUND
+        )
     ]
     return week_bars(closed, zone, first), week(closed, zone, first)
 
 
 def _bonuses(them: Theirs) -> tuple[Bonus, ...]:
     """Return what was given on top today or for days to come."""
-    today = local(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
+    today = local_time(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
     return tuple(
         each
         for each in them.household.bonuses

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from copdns.roles import Permission, may
 from copdns.web.desk.about import house_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 
 async def house(request: web.Request) -> web.Response:
     """Devices, lists, the log, numbers, changes and settings, as far as somebody may see them."""
-    actor = await required(request, Permission.SEE_STATUS)
-    return parts_of(request).pages.render(
+    actor = await require(request, Permission.SEE_STATUS)
+    return context_of(request).pages.render(
         request,
         "desk/house.html",
         actor=actor,

@@ -7,21 +7,21 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, AppealState, ContestedVerdict, Decider, objected
+from copdns.appeal import REASONS, WAITING, Appeal, AppealState, ContestedVerdict, Decider, contest
 from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_life import require_answerable
 from copdns.appeal_opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
 from copdns.appeal_rest import closed_after_all, closed_besides
-from copdns.appeal_source import Source, rule_behind, source
+from copdns.appeal_source import BlockSource, block_source, rule_behind
 from copdns.errors import AppealError
 from copdns.list_report import list_report
 from copdns.model import Household
-from copdns.review import TOLD, Because
+from copdns.review import TOLD, DecisionReason
 from copdns.roles import Actor, Permission, may
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.saying import desk_saying
-from copdns.web.session import required
+from copdns.web.session import require
 
 ANSWERED = 20  # that are shown below those that wait
 # What was to be talked about waits, too, until somebody says what came of it.
@@ -31,7 +31,7 @@ TO_ANSWER = WAITING | {AppealState.TALK}
 async def inbox(request: web.Request) -> web.Response:
     """What waits for an answer, new questions above those to be talked about, and each the longest
     first; and what was answered lately."""
-    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
     waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
     answered = await parts.appeals.appeals(
         actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED
@@ -68,7 +68,7 @@ def _decider(actor: Actor) -> Decider:
 
 async def look(request: web.Request) -> web.Response:
     """Note that somebody looks at it, which the child sees, and go there."""
-    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
     await parts.appeals.see(actor.household, appeal, int(parts.now()))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
@@ -76,7 +76,7 @@ async def look(request: web.Request) -> web.Response:
 
 async def appeal(request: web.Request) -> web.Response:
     """One of them, with what a yes would open."""
-    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
     found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise web.HTTPNotFound
@@ -109,7 +109,7 @@ async def appeal(request: web.Request) -> web.Response:
 
 async def decide(request: web.Request) -> web.Response:
     """Answer it; what a yes opens is open within a second."""
-    actor, parts = await required(request, Permission.DECIDE_APPEALS), parts_of(request)
+    actor, parts = await require(request, Permission.DECIDE_APPEALS), context_of(request)
     fields = await fields_of(request)
     await parts.appeals.decide(
         actor.household,
@@ -125,7 +125,7 @@ async def decide(request: web.Request) -> web.Response:
 
 async def report(request: web.Request) -> web.Response:
     """What to tell the maintainer of the list, as text to be sent by hand; nothing of the child."""
-    actor, parts = await required(request, Permission.SEE_APPEALS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
     found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None or not found.ask.to.list or not found.ask.name:
         raise web.HTTPNotFound
@@ -138,7 +138,7 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     """Return what was decided; raise AppealError for what is no answer."""
     try:
         state = AppealState(str(fields.get("state", "")))
-        reason = Because(str(fields["reason"])) if fields.get("reason") else None
+        reason = DecisionReason(str(fields["reason"])) if fields.get("reason") else None
         given = int(str(fields["minutes"])) if fields.get("minutes") else None
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
@@ -158,14 +158,14 @@ def _opening(
 ) -> tuple[Opening | None, AppealError | None]:
     """Return what a yes opens, or why nothing can."""
     try:
-        return opening(found.ask, household, parts_of(request).services()), None
+        return opening(found.ask, household, context_of(request).services()), None
     except AppealError as error:
         return None, error
 
 
 def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
     """Return what a yes does not open, or did not; None for nothing."""
-    parts, profile = parts_of(request), found.ask.profile
+    parts, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
     policy, now = parts.live().policy(household.id, profile), parts.now()
@@ -173,30 +173,30 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
         rest = closed_besides(policy, found.ask, now, now)
     else:
         rest = closed_after_all(policy, found, now)
-    return None if rest is None else objected(rest, household.revision)
+    return None if rest is None else contest(rest, household.revision)
 
 
 async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[str, ...] | None:
     """Return the names of those who are to answer this time; None where the reader may."""
     if not is_others(found, actor):
         return None
-    there = await parts_of(request).accounts.all(actor.household)
+    there = await context_of(request).accounts.all(actor.household)
     return tuple(
         each.name for each in there if may(each, Permission.DECIDE_APPEALS) and each.id != actor.id
     )
 
 
-def _source(request: web.Request, found: Appeal) -> Source | None:
+def _source(request: web.Request, found: Appeal) -> BlockSource | None:
     """Return the list that closed it, as it stands; None where no list did."""
-    parts, slug = parts_of(request), found.ask.to.list
+    parts, slug = context_of(request), found.ask.to.list
     index = parts.live().library.index
     info = next((each for each in index.infos if each.slug == slug), None)
     if info is None:
         return None
-    return source(
+    return block_source(
         found, info, parts.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
     )
 
 
 def _household(request: web.Request, actor: Actor) -> Household:
-    return parts_of(request).live().households[actor.household]
+    return context_of(request).live().households[actor.household]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns import audited
-from copdns.audited import Audited
+from copdns.audited import AuditResults
 from copdns.copies import NOT_HERE
 from copdns.download_words import failure
 from copdns.levels import Level
@@ -22,9 +22,9 @@ from copdns.sentences import Sentence, sentence
 from copdns.trouble_words import trouble
 from copdns.updates import ListUpdater
 from copdns.web.desk.about import house_of
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 HERE = "/guardian/lists"
 # What people choose; services, protected groups and signals are shown in short.
@@ -54,7 +54,7 @@ class Listed(NamedTuple):
 
 async def lists(request: web.Request) -> web.Response:
     """Every list, with what is known of it."""
-    actor, parts = await required(request, Permission.SEE_STATUS), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
     household = house_of(request, actor)
     caught = await asyncio.to_thread(parts.log.caught, household.id)
     found = await asyncio.to_thread(audited.load_results, parts.folder)
@@ -72,15 +72,15 @@ async def lists(request: web.Request) -> web.Response:
         asked=parts.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
-        say=saying(request, household, Level.FULL),
+        say=wording_for(request, household, Level.FULL),
         zone=household.timezone,
     )
 
 
 async def update(request: web.Request) -> web.Response:
     """Look for newer copies now; it begins within seconds, and is asked once a minute at most."""
-    await required(request, Permission.EDIT_HOUSEHOLD)
-    parts_of(request).updates.ask()
+    await require(request, Permission.EDIT_HOUSEHOLD)
+    context_of(request).updates.request_fetch()
     raise web.HTTPSeeOther(HERE)
 
 
@@ -88,7 +88,7 @@ def _listed(
     statuses: list[ListStatus],
     updates: ListUpdater,
     caught: Mapping[str, int],
-    found: Audited | None,
+    found: AuditResults | None,
     now: float,
 ) -> Iterator[Listed]:
     for each in statuses:

@@ -14,8 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.accounts import View
-from copdns.discreet import OTHER, discreet
+from copdns.accounts import ViewedPart
+from copdns.discreet import OTHER, build_mask
 from copdns.keep import LogRow
 from copdns.levels import Level
 from copdns.library import discreet_names
@@ -26,8 +26,8 @@ from copdns.store.logdb import Logged
 from copdns.web.desk.about import About, about
 from copdns.web.following import Following, Reader
 from copdns.web.pages import language_of
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
 
 SHOWN = 100  # rows of a page
 LASTS = 60  # seconds of one stream: then the browser comes again, and is asked again who it is
@@ -38,12 +38,12 @@ _FIRST = "retry: 1000\n\n"
 async def log(request: web.Request) -> web.Response:
     """The newest rows, or those before one of them."""
     found = await about(request, Permission.SEE_LOG)
-    await note_look(request, found, View.LOG)
+    await note_look(request, found, ViewedPart.LOG)
     before = _number(request.query.get("before"))
     rows = await asyncio.to_thread(
-        parts_of(request).log.newest, found.household.id, found.ids, SHOWN, before
+        context_of(request).log.newest, found.household.id, found.ids, SHOWN, before
     )
-    return parts_of(request).pages.render(
+    return context_of(request).pages.render(
         request,
         "desk/log.html",
         actor=found.actor,
@@ -58,7 +58,7 @@ async def log(request: web.Request) -> web.Response:
 async def live(request: web.Request) -> web.StreamResponse:
     """Rows as they come, as server-sent events, for the small script."""
     found = await about(request, Permission.SEE_LOG)
-    await note_look(request, found, View.LOG)
+    await note_look(request, found, ViewedPart.LOG)
     last = _number(request.headers.get("Last-Event-ID") or request.query.get("after")) or 0
     stream = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
@@ -71,9 +71,9 @@ async def live(request: web.Request) -> web.StreamResponse:
     return stream
 
 
-async def note_look(request: web.Request, found: About, *views: View) -> None:
+async def note_look(request: web.Request, found: About, *views: ViewedPart) -> None:
     """Keep that somebody looks.  The one thing that reading a page writes: the record of it."""
-    parts = parts_of(request)
+    parts = context_of(request)
     await parts.looks.note_all(found.actor, found.ids, views, int(parts.now()))
 
 
@@ -96,7 +96,7 @@ async def _pass_on(
 
 def _event(request: web.Request, found: About, rows: list[Logged]) -> bytes:
     """Return rows, the newest first, as one event."""
-    html = parts_of(request).pages.fragment(
+    html = context_of(request).pages.fragment(
         request, "desk/log_rows.html", **_shown(request, found, rows)
     )
     lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
@@ -104,13 +104,13 @@ def _event(request: web.Request, found: About, rows: list[Logged]) -> bytes:
 
 
 def _shown(request: web.Request, found: About, rows: Iterable[Logged]) -> dict[str, Any]:
-    live = parts_of(request).live()
-    hiding = discreet(discreet_names(), live.library)
+    live = context_of(request).live()
+    hiding = build_mask(discreet_names(), live.library)
     return {
         "rows": [hiding.row(each.row) for each in rows if not _is_of_help(live, each.row)],
         "other": OTHER,
         "names": {each.id: each.name for each in found.people},
-        "say": saying(request, found.household, Level.FULL),
+        "say": wording_for(request, found.household, Level.FULL),
         "zone": found.household.timezone,
     }
 

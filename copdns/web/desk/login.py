@@ -8,10 +8,10 @@ from copdns.accounts import BROWSER_LASTS, SESSION_LONGEST
 from copdns.errors import AccountError
 from copdns.logins import Login, Outcome, Typed
 from copdns.user_agent import label
-from copdns.web.asker import asker_of
+from copdns.web.asker import requestor_of
 from copdns.web.fields import fields_of
 from copdns.web.links import parts_of_link
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
 
 DESK, WIZARD = "/guardian/", "/guardian/wizard"
@@ -28,11 +28,11 @@ async def login_form(request: web.Request) -> web.Response:
 async def login(request: web.Request) -> web.Response:
     """Let somebody in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await fields_of(request)
+    parts, fields = context_of(request), await fields_of(request)
     typed = Typed(
         name=str(fields.get("name", "")),
         password=str(fields.get("password", "")),
-        address=asker_of(request).address,
+        address=requestor_of(request).address,
         code=str(fields.get("code", "")),
         session=request.cookies.get(SESSION, ""),
         browser=request.cookies.get(BROWSER, ""),
@@ -47,7 +47,7 @@ async def login(request: web.Request) -> web.Response:
 
 async def logout(request: web.Request) -> web.Response:
     """End the session of this browser."""
-    await parts_of(request).sessions.end(request.cookies.get(SESSION, ""))
+    await context_of(request).sessions.end(request.cookies.get(SESSION, ""))
     out = web.HTTPSeeOther(LOGIN)
     out.del_cookie(SESSION)
     raise out
@@ -56,17 +56,17 @@ async def logout(request: web.Request) -> web.Response:
 async def set_up_form(request: web.Request) -> web.Response:
     """The first account: a code from the console, a name and a password."""
     over_safe_way(request)
-    return parts_of(request).pages.render(request, "desk/set_up.html")
+    return context_of(request).pages.render(request, "desk/set_up.html")
 
 
 async def set_up(request: web.Request) -> web.Response:
     """Make the first account and log in."""
     over_safe_way(request)
-    parts, fields = parts_of(request), await fields_of(request)
+    parts, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
     if password != str(fields.get("again", "")):
         raise AccountError("the two passwords differ; type both again", name="password")
-    now, address = int(parts.now()), asker_of(request).address
+    now, address = int(parts.now()), requestor_of(request).address
     code = str(fields.get("code", ""))
     account = await parts.logins.set_up(code, name, password, address, now, ())
     typed = Typed(name, password, address, label=label_of(request))
@@ -77,7 +77,7 @@ async def set_up(request: web.Request) -> web.Response:
 async def _form(
     request: web.Request, *, status: int = 200, done: Login | None = None, name: str = ""
 ) -> web.Response:
-    parts = parts_of(request)
+    parts = context_of(request)
     return parts.pages.render(
         request,
         "desk/login.html",
@@ -111,7 +111,7 @@ def _next(request: web.Request) -> str:
 
 def _household(request: web.Request) -> str:
     """Return the household of this house: at home there is one."""
-    return next(iter(parts_of(request).live().households), "")
+    return next(iter(context_of(request).live().households), "")
 
 
 def label_of(request: web.Request) -> str:

@@ -18,15 +18,15 @@ from copdns.qr import qr
 from copdns.roles import Permission, may, scopes_for
 from copdns.web.fields import Fields, fields_of
 from copdns.web.own import Own, confirm, own_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 HERE = "/guardian/me"
 
 
 async def me(request: web.Request) -> web.Response:
     """All of it on one page."""
-    own, parts = await _own(request), parts_of(request)
+    own, parts = await _own(request), context_of(request)
     account, now = own.account, int(parts.now())
     makes_tokens = may(own.actor, Permission.MANAGE_TOKENS)
     return parts.pages.render(
@@ -49,7 +49,7 @@ async def me(request: web.Request) -> web.Response:
 
 async def change_password(request: web.Request) -> web.Response:
     """Set another password; all other browsers are logged out."""
-    own, parts = await _own(request), parts_of(request)
+    own, parts = await _own(request), context_of(request)
     fields, now = await fields_of(request), int(parts.now())
     password = str(fields.get("password", ""))
     await _confirm(request, own, fields, always=True)
@@ -66,7 +66,7 @@ async def factor(request: web.Request) -> web.Response:
 
     Where the code was refused it is the secret that was shown already: the telephone has it.
     """
-    own, parts = await _own(request), parts_of(request)
+    own, parts = await _own(request), context_of(request)
     shown = str((await fields_of(request)).get("secret", ""))
     secret = shown if _is_secret(shown) else await parts.logins.begin_totp()
     return parts.pages.render(
@@ -81,7 +81,7 @@ async def factor(request: web.Request) -> web.Response:
 
 async def set_factor(request: web.Request) -> web.Response:
     """Ask for the second factor from now on, and show the recovery codes, this once."""
-    own, parts, fields = await _own(request), parts_of(request), await fields_of(request)
+    own, parts, fields = await _own(request), context_of(request), await fields_of(request)
     secret, now = str(fields.get("secret", "")), int(parts.now())
     await _confirm(request, own, fields)
     codes = await parts.logins.finish_totp(
@@ -92,7 +92,7 @@ async def set_factor(request: web.Request) -> web.Response:
 
 async def remove_factor(request: web.Request) -> web.Response:
     """Ask for the password alone."""
-    own, parts = await _own(request), parts_of(request)
+    own, parts = await _own(request), context_of(request)
     fields, now = await fields_of(request), int(parts.now())
     await _confirm(request, own, fields, always=True)
     await parts.accounts.set_totp(own.account.household, own.account.id, "", (), now)
@@ -101,7 +101,7 @@ async def remove_factor(request: web.Request) -> web.Response:
 
 async def end_session(request: web.Request) -> web.Response:
     """Log another browser out, or all others."""
-    own, parts, fields = await _own(request), parts_of(request), await fields_of(request)
+    own, parts, fields = await _own(request), context_of(request), await fields_of(request)
     if "all" in fields:
         now = int(parts.now())
         await parts.sessions.revoke_all(own.account, now, stays=own.session.digest)
@@ -113,7 +113,7 @@ async def end_session(request: web.Request) -> web.Response:
 async def make_token(request: web.Request) -> web.Response:
     """Make a key for a program, and show it, this once."""
     own = await _own(request, Permission.MANAGE_TOKENS)
-    parts, fields = parts_of(request), await fields_of(request)
+    parts, fields = context_of(request), await fields_of(request)
     now = int(parts.now())
     await _confirm(request, own, fields)
     token, told = await parts.tokens.make(
@@ -129,7 +129,7 @@ async def make_token(request: web.Request) -> web.Response:
 
 async def remove_token(request: web.Request) -> web.Response:
     """Take one of one's own tokens away."""
-    own, parts = await _own(request, Permission.MANAGE_TOKENS), parts_of(request)
+    own, parts = await _own(request, Permission.MANAGE_TOKENS), context_of(request)
     household, wanted = own.account.household, str((await fields_of(request)).get("token", ""))
     mine = await parts.tokens.all(household, own.account.id)
     if any(each.id == wanted for each in mine):  # gone already: twice is harmless
@@ -138,7 +138,7 @@ async def remove_token(request: web.Request) -> web.Response:
 
 
 async def _own(request: web.Request, permission: Permission = Permission.SEE_STATUS) -> Own:
-    return await own_of(request, await required(request, permission))
+    return await own_of(request, await require(request, permission))
 
 
 async def _confirm(
@@ -171,9 +171,9 @@ def _days(fields: Mapping[str, Any]) -> int:
 
 def _names(request: web.Request, own: Own) -> tuple[str, ...]:
     """Return names of this house, of which a password should not be made."""
-    home = parts_of(request).live().households[own.account.household]
+    home = context_of(request).live().households[own.account.household]
     return (home.name, *(each.name for each in home.profiles))
 
 
 def _zone(request: web.Request, own: Own) -> str:
-    return parts_of(request).live().households[own.account.household].timezone
+    return context_of(request).live().households[own.account.household].timezone

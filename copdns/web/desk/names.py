@@ -37,7 +37,7 @@ from copdns.time_forms import Form, read_field
 from copdns.times import Topic, TopicKind
 from copdns.web.desk.people import name_in
 from copdns.web.desk.theirs import House, form_of, house
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 PAGE = "/guardian/names"
 MOST, MOST_NAMES = 20, 200  # addresses of a name; names of a service: as many as the API takes
@@ -55,7 +55,7 @@ class Used(NamedTuple):
 async def names(request: web.Request) -> web.Response:
     """Names of devices, names that lead elsewhere, domains of other resolvers, services."""
     home = await house(request, Permission.SEE_PROFILES)
-    return parts_of(request).pages.render(
+    return context_of(request).pages.render(
         request,
         "desk/names.html",
         actor=home.actor,

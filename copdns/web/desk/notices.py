@@ -7,15 +7,15 @@ from aiohttp import web
 from copdns.roles import Permission
 from copdns.store.notes import CONSOLE
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 SHOWN = 50
 
 
 async def notices(request: web.Request) -> web.Response:
     """Those that are new to the reader, and the last ones of before."""
-    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     unseen = await parts.notices.unseen(actor.household, actor.id)
     new = {each.id for each in unseen}
     before = await parts.notices.all(actor.household, SHOWN)
@@ -33,7 +33,7 @@ async def notices(request: web.Request) -> web.Response:
 
 async def see(request: web.Request) -> web.Response:
     """Keep that the reader has seen those that were shown."""
-    actor, parts = await required(request, Permission.MANAGE_ACCOUNTS), parts_of(request)
+    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields = await fields_of(request)
     told = [str(each) for each in fields.getall("notice", [])]
     ids = [int(each) for each in told if _is_number(each)]

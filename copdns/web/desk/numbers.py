@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.levels import Level
 from copdns.minutes import NO_MINUTES, Minutes, Usage
 from copdns.model import Household, Profile
@@ -23,8 +23,8 @@ from copdns.store.usage import history
 from copdns.times import Budget
 from copdns.web.desk.about import about
 from copdns.web.desk.log import note_look
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
 
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 WEEK = 7
@@ -47,8 +47,8 @@ class Used(NamedTuple):
 async def numbers(request: web.Request) -> web.Response:
     """How many look-ups and minutes there were lately."""
     found = await about(request, Permission.SEE_LOG)
-    await note_look(request, found, View.COUNTS, View.USAGE)
-    parts, home = parts_of(request), found.household
+    await note_look(request, found, ViewedPart.COUNTS, ViewedPart.USAGE)
+    parts, home = context_of(request), found.household
     span = _span(request.query.get("days", ""))
     now = parts.now()
     buckets = hours(now) if span == 1 else days(now, span, home.timezone)
@@ -68,7 +68,7 @@ async def numbers(request: web.Request) -> web.Response:
         closed=tabled(buckets, _closed(tallies)),
         used=tuple(_used(home, found.chosen, usages, shown)),
         rest=REST,
-        say=saying(request, home, Level.FULL),
+        say=wording_for(request, home, Level.FULL),
         zone=home.timezone,
     )
 

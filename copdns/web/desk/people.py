@@ -28,23 +28,23 @@ from copdns.web.desk.persons import (
     the_person,
 )
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 LONGEST_NAME = 60
 
 
 async def people(request: web.Request) -> web.Response:
     """Everybody, and a form for one more."""
-    actor, parts = await required(request, Permission.SEE_PROFILES), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
     household = await house_of(request, actor)
     return parts.pages.render(
         request,
         "desk/people.html",
         actor=actor,
         household=household,
-        say=saying(request, household, Level.FULL),
+        say=wording_for(request, household, Level.FULL),
         presets={band: bundled_presets()[band] for band in Band},
         now=parts.now(),
     )
@@ -52,7 +52,7 @@ async def people(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """Add a person, who starts with what is fair for the age."""
-    actor, fields = await required(request, Permission.EDIT_PROFILES), await fields_of(request)
+    actor, fields = await require(request, Permission.EDIT_PROFILES), await fields_of(request)
     name = name_in(str(fields.get("name", "")))
     band = band_in(str(fields.get("band", "")))
     made: list[str] = []
@@ -66,7 +66,7 @@ async def add(request: web.Request) -> web.Response:
             )
         made.append(id_for(name, household))
         new = Profile(made[-1], name, band, privacy=default_mode(band))
-        known, preset = parts_of(request).known(), bundled_presets()[band]
+        known, preset = context_of(request).known(), bundled_presets()[band]
         return add_profile(household, new, known, preset, times="times" in fields)
 
     await change(request, actor, edit, f"person added: {name}")
@@ -77,7 +77,7 @@ async def person(request: web.Request) -> web.Response:
     """What applies to one person, and where each part of it is changed."""
     found = await the_person(request, Permission.SEE_PROFILES)
     household, profile = found.household, found.profile
-    library = parts_of(request).live().library
+    library = context_of(request).live().library
     return person_page(
         request,
         found,
@@ -89,7 +89,7 @@ async def person(request: web.Request) -> web.Response:
         rules=rules_in_scope(profile, household.rules),
         block_modes=tuple(BlockMode),
         disputed="disputed" in request.query,
-        proposal=await parts_of(request).proposals.of(household.id, profile.id),
+        proposal=await context_of(request).proposals.of(household.id, profile.id),
     )
 
 
@@ -124,7 +124,7 @@ async def remove(request: web.Request) -> web.Response:
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
     edit = partial(_removed, profile_id=profile, heir=heir)
     await change(request, found.actor, edit, f"profile {profile} removed")
-    parts = parts_of(request)
+    parts = context_of(request)
     await asyncio.to_thread(parts.log.erase, household, profile, parts.now())
     raise web.HTTPSeeOther("/guardian/people")
 

@@ -17,7 +17,7 @@ from copdns.privacy import request_full
 from copdns.roles import Permission, may
 from copdns.web.desk.persons import Found, change, keep, person_page, the_person
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.taken import document_of, erase_kept
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -27,7 +27,7 @@ LOOKS = 20  # that are shown
 async def kept(request: web.Request) -> web.Response:
     """What is written down, who looked, and what can be done about it."""
     found = await the_person(request, Permission.SEE_PROFILES)
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     household, profile = found.household.id, found.profile
     past = await parts.store.full_logs(household, profile.id)
     possible, why_not = _possible(profile, past, now)
@@ -72,7 +72,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
     From 16 on the person is asked, and answers on their own device (`web/consent.py`).
     """
     found, fields = await the_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
         raise PrivacyError("A full log lasts 1 to 7 days", name="days")
@@ -103,14 +103,14 @@ async def stop_full_log(request: web.Request) -> web.Response:
 async def drop_question(request: web.Request) -> web.Response:
     """Take back what was asked of somebody who has not answered; twice is harmless."""
     found = await the_person(request, Permission.ASK_FULL_LOG)
-    await parts_of(request).consents.drop(found.household.id, found.profile.id)
+    await context_of(request).consents.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def export(request: web.Request) -> web.Response:
     """All that is kept of somebody, as a file; the person sees that it was taken."""
     found = await the_person(request, Permission.EXPORT)
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     document = await document_of(parts, found.actor, found.household, found.profile, now)
     return web.Response(
         text=json.dumps(document, ensure_ascii=False, indent=2) + "\n",
@@ -124,7 +124,7 @@ async def erase(request: web.Request) -> web.Response:
     found, fields = await the_person(request, Permission.ERASE), await fields_of(request)
     if "sure" not in fields:
         raise HouseholdError("Tick that you are sure", name="sure")
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     await erase_kept(parts, found.actor, found.household.id, found.profile.id, now)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 

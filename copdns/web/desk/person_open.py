@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.addresses import slug
-from copdns.editing import read, require_profile
+from copdns.editing import parse_field, require_profile
 from copdns.errors import HouseholdError
 from copdns.household import set_profile
 from copdns.household_check import KnownIds
@@ -20,7 +20,7 @@ from copdns.time_forms import about
 from copdns.times import Subject
 from copdns.web.desk.persons import Found, change, person_page, the_person
 from copdns.web.desk.theirs import form_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 KINDS = ("always", "homework")
 MOST = 200  # things of one kind, or tags
@@ -30,7 +30,7 @@ Edit = Callable[[Profile], dict[str, Any]]
 async def opened(request: web.Request) -> web.Response:
     """Both lists, the tags, and a form for each."""
     found = await the_person(request, Permission.SEE_PROFILES)
-    household, library = found.household, parts_of(request).live().library
+    household, library = found.household, context_of(request).live().library
     return person_page(
         request,
         found,
@@ -75,9 +75,9 @@ async def tag(request: web.Request) -> web.Response:
     """Give a person a tag, or take it away, as `remove` says."""
     found, form = await the_person(request, Permission.EDIT_PROFILES), await form_of(request)
     try:
-        word = read(slug, form.one("tag").lower().removeprefix("#"))
+        word = parse_field(slug, form.one("tag").lower().removeprefix("#"))
     except HouseholdError as error:
-        raise error.about("tag") from None
+        raise error.for_field("tag") from None
     away = form.has("remove")
 
     def other(profile: Profile) -> dict[str, Any]:
@@ -89,7 +89,7 @@ async def tag(request: web.Request) -> web.Response:
 
 
 async def _keep(request: web.Request, found: Found, values: Edit, what: str) -> None:
-    known = parts_of(request).known()
+    known = context_of(request).known()
     edit = partial(_edited, profile_id=found.profile.id, values=values, known=known)
     await change(request, found.actor, edit, f"profile {found.profile.id} set: {what}")
 

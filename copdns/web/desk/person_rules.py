@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_rule, note_rule, remove_rule
-from copdns.matchers import target
+from copdns.matchers import parse_target
 from copdns.model import Household, Rule, RuleAction
 from copdns.names import display
 from copdns.policy import decide, explain, rules_in_scope
@@ -18,7 +18,7 @@ from copdns.roles import Permission
 from copdns.web.check import host_of, name_of
 from copdns.web.desk.persons import Found, change, person_page, the_person
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 LONGEST_NOTE = 300
 EVERYONE = "everyone"
@@ -46,9 +46,9 @@ async def add(request: web.Request) -> web.Response:
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
     try:
         action = RuleAction(str(fields.get("action", "")))
-        about = target(_without_way(str(fields.get("target", "")).strip()[:300]))
+        about = parse_target(_without_way(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
-        raise error.about("target") from None
+        raise error.for_field("target") from None
     except ValueError:
         raise HouseholdError(
             "Write a name, such as games.example, and choose", name="target"
@@ -61,12 +61,12 @@ async def add(request: web.Request) -> web.Response:
         add_rule,
         action=action,
         text=str(about),
-        known=parts_of(request).known(),
+        known=context_of(request).known(),
         scope=scope,
         over_security="over_security" in fields,
         unsafe_search="unsafe_search" in fields,
         note=note,
-        created=int(parts_of(request).now()),
+        created=int(context_of(request).now()),
     )
     what = f"rule added: {action} {about} for {scope or EVERYONE}"
     await change(request, found.actor, edit, what)
@@ -97,7 +97,7 @@ async def remove(request: web.Request) -> web.Response:
 def _why(request: web.Request, found: Found) -> dict[str, Any]:
     """Return what is decided about the name in the address, from the policy that is in force."""
     typed = request.query.get("name", "").strip()
-    name, parts = name_of(typed), parts_of(request)
+    name, parts = name_of(typed), context_of(request)
     values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
     policies = parts.live().policies
     if not name or (found.household.id, found.profile.id) not in policies:

@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from copdns.collateral import by_contact, losses
-from copdns.differences import Difference, differences, reason, told
+from copdns.differences import Difference, audit_line, differences, preset_reason
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, set_profile
 from copdns.library import bundled_presets
@@ -34,7 +34,7 @@ from copdns.web.desk.persons import (
     with_values,
 )
 from copdns.web.fields import fields_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 DAY, SOON, LATEST = 86_400, 30, 366  # seconds; days until a proposed band
 OFF = "off"
@@ -44,7 +44,7 @@ NO_CHOICE = sentence("choose one of the answers on the page")
 async def closed(request: web.Request) -> web.Response:
     """Categories, services, contacts, ways round the rules, and what is open without any."""
     found = await the_person(request, Permission.SEE_PROFILES)
-    library = parts_of(request).live().library
+    library = context_of(request).live().library
     own = found.household.services
     shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
     return person_page(
@@ -68,7 +68,7 @@ async def set_closed(request: web.Request) -> web.Response:
     values = _closed_in(fields)
     after = with_values(request, found, values)
     changed = differences(found.profile, after)
-    lost = losses(changed, parts_of(request).live().library)
+    lost = losses(changed, context_of(request).live().library)
     if lost and "sure" not in fields:
         return person_page(
             request,
@@ -79,7 +79,7 @@ async def set_closed(request: web.Request) -> web.Response:
         )
     names = [str(each) for each in fields.getall("keep", ())]
     edit = partial(_kept_open, found=found, request=request, values=values, names=names)
-    stored = await change(request, found.actor, edit, told(after, changed))
+    stored = await change(request, found.actor, edit, audit_line(after, changed))
     raise web.HTTPSeeOther(back(found, after, stored))
 
 
@@ -90,7 +90,7 @@ async def search(request: web.Request) -> web.Response:
         request,
         found,
         "desk/person_search.html",
-        engines=parts_of(request).live().library.engines.values(),
+        engines=context_of(request).live().library.engines.values(),
         chosen=dict(found.profile.safe_search),
     )
 
@@ -98,7 +98,7 @@ async def search(request: web.Request) -> web.Response:
 async def set_search(request: web.Request) -> web.Response:
     """Keep what is chosen for each engine."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
-    engines = parts_of(request).live().library.engines
+    engines = context_of(request).live().library.engines
     wanted = {each: str(fields.get(f"engine-{each}", OFF)) for each in engines}
     values = {
         "safe_search": tuple(sorted((e, mode) for e, mode in wanted.items() if mode != OFF)),
@@ -110,7 +110,7 @@ async def set_search(request: web.Request) -> web.Response:
 async def preset(request: web.Request) -> web.Response:
     """What would be different with the preset of an age, each with its reason."""
     found = await the_person(request, Permission.SEE_PROFILES)
-    parts, now = parts_of(request), int(parts_of(request).now())
+    parts, now = context_of(request), int(context_of(request).now())
     proposal = await parts.proposals.of(found.household.id, found.profile.id)
     usual = proposal.band if proposal else found.profile.band_at(now)
     band = band_in(request.query.get("band", usual))
@@ -134,7 +134,7 @@ async def preset(request: web.Request) -> web.Response:
 async def take_preset(request: web.Request) -> web.Response:
     """Take the preset of an age over, or its age alone."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
-    band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
+    band, parts = band_in(str(fields.get("band", ""))), context_of(request)
     now, profile, known = int(parts.now()), found.profile.id, parts.known()
     rules = "only_age" not in fields
     preset = rules_now(found.profile, bundled_presets()[band] if rules else None, now)
@@ -157,7 +157,7 @@ async def take_preset(request: web.Request) -> web.Response:
 async def propose(request: web.Request) -> web.Response:
     """Propose the preset of another age for a day to come, which both sides can read till then."""
     found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
-    band, parts = band_in(str(fields.get("band", ""))), parts_of(request)
+    band, parts = band_in(str(fields.get("band", ""))), context_of(request)
     try:
         days = int(str(fields.get("days", SOON)))
     except ValueError:
@@ -176,7 +176,7 @@ async def propose(request: web.Request) -> web.Response:
 async def drop_proposal(request: web.Request) -> web.Response:
     """Take a proposal back."""
     found = await the_person(request, Permission.EDIT_PROFILES)
-    await parts_of(request).proposals.drop(found.household.id, found.profile.id)
+    await context_of(request).proposals.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(found.address)
 
 
@@ -186,7 +186,7 @@ def _by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[
     found: dict[str, list[Difference]] = {}
     for each in changed:
         if each.setting != "band":
-            found.setdefault(reason(wanted, each), []).append(each)
+            found.setdefault(preset_reason(wanted, each), []).append(each)
     return found
 
 
@@ -218,7 +218,7 @@ def _kept_open(
     names: list[str],
 ) -> Household:
     """Return the household with what is closed, and rules for the names to keep open."""
-    parts = parts_of(request)
+    parts = context_of(request)
     known, now = parts.known(), int(parts.now())
     household = set_profile(household, found.profile.id, known, **values)
     mine = {str(each.target) for each in household.rules if each.scope == found.profile.id}

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.differences import differences, told
+from copdns.differences import audit_line, differences
 from copdns.household import set_profile
 from copdns.library import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model import Household, Profile
 from copdns.presets import apply
 from copdns.roles import SETTINGS, Actor, Balance, Permission, may
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.saying import desk_saying
-from copdns.web.session import required
+from copdns.web.session import require
 
 Edit = Callable[[Household], Household]
 
@@ -35,7 +35,7 @@ class Found(NamedTuple):
 
 async def house_of(request: web.Request, actor: Actor) -> Household:
     """Return the household as it is stored."""
-    found = await parts_of(request).store.household(actor.household)
+    found = await context_of(request).store.household(actor.household)
     if found is None:
         raise web.HTTPNotFound
     return found
@@ -43,7 +43,7 @@ async def house_of(request: web.Request, actor: Actor) -> Household:
 
 async def the_person(request: web.Request, permission: Permission) -> Found:
     """Return whom the address names; raise as `required` does, HTTPNotFound for nobody."""
-    actor = await required(request, permission)
+    actor = await require(request, permission)
     household = await house_of(request, actor)
     profile = household.profile(request.match_info["person"])
     if profile is None:
@@ -55,7 +55,7 @@ async def the_person(request: web.Request, permission: Permission) -> Found:
 
 async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> Household:
     """Keep a change, weighed against the word of the other guardians."""
-    parts = parts_of(request)
+    parts = context_of(request)
     return await parts.store.change(
         actor.household,
         edit,
@@ -68,7 +68,7 @@ async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> H
 
 def with_values(request: web.Request, found: Found, values: Mapping[str, Any]) -> Profile:
     """Return somebody with other settings; raise HouseholdError for what is not known."""
-    known = parts_of(request).known()
+    known = context_of(request).known()
     profile = set_profile(found.household, found.profile.id, known, **values).profile(
         found.profile.id
     )
@@ -83,13 +83,13 @@ async def keep(
 
     what: for the audit, where it is not what is different.
     """
-    after, known = with_values(request, found, values), parts_of(request).known()
+    after, known = with_values(request, found, values), context_of(request).known()
 
     def edit(household: Household) -> Household:
         return set_profile(household, found.profile.id, known, **values)
 
     changed = differences(found.profile, after)
-    stored = await change(request, found.actor, edit, what or told(after, changed))
+    stored = await change(request, found.actor, edit, what or audit_line(after, changed))
     return back(found, after, stored)
 
 
@@ -116,7 +116,7 @@ def person_page(
     request: web.Request, found: Found, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """Return a page about somebody, with what all of their templates need."""
-    parts = parts_of(request)
+    parts = context_of(request)
     return parts.pages.render(
         request,
         template,

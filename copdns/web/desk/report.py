@@ -6,25 +6,25 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from copdns.accounts import View
+from copdns.accounts import ViewedPart
 from copdns.levels import Level
 from copdns.model import Reason
 from copdns.roles import Permission
 from copdns.transparency import SMALL, month_of
 from copdns.web.desk.about import house_of
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 from copdns.web.report import children_of, month_in, report_of
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 
 async def month(request: web.Request) -> web.Response:
     """This month as far as it is, or the one that is asked for."""
-    await required(request, Permission.SEE_APPEALS)
-    actor, parts = await required(request, Permission.SEE_LOG), parts_of(request)
+    await require(request, Permission.SEE_APPEALS)
+    actor, parts = await require(request, Permission.SEE_LOG), context_of(request)
     household, now = house_of(request, actor), parts.now()
     # The one thing that reading a page writes: the record that somebody looked.
-    children, views = children_of(household, now), (View.COUNTS, View.USAGE)
+    children, views = children_of(household, now), (ViewedPart.COUNTS, ViewedPart.USAGE)
     await parts.looks.note_all(actor, children, views, int(now))
     of = month_in(request.query.get("month", ""), household, now)
     report = await report_of(parts, household, of)
@@ -40,7 +40,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in household.budgets},
         small=SMALL,
-        say=saying(request, household, Level.FULL),
+        say=wording_for(request, household, Level.FULL),
         zone=household.timezone,
         now=now,
     )

@@ -8,21 +8,21 @@ from collections.abc import Collection
 from aiohttp import web
 
 from copdns.addresses import KnownBy, known_by
-from copdns.editing import free_slug, read
+from copdns.editing import free_slug, parse_field
 from copdns.errors import HouseholdError
 from copdns.household import add_device
 from copdns.model import Household
 from copdns.roles import Actor
 from copdns.store.visitors import load_visitors
 from copdns.visitors import UnknownDevice
-from copdns.web.parts import parts_of
+from copdns.web.parts import context_of
 
 LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
 
 
 async def visitors_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
     """Return those that nobody named, what was seen last first."""
-    found = await asyncio.to_thread(load_visitors, parts_of(request).folder)
+    found = await asyncio.to_thread(load_visitors, context_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
 
@@ -32,9 +32,9 @@ def known_in(typed: str) -> KnownBy:
     if len(typed) > LONGEST_KNOWN:
         raise HouseholdError("Write a few addresses at most", name="known")
     try:
-        found = read(known_by, typed)
+        found = parse_field(known_by, typed)
     except HouseholdError as error:
-        raise error.about("known") from None
+        raise error.for_field("known") from None
     if not found.addresses and not found.macs:
         raise HouseholdError("Write a MAC address, or an address of the device", name="known")
     return found
@@ -60,7 +60,7 @@ async def end_guests_at(
     request: web.Request, actor: Actor, addresses: Collection[str], macs: Collection[str]
 ) -> None:
     """End what was let in for a while at any of these."""
-    parts = parts_of(request)
+    parts = context_of(request)
     now = int(parts.now())
     for each in await parts.guests.of(actor.household, now):
         if each.address in addresses or each.mac in macs:

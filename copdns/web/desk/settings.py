@@ -7,13 +7,13 @@ from aiohttp import web
 
 from copdns.roles import Permission
 from copdns.web.desk.setting_effects import settings_of
-from copdns.web.parts import parts_of
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.session import require
 
 
 async def settings(request: web.Request) -> web.Response:
     """The settings in force."""
-    actor, parts = await required(request, Permission.SEE_AUDIT), parts_of(request)
+    actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
     return parts.pages.render(
         request, "desk/settings.html", actor=actor, sections=tuple(settings_of(parts.settings()))
     )

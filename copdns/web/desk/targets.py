@@ -11,7 +11,7 @@ from aiohttp import web
 from copdns.errors import BusyError
 from copdns.happened import EventKind, TrialEvent
 from copdns.roles import Permission, may
-from copdns.targets import Shown
+from copdns.targets import TargetStatus
 from copdns.web.desk.theirs import House, house
 
 
@@ -34,7 +34,7 @@ async def test(request: web.Request) -> web.Response:
     await home.parts.store.note(home.household.id, home.actor.name, what, home.now)
     event = TrialEvent(EventKind.TEST, home.household.id, home.now)
     try:
-        trouble = await home.parts.targets.try_out(found.name, event)
+        trouble = await home.parts.targets.send_test(found.name, event)
     except BusyError:
         return _page(home, busy=True)
     return _page(home, tried=found.name, trouble=trouble)
@@ -54,6 +54,6 @@ def _page(home: House, tried: str = "", trouble: str = "", *, busy: bool = False
     )
 
 
-def _id(target: Shown) -> str:
+def _id(target: TargetStatus) -> str:
     """Return the name as it stands in paths, the API's too."""
     return target.name.replace(" ", "-")

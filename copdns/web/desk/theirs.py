@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.days import local, zone_of
+from copdns.days import local_time, zone_of
 from copdns.errors import HouseholdError
 from copdns.levels import Level
 from copdns.live import Snapshot, build_snapshot
@@ -17,11 +17,11 @@ from copdns.policy import Policy
 from copdns.roles import Actor, Permission, may
 from copdns.time_forms import Form
 from copdns.times import DAY_WORDS
-from copdns.today import Today, today
+from copdns.today import Today, build_today
 from copdns.web.fields import fields_of
-from copdns.web.parts import AppContext, parts_of
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.parts import AppContext, context_of
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 Edit = Callable[[Household], Household]
 
@@ -82,7 +82,7 @@ class Theirs(House):
 
 async def house(request: web.Request, permission: Permission) -> House:
     """Return who acts, and raise as `required` does."""
-    actor, parts = await required(request, permission), parts_of(request)
+    actor, parts = await require(request, permission), context_of(request)
     household = await parts.store.household(actor.household)
     if household is None:
         raise web.HTTPNotFound
@@ -104,13 +104,13 @@ def stands(house: House, live: Snapshot, profile: Profile) -> tuple[Policy, Toda
     """Return what holds for somebody now, by a snapshot of `House.live`."""
     policy = live.policy(house.household.id, profile.id)
     readings, now = house.parts.readings(), house.parts.now()
-    return policy, today(house.household, profile, policy, readings, now)
+    return policy, build_today(house.household, profile, policy, readings, now)
 
 
 def shown(house: House) -> dict[str, Any]:
     """Return what all templates about time need."""
     household, library = house.household, house.parts.live().library
-    zone, say = zone_of(household.timezone), saying(house.request, household, Level.FULL)
+    zone, say = zone_of(household.timezone), wording_for(house.request, household, Level.FULL)
     own = (each.slug for each in household.services)
     return {
         "actor": house.actor,
@@ -121,7 +121,7 @@ def shown(house: House) -> dict[str, Any]:
         "day_words": DAY_WORDS,
         "when": say.soon,
         "opens": say.opens,
-        "wall": lambda at: f"{local(at, zone):%H:%M}",
+        "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
     }

@@ -30,9 +30,9 @@ from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
 from copdns.web.fields import Fields, fields_of
 from copdns.web.pages import language_of
-from copdns.web.parts import parts_of
-from copdns.web.saying import saying
-from copdns.web.session import required
+from copdns.web.parts import context_of
+from copdns.web.saying import wording_for
+from copdns.web.session import require
 
 Values = Mapping[str, Any]
 
@@ -79,7 +79,7 @@ async def take(request: web.Request) -> web.Response:
     going = await _going(request)
     this, fields = _the_step(request), await fields_of(request)
     done = await _STEPS[this].take(going, fields)
-    parts = parts_of(request)
+    parts = context_of(request)
     if not done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
     now, household = int(parts.now()), going.home.id
@@ -89,8 +89,8 @@ async def take(request: web.Request) -> web.Response:
 
 
 async def _going(request: web.Request) -> Going:
-    actor = await required(request, Permission.EDIT_HOUSEHOLD)
-    parts = parts_of(request)
+    actor = await require(request, Permission.EDIT_HOUSEHOLD)
+    parts = context_of(request)
     home = await parts.store.household(actor.household)
     if home is None:
         raise web.HTTPNotFound
@@ -105,7 +105,7 @@ def _the_step(request: web.Request) -> Step:
 
 
 def _page(going: Going, template: str, **values: Any) -> web.Response:
-    return parts_of(going.request).pages.render(
+    return context_of(going.request).pages.render(
         going.request,
         template,
         actor=going.actor,
@@ -116,7 +116,7 @@ def _page(going: Going, template: str, **values: Any) -> web.Response:
 
 
 async def _change(going: Going, edit: Callable[[Household], Household], what: str) -> None:
-    parts = parts_of(going.request)
+    parts = context_of(going.request)
     presets = parts.known().presets
     balance = Balance(going.actor.id, lambda each: apply(presets[each.band], each))
     now, author = int(parts.now()), going.actor.name
@@ -169,15 +169,15 @@ async def _take_school(going: Going, fields: Fields) -> bool:
         edit = partial(set_household, protected=[host_of(each) for each in written])
         await _change(going, edit, "set-up: names that stay open")
     except (HouseholdError, NameTextError) as error:
-        raise error.about("names") from None
+        raise error.for_field("names") from None
     return True
 
 
 async def _children(going: Going) -> Values:
-    presets = parts_of(going.request).known().presets
+    presets = context_of(going.request).known().presets
     return {
         "presets": [presets[band] for band in Band if band in presets],
-        "say": saying(going.request, going.home, Level.FULL),
+        "say": wording_for(going.request, going.home, Level.FULL),
     }
 
 
@@ -187,7 +187,7 @@ async def _take_children(going: Going, fields: Fields) -> bool:
     if not name:
         return "add" not in fields
     band = band_in(str(fields.get("band", "")))
-    known = parts_of(going.request).known()
+    known = context_of(going.request).known()
 
     def edit(home: Household) -> Household:
         new = free_slug(name, (each.id for each in home.profiles), "child")
@@ -251,7 +251,7 @@ async def _take_helplines(going: Going, fields: Fields) -> bool:
 
 
 async def _router(going: Going) -> Values:
-    there = parts_of(going.request).addresses()
+    there = context_of(going.request).addresses()
     away = [each for each in there if each not in ("127.0.0.1", "::1")]
     return {
         "addresses4": [each for each in away if ":" not in each],
@@ -260,7 +260,7 @@ async def _router(going: Going) -> Values:
 
 
 async def _door(going: Going) -> Values:
-    return {"code": qr(parts_of(going.request).pages.door)}
+    return {"code": qr(context_of(going.request).pages.door)}
 
 
 _STEPS: Mapping[Step, _Step] = {
