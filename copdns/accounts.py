@@ -8,10 +8,10 @@ needs it.  Moments are whole seconds since the epoch, UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from copdns.roles import Permission, Role
-from copdns.words import Word
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -98,7 +98,7 @@ class Token(NamedTuple):
     used: int | None = None
 
 
-class Purpose(Word):
+class Purpose(StrEnum):
     """What a one-time code from the console is good for."""
 
     SETUP = "setup"  # the first account of a house
@@ -126,7 +126,7 @@ class Pairing(NamedTuple):
     used: int
 
 
-class GuestKind(Word):
+class GuestKind(StrEnum):
     GUEST = "guest"  # a guardian said so
     PERSON = "person"  # a PIN was typed on a shared device
 
@@ -158,7 +158,7 @@ class GuestRequest(NamedTuple):
     at: int
 
 
-class ViewedPart(Word):
+class ViewedPart(StrEnum):
     """What somebody looked at."""
 
     LOG = "log"  # names, as far as the privacy mode keeps them
@@ -182,7 +182,7 @@ class AccessRecord(NamedTuple):
     view: ViewedPart
 
 
-class NoticeKind(Word):
+class NoticeKind(StrEnum):
     FULL_LOG = "full log announced"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"

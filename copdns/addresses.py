@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from copdns.errors import TextError
 from copdns.names import normalize
@@ -168,3 +169,24 @@ def slug(text: str) -> str:
             written=text,
         )
     return text
+
+
+Network = IPv4Network | IPv6Network
+
+
+def bad_url(url: str) -> str:
+    """Return why no list is fetched from an address; "" when one can be."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
+    except ValueError:
+        return "it is no address; write https://lists.example/list.txt"
+    if parts.scheme not in ("http", "https", ""):
+        return f"{parts.scheme}: is not fetched; give an address with https://"
+    whole = parts.scheme and parts.hostname and port != 0
+    if not whole or not (url.isprintable() and " " not in url):
+        return "it is no address; write https://lists.example/list.txt"
+    if parts.username is not None:
+        return "a name or password in an address would stand in logs; leave it out"
+    return ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from copdns.model import Reason
+from copdns.verdict import Reason
 
 THRESHOLDS = (1, 5, 15)  # minutes, the nearest first
 FAR = 16  # minutes: nothing to warn of yet

@@ -25,7 +25,7 @@ from copdns.fastlane import PacketCache
 from copdns.judge import RebindingGuard, judge_response
 from copdns.live import Client, Snapshot
 from copdns.message import UpstreamResponse
-from copdns.model import Action, BlockMode, Reason, Requestor, Verdict
+from copdns.model import BlockMode
 from copdns.moment import Moment
 from copdns.policy import Policy, decide
 from copdns.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede, ede_of
@@ -33,6 +33,7 @@ from copdns.record import Recorder
 from copdns.records import ANY, RD
 from copdns.told import status_answer
 from copdns.upstream import Upstreams
+from copdns.verdict import Action, Reason, Requestor, Verdict
 from copdns.waste import LazyFreeQueue
 from copdns.wire import (
     PLAIN_UDP_SIZE,

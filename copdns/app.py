@@ -25,7 +25,7 @@ from copdns.cache import Cache
 from copdns.clock import Clock
 from copdns.codes import appeal_code
 from copdns.collector import collect_young, configure_gc
-from copdns.config import Settings
+from copdns.config import Settings, defaults_of
 from copdns.copies import Copies
 from copdns.door import OWN_HOSTS, child_page_url, desk_url
 from copdns.errors import CopdnsError
@@ -38,11 +38,10 @@ from copdns.https import Https
 from copdns.judge import RebindingGuard
 from copdns.lean import trim_memory
 from copdns.library import bundled_text
-from copdns.listening import Listeners, listen_addresses
+from copdns.listening import Listeners
 from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.chosen import offer
 from copdns.lists_in_force import ListsInForce
-from copdns.live import defaults_of
 from copdns.logins import Logins
 from copdns.lookout import scan_resolvers
 from copdns.metrics import Counters, registry
@@ -65,6 +64,7 @@ from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
 from copdns.stored import HouseholdSource
+from copdns.system import listen_addresses
 from copdns.targets import Targets
 from copdns.timekeeper import TimeChores
 from copdns.trouble import Alarms
@@ -133,7 +133,9 @@ class App:
         await self._begin_answering(households)
         await self._begin_recognising()
         self._counters.lists = self._updates.metrics
-        self._counters.appeals = lambda: self._reminders.counts
+        self._counters.appeals = lambda: {
+            str(state): count for state, count in self._reminders.counts.items()
+        }
         self._counters.gauges = gauges(self._resolver, self._log, self._targets)
         self._log.start()
         trim_memory()
@@ -184,7 +186,8 @@ class App:
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what follows changes of household, lists and upstreams."""
-        self._upstreams = Upstreams(self._loop, self._counters)
+        self._upstreams = Upstreams(self._loop)
+        self._counters.upstreams = self._upstreams.numbers
         self._asked = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
             lambda: defaults_of(self.settings.dns, self._door),

@@ -10,16 +10,16 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from copdns.errors import AppealError
-from copdns.model import Action, Reason, Verdict
 from copdns.review import GRANTING, REFUSING, TALKING, DecisionReason
-from copdns.words import Word
+from copdns.verdict import Action, Reason, Verdict
 
 MOST_WORDS = 280  # characters
 
 
-class AppealKind(Word):
+class AppealKind(StrEnum):
     """What an appeal is against."""
 
     NAME = "name"  # that a name is blocked
@@ -28,7 +28,7 @@ class AppealKind(Word):
     MINUTES = "minutes"  # that minutes were counted
 
 
-class AppealMotive(Word):
+class AppealMotive(StrEnum):
     """Why the child asks; shown as pictures first."""
 
     SCHOOL = "school"
@@ -39,7 +39,7 @@ class AppealMotive(Word):
     OTHER = "other"
 
 
-class WantedLength(Word):
+class WantedLength(StrEnum):
     """For how long."""
 
     QUARTER = "15min"
@@ -48,7 +48,7 @@ class WantedLength(Word):
     ALWAYS = "always"
 
 
-class AppealState(Word):
+class AppealState(StrEnum):
     OPEN = "open"
     SEEN = "seen"
     GRANTED = "granted"

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from copdns.appeal import AppealKind, AppealMotive, AppealRequest, WantedLength
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
-from copdns.model import Reason
 from copdns.review import DecisionReason
+from copdns.verdict import Reason
 
 MINUTE = 60
 EVERYONE = "everyone"

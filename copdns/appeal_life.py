@@ -25,9 +25,9 @@ from copdns.appeal import (
     clean_text,
 )
 from copdns.errors import AppealError, AppealLimitError
-from copdns.model import Reason
 from copdns.review import DecisionReason
 from copdns.times import DAY_MINUTES
+from copdns.verdict import Reason
 
 HOUR = 3600
 DAY = 24 * HOUR

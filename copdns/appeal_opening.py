@@ -28,10 +28,11 @@ from copdns.household import add_rule, remove_rule
 from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, end_grant, give_grant
 from copdns.matchers import Match, Matcher
-from copdns.model import Household, Reason, Rule, RuleAction
+from copdns.model import Household, Rule, RuleAction
 from copdns.review import DecisionReason
 from copdns.sentences import sentence
 from copdns.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
+from copdns.verdict import Reason
 
 CONTENT = frozenset(
     {

@@ -11,10 +11,10 @@ from math import inf
 
 from copdns.appeal import Appeal, AppealRequest, AppealState
 from copdns.appeal_opening import TIME
-from copdns.model import Verdict
 from copdns.policy import Policy, decide_with_grant
 from copdns.records import A
 from copdns.times import Grant
+from copdns.verdict import Verdict
 
 _YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from copdns.appeal import Appeal, AppealRequest
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo
-from copdns.model import Household, Reason, Rule
+from copdns.model import Household, Rule
+from copdns.verdict import Reason
 
 
 class BlockSource(NamedTuple):

@@ -7,6 +7,7 @@ been ended, meanwhile.  Nothing here blames, or promises what nobody can.  Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState
@@ -15,12 +16,11 @@ from copdns.child_words import Three
 from copdns.model import Household
 from copdns.phrases import Phrase
 from copdns.times import Origin
-from copdns.words import Word
 
 FOLLOWS = 10  # seconds, in which the household in force has what an answer made
 
 
-class StatusText(Word):
+class StatusText(StrEnum):
     """How a question stands, as far as its words differ."""
 
     OPEN = "open"

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from copdns.model import Profile
-from copdns.words import Word
 
 TOLD_FOR = 30 * 86_400  # seconds: longer nobody looks for what changed
 MOST = 20
 TOGETHER = 3_600  # seconds: one after the other by somebody, about the same, is one to read
 
 
-class About(Word):
+class About(StrEnum):
     """What a change was about."""
 
     CLOSED = "closed"  # categories, services, contacts, ways round, what is open without a rule

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from copdns import sentences
 from copdns.levels import Level
-from copdns.model import Reason, Verdict
 from copdns.phrases import Phrase, Phrases
+from copdns.verdict import Reason, Verdict
 
 STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, and what it is about
 

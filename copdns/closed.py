@@ -17,11 +17,11 @@ from copdns.days import local_time, zone_of
 from copdns.evidence import Blocker, ListSet
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
-from copdns.model import Action, Reason, Verdict
 from copdns.reach import MatchersByName, covering_matchers, index_by_name, is_excepted, list_numbers
 from copdns.steps import Lookup
 from copdns.times import Subject, Topic
 from copdns.timing import Closure
+from copdns.verdict import Action, Reason, Verdict
 
 _MADE = 1024  # verdicts that a step keeps at most
 

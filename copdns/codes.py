@@ -58,3 +58,6 @@ def short_id() -> str:
 def _code() -> str:
     letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"
+
+
+CODE = "account"  # the kind of one-time codes, for `code_digest`

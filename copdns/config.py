@@ -24,11 +24,18 @@ from pydantic import (
 )
 
 from copdns import yaml_text
-from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
+from copdns.addresses import (
+    UpstreamAddress,
+    address,
+    bad_url,
+    domain,
+    network,
+    slug,
+    upstream_address,
+)
 from copdns.errors import ConfigError
-from copdns.happened import EventKind
-from copdns.lists.download import bad_url
-from copdns.notices import USUAL
+from copdns.happened import USUAL, EventKind
+from copdns.verdict import AnswerDefaults
 from copdns.yaml_text import ByText
 
 AUTO = "auto"
@@ -738,3 +745,8 @@ def _on_both(first: tuple[str, ...], second: tuple[str, ...]) -> str:
 
 def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
+
+
+def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+    """Return what the settings say.  door: the children's page, as it is served now."""
+    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from copdns.child_words import REASONS as TO_THE_CHILD
 from copdns.child_words import Key, Said, key_of, said_of
 from copdns.levels import Level
-from copdns.model import Reason, Verdict
 from copdns.phrases import Phrase
+from copdns.verdict import Reason, Verdict
 
 
 def why(verdict: Verdict) -> Said:

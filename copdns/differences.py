@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from copdns.model import Profile
+from copdns.model import SETTINGS, Profile
 from copdns.presets import Preset
-from copdns.roles import SETTINGS
 
 ON, OFF = "on", "off"
 _SETS = frozenset({"categories", "services", "contacts", "canaries"})

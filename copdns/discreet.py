@@ -10,23 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import Field
-
 from copdns.keep import CountKey, LogRow
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListKind
-from copdns.lists.shapes import Domain, Shape
-from copdns.model import Reason
 from copdns.names import suffixes
+from copdns.verdict import Reason
 
 OTHER = "other"
 _GROUP = "health_emergency_rights"  # protected, and as telling as the help groups
-
-
-class DiscreetShape(Shape):
-    """blocklists/discreet.yaml as it is written."""
-
-    groups: dict[str, tuple[Domain, ...]] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Match, Matcher
-from copdns.model import Action, Reason, Rule, RuleAction, Verdict
+from copdns.model import Rule, RuleAction
 from copdns.names import suffixes
+from copdns.verdict import Action, Reason, Verdict
 
 
 class RuleSet:

@@ -29,11 +29,12 @@ from typing import NamedTuple
 from copdns.cache import CacheEntry
 from copdns.live import Snapshot
 from copdns.minutes import UsedName
-from copdns.model import Action, BlockMode, Reason, Requestor, Verdict
+from copdns.model import BlockMode
 from copdns.moment import Moment
 from copdns.policy import Policy
 from copdns.records import HEADER_SIZE
 from copdns.tally import Tally
+from copdns.verdict import Action, Reason, Requestor, Verdict
 from copdns.waste import LazyFreeQueue
 from copdns.wire import Query
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from copdns import __version__
+from copdns.addresses import bad_url
 from copdns.copies import RAW, TEXT, Copies
 from copdns.errors import FetchError
 from copdns.lists.download import (
@@ -29,7 +30,6 @@ from copdns.lists.download import (
     after_failure,
     after_fetch,
     after_not_modified,
-    bad_url,
     check_copy,
     conditions,
     looks_wrong,

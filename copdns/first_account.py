@@ -10,8 +10,8 @@ import structlog
 from copdns.config import WebSettings
 from copdns.desk import is_loopback
 from copdns.door import DESK_HOST, desk_url
-from copdns.listening import listen_addresses
 from copdns.logins import Logins
+from copdns.system import listen_addresses
 
 log = structlog.get_logger("copdns")
 

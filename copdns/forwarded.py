@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from copdns.errors import ProxyError, WireError
-from copdns.model import Requestor
 from copdns.records import COUNTS_FORMAT, HEADER_SIZE, OPT, QUESTION_TAIL, read_records, skip_name
+from copdns.verdict import Requestor
 
 # No query begins so: over UDP its opcode would be 1, over TCP it would have 2641 questions.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

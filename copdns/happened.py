@@ -8,14 +8,14 @@ MAC address (docs/privacy.md); but for what an appeal is about, where the settin
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from copdns.model import Reason
 from copdns.times import Origin
-from copdns.words import Word
+from copdns.verdict import Reason
 
 
-class EventKind(Word):
+class EventKind(StrEnum):
     UNKNOWN_DEVICE = "unknown device"
     UNKNOWN_MAC = "unknown mac"
     DEVICE_RECOGNISED = "device recognised"
@@ -220,4 +220,29 @@ def event_json(event: Event) -> dict[str, object]:
 def _plain(key: str, value: object) -> object:
     if key in _MOMENTS and isinstance(value, int | float):
         return datetime.fromtimestamp(int(value), UTC).isoformat().replace("+00:00", "Z")
-    return str(value) if isinstance(value, Word) else value
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+# What is told unless the settings choose: that somebody waits or is to know something, and not
+# what time does by itself every day.
+USUAL = (
+    EventKind.APPEAL_MADE,
+    EventKind.APPEAL_WAITING,
+    EventKind.APPEAL_OVERDUE,
+    EventKind.APPEAL_DISPUTED,
+    EventKind.APPEAL_ANSWERED,
+    EventKind.UNKNOWN_DEVICE,
+    EventKind.CLOCK_WRONG,
+    EventKind.UPSTREAM_TROUBLE,
+    EventKind.UPSTREAM_WELL,
+    EventKind.LIST_TROUBLE,
+    EventKind.LIST_WELL,
+    EventKind.MISTAKE_AGAIN,
+    EventKind.FULL_LOG_ANNOUNCED,
+    EventKind.GUARDIANS_DISAGREE,
+    EventKind.WANTS_TO_TALK,
+    EventKind.PROPOSAL_DUE,
+    EventKind.ACCOUNT_ADDED,
+    EventKind.ACCOUNT_REMOVED,
+    EventKind.ACCOUNT_CHANGED,
+)

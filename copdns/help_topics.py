@@ -7,13 +7,13 @@ Links and numbers come from `helplines.py` alone, so a topic holds none.  Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from copdns import yaml_text
 from copdns.levels import Level
-from copdns.words import Word
 
 # What a child may need to know, and two pages in the same form.
 TOPICS = ("bullying", "grooming", "scams", "stolen_account", "screen_time")
@@ -21,7 +21,7 @@ VISIBLE, REPORT = "visible", "report"
 PAGES = (*TOPICS, VISIBLE, REPORT)
 
 
-class Picture(Word):
+class Picture(StrEnum):
     """What a picture shows; each is a drawing of `web-ui/pictures/`."""
 
     SAD = "sad"

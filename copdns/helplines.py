@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from copdns import yaml_text
 from copdns.addresses import slug
 from copdns.phrases import Phrase
-from copdns.words import Word
 from copdns.yaml_text import ByText
 
 NOBODY: frozenset[str] = frozenset()
@@ -27,7 +27,7 @@ HELPLINES, HOTLINES = "helplines.yaml", "hotlines.yaml"
 AGREEING = 2  # sources that must print a number before a child may dial it
 
 
-class For(Word):
+class For(StrEnum):
     """Who is meant to call."""
 
     CHILD = "child"
@@ -36,7 +36,7 @@ class For(Word):
     EVERYONE = "everyone"
 
 
-class Body(Word):
+class Body(StrEnum):
     """Who answers at a hotline: a person decides by it whom to tell."""
 
     POLICE = "police"
@@ -45,7 +45,7 @@ class Body(Word):
     ASSOCIATION = "association"
 
 
-class Age(Word):
+class Age(StrEnum):
     """How old the person on a picture was when it was made."""
 
     UNDER_18 = "under_18"
@@ -53,7 +53,7 @@ class Age(Word):
 
 
 # What each is called on a page.
-CALLED: Mapping[Word, Phrase] = {
+CALLED: Mapping[StrEnum, Phrase] = {
     For.CHILD: Phrase("helpline", "For children"),
     For.YOUTH: Phrase("helpline", "For young people"),
     For.FAMILY: Phrase("helpline", "For children and families"),

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from unicodedata import bidirectional, category
-from zoneinfo import ZoneInfo
 
 from copdns.addresses import address, device_address, mac_address, slug, upstream_address
 from copdns.faults import Violation as Violation
@@ -23,7 +22,7 @@ from copdns.names import suffixes
 from copdns.presets import Preset
 from copdns.sentences import Sentence, sentence
 from copdns.time_faults import time_faults
-from copdns.times import Subject, Topic, TopicKind
+from copdns.times import Subject, Topic, TopicKind, is_timezone
 
 _COUNTRY = re.compile("[A-Z]{2}")  # ISO 3166
 _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", "budgets"})
@@ -301,15 +300,6 @@ def _own_faults(household: Household) -> Iterator[Violation]:
         for text in split.upstreams:
             if problem := parse_problem(upstream_address, text):
                 yield Violation("split_upstreams", split.name, "upstreams", problem)
-
-
-def is_timezone(name: str) -> bool:
-    """Tell whether the machine knows a zone by this name, such as Europe/Berlin."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones
-        return False
-    return True
 
 
 def is_protected(household: Household, known: KnownIds, name: str) -> bool:

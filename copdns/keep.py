@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from copdns.model import Action, PrivacyMode, Verdict
+from copdns.model import PrivacyMode
+from copdns.verdict import Action, Verdict
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 

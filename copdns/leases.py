@@ -11,11 +11,11 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from copdns.addresses import mac_address
-from copdns.words import Word
 
 LEASES = 10_000  # that are taken from a file at most
 _LONG = 1000  # characters of a line
@@ -27,7 +27,7 @@ _DURATIONS = 10 * 365 * 86_400
 _FROM_DUID = "2"  # where Kea has a MAC address from (HWADDR_SOURCE_DUID)
 
 
-class LeaseFormat(Word):
+class LeaseFormat(StrEnum):
     AUTO = "auto"
     DNSMASQ = "dnsmasq"
     ODHCPD = "odhcpd"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from copdns.model import Band
-from copdns.words import Word
 
 
-class Level(Word):
+class Level(StrEnum):
     """How much is said.  Each is a context of the text catalogue, too."""
 
     PICTURES = "pictures"  # a few very short sentences, each beside a picture

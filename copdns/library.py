@@ -9,12 +9,12 @@ from stat import S_ISREG
 
 from copdns import yaml_text
 from copdns.config import ListFile
-from copdns.discreet import DiscreetShape
 from copdns.errors import ListError
 from copdns.household_check import KnownIds
 from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
+from copdns.lists.shapes import DiscreetShape
 from copdns.lists.source import ListSource
 from copdns.model import Band
 from copdns.presets import Preset, preset

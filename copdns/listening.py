@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from copdns import system
 from copdns.answer import Resolver
-from copdns.config import AUTO, DnsSettings
+from copdns.config import DnsSettings
 from copdns.errors import ListenError
 from copdns.forwarded import Forwarder, Forwarders
 from copdns.moment import Moment
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
+from copdns.system import ADDRESS_MISSING, listen_addresses
 
 log = structlog.get_logger("copdns")
-
-ADDRESS_MISSING = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 @dataclass(slots=True)
@@ -106,11 +103,3 @@ def _forwarders(dns: DnsSettings) -> Forwarders:
     return Forwarders(
         Forwarder(each.network, each.proxy, each.mac, each.subnet) for each in dns.forwarders
     )
-
-
-def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses that are meant: "auto" is what this machine has right now."""
-    found: dict[str, None] = {}
-    for each in chosen:
-        found |= dict.fromkeys(system.private_addresses() if each == AUTO else (each,))
-    return tuple(found)

@@ -14,30 +14,19 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple, Self
 
+from copdns.addresses import Network
 from copdns.budget import EARLY
-from copdns.config import DnsSettings
 from copdns.days import DAY_SECONDS
-from copdns.door import child_page_url
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.matchers import Match, Matcher
-from copdns.model import (
-    Band,
-    Default,
-    Household,
-    LocalName,
-    LocalRecord,
-    NameRewrite,
-    PrivacyMode,
-    Profile,
-    Reason,
-    Requestor,
-)
-from copdns.policy import HouseholdContext, Network, Policy, build_policy, refusing_policy
+from copdns.model import Band, Default, Household, LocalName, NameRewrite, PrivacyMode, Profile
+from copdns.policy import HouseholdContext, Policy, build_policy, refusing_policy
 from copdns.records import AAAA, PTR, A
 from copdns.sharing import RulesByScope, StepSharing
 from copdns.times import OnFailure
 from copdns.timing import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
+from copdns.verdict import AnswerDefaults, LocalRecord, Reason, Requestor
 
 GUEST = "guest"
 _UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
@@ -92,25 +81,6 @@ class Sightings:
 NO_SIGHTINGS = Sightings()
 
 PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerDefaults:
-    """What the settings say about answers.
-
-    allow: networks that are served.  TTLs are in seconds.  door: the children's page.
-    """
-
-    allow: tuple[Network, ...]
-    block_ttl: int = 10
-    security_ttl: int = 60
-    child_max_ttl: int = 60
-    door: str = child_page_url(80)
-
-
-def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
-    """Return what the settings say.  door: the children's page, as it is served now."""
-    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
 
 
 class HouseholdIndex:

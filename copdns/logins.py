@@ -11,10 +11,11 @@ import asyncio
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.codes import one_time_code, recovery_code
+from copdns.codes import CODE, one_time_code, recovery_code
 from copdns.errors import AccountError
 from copdns.lockout import Attempt, FailureLog, add_failure, clear_failures, seconds_to_wait
 from copdns.passphrase import pin_weakness, weakness
@@ -25,7 +26,6 @@ from copdns.store.sessions import Sessions, actor
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pins
 from copdns.tickets import code_digest
-from copdns.words import Word
 
 WAITING = 8  # passwords that may wait for their turn; more are told to come back
 RECOVERY_CODES = 8
@@ -33,7 +33,7 @@ RECOVERY_CODES = 8
 T = TypeVar("T")
 
 
-class Outcome(Word):
+class Outcome(StrEnum):
     IN = "in"
     WRONG = "wrong"  # name, password or code: which of them is not told
     CODE_NEEDED = "code_needed"  # the password was right; the second factor is asked for
@@ -266,9 +266,6 @@ class Logins:
             return await loop.run_in_executor(self._hashing, work, *arguments)
         finally:
             self._waiting -= 1
-
-
-CODE = "account"  # the kind of one-time codes, for `code_digest`
 
 
 def _about(account: Account) -> str:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import ip_network
 
 from copdns.errors import NameTextError
 from copdns.names import normalize
-from copdns.words import Word
 
 
-class Match(Word):
+class Match(StrEnum):
     """Which names a name in a rule or list stands for."""
 
     EXACT = "exact"  # the name itself:           =games.example

@@ -8,11 +8,12 @@ that unknown types and signatures pass (RFC 3597, RFC 5625 section 3).  Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from struct import Struct, unpack_from
 from typing import NamedTuple
 
+from copdns.addresses import Network
 from copdns.errors import WireError
-from copdns.judge import ResponseFacts, is_home_address
 from copdns.names import from_wire
 from copdns.records import (
     AAAA,
@@ -276,3 +277,72 @@ def _read_service(
         if size:
             addresses += (value[i : i + size] for i in range(0, len(value) - size + 1, size))
         at += 4 + length
+
+
+# Where an outside name has no business pointing to (RFC 1918, 3927, 4193, 4291, 6598, 6890).
+HOME_NETWORKS: tuple[Network, ...] = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::/128",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+class ResponseFacts(NamedTuple):
+    """What an answer holds, besides its bytes.
+
+    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
+        form and in their order.  addresses: of A and AAAA records and of address hints, packed
+        into 4 or 16 octets.  home: those of them that lie in `HOME_NETWORKS`.
+    filtered: the upstream itself says, or is known for saying in its own way, that it blocked.
+    is_plain: nothing of that but addresses outside, so that only address rules can object.
+    """
+
+    targets: tuple[str, ...] = ()
+    addresses: tuple[bytes, ...] = ()
+    home_addresses: tuple[bytes, ...] = ()
+    is_filtered: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        return not (self.targets or self.home_addresses or self.is_filtered)
+
+
+def is_home_address(packed: bytes) -> bool:
+    """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
+    if len(packed) == 16 and packed.startswith(_MAPPED):
+        packed = packed[12:]
+    networks = (_V4 if len(packed) == 4 else _V6)[packed[0]]
+    if not networks:  # as for most: a cheap look before the exact one
+        return False
+    number = int.from_bytes(packed, "big")
+    for mask, network in networks:  # noqa: SIM110 - a generator would take twice as long
+        if number & mask == network:
+            return True
+    return False
+
+
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
+
+
+def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:
+    """Return, by its first octet, the masks and networks that an address of a size can match."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(256)]
+    for network in HOME_NETWORKS:
+        first, last = network.network_address.packed, network.broadcast_address.packed
+        for octet in range(first[0], last[0] + 1) if len(first) == size else ():
+            found[octet].append((int(network.netmask), int(network.network_address)))
+    return found
+
+
+_V4, _V6 = _by_first_octet(4), _by_first_octet(16)

@@ -7,9 +7,7 @@ docs/metrics.md explains each.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -20,45 +18,18 @@ from prometheus_client.core import (
 )
 
 from copdns import __version__
-from copdns.appeal import AppealState
 from copdns.exchange import Health
-from copdns.model import Action, Reason
-
-LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-
-
-class UpstreamCounters:
-    """What happened with one upstream.  `seconds[i]` counts answers up to `SECONDS[i]`."""
-
-    __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.failed = 0
-        self.over_tcp = 0
-        self.seconds = [0] * (len(LATENCY_BUCKETS) + 1)
-        self.total = 0.0
-
-    def note_answer(self, seconds: float) -> None:
-        self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
-        self.total += seconds
-
-
-class ListMetrics(NamedTuple):
-    """What is told of one fetched list.  age: seconds; None without a copy.  octets: of it."""
-
-    slug: str
-    age: float | None
-    octets: int
-    failing: bool
+from copdns.lists.download import ListMetrics
+from copdns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.verdict import Action, Reason
 
 
 class Counters:
     """All counters of the process.  Look-ups of help names touch none of them.
 
     verdicts, categories, rcodes: how many by their key.
-    gauges: read when asked: how many answers are kept, rows dropped ...
-    lists: the same for lists that are fetched.  appeals: how many are in each state.
+    Read when asked: gauges (entries in the cache, rows dropped ...), upstreams, lists that are
+    fetched, and how many appeals are in each state.
     """
 
     __slots__ = (
@@ -83,10 +54,10 @@ class Counters:
         self.rcodes = [0] * 24
         self.cache_hits = 0
         self.cache_misses = 0
-        self.upstreams: tuple[tuple[Health, UpstreamCounters], ...] = ()
+        self.upstreams: Callable[[], Sequence[tuple[Health, UpstreamCounters]]] = tuple
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListMetrics]] = tuple
-        self.appeals: Callable[[], Mapping[AppealState, int]] = dict
+        self.appeals: Callable[[], Mapping[str, int]] = dict
 
 
 # name: (type, help).  The one list of what is told outside.
@@ -159,7 +130,7 @@ class Collector:
         yield _family("copdns_cache_misses", [], [([], counters.cache_misses)])
 
     def _upstreams(self) -> Iterator[Metric]:
-        each = self._counters.upstreams
+        each = self._counters.upstreams()
         label = ["upstream"]
         yield _family("copdns_upstream_queries", label, [([h.label], c.asked) for h, c in each])
         yield _family("copdns_upstream_failures", label, [([h.label], c.failed) for h, c in each])

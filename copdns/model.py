@@ -8,7 +8,7 @@ slugs are lower-case text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import StrEnum
 
 from copdns.matchers import Matcher
 from copdns.times import (
@@ -24,51 +24,11 @@ from copdns.times import (
     Subject,
     Ticket,
 )
-from copdns.words import Word
 
 LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh")  # that pages speak
 
 
-class Action(Word):
-    """What happens to a query."""
-
-    ALLOW = "allow"
-    BLOCK = "block"
-    REWRITE = "rewrite"  # answered with another name's data
-    LOCAL = "local"  # answered from what this machine knows
-    REFUSE = "refuse"
-
-
-class Reason(Word):
-    """Why, as a closed list: a metric label, a key of the text catalogue, a column of the log.
-
-    docs/reasons.md explains each to people; docs/decision.md gives the order.
-    """
-
-    NOT_A_CLIENT = "not_a_client"
-    LOCAL = "local"
-    CANARY = "canary"
-    LEGAL = "legal"
-    PROTECTED = "protected"
-    SECURITY = "security"
-    GRANTED = "granted"
-    PAUSED = "paused"
-    SCHEDULE = "schedule"
-    BUDGET = "budget"
-    RULE = "rule"
-    BYPASS = "bypass"
-    SERVICE = "service"
-    CATEGORY = "category"
-    SAFE_SEARCH = "safe_search"
-    NO_SAFE_SEARCH = "no_safe_search"
-    DEFAULT = "default"
-    NOT_ON_ALLOWLIST = "not_on_allowlist"
-    ADDRESS = "address"
-    REBINDING = "rebinding"
-    UPSTREAM_FILTERED = "upstream_filtered"
-
-
-class Band(Word):
+class Band(StrEnum):
     """An age band; no birth date is ever asked for or kept."""
 
     TO_6 = "0-6"
@@ -88,7 +48,7 @@ class Band(Word):
         return {"0-6": 0, "7-9": 7, "10-12": 10, "13-15": 13, "16-17": 16, "adult": 18}[self.value]
 
 
-class PrivacyMode(Word):
+class PrivacyMode(StrEnum):
     """What is kept of a profile's look-ups (docs/privacy.md)."""
 
     OFF = "off"  # nothing, not even counts
@@ -97,7 +57,7 @@ class PrivacyMode(Word):
     FULL = "full"  # every name; ends by itself (`FullLog`)
 
 
-class BlockMode(Word):
+class BlockMode(StrEnum):
     """How a blocked name is answered (docs/blocking.md)."""
 
     NODATA = "nodata"
@@ -107,7 +67,7 @@ class BlockMode(Word):
     REFUSED = "refused"
 
 
-class Contact(Word):
+class Contact(StrEnum):
     """With whom a service puts a child in touch."""
 
     NONE = "none"
@@ -115,14 +75,14 @@ class Contact(Word):
     STRANGERS = "strangers"
 
 
-class Default(Word):
+class Default(StrEnum):
     """What happens to a name that no rule and no list knows."""
 
     ALLOW = "allow"
     ALLOWLIST = "allowlist"
 
 
-class RuleAction(Word):
+class RuleAction(StrEnum):
     ALLOW = "allow"
     BLOCK = "block"
 
@@ -306,89 +266,18 @@ class Household:
         return next((each for each in self.profiles if each.id == profile_id), None)
 
 
-class Requestor(NamedTuple):
-    """All that is known of who asks, before it is looked up.
-
-    listener: the local address asked.  address: the peer's, without port or zone.
-    transport: udp or tcp.  mac: the device's, as a forwarder that we trust said it, such as
-    "02:00:00:00:00:01"; else "".
-    """
-
-    listener: str
-    address: str
-    transport: str
-    mac: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRecord:
-    """A record that we make ourselves.  data: an address, a name, or text, by rtype."""
-
-    name: str
-    rtype: int
-    data: str
-    ttl: int
-
-
-@dataclass(frozen=True, slots=True)
-class LocalAnswer:
-    """What a special or own name is answered with; without records an SOA says how long.
-
-    own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
-    told: it depends on who asks; `told.py` makes the records.
-    probe: that it was asked is noted (`probes.py`).
-    """
-
-    rcode: int = 0
-    records: tuple[LocalRecord, ...] = ()
-    is_own_address: bool = False
-    is_status: bool = False
-    is_probe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was decided and why: the wire, the log, `check` and the child's page all read this.
-
-    step: the place in the order of decision, 1 to 15; 16 for what an answer's addresses or an
-        upstream brought.
-    category, service, list, list_version: slugs, where one decided.
-    rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
-        label.
-    via: the CNAME or SVCB target that decided, "" for the name asked.
-    until: the first moment at which the same question could get another verdict under the same
-        policy; None: not before the policy changes.
-    ttl: seconds that the answer of a block may be kept.
-    target: the name whose data a rewrite gives.
-    unwatched: a name of the help groups; it leaves no trace anywhere.
-    nothing_below: no name below the one asked is allowed, so NXDOMAIN is honest (RFC 8020
-        section 2); only worked out for profiles in that block mode.
-    period: the id of the schedule or budget that decided, "homework" for that kind of pause.
-    ends: when it ends, on the household's clock, for people: "Tue 07:00".
-    """
-
-    action: Action
-    reason: Reason
-    step: int
-    category: str = ""
-    service: str = ""
-    list: str = ""
-    list_version: str = ""
-    rule: str = ""
-    via: str = ""
-    valid_until: float | None = None
-    ttl: int = 0
-    target: str = ""
-    local: LocalAnswer | None = None
-    is_untraced: bool = False
-    nothing_open_below: bool = False
-    period: str = ""
-    ends_text: str = ""
-
-    @property
-    def blocks(self) -> bool:
-        return self.action is Action.BLOCK
-
-    def __hash__(self) -> int:
-        # Verdicts are counted per query; the sum over all fields would cost more than deciding.
-        return hash(self.rule)
+# What two guardians can want differently: the fields of Profile that a preset has a value for.
+SETTINGS = (
+    "security",
+    "categories",
+    "services",
+    "contacts",
+    "safe_search",
+    "no_safe_search",
+    "bypass",
+    "canaries",
+    "default",
+    "block_mode",
+    "privacy",
+    "max_ttl",
+)

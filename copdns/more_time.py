@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import reduce
 
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.errors import HouseholdError
 from copdns.household_check import KnownIds
 from copdns.household_times import add_bonus, give_grant
-from copdns.model import Household, Profile, Reason
+from copdns.model import Household, Profile
 from copdns.policy import Policy
 from copdns.times import Grant
 from copdns.timing import NO_TIME_PLAN, Closure
 from copdns.today import Today
-from copdns.words import Word
+from copdns.verdict import Reason
 
 _SOON = DAY_SECONDS // 2  # seconds: a closing further away is not what is meant now
 _TWICE = 60  # seconds within which the same again is a finger that slipped
 
 
-class Kind(Word):
+class Kind(StrEnum):
     OPEN = "open"  # everything, from now on
     LATER = "later"  # what closes everything begins later
     MINUTES = "minutes"  # of budgets

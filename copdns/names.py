@@ -137,3 +137,23 @@ def suffixes(name: str) -> tuple[str, ...]:
 def is_below(name: str, parent: str) -> bool:
     """Tell whether a name stands under another (and is not that name itself)."""
     return name.endswith(f".{parent}") if parent else bool(name)
+
+
+def name_of(typed: str) -> str:
+    """Return the name that was meant, in its normal form; "" for none."""
+    try:
+        return normalize(host_of(typed))
+    except NameTextError:
+        return ""
+
+
+def host_of(typed: str) -> str:
+    """Return what stands for the name in what was typed: people copy whole addresses."""
+    before, scheme, after = typed.partition("://")
+    return (
+        (after if scheme else before)
+        .partition("/")[0]
+        .partition("?")[0]
+        .rpartition("@")[2]
+        .partition(":")[0]
+    )

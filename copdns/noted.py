@@ -6,14 +6,15 @@ or a preset's, which pages translate.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from copdns.appeal import ContestedVerdict
-from copdns.model import Action, Household, Profile, Reason, Rule, RuleAction, Verdict
+from copdns.model import Household, Profile, Rule, RuleAction
 from copdns.policy import rules_in_scope
 from copdns.times import Budget, Schedule
 from copdns.timing import in_scope
 from copdns.today import PartialClosure
+from copdns.verdict import Action, Reason, Verdict
 
 _OF_RULES = (Reason.RULE, Reason.ADDRESS)
 _DOES = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
@@ -49,3 +50,11 @@ def _of_rule(rules: Sequence[Rule], decided: Verdict | ContestedVerdict) -> str:
 def _width(rule: Rule) -> int:
     """Rank a rule by for how many it holds: one profile, those with a tag, all."""
     return 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
+
+
+def together(rules: Iterable[Rule]) -> list[list[Rule]]:
+    """Return rules, those together that do the same for the same reason: presets have some."""
+    found: dict[tuple[str, str], list[Rule]] = {}
+    for each in rules:
+        found.setdefault((each.action, each.note or each.id or str(each.target)), []).append(each)
+    return list(found.values())

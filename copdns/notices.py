@@ -22,30 +22,6 @@ class NoticeText(NamedTuple):
     body: str
 
 
-# What is told unless the settings choose: that somebody waits or is to know something, and not
-# what time does by itself every day.
-USUAL = (
-    EventKind.APPEAL_MADE,
-    EventKind.APPEAL_WAITING,
-    EventKind.APPEAL_OVERDUE,
-    EventKind.APPEAL_DISPUTED,
-    EventKind.APPEAL_ANSWERED,
-    EventKind.UNKNOWN_DEVICE,
-    EventKind.CLOCK_WRONG,
-    EventKind.UPSTREAM_TROUBLE,
-    EventKind.UPSTREAM_WELL,
-    EventKind.LIST_TROUBLE,
-    EventKind.LIST_WELL,
-    EventKind.MISTAKE_AGAIN,
-    EventKind.FULL_LOG_ANNOUNCED,
-    EventKind.GUARDIANS_DISAGREE,
-    EventKind.WANTS_TO_TALK,
-    EventKind.PROPOSAL_DUE,
-    EventKind.ACCOUNT_ADDED,
-    EventKind.ACCOUNT_REMOVED,
-    EventKind.ACCOUNT_CHANGED,
-)
-
 _MORE = "The desk of copdns shows more: {desk}"
 _TEXTS: dict[EventKind, tuple[str, str]] = {
     EventKind.UNKNOWN_DEVICE: (

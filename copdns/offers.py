@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from copdns.setup import State
-from copdns.words import Word
 
 _MAGIC = b"\x63\x82\x53\x63"
 _DISCOVER, _INFORM = 1, 8
@@ -29,7 +29,7 @@ _RDNSS = 25
 _ADVERTISED = 16  # octets of a router advertisement before its options
 
 
-class OfferedBy(Word):
+class OfferedBy(StrEnum):
     DHCP = "dhcp"
     DHCP6 = "dhcp6"
     ROUTER = "router"  # a router advertisement
@@ -43,7 +43,7 @@ class Offer(NamedTuple):
     resolvers: tuple[str, ...]
 
 
-class BlindSpot(Word):
+class BlindSpot(StrEnum):
     """Why nothing, or not all, could be looked at."""
 
     RIGHTS = "rights"  # the program may not send or hear it

@@ -24,10 +24,11 @@ from copdns.discreet import NameMask
 from copdns.keep import CountKey, LogRow
 from copdns.matchers import Matcher
 from copdns.minutes import Minutes, Usage, estimate, fieldwise_max
-from copdns.model import Action, FullLog, Household, Profile, Reason
+from copdns.model import FullLog, Household, Profile
 from copdns.policy import rules_in_scope
 from copdns.times import Topic
 from copdns.timing import in_scope
+from copdns.verdict import Action, Reason
 
 Counts = Iterable[tuple[CountKey, int]]
 

@@ -11,26 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import NamedTuple
 
+from copdns.addresses import Network
 from copdns.closed import TimeStep, closure_timelines
 from copdns.evidence import Blocker, ListSet, PolicyGroup, RuleSet, VerdictByEntry
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.matchers import Matcher
-from copdns.model import (
-    Action,
-    BlockMode,
-    Contact,
-    FullLog,
-    LocalRecord,
-    NameRewrite,
-    PrivacyMode,
-    Profile,
-    Reason,
-    Rule,
-    Verdict,
-)
+from copdns.model import BlockMode, Contact, FullLog, NameRewrite, PrivacyMode, Profile, Rule
 from copdns.names import suffixes
 from copdns.special import NEVER_DENIED
 from copdns.steps import (
@@ -57,8 +46,7 @@ from copdns.timed import (
 )
 from copdns.times import Grant, TopicKind
 from copdns.timing import NO_TIME_PLAN, TimePlan
-
-Network = IPv4Network | IPv6Network
+from copdns.verdict import Action, LocalRecord, Reason, Verdict
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 

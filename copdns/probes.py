@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from typing import NamedTuple
 
 from copdns.live import Client
-from copdns.model import Profile, Requestor
+from copdns.model import Profile
 from copdns.special import PROBE_ZONE
-from copdns.words import Word
+from copdns.verdict import Requestor
 
 NAMES = 6  # of a page: some devices ask several resolvers in turn, and each should get one
 AGE = 600.0  # seconds
@@ -24,7 +25,7 @@ _SIGHTINGS = 32  # of a code
 _CODE = re.compile("[0-9a-z]{8}")
 
 
-class ProbeWay(Word):
+class ProbeWay(StrEnum):
     DNS = "dns"  # a question for the name
     WEB = "web"  # the page or a picture was fetched
 
@@ -101,7 +102,7 @@ def _sighting(way: ProbeWay, name: str, asker: Requestor, client: Client) -> Sig
 # --- what the sightings of one code mean -------------------------------------------------------
 
 
-class Asks(Word):
+class Asks(StrEnum):
     """Whom a device asks for names."""
 
     US = "us"

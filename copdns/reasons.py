@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from copdns.model import Reason, Verdict
+from copdns.verdict import Reason, Verdict
 
 # RFC 8914 section 4, and the registry it opened.
 FORGED, BLOCKED, CENSORED, FILTERED, PROHIBITED = 4, 15, 16, 17, 18

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from copdns.model import Verdict
+from copdns.verdict import Verdict
 
 MAX_BLOCKS = 100  # blocks a device
 MAX_AGE = 86_400.0  # seconds

@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from copdns.answer import Resolver, Screening
 from copdns.kernel import Connect, open_netlink
 from copdns.live import Client, Sightings, Snapshot
-from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.neighbours import Neighbours, NeighbourState
+from copdns.verdict import Requestor
 
 MAX_LOOKUPS = (
     200  # a second at most: about 2 % of a core, whoever floods us from whatever addresses

@@ -5,18 +5,20 @@ A look-up of a help name passes through here and changes nothing at all.
 
 from __future__ import annotations
 
-from copdns.keep import ROUND_TO, count_key, log_row, may_log_name
+from typing import Protocol
+
+from copdns.keep import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.ledger import UsageLedger
 from copdns.lists.index import Index
 from copdns.live import Client
 from copdns.metrics import Counters
 from copdns.minutes import UsedName
-from copdns.model import Action, PrivacyMode, Reason, Requestor, Verdict
+from copdns.model import PrivacyMode
 from copdns.policy import Policy, charged_budgets, has_help_prefix
 from copdns.recent import RecentBlocks
 from copdns.records import RCODE
-from copdns.store.querylog import QueryLog
 from copdns.tally import Tally
+from copdns.verdict import Action, Reason, Requestor, Verdict
 from copdns.wire import Query
 
 MAX_RECENT_ROWS = 20_000  # rows of the last five minutes that are remembered at most
@@ -25,6 +27,20 @@ MAX_TALLIES = 16_384  # of all policies, each with its count
 
 # What counts tell of a reply: policy, action, reason, category, rcode, transport.
 TallyKey = tuple[Policy, Action, Reason, str, int, str]
+
+
+class LogQueue(Protocol):
+    """Where rows and counts wait to be written; `QueryLog` of the store is one.
+
+    erasures: another number as soon as somebody erased a profile.  Never raises, never waits.
+    """
+
+    @property
+    def erasures(self) -> int: ...
+
+    def add(self, row: LogRow) -> None: ...
+
+    def count(self, key: CountKey, n: int = 1) -> None: ...
 
 
 class Recorder:
@@ -38,7 +54,7 @@ class Recorder:
         self,
         counters: Counters,
         recent: RecentBlocks,
-        log: QueryLog,
+        log: LogQueue,
         ledger: UsageLedger | None = None,
     ) -> None:
         """ledger: where minutes of use are noted."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 from calendar import isleap, monthrange
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
-from copdns.words import Word
 
-
-class Every(Word):
+class Every(StrEnum):
     """The period of a rule, by the name that calendars give it."""
 
     DAY = "DAILY"

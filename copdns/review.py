@@ -6,14 +6,14 @@ opens, and what an answer makes of an appeal, is decided elsewhere.  Pure.
 
 from __future__ import annotations
 
-from copdns.words import Word
+from enum import StrEnum
 
 # Of the policy as it ships: kept with each decision, so that it is read by the text it was made by.
 VERSION = "1"
 PAGE = "docs/review-policy.md"
 
 
-class DecisionReason(Word):
+class DecisionReason(StrEnum):
     """The reason of one decision.  A word that was stored stays: add, never rename."""
 
     LIST_ERROR = "list_error"

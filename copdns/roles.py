@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from copdns.model import Profile
-from copdns.words import Word
 
 
-class Role(Word):
+class Role(StrEnum):
     OWNER = "owner"  # a guardian who also runs the machine
     GUARDIAN = "guardian"
     REVIEWER = "reviewer"  # decides appeals, and sees no log
@@ -28,7 +28,7 @@ class Role(Word):
         return self in (Role.OWNER, Role.GUARDIAN)
 
 
-class Permission(Word):
+class Permission(StrEnum):
     """A closed list; docs/accounts.md explains each.  Those of tokens are called scopes."""
 
     SEE_STATUS = "see_status"  # that it runs, what is missing, numbers without people
@@ -172,21 +172,6 @@ def may_add(by: Role | None, role: Role) -> bool:
 
 # --- two guardians who want something differently -------------------------------------------------
 
-# What two guardians can want differently: the fields of Profile that a preset has a value for.
-SETTINGS = (
-    "security",
-    "categories",
-    "services",
-    "contacts",
-    "safe_search",
-    "no_safe_search",
-    "bypass",
-    "canaries",
-    "default",
-    "block_mode",
-    "privacy",
-    "max_ttl",
-)
 STANDS = 30 * 86_400  # seconds that what a guardian set counts as their word
 
 

@@ -8,12 +8,11 @@ Until all checks pass the desk says so on every page.  Pure: `store/setup.py` ke
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
-from copdns.words import Word
 
-
-class Step(Word):
+class Step(StrEnum):
     """What a person goes through, in the order in which the wizard asks."""
 
     PLACE = "place"  # zone, language, country
@@ -25,7 +24,7 @@ class Step(Word):
     DOOR = "door"  # how children get to their page
 
 
-class Check(Word):
+class Check(StrEnum):
     """What has to be so for the house to be protected."""
 
     REACHED = "reached"  # a second device asks copdns
@@ -34,7 +33,7 @@ class Check(Word):
     CHILD = "child"  # a device of a child is recognised
 
 
-class State(Word):
+class State(StrEnum):
     DONE = "done"  # a step
     PASSED = "passed"
     FAILED = "failed"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from copdns.background import in_slices
 from copdns.collector import frozen_from_gc
 from copdns.lists.catalogue import Catalogue
-from copdns.live import AnswerDefaults, Snapshot, build_in_steps
+from copdns.live import Snapshot, build_in_steps
 from copdns.model import Household
 from copdns.timing import PolicyInputs
 from copdns.upstreams_in_force import UpstreamsInForce
+from copdns.verdict import AnswerDefaults
 
 
 class SnapshotBuilder:

@@ -12,11 +12,12 @@ from typing import NamedTuple
 from copdns.live import Snapshot
 from copdns.matchers import Match, Matcher
 from copdns.minutes import MINUTE, NO_MINUTES, Minutes
-from copdns.model import Household, Reason
+from copdns.model import Household
 from copdns.policy import Policy
 from copdns.reach import SubjectMatcher
 from copdns.times import Grant
 from copdns.timing import Closure
+from copdns.verdict import Reason
 
 Who = tuple[str, str]
 Used = Mapping[Who, Mapping[str, Minutes]]

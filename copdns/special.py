@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copdns.door import OWN_HOSTS
 from copdns.errors import NXDOMAIN
-from copdns.model import LocalAnswer, LocalRecord
+from copdns.verdict import LocalAnswer, LocalRecord
 
 A, PTR, AAAA = 1, 12, 28
 

@@ -17,9 +17,10 @@ from copdns.days import budget_day, zone_of
 from copdns.happened import Event, EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
 from copdns.live import Snapshot
 from copdns.minutes import MINUTE
-from copdns.model import Household, Reason
+from copdns.model import Household
 from copdns.times import Grant, Origin, Pause, Ticket
 from copdns.timing import NO_TIME_PLAN, Closure, TimePlan
+from copdns.verdict import Reason
 
 Key = tuple[str, str]
 Value = TypeVar("Value")

@@ -15,19 +15,10 @@ from copdns.errors import NXDOMAIN
 from copdns.evidence import Blocker, ListSet, RuleSet
 from copdns.lists.index import Entry, ListInfo
 from copdns.matchers import Matcher
-from copdns.model import (
-    Action,
-    Default,
-    LocalAnswer,
-    LocalRecord,
-    NameRewrite,
-    Reason,
-    Rule,
-    RuleAction,
-    Verdict,
-)
+from copdns.model import Default, NameRewrite, Rule, RuleAction
 from copdns.special import special_use_answer
 from copdns.times import Grant
+from copdns.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
 
 
 class Lookup(NamedTuple):

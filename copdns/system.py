@@ -3,19 +3,20 @@ given, and its memory."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable
+import errno
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 
+from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
+from copdns.config import AUTO
 from copdns.errors import ListenError
-from copdns.household_check import is_timezone
 from copdns.kernel import Connect, dump_table, open_netlink
 from copdns.netlink import Own, own_request
+from copdns.times import is_timezone
 
-CGROUPS = Path("/sys/fs/cgroup")
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
@@ -119,24 +120,6 @@ def identity(path: Path = RESOLV_CONF) -> object:
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-def memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
-    """Return how much memory we may use, in octets: the machine's, or a container's limit."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    try:
-        path = own.read_text().rpartition("::/")[2].strip()  # cgroup v2: 0::/system.slice/...
-    except OSError:
-        path = ""
-    folder = cgroups / path
-    for each in (folder, *folder.parents):
-        try:
-            limit = (each / "memory.max").read_text().strip()
-        except OSError:
-            continue
-        if limit.isdigit():  # otherwise "max"
-            found.append(int(limit))
-    return min(found)
-
-
 def clock_is_synchronised() -> bool:
     """Tell whether systemd-timesyncd has set the clock since this machine started.
 
@@ -144,3 +127,14 @@ def clock_is_synchronised() -> bool:
     that the unit allows.
     """
     return _SYNCHRONISED.exists()
+
+
+ADDRESS_MISSING = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses that are meant: "auto" is what this machine has right now."""
+    found: dict[str, None] = {}
+    for each in chosen:
+        found |= dict.fromkeys(system.private_addresses() if each == AUTO else (each,))
+    return tuple(found)

@@ -6,8 +6,8 @@ those that ran.  Pure.
 
 from __future__ import annotations
 
-from copdns.model import Verdict
 from copdns.policy import Policy
+from copdns.verdict import Verdict
 
 
 class Tally:

@@ -14,11 +14,11 @@ from copdns.budget import RemainingBudget, earliest_end
 from copdns.closed import BySubject, TimeStep, group_by_subject
 from copdns.lists.index import ListInfo, ListKind
 from copdns.minutes import MOST_ADDED
-from copdns.model import Verdict
 from copdns.reach import SubjectMatcher, covering_matchers, is_excepted
 from copdns.steps import Lookup, Step
 from copdns.times import Grant, Subject
 from copdns.timing import NO_TIME_PLAN, TimePlan
+from copdns.verdict import Verdict
 
 _TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
 _HELD = 4096  # verdicts with their ends that a policy keeps at most

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from copdns.addresses import slug
 from copdns.errors import TextError
 from copdns.matchers import Matcher, parse_matcher
-from copdns.words import Word
 
 DAY_MINUTES = 1440
 
 
-class TopicKind(Word):
+class TopicKind(StrEnum):
     CATEGORY = "category"
     SERVICE = "service"
     LIST = "list"
@@ -59,7 +60,7 @@ def parse_subject(text: str) -> Subject:
     return Topic(TopicKind(kind), slug(rest.strip()))
 
 
-class DayType(Word):
+class DayType(StrEnum):
     """What kind of day a date is, by the household's calendar."""
 
     SCHOOL = "school"
@@ -157,7 +158,7 @@ class Pause:
     author: str = ""
 
 
-class Origin(Word):
+class Origin(StrEnum):
     """Where a permission comes from."""
 
     GUARDIAN = "guardian"
@@ -189,7 +190,7 @@ class Grant:
     note: str = ""
 
 
-class Extra(Word):
+class Extra(StrEnum):
     """Why a day has more minutes than its budget says."""
 
     BONUS = "bonus"
@@ -231,7 +232,7 @@ class Ticket:
     redeemed_by: str = ""
 
 
-class OnFailure(Word):
+class OnFailure(StrEnum):
     """What holds while copdns cannot know better (docs/time.md)."""
 
     OPEN = "open"  # as if there were no such rule
@@ -251,3 +252,12 @@ class FailureChoices:
 
 
 USUAL_FAILURES = FailureChoices()
+
+
+def is_timezone(name: str) -> bool:
+    """Tell whether the machine knows a zone by this name, such as Europe/Berlin."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones
+        return False
+    return True

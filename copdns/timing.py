@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from copdns.budget import RemainingBudget, carries_over, split_budgets
 from copdns.days import DAY_SECONDS, budget_day, zone_of
 from copdns.minutes import Minutes
-from copdns.model import Household, Profile, Reason
+from copdns.model import Household, Profile
 from copdns.schedule import closed_spans
 from copdns.times import Budget, Calendar, Grant, OnFailure, Pause, Schedule, Subject
+from copdns.verdict import Reason
 
 BEFORE, AFTER = 2 * DAY_SECONDS, 9 * DAY_SECONDS  # seconds around today that are worked out
 

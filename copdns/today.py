@@ -15,10 +15,11 @@ from copdns.ahead import THRESHOLDS
 from copdns.budget import minutes_of_day
 from copdns.days import budget_day, local_time, starts_at, zone_of
 from copdns.minutes import NO_MINUTES, Minutes
-from copdns.model import Household, Profile, Reason, Verdict
+from copdns.model import Household, Profile
 from copdns.policy import Policy, full_closure
 from copdns.times import DAY_MINUTES, Budget, Subject
 from copdns.timing import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, in_scope
+from copdns.verdict import Reason, Verdict
 
 
 class DaySpan(NamedTuple):

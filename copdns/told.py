@@ -8,11 +8,11 @@ as little trace as that name.  Pure.
 from __future__ import annotations
 
 from copdns.budget import PLENTY, RemainingBudget
-from copdns.model import Action, LocalAnswer, LocalRecord, Reason, Verdict
 from copdns.policy import Policy, decide, full_closure, has_help_prefix
 from copdns.reasons import text_of
 from copdns.records import TXT, A
 from copdns.special import LOCAL_NXDOMAIN, STATUS_ZONE
+from copdns.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
 
 
 def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:

@@ -24,7 +24,8 @@ from copdns.keep import CountKey
 from copdns.lists.index import Index, ListKind
 from copdns.lists.shelf import ListStatus
 from copdns.minutes import Usage
-from copdns.model import Action, Household, PrivacyMode, Profile
+from copdns.model import Household, PrivacyMode, Profile
+from copdns.verdict import Action
 from copdns.vouched import WrongEntry, still_listed
 
 SMALL = 5  # a count below it, but for 0, is not told

@@ -19,11 +19,10 @@ from copdns.errors import FetchError
 from copdns.fetch import Clock, Fetcher, FetchOutcome, FetchResult, fetching
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.chosen import AvailableLists, Chosen, choose_for, missing_message
-from copdns.lists.download import HOUR, CopyState, Limits, after_failure, next_fetch_at
+from copdns.lists.download import HOUR, CopyState, Limits, ListMetrics, after_failure, next_fetch_at
 from copdns.lists.source import ListSource, Source
-from copdns.metrics import ListMetrics
+from copdns.memory import memory
 from copdns.model import Household
-from copdns.system import memory
 
 log = structlog.get_logger("copdns")
 

@@ -7,6 +7,7 @@ it went out on, and one sweep looks for those whose time is up.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +34,6 @@ from copdns.exchange import (
     randomize_case,
 )
 from copdns.message import UpstreamResponse, read_response
-from copdns.metrics import Counters, UpstreamCounters
 from copdns.pool import (
     RANDOM_SIZE,
     EpollReader,
@@ -69,14 +69,13 @@ class Upstreams:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        counters: Counters,
         *,
         deadline: float = 2.0,
         attempt: float = 0.8,
     ) -> None:
         """deadline: seconds until a question is given up; attempt: until it is sent again."""
         self._loop = loop
-        self._counters = counters
+        self._asked: tuple[Upstream, ...] = ()  # in the order of the settings, all groups
         self.deadline = deadline
         self.attempt = attempt
         self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
@@ -92,6 +91,10 @@ class Upstreams:
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- which upstreams there are ---
+
+    def numbers(self) -> tuple[tuple[Health, UpstreamCounters], ...]:
+        """Return the health and the counters of each upstream, in the order of the settings."""
+        return tuple((each.health, each.counters) for each in self._asked)
 
     def configure(
         self,
@@ -113,7 +116,7 @@ class Upstreams:
             zone: {fresh[each].health: fresh[each] for each in group}
             for zone, group in groups.items()
         }
-        self._counters.upstreams = tuple((each.health, each.counters) for each in fresh.values())
+        self._asked = tuple(fresh.values())
         for gone in known.values():
             gone.pool.retire()
             self._gone.append(gone)
@@ -448,3 +451,23 @@ async def _exchange(address: UpstreamAddress, sent: SentQuery, message_id: bytes
         return reply if reply[:2] == message_id else b""
     finally:
         writer.close()
+
+
+LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class UpstreamCounters:
+    """What happened with one upstream.  `seconds[i]` counts answers up to `SECONDS[i]`."""
+
+    __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.failed = 0
+        self.over_tcp = 0
+        self.seconds = [0] * (len(LATENCY_BUCKETS) + 1)
+        self.total = 0.0
+
+    def note_answer(self, seconds: float) -> None:
+        self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
+        self.total += seconds

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from copdns import system
 from copdns.addresses import UpstreamAddress, upstream_address
 from copdns.config import SYSTEM, Settings
-from copdns.listening import listen_addresses
 from copdns.model import Household
+from copdns.system import listen_addresses
 from copdns.upstream import Upstreams
 
 

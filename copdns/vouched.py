@@ -16,10 +16,11 @@ from copdns.household import add_rule
 from copdns.household_check import KnownIds
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import Index, ListKind
-from copdns.model import Household, Reason, Rule, RuleAction
+from copdns.model import Household, Rule, RuleAction
 from copdns.policy import Policy, decide
 from copdns.presets import Preset
 from copdns.records import A
+from copdns.verdict import Reason
 
 HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
 NOTE = "list error: this name is vouched for."

@@ -16,7 +16,7 @@ import dnslib
 
 from copdns.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.message import UpstreamResponse, read_response
-from copdns.model import BlockMode, LocalAnswer, LocalRecord, Verdict
+from copdns.model import BlockMode
 from copdns.names import read_name_text, to_wire
 from copdns.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.records import (
@@ -49,6 +49,7 @@ from copdns.records import (
     read_records,
     skip_name,
 )
+from copdns.verdict import LocalAnswer, LocalRecord, Verdict
 
 # What every well-kept server sends at most over UDP, so that nothing is fragmented (RFC 9715).
 UDP_SIZE = 1232

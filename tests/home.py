@@ -19,13 +19,14 @@ from copdns.judge import RebindingGuard
 from copdns.lists.catalogue import Catalogue
 from copdns.live import Client, Snapshot
 from copdns.metrics import Counters
-from copdns.model import Household, Requestor, Verdict
+from copdns.model import Household
 from copdns.policy import Policy
 from copdns.recent import RecentBlocks
 from copdns.record import Recorder
 from copdns.soft import ended_budgets, ending_schedules, grace_grants
 from copdns.times import Grant
 from copdns.timing import PolicyInputs, TimePlan, Who
+from copdns.verdict import Requestor, Verdict
 from copdns.waste import LazyFreeQueue
 from copdns.wire import Query
 from tests.counting import Counting

@@ -14,20 +14,12 @@ from typing import Any
 from copdns.lists.catalogue import Canary, Catalogue, Category, Engine, ProtectedGroup, Service
 from copdns.lists.index import ListKind
 from copdns.lists.shelf import Draft, build_index, names_of
-from copdns.live import AnswerDefaults, Client, Snapshot, build_context, build_snapshot
+from copdns.live import Client, Snapshot, build_context, build_snapshot
 from copdns.matchers import parse_matcher, parse_target
-from copdns.model import (
-    Band,
-    Contact,
-    Device,
-    Household,
-    Profile,
-    Requestor,
-    Rule,
-    RuleAction,
-)
+from copdns.model import Band, Contact, Device, Household, Profile, Rule, RuleAction
 from copdns.policy import Policy, build_policy, rules_in_scope
 from copdns.timing import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
+from copdns.verdict import AnswerDefaults, Requestor
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import click
@@ -14,10 +15,10 @@ from copdns.appeal import AppealKind, AppealMotive, AppealState, WantedLength
 from copdns.cli import main
 from copdns.config import Settings
 from copdns.metrics import METRICS
-from copdns.model import BlockMode, PrivacyMode, Reason
+from copdns.model import BlockMode, PrivacyMode
 from copdns.review import DecisionReason
+from copdns.verdict import Reason
 from copdns.web.api.table import OPERATIONS
-from copdns.words import Word
 
 ROOT = Path(__file__).parents[1]
 ROOM = re.compile(r"^\| [^|]+ \| (.+?) \|", re.MULTILINE)
@@ -101,7 +102,7 @@ def missing(words: Iterable[str], text: str) -> list[str]:
         ),
     ],
 )
-def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:
+def test_every_value_that_people_meet_is_explained(name: str, values: type[StrEnum]) -> None:
     assert missing([str(value) for value in values], page(name)) == []
 
 

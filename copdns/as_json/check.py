@@ -8,11 +8,12 @@ from copdns.as_json.plain import utc
 from copdns.as_json.times import grant_json
 from copdns.live import Client
 from copdns.minutes import MINUTE
-from copdns.model import Household, Reason, Verdict
+from copdns.model import Household
 from copdns.policy import StepResult
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
 from copdns.times import Grant
+from copdns.verdict import Reason, Verdict
 
 
 class Case(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from copdns.as_json.plain import utc
 from copdns.discreet import OTHER
 from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason, Verdict
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
+from copdns.verdict import Action, Reason, Verdict
 
 HOUR = 3600  # seconds
 

@@ -16,9 +16,8 @@ from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, only, pass_home
 from copdns.cli.output import local, print_json, safe, table
 from copdns.cli.params import DURATION, profile_option
-from copdns.codes import one_time_code
+from copdns.codes import CODE, one_time_code
 from copdns.errors import AccountError
-from copdns.logins import CODE
 from copdns.passphrase import weakness
 from copdns.passwords import hash_password
 from copdns.roles import Permission, Role, scopes_for

@@ -20,10 +20,10 @@ from copdns.cli.params import moment, profile_option
 from copdns.cli.week import Asking, tell_week, week_of
 from copdns.config import AUTO
 from copdns.live import NO_SIGHTINGS, Sightings
-from copdns.model import Action
 from copdns.neighbours import read_once
 from copdns.policy import decide, explain
 from copdns.qtypes import qtype_number
+from copdns.verdict import Action
 
 EXIT = {
     Action.ALLOW: 0,

@@ -10,11 +10,11 @@ from copdns.cli.output import aligned, local, safe
 from copdns.cli.time_words import grant_text, lifted
 from copdns.errors import NXDOMAIN
 from copdns.guests import GUEST
-from copdns.model import Action, LocalAnswer, Reason
 from copdns.names import display
 from copdns.policy import StepResult
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
+from copdns.verdict import Action, LocalAnswer, Reason
 
 THIS_MACHINE = "127.0.0.1"  # who is asked for when nobody is named
 

@@ -9,9 +9,9 @@ from copdns.cli.finding import Finding, ok, warn
 from copdns.cli.home import Home
 from copdns.config import AUTO
 from copdns.crowd import ALIKE
-from copdns.listening import listen_addresses
 from copdns.neighbours import REMEDY, read_once
 from copdns.store.visitors import load_visitors
+from copdns.system import listen_addresses
 
 PATIENCE = 2.0  # seconds
 

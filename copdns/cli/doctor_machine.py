@@ -21,12 +21,12 @@ from copdns.cli.output import local
 from copdns.cli.probe import ask
 from copdns.config import AUTO
 from copdns.errors import UpstreamError, WireError
-from copdns.listening import ADDRESS_MISSING, listen_addresses
 from copdns.message import read_response
 from copdns.records import AAAA, A
 from copdns.store import household as household_db
 from copdns.store import querylog
 from copdns.store.health import page_faults
+from copdns.system import ADDRESS_MISSING, listen_addresses
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds

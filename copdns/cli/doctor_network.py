@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from copdns.cli.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
-from copdns.listening import listen_addresses
 from copdns.lookout import scan_resolvers
 from copdns.offers import Assessment, BlindSpot, others
 from copdns.setup import Check, State
 from copdns.store.setup import Setups
 from copdns.store.thread import StoreThread
+from copdns.system import listen_addresses
 
 _BLIND = {
     BlindSpot.RIGHTS: (

@@ -19,12 +19,11 @@ from copdns.cli.home import Home
 from copdns.cli.probe import ask
 from copdns.config import SYSTEM
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
-from copdns.listening import listen_addresses
 from copdns.lists.shapes import ProtectedShape
 from copdns.message import read_response
 from copdns.records import NS, A
 from copdns.resources import folder
-from copdns.system import system_resolvers
+from copdns.system import listen_addresses, system_resolvers
 
 ABOUT = "upstreams"
 AT_ONCE = 16  # questions

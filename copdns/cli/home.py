@@ -22,7 +22,7 @@ from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
 from copdns.clock import Clock, continues_when_wrong
-from copdns.config import Settings
+from copdns.config import Settings, defaults_of
 from copdns.copies import Copies, on_disk
 from copdns.days import BudgetDay, budget_day, zone_of
 from copdns.door import child_page_url
@@ -34,7 +34,8 @@ from copdns.library import bundled_text, known_ids, own_files
 from copdns.lists.catalogue import Catalogue, files
 from copdns.lists.chosen import AvailableLists, Chosen, choose_for, offer
 from copdns.lists.source import ListSource
-from copdns.live import GUEST, Snapshot, build_snapshot, defaults_of, guest_profile
+from copdns.live import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.memory import memory
 from copdns.minutes import Minutes, Usage
 from copdns.model import Band, FullLog, Household, Profile
 from copdns.roles import Actor, Role
@@ -50,7 +51,7 @@ from copdns.store.querylog import QueryLog
 from copdns.store.thread import StoreThread
 from copdns.store.usage import history, load_clock
 from copdns.store.whose import Guests
-from copdns.system import clock_is_synchronised, memory
+from copdns.system import clock_is_synchronised
 from copdns.timing import PolicyInputs
 
 AUTHOR = "command line"

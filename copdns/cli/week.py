@@ -19,11 +19,11 @@ from copdns.cli.output import aligned, print_json, safe
 from copdns.closed import BySubject
 from copdns.days import local_time, starts_at, zone_of
 from copdns.live import Client, Sightings, Snapshot
-from copdns.model import Action, Requestor, Verdict
 from copdns.names import display
 from copdns.policy import Policy, charged_budgets, decide
 from copdns.qtypes import qtype_name
 from copdns.reasons import text_of
+from copdns.verdict import Action, Requestor, Verdict
 
 DAYS = 7
 _OPEN = frozenset({Action.ALLOW, Action.REWRITE, Action.LOCAL})

@@ -178,3 +178,9 @@ class BeaconGroupShape(Shape):
 
 class BeaconsShape(Shape):
     groups: dict[Slug, BeaconGroupShape]
+
+
+class DiscreetShape(Shape):
+    """blocklists/discreet.yaml as it is written."""
+
+    groups: dict[str, tuple[Domain, ...]] = Field(min_length=1)

@@ -21,9 +21,9 @@ from copdns.forwarded import (
     with_edns_device,
     with_proxy_source,
 )
-from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.server.udp import bind_socket
+from copdns.verdict import Requestor
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from copdns.errors import ListenError
 from copdns.fastlane import RepliesByPolicy
 from copdns.forwarded import NO_FORWARDERS, Forwarders, unwrap
 from copdns.live import Client, Snapshot
-from copdns.model import Requestor
 from copdns.moment import Moment
 from copdns.policy import Policy
+from copdns.verdict import Requestor
 from copdns.wire import UDP_SIZE
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT

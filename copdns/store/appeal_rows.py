@@ -18,10 +18,10 @@ from copdns.appeal import (
     WantedLength,
 )
 from copdns.appeal_news import mark
-from copdns.model import Action, Reason
 from copdns.review import DecisionReason
 from copdns.store.cells import Cells, as_json, moment, number, text, texts
 from copdns.store.tables import odd_row
+from copdns.verdict import Action, Reason
 
 COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from copdns.accounts import GuardianNotice, NoticeKind
-from copdns.model import Household, Profile
-from copdns.roles import SETTINGS, Balance, GuardianChoice, weigh
+from copdns.model import SETTINGS, Household, Profile
+from copdns.roles import Balance, GuardianChoice, weigh
 from copdns.store.notes import Change, notify
 
 

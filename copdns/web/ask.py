@@ -25,14 +25,13 @@ from copdns.appeal_life import may_disagree, may_withdraw
 from copdns.appeal_rest import closed_after_all
 from copdns.days import budget_day, zone_of
 from copdns.errors import AppealError, AppealLimitError
-from copdns.model import Action, Reason
-from copdns.names import display
+from copdns.names import display, name_of
 from copdns.policy import decide, full_closure
 from copdns.records import A
 from copdns.roles import Permission, may
+from copdns.verdict import Action, Reason
 from copdns.vouched import is_list_error
 from copdns.web.asker import Person, is_theirs, person_of
-from copdns.web.check import name_of
 from copdns.web.child import child_page
 from copdns.web.door import blocks_of, closed_now
 from copdns.web.fields import fields_of

@@ -11,7 +11,8 @@ from copdns.accounts import GuestKind
 from copdns.appeal import Appeal
 from copdns.guests import GUEST
 from copdns.live import Client
-from copdns.model import Band, Household, Profile, Requestor
+from copdns.model import Band, Household, Profile
+from copdns.verdict import Requestor
 from copdns.web.parts import context_of
 
 PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device

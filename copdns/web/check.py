@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.errors import NameTextError
 from copdns.levels import Level, level_of
-from copdns.names import display, normalize
+from copdns.names import display, name_of
 from copdns.policy import decide, explain
 from copdns.records import A
 from copdns.web.asker import person_of
@@ -34,24 +33,4 @@ async def check(request: web.Request) -> web.Response:
         shown=display(name),
         verdict=verdict,
         steps=[each for each in steps if each.verdict is not None],
-    )
-
-
-def name_of(typed: str) -> str:
-    """Return the name that was meant, in its normal form; "" for none."""
-    try:
-        return normalize(host_of(typed))
-    except NameTextError:
-        return ""
-
-
-def host_of(typed: str) -> str:
-    """Return what stands for the name in what was typed: people copy whole addresses."""
-    before, scheme, after = typed.partition("://")
-    return (
-        (after if scheme else before)
-        .partition("/")[0]
-        .partition("?")[0]
-        .rpartition("@")[2]
-        .partition(":")[0]
     )

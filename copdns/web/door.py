@@ -10,11 +10,11 @@ from aiohttp import web
 from copdns.accounts import GUEST_LASTS, PAIRING_LASTS, Guest
 from copdns.appeal_rest import closed_after_all
 from copdns.judge import RESPONSE_STEP
-from copdns.model import Verdict
 from copdns.policy import decide
 from copdns.recent import Block
 from copdns.records import A
 from copdns.today import build_today
+from copdns.verdict import Verdict
 from copdns.web.asker import (
     GUEST_PAIRING,
     PAIRING,

@@ -26,7 +26,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from copdns.config import WebSettings
 from copdns.errors import ListenError
 from copdns.https import Https
-from copdns.listening import ADDRESS_MISSING, listen_addresses
+from copdns.system import ADDRESS_MISSING, listen_addresses
 from copdns.web.room import to_drop
 
 log = structlog.get_logger("copdns")

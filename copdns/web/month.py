@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.model import Reason
 from copdns.transparency import (
     Month,
     appeals_of,
@@ -20,6 +19,7 @@ from copdns.transparency import (
     month_of,
     people_of,
 )
+from copdns.verdict import Reason
 from copdns.web.asker import Person, person_of
 from copdns.web.child import child_page
 from copdns.web.parts import context_of

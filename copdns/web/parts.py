@@ -16,7 +16,6 @@ from copdns.household_check import KnownIds
 from copdns.library import bundled_presets, known_ids
 from copdns.live import Client, Snapshot
 from copdns.logins import Logins
-from copdns.model import Requestor
 from copdns.offers import Assessment
 from copdns.probes import Probes
 from copdns.recent import RecentBlocks
@@ -34,6 +33,7 @@ from copdns.store.whose import Guests, Pairings, Pins
 from copdns.targets import Targets
 from copdns.timing import PolicyInputs
 from copdns.updates import ListUpdater
+from copdns.verdict import Requestor
 from copdns.vouched import Vouch, vouched_names
 from copdns.web.pages import Pages
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from aiohttp import web
 
 from copdns.library import bundled_presets
-from copdns.model import Profile, Rule
+from copdns.model import Profile
+from copdns.noted import together
 from copdns.policy import rules_in_scope
 from copdns.presets import Preset
 from copdns.roles import Permission, may
@@ -70,14 +70,6 @@ def _closed(preset: Preset | None, profile: Profile) -> list[Closed]:
             why = preset.why(setting, value) if preset else ""
             before = found.get(why or value, Closed((), why))
             found[why or value] = Closed((*before.things, (setting, value)), why)
-    return list(found.values())
-
-
-def together(rules: Iterable[Rule]) -> list[list[Rule]]:
-    """Return rules, those together that do the same for the same reason: presets have some."""
-    found: dict[tuple[str, str], list[Rule]] = {}
-    for each in rules:
-        found.setdefault((each.action, each.note or each.id or str(each.target)), []).append(each)
     return list(found.values())
 
 

@@ -17,10 +17,11 @@ from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
-from copdns.model import Household, Verdict
+from copdns.model import Household
 from copdns.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 from copdns.review import TOLD, DecisionReason
 from copdns.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
+from copdns.verdict import Verdict
 from copdns.web.pages import language_of
 from copdns.web.parts import context_of
 

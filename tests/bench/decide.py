@@ -16,10 +16,11 @@ from pathlib import Path
 from copdns.household_file import parse
 from copdns.library import known_ids
 from copdns.lists.source import ListSource
-from copdns.live import AnswerDefaults, build_snapshot
+from copdns.live import build_snapshot
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.shelving import IndexStore
+from copdns.verdict import AnswerDefaults
 from tests.bench.aims import DECISION
 from tests.bench.names import listed, name
 from tests.bench.ours import CATEGORY, times

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copdns.model import Reason
 from copdns.policy import decide
 from copdns.records import A
+from copdns.verdict import Reason
 from tests.bench.decide import NAMES, children
 
 

@@ -22,10 +22,12 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from copdns.judge import RebindingGuard, ResponseFacts, judge_response
-from copdns.model import Action, BlockMode, Reason, Verdict
+from copdns.judge import RebindingGuard, judge_response
+from copdns.message import ResponseFacts
+from copdns.model import BlockMode
 from copdns.policy import Policy, decide
 from copdns.reasons import text_of
+from copdns.verdict import Action, Reason, Verdict
 from tests.e2e.asking import How, message
 from tests.e2e.oracle_upstream import oracle
 

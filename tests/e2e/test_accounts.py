@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from copdns.accounts import Code, GuestKind, Purpose
 from copdns.certificate import FILE
-from copdns.logins import CODE
+from copdns.codes import CODE
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Notices
 from copdns.store.thread import StoreThread

@@ -19,9 +19,9 @@ from copdns.appeal import (
     ContestedVerdict,
     WantedLength,
 )
-from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.verdict import Action, Reason
 from tests.e2e.house import MIA, TOM, House, eventually, house
 
 SOON = 1.0  # seconds, from the end of a command to the changed answer

@@ -23,13 +23,13 @@ from copdns.model import (
     NameRewrite,
     PrivacyMode,
     Profile,
-    Reason,
     SplitUpstream,
 )
 from copdns.names import to_wire
 from copdns.records import DO, RD
 from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, parse_subject
 from copdns.timing import NO_TIME_PLAN, Closure, TimePlan
+from copdns.verdict import Reason
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
 from tests.household import ADA, MIA, TOM

@@ -22,15 +22,16 @@ from copdns.fastlane import PacketCache
 from copdns.forwarded import Forwarders
 from copdns.judge import RebindingGuard
 from copdns.lists.catalogue import Catalogue
-from copdns.live import AnswerDefaults, Sightings, Snapshot
+from copdns.live import Sightings, Snapshot
 from copdns.message import UpstreamResponse
 from copdns.metrics import Counters
-from copdns.model import Household, Requestor
+from copdns.model import Household
 from copdns.moment import Moment
 from copdns.recent import RecentBlocks
 from copdns.record import Recorder
 from copdns.server.udp import UdpServer
 from copdns.timing import TimePlan
+from copdns.verdict import AnswerDefaults, Requestor
 from copdns.waste import LazyFreeQueue
 from copdns.wire import UDP_SIZE, CacheKey
 from tests.counting import Counting

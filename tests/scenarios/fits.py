@@ -10,8 +10,9 @@ from dataclasses import replace
 import dns.flags
 import dns.rdatatype
 
-from copdns.model import Action, BlockMode, Reason, Verdict
+from copdns.model import BlockMode
 from copdns.policy import Policy, decide, explain
+from copdns.verdict import Action, Reason, Verdict
 from tests.home import Home, Reply
 from tests.household import LISTENER
 

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from copdns.household import replaced
-from copdns.model import Action, Reason
 from copdns.names import normalize
 from copdns.policy import explain
 from copdns.records import AAAA, CNAME, HTTPS, PTR, A
+from copdns.verdict import Action, Reason
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits

@@ -28,9 +28,10 @@ from copdns.household_shape import Moment
 from copdns.judge import RebindingGuard
 from copdns.library import known_ids, load_library
 from copdns.lists.catalogue import Catalogue
-from copdns.model import Contact, Household, Reason
+from copdns.model import Contact, Household
 from copdns.times import Grant, Subject, parse_subject
 from copdns.timing import Closure, TimePlan
+from copdns.verdict import Reason
 from tests.fakes import FakeUpstream
 from tests.home import Home
 from tests.household import ADDRESSES, PEOPLE, library

@@ -20,9 +20,10 @@ from copdns.days import budget_day, zone_of
 from copdns.household_check import KnownIds
 from copdns.lists.catalogue import Catalogue
 from copdns.matchers import parse_matcher
-from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
+from copdns.model import Household, Rule, RuleAction
 from copdns.review import DecisionReason
 from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, TOM, family, library
 
 AT = int(NOW)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.ahead import ClosureWarning, UpcomingClosure, WarningState, due_warnings
-from copdns.model import Reason
+from copdns.verdict import Reason
 
 NINE = 1_795_636_800.0
 MINUTE = 60.0

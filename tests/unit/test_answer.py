@@ -13,8 +13,9 @@ import pytest
 
 from copdns.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
 from copdns.matchers import Matcher
-from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
+from copdns.model import LocalName, NameRewrite, Profile, SplitUpstream
 from copdns.timing import Closure, TimePlan
+from copdns.verdict import Reason
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library

@@ -23,8 +23,8 @@ from copdns.appeal import (
 )
 from copdns.appeal_life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
 from copdns.errors import AppealError, AppealLimitError
-from copdns.model import Action, Reason, Verdict
 from copdns.review import DecisionReason
+from copdns.verdict import Action, Reason, Verdict
 from tests.unit.appealing import ADA, AT, TODAY, ask
 
 SECOND = Decider("reviewer", "Reviewer", "second")

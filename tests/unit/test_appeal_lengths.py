@@ -18,8 +18,8 @@ from copdns.appeal import (
 from copdns.appeal_lengths import because, lengths, read_length, usual
 from copdns.appeal_opening import Opening
 from copdns.errors import AppealError
-from copdns.model import Action, Reason
 from copdns.review import DecisionReason
+from copdns.verdict import Action, Reason
 
 CONTENT, TIME = Opening(content=True), Opening(time=True)
 

@@ -22,10 +22,11 @@ from copdns.appeal_opening import (
 )
 from copdns.errors import AppealError
 from copdns.matchers import Match, Matcher, parse_matcher
-from copdns.model import Action, Default, Household, Reason, Rule, RuleAction, Verdict
+from copdns.model import Default, Household, Rule, RuleAction
 from copdns.policy import decide
 from copdns.records import A
 from copdns.times import Extra, Pause
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import NOW, live
 from tests.unit.appealing import (
     ADA,

@@ -11,7 +11,7 @@ from copdns.appeal_source import block_source, rule_behind
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.matchers import Match
-from copdns.model import Action, Reason
+from copdns.verdict import Action, Reason
 from tests.household import MIA, TOM, block, family
 
 ASKED = 1000

@@ -13,8 +13,9 @@ from copdns.lists.shelf import ListStatus
 from copdns.lists.source import ListSource
 from copdns.live import build_context
 from copdns.matchers import Match, Matcher
-from copdns.model import Contact, Reason
+from copdns.model import Contact
 from copdns.policy import build_policy, decide
+from copdns.verdict import Reason
 from tests.household import DEFAULTS, MIA, family
 
 FILES = {

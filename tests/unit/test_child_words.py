@@ -24,8 +24,9 @@ from copdns.languages import spoken
 from copdns.levels import Level, level_of
 from copdns.library import bundled_text
 from copdns.lists.drafts import library
-from copdns.model import Action, Band, Reason, Verdict
+from copdns.model import Band
 from copdns.phrases import LANGUAGES, PSEUDO, placeholders
+from copdns.verdict import Action, Reason, Verdict
 from tests.reading import average, longest
 
 BLOCK = Verdict(Action.BLOCK, Reason.CATEGORY, 13)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copdns.accounts import Credentials
-from copdns.logins import CODE
+from copdns.codes import CODE
 from copdns.passwords import verify_password
 from copdns.store.accounts import Accounts
 from copdns.store.looks import Notices

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from copdns.appeal import Appeal, AppealKind, AppealRequest, contest
-from copdns.model import Action, Reason, Verdict
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.verdict import Action, Reason, Verdict
 from tests.unit.appealing import ask
 from tests.unit.calling import Home
 

@@ -18,7 +18,6 @@ import pytest
 from copdns.accounts import ViewedPart
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
 from copdns.roles import Actor, Role
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
@@ -26,6 +25,7 @@ from copdns.store.looks import Looks
 from copdns.store.querylog import QueryLog
 from copdns.store.sole import sole_server
 from copdns.store.thread import StoreThread
+from copdns.verdict import Action, Reason
 from tests.unit.calling import Home
 
 DAY = 86_400

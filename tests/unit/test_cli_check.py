@@ -12,12 +12,12 @@ from copdns.accounts import GuestKind
 from copdns.config import load
 from copdns.household_file import parse
 from copdns.library import known_ids, load_library
-from copdns.live import AnswerDefaults, build_snapshot
-from copdns.model import Requestor
+from copdns.live import build_snapshot
 from copdns.policy import decide
 from copdns.store.thread import StoreThread
 from copdns.store.usage import note_wrong_clock, save_clock
 from copdns.store.whose import Guests
+from copdns.verdict import AnswerDefaults, Requestor
 from tests.unit.calling import FAMILY, Home
 
 

@@ -14,10 +14,10 @@ import pytest
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import log as log_module
 from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.querylog import QueryLog
+from copdns.verdict import Action, Reason
 from tests.unit.calling import Home
 
 NOW = int(time.time())

@@ -12,12 +12,12 @@ from copdns.accounts import AccessRecord, ViewedPart
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import home as cli_home
 from copdns.cli import log as log_module
-from copdns.model import Action, Reason
 from copdns.roles import Role
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks
 from copdns.store.thread import StoreThread
+from copdns.verdict import Action, Reason
 from tests.unit.calling import Home
 
 

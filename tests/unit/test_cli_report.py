@@ -13,12 +13,12 @@ import pytest
 from copdns.accounts import ViewedPart
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.store.looks import Looks
 from copdns.store.querylog import QueryLog
 from copdns.store.thread import StoreThread
+from copdns.verdict import Action, Reason
 from tests.unit.calling import Home
 
 NOW = int(time.time())

@@ -10,11 +10,12 @@ import pytest
 from copdns.budget import RemainingBudget
 from copdns.closed import weekday_and_time
 from copdns.minutes import MOST_ADDED
-from copdns.model import BlockMode, Reason, Verdict
+from copdns.model import BlockMode
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.times import Grant, parse_subject
 from copdns.timing import Closure, Homework, TimePlan
+from copdns.verdict import Reason, Verdict
 from tests.household import MIA, NOW, policy
 
 CLOSES = {"paused": Reason.PAUSED, "schedule": Reason.SCHEDULE, "budget": Reason.BUDGET}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.course import Timeline, build_timeline
-from copdns.model import Reason
 from copdns.timing import Closure
+from copdns.verdict import Reason
 
 
 def closure(start: float, end: float, period: str = "bedtime") -> Closure:

@@ -12,8 +12,8 @@ from copdns.child_words import Key, sentence
 from copdns.desk_words import REASONS, STARTER, why
 from copdns.languages import spoken
 from copdns.levels import Level
-from copdns.model import Action, Reason, Verdict
 from copdns.phrases import placeholders
+from copdns.verdict import Action, Reason, Verdict
 from tests.reading import longest
 
 MONDAY = 1_764_025_200.0  # 2025-11-24 23:00 UTC

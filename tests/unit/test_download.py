@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copdns.addresses import bad_url
 from copdns.errors import FetchError
 from copdns.lists.download import (
     HOUR,
@@ -18,7 +19,6 @@ from copdns.lists.download import (
     after_failure,
     after_fetch,
     after_not_modified,
-    bad_url,
     check_copy,
     conditions,
     dump_state,

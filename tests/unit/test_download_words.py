@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from copdns.addresses import bad_url
 from copdns.copies import Copies
 from copdns.download_words import failure
-from copdns.lists.download import _MAGIC, bad_url, looks_wrong, status_error
+from copdns.lists.download import _MAGIC, looks_wrong, status_error
 from copdns.phrases import END_ISOLATE, ISOLATE, phrases
 from copdns.sentences import Sentence
 from copdns.shelving import PENDING

@@ -17,7 +17,7 @@ from copdns.happened import (
     TicketEvent,
     TimeEvent,
 )
-from copdns.model import Reason
+from copdns.verdict import Reason
 
 NEW = DeviceEvent(EventKind.UNKNOWN_DEVICE, "home", "u1", private=True)
 NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z

@@ -14,7 +14,7 @@ import pytest
 
 from copdns.config import load
 from copdns.happened import Event, EventKind, PauseEvent, TimeEvent, event_json
-from copdns.model import Reason
+from copdns.verdict import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()
 NINE = 1_795_636_800.0

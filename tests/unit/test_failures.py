@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from copdns.live import GUEST, Snapshot
-from copdns.model import Household, Requestor
+from copdns.model import Household
 from copdns.policy import decide
 from copdns.records import A
 from copdns.times import FailureChoices, OnFailure, Schedule, Slot
 from copdns.timing import PolicyInputs
+from copdns.verdict import Requestor
 from tests.household import ADA, MIA, NOW, allow, family, library, live
 
 ALL_DAY = Schedule("day", "mia", (Slot(frozenset({"daily"}), 0, 1440),))

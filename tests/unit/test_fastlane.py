@@ -18,23 +18,13 @@ from copdns.forwarded import Forwarder, Forwarders
 from copdns.judge import RebindingGuard
 from copdns.live import Client, Snapshot
 from copdns.minutes import Day
-from copdns.model import (
-    Action,
-    BlockMode,
-    Device,
-    FullLog,
-    LocalName,
-    PrivacyMode,
-    Profile,
-    Reason,
-    Requestor,
-    Verdict,
-)
+from copdns.model import BlockMode, Device, FullLog, LocalName, PrivacyMode, Profile
 from copdns.moment import Moment
 from copdns.records import AAAA, AD, AXFR, CD, RD
 from copdns.tally import Tally
 from copdns.times import Budget, parse_subject
 from copdns.timing import Closure, TimePlan
+from copdns.verdict import Action, Reason, Requestor, Verdict
 from copdns.waste import LazyFreeQueue
 from copdns.wire import read_query
 from tests.fakes import FILTERED, FakeClock, Script, answer_of

@@ -24,7 +24,7 @@ from copdns.forwarded import (
     unwrap,
     with_edns_device,
 )
-from copdns.model import Requestor
+from copdns.verdict import Requestor
 from tests.forwarding import (
     SIGNATURE,
     STREAM,

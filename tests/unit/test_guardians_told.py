@@ -18,9 +18,9 @@ from copdns import apprised
 from copdns.config import EventSettings
 from copdns.errors import ConfigError
 from copdns.happened import AppealEvent, EventKind, TimeEvent
-from copdns.model import Reason
 from copdns.notices import notice
 from copdns.targets import DeliveryTimes, Targets
+from copdns.verdict import Reason
 from tests.running import PATIENCE
 from tests.unit.mail_server import MailServer, mail_server
 from tests.unit.test_config import loaded

@@ -8,13 +8,15 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from copdns.judge import RebindingGuard, ResponseFacts, is_home_address, judge_response
+from copdns.judge import RebindingGuard, judge_response
 from copdns.matchers import Match, Matcher
-from copdns.model import Action, Profile, Reason, Verdict
+from copdns.message import ResponseFacts, is_home_address
+from copdns.model import Profile
 from copdns.policy import Policy, decide
 from copdns.records import A
 from copdns.times import Grant, Topic, TopicKind
 from copdns.timing import Closure, TimePlan
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, allow, block, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from copdns.keep import CountKey, LogRow, count_key, log_row
-from copdns.model import Action, PrivacyMode, Reason, Verdict
+from copdns.model import PrivacyMode
+from copdns.verdict import Action, Reason, Verdict
 
 AT = 1_800_000_123.75  # 3 seconds past a whole two minutes, 123 past five
 

@@ -13,7 +13,6 @@ from copdns.lists.index import ListKind
 from copdns.live import GUEST, Snapshot, build_in_steps, build_snapshot
 from copdns.matchers import parse_matcher
 from copdns.model import (
-    Action,
     Band,
     BandChange,
     Contact,
@@ -22,13 +21,13 @@ from copdns.model import (
     LocalName,
     OwnService,
     Profile,
-    Reason,
     Rule,
     SplitUpstream,
 )
 from copdns.policy import Policy, decide
 from copdns.records import PTR, A
 from copdns.times import Budget
+from copdns.verdict import Action, Reason
 from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
 from tests.household import GUEST as VISITOR
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.live import GUEST, Sightings, Snapshot, UnknownClient, build_snapshot
-from copdns.model import Device, Household, Requestor
+from copdns.model import Device, Household
+from copdns.verdict import Requestor
 from tests.household import BO, DEFAULTS, NOW, family, library
 
 LISTS = library()

@@ -9,10 +9,10 @@ import pyotp
 import pytest
 
 from copdns.accounts import CODE_LASTS, Account, Code, Purpose
-from copdns.codes import one_time_code
+from copdns.codes import CODE, one_time_code
 from copdns.errors import AccountError
 from copdns.lockout import FIRST, FREE
-from copdns.logins import CODE, WAITING, Logins, Outcome, Typed
+from copdns.logins import WAITING, Logins, Outcome, Typed
 from copdns.roles import Role
 from copdns.tickets import code_digest
 from tests.unit.accounts import NOW, House

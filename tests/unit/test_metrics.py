@@ -7,8 +7,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
 from copdns.exchange import Health
-from copdns.metrics import LATENCY_BUCKETS, METRICS, Counters, UpstreamCounters, registry
-from copdns.model import Action, Reason
+from copdns.metrics import METRICS, Counters, registry
+from copdns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.verdict import Action, Reason
 
 
 def scraped(counters: Counters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -38,7 +39,7 @@ def full() -> Counters:
     upstream.asked, upstream.failed, upstream.over_tcp = 3, 1, 1
     upstream.note_answer(0.004)
     upstream.note_answer(9.0)
-    counters.upstreams = ((Health("1"), upstream),)
+    counters.upstreams = lambda: ((Health("1"), upstream),)
     counters.gauges = {
         name: lambda: 7.0
         for name in METRICS

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from copdns.appeal import contest
-from copdns.model import Action, Reason, Verdict
 from copdns.noted import note_of
 from copdns.policy import decide
 from copdns.records import A
 from copdns.times import Budget, Pause, Schedule, Slot
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, TOM, allow, block, family, live
 
 NIGHT = Slot(frozenset({"daily"}), 15 * 60, 600)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from copdns.accounts import AccessRecord, ViewedPart
 from copdns.discreet import build_mask
 from copdns.keep import CountKey, LogRow
-from copdns.model import Reason
 from copdns.own_data import (
     Blocked,
     Day,
@@ -21,6 +20,7 @@ from copdns.own_data import (
 )
 from copdns.roles import Role
 from copdns.times import Pause, Ticket
+from copdns.verdict import Reason
 from tests.household import MIA, NOW, block, family, library
 
 HOUR = int(NOW) // 3600

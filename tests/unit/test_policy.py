@@ -11,7 +11,6 @@ import pytest
 from copdns.errors import NXDOMAIN
 from copdns.matchers import parse_matcher
 from copdns.model import (
-    Action,
     Band,
     BandChange,
     BlockMode,
@@ -21,14 +20,13 @@ from copdns.model import (
     NameRewrite,
     PrivacyMode,
     Profile,
-    Reason,
     SplitUpstream,
-    Verdict,
 )
 from copdns.policy import Policy, decide, explain, refusing_policy, rules_in_scope
 from copdns.records import AAAA, NS, A
 from copdns.times import Grant
 from copdns.timing import Closure, TimePlan
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
 DECISION = Path(__file__).parents[2] / "docs" / "decision.md"

@@ -20,24 +20,22 @@ from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
 from copdns.live import HouseholdIndex
 from copdns.matchers import Match, Matcher
 from copdns.model import (
-    Action,
     BlockMode,
     Contact,
     Default,
     LocalName,
     NameRewrite,
     OwnService,
-    Reason,
     Rule,
     RuleAction,
     SplitUpstream,
-    Verdict,
 )
 from copdns.names import is_below
 from copdns.policy import Policy, decide, explain
 from copdns.records import A
 from copdns.times import Grant, Topic, TopicKind
 from copdns.timing import NO_TIME_PLAN, Closure, Homework, TimePlan
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")

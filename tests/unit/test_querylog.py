@@ -20,11 +20,12 @@ from structlog.testing import capture_logs
 
 from copdns.errors import StoreError
 from copdns.keep import CountKey, LogRow, count_key, log_row
-from copdns.model import Action, PrivacyMode, Reason, Verdict
+from copdns.model import PrivacyMode
 from copdns.store import logdb, querylog
 from copdns.store.db import open_database
 from copdns.store.migrations import LOG
 from copdns.store.querylog import QueryLog
+from copdns.verdict import Action, Reason, Verdict
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NOW = 1_800_000_000

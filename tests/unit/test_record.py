@@ -9,10 +9,11 @@ import pytest
 
 from copdns.keep import CountKey, LogRow
 from copdns.metrics import Counters
-from copdns.model import Action, Band, FullLog, PrivacyMode, Profile, Reason, Verdict
+from copdns.model import Band, FullLog, PrivacyMode, Profile
 from copdns.policy import Policy
 from copdns.recent import RecentBlocks
 from copdns.record import Recorder
+from copdns.verdict import Action, Reason, Verdict
 from copdns.wire import Query, read_query
 from tests.fakes import FakeLog
 from tests.household import ADA, MIA, NOW, TOM, asker, client, policy

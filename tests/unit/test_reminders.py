@@ -15,11 +15,11 @@ from copdns.clock import Clock, LastSeen
 from copdns.config import AppealSettings, EventSettings, Settings
 from copdns.events import EventBus
 from copdns.happened import AppealEvent, Event, EventKind
-from copdns.model import Action, Reason
 from copdns.reminders import AppealChores
 from copdns.review import DecisionReason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.verdict import Action, Reason
 from tests.household import library
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, no, yes
 

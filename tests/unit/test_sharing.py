@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.live import build_context, build_snapshot
-from copdns.model import Action, Band, BlockMode, Profile, Reason, Rule
+from copdns.model import Band, BlockMode, Profile, Rule
 from copdns.policy import build_policy, decide, explain, rules_in_scope
 from copdns.records import A
 from copdns.sharing import RulesByScope, StepSharing
 from copdns.times import Pause
+from copdns.verdict import Action, Reason
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))

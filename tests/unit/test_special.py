@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from copdns.errors import NXDOMAIN
-from copdns.model import LocalAnswer
 from copdns.records import AAAA, NS, PTR, SOA, SVCB, TXT, A
 from copdns.special import NEVER_DENIED, special_use_answer
+from copdns.verdict import LocalAnswer
 
 DS, MX = 43, 15
 

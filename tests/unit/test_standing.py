@@ -8,10 +8,11 @@ from copdns.ahead import UpcomingClosure
 from copdns.happened import EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
 from copdns.matchers import Matcher
 from copdns.minutes import Minutes
-from copdns.model import Household, Reason
+from copdns.model import Household
 from copdns.standing import TimeState, closed_budgets, time_events, time_state, upcoming_closures
 from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
 from copdns.timing import PolicyInputs
+from copdns.verdict import Reason
 from tests.household import NOW, family, live
 
 HOUR = 3600

@@ -9,18 +9,10 @@ import pytest
 from copdns.evidence import ListSet, RuleSet
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.matchers import Matcher, parse_matcher
-from copdns.model import (
-    Action,
-    Contact,
-    Default,
-    LocalName,
-    NameRewrite,
-    OwnService,
-    Reason,
-    Verdict,
-)
+from copdns.model import Contact, Default, LocalName, NameRewrite, OwnService
 from copdns.policy import Policy, decide
 from copdns.records import AAAA, HTTPS, NS, SVCB, TXT, A
+from copdns.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, TOM, allow, block, family, policy
 
 

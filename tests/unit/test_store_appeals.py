@@ -28,10 +28,11 @@ from copdns.appeal_news import mark
 from copdns.appeal_opening import ApprovalTerms, Decision
 from copdns.errors import AppealError, AppealLimitError, StoreError
 from copdns.household import remove_profile
-from copdns.model import Action, Household, Reason, Verdict
+from copdns.model import Household
 from copdns.review import DecisionReason
 from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
+from copdns.verdict import Action, Reason, Verdict
 from copdns.vouched import WrongEntry
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes

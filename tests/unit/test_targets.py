@@ -27,8 +27,8 @@ from copdns.happened import (
     TimeEvent,
     event_json,
 )
-from copdns.model import Reason
 from copdns.targets import WAITING, DeliveryTimes, Targets
+from copdns.verdict import Reason
 from tests.running import PATIENCE, free_port
 
 Anything = TypeVar("Anything")

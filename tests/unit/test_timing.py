@@ -12,7 +12,7 @@ from copdns.budget import PLENTY, RemainingBudget
 from copdns.household_times import add_bonus
 from copdns.live import GUEST, Snapshot, build_snapshot
 from copdns.minutes import Minutes
-from copdns.model import Household, Profile, Reason
+from copdns.model import Household, Profile
 from copdns.policy import decide
 from copdns.records import A
 from copdns.schedule import parse_slots
@@ -36,6 +36,7 @@ from copdns.timing import (
     TimePlan,
     build_time_plan,
 )
+from copdns.verdict import Reason
 from tests.household import ADA, DEFAULTS, MIA, NOW, TOM, allow, family, library
 
 DAY = 86_400

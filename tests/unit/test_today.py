@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from copdns.minutes import Minutes
-from copdns.model import Household, Reason
+from copdns.model import Household
 from copdns.times import Budget, Grant, Pause, parse_subject
 from copdns.timing import NO_INPUTS, PolicyInputs
 from copdns.today import Today, build_today
+from copdns.verdict import Reason
 from tests.household import MIA, NOW, TOM, family, live
 
 HOUR = 3600

@@ -18,7 +18,7 @@ from copdns.appeal import (
 )
 from copdns.keep import CountKey
 from copdns.minutes import DayBitmaps, Minutes, Usage
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
+from copdns.model import Band, PrivacyMode, Profile
 from copdns.review import DecisionReason
 from copdns.transparency import (
     appeals_of,
@@ -29,6 +29,7 @@ from copdns.transparency import (
     people_of,
     reportable,
 )
+from copdns.verdict import Action, Reason
 from tests.household import ADA, MIA, TOM, family
 
 ZONE = "Europe/Paris"

@@ -10,7 +10,6 @@ import pytest
 from copdns import system
 from copdns.addresses import UpstreamAddress
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
-from copdns.metrics import Counters
 from copdns.model import Household, SplitUpstream
 from copdns.upstream import Upstreams
 from copdns.upstreams_in_force import UpstreamsInForce
@@ -27,13 +26,8 @@ def settings(*servers: UpstreamAddress | str) -> Settings:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Counters()
-
-
-@pytest.fixture
-async def upstreams(counters: Counters) -> AsyncIterator[Upstreams]:
-    made = Upstreams(asyncio.get_running_loop(), counters)
+async def upstreams() -> AsyncIterator[Upstreams]:
+    made = Upstreams(asyncio.get_running_loop())
     yield made
     made.close()
 
@@ -56,13 +50,13 @@ async def test_system_stands_for_what_the_machine_was_given(
 
 
 async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
-    upstreams: Upstreams, counters: Counters
+    upstreams: Upstreams,
 ) -> None:
     split = SplitUpstream("work.example", ("192.0.2.99",))
     house = Household("home", "Home", split_upstreams=(split,))
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([house])
     assert len(upstreams.healths) == 1
-    assert len(counters.upstreams) == 2
+    assert len(upstreams.numbers()) == 2
 
 
 async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(

@@ -11,7 +11,7 @@ from copdns.household_check import KnownIds
 from copdns.library import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
 from copdns.lists.index import Index
-from copdns.model import Action, Reason, Verdict
+from copdns.verdict import Action, Reason, Verdict
 from copdns.vouched import (
     NOTE,
     WrongEntry,

@@ -9,9 +9,10 @@ import pytest
 
 from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
 from copdns.message import UpstreamResponse, read_response
-from copdns.model import Action, BlockMode, LocalAnswer, LocalRecord, Reason, Verdict
+from copdns.model import BlockMode
 from copdns.reasons import FORGED, NETWORK_ERROR, Ede, ede_of
 from copdns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
+from copdns.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
 from copdns.wire import (
     TCP_SIZE,
     UDP_SIZE,

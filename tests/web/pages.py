@@ -21,7 +21,6 @@ from aiohttp.test_utils import make_mocked_request
 
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.consent import Question
-from copdns.model import Action, Reason
 from copdns.setup import Step
 from copdns.store.accounts import Accounts
 from copdns.store.appeals import AppealStore
@@ -29,6 +28,7 @@ from copdns.store.consents import Consents
 from copdns.store.household import HouseholdStore
 from copdns.store.thread import StoreThread
 from copdns.store.whose import Pairings
+from copdns.verdict import Action, Reason
 from copdns.web.pages import Pages
 from copdns.web.session import SESSION
 from tests.e2e.house import ADA, MIA, ROOT, TOM

@@ -19,7 +19,6 @@ from copdns.copies import Copies
 from copdns.lists.chosen import AvailableLists
 from copdns.logins import Logins
 from copdns.metrics import registry
-from copdns.model import Requestor
 from copdns.offers import Assessment
 from copdns.probes import Probes
 from copdns.setup import State
@@ -34,6 +33,7 @@ from copdns.store.whose import Guests, Pairings
 from copdns.targets import Targets
 from copdns.timing import NO_INPUTS, PolicyInputs
 from copdns.updates import ListUpdater
+from copdns.verdict import Requestor
 from copdns.web.pages import Pages
 from copdns.web.parts import AppContext, ListsState
 from copdns.web.routes import application

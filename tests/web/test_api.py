@@ -105,7 +105,7 @@ async def test_no_token_goes_over_the_network_unencrypted(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await caller(client, site)
-    monkeypatch.setattr("copdns.web.session.asker_of", lambda _: asker("mia", "tcp"))
+    monkeypatch.setattr("copdns.web.session.requestor_of", lambda _: asker("mia", "tcp"))
     assert "https" in (await ada("GET", "/status", 403))["detail"]
 
 

@@ -14,11 +14,12 @@ from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey
 from copdns.lists.audit import Share
 from copdns.minutes import NO_MARKS, Minutes, Usage
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
+from copdns.model import Band, PrivacyMode, Profile
 from copdns.phrases import END_ISOLATE, ISOLATE
 from copdns.roles import Role
 from copdns.store.usage import UsageStore
 from copdns.times import Budget, Topic, TopicKind
+from copdns.verdict import Action, Reason
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, family, library
 from tests.web.guardians import log_in, set_up

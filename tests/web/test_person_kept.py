@@ -11,9 +11,10 @@ import pytest
 from copdns.accounts import Account, NoticeKind, ViewedPart
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
+from copdns.model import Band, PrivacyMode, Profile
 from copdns.roles import Permission, Role
 from copdns.store.looks import Notices
+from copdns.verdict import Action, Reason
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

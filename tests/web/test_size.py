@@ -9,9 +9,10 @@ import pytest
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.keep import CountKey, LogRow
 from copdns.library import bundled_presets
-from copdns.model import Action, Band, Household, PrivacyMode, Reason
+from copdns.model import Band, Household, PrivacyMode
 from copdns.presets import apply
 from copdns.recent import MAX_BLOCKS
+from copdns.verdict import Action, Reason
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send

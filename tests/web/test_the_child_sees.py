@@ -22,12 +22,13 @@ from copdns.guests import with_guests
 from copdns.keep import CountKey, LogRow
 from copdns.matchers import parse_matcher
 from copdns.minutes import Minutes, Usage
-from copdns.model import Action, Band, Device, FullLog, PrivacyMode, Reason
+from copdns.model import Band, Device, FullLog, PrivacyMode
 from copdns.roles import Actor, Role
 from copdns.schedule import parse_slots
 from copdns.store.proposals import Proposal
 from copdns.store.usage import UsageStore
 from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
+from copdns.verdict import Action, Reason
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
 from tests.web.access import desk_routes

@@ -11,8 +11,8 @@ from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
 from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.guests import with_guests
 from copdns.live import Sightings
-from copdns.model import Action, Reason
 from copdns.store.whose import MOST_REQUESTS
+from copdns.verdict import Action, Reason
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
@@ -28,7 +28,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """All connections of tests come from loopback; here the address matters."""
     made = Site(Home(family(MIA, TOM, rules=(block("toys.example", "mia"),))))
     made.who = STRANGER
-    monkeypatch.setattr("copdns.web.whose.asker_of", lambda _: made.asker)
+    monkeypatch.setattr("copdns.web.whose.requestor_of", lambda _: made.asker)
     return made
 
 

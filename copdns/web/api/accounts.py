@@ -6,6 +6,7 @@ people in or puts them out.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -13,14 +14,12 @@ from pydantic import Field
 from copdns.accounts import CODE_LASTS, Account, Code, Purpose
 from copdns.as_json.accounts import account_json
 from copdns.as_json.plain import utc
-from copdns.codes import one_time_code
+from copdns.codes import CODE, one_time_code
 from copdns.errors import AccountError
-from copdns.logins import CODE
 from copdns.roles import Permission, Role
 from copdns.tickets import code_digest
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Moment
-from copdns.words import Word
 
 
 class AccountShown(Given):
@@ -42,7 +41,7 @@ class AccountInvited(AccountShown):
     code_until: Moment
 
 
-class Invited(Word):
+class Invited(StrEnum):
     """An owner, and a child's account, come from the console."""
 
     GUARDIAN = "guardian"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -20,10 +21,9 @@ from copdns.times import WEEKDAYS, DayType
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Date, day
 from copdns.whole_days import holidays
-from copdns.words import Word
 
 
-class Weekday(Word):
+class Weekday(StrEnum):
     MON = "mon"
     TUE = "tue"
     WED = "wed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 
 from copdns.as_json.plain import utc
@@ -14,7 +15,6 @@ from copdns.roles import Permission
 from copdns.times import Origin, parse_subject
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import About, Id, Long, Moment, Text, When, ending, moment
-from copdns.words import Word
 
 _LONGEST = 366 * DAY_SECONDS
 
@@ -36,7 +36,7 @@ class GrantShown(Given):
     note: str
 
 
-class Lifts(Word):
+class Lifts(StrEnum):
     CONTENT = "content"
     TIME = "time"
     BOTH = "both"

@@ -22,10 +22,10 @@ from copdns.discreet import build_mask
 from copdns.errors import CopdnsError
 from copdns.keep import LogRow
 from copdns.library import discreet_names
-from copdns.model import Action, Reason
 from copdns.policy import Policy, has_help_prefix
 from copdns.roles import Permission, Role
 from copdns.store.usage import history
+from copdns.verdict import Action, Reason
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import WHOLE, Limit, Moment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from math import inf
 from typing import Annotated, Any
@@ -15,27 +16,18 @@ from copdns.consent import Question, needs_consent
 from copdns.editing import parse_field, require_profile
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_profile, set_profile
-from copdns.model import (
-    Band,
-    BlockMode,
-    Contact,
-    Default,
-    Household,
-    PrivacyMode,
-    Profile,
-    Reason,
-)
+from copdns.model import Band, BlockMode, Contact, Default, Household, PrivacyMode, Profile
 from copdns.presets import rules_now
 from copdns.privacy import default_mode, request_full
 from copdns.reasons import text_of
 from copdns.roles import Permission
 from copdns.times import Subject, parse_subject
 from copdns.today import build_today
+from copdns.verdict import Reason
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.pauses import Pause
 from copdns.web.api.standing import policy_of
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text
-from copdns.words import Word
 
 
 class BandChange(Given):
@@ -81,7 +73,7 @@ class ProfileShown(Given):
     grants: list[str]
 
 
-class Mode(Word):
+class Mode(StrEnum):
     """What holds for all names that nothing exempts."""
 
     OPEN = "open"

@@ -12,11 +12,12 @@ from copdns.as_json.household import rule_json
 from copdns.editing import parse_field
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.live import Client
-from copdns.model import Action, Reason, RuleAction
+from copdns.model import RuleAction
 from copdns.names import normalize
 from copdns.policy import decide, explain, rules_in_scope
 from copdns.qtypes import qtype_number
 from copdns.roles import Permission
+from copdns.verdict import Action, Reason
 from copdns.web.api.grants import GrantShown
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.standing import policy_of

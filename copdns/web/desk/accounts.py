@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from copdns.accounts import CODE_LASTS, Account, Code, Purpose
-from copdns.codes import one_time_code
+from copdns.codes import CODE, one_time_code
 from copdns.errors import AccountError
-from copdns.logins import CODE, Typed
+from copdns.logins import Typed
 from copdns.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.tickets import code_digest
 from copdns.web.asker import requestor_of

@@ -10,6 +10,7 @@ from aiohttp import web
 from copdns.levels import level_of
 from copdns.matchers import Matcher
 from copdns.model import RuleAction
+from copdns.noted import together
 from copdns.policy import rules_in_scope
 from copdns.qr import Qr, qr
 from copdns.roles import Permission, may
@@ -17,7 +18,6 @@ from copdns.timing import in_scope
 from copdns.web.desk.about import house_of
 from copdns.web.desk.persons import in_order
 from copdns.web.parts import context_of
-from copdns.web.rules import together
 from copdns.web.saying import wording_for
 from copdns.web.session import require
 

@@ -11,11 +11,10 @@ from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_rule, note_rule, remove_rule
 from copdns.matchers import parse_target
 from copdns.model import Household, Rule, RuleAction
-from copdns.names import display
+from copdns.names import display, host_of, name_of
 from copdns.policy import decide, explain, rules_in_scope
 from copdns.records import A
 from copdns.roles import Permission
-from copdns.web.check import host_of, name_of
 from copdns.web.desk.persons import Found, change, person_page, the_person
 from copdns.web.fields import fields_of
 from copdns.web.parts import context_of

@@ -11,9 +11,9 @@ from copdns.differences import audit_line, differences
 from copdns.household import set_profile
 from copdns.library import bundled_presets
 from copdns.lists.catalogue import Catalogue
-from copdns.model import Household, Profile
+from copdns.model import SETTINGS, Household, Profile
 from copdns.presets import apply
-from copdns.roles import SETTINGS, Actor, Balance, Permission, may
+from copdns.roles import Actor, Balance, Permission, may
 from copdns.web.parts import context_of
 from copdns.web.saying import desk_saying
 from copdns.web.session import require

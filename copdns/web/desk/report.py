@@ -8,9 +8,9 @@ from aiohttp import web
 
 from copdns.accounts import ViewedPart
 from copdns.levels import Level
-from copdns.model import Reason
 from copdns.roles import Permission
 from copdns.transparency import SMALL, month_of
+from copdns.verdict import Reason
 from copdns.web.desk.about import house_of
 from copdns.web.parts import context_of
 from copdns.web.report import children_of, month_in, report_of

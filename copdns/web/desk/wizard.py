@@ -18,6 +18,7 @@ from copdns.household import add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
 from copdns.levels import Level
 from copdns.model import LANGUAGES, Band, Household, Profile
+from copdns.names import host_of
 from copdns.newcomers import named
 from copdns.phrases import zones
 from copdns.presets import apply
@@ -25,7 +26,6 @@ from copdns.qr import qr
 from copdns.roles import Actor, Balance, Permission
 from copdns.setup import Progress, State, Step
 from copdns.system import own_zone
-from copdns.web.check import host_of
 from copdns.web.desk.people import band_in
 from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_of, written_in
 from copdns.web.fields import Fields, fields_of
