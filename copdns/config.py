@@ -2,7 +2,7 @@
 
 `load` reads the file and the variables COPDNS_SECTION__KEY together, so that every mistake of
 both is told at once.  What a family decides (people, devices, rules) is no setting: that is the
-household (`household_file.py`, `store/`).
+household (`household/file.py`, `store/`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pydantic import (
     field_validator,
 )
 
-from copdns import yaml_text
-from copdns.addresses import (
+from copdns.model import yaml_text
+from copdns.model.addresses import (
     UpstreamAddress,
     address,
     bad_url,
@@ -33,10 +33,10 @@ from copdns.addresses import (
     slug,
     upstream_address,
 )
-from copdns.errors import ConfigError
-from copdns.happened import USUAL, EventKind
-from copdns.verdict import AnswerDefaults
-from copdns.yaml_text import ByText
+from copdns.model.errors import ConfigError
+from copdns.model.events import USUAL, EventKind
+from copdns.model.verdict import AnswerDefaults
+from copdns.model.yaml_text import ByText
 
 AUTO = "auto"
 SYSTEM: Literal["system"] = "system"

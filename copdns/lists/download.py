@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from copdns.addresses import bad_url
-from copdns.errors import FetchError
+from copdns.model.addresses import bad_url
+from copdns.model.errors import FetchError
 
 MIB = 1 << 20
 HOUR = 3600.0  # seconds

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.addresses import bad_url
-from copdns.errors import FetchError
 from copdns.lists.download import (
     HOUR,
     Copy,
@@ -28,6 +26,8 @@ from copdns.lists.download import (
     redirected,
     validator,
 )
+from copdns.model.addresses import bad_url
+from copdns.model.errors import FetchError
 
 NOW = 1_800_000_000.0
 URL = "https://lists.example/toys.txt"

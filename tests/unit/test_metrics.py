@@ -6,10 +6,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
-from copdns.exchange import Health
-from copdns.metrics import METRICS, Counters, registry
-from copdns.upstream import LATENCY_BUCKETS, UpstreamCounters
-from copdns.verdict import Action, Reason
+from copdns.dns.exchange import Health
+from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.model.verdict import Action, Reason
+from copdns.server.metrics import METRICS, Counters, registry
 
 
 def scraped(counters: Counters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 
-from copdns.addresses import UpstreamAddress
-from copdns.pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
-from copdns.upstream import MAX_PENDING, SWEEP_INTERVAL
+from copdns.dns.socket_pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
+from copdns.dns.upstream import MAX_PENDING, SWEEP_INTERVAL
+from copdns.model.addresses import UpstreamAddress
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
 from tests.upstream_server import (
     UpstreamServer,

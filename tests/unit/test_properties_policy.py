@@ -13,13 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.budget import RemainingBudget
-from copdns.errors import NXDOMAIN
-from copdns.evidence import ListSet, RuleSet
+from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.live import HouseholdIndex
-from copdns.matchers import Match, Matcher
-from copdns.model import (
+from copdns.model.errors import NXDOMAIN
+from copdns.model.household import (
     BlockMode,
     Contact,
     Default,
@@ -30,12 +27,15 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.names import is_below
-from copdns.policy import Policy, decide, explain
-from copdns.records import A
-from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import NO_TIME_PLAN, Closure, Homework, TimePlan
-from copdns.verdict import Action, Reason, Verdict
+from copdns.model.matchers import Match, Matcher
+from copdns.model.names import is_below
+from copdns.model.times import Grant, Topic, TopicKind
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide, explain
+from copdns.policy.matching import ListSet, RuleSet
+from copdns.policy.snapshot import HouseholdIndex
+from copdns.time.budget import RemainingBudget
+from copdns.time.plan import NO_TIME_PLAN, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.message import UpstreamResponse
-from copdns.records import HTTPS
-from copdns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.records import HTTPS
+from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.exchange import NO_EDNS_FOR
-from copdns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.exchange import NO_EDNS_FOR
+from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,

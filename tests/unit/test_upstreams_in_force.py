@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns import system
-from copdns.addresses import UpstreamAddress
+from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
-from copdns.model import Household, SplitUpstream
-from copdns.upstream import Upstreams
-from copdns.upstreams_in_force import UpstreamsInForce
+from copdns.dns.upstream import Upstreams
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.household import Household, SplitUpstream
+from copdns.network import machine
 
 OWN = ("127.0.0.1",)
 NEAR = UpstreamAddress("192.0.2.53")
@@ -44,7 +44,7 @@ async def test_system_stands_for_what_the_machine_was_given(
     upstreams: Upstreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = [UpstreamAddress("192.0.2.1"), UpstreamAddress("192.0.2.2")]
-    monkeypatch.setattr(system, "system_resolvers", lambda _own, _port: given)
+    monkeypatch.setattr(machine, "system_resolvers", lambda _own, _port: given)
     await UpstreamsInForce(upstreams, lambda: settings(SYSTEM, NEAR)).use([])
     assert len(upstreams.healths) == 3
 

@@ -8,10 +8,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from copdns.message import UpstreamResponse
-from copdns.records import A
-from copdns.upstream import Upstreams
-from copdns.wire import CacheKey
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.records import A
+from copdns.dns.upstream import Upstreams
+from copdns.dns.wire import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
 ATTEMPT, DEADLINE = 0.8, 2.0

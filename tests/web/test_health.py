@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from copdns.exchange import Health
+from copdns.dns.exchange import Health
+from copdns.dns.upstream import UpstreamCounters
 from copdns.lists.download import ListMetrics
-from copdns.metrics import METRICS, Counters
-from copdns.upstream import UpstreamCounters
-from copdns.verdict import Action, Reason
+from copdns.model.verdict import Action, Reason
+from copdns.server.metrics import METRICS, Counters
 from tests.home import Home
 from tests.household import MIA, TOM, asker, block, family, library
 from tests.web.site import Client, Site

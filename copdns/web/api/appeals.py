@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.appeal import (
+from copdns.accounts.roles import Permission
+from copdns.appeals.appeal import (
     REASONS,
     WAITING,
     AppealKind,
@@ -16,15 +17,14 @@ from copdns.appeal import (
     Decider,
     WantedLength,
 )
-from copdns.appeal_opening import ApprovalTerms, Decision, opening
+from copdns.appeals.list_report import list_report
+from copdns.appeals.opening import ApprovalTerms, Decision, opening
 from copdns.as_json.appeals import appeal_json, opening_json
-from copdns.errors import AppealError
-from copdns.list_report import list_report
-from copdns.roles import Permission
-from copdns.verdict import Action, Reason
+from copdns.model.errors import AppealError
+from copdns.model.verdict import Action, Reason
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.problem import Refused
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
+from copdns.web.problem import Refused
 
 _ASKED_FOR = WAITING | {AppealState.TALK}
 
