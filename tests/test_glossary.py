@@ -32,7 +32,10 @@ PLACES = {DASHBOARD, CHILD, *(f"level `{each}`" for each in LEVELS)}
 ALLOWED = {
     r"\b[Cc]los(e|ed|ing) (the|your|this) (browser|tab|window|chat)\b": "it is not about a site",
     r"\b[Cc]lose the page\b": "what to do in the browser, before telling someone",
+    r"\buntil you close it\b": "what a browser remembers",
+    r"\bclosed the connection\b": "of a server that a list was to come from",
     r"\bhave permission to run\b": "a right of the program on the server",
+    r"\bcopied without permission\b": "of whoever made it, not of a guardian",
     r"\brouter's own upstream\b": "routers call it so",
 }
 
@@ -117,7 +120,7 @@ def sentences(of: object) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Return what a reader reads as words: placeholders and `code` are somebody else's."""
+    """Return what a reader reads as words: placeholders and `code` are not."""
     text = re.sub(r"`[^`]*`", "…", PLACEHOLDER.sub("…", text))
     for pattern in ALLOWED:
         text = re.sub(pattern, "…", text)
