@@ -67,6 +67,12 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {path.name for path in set(PAGES) - seen} == set()
 
 
+def test_the_readme_shows_every_picture_that_there_is_and_no_other() -> None:
+    shown = re.findall(r'(?:src|srcset)="(docs/[^"]+)"', (ROOT / "README.md").read_text())
+    there = [str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "pictures").iterdir()]
+    assert sorted(shown) == sorted(there)
+
+
 def test_every_module_stands_once_in_the_rooms_of_the_architecture() -> None:
     rooms = page("architecture.md").partition("## The rooms")[2].partition("\n## ")[0]
     named = re.findall(r"`(\w+)(?:\.py|/)`", " ".join(ROOM.findall(rooms)))
