@@ -13,8 +13,8 @@ from copdns.accounts import CODE_LASTS, TOKEN_LONGEST, TOKEN_USUAL, Account, Cod
 from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, only, pass_home
-from copdns.cli.output import local, print_json, safe, table
+from copdns.cli.home import AUTHOR, Home, pass_home
+from copdns.cli.output import listing, local, print_json, safe
 from copdns.cli.params import DURATION, profile_option
 from copdns.codes import one_time_code
 from copdns.errors import AccountError
@@ -22,7 +22,6 @@ from copdns.logins import CODE
 from copdns.passphrase import weakness
 from copdns.passwords import hashed
 from copdns.roles import Permission, Role, scopes_for
-from copdns.seed import seeded_household
 from copdns.store.accounts import Accounts, the_account
 from copdns.store.household import HouseholdStore
 from copdns.store.sessions import Tokens
@@ -79,26 +78,19 @@ def list_(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns account list
     """
-    found: tuple[Account, ...] = ()
-    if home.is_stored:
-        found = _read(home, lambda thread, household: Accounts(thread).all(household))
-    if as_json:
-        print_json([account_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    table(
+    listing(
+        _accounts(home),
+        as_json,
+        account_json,
         ("name", "role", "profile", "password", "second factor", "since"),
-        [
-            (
-                each.name,
-                str(each.role),
-                each.profile,
-                "set" if each.has_password else "waits for its code",
-                "yes" if each.totp else "no",
-                local(each.made, zone),
-            )
-            for each in found
-        ],
+        lambda each: (
+            each.name,
+            str(each.role),
+            each.profile,
+            "set" if each.has_password else "waits for its code",
+            "yes" if each.totp else "no",
+            local(each.made, home.household.timezone),
+        ),
     )
 
 
@@ -232,28 +224,23 @@ def list_tokens(home: Home, as_json: bool) -> None:
     Example:  copdns account token list
     """
     found: tuple[Token, ...] = ()
-    names: dict[str, str] = {}
     if home.is_stored:
         found = _read(home, lambda thread, household: Tokens(thread).all(household))
-        accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
-        names = {each.id: each.name for each in accounts}
-    if as_json:
-        print_json([token_json(each) for each in found])
-        return
+    names = {each.id: each.name for each in _accounts(home)}
     zone = home.household.timezone
-    table(
+    listing(
+        found,
+        as_json,
+        token_json,
         ("id", "of", "label", "scopes", "until", "used"),
-        [
-            (
-                each.id,
-                names.get(each.account, ""),
-                each.label,
-                ", ".join(sorted(each.scopes)),
-                local(each.expires, zone),
-                local(each.used, zone) if each.used else "never",
-            )
-            for each in found
-        ],
+        lambda each: (
+            each.id,
+            names.get(each.account, ""),
+            each.label,
+            ", ".join(sorted(each.scopes)),
+            local(each.expires, zone),
+            local(each.used, zone) if each.used else "never",
+        ),
     )
 
 
@@ -290,10 +277,13 @@ def _tell_code(code: str, page: str) -> None:
 
 
 def _found(home: Home, name: str) -> Account:
-    accounts: tuple[Account, ...] = ()
-    if home.is_stored:
-        accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
-    return the_account(accounts, name)
+    return the_account(_accounts(home), name)
+
+
+def _accounts(home: Home) -> tuple[Account, ...]:
+    if not home.is_stored:
+        return ()
+    return _read(home, lambda thread, household: Accounts(thread).all(household))
 
 
 Work = Callable[[StoreThread, str], Awaitable[T]]
@@ -315,9 +305,6 @@ def _change(home: Home, work: Work[T]) -> T:
 
     async def run() -> T:
         with HouseholdStore.open(home.folder) as store, StoreThread.open(home.folder) as thread:
-            await seeded_household(store, home.settings, library, home.now)
-            household = await only(store)
-            assert household is not None
-            return await work(thread, household)
+            return await work(thread, await home.made_in(store, library))
 
     return asyncio.run(run())

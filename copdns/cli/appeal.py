@@ -12,7 +12,7 @@ from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
-from copdns.cli.output import counted, local, pairs, print_json, safe, table
+from copdns.cli.output import counted, listing, local, pairs, print_json, safe, table
 from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.errors import AppealError
 from copdns.list_report import list_report
@@ -52,24 +52,22 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
     if profile:
         home.profile(profile)
     found = _appeals(home, profile, () if everything else _ASKED_FOR)
-    if as_json:
-        print_json([appeal_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        found,
+        as_json,
+        appeal_json,
+        ("appeal", "profile", "about", "why", "for", "state", "asked", "words"),
+        lambda each: (
             each.id,
             each.ask.profile,
             about_text(each.ask),
             str(each.ask.why),
             str(each.ask.wanted),
             str(each.state),
-            local(each.asked, zone),
+            local(each.asked, home.household.timezone),
             each.ask.words,
-        )
-        for each in found
-    ]
-    table(("appeal", "profile", "about", "why", "for", "state", "asked", "words"), rows)
+        ),
+    )
 
 
 @appeal.command()

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from copdns import audited
-from copdns.cli.base import BAND, json_option
+from copdns.cli.base import BAND, json_option, no_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.mistaken import HEADERS, checked_errors, mistaken_json, mistaken_row
 from copdns.cli.output import print_json, safe, table
-from copdns.cli.params import profile_option
+from copdns.cli.params import both_given, profile_option
 from copdns.errors import ListError
 from copdns.library import bundled_presets
 from copdns.lists.audit import Audit, Share, Table, audit, lists_of, read_table
@@ -67,7 +67,7 @@ def audit_command(
     Example:  copdns lists audit labelled.tsv --band 7-9 --wanted PORN,GMB
     """
     if profile and band:
-        raise click.UsageError("--profile and --band exclude each other; give one")
+        raise both_given("--profile", "--band")
     errors = checked_errors(home)
     if file is None:
         if profile or band or wanted or keep:
@@ -122,7 +122,7 @@ def _text(file: Path) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise ListError(f"{file}: is no text; save it as UTF-8") from None
+        raise ListError(no_text(file)) from None
 
 
 def _wanted(text: str, rows: Table) -> tuple[str, ...]:

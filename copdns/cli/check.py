@@ -16,7 +16,7 @@ from copdns.cli.base import NAME, Read, json_option
 from copdns.cli.check_show import THIS_MACHINE, print_case
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.cli.params import moment, profile_option
+from copdns.cli.params import both_given, moment, profile_option
 from copdns.cli.week import Asking, tell_week, week_of
 from copdns.config import AUTO
 from copdns.live import NOTHING_SEEN, Sightings
@@ -90,7 +90,7 @@ def check(
               copdns check games.example --client 192.168.1.20 --at 2026-11-24T20:15
     """
     if profile and client:
-        raise click.UsageError("--profile and --client exclude each other; give one")
+        raise both_given("--profile", "--client")
     zone = home.household.timezone
     now = moment(at, zone, home.now, "--at") if at else home.now
     asker = _asker(home, profile, client)

@@ -10,8 +10,8 @@ import click
 from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, table
-from copdns.cli.params import complete_profile, profile_option
+from copdns.cli.output import listing, local
+from copdns.cli.params import profile_option, required_profile_option
 from copdns.household import add_device, remove_device, set_device
 from copdns.store.visitors import load_visitors
 from copdns.visitors import UnknownDevice
@@ -35,13 +35,7 @@ def device() -> None:
 @click.argument("device", metavar="ID", type=ID)
 @click.argument("addresses", metavar="[ADDRESS]...", type=DEVICE_ADDRESS, nargs=-1)
 @_MACS
-@click.option(
-    "--profile",
-    metavar="ID",
-    required=True,
-    shell_complete=complete_profile,
-    help="Whose device it is.",
-)
+@required_profile_option("Whose device it is.")
 @click.option("--name", metavar="TEXT", default="", help="What people call it.")
 @pass_home
 def add(
@@ -85,7 +79,7 @@ def add(
     multiple=True,
     help="An address or network of it; may be given more than once.",
 )
-@click.option("--profile", metavar="ID", shell_complete=complete_profile, help="Whose it is.")
+@profile_option("Whose it is.")
 @click.option("--name", metavar="TEXT", help="What people call it.")
 @pass_home
 def set_(
@@ -93,7 +87,7 @@ def set_(
     device: str,
     macs: tuple[str, ...],
     addresses: tuple[str, ...],
-    profile: str | None,
+    profile: str,
     name: str | None,
 ) -> None:
     """Change what a device is known by, its name, or whose it is.
@@ -133,14 +127,13 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     Example:  copdns device list
     """
     found = [each for each in home.household.devices if profile in ("", each.profile)]
-    if as_json:
-        print_json([device_json(each) for each in found])
-        return
-    rows = [
-        (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses)))
-        for each in found
-    ]
-    table(("device", "name", "profile", "known by"), rows)
+    listing(
+        found,
+        as_json,
+        device_json,
+        ("device", "name", "profile", "known by"),
+        lambda each: (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses))),
+    )
 
 
 @device.command()
@@ -157,24 +150,21 @@ def unknown(home: Home, as_json: bool) -> None:
     Example:  copdns device unknown
               copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
     """
-    found = _unknown(home)
-    if as_json:
-        print_json([visitor_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        _unknown(home),
+        as_json,
+        visitor_json,
+        ("id", "mac", "private", "address", "says it is", "since", "at the address of"),
+        lambda each: (
             each.id,
             each.mac,
             "yes" if each.is_private else "",
             each.address,
             each.name,
-            local(each.first, zone),
+            local(each.first, home.household.timezone),
             each.device,
-        )
-        for each in found
-    ]
-    table(("id", "mac", "private", "address", "says it is", "since", "at the address of"), rows)
+        ),
+    )
 
 
 def _unknown(home: Home) -> list[UnknownDevice]:

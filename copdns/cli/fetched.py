@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
+from copdns.cli.output import counted
 from copdns.lists.chosen import Chosen, not_yet
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
@@ -101,5 +102,5 @@ def for_people(seconds: float) -> str:
     for size, unit in _UNITS:
         count = int(seconds // size)
         if count:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return counted(count, unit)
     return f"{int(seconds)} seconds"

@@ -9,7 +9,7 @@ import click
 from copdns.as_json.times import grant_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import local, print_json, safe, table
+from copdns.cli.output import listing, local, print_json, safe
 from copdns.cli.params import (
     ending,
     ending_options,
@@ -18,7 +18,7 @@ from copdns.cli.params import (
     profile_argument,
     profile_option,
 )
-from copdns.cli.time_words import lifted, subjects_text
+from copdns.cli.time_words import lifted, subject_text
 from copdns.days import DAY_SECONDS
 from copdns.household_times import end_grant, give_grant
 from copdns.times import Subject, Topic, TopicKind, subject
@@ -169,24 +169,23 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
         for each in home.household.grants
         if profile in ("", each.profile) and (everything or each.end > home.now)
     ]
-    if as_json:
-        print_json([grant_json(each) for each in found])
-        return
     zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        found,
+        as_json,
+        grant_json,
+        ("grant", "profile", "about", "lifts", "from", "until", "by", "note"),
+        lambda each: (
             each.id,
             each.profile,
-            subjects_text([each.about] if each.about else []),
+            subject_text(each.about),
             lifted(each),
             local(each.start, zone),
             local(each.end, zone),
             str(each.origin),
             each.note,
-        )
-        for each in found
-    ]
-    table(("grant", "profile", "about", "lifts", "from", "until", "by", "note"), rows)
+        ),
+    )
 
 
 @grant.command()

@@ -256,9 +256,7 @@ class Home:
         library = self.library  # before: it reads the database by itself
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
-            household_id = await only(store)
-            assert household_id is not None
+            household_id = await self.made_in(store, library)
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
 
         after = self.with_store(work)
@@ -269,12 +267,17 @@ class Home:
         before, library = self.household, self.library
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
-            household_id = await only(store)
-            assert household_id is not None
+            household_id = await self.made_in(store, library)
             return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
 
         return before, self.with_store(work)
+
+    async def made_in(self, store: HouseholdStore, library: Catalogue) -> str:
+        """Return the id of the household, which is made first if need be."""
+        await seeded_household(store, self.settings, library, self.now)
+        household_id = await only(store)
+        assert household_id is not None
+        return household_id
 
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""

@@ -13,10 +13,11 @@ import click
 from copdns.as_json.household import device_json, profile_json, rule_json, running_pause
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
-from copdns.cli.base import NAME, json_option, read_text
+from copdns.cli.base import NAME, json_option, no_text, read_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, pairs, print_json, table
-from copdns.cli.params import complete_profile
+from copdns.cli.names import rewrite_json
+from copdns.cli.output import listing, local, pairs, print_json
+from copdns.cli.params import complete_profile, number_option
 from copdns.errors import ConfigError, HouseholdError
 from copdns.household import replaced, set_household
 from copdns.household_check import no_such
@@ -92,7 +93,7 @@ def _as_json(home: Home) -> dict[str, object]:
         "rules": [rule_json(each) for each in found.rules],
         "services": plain(found.services),
         "local_names": plain(found.local_names),
-        "rewrites": [{"name": str(e.matcher), "target": e.target} for e in found.rewrites],
+        "rewrites": [rewrite_json(each) for each in found.rewrites],
         "split_upstreams": plain(found.split_upstreams),
         **times_json(found),
     }
@@ -124,7 +125,7 @@ def _stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
-        raise ConfigError("stdin: is no text; save it as UTF-8") from None
+        raise ConfigError(no_text("stdin")) from None
 
 
 @household.command()
@@ -219,13 +220,7 @@ def set_(
 
 
 @household.command()
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(1, 100_000),
-    default=20,
-    help="How many changes to show at most; 20 by default.",
-)
+@number_option("--limit", 1, 100_000, 20, "How many changes to show at most")
 @json_option
 @pass_home
 def history(home: Home, limit: int, as_json: bool) -> None:
@@ -234,15 +229,10 @@ def history(home: Home, limit: int, as_json: bool) -> None:
     \b
     Example:  copdns household history --limit 5
     """
-    found = home.changes(limit)
-    if as_json:
-        print_json(
-            [
-                {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what}
-                for e in found
-            ]
-        )
-        return
-    zone = home.household.timezone
-    rows = [(str(e.revision), local(e.at, zone), e.author, e.what) for e in found]
-    table(("change", "when", "who", "what"), rows)
+    listing(
+        home.changes(limit),
+        as_json,
+        lambda e: {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what},
+        ("change", "when", "who", "what"),
+        lambda e: (str(e.revision), local(e.at, home.household.timezone), e.author, e.what),
+    )

@@ -14,11 +14,11 @@ from copdns.accounts import LOOKS_JOINED, View
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, safe, table
-from copdns.cli.params import profile_argument, profile_option
+from copdns.cli.output import listing, local, safe
+from copdns.cli.params import number_option, profile_argument, profile_option
 from copdns.errors import HouseholdError
 from copdns.household_check import no_such
-from copdns.keep import LogRow
+from copdns.keep import CountKey, LogRow
 from copdns.live import GUEST
 from copdns.names import display
 from copdns.qtypes import qtype_name
@@ -35,13 +35,7 @@ _HEADERS = ("when", "profile", "device", "name", "type", "what", "why")
 @click.group(invoke_without_command=True)
 @click.option("-f", "--follow", is_flag=True, help="Go on, and show new look-ups as they come.")
 @profile_option("Only those of one person.")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(0, 100_000),
-    default=100,
-    help="How many of the newest to show at most; 100 by default.",
-)
+@number_option("--limit", 0, 100_000, 100, "How many of the newest to show at most")
 @json_option
 @click.pass_context
 def log(context: click.Context, follow: bool, profile: str, limit: int, as_json: bool) -> None:
@@ -71,10 +65,13 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
     newest = max((each.id for each in kept.rows(household.id, None, 1)), default=0)
     found = kept.rows(household.id, profile or None, limit)
     if not follow:
-        if as_json:
-            print_json([row_json(each.row) for each in found])
-        else:
-            table(_HEADERS, [_cells(each.row, household.timezone) for each in found])
+        listing(
+            found,
+            as_json,
+            lambda each: row_json(each.row),
+            _HEADERS,
+            lambda each: _cells(each.row, household.timezone),
+        )
         return
     old = (each for each in found if each.id <= newest)  # those after it are followed
     try:
@@ -124,13 +121,7 @@ def _known(home: Home, profile: str) -> None:
 
 @log.command()
 @profile_option("Only those of one person.")
-@click.option(
-    "--days",
-    metavar="N",
-    type=click.IntRange(1, 366),
-    default=1,
-    help="How many days to look back; 1 by default.",
-)
+@number_option("--days", 1, 366, 1, "How many days to look back")
 @json_option
 @pass_home
 def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
@@ -145,16 +136,19 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
         _known(home, profile)
     home.look(profile, View.COUNTS)
     since = home.now - days * DAY
-    found = QueryLog(home.folder).counts(home.household.id, profile or None, since)
-    if as_json:
-        print_json([count_json(*each) for each in found])
-        return
     zone = home.household.timezone
-    rows = [
-        (local(key.hour * HOUR, zone), key.profile, key.action, key.reason, key.category, str(n))
-        for key, n in found
-    ]
-    table(("hour from", "profile", "what", "why", "category", "look-ups"), rows)
+    listing(
+        QueryLog(home.folder).counts(home.household.id, profile or None, since),
+        as_json,
+        lambda found: count_json(*found),
+        ("hour from", "profile", "what", "why", "category", "look-ups"),
+        lambda found: _count_cells(*found, zone),
+    )
+
+
+def _count_cells(key: CountKey, n: int, zone: str) -> tuple[str, ...]:
+    start = local(key.hour * HOUR, zone)
+    return (start, key.profile, key.action, key.reason, key.category, str(n))
 
 
 @log.command()

@@ -6,9 +6,10 @@ from functools import partial
 
 import click
 
+from copdns.as_json.plain import plain
 from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import listing
 from copdns.household import (
     remove_local_name,
     remove_rewrite,
@@ -17,6 +18,7 @@ from copdns.household import (
     set_rewrite,
     set_split_upstream,
 )
+from copdns.model import NameRewrite
 
 
 @click.group()
@@ -61,11 +63,13 @@ def local_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns local list
     """
-    found = home.household.local_names
-    if as_json:
-        print_json(found)
-        return
-    table(("name", "addresses"), [(each.name, ", ".join(each.addresses)) for each in found])
+    listing(
+        home.household.local_names,
+        as_json,
+        plain,
+        ("name", "addresses"),
+        lambda each: (each.name, ", ".join(each.addresses)),
+    )
 
 
 @click.group()
@@ -108,11 +112,17 @@ def rewrite_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns rewrite list
     """
-    found = [(str(each.matcher), each.target) for each in home.household.rewrites]
-    if as_json:
-        print_json([{"name": name, "target": target} for name, target in found])
-        return
-    table(("name", "answered as"), found)
+    listing(
+        home.household.rewrites,
+        as_json,
+        rewrite_json,
+        ("name", "answered as"),
+        lambda each: (str(each.matcher), each.target),
+    )
+
+
+def rewrite_json(rewrite: NameRewrite) -> dict[str, str]:
+    return {"name": str(rewrite.matcher), "target": rewrite.target}
 
 
 @click.group()
@@ -157,8 +167,10 @@ def split_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns split list
     """
-    found = home.household.split_upstreams
-    if as_json:
-        print_json(found)
-        return
-    table(("domain", "upstreams"), [(each.name, ", ".join(each.upstreams)) for each in found])
+    listing(
+        home.household.split_upstreams,
+        as_json,
+        plain,
+        ("domain", "upstreams"),
+        lambda each: (each.name, ", ".join(each.upstreams)),
+    )

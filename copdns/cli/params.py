@@ -44,8 +44,26 @@ def profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
     )
 
 
+def required_profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
+    return click.option(
+        "--profile", metavar="ID", required=True, help=about, shell_complete=complete_profile
+    )
+
+
 def profile_argument(command: AnyCommand) -> AnyCommand:
     return click.argument("profile", metavar="ID", shell_complete=complete_profile)(command)
+
+
+def number_option(
+    name: str, smallest: int, largest: int, default: int, about: str
+) -> Callable[[AnyCommand], AnyCommand]:
+    return click.option(
+        name,
+        metavar="N",
+        type=click.IntRange(smallest, largest),
+        default=default,
+        help=f"{about}; {default} by default.",
+    )
 
 
 def tag_option(command: AnyCommand) -> AnyCommand:
@@ -54,10 +72,14 @@ def tag_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
+def both_given(one: str, other: str) -> click.UsageError:
+    return click.UsageError(f"{one} and {other} exclude each other; give one")
+
+
 def scope_of(profile: str, tag: str) -> str:
     """Return what --profile and --tag mean as the scope of a rule."""
     if profile and tag:
-        raise click.UsageError("--profile and --tag exclude each other; give one")
+        raise both_given("--profile", "--tag")
     return f"#{tag.removeprefix('#')}" if tag else profile
 
 
@@ -148,7 +170,7 @@ def ending(
 ) -> float | None:
     """Return the end that --for (minutes) or --until means; None: neither was given."""
     if lasts is not None and until is not None:
-        raise click.UsageError("--for and --until exclude each other; give one")
+        raise both_given("--for", "--until")
     if lasts is not None:
         return start + lasts * 60
     if until is None:

@@ -9,8 +9,9 @@ import click
 from copdns.as_json.times import pause_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import local, print_json, table
+from copdns.cli.output import listing, local, print_json
 from copdns.cli.params import complete_profile, ending, ending_options
+from copdns.cli.time_words import pause_end
 from copdns.household_times import pause as pausing
 from copdns.household_times import unpause
 from copdns.model import Household
@@ -90,17 +91,15 @@ def _of(household: Household, profile: str) -> Pause | None:
 def _show(home: Home, as_json: bool) -> None:
     """Show the pauses that run."""
     zone = home.household.timezone
-    found = [each for each in home.household.pauses if each.end is None or each.end > home.now]
-    if as_json:
-        print_json([pause_json(each) for each in found])
-        return
-    rows = [
-        (
+    listing(
+        [each for each in home.household.pauses if each.end is None or each.end > home.now],
+        as_json,
+        pause_json,
+        ("profile", "since", "until", "homework"),
+        lambda each: (
             each.profile,
             local(each.start, zone),
-            "somebody ends it" if each.end is None else local(each.end, zone),
+            pause_end(each, zone),
             "yes" if each.homework else "",
-        )
-        for each in found
-    ]
-    table(("profile", "since", "until", "homework"), rows)
+        ),
+    )

@@ -9,7 +9,7 @@ import click
 from copdns.as_json.household import profile_json
 from copdns.cli.base import BAND, ID, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import listing, print_json
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument
 from copdns.cli.profile_set import set_
 from copdns.cli.profile_show import show_profile
@@ -38,20 +38,19 @@ def list_(home: Home, as_json: bool) -> None:
     Example:  copdns profile list
     """
     household = home.household
-    if as_json:
-        print_json([profile_json(each, household, home.now) for each in household.profiles])
-        return
-    rows = [
-        (
+    listing(
+        household.profiles,
+        as_json,
+        lambda each: profile_json(each, household, home.now),
+        ("profile", "name", "age", "devices", "kept"),
+        lambda each: (
             each.id,
             each.name,
             str(each.band_at(home.now)),
             ", ".join(device.id for device in household.devices if device.profile == each.id),
             str(each.privacy_at(home.now)),
-        )
-        for each in household.profiles
-    ]
-    table(("profile", "name", "age", "devices", "kept"), rows)
+        ),
+    )
 
 
 @profile.command()

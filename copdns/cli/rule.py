@@ -10,7 +10,7 @@ from copdns.as_json.household import rule_json
 from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, table
+from copdns.cli.output import listing, local
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_nobody
 from copdns.errors import HouseholdError
 from copdns.household import add_rule, remove_rule, rules_about
@@ -134,15 +134,14 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     """
     household = home.household
     rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
-    if as_json:
-        print_json([rule_json(each) for each in rules])
-        return
-    rows = [
-        (
+    listing(
+        rules,
+        as_json,
+        rule_json,
+        ("rule", "says", "since"),
+        lambda each: (
             each.id,
             rule_text(each),
             local(each.created, household.timezone) if each.created else "",
-        )
-        for each in rules
-    ]
-    table(("rule", "says", "since"), rows)
+        ),
+    )

@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
-from copdns.cli.base import ID, Read, json_option
+from copdns.cli.base import ID, Read, json_option, no_text
 from copdns.cli.home import Home, pass_home, tell
 from copdns.cli.output import print_json, safe
 from copdns.cli.params import (
     about_option,
-    complete_profile,
     grace_option,
     note_option,
     profile_option,
+    required_profile_option,
     scope_of,
     tag_option,
     warn_of_nobody,
@@ -302,17 +302,11 @@ def _calendar_file(path: Path) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise CalendarError(literal(f"{path}: is no text; save it as UTF-8")) from None
+        raise CalendarError(literal(no_text(path))) from None
 
 
 @schedule.command()
-@click.option(
-    "--profile",
-    metavar="ID",
-    required=True,
-    shell_complete=complete_profile,
-    help="For whom.",
-)
+@required_profile_option("For whom.")
 @pass_home
 def suggest(home: Home, profile: str) -> None:
     """Take over the times that are suggested for a person's age.

@@ -9,16 +9,16 @@ import click
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import counted, local, print_json, table
+from copdns.cli.output import counted, listing, local, print_json
 from copdns.cli.params import (
     DURATION,
     MINUTES,
     NOTE,
     SUBJECT,
-    complete_profile,
     profile_option,
+    required_profile_option,
 )
-from copdns.cli.time_words import subjects_text
+from copdns.cli.time_words import subject_text
 from copdns.codes import ticket_code
 from copdns.household_times import add_ticket, remove_ticket
 from copdns.tickets import ticket_digest
@@ -99,23 +99,21 @@ def list_(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns ticket list
     """
-    found = home.household.tickets
-    if as_json:
-        print_json([ticket_json(each) for each in found])
-        return
     zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        home.household.tickets,
+        as_json,
+        ticket_json,
+        ("ticket", "minutes", "for", "about", "state", "label"),
+        lambda each: (
             each.id,
             str(each.minutes),
             each.profile or "whoever has the code",
-            subjects_text([each.about] if each.about else []),
+            subject_text(each.about),
             _state(each, zone, home.now),
             each.label,
-        )
-        for each in found
-    ]
-    table(("ticket", "minutes", "for", "about", "state", "label"), rows)
+        ),
+    )
 
 
 def _state(ticket: Ticket, zone: str, now: float) -> str:
@@ -142,13 +140,7 @@ def remove(home: Home, ticket: str) -> None:
 
 @ticket.command("redeem")
 @click.argument("code", metavar="CODE")
-@click.option(
-    "--profile",
-    metavar="ID",
-    required=True,
-    shell_complete=complete_profile,
-    help="Who redeems it.",
-)
+@required_profile_option("Who redeems it.")
 @json_option
 @pass_home
 def redeem_(home: Home, code: str, profile: str, as_json: bool) -> None:

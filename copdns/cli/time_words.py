@@ -74,17 +74,19 @@ def minutes_text(budget: Budget) -> str:
 
 def pause_text(pause: Pause, zone: str) -> str:
     """Return from when until when it lasts, and what stays open meanwhile."""
-    end = "somebody ends it" if pause.end is None else local(pause.end, zone)
-    text = f"from {local(pause.start, zone)} until {end}"
+    text = f"from {local(pause.start, zone)} until {pause_end(pause, zone)}"
     return f"{text}, open for homework" if pause.homework else text
+
+
+def pause_end(pause: Pause, zone: str) -> str:
+    return "somebody ends it" if pause.end is None else local(pause.end, zone)
 
 
 def grant_text(grant: Grant, zone: str) -> str:
     """Return whose permission it is, what it is about, when, and what it lifts."""
-    about = subjects_text([grant.about] if grant.about else [])
     span = f"from {local(grant.start, zone)} until {local(grant.end, zone)}"
-    text = f"{grant.profile}: {about} {span}, lifts {lifted(grant)}, by {grant.origin}"
-    return _noted(text, grant.note)
+    text = f"{grant.profile}: {subject_text(grant.about)} {span}"
+    return _noted(f"{text}, lifts {lifted(grant)}, by {grant.origin}", grant.note)
 
 
 def lifted(grant: Grant) -> str:
@@ -101,13 +103,17 @@ def bonus_text(bonus: Bonus) -> str:
 
 def ticket_text(ticket: Ticket, zone: str) -> str:
     """Return what it is good for, and until when, or who redeemed it."""
-    about = subjects_text([ticket.about] if ticket.about else [])
     minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "whoever has the code"
-    text = f"{minutes} of {about} for {whose}"
+    text = f"{minutes} of {subject_text(ticket.about)} for {whose}"
     if ticket.redeemed is not None:
         used = local(ticket.redeemed, zone)
         return _noted(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
     return _noted(f"{text}, good until {local(ticket.expires, zone)}", ticket.label)
+
+
+def subject_text(about: Subject | None) -> str:
+    """Return what one permission or ticket is about; None: everything."""
+    return subjects_text([about] if about else [])
 
 
 def subjects_text(about: Iterable[Subject]) -> str:

@@ -12,7 +12,7 @@ from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
-from copdns.cli.params import profile_option
+from copdns.cli.params import number_option, profile_option
 from copdns.live import GUEST
 from copdns.minutes import Usage
 from copdns.model import Household, Profile
@@ -27,13 +27,7 @@ _ESTIMATE = (
 
 @click.command()
 @profile_option("Only of one person.")
-@click.option(
-    "--days",
-    metavar="N",
-    type=click.IntRange(0, 366),
-    default=7,
-    help="How many days before today to show as well; 7 by default.",
-)
+@number_option("--days", 0, 366, 7, "How many days before today to show as well")
 @json_option
 @pass_home
 def usage(home: Home, profile: str, days: int, as_json: bool) -> None:

@@ -113,7 +113,7 @@ def test_an_import_keeps_the_pauses_of_those_who_stay(home: Home) -> None:
 
 def test_what_is_no_text_is_told(home: Home) -> None:
     result = home.call("household", "import", "-", typed="\udcff\udcfe")
-    assert (result.exit_code, "stdin: is no text" in result.stderr) == (78, True)
+    assert (result.exit_code, "stdin: not a text file" in result.stderr) == (78, True)
 
 
 def test_a_terminal_that_lacks_letters_gets_stand_ins_and_a_file_all_of_them(home: Home) -> None:
