@@ -37,19 +37,24 @@ _SCOPES = click.Choice([str(scope) for scope in sorted(scopes_for(Role.OWNER))])
 
 @click.group()
 def account() -> None:
-    """Say who may log in, and let people back in."""
+    """Manage accounts and reset access."""
 
 
 @account.command()
 @click.argument("name", metavar="NAME")
-@click.option("--role", type=_ROLES, default=str(Role.GUARDIAN), help="Default: guardian.")
-@profile_option("Which person of the household it is; a child's account needs one.")
+@click.option(
+    "--role",
+    type=_ROLES,
+    default=str(Role.GUARDIAN),
+    help="What the account may do. Default: guardian.",
+)
+@profile_option("The person it belongs to; required for a child's account.")
 @json_option
 @pass_home
 def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
-    """Add an account, and print the code by which its owner sets a password.
+    """Add an account, and print the code for setting its password.
 
-    All guardians hear of another guardian.
+    All guardians are told about a new guardian.
 
     \b
     Example:  copdns account add Ada --profile ada
@@ -73,7 +78,7 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List the accounts.
+    """List accounts.
 
     \b
     Example:  copdns account list
@@ -82,12 +87,12 @@ def list_(home: Home, as_json: bool) -> None:
         _accounts(home),
         as_json,
         account_json,
-        ("name", "role", "profile", "password", "second factor", "since"),
+        ("name", "role", "profile", "password", "two-step verification", "since"),
         lambda each: (
             each.name,
             str(each.role),
             each.profile,
-            "set" if each.has_password else "waits for its code",
+            "set" if each.has_password else "invited",
             "yes" if each.totp else "no",
             local(each.made, home.household.timezone),
         ),
@@ -96,10 +101,12 @@ def list_(home: Home, as_json: bool) -> None:
 
 @account.command()
 @click.argument("name", metavar="NAME")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the password from stdin, a line.")
+@click.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the password from stdin (one line)."
+)
 @pass_home
 def passwd(home: Home, name: str, from_stdin: bool) -> None:
-    """Set the password of an account, and log it out everywhere.
+    """Set an account's password, and log it out everywhere.
 
     \b
     Example:  copdns account passwd Ada
@@ -118,14 +125,16 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
         await Accounts(thread).set_password(household, found.id, kept, home.now, by=None)
 
     _change(home, work)
-    click.echo(safe(f"{found.name} has a new password, and is logged out everywhere"))
+    click.echo(safe(f"{found.name} has a new password and is logged out everywhere"))
 
 
 @account.command()
 @click.argument("name", metavar="NAME")
 @pass_home
 def remove(home: Home, name: str) -> None:
-    """Remove an account, with its sessions and tokens.  All guardians hear of it.
+    """Remove an account with its sessions and tokens.
+
+    All guardians are told.
 
     \b
     Example:  copdns account remove Ada
@@ -136,7 +145,7 @@ def remove(home: Home, name: str) -> None:
         return await Accounts(thread).remove(household, found.id, None, home.now)
 
     _change(home, work)
-    click.echo(safe(f"account {found.name} is removed; all guardians will hear of it"))
+    click.echo(safe(f"account {found.name} removed; all guardians will be told"))
 
 
 @account.command()
@@ -144,9 +153,9 @@ def remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def code(home: Home, name: str, as_json: bool) -> None:
-    """Print a one-time code: to set this house up, or for NAME to choose a new password.
+    """Print a one-time code for setup, or for NAME to set a new password.
 
-    It is good for an hour, and an earlier one no longer.
+    A code is valid for one hour, and replaces an earlier one.
 
     \b
     Example:  copdns account code
@@ -168,7 +177,7 @@ def code(home: Home, name: str, as_json: bool) -> None:
 
 @account.group()
 def token() -> None:
-    """Make keys for programs, each for some things only."""
+    """Manage API tokens for programs."""
 
 
 @token.command()
@@ -181,21 +190,21 @@ def token() -> None:
     type=_SCOPES,
     multiple=True,
     required=True,
-    help="What it may do, as docs/accounts.md lists it; may be given more than once.",
+    help="What the token may do; docs/accounts.md lists the scopes. Can be repeated.",
 )
 @click.option(
     "--expires",
     metavar="TIME",
     type=DURATION,
     default=f"{TOKEN_USUAL // 86_400}d",
-    help=f"For how long it is good: 90d (default), at most {TOKEN_LONGEST // 86_400}d.",
+    help=f"How long the token is valid: 90d (default), at most {TOKEN_LONGEST // 86_400}d.",
 )
 @json_option
 @pass_home
 def make(
     home: Home, name: str, label: str, scopes: tuple[str, ...], expires: int, as_json: bool
 ) -> None:
-    """Make a token that acts for NAME, and print it, once.
+    """Create a token that acts for NAME, and print it once.
 
     \b
     Example:  copdns account token make Ada "Home Assistant" --scope give_time
@@ -211,14 +220,14 @@ def make(
     if as_json:
         print_json({**token_json(made), "token": told})
         return
-    click.echo(f"token {made.id}, which is shown this once: {told}")
+    click.echo(f"token {made.id} (shown only once): {told}")
 
 
 @token.command("list")
 @json_option
 @pass_home
 def list_tokens(home: Home, as_json: bool) -> None:
-    """List the tokens, without what they are.
+    """List tokens, without their secrets.
 
     \b
     Example:  copdns account token list
@@ -232,7 +241,7 @@ def list_tokens(home: Home, as_json: bool) -> None:
         found,
         as_json,
         token_json,
-        ("id", "of", "label", "scopes", "until", "used"),
+        ("id", "account", "label", "scopes", "until", "last used"),
         lambda each: (
             each.id,
             names.get(each.account, ""),
@@ -248,7 +257,7 @@ def list_tokens(home: Home, as_json: bool) -> None:
 @click.argument("token_id", metavar="ID")
 @pass_home
 def remove_token(home: Home, token_id: str) -> None:
-    """Take a token away: what used it is refused from then on.
+    """Remove a token. Programs that use it are refused from then on.
 
     \b
     Example:  copdns account token remove 4k7m9q2d1x
@@ -258,7 +267,7 @@ def remove_token(home: Home, token_id: str) -> None:
         return await Tokens(thread).remove(household, token_id, AUTHOR, home.now)
 
     gone = _change(home, work)
-    click.echo(safe(f"token {gone.label} is removed"))
+    click.echo(safe(f"token {gone.label} removed"))
 
 
 async def _code(
@@ -272,8 +281,8 @@ async def _code(
 
 def _tell_code(code: str, page: str) -> None:
     """Print a code, and where on the desk it is typed: without that nobody gets any further."""
-    click.echo(f"the code, good for an hour and shown this once: {code}")
-    click.echo(f"type it at {page} in a browser, at the address of the other pages")
+    click.echo(f"code (valid for one hour, shown only once): {code}")
+    click.echo(f"enter it in a browser at {page}, on the same address as the other pages")
 
 
 def _found(home: Home, name: str) -> Account:

@@ -102,6 +102,6 @@ BAND = click.Choice([str(band) for band in Band])
 
 
 def json_option(command: AnyCommand) -> AnyCommand:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(
         command
     )

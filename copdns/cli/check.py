@@ -49,22 +49,24 @@ def _client(text: str) -> str:
     "qtype",
     type=Read("type", qtype_number),
     default="A",
-    help="The record type that is asked for: A (default), AAAA, HTTPS, TXT ...",
+    help="The record type: A (default), AAAA, HTTPS, TXT ...",
 )
-@profile_option("The person that asks, by the profile's id.")
+@profile_option("Check for this person.")
 @click.option(
     "--client",
     metavar="IP",
     type=Read("address", _client),
-    help="The address of the device that asks; 127.0.0.1 when nobody is named.",
+    help="Check for the device with this address. Default: 127.0.0.1.",
 )
 @click.option(
     "--at",
     metavar="TIME",
-    help="Decide as at another time, such as 20:15, 2026-11-24T20:15 (in the household's zone) or "
+    help="Check for another time: 20:15, 2026-11-24T20:15 (in the household's time zone) or "
     "2026-11-24T19:15Z.",
 )
-@click.option("--week", is_flag=True, help="Say when in seven days the name is open, and when not.")
+@click.option(
+    "--week", is_flag=True, help="Show when NAME is allowed and blocked in the next seven days."
+)
 @json_option
 @pass_home
 def check(
@@ -77,12 +79,12 @@ def check(
     week: bool,
     as_json: bool,
 ) -> None:
-    """Say what happens to a NAME, and why.
+    """Show whether NAME is allowed or blocked, and why.
 
-    Every step of the decision is shown, in order.  Nothing is asked from the Internet and nothing
-    is recorded.  The exit code is 0 when the name is allowed or answered by this machine, 3 when it
-    is blocked or refused, 4 when it is answered with another name's data.  With --week it is 0.
-    With --client, guests and whoever typed a PIN there count as they do now.
+    Shows every step of the decision, in order. Nothing is sent to the internet and nothing is
+    recorded. The exit code is 0 if NAME is allowed or answered by this machine, 3 if it is blocked
+    or refused, and 4 if it is answered with the data of another domain. With --week it is 0. With
+    --client, current guests and people who entered a PIN there are taken into account.
 
     \b
     Example:  copdns check www.youtube.com --profile mia

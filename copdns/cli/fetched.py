@@ -14,8 +14,8 @@ from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
 NOTHING = (
-    "no list is fetched (sources.use is none): only the small bundled lists and those of your own "
-    "are in force"
+    "no lists are downloaded (sources.use is none): only the small bundled lists and your own are "
+    "used"
 )
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -71,7 +71,7 @@ class Fetched:
             return ""
         slugs = ", ".join(each.slug for each in self.chosen.too_large)
         return (
-            f"left out, as all lists together may have {self.chosen.max_names:,} names "
+            f"left out, because all lists together may contain {self.chosen.max_names:,} domains "
             f"(sources.max_names): {slugs}"
         )
 
@@ -80,14 +80,14 @@ class Fetched:
         """Say which names in the settings no list has; "" when all are known."""
         if not self.chosen.unknown:
             return ""
-        return f"sources.use names what no list is called: {', '.join(self.chosen.unknown)}"
+        return f"sources.use contains unknown lists: {', '.join(self.chosen.unknown)}"
 
     def errors(self) -> Iterator[str]:
         """Say why lists could not be fetched, and what is in force instead."""
         for slug, state in self.states.items():
             if state.error:
-                kept = f"the copy of {self.age(slug)} ago stays" if state.has_copy else "not here"
-                tries = f" ({state.failures} times in a row)" if state.failures > 1 else ""
+                kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "no copy"
+                tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
                 yield f"{slug}: {kept}: {state.error}{tries}"
 
     def lines(self) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ class Home:
         path = Path(self.settings.household)
         # What is chosen depends on the household, so it is read by what is there in any case.
         first = known(self._library_of(self._chosen_for()))
-        return parse(read_text(path, "see the setting household"), str(path), first)
+        return parse(read_text(path, "see the setting `household`"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
         """Store an edited household, and say what is different now; raise HouseholdError.
@@ -362,8 +362,8 @@ async def only(store: HouseholdStore) -> str | None:
     ids = await store.households()
     if len(ids) > 1:
         raise HouseholdError(
-            "%(path)s holds %(number)s households (%(some)s ...); these commands are for one: name"
-            " its data folder with --data DIR",
+            "%(path)s contains %(number)s households (%(some)s ...), and these commands need one;"
+            " choose its data folder with --data DIR",
             path=str(store.path),
             number=len(ids),
             some=", ".join(ids[:5]),
@@ -374,7 +374,7 @@ async def only(store: HouseholdStore) -> str | None:
 def tell(before: Household, after: Household) -> None:
     """Print what a change made different, line by line."""
     lines = differences(before, after)
-    for line in lines or ["nothing to change: it is so already"]:
+    for line in lines or ["no change: already set"]:
         click.echo(safe(line))
 
 

@@ -9,7 +9,7 @@ from copdns.store.appeals import AppealStore
 from copdns.store.household import HouseholdStore
 from copdns.vouched import Checked, checked
 
-HEADERS = ("name", "list", "category", "still listed", "closed here")
+HEADERS = ("domain", "list", "category", "still listed", "blocked here")
 _TOLD = 5  # lines of `lists status`
 
 
@@ -48,11 +48,11 @@ def mistaken_lines(errors: Sequence[Checked]) -> Iterator[str]:
     for each in still[:_TOLD]:
         name, slug = each.error.name, each.error.list
         then = (
-            f"it is closed for somebody: `copdns rule add allow {name}` opens it"
+            f"it is blocked for someone: `copdns rule add allow {name}` allows it"
             if each.closed
-            else "it stays open here"
+            else "it stays allowed here"
         )
-        yield f"{slug} names {name}, which was decided to be its error; {then}"
+        yield f"{slug} contains {name}, a confirmed false positive; {then}"
     if len(still) > _TOLD:
         yield f"and {len(still) - _TOLD} more; see `copdns appeal errors`"
 

@@ -23,7 +23,7 @@ from copdns.model import NameRewrite
 
 @click.group()
 def local() -> None:
-    """Give names of this house their addresses."""
+    """Manage local names and their addresses."""
 
 
 @local.command("add")
@@ -31,9 +31,9 @@ def local() -> None:
 @click.argument("addresses", metavar="ADDRESS...", type=ADDRESS, nargs=-1, required=True)
 @pass_home
 def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
-    """Give a NAME its addresses.
+    """Set the addresses of a local NAME.
 
-    They take the place of those it had; names below it do not exist.
+    They replace the addresses it had. Subdomains of NAME do not exist.
 
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
@@ -46,7 +46,7 @@ def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
 @click.argument("name", metavar="NAME", type=NAME)
 @pass_home
 def local_remove(home: Home, name: str) -> None:
-    """Take a local name away.
+    """Remove a local name.
 
     \b
     Example:  copdns local remove printer.home.arpa
@@ -58,7 +58,7 @@ def local_remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def local_list(home: Home, as_json: bool) -> None:
-    """List the names of this house.
+    """List local names.
 
     \b
     Example:  copdns local list
@@ -74,7 +74,7 @@ def local_list(home: Home, as_json: bool) -> None:
 
 @click.group()
 def rewrite() -> None:
-    """Answer a name with the data of another name."""
+    """Answer one domain with the data of another."""
 
 
 @rewrite.command("add")
@@ -82,7 +82,7 @@ def rewrite() -> None:
 @click.argument("target", metavar="TARGET", type=NAME)
 @pass_home
 def rewrite_add(home: Home, name: str, target: str) -> None:
-    """Answer a NAME, written as in a rule, with the data of TARGET.
+    """Answer NAME, written as in a rule, with the data of TARGET.
 
     \b
     Example:  copdns rewrite add start.example homepage.example
@@ -95,7 +95,9 @@ def rewrite_add(home: Home, name: str, target: str) -> None:
 @click.argument("name", metavar="NAME", type=MATCHER)
 @pass_home
 def rewrite_remove(home: Home, name: str) -> None:
-    """Answer a NAME with its own data again.
+    """Remove a rewrite.
+
+    NAME is answered with its own data again.
 
     \b
     Example:  copdns rewrite remove start.example
@@ -107,7 +109,7 @@ def rewrite_remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def rewrite_list(home: Home, as_json: bool) -> None:
-    """List the names that are answered with another's data.
+    """List rewrites.
 
     \b
     Example:  copdns rewrite list
@@ -116,7 +118,7 @@ def rewrite_list(home: Home, as_json: bool) -> None:
         home.household.rewrites,
         as_json,
         rewrite_json,
-        ("name", "answered as"),
+        ("domain", "answered as"),
         lambda each: (str(each.matcher), each.target),
     )
 
@@ -127,7 +129,7 @@ def rewrite_json(rewrite: NameRewrite) -> dict[str, str]:
 
 @click.group()
 def split() -> None:
-    """Ask other upstreams for some domains."""
+    """Send queries for some domains to other upstreams."""
 
 
 @split.command("add")
@@ -135,9 +137,9 @@ def split() -> None:
 @click.argument("upstreams", metavar="UPSTREAM...", type=UPSTREAM, nargs=-1, required=True)
 @pass_home
 def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
-    """Ask these UPSTREAMs for a DOMAIN.
+    """Send queries for DOMAIN to these UPSTREAMs.
 
-    All names below it are meant too.  An UPSTREAM is an address, or address:port.
+    Its subdomains are included. An UPSTREAM is an address, or address:port.
 
     \b
     Example:  copdns split add office.example 192.168.9.1
@@ -150,7 +152,7 @@ def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
 @click.argument("domain", metavar="DOMAIN", type=NAME)
 @pass_home
 def split_remove(home: Home, domain: str) -> None:
-    """Ask the usual upstreams for a DOMAIN again.
+    """Send queries for DOMAIN to the usual upstreams again.
 
     \b
     Example:  copdns split remove office.example
@@ -162,7 +164,7 @@ def split_remove(home: Home, domain: str) -> None:
 @json_option
 @pass_home
 def split_list(home: Home, as_json: bool) -> None:
-    """List the domains that other upstreams are asked for.
+    """List domains that have upstreams of their own.
 
     \b
     Example:  copdns split list

@@ -21,7 +21,7 @@ from copdns.times import Pause
 @click.command()
 @click.argument("profile", metavar="[ID]", default="", shell_complete=complete_profile)
 @ending_options
-@click.option("--homework", is_flag=True, help="Names for learning stay open.")
+@click.option("--homework", is_flag=True, help="Homework mode: keep learning sites available.")
 @click.option("--end", is_flag=True, help="End the pause.")
 @json_option
 @pass_home
@@ -34,11 +34,11 @@ def pause(
     end: bool,
     as_json: bool,
 ) -> None:
-    """Stop everything for a person; without ID show who is paused.
+    """Pause all internet access for a person. Without ID, list current pauses.
 
-    It begins now and takes the place of an earlier pause.  Without --for and --until it lasts until
-    somebody ends it.  Help, and what is always open for the person, stays open; a permission for
-    time that is given later opens something again.
+    A pause starts now and replaces an earlier one. Without --for or --until it lasts until someone
+    ends it. Protected domains and what is always allowed for the person keep working. So does what
+    `copdns grant` with `--lifts time` allows after the pause began.
 
     \b
     Example:  copdns pause mia --for 30m
@@ -48,11 +48,11 @@ def pause(
     timed = lasts is not None or until is not None
     if not profile:
         if timed or homework or end:
-            raise click.UsageError("say who is meant: copdns pause ID")
+            raise click.UsageError("say who: copdns pause ID")
         _show(home, as_json)
         return
     if end and (timed or homework):
-        raise click.UsageError("--end ends the pause at once; give it alone")
+        raise click.UsageError("--end cannot be combined with other options")
     if end:
         before, after = home.changed(
             f"pause of {profile} ended", partial(unpause, profile_id=profile, now=home.now)

@@ -19,22 +19,22 @@ from copdns.model import Household, Profile
 from copdns.times import Budget
 
 _ESTIMATE = (
-    "Minutes are estimated from look-ups, since a DNS server sees no screen; the truth lies most\n"
-    "likely between LOW and HIGH (docs/usage.md).  LIKELY is what a budget counts, as it was\n"
-    "stored last, once a minute.  `copdns bonus ID BUDGET MINUTES --credit` gives minutes back."
+    "Minutes are estimated from DNS queries; the true number is most likely between LOW and HIGH\n"
+    "(docs/usage.md). LIKELY counts towards the limit, and is saved once a minute. To credit\n"
+    "minutes counted by mistake: `copdns bonus ID BUDGET MINUTES --credit`."
 )
 
 
 @click.command()
-@profile_option("Only of one person.")
-@number_option("--days", 0, 366, 7, "How many days before today to show as well")
+@profile_option("Only one person.")
+@number_option("--days", 0, 366, 7, "How many days before today to show as well.")
 @json_option
 @pass_home
 def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
-    """Show how many minutes were used, and are left.
+    """Show how many minutes were used, and how many are left.
 
-    That of each budget, today and on the days before.  It is an estimate: low, likely and high.
-    Budgets count what is likely.  Works while copdns runs and while it does not.
+    For each daily limit, today and on earlier days. The minutes are an estimate: low, likely and
+    high. The likely number counts. Works whether copdns runs or not.
 
     \b
     Example:  copdns usage --profile mia
@@ -57,7 +57,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     rows = [_row(each) for each in today]
     table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
     if before:
-        click.echo("\nBefore")
+        click.echo("\nEarlier days")
         past = [(str(e.day), e.profile, e.budget, *map(str, e.minutes)) for e in before]
         table(("day", "profile", "budget", "low", "likely", "high"), past)
     click.echo(f"\n{_ESTIMATE}")
