@@ -87,7 +87,7 @@ def list_(home: Home, as_json: bool) -> None:
         _accounts(home),
         as_json,
         account_json,
-        ("name", "role", "profile", "password", "two-step verification", "since"),
+        ("name", "role", "profile", "password", "TOTP", "since"),
         lambda each: (
             each.name,
             str(each.role),

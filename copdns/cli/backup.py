@@ -71,7 +71,7 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     """Replace the household with a backup.
 
     Stop copdns first. People, devices, rules and times come from FILE. Accounts, requests and the
-    history of changes and views stay as they are here; on a machine that has none of them they come
+    audit log stay as they are here; on a machine that has none of them they come
     from FILE too, and so does a log. Full logs and lower age groups are announced first, as always.
     The old database is kept for a week.
 
