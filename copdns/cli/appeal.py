@@ -223,7 +223,7 @@ def _decided(home: Home, found: Appeal) -> str:
 @json_option
 @pass_home
 def report(home: Home, appeal: str, as_json: bool) -> None:
-    """Print a report for the maintainer of a list that is wrong.
+    """Print a report for the maintainer of a list with a false positive.
 
     It contains nothing about the child, and nothing is sent.
 

@@ -105,10 +105,9 @@ def _as_json(home: Home) -> dict[str, object]:
 def import_(home: Home, file: str) -> None:
     """Replace the household with FILE; - is stdin.
 
-    People, devices and everything else that is not in FILE are removed. The log and the history of
-    changes stay, and so do pauses, temporary access, bonus minutes and tickets of people who stay.
-    A file with an error changes nothing. Lower age groups and full logs are announced first, as
-    always.
+    People, devices and everything else that is not in FILE are removed. The log and the audit log
+    stay, and so do pauses, temporary access, bonus minutes and tickets of people who stay. A file
+    with an error changes nothing. Lower age groups and full logs are announced first, as always.
 
     \b
     Example:  copdns household import household.yaml

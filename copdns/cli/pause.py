@@ -37,8 +37,8 @@ def pause(
     """Pause all internet access for a person. Without ID, list current pauses.
 
     A pause starts now and replaces an earlier one. Without --for or --until it lasts until someone
-    ends it. Protected domains and what is always allowed for the person keep working. So does what
-    `copdns grant` with `--lifts time` allows after the pause began.
+    ends it. Help sites and what is always allowed for the person keep working. So does what `copdns
+    grant` with `--lifts time` allows after the pause began.
 
     \b
     Example:  copdns pause mia --for 30m

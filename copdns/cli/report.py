@@ -57,10 +57,11 @@ def _month(text: str) -> date:
 def report(home: Home, month: date | None, as_json: bool) -> None:
     """Show what was blocked in a month, in counts.
 
-    What was blocked for each child by category, the minutes used, how requests were answered and
-    how fast, and what lists block by mistake. It contains no domains that anyone looked up, nothing
-    about adults, and no count of queries below 5, so the whole family can see it. Each child can
-    see that their counts were viewed. Counts are kept for 30 days, so make the report by then.
+    The report covers what was blocked for each child by category, the minutes used, how requests
+    were answered and how fast, and what lists block by mistake. It contains no domains that anyone
+    looked up, nothing about adults, and no count of queries below 5, so the whole family can see
+    it. Each child can see that their counts were viewed. Counts are kept for 30 days, so make the
+    report by then.
 
     \b
     Example:  copdns report --month 2026-11

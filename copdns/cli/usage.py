@@ -33,7 +33,7 @@ _ESTIMATE = (
 def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     """Show how many minutes were used, and how many are left.
 
-    For each daily limit, today and on earlier days. The minutes are an estimate: low, likely and
+    Shows each daily limit, today and on earlier days. The minutes are an estimate: low, likely and
     high. The likely number counts. Works whether copdns runs or not.
 
     \b

@@ -165,7 +165,7 @@ def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path:
     for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "agreed_time"]):
         done = empty.call("appeal", *command)
         assert done.exit_code == 1
-        assert "there is no appeal" in done.output
+        assert "there is no request" in done.output
     assert not empty.data.exists()
 
 
@@ -180,7 +180,7 @@ def test_a_list_that_is_wrong_again_is_told_and_audited(home: Home) -> None:
     boards.write_text(before.replace("chess.example", "checkers.example"))
     (found,) = home.json("appeal", "errors")
     assert (found["still"], found["closed"]) == (False, False)
-    assert "decided to be its error" not in home.ok("lists", "status")
+    assert "a confirmed false positive" not in home.ok("lists", "status")
     boards.write_text(before)
     (listed,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
     assert [each["still"] for each in listed["errors"]] == [True]
@@ -195,7 +195,7 @@ def test_what_a_rule_opened_stays_open_and_what_a_permission_opened_closes_again
     (grant,) = home.json("grant", "list")
     home.ok("grant", "end", grant["id"])
     assert home.json("appeal", "errors")[0]["closed"] is True
-    assert "rule add allow chess.example` opens it" in home.ok("lists", "status")
+    assert "rule add allow chess.example` allows it" in home.ok("lists", "status")
     home.ok("rule", "add", "allow", "chess.example")
     assert home.json("appeal", "errors")[0]["closed"] is False
 
@@ -204,7 +204,7 @@ def test_an_audit_of_a_table_asks_them_besides(home: Home) -> None:
     table = home.folder / "table.tsv"
     table.write_text("NEWS\tnews.example\n")
     assert home.json("lists", "audit", str(table))["list_errors"] == []
-    assert "no name was decided" in home.ok("lists", "audit")
+    assert "no false positives were confirmed" in home.ok("lists", "audit")
     opened(home)
-    assert "Decided here" in home.ok("lists", "audit", str(table))
+    assert "Confirmed false positives" in home.ok("lists", "audit", str(table))
     assert home.call("lists", "audit", "--keep").exit_code == 2

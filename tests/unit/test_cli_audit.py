@@ -37,7 +37,7 @@ def audit(home: Home, *words: str) -> str:
 def test_labels_are_told_with_what_each_list_blocks_and_all_together(home: Home) -> None:
     lines = audit(home).splitlines()
     assert lines == [
-        "4 names, 2 labels, by all lists; left out: 1 without a public name",
+        "4 domains, 2 labels, by all lists; left out: 1 without a public domain",
         "",
         "Blocked",
         "LABEL  LIST        NAMES  BLOCKED  SHARE",
@@ -50,8 +50,8 @@ def test_labels_are_told_with_what_each_list_blocks_and_all_together(home: Home)
 
 
 def test_wanted_labels_stand_apart_from_all_others(home: Home) -> None:
-    first, second = audit(home, "--wanted", "GAME").split("\nBlocked that should not be\n")
-    assert "\nBlocked that should be\n" in first
+    first, second = audit(home, "--wanted", "GAME").split("\nShould not be blocked\n")
+    assert "\nShould be blocked\n" in first
     assert "GAME " in first
     assert "NEWS" not in first
     assert "NEWS " in second
@@ -113,8 +113,8 @@ def test_a_table_may_be_piped_in(home: Home) -> None:
 @pytest.mark.parametrize(
     ("octets", "words"),
     [
-        (gzip.compress(TABLE.encode())[:-9], "is not whole; fetch it again"),
-        (b"\x1f\x8bnot packed at all", "is not whole"),
+        (gzip.compress(TABLE.encode())[:-9], "incomplete; download it again"),
+        (b"\x1f\x8bnot packed at all", "incomplete"),
         (b"NEWS\t\xff.example", "not a text file; save it as UTF-8"),
         (b"NEWS\tnews.example\nNEWS\tnews example\n", "t.tsv:2: 'news example' is no domain name"),
     ],
@@ -143,8 +143,8 @@ def test_a_table_that_unpacks_without_end_is_refused(home: Home) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--profile", "mia", "--band", "7-9"), "exclude each other"),
-        (("--wanted", "GAME,PORN"), "no row has the label PORN; there are GAME, NEWS"),
+        (("--profile", "mia", "--band", "7-9"), "cannot be combined"),
+        (("--wanted", "GAME,PORN"), "no row has the label PORN; labels in TABLE: GAME, NEWS"),
         (("--band", "8"), "--band"),
     ],
 )

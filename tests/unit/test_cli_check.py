@@ -133,7 +133,7 @@ def test_it_says_what_the_server_would_decide(home: Home) -> None:
 
 def test_for_people_every_step_has_its_line_and_the_outcome_its_reason(home: Home) -> None:
     lines = home.call("check", "games.example").output.splitlines()
-    assert lines[0] == ("games.example, type A, asked by Mia (profile mia) on tablet, 127.0.0.1")
+    assert lines[0] == ("games.example, type A, for Mia (profile mia) on tablet, 127.0.0.1")
     assert "nobody was named, so 127.0.0.1 was taken" in lines[1]
     assert [line[2:6].strip() for line in lines[4:19]] == [str(n) for n in range(1, 16)]
     assert ">  10  own rules" in lines[13]
@@ -142,8 +142,8 @@ def test_for_people_every_step_has_its_line_and_the_outcome_its_reason(home: Hom
 
 
 def test_an_allowed_name_is_said_to_be_judged_again(home: Home) -> None:
-    assert "judged once more" in home.ok("check", "open.example")
-    assert "judged once more" not in home.call("check", "games.example").output
+    assert "checked again" in home.ok("check", "open.example")
+    assert "checked again" not in home.call("check", "games.example").output
 
 
 def test_a_block_by_a_list_shows_the_way_out_and_the_way_out_works(home: Home) -> None:
@@ -156,7 +156,7 @@ def test_a_block_by_a_list_shows_the_way_out_and_the_way_out_works(home: Home) -
 
 def test_an_unknown_device_is_asked_as_guest(home: Home) -> None:
     text = home.ok("check", "open.example", "--client", "192.168.1.77")
-    assert "the built-in guest profile, 192.168.1.77, a device that nobody named" in text
+    assert "the built-in guest profile on an unknown device, 192.168.1.77" in text
     assert home.json("check", "open.example", "--profile", "guest")["profile"] == "guest"
 
 
@@ -281,7 +281,7 @@ def test_after_a_soft_end_it_says_that_names_in_use_may_be_open(
     home.ok("schedule", "add", "bed", "12:05-13:00", "--profile", "mia", "--grace", "5")
     asked = "check", "open.example", "--profile", "mia", "--at", f"2025-11-25T{at}"
     assert home.json(*asked)["grace"] == grace
-    words = "names that were in use stay open for 5 min after it closed"
+    words = "domains in use keep working for 5 min after the block starts"
     assert (words in home.call(*asked).stdout) is bool(grace)
 
 

@@ -88,7 +88,7 @@ def test_a_list_that_is_not_used_is_not_fetched(home: Fetching) -> None:
     assert "did you mean toys?" in done.output
     assert home.server.asked == []
     home.use()
-    assert "no list is used" in home.ok("lists", "update")
+    assert "no downloaded lists are in use" in home.ok("lists", "update")
 
 
 def test_programs_get_json(home: Fetching) -> None:
@@ -158,7 +158,7 @@ def test_the_status_tells_age_source_and_why_the_old_copy_is_in_force(home: Fetc
     assert toys["failures"] == 2
     text = home.ok("lists", "status")
     assert "CC0-1.0" in text
-    assert " seconds ago stays: this is a web page, not a list" in text
+    assert " seconds ago: this is a web page, not a list" in text
     assert "(2 times in a row)" in text
     assert home.server.url("/toys") not in text
     assert home.server.url("/toys") in home.ok("lists", "status", "--all")
@@ -181,7 +181,7 @@ def test_what_is_not_here_is_told_plainly_everywhere(home: Fetching) -> None:
 def test_what_is_left_out_or_called_wrongly_is_told(home: Fetching) -> None:
     home.use(home.source("toys", names=5000), use=["toyz"], max_names=4000)
     text = home.ok("lists", "status")
-    assert "may have 4,000 names (sources.max_names): toys" in text
+    assert "may contain 4,000 domains (sources.max_names): toys" in text
     assert "what no list is called: toyz" in text
     checked = home.call("config", "check")
     assert (checked.exit_code, checked.stdout) == (78, "")
