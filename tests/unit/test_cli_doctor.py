@@ -173,7 +173,9 @@ def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> Non
         assert home.call("doctor").exit_code == 0
 
 
-@pytest.mark.parametrize(("way", "what"), [("servfail", "it answered SERVFAIL"), ("odd", "no answer")])
+@pytest.mark.parametrize(
+    ("way", "what"), [("servfail", "it answered SERVFAIL"), ("odd", "no answer")]
+)
 def test_an_upstream_that_answers_badly_is_told(
     home: Home, way: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

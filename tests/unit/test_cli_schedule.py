@@ -187,7 +187,9 @@ def test_a_calendar_file_that_cannot_be_read_changes_nothing(
 def test_a_calendar_file_without_anything_to_come_is_told(home: Home) -> None:
     file = home.folder / "school.ics"
     file.write_text("BEGIN:VCALENDAR\nEND:VCALENDAR\n")
-    assert "school.ics has no events from 2026-11-24 to " in home.ok("schedule", "import", str(file))
+    assert "school.ics has no events from 2026-11-24 to " in home.ok(
+        "schedule", "import", str(file)
+    )
 
 
 def test_what_is_suggested_for_an_age_is_taken_over_and_nothing_else(home: Home) -> None:
