@@ -47,10 +47,11 @@ def bonus(
     day: date | None,
     as_json: bool,
 ) -> None:
-    """Give a person extra MINUTES of a daily limit (BUDGET) for one day.
+    """Give a person extra minutes of a daily limit for one day.
 
-    This also works after the limit is used up. A day starts when daily limits reset: if that is at
-    four in the morning, an hour after midnight still belongs to the day before.
+    Adds MINUTES to the daily limit BUDGET, even after it is used up. A day starts when daily limits
+    reset: if that is at four in the morning, an hour after midnight still belongs to the day
+    before.
 
     \b
     Example:  copdns bonus mia mia-games 30

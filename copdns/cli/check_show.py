@@ -61,7 +61,7 @@ def _who(case: Case) -> str:
         return f"{case.address}, which is not a client of copdns"
     who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
     if device is not None and device.id.startswith(GUEST):
-        return safe(f"{who}, for a limited time on a device that is not theirs, {case.address}")
+        return safe(f"{who}, temporarily on a device that is not theirs, {case.address}")
     if device is not None:
         return safe(f"{who} on {device.name}, {case.address}")
     return safe(f"{who} on an unknown device, {case.address}" if case.address else who)

@@ -86,7 +86,7 @@ class Fetched:
         """Say why lists could not be fetched, and what is in force instead."""
         for slug, state in self.states.items():
             if state.error:
-                kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "no copy"
+                kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "not here"
                 tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
                 yield f"{slug}: {kept}: {state.error}{tries}"
 

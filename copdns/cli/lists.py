@@ -105,7 +105,7 @@ def _status_row(status: ListStatus, fetched: Fetched) -> tuple[str, ...]:
     unused = ", ".join(f"{count} {reason}" for reason, count in sorted(status.unused.items()))
     size = str(status.used)
     if status.error:
-        size = "no copy" if status.error == NOT_HERE else "broken"
+        size = "not here" if status.error == NOT_HERE else "broken"
     age = fetched.age(info.slug)
     about = (info.slug, info.kind, info.subject)
     return (*about, size, unused, age, info.licence, info.maintainer, info.version)

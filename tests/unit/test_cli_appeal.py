@@ -70,7 +70,7 @@ def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Ho
 def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
     found = filed(home)
     text = home.ok("appeal", "show", found.id)
-    assert "chess.example (against lists and rules)" in text
+    assert "chess.example (lifts lists and rules)" in text
     shown = home.json("appeal", "show", found.id)
     assert (shown["opens"]["names"], shown["opens"]["content"]) == (["chess.example"], True)
     trap = ask("trap.example", to=objected(Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware")))
@@ -84,7 +84,9 @@ def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
     found = filed(home)
     words = ("--yes", "--reason", "fair_enough", "--for", "1h")
     text = home.ok("appeal", "decide", found.id, *words)
-    assert text.startswith(f"appeal {found.id} of mia: granted until 2026-11-24 13:00 (grant g1)")
+    assert text.startswith(
+        f"request {found.id} from mia: granted until 2026-11-24 13:00 (grant g1)"
+    )
     assert json.loads(home.call("check", "chess.example", "--profile", "mia", "--json").stdout)[
         "action"
     ] == ("allow")
@@ -176,7 +178,7 @@ def test_a_list_that_is_wrong_again_is_told_and_audited(home: Home) -> None:
     before = boards.read_text()
     (found,) = home.json("lists", "audit")["list_errors"]
     assert (found["name"], found["still"]) == ("chess.example", True)
-    assert "chess.example, which was decided" in home.ok("lists", "status")
+    assert "chess.example, a confirmed false positive" in home.ok("lists", "status")
     boards.write_text(before.replace("chess.example", "checkers.example"))
     (found,) = home.json("appeal", "errors")
     assert (found["still"], found["closed"]) == (False, False)

@@ -134,7 +134,7 @@ def test_it_says_what_the_server_would_decide(home: Home) -> None:
 def test_for_people_every_step_has_its_line_and_the_outcome_its_reason(home: Home) -> None:
     lines = home.call("check", "games.example").output.splitlines()
     assert lines[0] == ("games.example, type A, for Mia (profile mia) on tablet, 127.0.0.1")
-    assert "nobody was named, so 127.0.0.1 was taken" in lines[1]
+    assert "checked for 127.0.0.1" in lines[1]
     assert [line[2:6].strip() for line in lines[4:19]] == [str(n) for n in range(1, 16)]
     assert ">  10  own rules" in lines[13]
     assert "block  rule: games.example" in lines[13]
@@ -247,7 +247,7 @@ def test_a_wrong_clock_is_put_right_as_the_running_copdns_does(wrong_clock: Home
     assert (shown["reason"], shown["wrong_clock"]) == ("schedule", True)
     assert shown["at"] == "2025-11-25T11:10:00Z"
     said = wrong_clock.call("check", "open.example").stdout
-    assert "surely wrong, so this is as failures.clock: last_known says" in said
+    assert "clock is wrong, so failures.clock applies: last_known" in said
     pause = ["pause", "tom", "--for", "30m"]
     wrong_clock.ok(*pause)
     assert wrong_clock.json("check", "open.example", "--profile", "tom")["reason"] == "paused"
@@ -300,7 +300,7 @@ def test_a_guest_and_a_person_by_pin_count_as_they_do_for_a_running_copdns(home:
     asyncio.run(come())
     words = [("check", "games.example", "--client", f"192.168.1.{n}") for n, _, _ in coming]
     assert [home.json(*each)["profile"] for each in words] == ["mia", "guest", "guest"]
-    assert "Mia (profile mia) for a while" in home.call(*words[0]).output
+    assert "Mia (profile mia), temporarily on a device" in home.call(*words[0]).output
     # Her own rule closes it while she is there, and no longer.
     stretches = home.json(*words[0], "--week")["stretches"]
     assert [each["action"] for each in stretches] == ["block", "allow"]

@@ -217,7 +217,7 @@ def test_made_up_addresses_have_to_be_told_to_the_settings(home: Home) -> None:
     with resolver(every="null") as shield, resolver() as clean:
         set_up(home, shield.address, clean.address)
         todo = [each["todo"] for each in home.json("doctor")["findings"]]
-        assert f"write {shield.address} in upstreams.filtering, so that copdns notices" in todo
+        assert f"add {shield.address} to upstreams.filtering, so that copdns notices" in todo
 
 
 def test_an_upstream_that_knows_no_name_at_all_is_no_filter(home: Home) -> None:
@@ -283,7 +283,7 @@ def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
         set_up(home, upstream.address, web=web)
         *_, (status, text) = found(home, "ports")
-    assert (status, f"port {port} (web): taken by" in text) == ("fail", True)
+    assert (status, f"port {port} (web): used by" in text) == ("fail", True)
 
 
 def test_a_copdns_that_runs_without_https_is_told(
@@ -346,7 +346,7 @@ def test_a_clock_that_is_taken_for_wrong_is_a_failure(
         set_up(home, upstream.address)
         ((status, text),) = found(home, "clock")
         assert (status, "a time that copdns has already seen" in text) == ("fail", True)
-        assert "failures.clock holds: last_known" in text
+        assert "failures.clock applies: last_known" in text
 
 
 def test_a_damaged_database_is_a_failure_and_told_once(home: Home) -> None:

@@ -169,10 +169,10 @@ def test_what_cannot_be_set_is_told(home: Home, words: list[str], code: int) -> 
 def test_the_household_at_a_glance(home: Home) -> None:
     printed = home.ok("household", "show")
     for line in (
-        "household:        Example family (home)",
-        "unknown devices:  the built-in guest rules",
-        "people:           Mia (7-9), Tom (13-15), Ada (adult)",
-        "custom services:  clubchat",
+        "household:          Example family (home)",
+        "unknown devices:    the built-in guest rules",
+        "people:             Mia (7-9), Tom (13-15), Ada (adult)",
+        "custom services:    clubchat",
     ):
         assert line in printed.splitlines()
 

@@ -33,7 +33,7 @@ def proposals(home: Home) -> tuple[Proposal, ...]:
 
 def test_people_are_listed(home: Home) -> None:
     assert home.ok("profile", "list").splitlines()[:2] == [
-        "PROFILE  NAME  AGE    DEVICES  KEPT",
+        "PROFILE  NAME  AGE    DEVICES  RECORDED",
         "mia      Mia   7-9    tablet   blocked",
     ]
     assert [each["id"] for each in home.json("profile", "list")] == ["mia", "tom", "ada"]
@@ -233,7 +233,7 @@ def test_everything_that_applies_is_shown(home: Home) -> None:
         "youtube: strict",
         "r1: block games.example for mia",
         "blocked domains: nodata",
-        "names for 7 days, counts for 30",
+        "domains for 7 days, counts for 30 days",
     ):
         assert f"  {line}\n" in text
     strangers = next(line for line in text.splitlines() if "strangers" in line)

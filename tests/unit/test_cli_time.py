@@ -247,7 +247,7 @@ def test_everything_is_a_permission_for_time(home: Home) -> None:
 def test_a_permission_for_a_service_tells_first_which_names_it_opens(home: Home) -> None:
     text = home.ok("grant", "mia", "service:clubchat", "--for", "1h", "--lifts", "both")
     lines = text.splitlines()
-    assert lines[0] == "service:clubchat opens clubchat.example"
+    assert lines[0] == "service:clubchat includes clubchat.example"
     assert "lifts content and time" in lines[1]
     again = home.json("grant", "mia", "service:clubchat", "--for", "1h")
     assert again["names"] == ["clubchat.example"]
