@@ -186,7 +186,7 @@ def test_a_list_that_is_wrong_again_is_told_and_audited(home: Home) -> None:
     boards.write_text(before)
     (listed,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
     assert [each["still"] for each in listed["errors"]] == [True]
-    assert "which lists name 1 now" in home.ok("lists", "audit")
+    assert "of which 1 still listed" in home.ok("lists", "audit")
 
 
 def test_what_a_rule_opened_stays_open_and_what_a_permission_opened_closes_again(
