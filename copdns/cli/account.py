@@ -1,4 +1,4 @@
-"""`copdns account`: who may log in, by whoever owns the machine."""
+"""`copdns account`: who may log in.  For the owner of the machine."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ async def _code(
 
 
 def _tell_code(code: str, page: str) -> None:
-    """Print a code, and where on the desk it is typed: without that nobody gets any further."""
+    """Print a code, and the page of the dashboard that takes it."""
     click.echo(f"code (valid for one hour, shown only once): {code}")
     click.echo(f"enter it in a browser at {page}, on the same address as the other pages")
 
@@ -299,7 +299,7 @@ Work = Callable[[StoreThread, str], Awaitable[T]]
 
 
 def _read(home: Home, work: Work[T]) -> T:
-    household = home.household.id  # before: it reads the database by itself
+    household = home.household.id  # before: it opens the database too
 
     async def run() -> T:
         with StoreThread.open(home.folder) as thread:

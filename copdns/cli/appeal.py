@@ -21,7 +21,7 @@ from copdns.review import Because
 from copdns.sentences import literal
 from copdns.store.appeals import AppealStore
 
-# Whoever may run this on the machine may do anything there.
+# Anyone who can run this on the machine can do everything there.
 BY = Decider("owner", AUTHOR)
 _ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
 _REASONS = click.Choice([str(each) for each in Because])

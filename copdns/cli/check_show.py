@@ -33,7 +33,7 @@ _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 def print_case(case: Case, home: Home, *, named: bool) -> None:
     """Print who asks, what each step says, and what comes of it.
 
-    named: somebody was named to ask; otherwise it is told for whom it was taken.
+    named: by --profile or --client; otherwise the output says who it was checked for.
     """
     asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, for {_who(case)}"
     click.echo(asked)

@@ -15,11 +15,11 @@ from copdns.store.querylog import QueryLog
 from copdns.system import in_container
 
 DAY = 86_400
-ENOUGH = 200  # look-ups of a day that tell something
+ENOUGH = 200  # queries in a day that tell something
 
 
 def lists(home: Home) -> Iterator[Finding]:
-    """Say which lists are not in force as they should be."""
+    """Say which lists are not loaded, or only in small part."""
     statuses = home.library.statuses
     for each in statuses:
         lost = sum(each.unused.values())
@@ -87,7 +87,7 @@ def told_apart(home: Home) -> Iterator[Finding]:
 
 
 def _seen(home: Home, named: set[str]) -> Finding:
-    """Look at how many look-ups of the last day were whose; counts hold no address."""
+    """Compare whose the queries of the last day were; counts contain no address."""
     seen: Counter[str] = Counter()
     for key, count in QueryLog(home.folder).counts(home.household.id, since=home.now - DAY):
         seen[key.profile] += count

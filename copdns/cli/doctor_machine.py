@@ -57,7 +57,7 @@ def ports(home: Home) -> Iterator[Finding]:
 
 
 def _https(address: str, port: int, tls_port: int) -> Finding:
-    """Say of the port of the desk whether it answers, as it should where the door does."""
+    """Say whether the dashboard answers by HTTPS, as it should if the child's page does."""
     found = _port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
     if found.status is Status.OK and found.what.endswith(_FREE) and _is_healthy(address, port):
         return fail(
@@ -94,7 +94,7 @@ def _port(
     trouble = _trouble(address, port, udp=section == "dns")
     if trouble is None:
         return ok("ports", f"{where}: {_FREE}")
-    # Only an address that somebody here has is asked: nothing must leave this machine.
+    # Only an address that is in use here is asked: nothing must leave this machine.
     if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
         return ok("ports", f"{where}: copdns answers")
     if trouble == errno.EADDRINUSE:

@@ -32,7 +32,7 @@ _TODO = "set only copdns as DNS server in the router, for IPv4 and IPv6 (docs/in
 
 
 def network(home: Home) -> Iterator[Finding]:
-    """Ask as a new device does; the desk is told what was found."""
+    """Ask as a new device does, and keep the result for the dashboard."""
     found = look_around(listen_addresses(home.settings.dns.listen))
     if home.is_stored:
         _keep(home, found)

@@ -41,7 +41,7 @@ class Fetched:
         return source.url if source else ""
 
     def age(self, slug: str) -> str:
-        """Return for how long nobody vouched for a copy, for people; "" for what is not fetched."""
+        """Return how long ago a copy was last confirmed; "" for what is not fetched."""
         state = self.states.get(slug)
         seconds = state.age(self.now) if state else None
         return "" if seconds is None else for_people(seconds)
@@ -83,7 +83,7 @@ class Fetched:
         return f"sources.use contains unknown lists: {', '.join(self.chosen.unknown)}"
 
     def errors(self) -> Iterator[str]:
-        """Say why lists could not be fetched, and what is in force instead."""
+        """Say why lists could not be fetched, and what is used instead."""
         for slug, state in self.states.items():
             if state.error:
                 kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "not here"

@@ -1,4 +1,4 @@
-"""`copdns grant`: permissions that end by themselves."""
+"""`copdns grant`: temporary access."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The household that a command is about: read it, change it.
 
-Reading makes no file, so that whoever looks first, maybe root, does not own the databases.
+Reading creates no file: otherwise root, reading first, would own the databases.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Home:
 
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
-        """Devices that are somebody's for a while: guests, and persons by PIN."""
+        """Devices assigned for a limited time: guests, and people identified by PIN."""
         household = self._stored()
         if household is None:
             return ()
@@ -185,7 +185,7 @@ class Home:
             return known
         try:
             today, before = self.minutes
-        except StoreError:  # the running copdns begins anew too, and tells of it
+        except StoreError:  # the running copdns starts again too, and reports it
             return known
         return replace(known, used=today, used_before=before)
 
@@ -253,7 +253,7 @@ class Home:
             seen.append(before)
             return edit(before)
 
-        library = self.library  # before: it reads the database by itself
+        library = self.library  # before: it opens the database too
 
         async def work(store: HouseholdStore) -> Household:
             household_id = await self.made_in(store, library)
@@ -299,16 +299,16 @@ class Home:
         return self._read(lambda store: store.full_logs(household.id, profile_id))
 
     def look(self, profile: str, *views: View) -> None:
-        """Keep that somebody looks at a person, or at all with "", before anything is shown.
+        """Record a view of a person, or of everyone with "", before anything is shown.
 
-        They see it on their page, as a look at the desk.  Where it cannot be kept nothing is to be
-        shown: StoreError is raised.
+        They see it on their page, as a view on the dashboard.  If it cannot be recorded, StoreError
+        is raised, and nothing may be shown.
         """
         household = self._stored()
         if household is None:
             return  # nobody is known yet
         people = [each.id for each in household.profiles if profile in ("", each.id)]
-        # Whoever may run this on the machine may do anything there.
+        # Anyone who can run this on the machine can do everything there.
         who = Actor(household.id, "", AUTHOR, Role.OWNER)
         if people:
             self.with_store(

@@ -1,4 +1,4 @@
-"""`copdns lists`: which lists are in force, and which of them hold a name."""
+"""`copdns lists`: which lists are used, and which of them contain a domain."""
 
 from __future__ import annotations
 

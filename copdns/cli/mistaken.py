@@ -1,4 +1,4 @@
-"""What commands say of names that it was decided lists name wrongly; no person is beside them."""
+"""What commands say about confirmed false positives of lists, without who asked."""
 
 from __future__ import annotations
 

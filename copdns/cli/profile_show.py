@@ -30,7 +30,7 @@ _KEPT = {
 
 
 def show_profile(home: Home, profile: Profile) -> None:
-    """Print all that applies to somebody, in the order in which a parent would ask for it."""
+    """Print all that applies to a person, in the order in which a parent would ask for it."""
     zone = home.household.timezone
     change = profile.band_change
     devices = [each for each in home.household.devices if each.profile == profile.id]

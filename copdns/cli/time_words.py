@@ -1,4 +1,4 @@
-"""Schedules, budgets and what ends by itself in a few words.  Never a ticket's code or digest."""
+"""Schedules, limits and temporary access in few words.  Never a ticket's code or digest."""
 
 from __future__ import annotations
 

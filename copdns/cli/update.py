@@ -100,7 +100,7 @@ def _sole(copies: Copies) -> Iterator[None]:
 
 @contextmanager
 def _shown(count: int, *, quiet: bool) -> Iterator[tuple[Progress, Note]]:
-    """Show how far it is, where somebody looks."""
+    """Show the progress on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield (lambda _slug, _octets, _total: None), (lambda _outcome: None)
         return
