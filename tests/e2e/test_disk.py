@@ -42,7 +42,7 @@ def test_a_full_disk_is_answered_from_and_followed_again_once_there_is_room(
     with house(tmp_path, HOME) as home:
         assert home.ask("films.example").ede == BLOCKED
         assert "by what stands there" in home.program.get("/readyz")
-        assert "0 MiB are free" in doctor(home)
+        assert "0 MiB free" in doctor(home)
         assert "rule: films.example" in home.program.command("check", "films.example").stdout
         refused = home.program.command("rule", "add", "block", "music.example")
         assert refused.returncode == 1

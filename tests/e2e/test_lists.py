@@ -93,7 +93,7 @@ def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer
         assert "a web page" in done.stdout
         assert is_blocked(made, CHESS)
         eventually(lambda: made.metrics()["copdns_lists_failing"] == 1)
-        assert "ago stays: this is a web page" in made.command("lists", "status")
+        assert " ago: this is a web page" in made.command("lists", "status")
 
 
 def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_copy(

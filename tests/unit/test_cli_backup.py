@@ -292,7 +292,7 @@ main(prog_name="copdns")
 
 def test_a_missing_folder_and_an_empty_house_are_told(home: Home, tmp_path: Path) -> None:
     result = home.call("backup", str(tmp_path / "none" / "x.backup"))
-    assert (result.exit_code, "no folder" in result.stderr) == (1, True)
+    assert (result.exit_code, "not a folder" in result.stderr) == (1, True)
     other = other_machine(home, tmp_path)
     result = other.call("backup", str(tmp_path / "y.backup"))
     assert (result.exit_code, "nothing to save" in result.stderr) == (1, True)
