@@ -11,6 +11,7 @@ import pytest
 from copdns.child_words import (
     CATEGORIES,
     REASONS,
+    STEPS,
     about_category,
     category_name,
     every_three,
@@ -196,3 +197,10 @@ def test_english_sentences_are_as_short_as_their_readers_need(level: Level) -> N
 def test_nothing_blames(wrong: str) -> None:
     texts = [each.text.lower() for three in every_three() for each in three]
     assert not [text for text in texts if wrong in text]
+
+
+def test_teenagers_read_of_no_grown_ups() -> None:
+    texts = [three.at(Level.FULL).text for three in every_three()]
+    texts += [phrase.text for both in CATEGORIES.values() for phrase in both]
+    texts += [phrase.text for phrase in STEPS.values()]
+    assert not [text for text in texts if "grown" in text]
