@@ -33,9 +33,9 @@ class Stand(Word):
     OVER = "over"  # it was a yes, and what it opened has ended
     REFUSED = "refused"
     TALK = "talk"
-    TALK_AGAIN = "talk again"  # after "I still disagree", where nobody else decides
+    TALK_AGAIN = "talk again"  # after "Please look again", where nobody else decides
     WITHDRAWN = "withdrawn"
-    SECOND = "second"  # after "I still disagree", where somebody else does
+    SECOND = "second"  # after "Please look again", where someone else does
     OVERDUE = "overdue"
     MEANWHILE = "meanwhile"  # overdue, and open until it is answered
 
