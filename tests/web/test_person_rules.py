@@ -154,7 +154,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     assert "www.games.example" in page
     said, silent = page.split("Steps that had nothing to say")
     assert "Categories: This category is closed: " in marks_off(said)
-    assert "this step decided" in said
+    assert "this one counts" in said
     assert "Permissions" not in said
     assert "Permissions" in silent
     assert "closed" in page
