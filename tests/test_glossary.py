@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 from babel.messages.pofile import read_po
-from copdns.phrases import PLACEHOLDER
 
+from copdns.words.phrases import PLACEHOLDER
 from tests.test_words import DESK
 
 ROOT = Path(__file__).parents[1]

@@ -173,7 +173,7 @@ def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
         assert life.check_reason(state, reason, " why ") == (reason, "why")
 
 
-# --- "I still disagree" and taking back -----------------------------------------------------------
+# --- "Please look again" and taking back ---------------------------------------------------------
 
 
 def test_disagreeing_brings_it_to_somebody_else_once() -> None:

@@ -226,14 +226,14 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     assert "A yes opens it as well only where you say so." in page
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
-    assert "Something else closes it now, too." in await text(client, f"/ask/{appeal}"), "at once"
+    assert "Something else is blocking it too." in await text(client, f"/ask/{appeal}"), "at once"
     await site.follow()
     page = await text(client, f"/ask/{appeal}")
-    assert "Something else closes it now, too." in page
+    assert "Something else is blocking it too." in page
     assert 'href="/ask?name=toys.example"' in page
     for read in (page, await text(client, "/")):
-        assert "Something else closes it now, too." in read
-        assert "more minutes" not in read, "it is not open for any"
+        assert "Something else is blocking it too." in read
+        assert "minutes left" not in read, "it is not open for any"
 
 
 async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) -> None:
@@ -248,7 +248,7 @@ async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) ->
     await site.follow()
     assert not site.home.ask("mia", "toys.example").verdict.blocks
     assert site.home.ask("mia", "open.example").verdict.blocks, "the night holds for the rest"
-    assert "Something else closes it" not in await text(client, f"/ask/{appeal}")
+    assert "Something else is blocking it" not in await text(client, f"/ask/{appeal}")
 
 
 async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:
@@ -258,7 +258,7 @@ async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site:
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
     for _ in range(2):  # before it is in force, and after
-        assert "Something else closes it" not in await text(client, f"/ask/{appeal}")
+        assert "Something else is blocking it" not in await text(client, f"/ask/{appeal}")
         await site.follow()
 
 

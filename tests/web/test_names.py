@@ -196,7 +196,7 @@ async def test_the_list_of_changes_and_the_childs_page_say_so(client: Client, si
         "service club-chat removed",
     } <= said
     await send(client, "/device")
-    assert "something for all of you" in await text(client, "/rules")
+    assert "something for the whole household" in await text(client, "/rules")
 
 
 async def test_what_somebody_wrote_is_shown_harmlessly(client: Client) -> None:

@@ -68,7 +68,7 @@ async def test_a_mode_is_kept_and_the_child_reads_of_it(client: Client, site: Si
     await send(client, "/device")
     await send(client, "/guardian/people/mia/kept", mode="off")
     assert (await stored(site)).privacy is PrivacyMode.OFF
-    assert "what is written down about you" in await text(client, "/rules")
+    assert "what's recorded about you" in await text(client, "/rules")
 
 
 @pytest.mark.parametrize("mode", ["full", "", "everything"])
@@ -195,7 +195,7 @@ async def test_what_is_erased_is_gone_and_the_child_reads_that_it_is(
     assert site.log.rows("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
     assert await site.appeals.appeals("home", profile="mia") == ()
-    assert "what was written down about you is gone" in await text(client, "/rules")
+    assert "your records (deleted)" in await text(client, "/rules")
 
 
 async def test_a_program_neither_erases_nor_removes(client: Client, site: Site) -> None:

@@ -264,11 +264,11 @@ async def test_why_a_site_was_closed_is_told_as_to_guardians(
     for name, told in hers.items():
         assert f"Mia · {told} · " in theirs[name]
     for name in set(hers) - {"markrow.example"}:
-        assert re.fullmatch("closed · [^_]+", hers[name]), "in words, with the reason"
+        assert re.fullmatch("blocked · [^_]+", hers[name]), "in words, with the reason"
 
 
 FOR_GUARDIANS = re.compile(r'<th scope="row">Mia</th><td>([^<]*[a-z][^<]*)</td><td>(.*?)</td>')
-FOR_HER = re.compile("<dt>Closed: (.*?)</dt><dd>(.*?)</dd>")
+FOR_HER = re.compile("<dt>Blocked: (.*?)</dt><dd>(.*?)</dd>")
 
 
 async def test_the_month_has_the_same_lines_as_for_guardians(client: Client, site: Site) -> None:
