@@ -13,7 +13,6 @@ from copdns import audited
 from copdns.audited import Audited
 from copdns.copies import NOT_HERE
 from copdns.download_words import failure
-from copdns.levels import Level
 from copdns.lists.download import CopyState
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.shelf import ListStatus
@@ -23,7 +22,7 @@ from copdns.trouble_words import trouble
 from copdns.updates import ListUpdater
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 HERE = "/guardian/lists"
@@ -72,7 +71,7 @@ async def lists(request: web.Request) -> web.Response:
         asked=parts.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
-        say=saying(request, household, Level.FULL),
+        say=desk_saying(request, household),
         zone=household.timezone,
     )
 

@@ -17,7 +17,6 @@ from aiohttp import web
 from copdns.accounts import View
 from copdns.discreet import OTHER, discreet
 from copdns.keep import LogRow
-from copdns.levels import Level
 from copdns.library import discreet_names
 from copdns.live import Snapshot
 from copdns.policy import has_help_prefix
@@ -27,7 +26,7 @@ from copdns.web.desk.about import About, about
 from copdns.web.following import Following, Reader
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 
 SHOWN = 100  # rows of a page
 LASTS = 60  # seconds of one stream: then the browser comes again, and is asked again who it is
@@ -110,7 +109,7 @@ def _shown(request: web.Request, found: About, rows: Iterable[Logged]) -> dict[s
         "rows": [hiding.row(each.row) for each in rows if not _is_of_help(live, each.row)],
         "other": OTHER,
         "names": {each.id: each.name for each in found.people},
-        "say": saying(request, found.household, Level.FULL),
+        "say": desk_saying(request, found.household),
         "zone": found.household.timezone,
     }
 

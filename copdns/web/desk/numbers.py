@@ -13,7 +13,6 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.accounts import View
-from copdns.levels import Level
 from copdns.minutes import NO_MINUTES, Minutes, Usage
 from copdns.model import Household, Profile
 from copdns.plots import REST, Plot, dates, days, hours, stacked, tabled
@@ -24,7 +23,7 @@ from copdns.times import Budget
 from copdns.web.desk.about import about
 from copdns.web.desk.log import note_look
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 WEEK = 7
@@ -68,7 +67,7 @@ async def numbers(request: web.Request) -> web.Response:
         closed=tabled(buckets, _closed(tallies)),
         used=tuple(_used(home, found.chosen, usages, shown)),
         rest=REST,
-        say=saying(request, home, Level.FULL),
+        say=desk_saying(request, home),
         zone=home.timezone,
     )
 

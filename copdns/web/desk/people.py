@@ -12,7 +12,6 @@ from aiohttp import web
 
 from copdns.errors import HouseholdError
 from copdns.household import add_profile, remove_device, remove_profile, set_device
-from copdns.levels import Level
 from copdns.library import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model import Band, BlockMode, Contact, Household, Profile
@@ -29,7 +28,7 @@ from copdns.web.desk.persons import (
 )
 from copdns.web.fields import fields_of
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 LONGEST_NAME = 60
@@ -44,7 +43,7 @@ async def people(request: web.Request) -> web.Response:
         "desk/people.html",
         actor=actor,
         household=household,
-        say=saying(request, household, Level.FULL),
+        say=desk_saying(request, household),
         presets={band: bundled_presets()[band] for band in Band},
         now=parts.now(),
     )
@@ -60,7 +59,7 @@ async def add(request: web.Request) -> web.Response:
     def edit(household: Household) -> Household:
         if any(each.name == name for each in household.profiles):
             raise HouseholdError(
-                "There is a %(called)s already; write the name so that they differ",
+                "There is already someone called %(called)s; choose another name",
                 name="name",
                 called=name,
             )
@@ -120,7 +119,7 @@ async def remove(request: web.Request) -> web.Response:
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
-        raise HouseholdError("Tick that you are sure", name="sure")
+        raise HouseholdError("Tick the box to confirm", name="sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
     edit = partial(_removed, profile_id=profile, heir=heir)
     await change(request, found.actor, edit, f"profile {profile} removed")
@@ -144,7 +143,7 @@ def name_in(typed: str) -> str:
     name = " ".join(typed.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise HouseholdError(
-            "Write a name of 1 to %(most)s letters", name="name", most=LONGEST_NAME
+            "Enter a name of 1 to %(most)s characters", name="name", most=LONGEST_NAME
         )
     return name
 
@@ -155,14 +154,14 @@ def _seconds_in(typed: str) -> int | None:
         return None
     if typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= 86_400:
         return int(typed)
-    raise HouseholdError("Write seconds from 1 to 86400, or nothing", name="max_ttl")
+    raise HouseholdError("Enter seconds from 1 to 86400, or leave this blank", name="max_ttl")
 
 
 def band_in(typed: str) -> Band:
     try:
         return Band(typed)
     except ValueError:
-        raise HouseholdError("Choose one of the ages on the page", name="band") from None
+        raise HouseholdError("Choose one of the age groups on the page", name="band") from None
 
 
 def id_for(name: str, household: Household) -> str:

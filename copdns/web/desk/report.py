@@ -7,14 +7,13 @@ from datetime import timedelta
 from aiohttp import web
 
 from copdns.accounts import View
-from copdns.levels import Level
 from copdns.model import Reason
 from copdns.roles import Permission
 from copdns.transparency import SMALL, month_of
 from copdns.web.desk.about import house_of
 from copdns.web.parts import parts_of
 from copdns.web.report import children_of, month_in, report_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 
@@ -40,7 +39,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in household.budgets},
         small=SMALL,
-        say=saying(request, household, Level.FULL),
+        say=desk_saying(request, household),
         zone=household.timezone,
         now=now,
     )

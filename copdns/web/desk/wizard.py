@@ -16,7 +16,6 @@ from copdns.editing import free_slug
 from copdns.errors import HouseholdError, NameTextError
 from copdns.household import add_profile, set_household
 from copdns.languages import bundled_helplines, spoken
-from copdns.levels import Level
 from copdns.model import LANGUAGES, Band, Household, Profile
 from copdns.newcomers import named
 from copdns.phrases import zones
@@ -31,7 +30,7 @@ from copdns.web.desk.seen import end_guests, end_guests_at, known_in, visitors_o
 from copdns.web.fields import Fields, fields_of
 from copdns.web.pages import language_of
 from copdns.web.parts import parts_of
-from copdns.web.saying import saying
+from copdns.web.saying import desk_saying
 from copdns.web.session import required
 
 Values = Mapping[str, Any]
@@ -177,7 +176,7 @@ async def _children(going: Going) -> Values:
     presets = parts_of(going.request).known().presets
     return {
         "presets": [presets[band] for band in Band if band in presets],
-        "say": saying(going.request, going.home, Level.FULL),
+        "say": desk_saying(going.request, going.home),
     }
 
 
@@ -212,7 +211,9 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
     wanted = str(fields["visitor"])
     visitor = next((each for each in there if each.id == wanted), None)
     if visitor is None:
-        raise HouseholdError("this device has a name by now, or was not seen for long")
+        raise HouseholdError(
+            "this device is already assigned, or has not been seen for a long time"
+        )
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
     edit = partial(named, visitor=visitor, profile_id=profile, called=name)
