@@ -31,17 +31,30 @@ def _form(verdict: Verdict) -> Phrase:
 STARTER = Phrase("desk", "This category is blocked: %(category)s. The site is on its starter list.")
 
 REASONS: Mapping[Key, Phrase] = {
-    (Reason.CANARY, ""): Phrase("desk", "With this name, a browser or phone asks if it may skip the home filter. The answer is no."),
+    (Reason.CANARY, ""): Phrase(
+        "desk",
+        "With this name, a browser or phone asks if it may skip the home filter. The answer is no.",
+    ),
     (Reason.LOCAL, ""): Phrase("desk", "This is a name on your home network, or a special one."),
-    (Reason.LOCAL, "elsewhere"): Phrase("desk", "Your home network sends this site to the address of another."),
+    (Reason.LOCAL, "elsewhere"): Phrase(
+        "desk", "Your home network sends this site to the address of another."
+    ),
     (Reason.PROTECTED, ""): Phrase("desk", "This site is never blocked."),
-    (Reason.SECURITY, ""): Phrase("desk", "This site can harm a device. It is on this list: %(list)s."),
+    (Reason.SECURITY, ""): Phrase(
+        "desk", "This site can harm a device. It is on this list: %(list)s."
+    ),
     (Reason.GRANTED, ""): Phrase("desk", "Temporary access allows it for now."),
     (Reason.PAUSED, ""): Phrase("desk", "Someone at home paused the internet."),
     (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule turns the internet off at this time."),
-    (Reason.SCHEDULE, "category"): Phrase("desk", "The schedule blocks this category at this time: %(category)s."),
-    (Reason.SCHEDULE, "service"): Phrase("desk", "The schedule blocks this service at this time: %(service)s."),
-    (Reason.SCHEDULE, "name"): Phrase("desk", "The schedule blocks this site at this time: %(name)s."),
+    (Reason.SCHEDULE, "category"): Phrase(
+        "desk", "The schedule blocks this category at this time: %(category)s."
+    ),
+    (Reason.SCHEDULE, "service"): Phrase(
+        "desk", "The schedule blocks this service at this time: %(service)s."
+    ),
+    (Reason.SCHEDULE, "name"): Phrase(
+        "desk", "The schedule blocks this site at this time: %(name)s."
+    ),
     (Reason.BUDGET, "all"): Phrase("desk", "The daily limit has been reached."),
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
@@ -49,44 +62,77 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.RULE, "blocks"): Phrase("desk", "A site rule blocks it: %(name)s."),
     (Reason.RULE, "allows"): Phrase("desk", "A site rule allows it: %(name)s."),
     (Reason.SERVICE, ""): Phrase("desk", "This service is blocked: %(service)s."),
-    (Reason.CATEGORY, ""): Phrase("desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."),
-    (Reason.NO_SAFE_SEARCH, ""): Phrase("desk", "This search engine has no safe mode, so it is blocked."),
+    (Reason.CATEGORY, ""): Phrase(
+        "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
+    ),
+    (Reason.NO_SAFE_SEARCH, ""): Phrase(
+        "desk", "This search engine has no safe mode, so it is blocked."
+    ),
     (Reason.DEFAULT, ""): Phrase("desk", "No rule or list blocks it."),
-    (Reason.NOT_ON_ALLOWLIST, ""): Phrase("desk", "Only chosen sites are allowed, and this one is not among them."),
-    (Reason.ADDRESS, ""): Phrase("desk", "The site is at an address that a site rule blocks: %(name)s."),
-    (Reason.REBINDING, ""): Phrase("desk", "This outside site points to a device inside your home."),
-    (Reason.UPSTREAM_FILTERED, ""): Phrase("desk", "The DNS server that your home uses blocked this site. Your rules did not."),
+    (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
+        "desk", "Only chosen sites are allowed, and this one is not among them."
+    ),
+    (Reason.ADDRESS, ""): Phrase(
+        "desk", "The site is at an address that a site rule blocks: %(name)s."
+    ),
+    (Reason.REBINDING, ""): Phrase(
+        "desk", "This outside site points to a device inside your home."
+    ),
+    (Reason.UPSTREAM_FILTERED, ""): Phrase(
+        "desk", "The DNS server that your home uses blocked this site. Your rules did not."
+    ),
 }
 
 # What each category is called, and what it is about, in the words that parents know from elsewhere.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     "malware": (
         Phrase("category for guardians", "Malware"),
-        Phrase("about a category for guardians", "Sites that harm a device, use it in secret, or record who clicks."),
+        Phrase(
+            "about a category for guardians",
+            "Sites that harm a device, use it in secret, or record who clicks.",
+        ),
     ),
     "phishing": (
         Phrase("category for guardians", "Phishing and scams"),
-        Phrase("about a category for guardians", "Sites that pretend to be another site to get passwords or money."),
+        Phrase(
+            "about a category for guardians",
+            "Sites that pretend to be another site to get passwords or money.",
+        ),
     ),
     "adult": (
         Phrase("category for guardians", "Adult content"),
-        Phrase("about a category for guardians", "Pornography, sex cams, explicit stories, comics and chatbots."),
+        Phrase(
+            "about a category for guardians",
+            "Pornography, sex cams, explicit stories, comics and chatbots.",
+        ),
     ),
     "gambling": (
         Phrase("category for guardians", "Gambling"),
-        Phrase("about a category for guardians", "Betting, casinos, poker, lotteries, and bets with items from games."),
+        Phrase(
+            "about a category for guardians",
+            "Betting, casinos, poker, lotteries, and bets with items from games.",
+        ),
     ),
     "drugs": (
         Phrase("category for guardians", "Drugs"),
-        Phrase("about a category for guardians", "Drug shops, buying guides, and ways to cheat a drug test. Help sites always work."),
+        Phrase(
+            "about a category for guardians",
+            "Drug shops, buying guides, and ways to cheat a drug test. Help sites always work.",
+        ),
     ),
     "violence": (
         Phrase("category for guardians", "Violence and hate"),
-        Phrase("about a category for guardians", "Films of killing and injury, and sites that call for hatred."),
+        Phrase(
+            "about a category for guardians",
+            "Films of killing and injury, and sites that call for hatred.",
+        ),
     ),
     "self_harm": (
         Phrase("category for guardians", "Self-harm"),
-        Phrase("about a category for guardians", "Sites that talk people into suicide or self-harm. Help sites always work."),
+        Phrase(
+            "about a category for guardians",
+            "Sites that talk people into suicide or self-harm. Help sites always work.",
+        ),
     ),
     "dating": (
         Phrase("category for guardians", "Dating"),
@@ -98,7 +144,9 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "social": (
         Phrase("category for guardians", "Social media"),
-        Phrase("about a category for guardians", "Sites with profiles, followers, feeds and messages."),
+        Phrase(
+            "about a category for guardians", "Sites with profiles, followers, feeds and messages."
+        ),
     ),
     "games": (
         Phrase("category for guardians", "Games"),
@@ -106,15 +154,24 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "piracy": (
         Phrase("category for guardians", "Piracy"),
-        Phrase("about a category for guardians", "Pirated films, games and programs, and the sites that offer them."),
+        Phrase(
+            "about a category for guardians",
+            "Pirated films, games and programs, and the sites that offer them.",
+        ),
     ),
     "ads": (
         Phrase("category for guardians", "Ads and trackers"),
-        Phrase("about a category for guardians", "Ads, and companies that follow people from site to site."),
+        Phrase(
+            "about a category for guardians",
+            "Ads, and companies that follow people from site to site.",
+        ),
     ),
     "bypass": (
         Phrase("category for guardians", "VPNs and proxies"),
-        Phrase("about a category for guardians", "VPNs, proxies and other ways to get around the filter."),
+        Phrase(
+            "about a category for guardians",
+            "VPNs, proxies and other ways to get around the filter.",
+        ),
     ),
 }
 

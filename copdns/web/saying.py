@@ -216,9 +216,7 @@ class Saying:
         if said is None:
             return ""
         zone = self.household.timezone
-        return child_words.sentence(
-            said, self.phrases, self.title, self.now, zone, self._called
-        )
+        return child_words.sentence(said, self.phrases, self.title, self.now, zone, self._called)
 
     # What the reader calls a category.
     _called = staticmethod(child_words.category_name)
