@@ -35,9 +35,9 @@ REASONS: Mapping[Key, Phrase] = {
         "desk",
         "With this name, a browser or phone asks if it may skip the home filter. The answer is no.",
     ),
-    (Reason.LOCAL, ""): Phrase("desk", "This is a name on your home network, or a special one."),
+    (Reason.LOCAL, ""): Phrase("desk", "This is a name on the home network, or a special one."),
     (Reason.LOCAL, "elsewhere"): Phrase(
-        "desk", "Your home network sends this site to the address of another."
+        "desk", "A DNS rewrite sends this site to the address of another."
     ),
     (Reason.PROTECTED, ""): Phrase("desk", "This site is never blocked."),
     (Reason.SECURITY, ""): Phrase(
@@ -76,10 +76,10 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "The site is at an address that a site rule blocks: %(name)s."
     ),
     (Reason.REBINDING, ""): Phrase(
-        "desk", "This outside site points to a device inside your home."
+        "desk", "This outside site points to a device in the home network."
     ),
     (Reason.UPSTREAM_FILTERED, ""): Phrase(
-        "desk", "The DNS server that your home uses blocked this site. Your rules did not."
+        "desk", "The DNS server that copdns uses blocked this site. No rule here did."
     ),
 }
 

@@ -85,7 +85,7 @@ async def test_a_second_resolver_is_told_with_who_hands_it_out(client: Client, s
     site.network = Judged(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
     page = await look(client)
     assert "192.0.2.254" in page
-    assert "hands out by DHCP:" in page
+    assert "gives out these DNS servers by DHCP:" in page
     await send(client, "/guardian/checks/confirm", 400)  # a word against what was seen
     assert await open_checks(site) == (Check.ALONE,)
 

@@ -126,7 +126,7 @@ async def test_choosing_a_mode_ends_it(client: Client, site: Site) -> None:
     assert line.author == "Ada"
 
 
-# --- all of it as a file ---
+# --- data export ---
 
 
 async def test_a_file_holds_what_is_kept_of_one_person_alone(client: Client, site: Site) -> None:
@@ -150,7 +150,7 @@ async def test_it_is_noted_and_the_next_file_says_so(client: Client, site: Site)
     assert [each["view"] for each in found["who_looked"]] == ["export"]  # type: ignore[attr-defined]
     (look,) = await site.parts.looks.of("home", "mia")
     assert (look.view, look.role) == (View.EXPORT, Role.OWNER)
-    assert "all of it as a file" in await text(client, "/guardian/people/mia/kept")
+    assert "data export" in await text(client, "/guardian/people/mia/kept")
 
 
 async def test_names_that_tell_too_much_are_other_for_a_guardian(

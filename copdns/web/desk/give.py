@@ -122,7 +122,7 @@ async def grant(request: web.Request) -> web.Response:
     content, time = lifts(form)
     if about is None and content:
         raise HouseholdError(
-            "temporary access to everything lifts only limits and schedules; choose what else to allow",
+            "temporary access to everything lifts only limits and schedules; choose what to allow",
             name="names",
         )
 
