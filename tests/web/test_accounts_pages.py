@@ -161,7 +161,7 @@ async def test_what_another_guardian_did_stays_until_it_was_seen(
     for _ in range(2):
         await seen_all(client, seen)
     assert "for you" not in await text(client, "/guardian/")
-    assert "Bo may log in now" in await text(client, "/guardian/notices")
+    assert "Bo can now log in" in await text(client, "/guardian/notices")
 
 
 async def seen_all(client: Client, notices: list[str]) -> None:

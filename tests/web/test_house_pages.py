@@ -69,7 +69,7 @@ async def test_numbers_are_drawn_and_stand_in_a_table(client: Client, site: Site
     site.log.flush()
     page = await text(client, "/guardian/numbers")
     assert page.count('class="plot"') == 2
-    assert "open: 1,200" in page
+    assert "allowed: 1,200" in page
     assert "blocked: 7" in page
     assert "Games: 7" in page
     assert "99,999" not in page, "another adult's"
@@ -124,7 +124,7 @@ async def test_settings_say_what_they_mean_for_a_child(client: Client, site: Sit
     site.settings = Settings(log=LogSettings(rows_days=14, reason="For a <study>."))
     page = await text(client, "/guardian/settings")
     assert "log.rows_days: 14" in page
-    assert "guardians can read the names that are kept of a child" in page
+    assert "guardians can see the site names recorded for a child" in page
     assert "Changed from default." in page
     assert "For a &lt;study&gt;." in page
 
@@ -150,7 +150,7 @@ async def test_the_agreement_has_the_live_rules_in_the_childs_words(client: Clie
         "Games where people bet money and often lose it.",
         "toys.example",
         "&lt;b&gt;Not&lt;/b&gt; at school.",
-        "Which closed pages I wanted to open, for 7 days.",
+        "Which blocked sites my devices looked up, for 7 days.",
         "within 72 hours",
         "http://why.home.arpa/",
     ):

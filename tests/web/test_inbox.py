@@ -136,7 +136,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     await send(client, f"{where}/decide", state="refused", reason="costs_money")
     await send(client, f"/ask/{appeal}/disagree", words="It is free.")
     page = await text(client, where)
-    assert "Mia disagrees with your answer" in page
+    assert "Mia asked for a second opinion" in page
     assert "Waiting for: Bo" in page
     assert 'action="/guardian/appeals' not in page
     inbox = await text(client, "/guardian/inbox")
@@ -161,7 +161,7 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
     await send(client, f"{where}/decide", state="refused", reason="costs_money")
     await send(client, f"/ask/{appeal}/disagree", words="It is free.")
     page = await text(client, where)
-    assert "Talk about it, then say here what came of it." in page
+    assert "Talk about it, then answer here." in page
     assert f'action="{where}/decide"' in page
     assert "1 request to talk about" in await text(client, "/guardian/")
 

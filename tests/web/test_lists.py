@@ -48,7 +48,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
     audited.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
     assert "1.5 of 100 sites that should be allowed" in page
-    assert "200 names" in page
+    assert "200 domains" in page
 
 
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:

@@ -105,7 +105,7 @@ async def test_one_of_a_teenager_is_announced_a_day_before(client: Client, site:
 
 async def test_from_16_on_there_is_none_without_consent(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/tom/preset", band="16-17", only_age="on")
-    assert "without consent" in await text(client, "/guardian/people/tom/kept")
+    assert "needs the consent of" in await text(client, "/guardian/people/tom/kept")
     page = await send(client, "/guardian/people/tom/full-log", days="1")
     assert "Tom was asked for 1 day" in page
     tom = await stored(site, "tom")

@@ -160,7 +160,7 @@ async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) 
 
 async def test_the_age_that_holds_is_marked(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=13-15")
-    assert page.count("7–9 years: now</a>") == 1
+    assert page.count("7–9 years: current</a>") == 1
     assert page.count(": now</a>") == 1
 
 
@@ -211,7 +211,7 @@ async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
 
 async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
-    assert "Nothing switches by itself" in page
+    assert "Nothing changes automatically" in page
     assert await stored(site) == MIA
     await send(client, "/device")
     child = await text(client, "/rules")
@@ -233,7 +233,7 @@ async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, s
         client, "/guardian/"
     )
     await site.parts.proposals.remind(site.now)
-    assert "The day of a proposal for Mia has come." in await text(client, "/guardian/notices")
+    assert "It's the day of your planned change for Mia." in await text(client, "/guardian/notices")
     assert await stored(site) == MIA
     await send(client, PRESET, band="10-12")
     assert "You planned to move" not in await text(client, "/guardian/")
@@ -252,7 +252,7 @@ async def test_two_who_disagree_get_what_is_fair_for_the_age(client: Client, sit
     await send(client, "/guardian/logout")
     await log_in(client, "Another")
     page = await send(client, CLOSED, default="allowlist", category="gambling", sure="on")
-    assert "Another guardian wants something of this differently." in page
+    assert "You and another guardian chose different settings." in page
     fair = apply(bundled_presets()[Band.TO_9], MIA)
     mia = await stored(site)
     assert mia.categories == fair.categories

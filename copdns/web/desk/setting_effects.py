@@ -76,7 +76,7 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "dns.security_ttl": Phrase(
         "setting",
-        "After a mistaken block of a harmless site is corrected, it works within this many seconds.",
+        "After a mistaken block of a good site is corrected, it works within this many seconds.",
     ),
     "dns.child_max_ttl": Phrase(
         "setting", "It takes at most this many seconds until a pause or a bedtime takes effect."
