@@ -67,7 +67,7 @@ def says_yes(guardian: Device, words: str = BLOCKED) -> None:
     guardian.actions = 0
     guardian.tap("Review")
     assert guardian.page.get_by_label("1 hour").is_checked()
-    guardian.tap(re.compile("^Yes$"))
+    guardian.tap(re.compile("^Allow$"))
     assert guardian.actions == 2
 
 
@@ -130,7 +130,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     finds(ada, BLOCKED)
     ada.reads("It is for the test!")
     ada.choose("1 hour")
-    ada.tap(re.compile("^Yes$"))
+    ada.tap(re.compile("^Allow$"))
     home.opens(BLOCKED, MIA)
     if scripts:
         mia.reads(re.compile("Open for"), SHOWN_WITHIN)
@@ -212,7 +212,7 @@ def test_all_of_it_can_be_done_by_keyboard_alone(browsers: Browsers, home: Famil
     ada.tab_to("Review")
     ada.press("Enter")
     ada.reads("For school")
-    ada.tab_to(re.compile("^Yes$"))
+    ada.tab_to(re.compile("^Allow$"))
     ada.press("Enter")
     home.opens(BLOCKED, MIA)
     sees(mia, re.compile("Open for"))

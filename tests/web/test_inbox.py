@@ -148,7 +148,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     assert "1 request to answer" in await text(client, "/guardian/")
     page = await text(client, where)
     assert "Your answer is needed" in page
-    assert page.index("Mia disagrees with the answer above") < page.index(f"{where}/decide")
+    assert page.index("Mia does not agree with the answer above") < page.index(f"{where}/decide")
     await send(client, f"{where}/decide", state="granted", lasts="1h", reason="fair_enough")
 
 
