@@ -84,18 +84,26 @@ def about_category(slug: str) -> Phrase | None:
 Title = Callable[[str, str], str]
 
 
-def sentence(said: Said, phrases: Phrases, title: Title, now: float, zone: str) -> str:
+def sentence(
+    said: Said,
+    phrases: Phrases,
+    title: Title,
+    now: float,
+    zone: str,
+    called: Callable[[str], Phrase | None] = category_name,
+) -> str:
     """Return what is said in a language.
 
     title: gives the title of a service or list from its kind ("service", "list", or "category"
         for one of the household's own) and slug.  now, zone: for saying "07:00" or "Tuesday 07:00".
+    called: gives the name of a category, for its reader.
     """
 
     def shown(kind: str, value: str) -> str:
         if kind == "time":
             return phrases.ends(value, now, zone)
         if kind == "category":
-            name = category_name(value)
+            name = called(value)
             return phrases.pgettext(*name) if name else title(kind, value)
         return value if kind == "name" else title(kind, value)
 

@@ -56,7 +56,7 @@ def finds(guardian: Device, words: str) -> None:
     """Come to the question by what the desk shows."""
     guardian.open("http://copdns.home.arpa/guardian/inbox")
     guardian.reads(words)
-    guardian.tap("Look at it")
+    guardian.tap("Review")
     assert guardian.too_wide <= 0
 
 
@@ -65,9 +65,9 @@ def says_yes(guardian: Device, words: str = BLOCKED) -> None:
     guardian.open("http://copdns.home.arpa/guardian/inbox")
     guardian.reads(words)
     guardian.actions = 0
-    guardian.tap("Look at it")
+    guardian.tap("Review")
     assert guardian.page.get_by_label("1 hour").is_checked()
-    guardian.tap(re.compile("^Yes$"))
+    guardian.tap(re.compile("^Allow$"))
     assert guardian.actions == 2
 
 
@@ -130,7 +130,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     finds(ada, BLOCKED)
     ada.reads("It is for the test!")
     ada.choose("1 hour")
-    ada.tap(re.compile("^Yes$"))
+    ada.tap(re.compile("^Allow$"))
     home.opens(BLOCKED, MIA)
     if scripts:
         mia.reads(re.compile("minutes? left"), SHOWN_WITHIN)
@@ -158,7 +158,7 @@ def test_a_paused_child_asks_for_time_and_is_paused_again(
     mia.tap("Ask for more time")
     mia.tap("Send")
     assert mia.actions <= MOST_ACTIONS
-    says_yes(ada, "more time")
+    says_yes(ada, "extra time")
     home.opens("open.example", MIA)
     assert not home.dig(BLOCKED, MIA)  # time alone was asked for
     sees(mia, re.compile("minutes? left"))
@@ -206,13 +206,13 @@ def test_all_of_it_can_be_done_by_keyboard_alone(browsers: Browsers, home: Famil
     mia.tab_to("Send")
     mia.press("Enter")
     mia.reads(re.compile("^Sent[.!] No"))
-    ada.tab_to("Questions")
+    ada.tab_to("Requests")
     ada.press("Enter")
     ada.reads("Waiting for an answer")
-    ada.tab_to("Look at it")
+    ada.tab_to("Review")
     ada.press("Enter")
     ada.reads("For school")
-    ada.tab_to(re.compile("^Yes$"))
+    ada.tab_to(re.compile("^Allow$"))
     ada.press("Enter")
     home.opens(BLOCKED, MIA)
     sees(mia, re.compile("minutes? left"))

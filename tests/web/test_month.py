@@ -98,7 +98,7 @@ async def test_who_has_nothing_kept_has_no_number(client: Client, site: Site) ->
     await site.follow()
     await as_ada(client, site)
     page = await text(client, DESK)
-    assert '<th scope="row">Tom</th><td>nothing is kept</td><td>nothing is kept</td>' in page
+    assert '<th scope="row">Tom</th><td>not recorded</td><td>not recorded</td>' in page
     assert "99" not in page.partition("<main")[2].partition("</main>")[0]
 
 
@@ -118,7 +118,7 @@ async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) ->
     share = Share(200, 3, {"games-list": 3})
     audit_results.save_results(site.folder, share, frozenset({"games-list"}), NOW)
     await as_ada(client, site)
-    assert "1.5 of 100 names that should be open" in plain(await text(client, DESK))
+    assert "1.5 of 100 sites that should be allowed" in plain(await text(client, DESK))
     assert "games-list</bdi>: 1.5" in await text(client, CHILD)
 
 

@@ -153,7 +153,7 @@ async def test_a_program_reads_the_sentence_alone(client: Client) -> None:
     headers = {"Origin": f"http://{client.host}:{client.port}"}
     fields = {"name": "", "band": "7-9"}
     reply = await client.post("/guardian/people", data=fields, headers=headers)
-    assert (reply.status, await reply.text()) == (400, "Write a name of 1 to 60 letters.\n")
+    assert (reply.status, await reply.text()) == (400, "Enter a name of 1 to 60 characters.\n")
 
 
 async def test_what_is_sent_again_from_the_form_that_came_back_is_taken(client: Client) -> None:

@@ -243,7 +243,7 @@ def _several(
     each once; raise HouseholdError for none and for too many."""
     texts = [each for each in re.split(r"[\s,;]+", form.one(field)) if each]
     if not texts:
-        raise HouseholdError("write one at least", name=field)
+        raise HouseholdError("enter at least one", name=field)
     if len(texts) > most:
-        raise HouseholdError("write %(most)s at most", name=field, most=most)
+        raise HouseholdError("enter at most %(most)s", name=field, most=most)
     return tuple(dict.fromkeys(str(read_field(parse, each, field)) for each in texts))

@@ -30,8 +30,7 @@ from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
 from copdns.web.unknown_devices import end_guests, end_guests_at, known_in, visitors_of, written_in
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 from copdns.words.phrases import zones
 
 Values = Mapping[str, Any]
@@ -177,7 +176,7 @@ async def _children(going: Going) -> Values:
     presets = context_of(going.request).known().presets
     return {
         "presets": [presets[band] for band in Band if band in presets],
-        "say": wording_for(going.request, going.home, Level.FULL),
+        "say": desk_saying(going.request, going.home),
     }
 
 
@@ -212,7 +211,9 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
     wanted = str(fields["visitor"])
     visitor = next((each for each in there if each.id == wanted), None)
     if visitor is None:
-        raise HouseholdError("this device has a name by now, or was not seen for long")
+        raise HouseholdError(
+            "this device is already assigned, or has not been seen for a long time"
+        )
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
     edit = partial(named, visitor=visitor, profile_id=profile, called=name)

@@ -90,7 +90,9 @@ async def _octets(part: BodyPartReader) -> bytes:
     while chunk := await part.read_chunk():
         octets += chunk
         if len(octets) > MOST:
-            raise HouseholdError("the file is larger than a calendar needs to be", name="file")
+            raise HouseholdError(
+                "the file is too large for a calendar; choose another", name="file"
+            )
     if not octets:
         raise HouseholdError("choose a calendar file first", name="file")
     return bytes(octets)
