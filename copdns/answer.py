@@ -62,7 +62,7 @@ VERDICTS = 64  # of one question: so many kinds of profiles ask it and are remem
 MAX_WAITING = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
-_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
+_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not cached here; ask with recursion desired")
 _NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 NO_REPLY = b""  # nothing is sent, now or later

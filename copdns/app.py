@@ -430,7 +430,7 @@ class App:
         self._targets.use(settings.events)
         log.info("reloaded")
         if _bound(before) != _bound(settings):
-            log.warning("ports, TCP limits, web and data are taken over at the next start")
+            log.warning("changes to ports, TCP limits, web and data take effect at the next start")
 
 
 def _bound(settings: Settings) -> object:

@@ -156,7 +156,7 @@ _BY_NAME = tuple(
     )
     for form in forms
 )
-_PAIRED = "browser paired with this device"  # the device itself is the author
+_PAIRED = "browser linked to this device"  # the device itself is the author
 
 
 def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[About]:

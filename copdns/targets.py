@@ -120,7 +120,7 @@ class Targets:
         """
         target = {each.way.name: each for each in self._targets}[name]
         if self._trying:
-            raise BusyError("another target is tried at the moment; wait for that")
+            raise BusyError("another test is running; wait until it has finished")
         self._trying = True
         try:
             return await target.way.once(event)
@@ -177,7 +177,7 @@ class Targets:
         self._changed.set()
         await self._idle.wait()
         if self.waiting:
-            log.warning("events were not passed on before the stop", events=self.waiting)
+            log.warning("events were not sent before copdns stopped", events=self.waiting)
 
 
 class _Way(Protocol):
@@ -243,14 +243,14 @@ class _Target:
                         self._note(await deliver(self._queue.popleft()))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 error = traceback.format_exc()
-                log.error("events were not passed on", target=self.way.name, traceback=error)
+                log.error("events could not be sent", target=self.way.name, traceback=error)
 
     def _note(self, trouble: str) -> None:
         """Say so when an event is not taken, and when one is again."""
         if trouble and not self._trouble:
-            log.warning("events are not taken", target=self.way.name, error=trouble)
+            log.warning("events are not being accepted", target=self.way.name, error=trouble)
         elif self._trouble and not trouble:
-            log.info("events are taken again", target=self.way.name, dropped=self.dropped)
+            log.info("events are accepted again", target=self.way.name, dropped=self.dropped)
         self._trouble = trouble
 
 
@@ -325,7 +325,7 @@ class _ToWebhook:
             async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
                 return _judged(reply.status)
         except TimeoutError:
-            return _Try(f"it did not answer within {self.patience.post:g} s", again=True)
+            return _Try(f"the server did not answer within {self.patience.post:g} s", again=True)
         except (ClientError, OSError, UnicodeError) as error:
             return _Try(_in_words(error), again=True)
 
@@ -335,21 +335,29 @@ def _judged(status: int) -> _Try:
     if 200 <= status < 300:
         return _Try("", again=False)
     if 300 <= status < 400:
-        trouble = f"it sends us on ({status}), where nothing is told; write its new address"
+        trouble = (
+            f"the server redirects ({status}), and redirects are not followed; write its new "
+            "address"
+        )
         return _Try(trouble, again=False)
-    return _Try(f"it answered with status {status}", again=status in (408, 429) or status >= 500)
+    return _Try(
+        f"the server answered with status {status}", again=status in (408, 429) or status >= 500
+    )
 
 
 def _in_words(error: ClientError | OSError | UnicodeError) -> str:
     """Say what went wrong, without the address."""
     match error:
         case ClientConnectorCertificateError() | ClientConnectorSSLError():
-            return "it has no certificate that this machine trusts; is its clock right?"
+            return (
+                "this machine does not trust its certificate; check that this machine's clock is "
+                "right"
+            )
         case ClientConnectorError():
-            return "it cannot be reached"
+            return "the server cannot be reached"
         case InvalidURL() | UnicodeError():  # a host such as a..example
-            return "its url is none; see events.webhooks"
-    return f"it does not speak HTTP as it should ({type(error).__name__})"
+            return "its url is not a valid address; check events.webhooks"
+    return f"the server's HTTP answer is not valid ({type(error).__name__})"
 
 
 # --- a program ------------------------------------------------------------------------------------
@@ -393,9 +401,9 @@ class _ToCommand:
                 start_new_session=True,  # so that what it starts can be ended with it
             )
         except OSError as error:
-            return f"it cannot be started ({error.strerror})"
+            return f"the program could not be started ({error.strerror})"
         if not await _finished(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
-            return f"it was not done within {self.seconds:g} s, and was ended"
+            return f"the program took longer than {self.seconds:g} s and was stopped"
         return _ended(process.returncode)
 
 
@@ -419,7 +427,11 @@ def _ended(code: int | None) -> str:
     """Return what the end of a program means; below 0 is the number of a signal."""
     if not code:
         return ""
-    return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"
+    return (
+        f"the program was ended by signal {-code}"
+        if code < 0
+        else (f"the program ended with status {code}")
+    )
 
 
 def _environment(fields: dict[str, object]) -> dict[str, str]:
@@ -497,9 +509,9 @@ class _ToGuardian:
             start_new_session=True,
         )
         if not await _finished(process, message, self.patience.notice):
-            return _Try(f"it was not sent within {self.patience.notice:g} s", again=True)
+            return _Try(f"it could not be sent within {self.patience.notice:g} s", again=True)
         code = process.returncode or apprised.SENT
         if code == apprised.SENT:
             return _Try("", again=False)
-        trouble = apprised.TROUBLE.get(code, "what sends it failed")
+        trouble = apprised.TROUBLE.get(code, "the program that sends it failed")
         return _Try(trouble, again=code not in (apprised.UNKNOWN, apprised.MISSING))

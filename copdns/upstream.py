@@ -333,7 +333,9 @@ class Upstreams:
             health.plain_until = now + PLAIN_FOR
         if asking.lowercased_at is health and health.mixes_case:
             health.mixes_case = False
-            log.info("an upstream changes letters; case mixing is off", upstream=health.label)
+            log.info(
+                "an upstream changes letter case, so case mixing is off", upstream=health.label
+            )
 
     def _failed(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Note that an upstream gave no answer of use; it is not asked again for this."""

@@ -22,7 +22,7 @@ from copdns.presets import Preset
 from copdns.records import A
 
 HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
-NOTE = "list error: this name is vouched for."
+NOTE = "Listed by mistake: this site is known to be safe."
 
 Vouch = Callable[[str], bool]
 

@@ -81,7 +81,7 @@ def make(
         label=label,
         author=AUTHOR,
     )
-    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'whoever has the code'}"
+    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'anyone with the code'}"
     before, after = home.changed(what, edit)
     if as_json:
         print_json({**ticket_json(after.tickets[-1]), "code": code})
@@ -108,7 +108,7 @@ def list_(home: Home, as_json: bool) -> None:
         (
             each.id,
             str(each.minutes),
-            each.profile or "whoever has the code",
+            each.profile or "anyone with the code",
             subjects_text([each.about] if each.about else []),
             _state(each, zone, home.now),
             each.label,

@@ -102,7 +102,7 @@ def bonus_text(bonus: Bonus) -> str:
 def ticket_text(ticket: Ticket, zone: str) -> str:
     """Return what it is good for, and until when, or who redeemed it."""
     about = subjects_text([ticket.about] if ticket.about else [])
-    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "whoever has the code"
+    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "anyone with the code"
     text = f"{minutes} of {about} for {whose}"
     if ticket.redeemed is not None:
         used = local(ticket.redeemed, zone)
