@@ -11,6 +11,9 @@ from __future__ import annotations
 from copdns.known_forms import Forms
 from copdns.sentences import Sentence, Value, sentence
 
+# As the version before wrote it: what a check found is kept.
+_FORMER = {"not protecting fully yet: %(lists)s": "not fully protected yet: %(lists)s"}
+
 _FORMS = Forms(
     sentence("no upstream is set; add one to upstreams.servers"),
     sentence("no upstream answers"),
@@ -40,9 +43,25 @@ _FORMS = Forms(
     sentence("all queries come from one address: if there are more devices, %(remedy)s"),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
+    former=_FORMER,
 )
 
 # What stands in one of them.
+_FORMER_PARTS = {
+    "%(some)s of %(all)s lists is not here yet (%(which)s)": (
+        "%(some)s of %(all)s lists is not downloaded yet (%(which)s)"
+    ),
+    "%(some)s of %(all)s lists are not here yet (%(which)s)": (
+        "%(some)s of %(all)s lists are not downloaded yet (%(which)s)"
+    ),
+    "%(some)s of %(all)s lists is here and yet to be compiled (%(which)s)": (
+        "%(some)s of %(all)s lists is downloaded but not ready yet (%(which)s)"
+    ),
+    "%(some)s of %(all)s lists are here and yet to be compiled (%(which)s)": (
+        "%(some)s of %(all)s lists are downloaded but not ready yet (%(which)s)"
+    ),
+}
+
 _PARTS = Forms(
     sentence("%(some)s of %(all)s lists is not downloaded yet (%(which)s)"),
     sentence("%(some)s of %(all)s lists are not downloaded yet (%(which)s)"),
@@ -53,6 +72,7 @@ _PARTS = Forms(
         "another resolver must forward to this one, make it pass on each device's address "
         "(dns.forwarders)"
     ),
+    former=_FORMER_PARTS,
 )
 
 

@@ -136,7 +136,9 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
         if header.isreg():
             seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
-    raise FetchError(f"the archive has no {wanted} (it holds {holds or 'nothing'}); see `member`")
+    raise FetchError(
+        f"the archive has no {wanted} (it holds {holds or 'nothing'}); correct `member`"
+    )
 
 
 def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:

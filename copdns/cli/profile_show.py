@@ -50,7 +50,7 @@ def show_profile(home: Home, profile: Profile) -> None:
     _block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
     _block("When", _times(home, profile, zone))
     _block("How it is answered", _answered(home, profile))
-    _block("Privacy", _kept(home, profile, zone))
+    _block("What is kept", _kept(home, profile, zone))
 
 
 def _is_guest(home: Home, profile: Profile) -> bool:

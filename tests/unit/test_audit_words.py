@@ -45,7 +45,7 @@ def said(what: str, language: str = "en") -> str:
         ("account Bo added", "Account Bo added."),
         ("account Bo made auditor", "Account Bo made an auditor."),
         ("created", "Created."),
-        ("full log of 3 days asked of mia", "Full log of 3 days asked of Mia."),
+        ("full log of 3 days requested from mia", "Full log of 3 days requested from Mia."),
         ("mia: PIN set", "Mia: PIN set."),
         ("schedule bedtime added for mia", "Schedule bedtime added for Mia."),
         ("schedule bedtime changed", "Schedule bedtime changed."),

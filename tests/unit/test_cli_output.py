@@ -184,8 +184,8 @@ def test_times_read_as_lines_when_they_come_and_when_they_go() -> None:
         "bonus b1 {}: mia: 30 minutes more of games on 2027-01-15",
         "bonus b2 {}: mia: 5 minutes given back of games on 2027-01-15",
         "ticket t1 {}: 45 minutes of category:games for mia, good until 2027-01-15 17:01 (Dishes)",
-        "ticket t2 {}: 10 minutes of every name for whoever has the code, "
-        "redeemed by tom on 2027-01-15 17:00",
+        "ticket t2 {}: 10 minutes of every name for anyone with the code, redeemed by tom on "
+        "2027-01-15 17:00",
     ]
     before = replace(FAMILY, timezone="Asia/Tokyo")
     assert differences(before, TIMED) == [line.format("added") for line in told]

@@ -184,7 +184,10 @@ def test_a_pause_is_ended_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> N
     assert home.ok("pause", "mia", "--end").startswith("pause mia removed: ")
     assert home.json("pause") == []
     refused = home.call("pause", "mia", "--end")
-    assert (refused.exit_code, refused.stderr) == (1, "mia is not paused\n")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        ("mia is not paused; there is nothing to end\n"),
+    )
     home.ok("pause", "mia", "--for", "1")
     clock(monkeypatch, NOON + 60)
     assert home.json("pause") == []

@@ -91,7 +91,7 @@ def test_a_torn_file_is_refused(size: int) -> None:
         (b"", "no index of lists"),
         (b"games.example\n" * 100, "no index of lists"),
         (FILE[:16] + struct.pack("=I", FORMAT + 1) + FILE[20:], f"reads form {FORMAT}"),
-        (FILE[:16] + struct.pack("=I", FORMAT)[::-1] + FILE[20:], "is an index of form"),
+        (FILE[:16] + struct.pack("=I", FORMAT)[::-1] + FILE[20:], "is a list index of format"),
         (FILE + b"\0", "of which"),
     ],
 )
@@ -125,5 +125,5 @@ def test_a_head_that_makes_no_sense_is_refused(change: dict[str, object]) -> Non
 
 def test_an_index_of_a_machine_with_other_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trie, "marisa_trie", None)
-    with pytest.raises(ListError, match="with a trie of names, not a table"):
+    with pytest.raises(ListError, match="with a trie of domains, not a table"):
         unpack(memoryview(FILE))

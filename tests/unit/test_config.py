@@ -88,8 +88,8 @@ def test_values_arrive_parsed() -> None:
         ("dns: {listen: []}", "1:7: dns.listen: is empty; write something"),
         ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is no network"),
         ("upstreams: {servers: [dns.example]}", "1:23: upstreams.servers.1: 'dns.example' is no"),
-        ("upstreams: {servers: ['192.0.2.1:0']}", "a port is a number from 1 to 65535"),
-        ("upstreams: {servers: ['[::1]:99999']}", "a port is a number from 1 to 65535"),
+        ("upstreams: {servers: ['192.0.2.1:0']}", "is not valid; write a number from 1 to 65535"),
+        ("upstreams: {servers: ['[::1]:99999']}", "is not valid; write a number from 1 to 65535"),
         ("upstreams: {servers: [0.0.0.0]}", "is not the address of one machine"),
         ("dns: {listen: [0.0.0.0]}", "is no address to answer from"),
         ('web: {listen: ["::"]}', "is no address to answer from"),
@@ -97,9 +97,9 @@ def test_values_arrive_parsed() -> None:
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
         ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),
         ("rebinding: {names: ['']}", "a name is missing"),
-        ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is no domain name"),
+        ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is not a valid domain"),
         ("data: ''", "1:1: data: is empty; write something"),
-        ("dsn: {}", "dsn: is no key that is known here; did you mean dns?"),
+        ("dsn: {}", "dsn: is not a known key; did you mean dns?"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_place(text: str, told: str) -> None:
@@ -266,7 +266,7 @@ def test_mistakes_of_file_and_environment_are_told_together() -> None:
     assert told == [
         'COPDNS_DNS__PORT: dns.port: is "no"; write a whole number',
         'COPDNS_WEB__LISTEN: web.listen: is "[::1"; write a list: [one, two]',
-        "1:7: dns.prt: is no key that is known here; did you mean port?",
+        "1:7: dns.prt: is not a known key; did you mean port?",
     ]
 
 

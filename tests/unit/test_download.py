@@ -193,7 +193,7 @@ def test_a_list_may_grow_and_shrink_somewhat(names: int) -> None:
 
 def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
     small = replace(COPY, names=1499, lines=1499)
-    with pytest.raises(FetchError, match="only 1499 names where it had 5000"):
+    with pytest.raises(FetchError, match="only 1499 domains, the old one 5000"):
         check_copy(small, STATE)
     check_copy(small, STATE, smaller=True)
     check_copy(small, CopyState())

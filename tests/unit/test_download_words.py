@@ -33,7 +33,7 @@ SAYING = {
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
-    *("trouble", "trouble or 'this is no tar archive; leave out `member`'"),
+    *("trouble", "trouble or 'this is not a tar archive; leave out `member`'"),
     *("status_error(reply.status)", "self.not_written(error)", "outcome['error']"),
 }
 NO_WORDS = {"x: x"}  # a path, and what the system said
@@ -127,8 +127,8 @@ def test_no_text_comes_from_where_it_is_not_looked_for() -> None:
         Copies(Path("/data")).not_written(OSError(errno.ENOSPC, "No space left on device")),
         Copies(Path("/data")).not_written(OSError(errno.EROFS, "Read-only file system")),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
-        "lists.example cannot be reached (Connection refused); it is tried again later",
-        "the archive has no a/domains (it holds nothing); see `member`",
+        "lists.example cannot be reached (Connection refused); copdns will try again later",
+        "the archive has no a/domains (it holds nothing); correct `member`",
         PENDING,
     ],
 )
@@ -144,8 +144,9 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
     [
         *map(looks_wrong, _MAGIC),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
-        "lists.example ended the connection; it is tried again later",
-        f"the server sends us on to where we do not go ({bad_url('ftp://lists.example/')})",
+        "lists.example closed the connection; copdns will try again later",
+        "the server redirects to an address that is not allowed "
+        f"({bad_url('ftp://lists.example/')})",
     ],
 )
 def test_what_is_within_a_line_is_translated_too(line: str) -> None:

@@ -232,12 +232,12 @@ def link(name: str) -> tarfile.TarInfo:
         ({"body": b"x", "end": End.SLOW}, "", "not here after 1 s"),
         ({"body": TOYS.encode() * 100, "end": End.ENDLESS}, "", "larger than 0.190735 MiB"),
         ({"body": b"x" * 200_001}, "", "larger than 0.190735 MiB"),
-        ({"body": BOMB}, "", "unpacked it is larger than 0.38147 MiB"),
-        ({"body": gzip.compress(BOMB)}, "", "unpacked it is larger than 0.38147 MiB"),
+        ({"body": BOMB}, "", "the unpacked file is larger than 0.38147 MiB"),
+        ({"body": gzip.compress(BOMB)}, "", "the unpacked file is larger than 0.38147 MiB"),
         ({"body": tar({"a": "x" * 900_000, "games/domains": TOYS})}, "games/domains", "unpacked"),
         ({"body": PAGES.encode()}, "", "a list of pages"),
         ({"body": b"a.example\n" + b"^nothing^\n" * 200}, "", "only 1 of 201 lines"),
-        ({"body": b"a.example\n"}, "", "only 1 names where it had 2000"),
+        ({"body": b"a.example\n"}, "", "only 1 domains, the old one 2000"),
         ({"body": tar({"games/urls": "x"})}, "games/domains", "no games/domains (it holds games/"),
         ({"body": tar({})}, "games/domains", "it holds nothing"),
         ({"body": tar({"d": link("games/domains")})}, "games/domains", "no plain file"),
@@ -310,7 +310,7 @@ async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(
     shelf.copies = full
     outcome = await shelf.fetch(source(shelf.server.put("/toys", "go.example\n" * 1000)))
     assert "No space left on device" in outcome.state.error
-    assert f"make room on the disk of {full.folder}" in outcome.state.error
+    assert f"free some space on the disk of {full.folder}" in outcome.state.error
     assert shelf.text == TOYS.encode()
 
 

@@ -269,14 +269,14 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         ),
         (
             lambda h: edit.add_profile(h, Profile("mia", "M", Band.ADULT), KNOWN),
-            "there is a profile 'mia' already",
+            "the profile 'mia' already exists",
         ),
         (
             lambda h: edit.add_profile(h, Profile("Mia B", "M", Band.ADULT), KNOWN),
             "'Mia B' cannot be an id; take small letters",
         ),
         (lambda h: edit.remove_profile(h, "mia"), "tablet would belong to nobody"),
-        (lambda h: edit.remove_profile(h, "ada"), "unknown devices count as ada"),
+        (lambda h: edit.remove_profile(h, "ada"), "unknown devices use the profile ada"),
         (lambda h: edit.set_household(h, guest="bo"), "guest: there is no profile 'bo'"),
         (lambda h: edit.set_household(h, timezone="Europe"), "timezone: 'Europe' is no time zone"),
         (lambda h: edit.set_household(h, id="x"), "no field of a household 'id'"),
@@ -286,7 +286,7 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is no network"),
         (
             lambda h: edit.add_device(h, "tv", "tom", ["192.0.2.1/32"]),
-            "devices.tv.addresses: 192.0.2.1 is the address of tablet already",
+            "devices.tv.addresses: 192.0.2.1 already belongs to tablet",
         ),
         (lambda h: edit.remove_device(h, "tabelt"), "no device 'tabelt'; did you mean tablet?"),
         (lambda h: ruled(h, "x.example", scope="bo"), "there is no profile 'bo'"),
@@ -295,18 +295,18 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         (lambda h: edit.remove_rule(h, "r9"), "there is no rule 'r9'; "),
         (
             lambda h: edit.add_service(h, "videos", "", ["a.example"], KNOWN),
-            "there is a service 'videos' already",
+            "the service 'videos' already exists",
         ),
         (lambda h: edit.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
-        (lambda h: edit.remove_service(h, "club"), "'club'; there is none yet"),
+        (lambda h: edit.remove_service(h, "club"), "'club'; none exists yet"),
         (
             lambda h: edit.set_service(h, "club", "", ["a.example"], Contact.NONE),
-            "'club'; there is none yet",
+            "'club'; none exists yet",
         ),
         (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "a name is missing"),
         (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is no address"),
         (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),
-        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "leads to itself"),
+        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "points to itself"),
         (lambda h: edit.remove_rewrite(h, "a.example"), "there is no rewrite of 'a.example'"),
         (lambda h: edit.set_split_upstream(h, "a.example", ["dns.example"]), "is no address"),
         (lambda h: edit.set_split_upstream(h, "a.example", []), "a.example: is empty"),
@@ -355,11 +355,12 @@ def test_what_is_wrong_with_a_household_is_listed_with_its_place() -> None:
     )
     assert check(wrong, KNOWN) == [
         "guest: there is no profile 'bo'; there are: ada, mia, tom",
-        "devices.tablet: stands twice; rename or remove one",
+        "devices.tablet: is there twice; rename or remove one",
         "devices.tablet.profile: there is no profile 'bo'; there are: ada, mia, tom",
-        "devices.tablet.addresses: 192.0.2.1 is the address of tablet already; a device has its "
-        "own",
-        "devices.tablet.addresses: 'x' is no network; write it as 192.0.2.0/24 or 2001:db8::/32",
+        "devices.tablet.addresses: 192.0.2.1 already belongs to tablet; give each device its own "
+        "address",
+        "devices.tablet.addresses: 'x' is not a valid network; write one such as 192.0.2.0/24 or "
+        "2001:db8::/32",
         "rules.r1.scope: there is no profile 'bo'; there are: ada, mia, tom",
     ]
 

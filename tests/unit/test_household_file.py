@@ -399,8 +399,8 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "block: [a.example]\nallow: [A.example.]\n", "4:9: block.1: rule r1 is about a"),
         ("local_names: {a.example: [x]}", "local_names.a.example.1: 'x' is no address"),
         ("local_names: {a.example: [], A.Example: []}", "stands twice"),
-        ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is no domain name"),
-        ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: leads to itself"),
+        ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is not a valid domain"),
+        ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: points to itself"),
         ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; name an"),
         ("own_services: {club: {names: []}}", "1:23: own_services.club.names: is empty"),
         (
@@ -425,7 +425,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ),
         (
             MIA + "    schedules: {a: {closed: 21:00-22:00, grace: 61}}\n",
-            "4:42: profiles.mia.schedules.a.grace: 61 minutes are not from 0 to 60",
+            "4:42: profiles.mia.schedules.a.grace: 61 minutes is out of range; write 0 to 60",
         ),
         (
             MIA + "schedules: {a: {closed: 21:00-22:00, for: mai}}\n",
@@ -433,7 +433,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ),
         (
             MIA + "    schedules: {a: 21:00-22:00}\nschedules: {a: 22:00-23:00}\n",
-            "5:13: schedules.a: stands twice; rename or remove one",
+            "5:13: schedules.a: is there twice; rename or remove one",
         ),
         (
             MIA + "    budgets: {a: {minutes: 1441}}\n",
@@ -458,11 +458,17 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    preset_times: true\n", "preset_times takes the times of a preset; add `pre"),
         ("calendar: {weekend: [son]}", "1:22: calendar.weekend.1: there is no day of the week"),
         ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is no date"),
-        ("calendar: {days: {20261224: school}}", "'20261224' is no date; write it as 2026-12-24"),
+        (
+            "calendar: {days: {20261224: school}}",
+            ("'20261224' is not a valid date; write one such as 2026-12-24"),
+        ),
         ("calendar: {days: {2026-12-24: feast}}", "1:19: calendar.days.2026-12-24: is"),
         ("calendar: {days: {2026-12-24..2026-12-23: school}}", "day must come after the first"),
         ("calendar: {days: {2026-01-01..2027-01-02: school}}", "within a year"),
-        ('day_starts: "4:60"', "1:1: day_starts: '4:60' is no time of day; write it as 04:00"),
+        (
+            'day_starts: "4:60"',
+            ("1:1: day_starts: '4:60' is not a valid time; write one such as 04:00"),
+        ),
         (
             'day_starts: "12:00"',
             "1:1: day_starts: a day begins in the morning; write 00:00",
@@ -480,15 +486,16 @@ def test_one_mac_is_one_device() -> None:
         "    devices:\n      a: {macs: [02:00:00:00:00:0a]}\n      b: {macs: [02:00:00:00:00:0A]}\n"
     )
     assert problems(text) == [
-        "6:11: profiles.mia.devices.b.macs: 02:00:00:00:00:0a is the address of a already; "
-        "a device has its own"
+        "6:11: profiles.mia.devices.b.macs: 02:00:00:00:00:0a already belongs to a give each "
+        "device its own address"
     ]
 
 
 def test_one_address_is_one_device() -> None:
     text = MIA + "    devices:\n      a: [192.0.2.1]\n      b: [192.0.2.0/24, 192.0.2.1/32]\n"
     assert problems(text) == [
-        "6:7: profiles.mia.devices.b: 192.0.2.1 is the address of a already; a device has its own"
+        "6:7: profiles.mia.devices.b: 192.0.2.1 already belongs to a; give each device its own "
+        "address"
     ]
 
 
@@ -525,7 +532,7 @@ def test_a_command_is_told_all_its_mistakes() -> None:
         'bypass: is "yes"; write true or false',
         "max_ttl: is 0; write at least 1",
         'tags: is "[a"; write a list: [one, two]',
-        "bnad: is no key that is known here; did you mean band?",
+        "bnad: is not a known key; did you mean band?",
     ]
 
 

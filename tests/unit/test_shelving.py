@@ -181,7 +181,9 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     waiting = shelf.waiting([games])
     assert waiting is not None
     assert blocks(waiting.library, "toys.example")
-    assert "so those of before count: mine (the lists were not compiled: the" in str(waiting)
+    assert ("so those of before count: mine (the the lists could not be compiled: the") in str(
+        waiting
+    )
 
 
 async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_before(

@@ -84,7 +84,7 @@ async def test_a_code_for_an_account_sets_its_password_and_ends_all_that_was(hou
     assert (found.has_password, found.totp) == (True, False)
     assert await house.sessions.find(told, NOW) is None
     assert await house.accounts.recovery_left("home", ada.id) == 0
-    assert "command line: code made for account Ada" in await house.audit()
+    assert "command line: code created for account Ada" in await house.audit()
 
 
 async def test_credentials_are_found_by_the_name_in_any_case(house: House) -> None:

@@ -411,7 +411,7 @@ async def test_an_edit_that_fails_changes_nothing(store: HouseholdStore) -> None
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (lambda home: replace(home, id="bos"), "cannot become 'bos'"),
+        (lambda home: replace(home, id="bos"), "cannot be renamed to 'bos'"),
         (lambda home: replace(home, profiles=(MIA, MIA)), "profiles: 'mia' is there twice"),
         (lambda home: replace(home, rules=home.rules * 2), "rules: 'r2' is there twice"),
         (

@@ -59,5 +59,5 @@ def test_a_longer_run_of_days_than_a_file_may_have_is_cut() -> None:
 
 def test_a_calendar_is_not_endless() -> None:
     years = {f"{year}-01-01..{year}-12-31": DayType.SCHOOL for year in range(2000, 2012)}
-    with pytest.raises(ValueError, match="dates are too many; keep 3660"):
+    with pytest.raises(ValueError, match="dates are too many; keep at most 3660"):
         CalendarShape(days=years)  # type: ignore[arg-type]

@@ -25,14 +25,14 @@ def crowd(*addresses: str, mac: str = "", in_container: bool = False) -> str:
 @pytest.mark.parametrize(
     "line",
     [
-        "no upstream is known: see upstreams.servers",
+        "no upstream is set; add one to upstreams.servers",
         "no upstream answers",
         REPLACED,
         STILL_COMPILING,
-        "what happens is not kept: disk full",
+        "nothing can be recorded: disk full",
         f"{UNWRITTEN} (disk full)",
         f"{UNREAD} (disk full)",
-        "games: too many names; it is tried again",
+        "games: too many names; copdns will try again",
         not_yet(["games"], 3),
         not_yet(["games", "chat"], 3),
         not_yet(["games"], 3, ["chat"]),

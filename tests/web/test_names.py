@@ -190,8 +190,8 @@ async def test_the_list_of_changes_and_the_childs_page_say_so(client: Client, si
         "local name printer.home.arpa removed",
         "rewrite of *.start.example: home.example",
         "rewrite of *.start.example removed",
-        "split upstream for office.example: 192.0.2.53:53, 192.0.2.54:5353",
-        "split upstream for office.example removed",
+        "conditional forwarding for office.example: 192.0.2.53:53, 192.0.2.54:5353",
+        "conditional forwarding for office.example removed",
         "service club-chat added",
         "service club-chat removed",
     } <= said
