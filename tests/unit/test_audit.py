@@ -56,9 +56,9 @@ def test_a_name_that_the_world_does_not_know_is_left_out_and_counted(name: str) 
         ("NEWS,news.example", r"^t.tsv:1: has 1 column; write a label, a tab and a name$"),
         ("#a\tlabel\tb\turl\nx\tNEWS", r"^t.tsv:2: has 2 columns"),
         ("A\ta.example\n\nNEWS\tnews example", "^t.tsv:3: 'news example' is not a valid domain"),
-        ("NEWS\t", r"^t.tsv:1: has no name$"),
+        ("NEWS\t", r"^t.tsv:1: has no domain; write one$"),
         ("\ta.example", r"^t.tsv:1: has no label"),
-        ("", r"^t.tsv: holds no name"),
+        ("", r"^t.tsv: there are no public internet domains"),
         ("NEWS\t192.0.2.1", "^t.tsv: there are no public internet domains in this file$"),
     ],
 )

@@ -265,7 +265,7 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         ),
         (
             lambda h: edit.set_profile(h, "mia", KNOWN, privacy=PrivacyMode.FULL),
-            "profiles.mia.privacy: full is no lasting mode",
+            "profiles.mia.privacy: full cannot be set permanently",
         ),
         (
             lambda h: edit.add_profile(h, Profile("mia", "M", Band.ADULT), KNOWN),
@@ -304,7 +304,7 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
             "'club'; none exists yet",
         ),
         (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "a name is missing"),
-        (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is no address"),
+        (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is not a valid address"),
         (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),
         (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "points to itself"),
         (lambda h: edit.remove_rewrite(h, "a.example"), "there is no rewrite of 'a.example'"),

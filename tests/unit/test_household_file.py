@@ -131,7 +131,7 @@ def test_an_exported_household_was_never_stored() -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]", "{}"])
 def test_an_empty_file_takes_nobody_away(text: str) -> None:
-    with pytest.raises(ConfigError, match="no key stands here"):
+    with pytest.raises(ConfigError, match="there is no key here"):
         parsed(text)
 
 
@@ -376,48 +376,48 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    canaries: [x]\n", "there is no signal 'x'; there are: firefox_doh, private"),
         (MIA + "    safe_search: {find: strict}\n", "there is no search engine 'find'; did you"),
         (MIA + "    safe_search: {films: hard}\n", "films: there is no mode 'hard'; there are:"),
-        (MIA + "    privacy: full\n", "4:5: profiles.mia.privacy: full is no lasting mode"),
+        (MIA + "    privacy: full\n", "4:5: profiles.mia.privacy: full cannot be set permanently"),
         (MIA + "    bypass: yes\n", '4:5: profiles.mia.bypass: is "yes"; write true or false'),
         (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' would cover"),
-        (MIA + "    devices: {a: [tv]}\n", "4:19: profiles.mia.devices.a.1: 'tv' is no network"),
+        (MIA + "    devices: {a: [tv]}\n", "4:19: profiles.mia.devices.a.1: 'tv' is not a valid network"),
         (MIA + "    devices: {a: []}\n", "4:15: profiles.mia.devices.a: is empty"),
-        (MIA + "    devices: {a: {name: A}}\n", "mia.devices.a: how it is known is missing"),
+        (MIA + "    devices: {a: {name: A}}\n", "mia.devices.a: there is no address to recognise it by"),
         (
             MIA + "    devices: {a: {macs: [01:00:5E:00:00:01]}}\n",
             "4:26: profiles.mia.devices.a.macs.1: '01:00:5E:00:00:01' is a group of devices",
         ),
-        (MIA + "    band_change: {band: 0-6, at: 22:30}\n", "is no moment; write it as 2026"),
+        (MIA + "    band_change: {band: 0-6, at: 22:30}\n", "is not a valid date and time; write one such as 2026"),
         (MIA + "guest: tom\n", "4:1: guest: there is no profile 'tom'; there are: mia"),
-        (MIA + "timezone: Mars\n", "4:1: timezone: 'Mars' is no time zone"),
+        (MIA + "timezone: Mars\n", "4:1: timezone: 'Mars' is not a valid time zone"),
         (
             MIA + "devices: {tv: {profile: bo, addresses: [192.0.2.1]}}\n",
             "4:16: devices.tv.profile",
         ),
-        (MIA + "rules: [{note: x}]\n", "4:9: rules.1: a rule has either `allow` or `block`"),
+        (MIA + "rules: [{note: x}]\n", "4:9: rules.1: a rule needs either `allow` or `block`"),
         (MIA + "rules: [{allow: a.example, for: bo}]\n", "4:28: rules.1.for: there is no"),
-        (MIA + "rules: [{block: a.example, over_security: true}]\n", "only a rule that allows"),
+        (MIA + "rules: [{block: a.example, over_security: true}]\n", "only an allow rule"),
         (MIA + "block: [a.example]\nallow: [A.example.]\n", "4:9: block.1: rule r1 is about a"),
-        ("local_names: {a.example: [x]}", "local_names.a.example.1: 'x' is no address"),
-        ("local_names: {a.example: [], A.Example: []}", "stands twice"),
+        ("local_names: {a.example: [x]}", "local_names.a.example.1: 'x' is not a valid address"),
+        ("local_names: {a.example: [], A.Example: []}", "is there twice"),
         ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is not a valid domain"),
         ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: points to itself"),
-        ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; name an"),
+        ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; add an"),
         ("own_services: {club: {names: []}}", "1:23: own_services.club.names: is empty"),
         (
             MIA + "    schedules:\n      bedtime: school_night 2100-07:00\n",
-            '5:7: profiles.mia.schedules.bedtime: "2100" is no time of day',
+            '5:7: profiles.mia.schedules.bedtime: "2100" is not a valid time',
         ),
         (
             MIA + "    schedules: {bedtime: {closed: [daily 21:00-22:00, school 8]}}\n",
             '4:55: profiles.mia.schedules.bedtime.closed.2: "8" ',
         ),
-        (MIA + "    schedules: {a: {note: x}}\n", "a schedule has either `closed` or `open`"),
+        (MIA + "    schedules: {a: {note: x}}\n", "a schedule needs either `closed` or `open`"),
         (MIA + "    schedules: {a: []}\n", "4:17: profiles.mia.schedules.a: is empty"),
-        (MIA + "    schedules: {a: 5}\n", "4:17: profiles.mia.schedules.a: 5 stands where text"),
-        (MIA + "    schedules: {a: {closed: 21:00-22:00, for: mia}}\n", "is no key that is known"),
+        (MIA + "    schedules: {a: 5}\n", "4:17: profiles.mia.schedules.a: 5 is not text"),
+        (MIA + "    schedules: {a: {closed: 21:00-22:00, for: mia}}\n", "is not a known key"),
         (
             MIA + "    schedules: {a: {closed: 21:00-22:00, about: [categorie:games]}}\n",
-            "4:50: profiles.mia.schedules.a.about.1: 'categorie:games' is about nothing that",
+            "4:50: profiles.mia.schedules.a.about.1: 'categorie:games' is not a known that",
         ),
         (
             MIA + "    schedules: {a: {closed: 21:00-22:00, about: [service:vidoes]}}\n",
@@ -454,10 +454,10 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
             MIA + "    always: [category:gmaes]\n",
             "4:5: profiles.mia.always: there is no category 'gmaes'; did you mean games?",
         ),
-        (MIA + "    homework: ['']\n", "4:16: profiles.mia.homework.1: a rule needs a name"),
-        (MIA + "    preset_times: true\n", "preset_times takes the times of a preset; add `pre"),
+        (MIA + "    homework: ['']\n", "4:16: profiles.mia.homework.1: a rule needs a domain"),
+        (MIA + "    preset_times: true\n", "preset_times needs a preset to take the times from; add `pre"),
         ("calendar: {weekend: [son]}", "1:22: calendar.weekend.1: there is no day of the week"),
-        ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is no date"),
+        ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is not a valid date"),
         (
             "calendar: {days: {20261224: school}}",
             ("'20261224' is not a valid date; write one such as 2026-12-24"),
@@ -471,7 +471,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ),
         (
             'day_starts: "12:00"',
-            "1:1: day_starts: a day begins in the morning; write 00:00",
+            "1:1: day_starts: a day must start in the morning; write a time from 00:00",
         ),
         ("failures: {clock: closed}", 'failures.clock: is "closed"; write one of: '),
     ],

@@ -152,8 +152,8 @@ def test_a_ticket_becomes_time_that_starts_when_it_is_redeemed() -> None:
 @pytest.mark.parametrize(
     ("household", "digest", "profile_id", "now", "told"),
     [
-        (with_ticket(), "other", "mia", NOW, "not known here"),
-        (with_ticket(profile_id="tom"), "digest", "mia", NOW, "for somebody else"),
+        (with_ticket(), "other", "mia", NOW, "we do not know this code"),
+        (with_ticket(profile_id="tom"), "digest", "mia", NOW, "for someone else"),
         (with_ticket(), "digest", "mia", NOW + 1000, "ask for a new one"),
         (
             edit.redeem(with_ticket(), "digest", "mia", NOW),
@@ -181,7 +181,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda home: edit.add_period(home, BEDTIME, KNOWN), "a schedule 'bedtime' already"),
+        (lambda home: edit.add_period(home, BEDTIME, KNOWN), "schedule 'bedtime' already exists"),
         (
             lambda home: edit.add_period(home, replace(BEDTIME, id="b", scope="bo"), KNOWN),
             "there is no profile 'bo'",
@@ -194,7 +194,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         (lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, slots=()), "has no times"),
         (
             lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, grace=61),
-            "not from 0 to 60",
+            "out of range; write 0 to 60",
         ),
         (
             lambda home: edit.set_period(
@@ -210,10 +210,10 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, about=(GAMES, GAMES)),
-            "category:games stands twice",
+            "category:games is there twice",
         ),
         (lambda home: edit.remove_period(home, Schedule, "x"), "there is no schedule 'x'"),
-        (lambda home: edit.add_period(home, PLAY, KNOWN), "a budget 'play' already"),
+        (lambda home: edit.add_period(home, PLAY, KNOWN), "daily limit 'play' already exists"),
         (
             lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=(("daily", 1441),)),
             "1441 minutes is out of range; write 0 to 1440",
@@ -251,7 +251,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
             lambda home: edit.give_grant(
                 home, "mia", None, KNOWN, start=0, end=1, given=0, content=False
             ),
-            "lifts nothing",
+            "allows nothing",
         ),
         (
             lambda home: edit.give_grant(
@@ -271,18 +271,18 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         (lambda home: with_ticket(with_ticket(home)), "tickets.t2: has the same code as t1"),
         (
             lambda home: edit.add_ticket(home, "d", KNOWN, minutes=0, made=0, expires=1),
-            "0 minutes are not",
+            "0 minutes is out of range",
         ),
         (
             lambda home: edit.add_ticket(home, "d", KNOWN, minutes=1, made=1, expires=1),
             "is not after it was created; choose a later date",
         ),
-        (lambda home: household_edit.set_household(home, day_starts=720), "begins in the morning"),
+        (lambda home: household_edit.set_household(home, day_starts=720), "must start in the morning"),
         (
             lambda home: household_edit.set_household(
                 home, calendar=Calendar(days=((TODAY, DayType.SCHOOL),) * 2)
             ),
-            "one stands twice",
+            "one is there twice",
         ),
     ],
 )

@@ -350,7 +350,7 @@ def test_what_was_written_reads_as_the_same_slots(written: list[Slot]) -> None:
             ('"mon-holiday" is not a valid range of days; write one such as mon-fri'),
         ),
         ("mon", '"mon" has no times; write mon 21:00-07:00'),
-        ("21:00-07:00 sat sun", '"sat sun" has no time behind it'),
+        ("21:00-07:00 sat sun", '"sat sun" has no times'),
         ("", '"" has no times; write it as mon-fri 21:00-07:00'),
         # Monday's too, or every day's?  Nobody should have to guess.
         (
@@ -366,7 +366,7 @@ def test_a_slot_that_cannot_be_read_is_told_with_what_to_write(written: str, wor
 
 
 def test_a_word_like_no_other_is_answered_with_all_there_are() -> None:
-    with pytest.raises(ValueError, match='"x" is not a kind of day; these are: mon, .*, daily'):
+    with pytest.raises(ValueError, match='"x" is not a kind of day; use one of: mon, .*, daily'):
         slots("x 21:00-07:00")
 
 

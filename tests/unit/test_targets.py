@@ -210,7 +210,7 @@ async def test_nothing_goes_where_a_server_sends_us(
     async with passing_on(Webhook(url=hooks.url(), token="2f8c1d")) as targets:
         targets.hears(CLOSED)
         assert await hooks.next() == event_json(CLOSED)
-        assert f"sends us on ({status})" in (await soon(logs))["error"]
+        assert f"redirects ({status})" in (await soon(logs))["error"]
     assert hooks.told.empty()
 
 
