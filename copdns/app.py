@@ -28,7 +28,7 @@ from copdns.collector import collect, configure_gc
 from copdns.config import Settings
 from copdns.copies import Copies
 from copdns.door import OWN_HOSTS, desk_at, door_at
-from copdns.errors import CopdnsError
+from copdns.errors import CopdnsError, ListError
 from copdns.events import EventBus
 from copdns.fastlane import PacketCache
 from copdns.first_account import tell_code
@@ -47,6 +47,7 @@ from copdns.logins import Logins
 from copdns.lookout import look_around
 from copdns.metrics import Counters, registry
 from copdns.model import Household, PrivacyMode
+from copdns.notices import ENGLISH, Speaks
 from copdns.notify import feed_watchdog, service_manager
 from copdns.porter import AccountChores
 from copdns.probes import Probes
@@ -163,7 +164,7 @@ class App:
         self._recent = RecentBlocks(appeal_code)
         desk = desk_at(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._unlogged)
-        self._targets = Targets(self.settings.events, desk=desk)
+        self._targets = Targets(self.settings.events, desk=desk, speaks=self._speaks)
         self._events.subscribe(self._targets.hears)
         self._troubles = Troubles()
         self._timekeeper = TimeChores(
@@ -177,6 +178,17 @@ class App:
             self._clock,
             self._events,
         )
+
+    def _speaks(self, household: str) -> Speaks:
+        """Return the language in which guardians of a household get notices."""
+        from copdns.languages import spoken_to_guardians  # most machines send no notices
+
+        homes = self._resolver.live.households
+        home = homes.get(household) or next(iter(homes.values()), None)
+        try:
+            return spoken_to_guardians(home.language if home else "")
+        except ListError:  # a catalogue is missing: a notice in English is better than none
+            return ENGLISH
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what follows changes of household, lists and upstreams."""

@@ -42,7 +42,7 @@ from copdns.config import EventSettings, Webhook
 from copdns.door import desk_at
 from copdns.errors import BusyError
 from copdns.happened import Event, EventKind, event_json
-from copdns.notices import NoticeText, Pace, notice, with_unsaid
+from copdns.notices import ENGLISH, NoticeText, Pace, Speaks, notice, with_unsaid
 
 log = structlog.get_logger("copdns")
 
@@ -81,14 +81,27 @@ class Shown(NamedTuple):
     trouble: str
 
 
+# Gives the language of a household by its id; "" stands for the machine itself.
+HouseholdLanguage = Callable[[str], Speaks]
+
+
+def _english(_household: str) -> Speaks:
+    return ENGLISH
+
+
 class Targets:
     """Who hears of events, besides the log."""
 
     def __init__(
-        self, settings: EventSettings, patience: Patience = PATIENCE, desk: str = desk_at(80, 443)
+        self,
+        settings: EventSettings,
+        patience: Patience = PATIENCE,
+        desk: str = desk_at(80, 443),
+        speaks: HouseholdLanguage = _english,
     ) -> None:
-        """desk: where guardians read more than they are told."""
+        """desk: where guardians read more than they are told.  speaks: how a household does."""
         self._desk = desk
+        self._speaks = speaks
         self._patience = patience
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
@@ -145,7 +158,8 @@ class Targets:
             ways.append(_ToCommand(settings.command, kinds, self._patience.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            ways.append(_ToGuardian(number, url, self._desk, kinds, self._patience))
+            way = _ToGuardian(number, url, self._desk, self._speaks, kinds, self._patience)
+            ways.append(way)
         return ways
 
     def hears(self, event: Event) -> None:
@@ -458,12 +472,14 @@ class _ToGuardian:
     """url: holds passwords, so it goes nowhere but to the program that sends.
 
     desk: the address of the guardians' pages.
+    speaks: gives the language, by the id of the household.
     pace: goes on when the settings are read again.
     """
 
     number: int
     url: str
     desk: str
+    speaks: HouseholdLanguage
     kinds: frozenset[EventKind]
     patience: Patience
     pace: Pace = field(default_factory=Pace, compare=False)
@@ -478,7 +494,8 @@ class _ToGuardian:
 
     async def once(self, event: Event) -> str:
         """However many went before it."""
-        return (await self._sent(self._message(notice(event, self.desk)))).trouble
+        told = notice(event, self.desk, self._language_for(event))
+        return (await self._sent(self._message(told))).trouble
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
@@ -487,7 +504,9 @@ class _ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.lets(event, time.monotonic()):
             return ""
-        message = self._message(with_unsaid(notice(event, self.desk), self.pace.unsaid()))
+        language = self._language_for(event)
+        told = notice(event, self.desk, language)
+        message = self._message(with_unsaid(told, self.pace.unsaid(), language))
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)
@@ -495,6 +514,10 @@ class _ToGuardian:
             if not again:
                 break
         return trouble
+
+    def _language_for(self, event: Event) -> Speaks:
+        """Return the language of the household that an event is about; some are about none."""
+        return self.speaks(getattr(event, "household", ""))
 
     def _message(self, told: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +19,20 @@ from copdns.errors import StoreError
 from copdns.household import add_rule
 from copdns.household_check import KnownIds
 from copdns.model import Household, RuleAction
+from copdns.phrases import Phrases
 from copdns.store.household import HouseholdStore
 from tests.running import free_port
+
+
+@pytest.mark.parametrize(("speaks", "notices"), [("fr", "fr"), ("ar", "en"), ("", "en")])
+def test_a_notice_is_in_the_language_of_the_household(speaks: str, notices: str) -> None:
+    """The guardians' pages have no Arabic, so a notice is in English as they are."""
+    houses = {"home": Household("home", "Home", language=speaks)}
+    app = SimpleNamespace(_resolver=SimpleNamespace(live=SimpleNamespace(households=houses)))
+    for household in ("home", ""):  # "": what is about the machine
+        language = App._speaks(app, household)  # type: ignore[arg-type]  # as much as it needs
+        assert isinstance(language, Phrases)
+        assert language.language == notices
 
 
 class HeldApp(App):

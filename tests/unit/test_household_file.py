@@ -379,14 +379,23 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    privacy: full\n", "4:5: profiles.mia.privacy: full cannot be set permanently"),
         (MIA + "    bypass: yes\n", '4:5: profiles.mia.bypass: is "yes"; write true or false'),
         (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' would cover"),
-        (MIA + "    devices: {a: [tv]}\n", "4:19: profiles.mia.devices.a.1: 'tv' is not a valid network"),
+        (
+            MIA + "    devices: {a: [tv]}\n",
+            "4:19: profiles.mia.devices.a.1: 'tv' is not a valid network",
+        ),
         (MIA + "    devices: {a: []}\n", "4:15: profiles.mia.devices.a: is empty"),
-        (MIA + "    devices: {a: {name: A}}\n", "mia.devices.a: there is no address to recognise it by"),
+        (
+            MIA + "    devices: {a: {name: A}}\n",
+            "mia.devices.a: there is no address to recognise it by",
+        ),
         (
             MIA + "    devices: {a: {macs: [01:00:5E:00:00:01]}}\n",
             "4:26: profiles.mia.devices.a.macs.1: '01:00:5E:00:00:01' is a group of devices",
         ),
-        (MIA + "    band_change: {band: 0-6, at: 22:30}\n", "is not a valid date and time; write one such as 2026"),
+        (
+            MIA + "    band_change: {band: 0-6, at: 22:30}\n",
+            "is not a valid date and time; write one such as 2026",
+        ),
         (MIA + "guest: tom\n", "4:1: guest: there is no profile 'tom'; there are: mia"),
         (MIA + "timezone: Mars\n", "4:1: timezone: 'Mars' is not a valid time zone"),
         (
@@ -455,9 +464,15 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
             "4:5: profiles.mia.always: there is no category 'gmaes'; did you mean games?",
         ),
         (MIA + "    homework: ['']\n", "4:16: profiles.mia.homework.1: a rule needs a domain"),
-        (MIA + "    preset_times: true\n", "preset_times needs a preset to take the times from; add `pre"),
+        (
+            MIA + "    preset_times: true\n",
+            "preset_times needs a preset to take the times from; add `pre",
+        ),
         ("calendar: {weekend: [son]}", "1:22: calendar.weekend.1: there is no day of the week"),
-        ("calendar: {days: {2026-13-01: school}}", "days.2026-13-01: '2026-13-01' is not a valid date"),
+        (
+            "calendar: {days: {2026-13-01: school}}",
+            "days.2026-13-01: '2026-13-01' is not a valid date",
+        ),
         (
             "calendar: {days: {20261224: school}}",
             ("'20261224' is not a valid date; write one such as 2026-12-24"),

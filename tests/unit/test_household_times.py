@@ -277,7 +277,10 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
             lambda home: edit.add_ticket(home, "d", KNOWN, minutes=1, made=1, expires=1),
             "is not after it was created; choose a later date",
         ),
-        (lambda home: household_edit.set_household(home, day_starts=720), "must start in the morning"),
+        (
+            lambda home: household_edit.set_household(home, day_starts=720),
+            "must start in the morning",
+        ),
         (
             lambda home: household_edit.set_household(
                 home, calendar=Calendar(days=((TODAY, DayType.SCHOOL),) * 2)
