@@ -233,7 +233,7 @@ def opened_meanwhile(
     return opened, opened.grants[-1].id
 
 
-_MEANWHILE = "Allowed until someone answers your request."
+_MEANWHILE = sentence("Allowed until someone answers your request.").text
 
 
 def closed_again(household: Household, appeal: Appeal, now: int) -> Household:
@@ -337,6 +337,9 @@ def _for_always(
     return ApprovalResult(household, tuple(made), None, AppealState.GRANTED)
 
 
+_AFTER_A_REQUEST = sentence("Allowed after a request.").text
+
+
 def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None:
     return next(
         (each for each in household.rules if each.target == about and each.scope == scope), None
@@ -348,7 +351,7 @@ def _note(ask: Ask, opens: Opening) -> str:
     if ask.kind is AppealKind.CATEGORY:
         return f"This is not {ask.to.category}: decided after a request."
     of = f" Part of {opens.service}." if opens.service else ""
-    return f"Allowed after a request.{of}"
+    return f"{_AFTER_A_REQUEST}{of}"
 
 
 def _always_open(

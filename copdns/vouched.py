@@ -20,9 +20,10 @@ from copdns.model import Household, Reason, Rule, RuleAction
 from copdns.policy import Policy, decide
 from copdns.presets import Preset
 from copdns.records import A
+from copdns.sentences import sentence
 
 HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
-NOTE = "Listed by mistake: this site is known to be safe."
+NOTE = sentence("Listed by mistake: this site is known to be safe.").text
 
 Vouch = Callable[[str], bool]
 

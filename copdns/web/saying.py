@@ -13,6 +13,7 @@ from copdns import child_words, desk_words
 from copdns.appeal import Appeal, ContestedVerdict
 from copdns.appeal_words import STANDS, Stand, appeal_status
 from copdns.child_words import Said
+from copdns.former_notes import note_now
 from copdns.languages import spoken
 from copdns.levels import Level
 from copdns.lists.catalogue import Catalogue
@@ -120,7 +121,7 @@ class Saying:
     def note(self, text: str) -> str:
         """Return a reason that stands beside a rule: a preset's in the reader's language, one that
         a person wrote as it is."""
-        return self.phrases.gettext(text) if text else ""
+        return self.phrases.gettext(note_now(text)) if text else ""
 
     def subject(self, subject: Subject) -> str:
         """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
