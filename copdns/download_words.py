@@ -36,8 +36,7 @@ _FORMER = {
         "the list on the way; use an address that stays on https"
     ),
     "the server sends us on to where we do not go (%(why)s)": (
-        "the server redirects to an address that is not allowed (%(why)s); tell the list's "
-        "maintainer"
+        "the server redirects to an address that is not allowed (%(why)s)"
     ),
     (
         "the server sends us on more than %(times)s times; open the address in a browser, and "
@@ -201,10 +200,7 @@ _FORMS = Forms(
         "the server redirects from https to %(host)s without encryption, so others could change "
         "the list on the way; use an address that stays on https"
     ),
-    sentence(
-        "the server redirects to an address that is not allowed (%(why)s); tell the list's "
-        "maintainer"
-    ),
+    sentence("the server redirects to an address that is not allowed (%(why)s)"),
     sentence(
         "the server redirects more than %(times)s times; open the address in a browser, and use "
         "the address you end up at"

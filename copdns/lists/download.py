@@ -152,10 +152,7 @@ def redirected(url: str, location: str | None) -> str:
             "could change the list on the way; use an address that stays on https"
         )
     if trouble := bad_url(target):
-        raise FetchError(
-            f"the server redirects to an address that is not allowed ({trouble}); tell the "
-            "list's maintainer"
-        )
+        raise FetchError(f"the server redirects to an address that is not allowed ({trouble})")
     return target
 
 
@@ -254,8 +251,8 @@ def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
     had = before.names if before.has_copy else 0
     if not smaller and had >= MANY and copy.names < SHRUNK * had:
         raise FetchError(
-            f"it has only {copy.names} names where it had {had}; look at it, and if that is "
-            "meant: copdns lists update --smaller SLUG"
+            f"the new copy has only {copy.names} domains, the old one {had}; check it, and if that "
+            "is right, run copdns lists update --smaller SLUG"
         )
 
 

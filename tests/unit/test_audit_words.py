@@ -60,6 +60,45 @@ def test_a_line_is_told_with_the_names_of_people(what: str, shown: str) -> None:
     assert said(what) == shown
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("device tablet changed: now mia's", "device tablet changed: now belongs to mia"),
+        ("a device is a guest for a while", "a device assigned to a guest for a while"),
+        ("set-up: device tablet is mia's", "setup: device tablet assigned to mia"),
+        ("set-up: place done", "setup: place done"),
+        ("tablet: another browser may be paired", "tablet: another browser can be linked"),
+        ("mia: PIN taken away", "mia: PIN removed"),
+        ("profile mia set: as it was", "profile mia set: unchanged"),
+        (
+            "profile mia erased: look-ups, minutes, appeals",
+            "profile mia: records deleted (lookups, minutes, requests)",
+        ),
+        ("full log of 3 days asked of mia", "full log of 3 days requested from mia"),
+        (
+            "rule changed: the reason of a.example for everyone",
+            "rule changed: new reason, a.example for everyone",
+        ),
+        (
+            "2 tickets of 15 minutes made for whoever has the code",
+            "2 tickets of 15 minutes created for anyone with the code",
+        ),
+        ("mia paused until somebody ends it", "mia paused until someone ends it"),
+        ("mia may have everything until 20:15", "mia can use everything until 20:15"),
+        ("appeal a1 of mia: granted", "request a1 from mia: granted"),
+        ("account Bo made auditor", "account Bo is now auditor"),
+        ("second factor taken away", "two-step verification turned off"),
+        (
+            "split upstream for office.example removed",
+            "conditional forwarding for office.example removed",
+        ),
+    ],
+)
+def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str, now: str) -> None:
+    assert said(before) == said(now)
+    assert said(before, "en-XA") == said(now, "en-XA")
+
+
 def test_its_own_words_are_translated_too() -> None:
     assert "[évérýöñé" in said("rule added: block a.example for everyone", "en-XA")
 

@@ -165,7 +165,7 @@ def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path:
     for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "agreed_time"]):
         done = empty.call("appeal", *command)
         assert done.exit_code == 1
-        assert "there is no request" in done.output
+        assert "there is no appeal" in done.output
     assert not empty.data.exists()
 
 

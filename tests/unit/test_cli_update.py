@@ -67,7 +67,7 @@ def test_every_list_gets_a_line_that_says_what_came(home: Fetching) -> None:
     assert done.exit_code == 1
     assert "toys   new      2      28 B\n" in done.stdout
     assert "cards  missing" in done.stdout
-    assert "no such file any more (404)" in done.stdout
+    assert "no longer has this file (404)" in done.stdout
     home.server.put("/cards", "solitaire.example\n")
     assert "toys   unchanged  2      28 B\ncards  new " in home.ok("lists", "update")
     home.server.put("/cards", status=500)
@@ -261,9 +261,9 @@ def test_a_file_that_may_not_grow_is_told_and_the_copy_stays(home: Fetching) -> 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
     )
     assert done.returncode == 1
-    assert "File too large); make room on the disk" in done.stdout
+    assert "File too large); free some space on the disk" in done.stdout
     assert home.text("toys") == TOYS.encode()
-    assert "make room on the disk" in home.status("toys")["fetch_error"]
+    assert "free some space on the disk" in home.status("toys")["fetch_error"]
 
 
 # --- real lists ----------------------------------------------------------------------------------

@@ -84,21 +84,21 @@ def test_values_arrive_parsed() -> None:
         ("dns: {port: 0}", "1:7: dns.port: is 0; write at least 1"),
         ("dns: {port: 65536}", "1:7: dns.port: is 65536; write at most 65535"),
         ("dns: {block_ttl: 3601}", "1:7: dns.block_ttl: is 3601; write at most 3600"),
-        ("dns: {listen: [eth0]}", "1:16: dns.listen.1: 'eth0' is no address"),
-        ("dns: {listen: []}", "1:7: dns.listen: is empty; write something"),
-        ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is no network"),
+        ("dns: {listen: [eth0]}", "1:16: dns.listen.1: 'eth0' is not a valid address"),
+        ("dns: {listen: []}", "1:7: dns.listen: is empty; add a value"),
+        ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is not a valid network"),
         ("upstreams: {servers: [dns.example]}", "1:23: upstreams.servers.1: 'dns.example' is no"),
         ("upstreams: {servers: ['192.0.2.1:0']}", "is not valid; write a number from 1 to 65535"),
         ("upstreams: {servers: ['[::1]:99999']}", "is not valid; write a number from 1 to 65535"),
-        ("upstreams: {servers: [0.0.0.0]}", "is not the address of one machine"),
-        ("dns: {listen: [0.0.0.0]}", "is no address to answer from"),
-        ('web: {listen: ["::"]}', "is no address to answer from"),
+        ("upstreams: {servers: [0.0.0.0]}", "is not the address of a single machine"),
+        ("dns: {listen: [0.0.0.0]}", "is not an address to answer on"),
+        ('web: {listen: ["::"]}', "is not an address to answer on"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
         ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),
-        ("rebinding: {names: ['']}", "a name is missing"),
+        ("rebinding: {names: ['']}", "the domain is missing"),
         ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is not a valid domain"),
-        ("data: ''", "1:1: data: is empty; write something"),
+        ("data: ''", "1:1: data: is empty; add a value"),
         ("dsn: {}", "dsn: is not a known key; did you mean dns?"),
     ],
 )
@@ -164,7 +164,7 @@ def test_a_list_of_ones_own_is_fetched_from_an_address_of_the_web() -> None:
     (told,) = problems(f"sources: {{own: [{one}, {one}]}}")
     assert "two lists are called mine" in told
     (told,) = problems(f"sources: {{own: [{one}]}}".replace("https:", "file:"))
-    assert "file: is not fetched" in told
+    assert "file addresses are not supported" in told
 
 
 def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
@@ -211,12 +211,15 @@ def test_events_go_where_the_settings_say() -> None:
         ("webhooks: [{url: ''}]", "nothing: is not sent to"),
         ("webhooks: [{url: 'hooks.example'}]", "nothing: is not sent to"),
         ("webhooks: [{url: 'file:///etc/passwd'}]", "file: is not sent to"),
-        ("webhooks: [{url: 'https://'}]", "is no address; write https://hooks.example/"),
-        ("webhooks: [{url: 'https://hooks.example:0/'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example:99999/'}]", "is no address"),
-        ("webhooks: [{url: 'https://[::1/'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example/a b'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example/#top'}]", "is no address"),
+        (
+            "webhooks: [{url: 'https://'}]",
+            "is not a valid address; write one such as https://hooks.example/",
+        ),
+        ("webhooks: [{url: 'https://hooks.example:0/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example:99999/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://[::1/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example/a b'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example/#top'}]", "is not a valid address"),
         ("webhooks: [{url: 'https://ada:x@hooks.example/'}]", "use token"),
         ("webhooks: [{token: x}]", "events.webhooks.1.url: is missing"),
         (f"webhooks: [{{url: '{HOOK}', token: Bearer x}}]", "without `Bearer`"),

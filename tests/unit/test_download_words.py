@@ -153,6 +153,28 @@ def test_what_is_within_a_line_is_translated_too(line: str) -> None:
     assert PSEUDO.tell(failure(line)).count("[") == 2
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (
+            "lists.example ended the connection; it is tried again later",
+            "lists.example closed the connection; copdns will try again later",
+        ),
+        (
+            "the server has no such file any more (404); see where the list moved to",
+            "the server no longer has this file (404); find out where the list has moved to",
+        ),
+        (
+            "the copy could not be written (disk full); make room on the disk of /data",
+            "the copy could not be saved (disk full); free some space on the disk of /data",
+        ),
+    ],
+)
+def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str, now: str) -> None:
+    assert str(failure(before)) == now
+    assert PSEUDO.tell(failure(before)) == PSEUDO.tell(failure(now))
+
+
 def test_what_the_system_said_stays_as_it_came() -> None:
     told = PSEUDO.tell(failure("a.example cannot be reached (Connection refused)"))
     assert f"{ISOLATE}Connection refused{END_ISOLATE}" in told

@@ -367,10 +367,10 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("profiles: {mia: {}}", "1:12: profiles.mia: its age is missing; add `preset: 7-9`"),
+        ("profiles: {mia: {}}", "1:12: profiles.mia: the age is missing; add `preset: 7-9`"),
         ("profiles: {mia: {preset: 13-15}}", "1:18: profiles.mia.preset: there is no preset"),
-        ("profiles: {Mia: {band: 7-9}}", "1:12: profiles.Mia: 'Mia' cannot be an id"),
-        (MIA + "    nmae: M\n", "4:5: profiles.mia.nmae: is no key that is known here; did"),
+        ("profiles: {Mia: {band: 7-9}}", "1:12: profiles.Mia: 'Mia' is not a valid id"),
+        (MIA + "    nmae: M\n", "4:5: profiles.mia.nmae: is not a known key; did"),
         (MIA + "    categories: [adlt]\n", "4:5: profiles.mia.categories: there is no category"),
         (MIA + "    services: [vidoes]\n", "there is no service 'vidoes'; did you mean videos?"),
         (MIA + "    canaries: [x]\n", "there is no signal 'x'; there are: firefox_doh, private"),
@@ -390,7 +390,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ),
         (
             MIA + "    devices: {a: {macs: [01:00:5E:00:00:01]}}\n",
-            "4:26: profiles.mia.devices.a.macs.1: '01:00:5E:00:00:01' is a group of devices",
+            "4:26: profiles.mia.devices.a.macs.1: '01:00:5E:00:00:01' is a multicast address",
         ),
         (
             MIA + "    band_change: {band: 0-6, at: 22:30}\n",
@@ -405,7 +405,10 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "rules: [{note: x}]\n", "4:9: rules.1: a rule needs either `allow` or `block`"),
         (MIA + "rules: [{allow: a.example, for: bo}]\n", "4:28: rules.1.for: there is no"),
         (MIA + "rules: [{block: a.example, over_security: true}]\n", "only an allow rule"),
-        (MIA + "block: [a.example]\nallow: [A.example.]\n", "4:9: block.1: rule r1 is about a"),
+        (
+            MIA + "block: [a.example]\nallow: [A.example.]\n",
+            "4:9: block.1: rule r1 (allow) is also about a",
+        ),
         ("local_names: {a.example: [x]}", "local_names.a.example.1: 'x' is not a valid address"),
         ("local_names: {a.example: [], A.Example: []}", "is there twice"),
         ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is not a valid domain"),
@@ -426,7 +429,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    schedules: {a: {closed: 21:00-22:00, for: mia}}\n", "is not a known key"),
         (
             MIA + "    schedules: {a: {closed: 21:00-22:00, about: [categorie:games]}}\n",
-            "4:50: profiles.mia.schedules.a.about.1: 'categorie:games' is not a known that",
+            "4:50: profiles.mia.schedules.a.about.1: 'categorie:games' is not a known category",
         ),
         (
             MIA + "    schedules: {a: {closed: 21:00-22:00, about: [service:vidoes]}}\n",
@@ -501,7 +504,7 @@ def test_one_mac_is_one_device() -> None:
         "    devices:\n      a: {macs: [02:00:00:00:00:0a]}\n      b: {macs: [02:00:00:00:00:0A]}\n"
     )
     assert problems(text) == [
-        "6:11: profiles.mia.devices.b.macs: 02:00:00:00:00:0a already belongs to a give each "
+        "6:11: profiles.mia.devices.b.macs: 02:00:00:00:00:0a already belongs to a; give each "
         "device its own address"
     ]
 

@@ -200,7 +200,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
             lambda home: edit.set_period(
                 home, Schedule, "bedtime", KNOWN, slots=(Slot(frozenset({"daily"}), 0, 1441),)
             ),
-            "1441 minutes is not from 1 minute to 24 hours",
+            "1441 minutes long; it must last from 1 minute to 24 hours",
         ),
         (
             lambda home: edit.set_period(

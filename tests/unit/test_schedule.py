@@ -366,7 +366,7 @@ def test_a_slot_that_cannot_be_read_is_told_with_what_to_write(written: str, wor
 
 
 def test_a_word_like_no_other_is_answered_with_all_there_are() -> None:
-    with pytest.raises(ValueError, match='"x" is not a kind of day; use one of: mon, .*, daily'):
+    with pytest.raises(ValueError, match=r'"x" is not a kind of day; use one of: mon, .*, daily'):
         slots("x 21:00-07:00")
 
 

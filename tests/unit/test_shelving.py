@@ -174,14 +174,14 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     before = files(shelf)
     monkeypatch.setattr(shelving, "memory_for", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
-    assert "yet to be compiled" in str(shelf.waiting([games]))
+    assert "has yet to compile" in str(shelf.waiting([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
         await shelf.compiled([games])
     assert files(shelf) == ["failed.json", *before] or files(shelf) == [*before, "failed.json"]
     waiting = shelf.waiting([games])
     assert waiting is not None
     assert blocks(waiting.library, "toys.example")
-    assert ("so those of before count: mine (the the lists could not be compiled: the") in str(
+    assert ("so the previous ones stay active: mine (the lists were not compiled: the") in str(
         waiting
     )
 

@@ -570,7 +570,7 @@ async def test_removing_a_profile_does_not_clear_its_past(store: HouseholdStore)
     await change(store, with_profile(watched))
     await change(store, without_profile("mia"))
     later = replace(MIA, full_log=FullLog(NOW + 9 * DAY, NOW + 10 * DAY))
-    with pytest.raises(PrivacyError, match="once in 30 days"):
+    with pytest.raises(PrivacyError, match="once every 30 days"):
         await change(store, with_profile(later), now=NOW + 9 * DAY)
 
 

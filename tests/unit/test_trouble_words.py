@@ -22,6 +22,11 @@ def crowd(*addresses: str, mac: str = "", in_container: bool = False) -> str:
     return same_client_warning(asking, 10_000, 10_000.0, named=0, in_container=in_container)
 
 
+def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
+    found = trouble("not protecting fully yet: 1 of 3 lists is not here yet (games)")
+    assert str(found) == "not fully protected yet: 1 of 3 lists is not downloaded yet (games)"
+
+
 @pytest.mark.parametrize(
     "line",
     [

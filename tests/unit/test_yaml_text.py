@@ -99,7 +99,7 @@ def test_a_mistake_says_where_it_is_and_what_to_write(text: str, told: str) -> N
 
 def test_a_key_that_stands_twice_is_a_mistake() -> None:
     assert problems("title: a\npeople: {}\ntitle: b\n") == [
-        "house.yaml:3:1: title: is there twice, first in line 1; keep one"
+        "house.yaml:3:1: title: is there twice, first in line 1; keep only one"
     ]
 
 
