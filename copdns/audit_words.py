@@ -220,7 +220,7 @@ _SETTINGS = {
     "categories": sentence("Categories"),
     "services": sentence("Services"),
     "contacts": sentence("Who can contact your child"),
-    "canaries": sentence("Network signals"),
+    "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
     "no_safe_search": sentence("Search engines without a safe mode"),
     "security": sentence("Malware and phishing"),
@@ -228,10 +228,10 @@ _SETTINGS = {
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
     "block_mode": sentence("DNS answer for blocked sites"),
-    "max_ttl": sentence("How long devices may keep an answer"),
+    "max_ttl": sentence("How long devices keep an answer"),
 }
 
-_BLOCKED, _ALLOWED = sentence("blocked"), sentence("allowed")
+_BLOCKED, _ALLOWED = Phrase("site", "blocked"), Phrase("site", "allowed")
 _BLOCKED_OR_ALLOWED = {
     ("default", "allowlist"): _BLOCKED,
     ("default", "allow"): _ALLOWED,

@@ -40,7 +40,7 @@ def said(what: str, language: str = "en") -> str:
         ("profile mia set: bypass on", "Profile Mia set: Bypass prevention (blocked)."),
         (
             "profile mia set: categories +games, max_ttl 60",
-            "Profile Mia set: Categories (+Games), How long devices may keep an answer (60).",
+            "Profile Mia set: Categories (+Games), How long devices keep an answer (60).",
         ),
         ("rule added: allow a.example for everyone", "Rule added: allow a.example for everyone."),
         ("mia paused for homework until 20:15", "Mia paused for homework until 20:15."),
