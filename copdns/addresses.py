@@ -48,7 +48,7 @@ def upstream_address(text: str) -> UpstreamAddress:
         )
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
         raise TextError(
-            "the port in '%(written)s' is not valid; write a number from 1 to 65535", written=text
+            "'%(written)s' has no valid port; write a number from 1 to 65535", written=text
         )
     return UpstreamAddress(str(address), int(port))
 

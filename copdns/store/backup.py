@@ -186,8 +186,8 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
             ) from error
         if _schema(connection) != _our_schema(steps):
             raise BackupError(
-                f"the {path.name} in this backup has unknown tables, so it was not restored; use "
-                "another backup"
+                f"the {path.name} in this backup does not have the tables of copdns, so it was "
+                "not restored; use another backup"
             )
         if connection.execute("pragma foreign_key_check").fetchone() is not None:
             raise BackupError(f"the {path.name} in this backup is incomplete; use another backup")

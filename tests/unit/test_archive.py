@@ -154,6 +154,6 @@ def test_nobody_waits_for_a_pipe_and_none_is_replaced(tmp_path: Path, folder: Pa
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BackupError, match="is not a file"):
         unpack(tmp_path / "pipe", folder)
-    with pytest.raises(BackupError, match="is not a file"):
+    with pytest.raises(BackupError, match="not a regular file"):
         pack(tmp_path / "pipe", {}, 1, "1.0")
     assert (tmp_path / "pipe").is_fifo()

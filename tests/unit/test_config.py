@@ -88,8 +88,14 @@ def test_values_arrive_parsed() -> None:
         ("dns: {listen: []}", "1:7: dns.listen: is empty; add a value"),
         ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is not a valid network"),
         ("upstreams: {servers: [dns.example]}", "1:23: upstreams.servers.1: 'dns.example' is no"),
-        ("upstreams: {servers: ['192.0.2.1:0']}", "is not valid; write a number from 1 to 65535"),
-        ("upstreams: {servers: ['[::1]:99999']}", "is not valid; write a number from 1 to 65535"),
+        (
+            "upstreams: {servers: ['192.0.2.1:0']}",
+            "has no valid port; write a number from 1 to 65535",
+        ),
+        (
+            "upstreams: {servers: ['[::1]:99999']}",
+            "has no valid port; write a number from 1 to 65535",
+        ),
         ("upstreams: {servers: [0.0.0.0]}", "is not the address of a single machine"),
         ("dns: {listen: [0.0.0.0]}", "is not an address to answer on"),
         ('web: {listen: ["::"]}', "is not an address to answer on"),

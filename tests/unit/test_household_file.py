@@ -131,7 +131,7 @@ def test_an_exported_household_was_never_stored() -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]", "{}"])
 def test_an_empty_file_takes_nobody_away(text: str) -> None:
-    with pytest.raises(ConfigError, match="there is no key here"):
+    with pytest.raises(ConfigError, match="the file is empty"):
         parsed(text)
 
 
