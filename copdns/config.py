@@ -606,7 +606,10 @@ def _bad_webhook(url: str) -> str:
     except ValueError:
         return wrong
     if parts.scheme not in ("http", "https"):
-        return f"{parts.scheme or 'nothing'}: is not supported; write an address with https://"
+        return (
+            f"this one starts with {parts.scheme or 'nothing'}; write an address that starts "
+            "with https://"
+        )
     if not parts.hostname or port == 0 or not url.isprintable() or " " in url or parts.fragment:
         return wrong
     if parts.username is not None:
@@ -674,8 +677,8 @@ class EventSettings(Section):
         program = command[0] if command else "/"
         if not program or ("/" in program and not program.startswith("/")):
             raise ValueError(
-                f"{program!r} depends on the current folder; write the full path, or only the "
-                "name of an installed program"
+                f"{program!r} is not a full path; write the full path, or only the name of an "
+                "installed program"
             )
         return command
 
