@@ -193,7 +193,7 @@ def test_when_the_program_is_killed_its_compiler_ends_and_the_old_lists_are_ther
         assert indexes(tmp_path) == before
     with home(tmp_path) as program:
         assert is_blocked(program, "toys-1.example")
-        assert "lists are being compiled" in program.get("/readyz")
+        assert "lists are being prepared" in program.get("/readyz")
         eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
 
 

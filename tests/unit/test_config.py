@@ -180,10 +180,10 @@ def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
     assert (router.mac, router.subnet) == (True, True)
     told = problems('dns: {forwarders: [{network: 192.0.2.1}, {network: "::/0", proxy: true}]}')
     assert "does not pass on which device sent a query" in told[0]
-    assert "is everybody" in told[1]
+    assert "covers everyone" in told[1]
     for wide in ("0.0.0.0/1", "128.0.0.0/7", "::/1", "2000::/3"):
         (told_of,) = problems(f'dns: {{forwarders: [{{network: "{wide}", proxy: true}}]}}')
-        assert f"{wide} is wider than any home" in told_of
+        assert f"{wide} is larger than any home" in told_of
     loaded("dns: {forwarders: [{network: 10.0.0.0/8, mac: true}]}")
     assert problems("dns: {forwarders: [{network: 192.0.2.1, proxy: yes}]}") == [
         '1:41: dns.forwarders.1.proxy: is "yes"; write true or false'

@@ -70,7 +70,7 @@ async def test_a_reason_is_told_only_where_it_is_so() -> None:
     mia = replace(house.profiles[0], default=small.default)
     page = await rules(Site(Home(family(mia, TOM))))
     assert "Only the sites that somebody chose for you are open." in page
-    assert "You may look around." not in page
+    assert "You can go online." not in page
 
 
 async def test_times_and_minutes_are_told() -> None:
