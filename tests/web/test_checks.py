@@ -76,7 +76,7 @@ async def test_missing_lists_and_none_but_the_small_ones_are_told(
     site.lists = ListsState(
         3, "not fully protected yet: 1 of 3 lists is not downloaded yet (games)"
     )
-    assert "1 of 3 lists is not here yet" in await look(client)
+    assert "1 of 3 lists is not downloaded yet" in await look(client)
     site.lists = ListsState(0)
     assert "Only the small lists that ship" in await look(client)
     assert await open_checks(site) == (Check.LISTS,)
