@@ -183,6 +183,9 @@ _FORMER = {
     "%(path)s: a folder, pipe or device, where a file is needed": (
         "%(path)s: this is a folder, pipe or device; name a file"
     ),
+    "%(path)s: larger than %(size)s MiB": (
+        "%(path)s: this file is larger than %(size)s MiB; use a smaller one"
+    ),
 }
 
 _FORMS = Forms(
@@ -299,7 +302,7 @@ _FORMS = Forms(
     sentence("another list is already called %(slug)s; give this one another slug"),
     sentence("%(category)s is the name of a service; choose another category for this list"),
     sentence("%(path)s: this is a folder, pipe or device; name a file"),
-    sentence("%(path)s: larger than %(size)s MiB"),
+    sentence("%(path)s: this file is larger than %(size)s MiB; use a smaller one"),
     former=_FORMER,
 )
 

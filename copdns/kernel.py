@@ -48,7 +48,7 @@ def listed(questions: socket.socket, question: bytes, sequence: int) -> Iterator
         if not isinstance(message, Ended):
             yield message
         elif message.errno:
-            raise OSError(message.errno, "the kernel does not give the list")
+            raise OSError(message.errno, "the kernel did not return the list")
 
 
 def waiting(source: socket.socket) -> Iterator[bytes]:

@@ -132,7 +132,7 @@ def _times(word: str) -> tuple[int, int]:
     start, end = _minute(start_text), _minute(end_text if dash else start_text)
     if not dash:
         raise TextError(
-            '"%(word)s" has no end; write it as %(word)s-%(start)s',
+            '"%(word)s" has no end; write one such as %(word)s-%(start)s',
             word=word,
             start=_clock((start + 60) % 1440),
         )

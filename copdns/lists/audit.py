@@ -89,7 +89,7 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     """Return a row, or None for a name that is not public; raise ValueError."""
     if len(fields) <= max(label_at, name_at):
         columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-        raise ValueError(f"has {columns}; write a label, a tab and a name")
+        raise ValueError(f"has {columns}; write a label, a tab and a domain")
     label, text = fields[label_at].strip(), fields[name_at].strip()
     if not label:
         raise ValueError("has no label; write what the domain is about")

@@ -375,7 +375,9 @@ def _settle(
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))
     if wrong := [str(each) for each in violations(sound)]:
-        raise BackupError("this backup holds a household that cannot be:\n" + "\n".join(wrong))
+        raise BackupError(
+            "this backup has an invalid household, so it was not restored:\n" + "\n".join(wrong)
+        )
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
     restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
     return said

@@ -180,7 +180,7 @@ def test_what_was_called_off_is_not_there() -> None:
         ),
         (
             "BEGIN:VCALENDAR\nVERSION:2.0\n",
-            ("line 1: this VCALENDAR has no end; the file may be incomplete"),
+            "line 1: this VCALENDAR has no end; the file may be incomplete",
         ),
         (
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260101\n",

@@ -341,7 +341,7 @@ def test_what_was_written_reads_as_the_same_slots(written: list[Slot]) -> None:
         ("mon 21:00-07:60", '"07:60" is not a valid time; write one such as 21:00'),
         ("21:00-24:01", '"24:01" is not a valid time; write one such as 21:00'),
         ("9-17", '"9" is not a valid time; write one such as 21:00'),
-        ("21:00", '"21:00" has no end; write it as 21:00-22:00'),
+        ("21:00", '"21:00" has no end; write one such as 21:00-22:00'),
         ("24:00-07:00", '"24:00" is the end of a day; to start at midnight, write 00:00'),
         ("monday 21:00-07:00", '"monday" is not a kind of day; did you mean mon?'),
         ("weekends 21:00-07:00", '"weekends" is not a kind of day; did you mean weekend?'),
