@@ -118,7 +118,7 @@ def test_a_table_may_be_piped_in(home: Home) -> None:
         (b"NEWS\t\xff.example", "is no text; save it as UTF-8"),
         (
             b"NEWS\tnews.example\nNEWS\tnews example\n",
-            ("t.tsv:2: 'news example' is not a valid domain"),
+            "t.tsv:2: 'news example' is not a valid domain",
         ),
     ],
 )

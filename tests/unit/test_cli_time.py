@@ -186,7 +186,7 @@ def test_a_pause_is_ended_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> N
     refused = home.call("pause", "mia", "--end")
     assert (refused.exit_code, refused.stderr) == (
         1,
-        ("mia is not paused; there is nothing to end\n"),
+        "mia is not paused; there is nothing to end\n",
     )
     home.ok("pause", "mia", "--for", "1")
     clock(monkeypatch, NOON + 60)

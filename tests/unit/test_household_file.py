@@ -478,14 +478,14 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ),
         (
             "calendar: {days: {20261224: school}}",
-            ("'20261224' is not a valid date; write one such as 2026-12-24"),
+            "'20261224' is not a valid date; write one such as 2026-12-24",
         ),
         ("calendar: {days: {2026-12-24: feast}}", "1:19: calendar.days.2026-12-24: is"),
         ("calendar: {days: {2026-12-24..2026-12-23: school}}", "day must come after the first"),
         ("calendar: {days: {2026-01-01..2027-01-02: school}}", "within a year"),
         (
             'day_starts: "4:60"',
-            ("1:1: day_starts: '4:60' is not a valid time; write one such as 04:00"),
+            "1:1: day_starts: '4:60' is not a valid time; write one such as 04:00",
         ),
         (
             'day_starts: "12:00"',

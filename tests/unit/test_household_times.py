@@ -228,7 +228,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         (lambda home: edit.pause(home, "bo", NOW), "there is no profile 'bo'"),
         (
             lambda home: edit.pause(home, "mia", NOW, NOW),
-            ("is not after its start; choose a later end"),
+            "is not after its start; choose a later end",
         ),
         (lambda home: edit.unpause(home, "mia", NOW), "mia is not paused; there is nothing to end"),
         (
@@ -245,7 +245,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: granted(home, end=NOW),
-            ("grants.g1.end: is not after its start; choose a later end"),
+            "grants.g1.end: is not after its start; choose a later end",
         ),
         (
             lambda home: edit.give_grant(

@@ -176,7 +176,7 @@ def test_what_was_called_off_is_not_there() -> None:
     [
         (
             "Holidays: 1 to 8 May",
-            ("line 1: this is not a calendar, which starts with BEGIN:VCALENDAR"),
+            "line 1: this is not a calendar, which starts with BEGIN:VCALENDAR",
         ),
         (
             "BEGIN:VCALENDAR\nVERSION:2.0\n",

@@ -398,7 +398,7 @@ async def test_a_program_that_runs_is_waited_for(ear: Ear) -> None:
         (("false",), "the program ended with status 1"),
         (
             ("sh", "-c", "echo secret; echo secret >&2; kill -9 $$"),
-            ("the program was ended by signal 9"),
+            "the program was ended by signal 9",
         ),
         (("sh", "-c", "exec <&-; exit 3"), "the program ended with status 3"),
         (("sleep", "1000"), "the program took longer than 0.2 s and was stopped"),
