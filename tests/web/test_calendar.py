@@ -111,7 +111,7 @@ async def test_a_file_that_is_no_calendar_is_told(
 
 async def test_a_file_that_is_too_large_is_refused(client: Client, site: Site) -> None:
     page = await upload(client, ICS.encode() + b" " * MOST, 400)
-    assert "too large for a calendar" in page
+    assert "larger than a calendar needs to be" in page
 
 
 async def test_a_form_without_a_file_is_told(client: Client) -> None:

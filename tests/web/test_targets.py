@@ -89,7 +89,7 @@ async def test_one_is_tried_at_a_time(client: Client, hearing: Hearing) -> None:
     hearing.wait.clear()
     first = asyncio.create_task(send(client, f"{TARGETS}/webhook-1/test"))
     await hearing.arrived.wait()
-    assert "wait until it has finished" in await send(client, f"{TARGETS}/webhook-1/test", 429)
+    assert "wait for that" in await send(client, f"{TARGETS}/webhook-1/test", 429)
     hearing.wait.set()
     assert "the test was taken" in await first
 

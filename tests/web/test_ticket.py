@@ -106,7 +106,7 @@ async def test_a_code_works_once(client: Client, site: Site) -> None:
 async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
     for number in range(5):
         page = await send(client, "/ticket", 400, code=f"0000-000{number}")
-        assert "do not know this code" in page
+        assert "not known here" in page
     assert "Wait a quarter of an hour" in await send(client, "/ticket", 429, code=CODE)
     assert await grants(site) == []
 
