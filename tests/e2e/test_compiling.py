@@ -47,7 +47,7 @@ def is_blocked(program: Program, name: str) -> bool:
 
 
 def is_compiled(program: Program) -> bool:
-    return "being compiled" not in program.get("/readyz")
+    return "being prepared" not in program.get("/readyz")
 
 
 def indexes(folder: Path) -> list[str]:
