@@ -194,7 +194,7 @@ def disagreed(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
     second: there is another guardian or reviewer; without one it is to be talked about.
     """
     if appeal.disagreed:
-        raise AppealError("you have already asked for another look; talk about it with your family")
+        raise AppealError("you can ask for another look only once; talk about it with your family")
     if appeal.state not in _CONTESTED:
         raise AppealError("this request has no answer yet that you could disagree with")
     if not _is_whole(appeal.ask):
