@@ -28,6 +28,7 @@ DESK = (
     *(f"copdns/{each}.py" for each in ("addresses", "calendars", "faults", "household")),
     *(f"copdns/household_{each}.py" for each in ("check", "file", "times")),
     *(f"copdns/{each}.py" for each in ("ics", "logins", "matchers", "names", "passphrase")),
+    "copdns/notices.py",
     *(f"copdns/{each}.py" for each in ("privacy", "schedule", "times", "when")),
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),

@@ -37,7 +37,7 @@ class Readiness:
         healths = self._upstreams.healths
         missing = []
         if not healths:
-            missing.append("no upstream is known: see upstreams.servers")
+            missing.append("no upstream is set; add one to upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no upstream answers")
         if self._stored.is_replaced:
@@ -46,7 +46,7 @@ class Readiness:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
+        kept = self._log.last_error and f"nothing can be recorded: {self._log.last_error}"
         told = (
             self._stored.read_only_reason,
             kept,

@@ -332,7 +332,7 @@ class Home:
         """Delete what is kept of a person; first comes the line in the list of changes."""
         household = self._stored()
         if household is not None:
-            what = f"profile {profile} erased: look-ups, minutes, appeals"
+            what = f"profile {profile}: records deleted (lookups, minutes, requests)"
             self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
         QueryLog(self.folder).erase(self.household.id, profile, self.now)
         if household is not None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
+from copdns.former_notes import note_now
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model.household import Household
@@ -121,7 +122,7 @@ class Wording:
     def note(self, text: str) -> str:
         """Return a reason that stands beside a rule: a preset's in the reader's language, one that
         a person wrote as it is."""
-        return self.phrases.gettext(text) if text else ""
+        return self.phrases.gettext(note_now(text)) if text else ""
 
     def subject(self, subject: Subject) -> str:
         """Return what a schedule or a budget is about: a category, a service, a list, or a name."""

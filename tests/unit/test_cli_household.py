@@ -90,7 +90,7 @@ def test_an_import_keeps_the_list_of_changes_and_the_full_logs_that_were(home: H
     assert [each["author"] for each in changes] == ["first start", "command line", "command line"]
     again = home.call("profile", "set", "mia", "--privacy", "full")
     assert again.exit_code == 1
-    assert "once in 30 days" in again.stderr
+    assert "once every 30 days" in again.stderr
 
 
 def test_an_import_keeps_the_pauses_of_those_who_stay(home: Home) -> None:
@@ -201,7 +201,7 @@ def test_a_folder_of_another_user_is_told_with_what_to_do(words: list[str]) -> N
         finally:
             os.seteuid(0)
     assert result.exit_code == 1
-    assert "let the user who runs copdns own this folder" in result.stderr
+    assert "make the user that runs copdns the owner of this folder" in result.stderr
 
 
 def test_a_folder_with_two_households_is_refused_with_words(home: Home) -> None:

@@ -89,7 +89,7 @@ def test_a_type_is_read_as_it_is_written(number: int) -> None:
     "text", ["", "0", "TYPE", "TYPE0", "65536", "000001111111", "AA", "-1", "1.5", "9" * 5000]
 )
 def test_what_is_no_type_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no record type"):
+    with pytest.raises(ValueError, match="not a valid record type"):
         qtype_number(text)
 
 

@@ -209,13 +209,13 @@ def test_another_mode_ends_a_full_log(home: Home) -> None:
     assert shown(home, "mia", "privacy_now") == "counts"
     refused = home.call("profile", "set", "mia", "--privacy", "full")
     assert refused.exit_code == 1
-    assert "once in 30 days; the next may start at " in refused.stderr
+    assert "once every 30 days; the next can start at " in refused.stderr
 
 
 def test_a_full_log_that_needs_consent_is_refused_with_the_reason(home: Home) -> None:
     refused = home.call("profile", "set", "ada", "--privacy", "full")
     assert refused.exit_code == 1
-    assert "consent on their own device" in refused.stderr
+    assert "given on their own device" in refused.stderr
     younger = home.call("profile", "set", "tom", "--band", "16-17", "--privacy", "full")
     assert younger.exit_code == 1
 

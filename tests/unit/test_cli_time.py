@@ -133,7 +133,7 @@ def test_a_bonus_for_a_day_without_a_limit_tells_so(home: Home) -> None:
         (["mia", "games", "25h"], 2, "more than a day"),
         (["mia", "gmaes", "30"], 1, "did you mean games?"),
         (["tom", "games", "30"], 1, "budget of tom"),
-        (["mia", "games", "30", "--day", "tomorrow"], 2, "write it as 2026-12-24"),
+        (["mia", "games", "30", "--day", "tomorrow"], 2, "write one such as 2026-12-24"),
     ],
 )
 def test_a_bonus_that_nothing_takes_is_refused(
@@ -184,7 +184,10 @@ def test_a_pause_is_ended_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> N
     assert home.ok("pause", "mia", "--end").startswith("pause mia removed: ")
     assert home.json("pause") == []
     refused = home.call("pause", "mia", "--end")
-    assert (refused.exit_code, refused.stderr) == (1, "mia is not paused\n")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "mia is not paused; there is nothing to end\n",
+    )
     home.ok("pause", "mia", "--for", "1")
     clock(monkeypatch, NOON + 60)
     assert home.json("pause") == []
@@ -306,7 +309,7 @@ def test_a_ticket_is_redeemed_once_however_its_code_is_typed(home: Home) -> None
     assert (redeemed["start"], redeemed["end"]) == ("2026-11-24T11:00:00Z", "2026-11-24T11:45:00Z")
     refused = home.call("ticket", "redeem", code, "--profile", "mia")
     assert refused.exit_code == 1
-    assert "each works once" in refused.stderr
+    assert "each code works only once" in refused.stderr
     assert "redeemed by mia on 2026-11-24 12:00" in home.ok("ticket", "list")
 
 
@@ -314,7 +317,7 @@ def test_codes_cannot_be_tried_without_end(home: Home, monkeypatch: pytest.Monke
     code = home.json("ticket", "make", "45")["code"]
     for number in range(5):
         refused = home.call("ticket", "redeem", f"AAAA-AAA{number}", "--profile", "mia")
-        assert "is not known here" in refused.stderr
+        assert "do not know this code" in refused.stderr
     refused = home.call("ticket", "redeem", code, "--profile", "mia")
     assert refused.exit_code == 1
     assert "please try again in 15 min" in refused.stderr

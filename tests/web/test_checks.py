@@ -73,8 +73,10 @@ async def test_missing_lists_and_none_but_the_small_ones_are_told(
     client: Client, site: Site
 ) -> None:
     asks(site, "mia")
-    site.lists = ListsState(3, "not protecting fully yet: 1 of 3 lists is not here yet (games)")
-    assert "1 of 3 lists is not here yet" in await look(client)
+    site.lists = ListsState(
+        3, "not fully protected yet: 1 of 3 lists is not downloaded yet (games)"
+    )
+    assert "1 of 3 lists is not downloaded yet" in await look(client)
     site.lists = ListsState(0)
     assert "Only the small built-in lists" in await look(client)
     assert await open_checks(site) == (Check.LISTS,)

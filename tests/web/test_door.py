@@ -208,8 +208,8 @@ def page_pictures(page: str) -> int:
 async def test_rules_have_the_reasons_of_their_age(client: Client, home: Home) -> None:
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     page = await text(client, "/rules")
-    assert "Gambling takes money" in page
-    assert "You may look around." in page
+    assert "Gambling costs money" in page
+    assert "You can go online." in page
 
 
 async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, home: Home) -> None:

@@ -243,7 +243,7 @@ async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) ->
     appeal = await the_only(site)
     where, yes = f"/guardian/appeals/{appeal}/decide", {"state": "granted", "besides": "on"}
     page = await send(client, where, 400, **yes, lasts="always", reason="fair_enough")
-    assert "choose a time" in page
+    assert "choose how long" in page
     await send(client, where, **yes, lasts="1h", reason="fair_enough")
     await site.follow()
     assert not site.home.ask("mia", "toys.example").verdict.blocks

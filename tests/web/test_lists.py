@@ -60,10 +60,10 @@ async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> 
 async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, site: Site) -> None:
     gone = after_failure(CopyState(), status_error(404), site.now)
     site.updates._note(FetchOutcome("games-list", FetchResult.MISSING, gone))
-    assert "The server has no such file any more (404); see where" in await text(client, HERE)
+    assert "The server no longer has this file (404); find out where" in await text(client, HERE)
     headers = {"Accept": "text/html", "Accept-Language": "en-XA"}
     page = await (await client.get(HERE, headers=headers)).text()
-    assert '<p class="error">[thé sérvér hás ñö' in page
+    assert '<p class="error">[thé sérvér ñö löñgér' in page
 
 
 async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:

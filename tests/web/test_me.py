@@ -102,7 +102,7 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
     changes = await site.store.changes("home")
-    assert ("Mia", "own log erased") in {(each.author, each.what) for each in changes}
+    assert ("Mia", "own log deleted") in {(each.author, each.what) for each in changes}
 
 
 async def test_one_tap_erases_nothing(client: Client, site: Site) -> None:

@@ -93,7 +93,7 @@ async def test_a_full_log_of_a_small_child_begins_and_the_others_hear(
     assert (await stored(site)).full_log is None
     # Once in 30 days, though it was stopped.
     await send(client, "/guardian/people/mia/full-log", 400, days="1")
-    assert "once in 30 days" in await text(client, "/guardian/people/mia/kept")
+    assert "once every 30 days" in await text(client, "/guardian/people/mia/kept")
 
 
 async def test_one_of_a_teenager_is_announced_a_day_before(client: Client, site: Site) -> None:

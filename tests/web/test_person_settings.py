@@ -146,7 +146,7 @@ async def test_youtube_is_chosen_in_three_ways(client: Client, site: Site) -> No
 
 async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=7-9")
-    assert "Social networks and chat rooms are made for people who are older than you." in page
+    assert "Social media and chat rooms are made for people who are older than you." in page
     assert "Gambling" in page
     await text(client, f"{PRESET}?band=99", 400)
 

@@ -206,7 +206,7 @@ async def test_a_page_that_is_old_gives_nothing_unseen(client: Client, site: Sit
     await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="15")
     site.home.clock.wait(120)
     page = await send(client, f"{TIME}/budgets/mia-games/bonus", 400, minutes="15", seen="-")
-    assert "look at it again" in page
+    assert "reload it and check" in page
 
 
 async def test_a_pause_begins_now_and_ends_by_itself(

@@ -88,7 +88,7 @@ async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
         "FR",
     )
     page = await take(desk, Step.PLACE, 400, timezone="Mars/Base")
-    assert "is no time zone" in page
+    assert "is not a valid time zone" in page
     assert (await stored(site)).timezone == "Europe/Paris"
 
 

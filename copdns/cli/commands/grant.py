@@ -199,4 +199,4 @@ def end(home: Home, grant: str) -> None:
     \b
     Example:  copdns grant end g3
     """
-    home.change(f"grant {grant} ended", partial(end_grant, grant_id=grant, now=home.now))
+    home.change(f"temporary access {grant} ended", partial(end_grant, grant_id=grant, now=home.now))

@@ -145,7 +145,7 @@ def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
     Example:  copdns split add office.example 192.168.9.1
     """
     edit = partial(set_split_upstream, name=domain, upstreams=upstreams)
-    home.change(f"split upstream for {domain}: {', '.join(upstreams)}", edit)
+    home.change(f"conditional forwarding for {domain}: {', '.join(upstreams)}", edit)
 
 
 @split.command("remove")
@@ -157,7 +157,9 @@ def split_remove(home: Home, domain: str) -> None:
     \b
     Example:  copdns split remove office.example
     """
-    home.change(f"split upstream for {domain} removed", partial(remove_split_upstream, name=domain))
+    home.change(
+        f"conditional forwarding for {domain} removed", partial(remove_split_upstream, name=domain)
+    )
 
 
 @split.command("list")

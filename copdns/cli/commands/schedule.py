@@ -263,7 +263,7 @@ def import_(home: Home, file: Path) -> None:
     def edit(before: Household) -> Household:
         return set_household(before, calendar=holidays(before.calendar, dates))
 
-    before, after = home.changed(f"calendar: holidays from {file.name}", edit)
+    before, after = home.changed(f"calendar: holidays imported from {file.name}", edit)
     tell(before, after)
     for line in _ignored(dates, before.calendar):
         click.echo(safe(line))
@@ -326,4 +326,4 @@ def suggest(home: Home, profile: str) -> None:
             band=band,
         )
     edit = partial(suggest_times, profile_id=profile, known=home.known, preset=preset)
-    home.change(f"times suggested for {band} taken over for {profile}", edit)
+    home.change(f"times suggested for {band} applied for {profile}", edit)

@@ -81,7 +81,7 @@ def make(
         label=label,
         author=AUTHOR,
     )
-    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'whoever has the code'}"
+    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'anyone with the code'}"
     before, after = home.changed(what, edit)
     if as_json:
         print_json({**ticket_json(after.tickets[-1]), "code": code})

@@ -80,7 +80,7 @@ async def erase(request: web.Request) -> web.Response:
         raise HouseholdError("Tick the box to confirm", name="sure")
     await asyncio.to_thread(parts.log.forget, home.id, profile.id)
     await parts.store.run(
-        lambda connection: audit(connection, home.id, profile.name, "own log erased", now)
+        lambda connection: audit(connection, home.id, profile.name, "own log deleted", now)
     )
     raise web.HTTPSeeOther("/me")
 

@@ -135,7 +135,7 @@ async def name(request: web.Request) -> web.Response:
     device, profile = _text(fields, "device"), _text(fields, "profile")
     if device:
         edit = partial(_with_mac, device_id=device, visitor=visitor)
-        await _change(request, actor, edit, f"device {device} is known by another MAC address")
+        await _change(request, actor, edit, f"device {device} has a new MAC address")
     else:
         called = _text(fields, "name") or visitor.name or visitor.id
         edit = partial(_named, profile_id=profile, called=called, visitor=visitor)

@@ -31,7 +31,10 @@ _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListK
 
 
 # What lists that ship say of themselves.
-OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
+OURS = (
+    sentence("VPNs, proxies and other ways around the rules"),
+    sentence("copdns's issue tracker"),
+)
 
 
 class Listed(NamedTuple):

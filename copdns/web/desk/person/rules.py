@@ -78,7 +78,7 @@ async def change_note(request: web.Request) -> web.Response:
     rule, note = _own(request, found), note_in(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound
-    what = f"rule changed: the reason of {rule.target} for {rule.scope or EVERYONE}"
+    what = f"rule changed: new reason, {rule.target} for {rule.scope or EVERYONE}"
     await change(request, found.actor, partial(note_rule, rule_id=rule.id, note=note), what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
 

@@ -63,7 +63,7 @@ async def upload(request: web.Request) -> web.Response:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))
 
-    await home.change("calendar: holidays from a file", edit)
+    await home.change("calendar: holidays imported from a file", edit)
     fresh = await house(request, Permission.EDIT_HOUSEHOLD)
     return _page(fresh, found)
 

@@ -137,7 +137,7 @@ async def grant(request: web.Request) -> web.Response:
         )
 
     called = "everything" if about is None else str(about)
-    await them.change(f"{them.profile.id} may have {called} {_until(them, end)}", edit)
+    await them.change(f"{them.profile.id} can use {called} {_until(them, end)}", edit)
     _back(them, form, "#grants")
 
 
@@ -147,7 +147,7 @@ async def end_a_grant(request: web.Request) -> web.Response:
     key = request.match_info["grant"]
     if any(each.id == key and each.profile == them.profile.id for each in them.household.grants):
         edit = quietly(partial(end_grant, grant_id=key, now=them.now))
-        await them.change(f"grant {key} ended", edit)
+        await them.change(f"temporary access {key} ended", edit)
     _back(them, await form_of(request), "#grants")
 
 

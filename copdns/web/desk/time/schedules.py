@@ -59,7 +59,7 @@ async def suggest(request: web.Request) -> web.Response:
     edit = partial(
         suggest_times, profile_id=them.profile.id, known=them.parts.known(), preset=preset
     )
-    await them.change(f"times suggested for {band} taken over for {them.profile.id}", edit)
+    await them.change(f"times suggested for {band} applied for {them.profile.id}", edit)
     raise web.HTTPSeeOther(f"{them.page}#schedules")
 
 
