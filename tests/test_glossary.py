@@ -37,7 +37,13 @@ ALLOWED = {
     r"\bhave permission to run\b": "a right of the program on the server",
     r"\bcopied without permission\b": "of whoever made it, not of a guardian",
     r"\brouter's own upstream\b": "routers call it so",
+    r"\b[a-z_]+\.[a-z_]+\b": "the key of a setting",
 }
+
+
+# Contexts of what stored lines and commands call a part of the household: a guardian who reads them
+# finds the same word in the file and on the command line.
+STORED = frozenset({"in the audit", "what is missing"})
 
 
 class Said(NamedTuple):
@@ -94,6 +100,8 @@ def said() -> Iterator[Said]:
         places = {DASHBOARD if at_desk else CHILD}
         if any(path.startswith(DESK) for path in paths):
             places.add(DASHBOARD)
+        if message.context in STORED:
+            places = set()
         if message.context in LEVELS:
             places.add(f"level `{message.context}`")
         for form in (message.id,) if isinstance(message.id, str) else message.id:

@@ -27,7 +27,7 @@ UNWRITTEN = (
     "nothing can be changed or recorded until this is fixed"
 )
 UNREAD = (
-    "the disk cannot be written and holds no household: copdns keeps answering with the file in "
+    "the disk cannot be written and contains no household: copdns keeps answering with the file in "
     "the setting household, or with guest rules, but nothing can be changed or recorded until "
     "this is fixed"
 )

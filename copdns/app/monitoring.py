@@ -37,9 +37,9 @@ class Readiness:
         healths = self._upstreams.healths
         missing = []
         if not healths:
-            missing.append("no upstream is set; add one to upstreams.servers")
+            missing.append("no DNS server is set; add one to upstreams.servers")
         elif all(health.is_down for health in healths):
-            missing.append("no upstream answers")
+            missing.append("no DNS server answers")
         if self._stored.is_replaced:
             missing.append(REPLACED)
         return tuple(missing)

@@ -162,7 +162,7 @@ _CLOSED = {
         "devices; a request cannot allow it"
     ),
     Reason.UPSTREAM_FILTERED: sentence(
-        "your upstream DNS server blocks this; to change that, choose another one in the settings"
+        "your DNS server blocks this; to change that, choose another one in the settings"
     ),
 }
 

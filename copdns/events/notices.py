@@ -111,11 +111,11 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.UPSTREAM_TROUBLE: (
         _t("DNS is not working"),
-        _t("No upstream server answers. Your internet may be down. copdns will keep trying."),
+        _t("No DNS server answers. Your internet may be down. copdns will keep trying."),
     ),
     EventKind.UPSTREAM_WELL: (
         _t("DNS is working again"),
-        _t("An upstream server answers again."),
+        _t("A DNS server answers again."),
     ),
     EventKind.LIST_TROUBLE: (
         _t("A blocklist is out of date"),

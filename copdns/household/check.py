@@ -303,7 +303,7 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for split in household.split_upstreams:
         if not split.upstreams:
             yield Violation(
-                "split_upstreams", split.name, "", sentence("is empty; add an upstream")
+                "split_upstreams", split.name, "", sentence("is empty; add a DNS server")
             )
         for text in split.upstreams:
             if problem := parse_problem(upstream_address, text):

@@ -126,7 +126,7 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
         name = header.name.removeprefix("./")
         if name == wanted and not header.isreg():
             raise FetchError(
-                f"{wanted} is not a regular file in the archive; check what the archive holds"
+                f"{wanted} is not a regular file in the archive; check what the archive contains"
             )
         pieces = _pieces(stream, header.size)
         if name == wanted:
@@ -138,7 +138,7 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
             seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
     raise FetchError(
-        f"the archive has no {wanted} (it holds {holds or 'nothing'}); correct `member`"
+        f"the archive has no {wanted} (it contains {holds or 'nothing'}); correct `member`"
     )
 
 

@@ -226,7 +226,7 @@ def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
     smaller: somebody looked at it, and wants it.
     """
     if not copy.names:
-        raise FetchError("the file holds no usable domains; check the address and the format")
+        raise FetchError("the file contains no usable domains; check the address and the format")
     if copy.names < HARDLY * copy.lines:
         raise FetchError(f"only {copy.names} of {copy.lines} lines are usable; check the format")
     had = before.names if before.has_copy else 0

@@ -38,12 +38,12 @@ def upstream_address(text: str) -> UpstreamAddress:
     except ValueError:
         raise TextError(
             "'%(written)s' is not a valid address; write 192.0.2.1, 192.0.2.1:5353 or "
-            "[2001:db8::1]:53 (not a domain, because finding its address would need an upstream)",
+            "[2001:db8::1]:53 (not a domain, because finding its address would need a DNS server)",
             written=text,
         ) from None
     if address.is_unspecified or address.is_multicast:
         raise TextError(
-            "'%(written)s' is not the address of a single machine; write the upstream's own "
+            "'%(written)s' is not the address of a single machine; write the DNS server's own "
             "address",
             written=text,
         )

@@ -16,7 +16,8 @@ ENOUGH = 500  # questions that tell something
 
 _OTHERS = (
     "set the router's DHCP to give out this machine's address as the DNS server, or, if another "
-    "resolver must forward to this one, make it pass on each device's address (dns.forwarders)"
+    "DNS server must forward to this one, make it pass on each device's address "
+    "(dns.forwarders)"
 )
 
 

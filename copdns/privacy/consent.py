@@ -63,7 +63,7 @@ def agreed(
 ) -> FullLog:
     """Return the stretch that a yes of the person themselves allows; raise PrivacyError."""
     if question is None or not question.is_open(now) or not needs_consent(profile, now):
-        raise PrivacyError("this question has been withdrawn")
+        raise PrivacyError("this request has been withdrawn")
     return request_full(profile, history, now, question.days, consented=True)
 
 

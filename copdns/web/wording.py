@@ -11,7 +11,6 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
-from copdns.former_notes import note_now
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model.household import Household
@@ -23,6 +22,7 @@ from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, StatusText, appeal_status
 from copdns.words.child import Said
+from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 

@@ -126,7 +126,7 @@ _FORMER = {
         "block whole sites; use the list of domains, if the maintainer offers one"
     ),
     "it holds no name that can be used; check its address and its format": (
-        "the file holds no usable domains; check the address and the format"
+        "the file contains no usable domains; check the address and the format"
     ),
     "only %(names)s of %(lines)s lines can be used; check its format": (
         "only %(names)s of %(lines)s lines are usable; check the format"
@@ -139,13 +139,13 @@ _FORMER = {
         "right, run copdns lists update --smaller SLUG"
     ),
     "%(member)s is no plain file in the archive; see what it holds now": (
-        "%(member)s is not a regular file in the archive; check what the archive holds"
+        "%(member)s is not a regular file in the archive; check what the archive contains"
     ),
-    "the archive has no %(member)s (it holds %(names)s); see `member`": (
-        "the archive has no %(member)s (it holds %(names)s); correct `member`"
+    "the archive has no %(member)s (it contains %(names)s); see `member`": (
+        "the archive has no %(member)s (it contains %(names)s); correct `member`"
     ),
-    "the archive has no %(member)s (it holds nothing); see `member`": (
-        "the archive has no %(member)s (it holds nothing); correct `member`"
+    "the archive has no %(member)s (it contains nothing); see `member`": (
+        "the archive has no %(member)s (it contains nothing); correct `member`"
     ),
     "this is no tar archive; leave out `member`": "this is not a tar archive; leave out `member`",
     "the archive is damaged, or was cut off on the way": "the archive is damaged or was cut off",
@@ -267,15 +267,15 @@ _FORMS = Forms(
         "this is a list of pages (%(pages)s of %(lines)s lines have a path), but copdns can only "
         "block whole sites; use the list of domains, if the maintainer offers one"
     ),
-    sentence("the file holds no usable domains; check the address and the format"),
+    sentence("the file contains no usable domains; check the address and the format"),
     sentence("only %(names)s of %(lines)s lines are usable; check the format"),
     sentence(
         "the new copy has only %(names)s domains, the old one %(had)s; check it, and if that is "
         "right, run copdns lists update --smaller SLUG"
     ),
-    sentence("%(member)s is not a regular file in the archive; check what the archive holds"),
-    sentence("the archive has no %(member)s (it holds %(names)s); correct `member`"),
-    sentence("the archive has no %(member)s (it holds nothing); correct `member`"),
+    sentence("%(member)s is not a regular file in the archive; check what the archive contains"),
+    sentence("the archive has no %(member)s (it contains %(names)s); correct `member`"),
+    sentence("the archive has no %(member)s (it contains nothing); correct `member`"),
     sentence("this is not a tar archive; leave out `member`"),
     sentence("the archive is damaged or was cut off"),
     sentence("the archive was cut off"),

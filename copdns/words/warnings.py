@@ -15,8 +15,8 @@ from copdns.words.known_forms import Forms
 _FORMER = {"not protecting fully yet: %(lists)s": "not fully protected yet: %(lists)s"}
 
 _FORMS = Forms(
-    sentence("no upstream is set; add one to upstreams.servers"),
-    sentence("no upstream answers"),
+    sentence("no DNS server is set; add one to upstreams.servers"),
+    sentence("no DNS server answers"),
     sentence("household.db was moved or replaced; restart copdns to use the new one"),
     sentence("nothing can be recorded: %(why)s"),
     sentence(
@@ -24,8 +24,8 @@ _FORMS = Forms(
         "nothing can be changed or recorded until this is fixed (%(why)s)"
     ),
     sentence(
-        "the disk cannot be written and holds no household: copdns keeps answering with the file "
-        "in the setting household, or with guest rules, but nothing can be changed or recorded "
+        "the disk cannot be written and contains no household: copdns keeps answering with the "
+        "file in the setting household, or with guest rules, but nothing can be changed or recorded "
         "until this is fixed (%(why)s)"
     ),
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
@@ -69,7 +69,7 @@ _PARTS = Forms(
     sentence("%(some)s of %(all)s lists are downloaded but not ready yet (%(which)s)"),
     sentence(
         "set the router's DHCP to give out this machine's address as the DNS server, or, if "
-        "another resolver must forward to this one, make it pass on each device's address "
+        "another DNS server must forward to this one, make it pass on each device's address "
         "(dns.forwarders)"
     ),
     former=_FORMER_PARTS,

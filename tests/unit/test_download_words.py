@@ -129,7 +129,7 @@ def test_no_text_comes_from_where_it_is_not_looked_for() -> None:
         Copies(Path("/data")).not_written(OSError(errno.EROFS, "Read-only file system")),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
         "lists.example cannot be reached (Connection refused); copdns will try again later",
-        "the archive has no a/domains (it holds nothing); correct `member`",
+        "the archive has no a/domains (it contains nothing); correct `member`",
         PENDING,
     ],
 )

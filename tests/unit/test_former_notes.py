@@ -6,8 +6,8 @@ import pytest
 from copdns.appeal_opening import _AFTER_A_REQUEST, _MEANWHILE
 from copdns.vouched import NOTE
 
-from copdns.former_notes import NOW, note_now
 from copdns.model import Band
+from copdns.words.former_notes import NOW, note_now
 from tests.unit.households import shipped
 
 

@@ -30,8 +30,8 @@ def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "no upstream is set; add one to upstreams.servers",
-        "no upstream answers",
+        "no DNS server is set; add one to upstreams.servers",
+        "no DNS server answers",
         REPLACED,
         STILL_COMPILING,
         "nothing can be recorded: disk full",

@@ -115,7 +115,7 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "A site that cannot be reached shows an error after this time."
     ),
     "upstreams.attempt": Phrase(
-        "setting", "Sites hang for this long when an upstream server does not answer."
+        "setting", "Sites hang for this long when a DNS server does not answer."
     ),
     "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
     "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
