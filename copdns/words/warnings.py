@@ -25,8 +25,8 @@ _FORMS = Forms(
     ),
     sentence(
         "the disk cannot be written and contains no household: copdns keeps answering with the "
-        "file in the setting household, or with guest rules, but nothing can be changed or recorded "
-        "until this is fixed (%(why)s)"
+        "file in the setting household, or with guest rules, but nothing can be changed or "
+        "recorded until this is fixed (%(why)s)"
     ),
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
     sentence("%(why)s; copdns will try again"),
