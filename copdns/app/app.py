@@ -43,12 +43,12 @@ from copdns.dns.cache import Cache
 from copdns.dns.upstream import Upstreams
 from copdns.events.bus import EventBus
 from copdns.events.targets import Targets
-from copdns.list_files.choose import offer
+from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
 from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_text
 from copdns.list_files.updates import ListUpdater
-from copdns.lists.catalogue import Catalogue, files
+from copdns.lists.catalogue import Catalogue, read_files
 from copdns.model.errors import CopdnsError
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
@@ -105,7 +105,7 @@ class App:
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
-            offer(files(bundled_text)),
+            available_lists(read_files(bundled_text)),
             lambda: self.settings,
             lambda: self._resolver.live.households.values(),
             lambda: self._library,

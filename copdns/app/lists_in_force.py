@@ -15,7 +15,7 @@ import structlog
 
 from copdns.config import ListFile
 from copdns.list_files.index_store import IndexStore, LoadedLists
-from copdns.list_files.load import own_files
+from copdns.list_files.load import own_sources
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
@@ -89,7 +89,7 @@ class ListsInForce:
 
     def _sources(self, own: Iterable[ListFile]) -> tuple[ListSource, ...]:
         """Return the lists that are to be in force, besides those that ship."""
-        return (*own_files(own), *self.fetched)
+        return (*own_sources(own), *self.fetched)
 
     def _put_off(self) -> float:
         """Return in how many seconds it is tried again."""

@@ -33,8 +33,8 @@ from copdns.store.log_db.usage import (
 from copdns.time.clock import Clock, LastSeen, continues_when_wrong
 from copdns.time.closing_soon import WarningState, due_warnings
 from copdns.time.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
-from copdns.time.ledger import UsageLedger, Used
-from copdns.time.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
+from copdns.time.ledger import BudgetKey, UsageLedger
+from copdns.time.minutes import MINUTE, NARROW, WIDE, DayStart, Minutes, Usage, UseCriteria
 from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
@@ -66,7 +66,7 @@ class TimeChores:
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
         self._recalled = date.min  # the date, in UTC, on which what is stored was read last
-        self._used_at: dict[Used, float] = {}  # when each budget was used last
+        self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
         self._standing: TimeState | None = None
         self._told = WarningState()
         self._failing = False
@@ -167,13 +167,13 @@ class TimeChores:
             self._households = households
             self._days.clear()
 
-    def _day_of(self, household: str, profile: str, at: float) -> Day:
+    def _day_of(self, household: str, profile: str, at: float) -> DayStart:
         known = self._days.get(household)
         if known is None or not known.start <= at < known.end:
             home = self._households.get(household)
             zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
             known = self._days[household] = budget_day(at, zone_of(zone), starts)
-        return Day(known.day, int(known.start))
+        return DayStart(known.day, int(known.start))
 
     def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         home = self._households.get(household)

@@ -23,10 +23,10 @@ from copdns.policy.special_names import A, special_use_answer
 
 LABEL_COLUMNS = ("label", "category_code")
 NAME_COLUMNS = ("name", "host", "domain", "url")
-MAX_TOLD = 5
+MAX_ERRORS = 5
 
 
-class Labelled(NamedTuple):
+class LabelledName(NamedTuple):
     """A name in normal form, and what people say it is about."""
 
     label: str
@@ -34,10 +34,10 @@ class Labelled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class LabelTable:
     """The rows of a table, each once.  left_out: rows whose name means nothing to the world."""
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[LabelledName, ...]
     left_out: int = 0
 
     @property
@@ -45,23 +45,23 @@ class Table:
         return frozenset(row.label for row in self.rows)
 
 
-def read_table(text: str, file: str) -> Table:
+def read_table(text: str, file: str) -> LabelTable:
     """Return a table with tabs between its columns; raise ListError with file and line.
 
     The first line may name the columns: one of LABEL_COLUMNS and one of NAME_COLUMNS; without it
     they are a label and a name.  A name may be a URL.  Further lines with `#` are comments.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
-    named = _columns(lines[0])
+    named = _find_columns(lines[0])
     label_at, name_at = named or (0, 1)
-    rows: dict[Labelled, None] = {}
+    rows: dict[LabelledName, None] = {}
     left_out = 0
     wrong: list[str] = []
     for number, line in enumerate(lines, 1):
         if (number == 1 and named) or not line.strip() or line.startswith("#"):
             continue
         try:
-            row = _row(line.split("\t"), label_at, name_at)
+            row = _read_row(line.split("\t"), label_at, name_at)
         except ValueError as error:
             wrong.append(f"{file}:{number}: {error}")
             continue
@@ -70,14 +70,14 @@ def read_table(text: str, file: str) -> Table:
         else:
             rows[row] = None
     if wrong:
-        more = [f"and {len(wrong) - MAX_TOLD} more lines"] if len(wrong) > MAX_TOLD else []
-        raise ListError("\n".join(wrong[:MAX_TOLD] + more))
+        more = [f"and {len(wrong) - MAX_ERRORS} more lines"] if len(wrong) > MAX_ERRORS else []
+        raise ListError("\n".join(wrong[:MAX_ERRORS] + more))
     if not rows:
         raise ListError(f"{file}: holds no name of the public Internet")
-    return Table(tuple(rows), left_out)
+    return LabelTable(tuple(rows), left_out)
 
 
-def _columns(line: str) -> tuple[int, int] | None:
+def _find_columns(line: str) -> tuple[int, int] | None:
     """Return the places of label and name, where the first line names the columns."""
     names = [name.strip().lower() for name in line.removeprefix("#").split("\t")]
     label = next((names.index(each) for each in LABEL_COLUMNS if each in names), None)
@@ -85,7 +85,7 @@ def _columns(line: str) -> tuple[int, int] | None:
     return None if label is None or name is None else (label, name)
 
 
-def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
+def _read_row(fields: list[str], label_at: int, name_at: int) -> LabelledName | None:
     """Return a row, or None for a name that is not public; raise ValueError."""
     if len(fields) <= max(label_at, name_at):
         columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
@@ -104,7 +104,7 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     if not name:
         raise ValueError("has no name")
     public = "." in name and not name[-1].isdigit() and special_use_answer(name, A) is None
-    return Labelled(label, name) if public else None
+    return LabelledName(label, name) if public else None
 
 
 _URL = re.compile(
@@ -139,7 +139,11 @@ class Audit:
 
 
 def audit(
-    table: Table, policy: Policy, lists: Iterable[ListInfo], wanted: Collection[str], now: float
+    table: LabelTable,
+    policy: Policy,
+    lists: Iterable[ListInfo],
+    wanted: Collection[str],
+    now: float,
 ) -> Audit:
     """Return what a policy blocks of a table, at a moment.
 
@@ -161,19 +165,19 @@ def audit(
     }
     named = {name for label in wanted for name in names_of[label]}
     return Audit(
-        {label: _share(names, blockers) for label, names in names_of.items()},
-        _share(named, blockers),
-        _share(blockers.keys() - named, blockers),
+        {label: _share_of(names, blockers) for label, names in names_of.items()},
+        _share_of(named, blockers),
+        _share_of(blockers.keys() - named, blockers),
     )
 
 
-def _share(names: Collection[str], blockers: Mapping[str, frozenset[str] | None]) -> Share:
+def _share_of(names: Collection[str], blockers: Mapping[str, frozenset[str] | None]) -> Share:
     blocked = [slugs for name in names if (slugs := blockers[name]) is not None]
     lists = Counter(slug for slugs in blocked for slug in slugs)
     return Share(len(names), len(blocked), dict(sorted(lists.items())))
 
 
-def lists_of(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
+def blocking_lists(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
     """Give the lists that can block something for a profile."""
     services = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts

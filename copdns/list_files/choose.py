@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from copdns.config import AUTO, OwnSource, SourceSettings
-from copdns.lists.catalogue import BYPASS, SECURITY, Catalogue, Files
+from copdns.lists.catalogue import BYPASS, SECURITY, BundledFiles, Catalogue
 from copdns.lists.download import MIB
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source, sources_of
@@ -20,7 +20,7 @@ NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled be
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenLists:
     """What is used.
 
     sources: those to fetch.  own: which of them the settings brought, by slug.
@@ -47,7 +47,7 @@ def choose(
     needed: Collection[str],
     max_names: int,
     known: Mapping[str, int],
-) -> Chosen:
+) -> ChosenLists:
     """Return which lists are used.
 
     own: always wanted; one takes the place of the catalogue's of the same name.
@@ -58,8 +58,8 @@ def choose(
     used = {slug: each for slug, each in offered.items() if _is_wanted(each, wanted, needed)}
     used |= {each.slug: each for each in own}
     sizes = {slug: known.get(slug) or each.names for slug, each in used.items()}
-    fitting = _fitting(sizes, max_names)
-    return Chosen(
+    fitting = _choose_fitting(sizes, max_names)
+    return ChosenLists(
         sources=tuple(each for slug, each in used.items() if slug in fitting),
         own=frozenset(each.slug for each in own),
         too_large=tuple(each for slug, each in used.items() if slug not in fitting),
@@ -73,7 +73,7 @@ def _is_wanted(source: Source, wanted: Collection[str], needed: Collection[str])
     return by_itself or source.slug in wanted
 
 
-def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
+def _choose_fitting(sizes: Mapping[str, int], room: int) -> set[str]:
     """Return what fits, the smallest first, so that many subjects have a list."""
     fitting = set()
     for slug, size in sorted(sizes.items(), key=lambda pair: pair[1]):
@@ -83,7 +83,7 @@ def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
     return fitting
 
 
-def _source(own: OwnSource) -> Source:
+def _own_source(own: OwnSource) -> Source:
     return Source(
         slug=own.slug,
         title=own.title or own.slug,
@@ -114,7 +114,7 @@ class AvailableLists:
     contacts: Mapping[str, Contact]
 
 
-def offer(found: Files) -> AvailableLists:
+def available_lists(found: BundledFiles) -> AvailableLists:
     """Return what there is to choose, from the files that ship."""
     shipped = found.catalogue.categories.items()
     return AvailableLists(
@@ -130,23 +130,23 @@ def choose_for(
     households: Iterable[Household],
     memory: int,
     known: Mapping[str, int],
-) -> Chosen:
+) -> ChosenLists:
     """Return what a machine uses.  memory: of the machine, octets.  known: as for `choose`."""
     return choose(
         offered.sources,
-        tuple(map(_source, settings.own)),
+        tuple(map(_own_source, settings.own)),
         settings.wanted,
-        needed_by(households, offered),
+        needed_subjects(households, offered),
         settings.max_names or memory // MIB * NAMES_PER_MIB,
         known,
     )
 
 
-def needed_by(households: Iterable[Household], offered: AvailableLists) -> frozenset[str]:
+def needed_subjects(households: Iterable[Household], offered: AvailableLists) -> frozenset[str]:
     """Return the categories and services, and BYPASS, that somebody has blocked or gave times."""
     households = tuple(households)
     profiles = [profile for each in households for profile in _profiles(each)]
-    needed = {each.slug for household in households for each in _timed(household)}
+    needed = {each.slug for household in households for each in _time_topics(household)}
     contacts: set[Contact] = set()
     for each in profiles:
         needed |= each.categories | each.services
@@ -157,7 +157,7 @@ def needed_by(households: Iterable[Household], offered: AvailableLists) -> froze
     return frozenset(needed)
 
 
-def _timed(household: Household) -> Iterator[Topic]:
+def _time_topics(household: Household) -> Iterator[Topic]:
     """Yield what a household's times are about, besides names."""
     about = [each.about for each in household.schedules]
     about += [each.about for each in household.budgets]
@@ -178,13 +178,13 @@ def missing_message(absent: Sequence[str], of: int, uncompiled: Sequence[str] = 
     uncompiled: those that are here, but not in force.
     """
     said = [
-        _few(absent, of, "not here yet"),
-        _few(uncompiled, of, "here and yet to be compiled"),
+        _few_text(absent, of, "not here yet"),
+        _few_text(uncompiled, of, "here and yet to be compiled"),
     ]
     return f"not protecting fully yet: {'; '.join(filter(None, said))}" if any(said) else ""
 
 
-def _few(slugs: Sequence[str], of: int, how: str) -> str:
+def _few_text(slugs: Sequence[str], of: int, how: str) -> str:
     if not slugs:
         return ""
     few = ", ".join(slugs[:5]) + (" ..." if len(slugs) > 5 else "")

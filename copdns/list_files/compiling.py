@@ -20,10 +20,10 @@ from pathlib import Path
 from threading import Thread
 
 from copdns.list_files import index_file
-from copdns.list_files.load import bundled_text, text_of
-from copdns.lists.catalogue import files
+from copdns.list_files.load import bundled_text, read_text
+from copdns.lists.catalogue import read_files
 from copdns.lists.compiled import pack
-from copdns.lists.drafts import added, bundled
+from copdns.lists.drafts import added_drafts, bundled_drafts
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError
@@ -33,7 +33,7 @@ _BASE, _FOR_EACH_OCTET = 256 << 20, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class CompileJob:
     """What to do.  path: where the index is to be.  key: stands in it.
 
     memory: octets that it may take.
@@ -49,7 +49,7 @@ class Job:
         return f"{json.dumps(asdict(self))}\n".encode()
 
 
-def memory_for(octets: int) -> int:
+def memory_limit(octets: int) -> int:
     """Return how much memory, in octets, texts of this size may take."""
     return _BASE + _FOR_EACH_OCTET * octets
 
@@ -59,8 +59,10 @@ def compile_lists(path: Path, key: str, sources: Sequence[ListSource]) -> None:
 
     A list that cannot be used is a status with its error.
     """
-    found = files(bundled_text)
-    merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
+    found = read_files(bundled_text)
+    merged = merge(
+        list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
+    )
     index_file.write(path, pack(merged, key))
 
 
@@ -72,20 +74,20 @@ def main() -> None:
     gc.disable()  # nothing here goes in circles
     told = json.loads(sys.stdin.readline())
     sources = tuple(ListSource(**each) for each in told["sources"])
-    job = Job(**{**told, "sources": sources})
+    job = CompileJob(**{**told, "sources": sources})
     path = Path(job.path)
     Thread(target=_end_with_the_parent, args=[path], daemon=True).start()
-    _bound(job.memory)
+    _limit_memory(job.memory)
     try:
         compile_lists(path, job.key, job.sources)
     except CopdnsError as error:
         sys.exit(str(error))
     except MemoryError:
-        _bound(resource.RLIM_INFINITY)  # to say so takes some too
+        _limit_memory(resource.RLIM_INFINITY)  # to say so takes some too
         sys.exit(f"the lists need more than {job.memory >> 20} MiB; use fewer, or smaller ones")
 
 
-def _bound(memory: int) -> None:
+def _limit_memory(memory: int) -> None:
     with suppress(OSError, ValueError):  # the service manager may forbid it, and bound us itself
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (memory, hard))

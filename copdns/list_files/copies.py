@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from copdns.list_files.choose import Chosen
+from copdns.list_files.choose import ChosenLists
 from copdns.lists.download import CopyState, dump_state, read_state
 from copdns.lists.source import ListSource
 from copdns.model.errors import FetchError
@@ -26,7 +26,7 @@ RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it com
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class Mark(NamedTuple):
+class FileMark(NamedTuple):
     """Differs once another copy took the place."""
 
     inode: int
@@ -57,16 +57,16 @@ class Copies:
     def states(self, slugs: Iterable[str]) -> dict[str, CopyState]:
         return {slug: self.state(slug) for slug in slugs}
 
-    def marks(self, slugs: Iterable[str]) -> tuple[Mark | None, ...]:
+    def marks(self, slugs: Iterable[str]) -> tuple[FileMark | None, ...]:
         return tuple(map(self.mark, slugs))
 
-    def mark(self, slug: str) -> Mark | None:
+    def mark(self, slug: str) -> FileMark | None:
         """Return what tells a copy from the next; None without one."""
         try:
             found = self.text(slug).stat()
         except OSError:
             return None
-        return Mark(found.st_ino, found.st_size, found.st_mtime_ns)
+        return FileMark(found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _note(self, slug: str) -> Path:
         return self.folder / f"{slug}.json"
@@ -158,8 +158,8 @@ class Copies:
         return tuple(each for each in found if each not in slugs)
 
 
-def on_disk(
-    chosen: Chosen, copies: Copies, states: Mapping[str, CopyState]
+def sources_on_disk(
+    chosen: ChosenLists, copies: Copies, states: Mapping[str, CopyState]
 ) -> tuple[ListSource, ...]:
     """Return the chosen lists, to be read and compiled; one that is not here says so.
 

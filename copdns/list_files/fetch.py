@@ -23,16 +23,16 @@ from copdns.list_files.copies import RAW, TEXT, Copies
 from copdns.list_files.unpack import UnpackJob
 from copdns.lists.download import (
     MIB,
-    Copy,
     CopyState,
-    Limits,
+    CopySummary,
+    FetchLimits,
     after_failure,
     after_fetch,
     after_not_modified,
     check_copy,
-    conditions,
-    looks_wrong,
-    redirected,
+    condition_headers,
+    content_error,
+    redirect_target,
     status_error,
 )
 from copdns.lists.source import Source
@@ -81,7 +81,7 @@ class Fetcher:
         copies: Copies,
         session: ClientSession,
         clock: Clock,
-        limits: Limits,
+        limits: FetchLimits,
         progress: Progress,
         reading: asyncio.Lock,
     ) -> None:
@@ -138,7 +138,7 @@ class Fetcher:
         with _plain_errors(source.url, limits):
             async with (
                 asyncio.timeout(limits.total),
-                self._asked(source.url, conditions(before, source.url)) as reply,
+                self._asked(source.url, condition_headers(before, source.url)) as reply,
             ):
                 if reply.status == 304 and before.has_copy:
                     return None
@@ -157,7 +157,7 @@ class Fetcher:
                 if reply.status not in _REDIRECTS:
                     yield reply
                     return
-                url = redirected(url, reply.headers.get("Location"))
+                url = redirect_target(url, reply.headers.get("Location"))
         raise FetchError(
             f"the server sends us on more than {self._limits.redirects} times; open the address in "
             "a browser, and use the one where that ends"
@@ -172,7 +172,7 @@ class Fetcher:
         path = await asyncio.to_thread(self._copies.scratch, source.slug, RAW)
         with path.open("xb") as file:
             async for chunk in reply.content.iter_chunked(CHUNK):
-                if not octets and not source.member and (trouble := looks_wrong(chunk[:512])):
+                if not octets and not source.member and (trouble := content_error(chunk[:512])):
                     raise FetchError(trouble)  # no need to wait for the rest
                 octets += len(chunk)
                 self._within(octets)
@@ -185,7 +185,7 @@ class Fetcher:
 
     # --- looking at it ------------------------------------------------------------------------
 
-    async def _checked(self, source: Source) -> Copy:
+    async def _checked(self, source: Source) -> CopySummary:
         """Let another process unpack and read it; the unfinished text is there then."""
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
@@ -196,15 +196,15 @@ class Fetcher:
             limit=self._limits.text,
         )
         async with self._reading:
-            said = await _asked_process(json.dumps(asdict(job)), self._limits.check)
+            said = await _run_unpack(json.dumps(asdict(job)), self._limits.check)
         outcome = json.loads(said)
         if "error" in outcome:
             raise FetchError(outcome["error"])
-        return Copy(**outcome)
+        return CopySummary(**outcome)
 
 
 @contextmanager
-def _plain_errors(url: str, limits: Limits) -> Iterator[None]:
+def _plain_errors(url: str, limits: FetchLimits) -> Iterator[None]:
     """Say in plain words what went wrong on the way; errors of our disk pass."""
     import aiohttp
 
@@ -220,10 +220,10 @@ def _plain_errors(url: str, limits: Limits) -> Iterator[None]:
             f"it was not here after {limits.total:g} s; it is tried again later"
         ) from None
     except aiohttp.ClientError as error:
-        raise FetchError(f"{_trouble(error, host)}; it is tried again later") from None
+        raise FetchError(f"{_connection_error(error, host)}; it is tried again later") from None
 
 
-def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
+def _connection_error(error: aiohttp.ClientError, host: str | None) -> str:
     import aiohttp
 
     match error:
@@ -240,7 +240,7 @@ def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
     return f"{host} does not speak HTTP as it should ({type(error).__name__})"
 
 
-async def _asked_process(job: str, seconds: float) -> str:
+async def _run_unpack(job: str, seconds: float) -> str:
     """Run `copdns.list_files.unpack` for a job and return what it says."""
     # -P: nothing is imported from the folder that we happen to be in.
     process = await asyncio.create_subprocess_exec(
@@ -266,17 +266,17 @@ async def _asked_process(job: str, seconds: float) -> str:
 
 
 @asynccontextmanager
-async def fetching(
+async def open_fetcher(
     copies: Copies,
     clock: Clock,
-    limits: Limits | None = None,
+    limits: FetchLimits | None = None,
     progress: Progress = lambda _slug, _octets, _total: None,
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
     """Give what fetches lists; connections end with it."""
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-    limits = limits or Limits()
+    limits = limits or FetchLimits()
     # aiohttp's own context has no certificates (`lean`); reading them takes a while.
     certificates = await asyncio.to_thread(create_default_context)
     patience = ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle)

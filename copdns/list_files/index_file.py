@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from copdns.lists.compiled import HEADER_SIZE, Compiled, checksum, read_header, unpack
+from copdns.lists.compiled import HEADER_SIZE, CompiledIndex, checksum, read_header, unpack
 from copdns.model.errors import ListError
 
 SUFFIX, UNFINISHED = ".index", ".part"
@@ -33,18 +33,18 @@ def write(path: Path, parts: Iterable[bytes]) -> None:
         raise ListError(f"{path.parent}: {error.strerror}") from error
 
 
-def read(path: Path) -> Compiled:
+def read(path: Path) -> CompiledIndex:
     """Map an index; raise ListError for one that is not there, torn, or not for this program."""
     try:
         with path.open("rb") as file:
-            return _mapped(file)
+            return _map_file(file)
     except OSError as error:
         raise ListError(f"{path}: {error.strerror}") from error
     except ListError as error:
         raise ListError(f"{path} {error}") from error
 
 
-def _mapped(file: IO[bytes]) -> Compiled:
+def _map_file(file: IO[bytes]) -> CompiledIndex:
     size = os.fstat(file.fileno()).st_size
     header = read_header(file.read(HEADER_SIZE), size)
     # Read and not mapped for this: pages that are only looked at once are not ours to hold.

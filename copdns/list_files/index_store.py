@@ -20,22 +20,24 @@ from pathlib import Path
 
 from copdns import __version__
 from copdns.list_files import index_file
-from copdns.list_files.compiling import Job, memory_for
-from copdns.list_files.load import bundled_text, load_library, text_of
-from copdns.list_files.resources import folder
+from copdns.list_files.compiling import CompileJob, memory_limit
+from copdns.list_files.load import bundled_text, load_catalogue, read_text
+from copdns.list_files.resources import find_folder
 from copdns.lists import trie
-from copdns.lists.catalogue import Catalogue, assembled, files
-from copdns.lists.compiled import FORMAT, Compiled, pack, unpack
-from copdns.lists.drafts import added, bundled
+from copdns.lists.catalogue import Catalogue, build_catalogue, read_files
+from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
+from copdns.lists.drafts import added_drafts, bundled_drafts
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 
-SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
+MAX_UNCOMPILED = (
+    256 << 10
+)  # octets of text, some 15,000 names: read at once, in a fraction of a second
 PENDING = "it is being compiled"
 FAILED = "failed.json"
-PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
+COMPILE_TIMEOUT = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,14 @@ class IndexStore:
 
     def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
         """Return what there is, at once; raise ConfigError or ListError for a bundled file."""
-        key = key_of(sources)
+        key = index_key(sources)
         trouble: list[str] = []
         library = self._ready(key, sources, trouble)
         if library is not None:
             return LoadedLists(library, key, trouble=tuple(trouble))
         # A household may block by the category of a list that has yet to be compiled.
         named = [replace(each, error=each.error or PENDING) for each in sources]
-        library = self._older(sources, trouble) or load_library(named)
+        library = self._older(sources, trouble) or load_catalogue(named)
         return LoadedLists(library, key, current=False, trouble=tuple(trouble))
 
     async def compile(
@@ -100,40 +102,42 @@ class IndexStore:
         cannot be done; what was there stays.
         """
         trouble: list[str] = []
-        key = await asyncio.to_thread(key_of, sources)
+        key = await asyncio.to_thread(index_key, sources)
         if before is not None and before.current and before.key == key:
             return before
         library = await asyncio.to_thread(self._ready, key, sources, trouble)
         if library is None:
             try:
                 await asyncio.to_thread(self._make_folder)
-                await _compile(Job(str(self._path(key)), key, tuple(sources), _memory(sources)))
+                await _compile(
+                    CompileJob(str(self._path(key)), key, tuple(sources), _memory(sources))
+                )
             except ListError as error:
                 await asyncio.to_thread(self._note_failure, key, str(error))
                 raise
             found = await asyncio.to_thread(index_file.read, self._path(key))
-            library = await asyncio.to_thread(_library, found, sources)
+            library = await asyncio.to_thread(_catalogue_of, found, sources)
         return LoadedLists(library, key, trouble=tuple(trouble))
 
     def read(self, sources: Sequence[ListSource]) -> Catalogue:
         """Return the library of these lists for a command: nothing is written, however long it
         takes."""
-        key = key_of(sources)
-        return self._ready(key, sources, []) or _read_here(key, sources)
+        key = index_key(sources)
+        return self._ready(key, sources, []) or _compile_here(key, sources)
 
     def find_uncompiled(self, sources: Sequence[ListSource]) -> UncompiledLists | None:
         """Return what is in force in place of these lists, or None where nothing is.
 
         A command asks, which cannot ask the running copdns: it maps the newest index there is.
         """
-        key = key_of(sources)
-        if self._path(key).exists() or _octets(sources) <= SMALL:
+        key = index_key(sources)
+        if self._path(key).exists() or _octets(sources) <= MAX_UNCOMPILED:
             return None
         for path in self._paths():
             with suppress(ListError, OSError):
                 made_at = path.stat().st_mtime
-                library = _library(index_file.read(path), sources)
-                slugs = _changed(sources, library, made_at)
+                library = _catalogue_of(index_file.read(path), sources)
+                slugs = _changed_slugs(sources, library, made_at)
                 return UncompiledLists(library, slugs, made_at, self._failure(key))
         return None
 
@@ -164,16 +168,16 @@ class IndexStore:
         path = self._path(key)
         if path.exists():
             try:
-                return _library(index_file.read(path), sources)
+                return _catalogue_of(index_file.read(path), sources)
             except ListError as error:
                 trouble.append(str(error))
-        return load_library(sources) if _octets(sources) <= SMALL else None
+        return load_catalogue(sources) if _octets(sources) <= MAX_UNCOMPILED else None
 
     def _older(self, sources: Sequence[ListSource], trouble: list[str]) -> Catalogue | None:
         """Return the library of the newest index of other lists that can be used, or None."""
         for path in self._paths():
             try:
-                library = _library(index_file.read(path), sources)
+                library = _catalogue_of(index_file.read(path), sources)
             except ListError as error:
                 trouble.append(str(error))
                 continue
@@ -202,8 +206,8 @@ class IndexStore:
 _ANY = f"*{index_file.SUFFIX}"
 
 
-def _library(found: Compiled, sources: Iterable[ListSource]) -> Catalogue:
-    return assembled(files(bundled_text), sources, found.index, found.statuses)
+def _catalogue_of(found: CompiledIndex, sources: Iterable[ListSource]) -> Catalogue:
+    return build_catalogue(read_files(bundled_text), sources, found.index, found.statuses)
 
 
 def _has_all_groups(library: Catalogue) -> bool:
@@ -213,16 +217,18 @@ def _has_all_groups(library: Catalogue) -> bool:
     return groups == library.protected.keys()
 
 
-def _read_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
-    found = files(bundled_text)
-    with _without_collector():
-        merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
+def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
+    found = read_files(bundled_text)
+    with _without_gc():
+        merged = merge(
+            list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
+        )
         octets = b"".join(pack(merged, key))
-    return _library(unpack(memoryview(octets)), sources)
+    return _catalogue_of(unpack(memoryview(octets)), sources)
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def _without_gc() -> Iterator[None]:
     """Let nothing be looked for among millions of names, which go in no circles."""
     gc.disable()
     try:
@@ -231,7 +237,9 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _changed(sources: Iterable[ListSource], library: Catalogue, made_at: float) -> tuple[str, ...]:
+def _changed_slugs(
+    sources: Iterable[ListSource], library: Catalogue, made_at: float
+) -> tuple[str, ...]:
     """Return which lists are not as they are in a library that was compiled then."""
     held = {each.info.slug for each in library.statuses if not each.error}
     return tuple(
@@ -251,12 +259,15 @@ def _changed_at(path: str) -> float:
 # --- what an index is made from ---
 
 
-def key_of(sources: Iterable[ListSource]) -> str:
+def index_key(sources: Iterable[ListSource]) -> str:
     """Return a text that differs once anything does that an index is made from."""
     parts = [
-        *(FORMAT, __version__, trie.form()),
+        *(FORMAT, __version__, trie.key_form()),
         *_marks(Path(__file__).with_name("lists"), "*.py"),
-        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(folder("blocklists"))),
+        *(
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in _files(find_folder("blocklists"))
+        ),
         *((asdict(replace(each, fetched_at=0)), _mark(Path(each.path))) for each in sources),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
@@ -288,13 +299,13 @@ def _octets(sources: Iterable[ListSource]) -> int:
 
 
 def _memory(sources: Iterable[ListSource]) -> int:
-    return memory_for(_octets(sources))
+    return memory_limit(_octets(sources))
 
 
 # --- the other process ---
 
 
-async def _compile(job: Job) -> None:
+async def _compile(job: CompileJob) -> None:
     """Have a job done; raise ListError with what went wrong."""
     # -P: nothing is imported from the folder that we happen to be in.
     process = await asyncio.create_subprocess_exec(
@@ -304,11 +315,11 @@ async def _compile(job: Job) -> None:
         stderr=PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
-            said = await _told(process, job)
+        async with asyncio.timeout(COMPILE_TIMEOUT):
+            said = await _send_job(process, job)
             code = await process.wait()
     except TimeoutError:
-        raise ListError(f"the lists were not compiled within {PATIENCE:g} s") from None
+        raise ListError(f"the lists were not compiled within {COMPILE_TIMEOUT:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -320,7 +331,7 @@ async def _compile(job: Job) -> None:
         raise ListError(f"the lists were not compiled: {why}")
 
 
-async def _told(process: Process, job: Job) -> str:
+async def _send_job(process: Process, job: CompileJob) -> str:
     """Tell a process its job and return what it says; it ends when its stdin does."""
     assert process.stdin is not None
     assert process.stderr is not None

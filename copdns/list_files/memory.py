@@ -8,7 +8,7 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
+def available_memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
     """Return how much memory we may use, in octets: the machine's, or a container's limit."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     try:

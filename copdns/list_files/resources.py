@@ -9,7 +9,7 @@ from copdns.model.errors import ListError
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def folder(name: str, package: Path = _PACKAGE) -> Path:
+def find_folder(name: str, package: Path = _PACKAGE) -> Path:
     """Return a bundled folder: inside the package in a wheel, beside it in a checkout.
 
     Raises ListError where it is in neither place, which means a broken installation.

@@ -23,13 +23,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from copdns.lists.download import GZIP, MIB, Copy, looks_wrong
-from copdns.lists.parse import ListFormat, parse
+from copdns.lists.download import GZIP, MIB, CopySummary, content_error
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError, FetchError
 from copdns.model.matchers import Match
 
 CHUNK = 256 << 10
-LAYERS = 2  # a .gz file may be packed once more for the way
+MAX_LAYERS = 2  # a .gz file may be packed once more for the way
 BLOCK = tarfile.BLOCKSIZE
 
 
@@ -48,39 +48,39 @@ class UnpackJob:
     limit: int
 
 
-def unpack_list(job: UnpackJob) -> Copy:
+def unpack_list(job: UnpackJob) -> CopySummary:
     """Write the text of a job and read it; raise FetchError, ListError, or OSError of the disk."""
     digest, octets = hashlib.sha256(), 0
     with Path(job.raw).open("rb") as raw, Path(job.text).open("xb") as text:
-        for chunk in _chunks(raw, job):
-            if not octets and (trouble := looks_wrong(chunk[:BLOCK])):
+        for chunk in _read_chunks(raw, job):
+            if not octets and (trouble := content_error(chunk[:BLOCK])):
                 raise FetchError(trouble)
             digest.update(chunk)
             octets += len(chunk)
             text.write(chunk)
-    found = parse(
+    found = parse_list(
         Path(job.text).read_text(encoding="utf-8", errors="replace"),
         ListFormat(job.format),
         Match(job.match),
     )
     lines = found.used + sum(found.unused.values())
-    return Copy(octets, digest.hexdigest(), found.used, lines)
+    return CopySummary(octets, digest.hexdigest(), found.used, lines)
 
 
-def _chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
+def _read_chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
     stream = _Bounded(raw, job.limit).buffered()
     try:
-        for _ in range(LAYERS):
+        for _ in range(MAX_LAYERS):
             if stream.peek(2).startswith(GZIP):
                 stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).buffered()
-        yield from _member(stream, job.member) if job.member else _all(stream)
+        yield from _read_member(stream, job.member) if job.member else _read_all(stream)
     except EOFError:
         raise FetchError("it was cut off on the way (gzip ends too early)") from None
     except (gzip.BadGzipFile, zlib.error):
         raise FetchError("it was damaged on the way (broken gzip)") from None
 
 
-def _all(stream: io.BufferedReader) -> Iterator[bytes]:
+def _read_all(stream: io.BufferedReader) -> Iterator[bytes]:
     while chunk := stream.read(CHUNK):
         yield chunk
 
@@ -112,7 +112,7 @@ class _Bounded(io.RawIOBase):
 # --- tar ------------------------------------------------------------------------------------------
 
 
-def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
+def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
     """Yield the content of one file of a tar.
 
     Headers are walked by hand, one block at a time: `tarfile` would take a long name, of whatever
@@ -120,12 +120,12 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
     """
     seen: list[str] = []
     first = True
-    while (header := _header(stream, first=first)) is not None:
+    while (header := _read_header(stream, first=first)) is not None:
         first = False
         name = header.name.removeprefix("./")
         if name == wanted and not header.isreg():
             raise FetchError(f"{wanted} is no plain file in the archive; see what it holds now")
-        pieces = _pieces(stream, header.size)
+        pieces = _read_pieces(stream, header.size)
         if name == wanted:
             yield from pieces
             return
@@ -137,7 +137,7 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
     raise FetchError(f"the archive has no {wanted} (it holds {holds or 'nothing'}); see `member`")
 
 
-def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
+def _read_header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
     """Return the next header, None at the end."""
     block = stream.read(BLOCK)
     if not block or not block.strip(b"\0"):
@@ -146,12 +146,12 @@ def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None
         return tarfile.TarInfo.frombuf(block, "utf-8", "replace")
     except tarfile.HeaderError:
         if first:
-            trouble = looks_wrong(block.replace(b"\0", b" "))  # it need not be text
+            trouble = content_error(block.replace(b"\0", b" "))  # it need not be text
             raise FetchError(trouble or "this is no tar archive; leave out `member`") from None
         raise FetchError("the archive is damaged, or was cut off on the way") from None
 
 
-def _pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
+def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
     """Yield the content that follows a header, and skip what fills its last block."""
     padding = -size % BLOCK
     while size > 0:
@@ -175,13 +175,13 @@ def main() -> None:
     try:
         outcome = asdict(unpack_list(job))
     except (CopdnsError, OSError) as error:
-        outcome = {"error": _told(error)}
+        outcome = {"error": _error_text(error)}
     except MemoryError:
         outcome = {"error": "it is too large for the memory of this machine; see sources.max_names"}
     print(json.dumps(outcome))  # noqa: T201 - what the parent reads
 
 
-def _told(error: CopdnsError | OSError) -> str:
+def _error_text(error: CopdnsError | OSError) -> str:
     if isinstance(error, OSError):
         return f"it could not be written: {error.strerror}; make room on the disk of the data"
     return str(error)

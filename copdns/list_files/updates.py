@@ -14,21 +14,28 @@ from dataclasses import replace
 import structlog
 
 from copdns.config import Settings
-from copdns.list_files.choose import AvailableLists, Chosen, choose_for, missing_message
-from copdns.list_files.copies import Copies, on_disk
-from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, fetching
-from copdns.list_files.memory import memory
+from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, missing_message
+from copdns.list_files.copies import Copies, sources_on_disk
+from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
+from copdns.list_files.memory import available_memory
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.download import HOUR, CopyState, Limits, ListMetrics, after_failure, next_fetch_at
+from copdns.lists.download import (
+    HOUR,
+    CopyState,
+    FetchLimits,
+    ListMetrics,
+    after_failure,
+    next_fetch_at,
+)
 from copdns.lists.source import ListSource, Source
 from copdns.model.errors import FetchError
 from copdns.model.household import Household
 
 log = structlog.get_logger("copdns")
 
-AT_ONCE = 2  # downloads: the line is the family's, and a server may be small
-AGAIN = 60.0  # seconds after a look before anybody can ask for another one
-PATIENCE = 15  # looks after which what came is put in force though more is coming
+MAX_DOWNLOADS = 2  # downloads: the line is the family's, and a server may be small
+MIN_PAUSE = 60.0  # seconds after a look before anybody can ask for another one
+MAX_UNSETTLED_LOOKS = 15  # looks after which what came is put in force though more is coming
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
 
@@ -49,7 +56,7 @@ class ListUpdater:
         library: Callable[[], Catalogue],
         clock: Clock,
         swap: Swap,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
     ) -> None:
         self._copies = copies
         self._offered = offered
@@ -59,7 +66,7 @@ class ListUpdater:
         self._clock = clock
         self._swap = swap
         self._limits = limits
-        self._chosen = Chosen()
+        self._chosen = ChosenLists()
         self._states: dict[str, CopyState] = {}
         self._tried: object = None  # what was compiled last, with or without success
         self._unstored: dict[str, CopyState] = {}  # of tries here, in case the disk took no note
@@ -82,7 +89,7 @@ class ListUpdater:
     # --- what is known ------------------------------------------------------------------------
 
     @property
-    def chosen(self) -> Chosen:
+    def chosen(self) -> ChosenLists:
         """Which lists are used, as the last look saw it."""
         return self._chosen
 
@@ -125,8 +132,8 @@ class ListUpdater:
         stored = await asyncio.to_thread(self._copies.states, slugs)
         self._states = {slug: self._tried_last(slug, state) for slug, state in stored.items()}
         known = {slug: state.names for slug, state in self._states.items()}
-        self._chosen = choose_for(settings, self._offered, households, memory(), known)
-        here = on_disk(self._chosen, self._copies, self._states)
+        self._chosen = choose_for(settings, self._offered, households, available_memory(), known)
+        here = sources_on_disk(self._chosen, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
 
     def _tried_last(self, slug: str, stored: CopyState) -> CopyState:
@@ -151,7 +158,7 @@ class ListUpdater:
             return
         self._looks += 1
         quiet, self._seen, self._came = self._came or what == self._seen, what, False
-        if quiet or self._looks >= PATIENCE:
+        if quiet or self._looks >= MAX_UNSETTLED_LOOKS:
             self._looks = 0
             self._tried = what  # and not again before something is different
             async with self._heavy:
@@ -189,14 +196,16 @@ class ListUpdater:
             for each in self._chosen.sources
             for state in (self.state(each.slug),)
             if next_fetch_at(each.slug, state, every, now) <= now
-            or (asked and now - (state.tried_at or 0.0) >= AGAIN)
+            or (asked and now - (state.tried_at or 0.0) >= MIN_PAUSE)
         ]
         if not due:
             return
         try:
             with self._copies.changing(wait=False) as ours:
                 if ours:
-                    fetcher = fetching(self._copies, self._clock, self._limits, reading=self._heavy)
+                    fetcher = open_fetcher(
+                        self._copies, self._clock, self._limits, reading=self._heavy
+                    )
                     await fetch_all(due, fetcher, self._note)
                     self._came = True
         except FetchError as error:  # no copies can be kept, so nothing was asked for
@@ -227,7 +236,7 @@ async def fetch_all(
     smaller: bool = False,
 ) -> None:
     """Fetch lists, a few at once, and note each outcome; whoever calls holds `copies.changing`."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(MAX_DOWNLOADS)
     async with fetcher as fetches, asyncio.TaskGroup() as tasks:
 
         async def one(source: Source) -> None:

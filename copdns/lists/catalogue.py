@@ -32,8 +32,8 @@ TARGETS_TITLE = "Hosts that safe search leads to"
 BYPASS = "bypass"  # as the category of a user's list: more ways round the filter
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 
-Read = Callable[[str], str]
-AShape = TypeVar("AShape", bound=Shape)
+ReadText = Callable[[str], str]
+AnyShape = TypeVar("AnyShape", bound=Shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Catalogue:
         return frozenset(each.info.slug for each in self.statuses if not each.error)
 
 
-class Files(NamedTuple):
+class BundledFiles(NamedTuple):
     """The bundled data files, as they are written."""
 
     catalogue: CatalogueShape
@@ -129,23 +129,23 @@ class Files(NamedTuple):
     beacons: BeaconsShape
 
 
-def files(read: Read) -> Files:
+def read_files(read: ReadText) -> BundledFiles:
     """Return the bundled data files; raise ConfigError for one that is broken.
 
     read: gives the text of a file below `blocklists/`.
     """
-    return Files(
-        _file(read, "catalogue.yaml", CatalogueShape),
-        _file(read, "services.yaml", ServicesShape),
-        _file(read, "protected.yaml", ProtectedShape),
-        _file(read, "safesearch.yaml", SafeSearchShape),
-        _file(read, "bypass.yaml", BypassShape),
-        _file(read, "beacons.yaml", BeaconsShape),
+    return BundledFiles(
+        _read_file(read, "catalogue.yaml", CatalogueShape),
+        _read_file(read, "services.yaml", ServicesShape),
+        _read_file(read, "protected.yaml", ProtectedShape),
+        _read_file(read, "safesearch.yaml", SafeSearchShape),
+        _read_file(read, "bypass.yaml", BypassShape),
+        _read_file(read, "beacons.yaml", BeaconsShape),
     )
 
 
-def assembled(
-    found: Files,
+def build_catalogue(
+    found: BundledFiles,
     sources: Iterable[ListSource],
     index: Index,
     statuses: tuple[ListStatus, ...],
@@ -153,7 +153,7 @@ def assembled(
     """Return the library of the data files and an index over all lists, made elsewhere."""
     return Catalogue(
         index=index,
-        categories={**categories(found), **_own_categories(found, sources)},
+        categories={**bundled_categories(found), **_own_categories(found, sources)},
         services=_services(found.services),
         protected=_protected_groups(found.protected),
         engines=_engines(found.safe_search),
@@ -162,11 +162,11 @@ def assembled(
     )
 
 
-def _file(read: Read, file: str, shape: type[AShape]) -> AShape:
+def _read_file(read: ReadText, file: str, shape: type[AnyShape]) -> AnyShape:
     return yaml_text.read(read(file), f"blocklists/{file}", shape)
 
 
-def categories(found: Files) -> dict[str, Category]:
+def bundled_categories(found: BundledFiles) -> dict[str, Category]:
     """Return the categories that ship."""
     return {
         slug: Category(slug, each.title, each.about, each.layer, each.low_harm)
@@ -174,7 +174,7 @@ def categories(found: Files) -> dict[str, Category]:
     }
 
 
-def _own_categories(found: Files, sources: Iterable[ListSource]) -> dict[str, Category]:
+def _own_categories(found: BundledFiles, sources: Iterable[ListSource]) -> dict[str, Category]:
     """Return the categories that only a user's lists are about."""
     known = {*found.catalogue.categories, *found.services.services, BYPASS}
     return {

@@ -21,8 +21,8 @@ from zlib import crc32
 
 from copdns.lists import trie
 from copdns.lists.index import ListInfo, ListKind
-from copdns.lists.merge import Merged, Part
-from copdns.lists.parse import Problem, SkipReason
+from copdns.lists.merge import EntryPart, MergedLists
+from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import ListStatus
 from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
@@ -45,11 +45,11 @@ class Header(NamedTuple):
     @property
     def size(self) -> int:
         """Octets of the whole file."""
-        return HEADER_SIZE + sum(map(padded, self[1:]))
+        return HEADER_SIZE + sum(map(padded_size, self[1:]))
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledIndex:
     """What a file holds.  key: what the index was made from (`list_files/index_store.py`)."""
 
     key: str
@@ -57,19 +57,19 @@ class Compiled:
     statuses: tuple[ListStatus, ...]
 
 
-def padded(size: int) -> int:
+def padded_size(size: int) -> int:
     """Return the size of a section with what makes it a multiple of 8."""
     return -(-size // 8) * 8
 
 
-def pack(merged: Merged, key: str) -> Iterator[bytes]:
+def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
     """Give the content of a file, part by part."""
-    keys = trie.build(merged.keys)
-    numbers = _numbers(merged, keys)
+    keys = trie.build_keys(merged.keys)
+    numbers = _set_numbers(merged, keys)
     head = json.dumps(
         {
             "key": key,
-            "form": trie.form(),
+            "form": trie.key_form(),
             "code": numbers.typecode,
             "lists": [asdict(each) for each in merged.statuses],
             "sets": merged.sets,
@@ -77,7 +77,7 @@ def pack(merged: Merged, key: str) -> Iterator[bytes]:
         }
     )
     sections = keys, numbers.tobytes(), head.encode()
-    body = [each.ljust(padded(len(each)), b"\0") for each in sections]
+    body = [each.ljust(padded_size(len(each)), b"\0") for each in sections]
     yield _HEADER.pack(_MAGIC, FORMAT, checksum(body), *map(len, sections))
     yield from body
 
@@ -90,10 +90,10 @@ def checksum(parts: Iterable[bytes]) -> int:
     return found
 
 
-def _numbers(merged: Merged, keys: bytes) -> array[int]:
+def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
     count = len(merged.sets)
     code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
-    found = trie.mapped(keys)
+    found = trie.map_keys(keys)
     numbers = array(code, bytes(len(found) * array(code).itemsize))
     for key, number in found.iteritems():
         numbers[number] = merged.keys[key]
@@ -116,7 +116,7 @@ def read_header(octets: bytes, size: int) -> Header:
     return header
 
 
-def unpack(buffer: memoryview) -> Compiled:
+def unpack(buffer: memoryview) -> CompiledIndex:
     """Return what a file holds, without looking at its names; raise ListError.
 
     buffer: the whole file, whose checksum was found right.
@@ -125,36 +125,38 @@ def unpack(buffer: memoryview) -> Compiled:
     sections, begin = [], HEADER_SIZE
     for size in header[1:]:
         sections.append(buffer[begin : begin + size])
-        begin += padded(size)
+        begin += padded_size(size)
     keys, numbers, head = sections
     try:
-        return _read(json.loads(bytes(head)), keys, numbers)
+        return _read_sections(json.loads(bytes(head)), keys, numbers)
     except (ValueError, KeyError, TypeError) as error:
         raise ListError(f"is an index that this program cannot read: {error!r}") from error
 
 
-def _read(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> Compiled:
-    if head["form"] != trie.form():
-        raise ListError(f"is an index with a {head['form']} of names, not a {trie.form()}")
-    statuses = tuple(map(_status, head["lists"]))
+def _read_sections(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> CompiledIndex:
+    if head["form"] != trie.key_form():
+        raise ListError(f"is an index with a {head['form']} of names, not a {trie.key_form()}")
+    statuses = tuple(map(_read_status, head["lists"]))
     index = MappedIndex(
         [each.info for each in statuses],
         frozenset(head["openings"]),
         [
-            tuple(Part(number, Match(match), allow) for number, match, allow in each)
+            tuple(EntryPart(number, Match(match), allow) for number, match, allow in each)
             for each in head["sets"]
         ],
         keys,
         numbers.cast(head["code"]),
     )
-    return Compiled(head["key"], index, statuses)
+    return CompiledIndex(head["key"], index, statuses)
 
 
-def _status(found: Mapping[str, Any]) -> ListStatus:
+def _read_status(found: Mapping[str, Any]) -> ListStatus:
     info = found["info"]
     return ListStatus(
         ListInfo(**{**info, "kind": ListKind(info["kind"])}),
         {SkipReason(reason): count for reason, count in found["unused"].items()},
-        tuple(Problem(line, SkipReason(reason), text) for line, reason, text in found["problems"]),
+        tuple(
+            SkippedLine(line, SkipReason(reason), text) for line, reason, text in found["problems"]
+        ),
         found["error"],
     )

@@ -20,14 +20,14 @@ from copdns.model.errors import FetchError
 MIB = 1 << 20
 HOUR = 3600.0  # seconds
 FIRST_RETRY = 60.0  # seconds: the network may just not be up yet
-LONGEST_VALIDATOR = 1024  # characters of an ETag that is worth sending back
-MANY = 1000  # names: a smaller list may well lose half of them in a day
-SHRUNK = 0.3  # of the names before: what falls below that was cut off, or is another list
-HARDLY = 0.01  # of the lines: if fewer can be used, they are written in another way
+MAX_VALIDATOR = 1024  # characters of an ETag that is worth sending back
+SHRINK_CHECKED_FROM = 1000  # names: a smaller list may well lose half of them in a day
+MIN_SHARE_LEFT = 0.3  # of the names before: what falls below that was cut off, or is another list
+MIN_SHARE_USED = 0.01  # of the lines: if fewer can be used, they are written in another way
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FetchLimits:
     """What one download may take; octets and seconds.
 
     wire: as it comes.  text: unpacked.  idle: without a word from the server.  total: all of it,
@@ -44,7 +44,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CopySummary:
     """What a list's text turned out to be.  lines: used or not; comments do not count."""
 
     octets: int
@@ -116,7 +116,7 @@ def dump_state(state: CopyState) -> str:
 # --- asking ---------------------------------------------------------------------------------------
 
 
-def conditions(state: CopyState, url: str) -> dict[str, str]:
+def condition_headers(state: CopyState, url: str) -> dict[str, str]:
     """Return the headers that ask for news only (RFC 9110 section 13.1).
 
     state: of a copy that is whole.  Without one, or for another address, all is asked for.
@@ -133,11 +133,11 @@ def conditions(state: CopyState, url: str) -> dict[str, str]:
 def validator(text: str | None) -> str:
     """Return an ETag or Last-Modified that can be sent back as it came, or ""."""
     text = text or ""
-    fine = text.isascii() and text.isprintable() and len(text) <= LONGEST_VALIDATOR
+    fine = text.isascii() and text.isprintable() and len(text) <= MAX_VALIDATOR
     return text if fine else ""
 
 
-def redirected(url: str, location: str | None) -> str:
+def redirect_target(url: str, location: str | None) -> str:
     """Return where a redirect leads; raise FetchError for where no list should come from."""
     if not location:
         raise FetchError("the server sends us on without saying where to; tell its maintainer")
@@ -193,7 +193,7 @@ _MAGIC = {
 }
 
 
-def looks_wrong(first: bytes) -> str:
+def content_error(first: bytes) -> str:
     """Return why what begins so is no list, or "".
 
     first: some hundred octets.  Of gzip nothing can be said before it is unpacked.
@@ -216,17 +216,17 @@ def looks_wrong(first: bytes) -> str:
     return ""
 
 
-def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
+def check_copy(copy: CopySummary, before: CopyState, *, smaller: bool = False) -> None:
     """Raise FetchError when a copy is worse than the one before, or than none.
 
     smaller: somebody looked at it, and wants it.
     """
     if not copy.names:
         raise FetchError("it holds no name that can be used; check its address and its format")
-    if copy.names < HARDLY * copy.lines:
+    if copy.names < MIN_SHARE_USED * copy.lines:
         raise FetchError(f"only {copy.names} of {copy.lines} lines can be used; check its format")
     had = before.names if before.has_copy else 0
-    if not smaller and had >= MANY and copy.names < SHRUNK * had:
+    if not smaller and had >= SHRINK_CHECKED_FROM and copy.names < MIN_SHARE_LEFT * had:
         raise FetchError(
             f"it has only {copy.names} names where it had {had}; look at it, and if that is "
             "meant: copdns lists update --smaller SLUG"
@@ -241,7 +241,7 @@ def after_not_modified(state: CopyState, now: float) -> CopyState:
     return replace(state, checked_at=now, tried_at=now, error="", failures=0)
 
 
-def after_fetch(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> CopyState:
+def after_fetch(url: str, headers: Mapping[str, str], copy: CopySummary, now: float) -> CopyState:
     """Return the state of a new copy.  url: as in the source, before any redirect."""
     return CopyState(
         url=url,
@@ -273,10 +273,10 @@ def next_fetch_at(slug: str, state: CopyState, every: float, now: float) -> floa
     pause = every
     if state.failures:
         pause = min(every, FIRST_RETRY * 3.0 ** min(state.failures - 1, 20))
-    return state.tried_at + pause * (1 - 0.1 * _drawn(f"{slug} {state.tried_at}"))
+    return state.tried_at + pause * (1 - 0.1 * _jitter(f"{slug} {state.tried_at}"))
 
 
-def _drawn(text: str) -> float:
+def _jitter(text: str) -> float:
     """Return a number from 0 to 1 that looks random and is the same for the same text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 0xFFFFFFFF
 

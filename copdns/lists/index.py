@@ -76,7 +76,7 @@ class Index(Protocol):
         ...
 
 
-OPENING = (ListKind.PROTECTED, ListKind.LOCAL)
+OPENING_KINDS = (ListKind.PROTECTED, ListKind.LOCAL)
 
 
 class DictIndex:
@@ -94,7 +94,7 @@ class DictIndex:
             for matcher, allow in pairs:
                 entry = Entry(info.number, matcher.name, matcher.match, allow)
                 entries[matcher.name] = (*entries.get(matcher.name, ()), entry)
-                if allow or info.kind in OPENING:
+                if allow or info.kind in OPENING_KINDS:
                     openings.update(suffixes(matcher.name))
         self.infos = tuple(infos)
         self.openings = frozenset(openings)

@@ -45,7 +45,7 @@ class SkipReason(StrEnum):
     PROTECTED = "protected"
 
 
-class Named(NamedTuple):
+class ListedName(NamedTuple):
     """A name in normal form, and what it stands for.  allow: an exception from the list."""
 
     name: str
@@ -53,7 +53,7 @@ class Named(NamedTuple):
     allow: bool = False
 
 
-def read_line(line: str, form: ListFormat, match: Match) -> Iterator[Named | SkipReason]:
+def read_line(line: str, form: ListFormat, match: Match) -> Iterator[ListedName | SkipReason]:
     """Give what each name of a line stands for, or why it is not used; nothing for a comment.
 
     match: what a plain name stands for; rules of the adblock form say it themselves.
@@ -63,26 +63,26 @@ def read_line(line: str, form: ListFormat, match: Match) -> Iterator[Named | Ski
         return
     line = line.strip()
     if form is ListFormat.ADBLOCK:
-        yield from _adblock(line)
+        yield from _read_adblock(line)
         return
     fields = [] if line.startswith(("!", ";")) else line.partition("#")[0].split()
     if not fields:
         return
     if form is ListFormat.HOSTS:
-        yield from _hosts(fields, match)
+        yield from _read_hosts(fields, match)
     else:
-        yield _named(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
+        yield _read_name(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
 
 
-def _hosts(fields: list[str], match: Match) -> Iterator[Named | SkipReason]:
+def _read_hosts(fields: list[str], match: Match) -> Iterator[ListedName | SkipReason]:
     if len(fields) == 1 or not _is_address(fields[0].partition("%")[0]):
         yield SkipReason.SYNTAX
         return
     for name in fields[1:]:
-        yield SkipReason.PATTERN if "*" in name else _named(name, match)
+        yield SkipReason.PATTERN if "*" in name else _read_name(name, match)
 
 
-def _named(text: str, match: Match) -> Named | SkipReason:
+def _read_name(text: str, match: Match) -> ListedName | SkipReason:
     """Return what one name of a list stands for, or why it is not used."""
     if text.startswith("*."):
         text, match = text[2:], Match.BELOW if match is Match.EXACT else Match.SUBTREE
@@ -100,7 +100,7 @@ def _named(text: str, match: Match) -> Named | SkipReason:
         return SkipReason.NAME
     if not name or name.rpartition(".")[2].isdigit():
         return SkipReason.NAME
-    return _too_wide(name, match) or Named(name, match)
+    return _too_wide_reason(name, match) or ListedName(name, match)
 
 
 _URL = re.compile(r"(?i)(?:[a-z]+://[^/]*|[\w.-]+(?::[0-9]+)?(?=/))(?:/(?P<path>.*))?")
@@ -110,16 +110,16 @@ _OWN_NAMES = frozenset({"localhost", "localhost.localdomain", "local", "broadcas
 
 # Parts of the DNS below a country, such as co.uk, where others register their names.
 _SHARED_SUFFIX = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
-_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
+_is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
-def _too_wide(name: str, match: Match) -> SkipReason | None:
+def _too_wide_reason(name: str, match: Match) -> SkipReason | None:
     """Return why a name would take away more than a list may, or None."""
     if name in _OWN_NAMES or name.startswith("ip6-"):
         return SkipReason.LOCAL
     if "." not in name:
         return SkipReason.SUFFIX
-    if len(name) <= 7 and match is not Match.EXACT and _shared_suffix(name):
+    if len(name) <= 7 and match is not Match.EXACT and _is_shared_suffix(name):
         return SkipReason.SUFFIX
     return None
 
@@ -158,7 +158,7 @@ _PAGE_RULE = re.compile(r"(?i)(?:\|\|[^\s/^|$*]+\^?\*?|\|?[a-z]+://[^\s/]*|\w[\w
 _PATTERN = re.compile(r"\W|.*[*|^]|$")
 
 
-def _adblock(line: str) -> Iterator[Named | SkipReason]:
+def _read_adblock(line: str) -> Iterator[ListedName | SkipReason]:
     """Read a line of a list for ad blockers.
 
     Used are `||name^` and its exception `@@||name^`, which are a subtree, and plain names and
@@ -174,15 +174,15 @@ def _adblock(line: str) -> Iterator[Named | SkipReason]:
     if _COSMETIC.search(rule):
         yield SkipReason.COSMETIC
     elif found := _RULE.fullmatch(body):
-        named = _named(found[1], Match.SUBTREE)
-        yield named._replace(allow=allow) if isinstance(named, Named) else named
+        named = _read_name(found[1], Match.SUBTREE)
+        yield named._replace(allow=allow) if isinstance(named, ListedName) else named
     elif page := _PAGE_RULE.fullmatch(body):
         yield SkipReason.PAGE if page["path"] else SkipReason.URL
     elif "$" in body and not body.startswith("/"):
         yield SkipReason.MODIFIER
     elif len(fields) > 1 and not allow:
-        yield from _hosts(fields, Match.EXACT)
+        yield from _read_hosts(fields, Match.EXACT)
     elif allow or _PATTERN.match(body):
         yield SkipReason.PATTERN
     else:
-        yield _named(fields[0], Match.EXACT)
+        yield _read_name(fields[0], Match.EXACT)

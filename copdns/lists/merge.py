@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-from copdns.lists.index import OPENING
+from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, ProtectedFilter, status_of
 from copdns.model.matchers import Match
 from copdns.model.names import suffixes
 
 
-class Part(NamedTuple):
+class EntryPart(NamedTuple):
     """An entry without its name."""
 
     list: int
@@ -26,11 +26,11 @@ class Part(NamedTuple):
     allow: bool
 
 
-EntrySet = tuple[Part, ...]
+EntrySet = tuple[EntryPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedLists:
     """Names of all lists.  keys: the place in `sets` by key.  openings: as of an Index."""
 
     keys: dict[str, int]
@@ -46,7 +46,7 @@ def key_of(name: str) -> str:
     return ".".join(labels) + "."
 
 
-def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> Merged:
+def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> MergedLists:
     """Return the names of the bundled lists, then of the others, numbered in this order.
 
     bundled: with all protected groups.
@@ -62,7 +62,7 @@ def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> Merged:
 class _Merger:
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}
-        self.sets = _Sets()
+        self.sets = _EntrySets()
         self.statuses: list[ListStatus] = []
         self.openings: set[str] = set()
 
@@ -71,14 +71,14 @@ class _Merger:
         self.statuses.append(status)
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
             for match in Match:
-                self._add(names, Part(status.info.number, match, allow))
-            if allow or draft.kind in OPENING:
+                self._add(names, EntryPart(status.info.number, match, allow))
+            if allow or draft.kind in OPENING_KINDS:
                 for name in names:
                     self.openings.update(suffixes(name))
 
-    def _add(self, names: Names, part: Part) -> None:
+    def _add(self, names: Names, part: EntryPart) -> None:
         """Add the names of one list that stand for the same."""
-        keys, after = self.keys, _After(self.sets, part)
+        keys, after = self.keys, _SetWithPart(self.sets, part)
         for name, match in names.items():
             if match is part.match:
                 labels = name.split(".")  # as key_of does it: a call for each would take longer
@@ -86,13 +86,13 @@ class _Merger:
                 key = ".".join(labels) + "."
                 keys[key] = after[keys.get(key, 0)]
 
-    def result(self) -> Merged:
-        return Merged(
+    def result(self) -> MergedLists:
+        return MergedLists(
             self.keys, tuple(self.sets.all), tuple(self.statuses), frozenset(self.openings)
         )
 
 
-class _Sets:
+class _EntrySets:
     """Sets of entries by number."""
 
     def __init__(self) -> None:
@@ -106,10 +106,10 @@ class _Sets:
         return number
 
 
-class _After(dict[int, int]):
+class _SetWithPart(dict[int, int]):
     """The number of a set of entries to that of the same with one entry more."""
 
-    def __init__(self, sets: _Sets, part: Part) -> None:
+    def __init__(self, sets: _EntrySets, part: EntryPart) -> None:
         self._sets = sets
         self._part = part
 

@@ -21,18 +21,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from copdns.lists.line import MAX_LINE, ListFormat, Named, SkipReason, plain_line_pattern, read_line
+from copdns.lists.line import (
+    MAX_LINE,
+    ListedName,
+    ListFormat,
+    SkipReason,
+    plain_line_pattern,
+    read_line,
+)
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match, Matcher
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "ListFormat", "ParsedList", "Problem", "SkipReason", "parse"]
+__all__ = [
+    "MAX_LINE",
+    "MAX_PROBLEMS",
+    "ListFormat",
+    "ParsedList",
+    "SkipReason",
+    "SkippedLine",
+    "parse_list",
+]
 
 MAX_PROBLEMS = 5
 _REMARK = r"[ \t]*(?:#.*)?"
-_AT_ONCE = 1 << 18  # characters, to the next end of a line
+_PART_LENGTH = 1 << 18  # characters, to the next end of a line
 
 
-class Problem(NamedTuple):
+class SkippedLine(NamedTuple):
     """One line that was not used.  text: as written, cut to 60 characters, printable."""
 
     line: int
@@ -54,7 +69,7 @@ class ParsedList:
     blocks: dict[str, Match]
     allows: dict[str, Match]
     unused: Mapping[SkipReason, int]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
 
     @property
     def used(self) -> int:
@@ -69,38 +84,38 @@ class ParsedList:
             yield Matcher(name, match), True
 
 
-def parse(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
+def parse_list(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
     """Return the names of a list.
 
     match: EXACT or SUBTREE; None is the form's own: SUBTREE for wildcards, else EXACT.
     Raises ListError for a web page, for what is no text, and for a list of pages.
     """
     text = text.removeprefix("\ufeff")
-    _refuse_what_is_no_list(text)
+    _require_list(text)
     reader = _Reader(form, match or (Match.SUBTREE if form is ListFormat.WILDCARD else Match.EXACT))
-    for lines in _parts(text):
+    for lines in _split_text(text):
         reader.read(lines)
     return reader.result()
 
 
-def _refuse_what_is_no_list(text: str) -> None:
+def _require_list(text: str) -> None:
     if text[:512].lstrip().lower().startswith(("<!doctype", "<html")):
         raise ListError("this is a web page, not a list; give the address of the list itself")
     if "\0" in text:
         raise ListError("this is no text; unpack it, or save it as UTF-8")
 
 
-def _parts(text: str) -> Iterator[str]:
+def _split_text(text: str) -> Iterator[str]:
     """Cut a text at ends of lines: a list may fill a small machine's memory only once."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start + _AT_ONCE)
+        end = text.find("\n", start + _PART_LENGTH)
         end = len(text) if end < 0 else end
         yield text[start:end].removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
         start = end + 1
 
 
-def _quick_way(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
+def _quick_pattern(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
     """Return how nearly all lines of such a list look, and what their names stand for."""
     if form is ListFormat.ADBLOCK:
         return plain_line_pattern(r"\|\|", r"\^"), Match.SUBTREE
@@ -124,13 +139,13 @@ class _Reader:
     def __init__(self, form: ListFormat, match: Match) -> None:
         self.form = form
         self.match = match
-        self.ready, self.ready_match = _quick_way(form, match)
+        self.ready, self.ready_match = _quick_pattern(form, match)
         self.lines = self.named = 0
         self.blocks: dict[str, Match] = {}
         self.others: dict[str, Match] = {}
         self.allows: dict[str, Match] = {}
         self.unused: Counter[SkipReason] = Counter()
-        self.problems: list[Problem] = []
+        self.problems: list[SkippedLine] = []
 
     def read(self, part: str) -> None:
         """Read some lines: those that are ready at once, then one by one what they leave."""
@@ -152,20 +167,20 @@ class _Reader:
                 "can be blocked, and a page must not take its site with it; use the list's names"
             )
         for name, match in self.others.items():
-            _add(self.blocks, name, match)
+            _add_name(self.blocks, name, match)
         self.unused[SkipReason.DUPLICATE] = self.named - len(self.blocks) - len(self.allows)
         unused = {reason: self.unused[reason] for reason in SkipReason if self.unused[reason]}
         return ParsedList(self.blocks, self.allows, unused, tuple(self.problems))
 
     def _read_line(self, number: int, line: str) -> None:
         for outcome in read_line(line, self.form, self.match):
-            if isinstance(outcome, Named):
+            if isinstance(outcome, ListedName):
                 self.named += 1
-                _add(self._names_for(outcome), outcome.name, outcome.match)
+                _add_name(self._names_for(outcome), outcome.name, outcome.match)
             else:
                 self._leave(number, line, outcome)
 
-    def _names_for(self, named: Named) -> dict[str, Match]:
+    def _names_for(self, named: ListedName) -> dict[str, Match]:
         if named.allow:
             return self.allows
         return self.blocks if named.match is self.ready_match else self.others
@@ -173,16 +188,16 @@ class _Reader:
     def _leave(self, number: int, line: str, reason: SkipReason) -> None:
         self.unused[reason] += 1
         if reason is not SkipReason.LOCAL and len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(number, reason, _shown(line)))
+            self.problems.append(SkippedLine(number, reason, _printable(line)))
 
 
-def _add(names: dict[str, Match], name: str, match: Match) -> None:
+def _add_name(names: dict[str, Match], name: str, match: Match) -> None:
     """Let a name stand for this too: itself and all below it are its subtree."""
     before = names.setdefault(name, match)
     if before is not match:
         names[name] = Match.SUBTREE
 
 
-def _shown(line: str) -> str:
+def _printable(line: str) -> str:
     line = line.strip()[:60]
     return line if line.isprintable() else ascii(line)[1:-1]

@@ -20,7 +20,7 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
-Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
+SentenceText = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
 
 UNCLEAR = "unclear"  # as the licence of a source: none was found, or two that differ
 
@@ -64,7 +64,7 @@ class SourceShape(Shape):
     report: Https
     names: Annotated[int, Field(gt=0)]
     default: bool
-    about: Sentence
+    about: SentenceText
 
     @field_validator("default")
     @classmethod
@@ -106,7 +106,7 @@ class ProtectedShape(Shape):
     groups: dict[Slug, ProtectedGroupShape]
 
 
-class ServiceShape(Shape):
+class BundledServiceShape(Shape):
     title: Text
     group: Slug
     contact: Contact
@@ -116,7 +116,7 @@ class ServiceShape(Shape):
 
 
 class ServicesShape(Shape):
-    services: dict[Slug, ServiceShape]
+    services: dict[Slug, BundledServiceShape]
 
 
 class GeneratedShape(Shape):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
-from copdns.lists.parse import Problem, SkipReason
+from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.model.matchers import Match, Matcher
 
 Names = Mapping[str, Match]
@@ -40,7 +40,7 @@ class Draft:
     blocks: Names = field(default_factory=dict)
     allows: Names = field(default_factory=dict)
     unused: Mapping[SkipReason, int] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
     error: str = ""
     licence: str = ""
     maintainer: str = ""
@@ -60,7 +60,7 @@ class ListStatus:
 
     info: ListInfo
     unused: Mapping[SkipReason, int]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
     error: str = ""
 
     @property
@@ -95,8 +95,8 @@ class ProtectedFilter:
     def __init__(self, drafts: Iterable[Draft]) -> None:
         """drafts: those that are protected groups count, the others pass by."""
         groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
-        self._index = DictIndex((_info(0, draft), draft.pairs) for draft in groups)
-        self._seconds = frozenset(_second(name) for each in groups for name in each.blocks)
+        self._index = DictIndex((_info_of(0, draft), draft.pairs) for draft in groups)
+        self._seconds = frozenset(_second_label(name) for each in groups for name in each.blocks)
 
     def strip(self, draft: Draft) -> Draft:
         """Leave out of a draft what names a protected name itself, and count it as unused.
@@ -120,10 +120,10 @@ class ProtectedFilter:
         # A million names are looked at: only those that share their last but one label with a
         # protected name are worth a real look.
         seconds, find = self._seconds, self._index.find
-        return [name for name in names if _second(name) in seconds and find(name)]
+        return [name for name in names if _second_label(name) in seconds and find(name)]
 
 
-def _second(name: str) -> str:
+def _second_label(name: str) -> str:
     """Return the last label but one; of a single label that label."""
     return name.rsplit(".", 2)[-2:][0]
 
@@ -133,16 +133,16 @@ def _without(names: Names, left_out: set[str]) -> Names:
 
 
 def status_of(number: int, draft: Draft) -> ListStatus:
-    return ListStatus(_info(number, draft), draft.unused, draft.problems, draft.error)
+    return ListStatus(_info_of(number, draft), draft.unused, draft.problems, draft.error)
 
 
-def _info(number: int, draft: Draft) -> ListInfo:
+def _info_of(number: int, draft: Draft) -> ListInfo:
     return ListInfo(
         number=number,
         slug=draft.slug,
         kind=draft.kind,
         subject=draft.subject,
-        version=_version(draft),
+        version=_version_of(draft),
         title=draft.title,
         licence=draft.licence,
         maintainer=draft.maintainer,
@@ -151,7 +151,7 @@ def _info(number: int, draft: Draft) -> ListInfo:
     )
 
 
-def _version(draft: Draft) -> str:
+def _version_of(draft: Draft) -> str:
     """Return a text that changes with what a list holds, whatever the order of its lines."""
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):

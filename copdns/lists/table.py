@@ -19,7 +19,7 @@ from zlib import crc32
 _END = b"\n"  # stands in no key
 
 
-class Table:
+class KeyTable:
     """Keys, each with an id: its place in the table, from 0 to `len(table) - 1`."""
 
     __slots__ = ("_places", "_size", "_text")
@@ -65,7 +65,7 @@ class Table:
             yield key, self.key_id(key)
 
 
-def build(keys: Iterable[str]) -> bytes:
+def build_table(keys: Iterable[str]) -> bytes:
     """Return the table of some keys."""
     ends = [key.encode() + _END for key in keys]
     places = array("I", bytes(4 * (len(ends) * 3 // 2 + 1)))  # a third stays free

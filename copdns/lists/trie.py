@@ -38,23 +38,23 @@ class Keys(Protocol):
         ...
 
 
-def form() -> str:
+def key_form() -> str:
     """Return in which form this machine makes and reads keys."""
     return "table" if marisa_trie is None else "trie"
 
 
-def build(keys: Iterable[str]) -> bytes:
+def build_keys(keys: Iterable[str]) -> bytes:
     """Return some keys in the form of this machine."""
     if marisa_trie is None:
-        return table.build(keys)
+        return table.build_table(keys)
     made: bytes = marisa_trie.Trie(sorted(keys)).tobytes()  # in order it takes half the time
     return made
 
 
-def mapped(buffer: bytes | memoryview) -> Keys:
+def map_keys(buffer: bytes | memoryview) -> Keys:
     """Return the keys in a buffer that `build` made, which must outlive them."""
     if marisa_trie is None:
-        return table.Table(buffer)
+        return table.KeyTable(buffer)
     trie: Keys = marisa_trie.Trie()
     trie.map(buffer)  # type: ignore[attr-defined]
     return trie
@@ -89,7 +89,7 @@ class MappedIndex:
         self._at = tuple(_without(Match.BELOW, each) for each in sets)
         self._above = tuple(_without(Match.EXACT, each) for each in sets)
         self._buffer = keys
-        found = mapped(keys)
+        found = map_keys(keys)
         self._prefixes, self._key_id = found.prefixes, found.key_id
         self._numbers = numbers
 

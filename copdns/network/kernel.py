@@ -9,7 +9,7 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 
-from copdns.network.netlink import Ended, Message, read
+from copdns.network.netlink import End, Message, read_messages
 
 Connect = Callable[[int], socket.socket]
 
@@ -37,7 +37,7 @@ def ask_kernel(questions: socket.socket, question: bytes, sequence: int) -> Iter
     """Yield what the kernel says to a question."""
     questions.send(question)
     for datagram in read_pending(questions):
-        for number, message in read(datagram):
+        for number, message in read_messages(datagram):
             if number == sequence:
                 yield message
 
@@ -45,7 +45,7 @@ def ask_kernel(questions: socket.socket, question: bytes, sequence: int) -> Iter
 def dump_table(questions: socket.socket, question: bytes, sequence: int) -> Iterator[Message]:
     """Yield what stands in a list of the kernel's; raise OSError when it is not given."""
     for message in ask_kernel(questions, question, sequence):
-        if not isinstance(message, Ended):
+        if not isinstance(message, End):
             yield message
         elif message.errno:
             raise OSError(message.errno, "the kernel does not give the list")

@@ -10,14 +10,14 @@ import structlog
 
 from copdns.network.leases import Lease, LeaseFormat, read_leases
 
-OCTETS = 4 << 20  # of a file; more is not read
-AGAIN = 600.0  # seconds after which an unchanged file is read too: leases end by themselves
+MAX_OCTETS = 4 << 20  # of a file; more is not read
+REREAD_AFTER = 600.0  # seconds after which an unchanged file is read too: leases end by themselves
 
 log = structlog.get_logger("copdns")
 
 
 @dataclass(slots=True)
-class LeaseFile:
+class WatchedLeaseFile:
     """One file.  stamp: what `stat` said when it was read; leases: what it said then."""
 
     path: Path
@@ -32,12 +32,12 @@ class LeaseFile:
 class LeaseFiles:
     """The files, in their order; what a later one says of an address counts."""
 
-    files: list[LeaseFile] = field(default_factory=list)
+    files: list[WatchedLeaseFile] = field(default_factory=list)
 
     @classmethod
     def of(cls, chosen: Sequence[tuple[str, str]]) -> LeaseFiles:
         """chosen: paths and formats, as in the settings."""
-        return cls([LeaseFile(Path(path), LeaseFormat(form)) for path, form in chosen])
+        return cls([WatchedLeaseFile(Path(path), LeaseFormat(form)) for path, form in chosen])
 
     def read(self, now: float) -> tuple[Lease, ...] | None:
         """Return all leases when there may be others than before, else None; blocks."""
@@ -47,17 +47,17 @@ class LeaseFiles:
         return tuple(lease for each in self.files for lease in each.leases)
 
 
-def _read(file: LeaseFile, now: float) -> bool:
+def _read(file: WatchedLeaseFile, now: float) -> bool:
     """Read a file if it changed; tell whether its leases did.  One that cannot be read has none."""
     stamp, trouble = file.stamp, ""
     leases = file.leases
     try:
         status = file.path.stat()
         stamp = status.st_mtime_ns, status.st_size, status.st_ino
-        if stamp == file.stamp and 0 <= now - file.read_at < AGAIN:
+        if stamp == file.stamp and 0 <= now - file.read_at < REREAD_AFTER:
             return False
         with file.path.open("rb") as octets:
-            text = octets.read(OCTETS).decode(errors="replace")
+            text = octets.read(MAX_OCTETS).decode(errors="replace")
         leases, file.read_at = read_leases(text, file.form, now), now
     except OSError as error:
         stamp, leases, trouble = (), (), error.strerror or str(error)

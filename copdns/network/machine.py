@@ -15,7 +15,7 @@ from copdns.model.errors import ListenError
 from copdns.model.times import is_timezone
 from copdns.network import machine
 from copdns.network.kernel import Connect, dump_table, open_netlink
-from copdns.network.netlink import Own, own_request
+from copdns.network.netlink import OwnAddress, own_addresses_request
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -32,8 +32,8 @@ def private_addresses(connect: Connect = open_netlink) -> tuple[str, ...]:
         with closing(connect(0)) as questions:
             found = {
                 each.address
-                for each in dump_table(questions, own_request(1), 1)
-                if isinstance(each, Own)
+                for each in dump_table(questions, own_addresses_request(1), 1)
+                if isinstance(each, OwnAddress)
             }
     except OSError as error:
         raise ListenError(
@@ -49,12 +49,16 @@ def _is_private(text: str) -> bool:
     return address.is_private and not address.is_link_local
 
 
-def own_zone(told: str = "", etc: Path = Path("/etc")) -> str:
+def machine_timezone(told: str = "", etc: Path = Path("/etc")) -> str:
     """Return the time zone of this machine, such as "Europe/Paris"; "" where it is not told.
 
     told: the variable TZ, which goes before the files (tzset(3)).
     """
-    for found in (told.removeprefix(":"), _first_line(etc / "timezone"), _link(etc / "localtime")):
+    for found in (
+        told.removeprefix(":"),
+        _first_line(etc / "timezone"),
+        _linked_zone(etc / "localtime"),
+    ):
         if is_timezone(found) and not found.startswith("/"):
             return found
     return ""
@@ -67,7 +71,7 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def _link(path: Path) -> str:
+def _linked_zone(path: Path) -> str:
     """Return the zone that a link to a file of zones names: what is below `zoneinfo/`."""
     try:
         return str(path.readlink()).partition("zoneinfo/")[2]
@@ -111,7 +115,7 @@ def in_container() -> bool:
     return any(each.exists() for each in _CONTAINERS)
 
 
-def identity(path: Path = RESOLV_CONF) -> object:
+def resolv_conf_stamp(path: Path = RESOLV_CONF) -> object:
     """Return something that differs once the file with the resolvers changed."""
     try:
         stat = path.stat()

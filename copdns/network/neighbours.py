@@ -21,19 +21,19 @@ import structlog
 from copdns.network.kernel import Connect, ask_kernel, dump_table, open_netlink, read_pending
 from copdns.network.netlink import (
     NEIGHBOUR_EVENTS,
-    Ended,
+    End,
     Message,
     Neighbour,
     Route,
-    dump_request,
     neighbour_request,
-    read,
+    neighbours_request,
+    read_messages,
     route_request,
 )
 
 log = structlog.get_logger("copdns")
 
-ENTRIES = 65_536  # that are kept at most; the kernel keeps 1024 unless it was told otherwise
+MAX_ENTRIES = 65_536  # that are kept at most; the kernel keeps 1024 unless it was told otherwise
 _TRIES = 3  # to read the table between two floods of changes
 
 REMEDY = (
@@ -61,7 +61,7 @@ class NeighbourTable:
         key = neighbour.interface, neighbour.address
         if not neighbour.mac:
             return self._macs.pop(key, None) is not None
-        if len(self._macs) >= ENTRIES and key not in self._macs:
+        if len(self._macs) >= MAX_ENTRIES and key not in self._macs:
             return False
         before, self._macs[key] = self._macs.get(key), neighbour.mac
         return before != neighbour.mac
@@ -144,7 +144,7 @@ class Neighbours:
         if not isinstance(route, Route) or not route.direct:
             return NeighbourState.BEYOND
         found = self._answer(neighbour_request(address, route.interface, self._next()))
-        if found == Ended(errno.EOPNOTSUPP):  # before Linux 5.1
+        if found == End(errno.EOPNOTSUPP):  # before Linux 5.1
             self._read_all()
         elif isinstance(found, Neighbour) and self._entries.update(found):
             self._publish()
@@ -159,7 +159,7 @@ class Neighbours:
             changes = [
                 self._entries.update(each)
                 for datagram in read_pending(self._events)
-                for _, each in read(datagram)
+                for _, each in read_messages(datagram)
                 if isinstance(each, Neighbour)
             ]
             if any(changes):
@@ -184,12 +184,12 @@ class Neighbours:
 
     def _read_all(self) -> None:
         assert self._questions is not None
-        self._entries = _all(self._questions, self._next())
+        self._entries = _dump_table(self._questions, self._next())
         self._publish()
 
     def _answer(self, question: bytes) -> Message:
         assert self._questions is not None
-        return next(ask_kernel(self._questions, question, self._sequence), Ended(0))
+        return next(ask_kernel(self._questions, question, self._sequence), End(0))
 
     def _next(self) -> int:
         self._sequence = self._sequence % 0xFFFF_FFFF + 1
@@ -206,15 +206,15 @@ class Neighbours:
         log.warning("neighbours cannot be read", error=error.strerror, todo=REMEDY)
 
 
-def read_once(connect: Connect = open_netlink) -> Mapping[str, str]:
+def read_table(connect: Connect = open_netlink) -> Mapping[str, str]:
     """Return the table as it is now; raise OSError where it cannot be read."""
     with closing(connect(0)) as questions:
-        return _all(questions, 1).table()
+        return _dump_table(questions, 1).table()
 
 
-def _all(questions: socket.socket, sequence: int) -> NeighbourTable:
+def _dump_table(questions: socket.socket, sequence: int) -> NeighbourTable:
     entries = NeighbourTable()
-    for message in dump_table(questions, dump_request(sequence), sequence):
+    for message in dump_table(questions, neighbours_request(sequence), sequence):
         if isinstance(message, Neighbour):
             entries.update(message)
     return entries

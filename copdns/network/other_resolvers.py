@@ -12,7 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from copdns.network.setup_steps import State
+from copdns.network.setup_steps import SetupState
 
 _MAGIC = b"\x63\x82\x53\x63"
 _DISCOVER, _INFORM = 1, 8
@@ -62,7 +62,7 @@ class Assessment(NamedTuple):
     """detail: for FAILED the offers of others, each "by server resolver,resolver"; for UNKNOWN a
     `Blind`."""
 
-    state: State
+    state: SetupState
     detail: str = ""
 
 
@@ -74,15 +74,15 @@ def assess(look: ResolverScan, own: Collection[str]) -> Assessment:
         if (strange := [one for one in each.resolvers if one not in own])
     ]
     if others:
-        return Assessment(State.FAILED, ";".join(dict.fromkeys(others)))
+        return Assessment(SetupState.FAILED, ";".join(dict.fromkeys(others)))
     if look.blind:
-        return Assessment(State.UNKNOWN, look.blind[0])
+        return Assessment(SetupState.UNKNOWN, look.blind[0])
     if not any(each.resolvers for each in look.offers):
-        return Assessment(State.UNKNOWN, BlindSpot.SILENT)
-    return Assessment(State.PASSED)
+        return Assessment(SetupState.UNKNOWN, BlindSpot.SILENT)
+    return Assessment(SetupState.PASSED)
 
 
-def others(detail: str) -> tuple[Offer, ...]:
+def parse_offers(detail: str) -> tuple[Offer, ...]:
     """Return the offers that the detail of a failed check tells of."""
     found = []
     for line in filter(None, detail.split(";")):
@@ -94,12 +94,12 @@ def others(detail: str) -> tuple[Offer, ...]:
 # --- DHCP -----------------------------------------------------------------------------------------
 
 
-def discover(mac: bytes, number: int) -> bytes:
+def dhcp_discover(mac: bytes, number: int) -> bytes:
     """Return the question that every server answers, to all of the network."""
     return _dhcp(_DISCOVER, mac, number, IPv4Address(0), _BROADCAST)
 
 
-def inform(mac: bytes, number: int, address: str) -> bytes:
+def dhcp_inform(mac: bytes, number: int, address: str) -> bytes:
     """Return the question of one that has an address: nothing is set aside for it."""
     return _dhcp(_INFORM, mac, number, IPv4Address(address), 0)
 
@@ -173,7 +173,7 @@ def dhcp6_offer(message: bytes, number: int, sender: str) -> Offer | None:
 # --- router advertisements ------------------------------------------------------------------------
 
 
-def solicitation() -> bytes:
+def router_solicitation() -> bytes:
     """Return the question to all routers; the kernel fills in the checksum."""
     return struct.pack("!BBHI", ROUTER_SOLICITATION, 0, 0, 0)
 

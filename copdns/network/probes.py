@@ -18,10 +18,10 @@ from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client
 from copdns.policy.special_names import PROBE_ZONE
 
-NAMES = 6  # of a page: some devices ask several resolvers in turn, and each should get one
-AGE = 600.0  # seconds
-_CODES = 256  # that are remembered at once, whoever makes them up
-_SIGHTINGS = 32  # of a code
+NAMES_PER_CODE = 6  # of a page: some devices ask several resolvers in turn, and each should get one
+MAX_AGE = 600.0  # seconds
+_MAX_CODES = 256  # that are remembered at once, whoever makes them up
+_MAX_SIGHTINGS = 32  # of a code
 _CODE = re.compile("[0-9a-z]{8}")
 
 
@@ -66,7 +66,7 @@ class Probes:
     def of(self, code: str, now: float) -> tuple[Sighting, ...]:
         """Return what was seen of a code, in order."""
         at, seen = self._seen.get(code, (0.0, {}))
-        return tuple(seen) if 0 <= now - at < AGE else ()
+        return tuple(seen) if 0 <= now - at < MAX_AGE else ()
 
     def all(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
         """Yield what was seen in a household of each code whose questions came."""
@@ -79,17 +79,17 @@ class Probes:
         if not _CODE.fullmatch(code):
             return
         at, seen = self._seen.setdefault(code, (now, {}))
-        if not 0 <= now - at < AGE:
+        if not 0 <= now - at < MAX_AGE:
             at, seen = self._seen[code] = now, {}
-        if len(seen) < _SIGHTINGS:
+        if len(seen) < _MAX_SIGHTINGS:
             seen[sighting] = None
-        while len(self._seen) > _CODES:
+        while len(self._seen) > _MAX_CODES:
             self._seen.popitem(last=False)
 
 
-def names(code: str) -> tuple[str, ...]:
+def probe_names(code: str) -> tuple[str, ...]:
     """Return the names that the pictures of a page are fetched under."""
-    return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES + 1))
+    return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES_PER_CODE + 1))
 
 
 def _sighting(way: ProbeWay, name: str, asker: Requestor, client: Client) -> Sighting:
@@ -102,7 +102,7 @@ def _sighting(way: ProbeWay, name: str, asker: Requestor, client: Client) -> Sig
 # --- what the sightings of one code mean -------------------------------------------------------
 
 
-class Asks(StrEnum):
+class AskedResolver(StrEnum):
     """Whom a device asks for names."""
 
     US = "us"
@@ -118,7 +118,7 @@ class Findings(NamedTuple):
     device: the id of the known device, "" for none; profile: whose.
     """
 
-    asks: Asks
+    asks: AskedResolver
     ipv4: bool
     ipv6: bool
     strangers: tuple[str, ...]
@@ -131,7 +131,7 @@ class Findings(NamedTuple):
         return bool(self.device)
 
 
-def findings(sightings: Iterable[Sighting]) -> Findings:
+def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
     """Return what the sightings of one device's check mean together.
 
     It asks nobody but us when the names of all pictures came to us.
@@ -141,7 +141,7 @@ def findings(sightings: Iterable[Sighting]) -> Findings:
     known = next((each for each in seen if each.device), None)
     strangers = {each.address: None for each in seen if known and not each.device}
     return Findings(
-        asks=_asks(len(asked)),
+        asks=_asked_resolver(len(asked)),
         ipv4=any(not each.is_ipv6 for each in seen),
         ipv6=any(each.is_ipv6 for each in seen),
         strangers=tuple(strangers),
@@ -151,12 +151,12 @@ def findings(sightings: Iterable[Sighting]) -> Findings:
     )
 
 
-def _asks(count: int) -> Asks:
-    if count >= NAMES:
-        return Asks.US
-    return Asks.NOT_ONLY_US if count else Asks.NOT_US
+def _asked_resolver(count: int) -> AskedResolver:
+    if count >= NAMES_PER_CODE:
+        return AskedResolver.US
+    return AskedResolver.NOT_ONLY_US if count else AskedResolver.NOT_US
 
 
-def is_childs(found: Findings, profile: Profile | None, now: float) -> bool:
+def is_childs_device(found: Findings, profile: Profile | None, now: float) -> bool:
     """Tell whether a check showed that a child's device is recognised by its questions."""
     return bool(found.is_known and profile and profile.band_at(now).is_child)

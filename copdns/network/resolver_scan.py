@@ -21,19 +21,19 @@ from typing import NamedTuple
 
 from copdns.network import other_resolvers
 from copdns.network.kernel import dump_table, open_netlink
-from copdns.network.netlink import Own, own_request
+from copdns.network.netlink import OwnAddress, own_addresses_request
 from copdns.network.other_resolvers import Assessment, BlindSpot, Offer, ResolverScan, assess
 
 # Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
 # that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
-FIRST, SECOND = 2.0, 4.0
-_REPLIES = 256  # that are read; more is a flood
+FIRST_WAIT, SECOND_WAIT = 2.0, 4.0
+_MAX_REPLIES = 256  # that are read; more is a flood
 _SERVER, _CLIENT = 67, 68
 _SERVER6, _CLIENT6 = 547, 546
 _EVERY_SERVER6, _EVERY_ROUTER = "ff02::1:2", "ff02::2"
 _NEAR = 255  # the hop limit of what came from no further than this network
 
-Read = Callable[[bytes, str], Offer | None]
+ReadOffer = Callable[[bytes, str], Offer | None]
 
 
 class Interface(NamedTuple):
@@ -48,7 +48,7 @@ class ReplySocket(NamedTuple):
     twice; second: what is sent the second time only."""
 
     source: socket.socket
-    read: Read
+    read: ReadOffer
     to: tuple[str, int] | tuple[str, int, int, int]
     first: tuple[bytes, ...]
     second: tuple[bytes, ...] = ()
@@ -64,24 +64,24 @@ def scan_resolvers(answered: Iterable[str]) -> Assessment:
     answered: the addresses on which copdns answers.
     """
     try:
-        found = list(_own())
+        found = list(_own_addresses())
     except OSError:
         return assess(ResolverScan(blind=(BlindSpot.RIGHTS,)), ())
     own = {each.address for each in found}
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
         return assess(ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own)
-    return assess(_look(interfaces), own)
+    return assess(_scan(interfaces), own)
 
 
-def _own() -> Iterator[Own]:
+def _own_addresses() -> Iterator[OwnAddress]:
     with closing(open_netlink(0)) as questions:
-        for each in dump_table(questions, own_request(1), 1):
-            if isinstance(each, Own):
+        for each in dump_table(questions, own_addresses_request(1), 1):
+            if isinstance(each, OwnAddress):
                 yield each
 
 
-def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
+def _interfaces(own: Iterable[OwnAddress], answered: set[str]) -> Iterator[Interface]:
     """Yield the interfaces to networks in which copdns answers."""
     by_number: dict[int, list[str]] = {}
     for each in own:
@@ -96,7 +96,7 @@ def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
                 yield Interface(number, name, mac, tuple(addresses))
 
 
-def _look(interfaces: Iterable[Interface]) -> ResolverScan:
+def _scan(interfaces: Iterable[Interface]) -> ResolverScan:
     blind: dict[BlindSpot, None] = {}
     with ExitStack() as stack:
         ears: list[ReplySocket] = []
@@ -108,18 +108,18 @@ def _look(interfaces: Iterable[Interface]) -> ResolverScan:
                         ears.append(ear)
                 except OSError:  # no right to, or another program has the port for itself
                     blind[BlindSpot.RIGHTS] = None
-        found = dict.fromkeys(_heard(ears, FIRST))
+        found = dict.fromkeys(_receive_offers(ears, FIRST_WAIT))
         for ear in ears:  # what is sent to all may be lost
             with contextlib.suppress(OSError):
                 ear.ask((*ear.first, *ear.second))
-        found |= dict.fromkeys(_heard(ears, SECOND))
+        found |= dict.fromkeys(_receive_offers(ears, SECOND_WAIT))
         return ResolverScan(tuple(found), tuple(blind))
 
 
-def _heard(ears: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
+def _receive_offers(ears: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
     by_socket = {each.source: each for each in ears}
     until, count = monotonic() + seconds, 0
-    while by_socket and count < _REPLIES and (left := until - monotonic()) > 0:
+    while by_socket and count < _MAX_REPLIES and (left := until - monotonic()) > 0:
         ready, _, _ = select.select(list(by_socket), [], [], left)
         for source in ready:
             count += 1
@@ -149,8 +149,8 @@ def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("", _CLIENT))
     number = secrets.randbits(32)
-    inform = other_resolvers.inform(at.mac, number, addresses[0])
-    discover = other_resolvers.discover(at.mac, number)
+    inform = other_resolvers.dhcp_inform(at.mac, number, addresses[0])
+    discover = other_resolvers.dhcp_discover(at.mac, number)
     yield ReplySocket(
         made,
         lambda octets, sender: other_resolvers.dhcp_offer(octets, number, sender),
@@ -189,11 +189,14 @@ def _by_router(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     )
     made.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
     yield ReplySocket(
-        made, _near, (_EVERY_ROUTER, 0, 0, at.number), (other_resolvers.solicitation(),)
+        made,
+        _near_router_offer,
+        (_EVERY_ROUTER, 0, 0, at.number),
+        (other_resolvers.router_solicitation(),),
     )
 
 
-def _near(octets: bytes, sender: str) -> Offer | None:
+def _near_router_offer(octets: bytes, sender: str) -> Offer | None:
     """Routers speak from a link-local address, which no packet from outside has (RFC 4861)."""
     return (
         other_resolvers.router_offer(octets, sender) if ip_address(sender).is_link_local else None

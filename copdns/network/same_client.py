@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 ALIKE = "all questions come from"
-WATCHED = 300.0  # seconds; before that, one device may just have been first
-ENOUGH = 500  # questions that tell something
+MIN_SECONDS = 300.0  # seconds; before that, one device may just have been first
+MIN_QUESTIONS = 500  # questions that tell something
 
 _OTHERS = (
     "let the router's DHCP give out this machine's address as DNS server, or, where another "
@@ -44,7 +44,12 @@ def same_client_warning(
     questions, seconds: since the start.  named: how many devices the household has.
     """
     seen = set(asking)
-    if seconds < WATCHED or questions < ENOUGH or named == 1 or len({e.who for e in seen}) != 1:
+    if (
+        seconds < MIN_SECONDS
+        or questions < MIN_QUESTIONS
+        or named == 1
+        or len({e.who for e in seen}) != 1
+    ):
         return ""
     if in_container:
         return (

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Step(StrEnum):
+class SetupStep(StrEnum):
     """What a person goes through, in the order in which the wizard asks."""
 
     PLACE = "place"  # zone, language, country
@@ -33,7 +33,7 @@ class Check(StrEnum):
     CHILD = "child"  # a device of a child is recognised
 
 
-class State(StrEnum):
+class SetupState(StrEnum):
     DONE = "done"  # a step
     PASSED = "passed"
     FAILED = "failed"
@@ -41,14 +41,14 @@ class State(StrEnum):
     CONFIRMED = "confirmed"  # a guardian looked
 
 
-_GOOD = frozenset({State.DONE, State.PASSED, State.CONFIRMED})
+_GOOD = frozenset({SetupState.DONE, SetupState.PASSED, SetupState.CONFIRMED})
 
 
-class Item(NamedTuple):
+class SetupItem(NamedTuple):
     """A step or a check, as it was found.  detail: in people's words.  at: seconds UTC."""
 
     name: str
-    state: State
+    state: SetupState
     detail: str = ""
     at: int = 0
 
@@ -57,20 +57,20 @@ class Item(NamedTuple):
         return self.state in _GOOD
 
 
-class Progress(NamedTuple):
+class SetupProgress(NamedTuple):
     """items: by name of step or check; what was never done is not there."""
 
-    items: Mapping[str, Item]
+    items: Mapping[str, SetupItem]
 
-    def done(self, step: Step | Check) -> bool:
+    def done(self, step: SetupStep | Check) -> bool:
         """Tell whether a step was gone through, or a check was passed."""
         found = self.items.get(step)
         return found is not None and found.is_good
 
     @property
-    def next_step(self) -> Step | None:
+    def next_step(self) -> SetupStep | None:
         """Return where to go on; None where all was gone through."""
-        return next((each for each in Step if not self.done(each)), None)
+        return next((each for each in SetupStep if not self.done(each)), None)
 
     @property
     def open_checks(self) -> tuple[Check, ...]:
@@ -81,5 +81,5 @@ class Progress(NamedTuple):
         return not self.open_checks
 
 
-def progress(items: Iterable[Item]) -> Progress:
-    return Progress({each.name: each for each in items})
+def setup_progress(items: Iterable[SetupItem]) -> SetupProgress:
+    return SetupProgress({each.name: each for each in items})

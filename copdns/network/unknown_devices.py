@@ -13,9 +13,9 @@ from typing import NamedTuple
 from copdns.model.addresses import is_private_mac
 from copdns.policy.snapshot import UnknownClient
 
-KEPT = 30 * 86_400  # seconds after the day of the last question
-VISITORS = 200
-NEWCOMERS = 10  # at once; more wait for their next turn, so that a flood of them fills no log
+KEEP_SECONDS = 30 * 86_400  # seconds after the day of the last question
+MAX_DEVICES = 200
+MAX_NEWCOMERS = 10  # at once; more wait for their next turn, so that a flood of them fills no log
 
 _DAY = 86_400
 _NONE: Mapping[str, int] = {}
@@ -71,7 +71,7 @@ def update_unknown(
     had, who may be gone.
     """
     numbers = dict(numbers)
-    known = {each.key: each for each in visitors if each.last + KEPT > now}
+    known = {each.key: each for each in visitors if each.last + KEEP_SECONDS > now}
     newcomers: list[tuple[str, str]] = []
     today = int(now) // _DAY * _DAY
     for notice in filter(_can_be_named, notices):
@@ -79,11 +79,11 @@ def update_unknown(
         # One that was seen without its MAC address before is no other.
         old = known.pop(key, None) or known.pop((notice.household, notice.address), None)
         if old is None:
-            if len(newcomers) >= NEWCOMERS:
+            if len(newcomers) >= MAX_NEWCOMERS:
                 continue
             newcomers.append(key)
             there = [each.id for each in known.values() if each.household == notice.household]
-            number = max(numbers.get(notice.household, 0), highest(there)) + 1
+            number = max(numbers.get(notice.household, 0), highest_number(there)) + 1
             numbers[notice.household] = number
             old = _newcomer(notice, number, int(now))
         known[key] = replace(
@@ -94,7 +94,7 @@ def update_unknown(
             name=name_of(notice) or old.name,
             last=today,
         )
-    kept = tuple(known.values())[-VISITORS:]
+    kept = tuple(known.values())[-MAX_DEVICES:]
     return UpdatedUnknown(kept, tuple(each for each in kept if each.key in newcomers))
 
 
@@ -117,12 +117,12 @@ def _newcomer(notice: UnknownClient, number: int, now: int) -> UnknownDevice:
     )
 
 
-def highest(ids: Iterable[str]) -> int:
+def highest_number(ids: Iterable[str]) -> int:
     """Return the highest number among ids of visitors, 0 where there are none."""
     return max((int(each[1:]) for each in ids if each[1:].isdecimal()), default=0)
 
 
-def now_known(
+def find_named(
     visitors: Iterable[UnknownDevice], owner: Callable[[UnknownDevice], str]
 ) -> Iterator[tuple[UnknownDevice, str]]:
     """Yield those that are no visitors any more, each with the device that it is now.

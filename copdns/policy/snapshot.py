@@ -32,7 +32,7 @@ from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, LocalRecord, Reason, Requestor
 from copdns.policy.decide import HouseholdContext, Policy, build_policy, refusing_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.time.budget import EARLY
+from copdns.time.budget import RECHECK_BEFORE
 from copdns.time.days import DAY_SECONDS
 from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
@@ -450,7 +450,7 @@ def _sure_until(policies: PolicyByProfile) -> Iterator[float]:
     for _, policy in policies.values():
         for left in policy.time_rules.timing.remaining if policy.time_rules else ():
             if left.sure_until:
-                yield left.sure_until - EARLY
+                yield left.sure_until - RECHECK_BEFORE
 
 
 def guest_profile() -> Profile:

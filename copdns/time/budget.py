@@ -12,12 +12,14 @@ from datetime import date, timedelta
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
 from copdns.time.days import BudgetDay, budget_day, day_matches, zone_of
-from copdns.time.minutes import MINUTE, MOST_ADDED, NO_MINUTES, Minutes
+from copdns.time.minutes import MAX_ADDED, MINUTE, NO_MINUTES, Minutes
 
 PLENTY = 30  # minutes: of more, it does not matter how many there are
 GRID = 10 * MINUTE  # seconds: as long as there are plenty, a policy lasts that long at least
-EARLY = 3 * MINUTE  # seconds before it is no longer sure that some are left: then look again
-DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
+RECHECK_BEFORE = (
+    3 * MINUTE
+)  # seconds before it is no longer sure that some are left: then look again
+SPENT_DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class RemainingBudget:
     def earliest_end(self, now: float) -> float:
         """Return before when there surely are minutes left."""
         if not self.sure_until:
-            return earliest_end(self.minutes, now, MOST_ADDED)
-        return self.sure_until if now < self.sure_until else earliest_end(0, now, MOST_ADDED)
+            return earliest_end(self.minutes, now, MAX_ADDED)
+        return self.sure_until if now < self.sure_until else earliest_end(0, now, MAX_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +128,29 @@ def split_budgets(
         if whole is not None:
             minutes = whole - used.get(budget.id, NO_MINUTES).likely
             if minutes > 0:
-                left.append(_left(budget, minutes, now, day.end))
+                left.append(_remaining_budget(budget, minutes, now, day.end))
             else:
                 # Not from now on, which is another moment at each look: nothing else changed.
                 spent.append(SpentBudget(budget.id, budget.about, day.start, day.end))
-        spent += _closed_days(budget, household, profile, day)
+        spent += _spent_days(budget, household, profile, day)
     return tuple(left), tuple(spent)
 
 
-def _left(budget: Budget, minutes: int, now: float, end: float) -> RemainingBudget:
+def _remaining_budget(budget: Budget, minutes: int, now: float, end: float) -> RemainingBudget:
     if minutes < PLENTY:
         return RemainingBudget(budget.id, budget.about, minutes, end)
-    lasts = earliest_end(minutes, now, MOST_ADDED) // GRID * GRID
+    lasts = earliest_end(minutes, now, MAX_ADDED) // GRID * GRID
     return RemainingBudget(budget.id, budget.about, PLENTY, end, lasts)
 
 
-def _closed_days(
+def _spent_days(
     budget: Budget, household: Household, profile: str, day: BudgetDay
 ) -> Iterable[SpentBudget]:
     """Yield the days to come that have no minute."""
     if budget.carry_over:
         return
     zone = zone_of(household.timezone)
-    for _ in range(DAYS_AHEAD):
+    for _ in range(SPENT_DAYS_AHEAD):
         day = budget_day(day.end, zone, household.day_starts)
         if minutes_of_day(budget, household, profile, day.day) == 0:
             yield SpentBudget(budget.id, budget.about, day.start, day.end)

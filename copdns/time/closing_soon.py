@@ -81,27 +81,27 @@ def due_warnings(
     }
     warnings = []
     for each in coming:
-        occasion, left = _occasion(each), _minutes(now, each.at)
+        occasion, left = _warning_key(each), _minutes_between(now, each.at)
         if left <= 0:
             continue
-        had = nearest.get(occasion) or _threshold(_minutes(told.before, each.at))
-        has = _threshold(left)
+        had = nearest.get(occasion) or _nearest_threshold(_minutes_between(told.before, each.at))
+        has = _nearest_threshold(left)
         if has < had:
             warnings.append(ClosureWarning(each, math.ceil(left)))
         nearest[occasion] = has if each.day is not None else min(had, has)
     return tuple(warnings), WarningState({each: at for each, at in nearest.items() if at != FAR})
 
 
-def _occasion(of: UpcomingClosure) -> WarningKey:
+def _warning_key(of: UpcomingClosure) -> WarningKey:
     moment = of.at if of.day is None else of.day
     return WarningKey(of.household, of.profile, of.reason, of.id, moment)
 
 
-def _minutes(start: float, end: float) -> float:
+def _minutes_between(start: float, end: float) -> float:
     # A budget's end is a sum, and as a float off by less than a microsecond: 5 minutes are 5.
     return round(end - start, 3) / 60
 
 
-def _threshold(minutes: float) -> int:
+def _nearest_threshold(minutes: float) -> int:
     """Return the nearest threshold that has passed so long before a closing."""
     return next((each for each in THRESHOLDS if minutes <= each), FAR)

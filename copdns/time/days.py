@@ -53,14 +53,14 @@ def starts_at(day: date, minute: int, zone: ZoneInfo) -> float:
     the minute is skipped, the first of the two where it comes twice.
     minute: 0 or more; 1440 is midnight at the date's end, and so on.
     """
-    wall, early, late = _shown(day, minute, zone)
-    return float(wall - early if early >= late else _skipped(wall, early, late, zone))
+    wall, early, late = _wall_and_offsets(day, minute, zone)
+    return float(wall - early if early >= late else _skip_moment(wall, early, late, zone))
 
 
 def ends_at(day: date, minute: int, zone: ZoneInfo) -> float:
     """Return the moment at which something ends: as `starts_at`, but the last of two."""
-    wall, early, late = _shown(day, minute, zone)
-    return float(wall - late if early >= late else _skipped(wall, early, late, zone))
+    wall, early, late = _wall_and_offsets(day, minute, zone)
+    return float(wall - late if early >= late else _skip_moment(wall, early, late, zone))
 
 
 class BudgetDay(NamedTuple):
@@ -107,11 +107,11 @@ def clock_changes(start: float, end: float, zone: ZoneInfo) -> Iterator[ClockCha
         high = min(low + 3600, last)  # two changes within an hour are unknown
         before, after = _offset(low, zone), _offset(high, zone)
         if before != after:
-            yield ClockChange(_change(low, high, after, zone), before, after)
+            yield ClockChange(_change_between(low, high, after, zone), before, after)
         low = high
 
 
-def _shown(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
+def _wall_and_offsets(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
     """Return a wall time as seconds, and the offsets that hold for it (PEP 495).
 
     They differ where the clock is changed: the greater first where the time comes twice, the
@@ -124,12 +124,12 @@ def _shown(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
     return (ordinal - _START.toordinal()) * DAY_SECONDS + of_day * 60, early, late
 
 
-def _skipped(wall: int, before: int, after: int, zone: ZoneInfo) -> int:
+def _skip_moment(wall: int, before: int, after: int, zone: ZoneInfo) -> int:
     """Return the moment of the change that skips a wall time."""
-    return _change(wall - after, wall - before, after, zone)
+    return _change_between(wall - after, wall - before, after, zone)
 
 
-def _change(low: int, high: int, after: int, zone: ZoneInfo) -> int:
+def _change_between(low: int, high: int, after: int, zone: ZoneInfo) -> int:
     """Return the first second of (low, high] that has the offset of its end."""
     moments = range(low, high + 1)
     return moments[bisect_right(moments, False, key=lambda at: _offset(at, zone) == after)]

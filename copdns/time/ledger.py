@@ -17,8 +17,8 @@ from copdns.time.minutes import (
     NO_MARKS,
     NO_MINUTES,
     WIDE,
-    Day,
     DayBitmaps,
+    DayStart,
     Minutes,
     Usage,
     UseCriteria,
@@ -27,22 +27,22 @@ from copdns.time.minutes import (
     minute_bitmaps,
 )
 
-STAY = 2  # minutes, besides the one that runs, for which names are kept
-NAMES = 256  # names of a profile in one minute that are kept at most
-ENOUGH = WIDE.several  # names of a budget in one minute: more tell nothing more
-BUDGETS = 64  # of a profile
-PEOPLE = 20_000  # profiles with minutes
-DAYS = 2  # of a budget: the one that runs, and the one before or (a clock was wrong) after it
-INTO_THE_NEXT = 26 * 3600  # seconds after a day's start, when the next one surely runs
-OLD = 2 * 86_400  # seconds after a day's start, when nothing asks for its minutes any more
+MINUTES_WITH_NAMES = 2  # minutes, besides the one that runs, for which names are kept
+MAX_NAMES = 256  # names of a profile in one minute that are kept at most
+MAX_BUDGET_NAMES = WIDE.several  # names of a budget in one minute: more tell nothing more
+MAX_BUDGETS = 64  # of a profile
+MAX_PROFILES = 20_000  # profiles with minutes
+MAX_DAYS = 2  # of a budget: the one that runs, and the one before or (a clock was wrong) after it
+NEXT_DAY_AFTER = 26 * 3600  # seconds after a day's start, when the next one surely runs
+FORGET_AFTER = 2 * 86_400  # seconds after a day's start, when nothing asks for its minutes any more
 
-Who = tuple[str, str]  # household and profile
-Used = tuple[str, str, str]  # the same, and a budget
-DayOf = Callable[[str, str, float], Day]  # household, profile, moment
-SenseOf = Callable[[str, str, str], UseCriteria]  # household, profile, budget
+ProfileKey = tuple[str, str]  # household and profile
+BudgetKey = tuple[str, str, str]  # the same, and a budget
+DayOf = Callable[[str, str, float], DayStart]  # household, profile, moment
+CriteriaOf = Callable[[str, str, str], UseCriteria]  # household, profile, budget
 
 
-class _Heard:
+class _MinuteNames:
     """One minute of one profile.  budgets: names by budget.  folded: how many of them are marked
     already."""
 
@@ -54,7 +54,7 @@ class _Heard:
         self.folded = 0
 
 
-class _Kept:
+class _LedgerDay:
     """One day of one budget.  floor: minutes of before, whose marks may be gone."""
 
     __slots__ = ("floor", "marks", "start")
@@ -76,13 +76,13 @@ class UsageLedger:
     dropped: look-ups of more profiles or budgets than there is room for.
     """
 
-    def __init__(self, day_of: DayOf, sense_of: SenseOf) -> None:
+    def __init__(self, day_of: DayOf, sense_of: CriteriaOf) -> None:
         self._day_of = day_of
         self._sense_of = sense_of
-        self._heard: dict[int, dict[Who, _Heard]] = {}  # by minute since the epoch
-        self._kept: dict[Who, dict[str, dict[date, _Kept]]] = {}
-        self._used: set[Used] = set()
-        self._unsaved: set[tuple[Who, str, date]] = set()
+        self._heard: dict[int, dict[ProfileKey, _MinuteNames]] = {}  # by minute since the epoch
+        self._kept: dict[ProfileKey, dict[str, dict[date, _LedgerDay]]] = {}
+        self._used: set[BudgetKey] = set()
+        self._unsaved: set[tuple[ProfileKey, str, date]] = set()
         self.dropped = 0
 
     def record(
@@ -96,31 +96,31 @@ class UsageLedger:
         who = household, profile
         heard = everyone.get(who)
         if heard is None:
-            if len(everyone) >= PEOPLE:
+            if len(everyone) >= MAX_PROFILES:
                 self.dropped += 1
                 return
-            heard = everyone[who] = _Heard()
-        if len(heard.names) < NAMES:
+            heard = everyone[who] = _MinuteNames()
+        if len(heard.names) < MAX_NAMES:
             heard.names.add(qname)
         for budget in budgets:
             names = heard.budgets.get(budget)
             if names is None:
                 self._first(heard, budget, qname)
-            elif len(names) < ENOUGH:
+            elif len(names) < MAX_BUDGET_NAMES:
                 names.add(qname)
 
-    def _begin(self, minute: int) -> dict[Who, _Heard]:
-        if len(self._heard) > STAY + 1:  # nobody folds, or the clock is moved about
+    def _begin(self, minute: int) -> dict[ProfileKey, _MinuteNames]:
+        if len(self._heard) > MINUTES_WITH_NAMES + 1:  # nobody folds, or the clock is moved about
             self._fold(minute, all_of_it=False)
         return self._heard.setdefault(minute, {})
 
-    def _first(self, heard: _Heard, budget: str, qname: str) -> None:
-        if len(heard.budgets) < BUDGETS:
+    def _first(self, heard: _MinuteNames, budget: str, qname: str) -> None:
+        if len(heard.budgets) < MAX_BUDGETS:
             heard.budgets[budget] = {qname}
         else:
             self.dropped += 1
 
-    def fold(self, now: float) -> frozenset[Used]:
+    def fold(self, now: float) -> frozenset[BudgetKey]:
         """Mark the minutes that are over; return what was used since it was called last."""
         return self._fold(int(now) // MINUTE, all_of_it=False)
 
@@ -152,21 +152,21 @@ class UsageLedger:
                     kept.marks = marks
                     self._unsaved.add((who, budget, day.date))
 
-    def finish(self, now: float) -> frozenset[Used]:
+    def finish(self, now: float) -> frozenset[BudgetKey]:
         """Do the same before a stop: the minute that runs is marked too."""
         return self._fold(int(now) // MINUTE, all_of_it=True)
 
-    def _fold(self, running: int, all_of_it: bool) -> frozenset[Used]:
+    def _fold(self, running: int, all_of_it: bool) -> frozenset[BudgetKey]:
         for minute, everyone in list(self._heard.items()):
             if minute != running or all_of_it:
                 for who, heard in everyone.items():
                     self._mark(who, heard, minute)
-            if not running - STAY <= minute <= running:
+            if not running - MINUTES_WITH_NAMES <= minute <= running:
                 del self._heard[minute]
         used, self._used = frozenset(self._used), set()
         return used
 
-    def _mark(self, who: Who, heard: _Heard, minute: int) -> None:
+    def _mark(self, who: ProfileKey, heard: _MinuteNames, minute: int) -> None:
         count = sum(map(len, heard.budgets.values()))
         if count == heard.folded:
             return
@@ -180,7 +180,7 @@ class UsageLedger:
                 who, budget, day, minute_bitmaps(place, len(names), self._sense_of(*who, budget))
             )
 
-    def _add(self, who: Who, budget: str, day: Day, marks: DayBitmaps) -> None:
+    def _add(self, who: ProfileKey, budget: str, day: DayStart, marks: DayBitmaps) -> None:
         kept = self._day(who, budget, day)
         if kept is None:
             self.dropped += 1
@@ -189,14 +189,14 @@ class UsageLedger:
             self._used.add((*who, budget))
             self._unsaved.add((who, budget, day.date))
 
-    def _day(self, who: Who, budget: str, day: Day) -> _Kept | None:
+    def _day(self, who: ProfileKey, budget: str, day: DayStart) -> _LedgerDay | None:
         """Return the day of a budget, seen from its start; None where there is no room."""
         budgets = self._kept.get(who)
         if budgets is None:
-            if len(self._kept) >= PEOPLE:
+            if len(self._kept) >= MAX_PROFILES:
                 return None
             budgets = self._kept[who] = {}
-        if budget not in budgets and len(budgets) >= BUDGETS:
+        if budget not in budgets and len(budgets) >= MAX_BUDGETS:
             return None
         days = budgets.setdefault(budget, {})
         kept = days.get(day.date)
@@ -206,19 +206,19 @@ class UsageLedger:
             kept.marks, kept.start = kept.seen_from(day.start), day.start
         return kept
 
-    def _new_day(self, who: Who, days: dict[date, _Kept], day: Day) -> _Kept:
+    def _new_day(self, who: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> _LedgerDay:
         marks = NO_MARKS
         if days:
             # Where the household moved its clock, the same minutes may be of another date now.
-            end = self._day_of(*who, day.start + INTO_THE_NEXT).start
+            end = self._day_of(*who, day.start + NEXT_DAY_AFTER).start
             for each in days.values():
                 marks |= each.seen_from(day.start).before((end - day.start) // MINUTE)
-        kept = days[day.date] = _Kept(day.start, marks)
-        while len(days) > DAYS:
+        kept = days[day.date] = _LedgerDay(day.start, marks)
+        while len(days) > MAX_DAYS:
             del days[max(days, key=lambda other: abs((other - day.date).days))]
         return kept
 
-    def used(self, household: str, profile: str, day: Day) -> dict[str, Minutes]:
+    def used(self, household: str, profile: str, day: DayStart) -> dict[str, Minutes]:
         """Return the minutes of a day by budget; one that was not counted is not among them."""
         found = {}
         for budget, days in self._kept.get((household, profile), {}).items():
@@ -227,17 +227,17 @@ class UsageLedger:
                 found[budget] = self._minutes((household, profile), budget, kept, day.start)
         return found
 
-    def marks(self, household: str, profile: str, budget: str, day: Day) -> DayBitmaps:
+    def marks(self, household: str, profile: str, budget: str, day: DayStart) -> DayBitmaps:
         """Return the bitmaps of a day."""
         kept = self._kept.get((household, profile), {}).get(budget, {}).get(day.date)
         return NO_MARKS if kept is None else kept.seen_from(day.start)
 
-    def _minutes(self, who: Who, budget: str, kept: _Kept, start: int) -> Minutes:
+    def _minutes(self, who: ProfileKey, budget: str, kept: _LedgerDay, start: int) -> Minutes:
         found = estimate(kept.seen_from(start), self._sense_of(*who, budget))
         return fieldwise_max(found, kept.floor)
 
     def names_in_use(
-        self, household: str, profile: str, now: float, minutes: int = STAY
+        self, household: str, profile: str, now: float, minutes: int = MINUTES_WITH_NAMES
     ) -> frozenset[str]:
         """Return the names that were looked up in the last minutes, at most STAY of them.
 
@@ -245,7 +245,7 @@ class UsageLedger:
         """
         running = int(now) // MINUTE
         found: set[str] = set()
-        for minute in range(running - min(minutes, STAY), running + 1):
+        for minute in range(running - min(minutes, MINUTES_WITH_NAMES), running + 1):
             heard = self._heard.get(minute, {}).get((household, profile))
             if heard is not None:
                 found |= heard.names
@@ -254,7 +254,7 @@ class UsageLedger:
     def load(self, stored: Iterable[Usage]) -> None:
         """Take in what was stored, beside what is here already."""
         for each in stored:
-            day = Day(each.day, each.start)
+            day = DayStart(each.day, each.start)
             kept = self._day((each.household, each.profile), each.budget, day)
             if kept is not None:
                 kept.marks |= each.marks
@@ -265,7 +265,7 @@ class UsageLedger:
         taken, self._unsaved = self._unsaved, set()
         return tuple(found for each in sorted(taken) if (found := self._usage(*each)) is not None)
 
-    def _usage(self, who: Who, budget: str, day: date) -> Usage | None:
+    def _usage(self, who: ProfileKey, budget: str, day: date) -> Usage | None:
         kept = self._kept.get(who, {}).get(budget, {}).get(day)
         if kept is None:
             return None
@@ -290,7 +290,7 @@ class UsageLedger:
         """Drop the days that nothing asks for any more; called now and then."""
         for who, budgets in list(self._kept.items()):
             for budget, days in list(budgets.items()):
-                for day in [day for day, kept in days.items() if kept.start < now - OLD]:
+                for day in [day for day, kept in days.items() if kept.start < now - FORGET_AFTER]:
                     del days[day]
                 if not days:
                     del budgets[budget]

@@ -22,7 +22,7 @@ NEAR = 2  # minutes to either side in which other look-ups support one
 HOLD = 6  # minutes without a look-up that use is taken to go on for: films ask for nothing new
 LONG_HOLD = 12  # the same, where the most that may have been is asked for
 
-MOST_ADDED = HOLD + 1  # what `likely` can grow by when a newest minute is marked
+MAX_ADDED = HOLD + 1  # what `likely` can grow by when a newest minute is marked
 
 
 class UseCriteria(NamedTuple):
@@ -76,7 +76,7 @@ class DayBitmaps(NamedTuple):
 
     def moved(self, minutes: int) -> DayBitmaps:
         """Return the same for a day that begins later by that much; what lies outside goes."""
-        return DayBitmaps(*(_moved(bits, minutes) for bits in self))
+        return DayBitmaps(*(_shift(bits, minutes) for bits in self))
 
     def before(self, minute: int) -> DayBitmaps:
         """Return the same without a minute and all after it."""
@@ -93,7 +93,7 @@ class DayBitmaps(NamedTuple):
 NO_MARKS = DayBitmaps()
 
 
-class Day(NamedTuple):
+class DayStart(NamedTuple):
     """A day of a budget.  date: how it is called.  start: seconds since the epoch."""
 
     date: date
@@ -140,16 +140,16 @@ def estimate(marks: DayBitmaps, sense: UseCriteria = NARROW) -> Minutes:
     Of silences those minutes do not count in which it was closed.
     """
     some = marks.some | marks.several
-    shown = _shown(some, marks.several, sense)
+    shown = _minutes_in_use(some, marks.several, sense)
     could_be = ~marks.closed | some
     return Minutes(
         shown.bit_count(),
-        _followed(shown, _filled(some, HOLD) & could_be).bit_count(),
-        (_filled(some, LONG_HOLD) & could_be).bit_count(),
+        _runs_from(shown, _fill_silences(some, HOLD) & could_be).bit_count(),
+        (_fill_silences(some, LONG_HOLD) & could_be).bit_count(),
     )
 
 
-def most_added(marks: DayBitmaps, minute: int, sense: UseCriteria = NARROW) -> int:
+def max_added(marks: DayBitmaps, minute: int, sense: UseCriteria = NARROW) -> int:
     """Return by how much `likely` grows at most when one minute more is marked.
 
     At most MOST_ADDED where nothing later is marked yet.
@@ -158,12 +158,12 @@ def most_added(marks: DayBitmaps, minute: int, sense: UseCriteria = NARROW) -> i
     return estimate(more, sense).likely - estimate(marks, sense).likely
 
 
-def _shown(some: int, several: int, sense: UseCriteria) -> int:
-    one, two = _close(some)
+def _minutes_in_use(some: int, several: int, sense: UseCriteria) -> int:
+    one, two = _with_neighbours(some)
     return several & one | (some & two if sense.single else 0)
 
 
-def _close(some: int) -> tuple[int, int]:
+def _with_neighbours(some: int) -> tuple[int, int]:
     """Return which minutes have at least one, and at least two, others marked close by."""
     one = two = 0
     for distance in range(1, NEAR + 1):
@@ -173,7 +173,7 @@ def _close(some: int) -> tuple[int, int]:
     return one, two
 
 
-def _filled(marked: int, silence: int) -> int:
+def _fill_silences(marked: int, silence: int) -> int:
     """Return the same with every stretch of at most that many empty minutes filled.
 
     A minute is filled when one is marked before and one after it, with no more between.
@@ -186,7 +186,7 @@ def _filled(marked: int, silence: int) -> int:
     return filled
 
 
-def _followed(begins: int, runs: int) -> int:
+def _runs_from(begins: int, runs: int) -> int:
     """Return each run of ones from its first beginning on.
 
     Adding carries from the lowest beginning through to the end of its run, and no further.
@@ -194,7 +194,7 @@ def _followed(begins: int, runs: int) -> int:
     return (runs & ~(runs + begins)) | begins
 
 
-def _moved(bits: int, minutes: int) -> int:
+def _shift(bits: int, minutes: int) -> int:
     bits = bits >> minutes if minutes >= 0 else bits << -minutes
     return bits & _WHOLE_DAY
 

@@ -15,7 +15,7 @@ from copdns.time.days import ends_at, local_time, starts_at, zone_of
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 
 
-def moment(text: str, timezone: str, now: float) -> float:
+def parse_moment(text: str, timezone: str, now: float) -> float:
     """Return the moment of `2026-11-24T20:15`, `2026-11-24T19:15Z`, or of the next `20:15`.
 
     Raise ValueError for a text that says no time.
@@ -23,7 +23,7 @@ def moment(text: str, timezone: str, now: float) -> float:
     if clock := _CLOCK.fullmatch(text):
         hour, minute = int(clock[1]), int(clock[2])
         if hour < 24 and minute < 60:
-            return _next(hour * 60 + minute, zone_of(timezone), now)
+            return _next_time_of_day(hour * 60 + minute, zone_of(timezone), now)
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -38,10 +38,10 @@ def moment(text: str, timezone: str, now: float) -> float:
             "'%(written)s' is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z",
             written=text,
         )
-    return at.timestamp() if at.tzinfo else _written(at, zone_of(timezone), now)
+    return at.timestamp() if at.tzinfo else _local_moment(at, zone_of(timezone), now)
 
 
-def _written(at: datetime, zone: ZoneInfo, now: float) -> float:
+def _local_moment(at: datetime, zone: ZoneInfo, now: float) -> float:
     """Return when the clock shows a written time; of one that comes twice the next, else the
     first."""
     minute, rest = at.hour * 60 + at.minute, at.second + at.microsecond / 1e6
@@ -49,7 +49,7 @@ def _written(at: datetime, zone: ZoneInfo, now: float) -> float:
     return next((each for each in moments if each > now), moments[0])
 
 
-def _next(minute: int, zone: ZoneInfo, now: float) -> float:
+def _next_time_of_day(minute: int, zone: ZoneInfo, now: float) -> float:
     """Return when the clock next shows a time of day; the same minute is tomorrow's."""
     today = local_time(now, zone).date()
     days = [today + timedelta(days=number) for number in (-1, 0, 1, 2)]

@@ -76,7 +76,7 @@ class TimePlan:
 
 NO_TIME_PLAN = TimePlan()
 
-Who = tuple[str, str]  # ids of household and profile
+ProfileKey = tuple[str, str]  # ids of household and profile
 Scoped = TypeVar("Scoped", bound=Schedule | Budget)
 
 
@@ -91,9 +91,9 @@ class PolicyInputs:
     missing: categories of which no full list is here.
     """
 
-    used: Mapping[Who, Mapping[str, Minutes]] = field(default_factory=dict)
-    used_before: Mapping[Who, Mapping[str, Minutes]] = field(default_factory=dict)
-    in_use: Mapping[Who, tuple[Grant, ...]] = field(default_factory=dict)
+    used: Mapping[ProfileKey, Mapping[str, Minutes]] = field(default_factory=dict)
+    used_before: Mapping[ProfileKey, Mapping[str, Minutes]] = field(default_factory=dict)
+    in_use: Mapping[ProfileKey, tuple[Grant, ...]] = field(default_factory=dict)
     clock_is_wrong: bool = False
     missing: frozenset[str] = frozenset()
 
@@ -121,8 +121,10 @@ def build_time_plan(
     )
     timing = TimePlan(
         closures=(
-            *_paused(pause),
-            *_scheduled(schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS),
+            *_pause_closures(pause),
+            *_schedules_closures(
+                schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
+            ),
             *(Closure(Reason.BUDGET, each.start, each.end, each.about, each.id) for each in spent),
         ),
         grants=(*_grants(household, profile, now), *readings.in_use.get(who, ())),
@@ -134,10 +136,10 @@ def build_time_plan(
     if not (timing.closures or timing.grants or budgets):
         return NO_TIME_PLAN
     day_ends = budget_day(now, zone, household.day_starts).end if budgets else inf
-    return replace(_placed(timing, household.timezone, now), day_ends=day_ends)
+    return replace(_with_bounds(timing, household.timezone, now), day_ends=day_ends)
 
 
-def _placed(timing: TimePlan, zone: str, now: float) -> TimePlan:
+def _with_bounds(timing: TimePlan, zone: str, now: float) -> TimePlan:
     until = now // DAY_SECONDS * DAY_SECONDS + AFTER
     planned = timing.closures or timing.remaining
     return replace(timing, zone=zone, until=until if planned else inf)
@@ -155,31 +157,31 @@ def carried_budgets(household: Household, profile: Profile) -> tuple[str, ...]:
     return tuple(each.id for each in budgets if carries_over(each, profile))
 
 
-def _paused(pause: Pause | None) -> Iterator[Closure]:
+def _pause_closures(pause: Pause | None) -> Iterator[Closure]:
     if pause is not None:
         period = "homework" if pause.homework else ""
-        yield Closure(Reason.PAUSED, pause.start, _end(pause), (), period)
+        yield Closure(Reason.PAUSED, pause.start, _pause_end(pause), (), period)
 
 
-def _end(pause: Pause) -> float:
+def _pause_end(pause: Pause) -> float:
     return inf if pause.end is None else pause.end
 
 
 def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
     if pause is None or not pause.homework:
         return None
-    return Homework(pause.start, _end(pause), profile.homework)
+    return Homework(pause.start, _pause_end(pause), profile.homework)
 
 
-def _scheduled(
+def _schedules_closures(
     schedules: tuple[Schedule, ...], calendar: Calendar, zone: ZoneInfo, today: float
 ) -> Iterator[Closure]:
     for each in schedules:
-        yield from _closures(each, calendar, zone, today)
+        yield from _schedule_closures(each, calendar, zone, today)
 
 
 @lru_cache(maxsize=4096)
-def _closures(
+def _schedule_closures(
     schedule: Schedule, calendar: Calendar, zone: ZoneInfo, today: float
 ) -> tuple[Closure, ...]:
     """Return a schedule's closed stretches; those of many profiles are the same, and so objects."""

@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 
 
-class Every(StrEnum):
+class Frequency(StrEnum):
     """The period of a rule, by the name that calendars give it."""
 
     DAY = "DAILY"
@@ -34,7 +34,7 @@ class Repeat:
     """
 
     start: date
-    every: Every
+    every: Frequency
     interval: int = 1
     months: frozenset[int] = frozenset()
     month_days: frozenset[int] = frozenset()
@@ -48,13 +48,13 @@ class Repeat:
     def _periods(self, day: date) -> int:
         """Return in which period since the start a date lies."""
         match self.every:
-            case Every.DAY:
+            case Frequency.DAY:
                 return (day - self.start).days
-            case Every.WEEK:
+            case Frequency.WEEK:
                 return self._week(day) - self._week(self.start)
-            case Every.MONTH:
+            case Frequency.MONTH:
                 return 12 * (day.year - self.start.year) + day.month - self.start.month
-            case Every.YEAR:
+            case Frequency.YEAR:
                 return day.year - self.start.year
 
     def _week(self, day: date) -> int:
@@ -63,16 +63,16 @@ class Repeat:
     def _month(self, day: date) -> bool:
         if self.months:
             return day.month in self.months
-        as_at_the_start = self.every is Every.YEAR and not (self.month_days or self.weekdays)
+        as_at_the_start = self.every is Frequency.YEAR and not (self.month_days or self.weekdays)
         return day.month == self.start.month or not as_at_the_start
 
     def _day(self, day: date) -> bool:
         if self.month_days or self.weekdays:
             return self._of_month(day) and self._of_week(day)
         match self.every:
-            case Every.DAY:
+            case Frequency.DAY:
                 return True
-            case Every.WEEK:
+            case Frequency.WEEK:
                 return day.weekday() == self.start.weekday()
         return day.day == self.start.day
 
@@ -90,7 +90,7 @@ class Repeat:
 
     def _which(self, day: date) -> tuple[int, int]:
         """Return which of its weekday a date is in its period, from the start and from the end."""
-        if self.every is Every.YEAR and not self.months:
+        if self.every is Frequency.YEAR and not self.months:
             number, days = day.timetuple().tm_yday, 365 + isleap(day.year)
         else:
             number, days = day.day, monthrange(day.year, day.month)[1]

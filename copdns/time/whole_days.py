@@ -10,7 +10,7 @@ from typing import NamedTuple
 from copdns.model.times import Calendar, DayType
 
 
-class Dates(NamedTuple):
+class DateRange(NamedTuple):
     """What a calendar says of some days in a row.
 
     first, last: both are in it.  whole: it takes all of these days; otherwise it is an hour or
@@ -23,8 +23,8 @@ class Dates(NamedTuple):
     whole: bool = True
 
 
-def holidays(
-    calendar: Calendar, dates: Iterable[Dates], kind: DayType = DayType.HOLIDAY
+def add_holidays(
+    calendar: Calendar, dates: Iterable[DateRange], kind: DayType = DayType.HOLIDAY
 ) -> Calendar:
     """Return a calendar with these days added, as far as they are whole.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.lists.index import ListKind
 from copdns.time.ledger import UsageLedger
-from copdns.time.minutes import NARROW, WIDE, Day, Minutes, UseCriteria
+from copdns.time.minutes import NARROW, WIDE, DayStart, Minutes, UseCriteria
 from tests.household import library
 from tests.traces.devices import (
     BEACON,
@@ -33,7 +33,7 @@ from tests.traces.devices import (
 
 RUNS = 40
 START = 1_774_742_400  # a midnight
-TODAY = Day(date(2026, 3, 29), START)
+TODAY = DayStart(date(2026, 3, 29), START)
 
 
 class Trace(NamedTuple):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.list_files.choose import Chosen
-from copdns.list_files.copies import NOT_HERE, Copies, on_disk
-from copdns.lists.download import Copy, CopyState, after_failure, after_fetch
+from copdns.list_files.choose import ChosenLists
+from copdns.list_files.copies import NOT_HERE, Copies, sources_on_disk
+from copdns.lists.download import CopyState, CopySummary, after_failure, after_fetch
 from copdns.model.errors import FetchError
 from tests.unit.test_chosen import source
 
@@ -24,7 +24,7 @@ def copies(tmp_path: Path) -> Copies:
 
 
 def put(copies: Copies, text: str, slug: str = "toys") -> CopyState:
-    state = after_fetch("https://lists.example/", {}, Copy(len(text), "ab", 1, 1), NOW)
+    state = after_fetch("https://lists.example/", {}, CopySummary(len(text), "ab", 1, 1), NOW)
     copies.scratch(slug, ".new").write_text(text)
     copies.put(slug, state)
     return state
@@ -85,8 +85,8 @@ def test_copies_of_what_is_not_chosen_any_more_are_known(copies: Copies) -> None
 
 def test_chosen_lists_are_to_be_read_and_one_that_is_absent_says_so(copies: Copies) -> None:
     put(copies, "a.example\n")
-    chosen = Chosen((source("toys"), source("films", "piracy")), own=frozenset({"films"}))
-    toys, films = on_disk(chosen, copies, copies.states(["toys"]))
+    chosen = ChosenLists((source("toys"), source("films", "piracy")), own=frozenset({"films"}))
+    toys, films = sources_on_disk(chosen, copies, copies.states(["toys"]))
     assert (toys.path, toys.error) == (str(copies.text("toys")), "")
     assert (toys.fetched_at, toys.catalogued) == (int(NOW), True)
     assert (films.path, films.error, films.catalogued) == ("", NOT_HERE, False)

@@ -12,7 +12,7 @@ import pytest
 
 from copdns.list_files.copies import Copies
 from copdns.list_files.index_store import PENDING
-from copdns.lists.download import _MAGIC, looks_wrong, status_error
+from copdns.lists.download import _MAGIC, content_error, status_error
 from copdns.model.addresses import bad_url
 from copdns.model.sentences import Sentence
 from copdns.words.download_warnings import failure
@@ -124,7 +124,7 @@ def test_no_text_comes_from_where_it_is_not_looked_for() -> None:
         bad_url("lists.example/list.txt"),
         bad_url("ftp://lists.example/"),
         *map(status_error, (404, 403, 429, 503, 418)),
-        *map(looks_wrong, (b"<html>", b"\0", *_MAGIC)),
+        *map(content_error, (b"<html>", b"\0", *_MAGIC)),
         Copies(Path("/data")).not_written(OSError(errno.ENOSPC, "No space left on device")),
         Copies(Path("/data")).not_written(OSError(errno.EROFS, "Read-only file system")),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
@@ -143,7 +143,7 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *map(looks_wrong, _MAGIC),
+        *map(content_error, _MAGIC),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
         "lists.example ended the connection; it is tried again later",
         f"the server sends us on to where we do not go ({bad_url('ftp://lists.example/')})",

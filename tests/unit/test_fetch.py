@@ -14,8 +14,8 @@ import pytest
 
 from copdns import __version__
 from copdns.list_files.copies import Copies
-from copdns.list_files.fetch import FetchOutcome, FetchResult, fetching
-from copdns.lists.download import Limits
+from copdns.list_files.fetch import FetchOutcome, FetchResult, open_fetcher
+from copdns.lists.download import FetchLimits
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.model.matchers import Match
@@ -23,7 +23,7 @@ from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 
 NOW = 1_800_000_000.0
-SMALL = Limits(wire=200_000, text=400_000)  # octets; of time there is as much as at home
+SMALL = FetchLimits(wire=200_000, text=400_000)  # octets; of time there is as much as at home
 TOYS = "chess.example\ngames.example\n"
 
 
@@ -53,10 +53,10 @@ class Shelf:
     copies: Copies
     server: ListServer
     now: float = NOW
-    limits: Limits = SMALL
+    limits: FetchLimits = SMALL
 
     async def fetch(self, wanted: Source, *, smaller: bool = False) -> FetchOutcome:
-        async with fetching(self.copies, lambda: self.now, self.limits) as fetcher:
+        async with open_fetcher(self.copies, lambda: self.now, self.limits) as fetcher:
             return await fetcher.fetch(wanted, smaller=smaller)
 
     @property

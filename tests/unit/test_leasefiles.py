@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.network.lease_files import AGAIN, OCTETS, LeaseFiles
+from copdns.network.lease_files import MAX_OCTETS, REREAD_AFTER, LeaseFiles
 from copdns.network.leases import Lease
 
 NOW = 1_774_800_000.0
@@ -52,7 +52,7 @@ def test_a_file_that_is_replaced_by_another_is_seen(path: Path, files: LeaseFile
 def test_a_lease_ends_though_the_file_does_not_change(path: Path, files: LeaseFiles) -> None:
     path.write_text(line(TABLET))
     files.read(NOW)
-    assert files.read(NOW + AGAIN) == ()
+    assert files.read(NOW + REREAD_AFTER) == ()
 
 
 def test_a_file_that_is_not_there_is_told_once_and_waited_for(
@@ -79,5 +79,5 @@ def test_several_files_are_put_together(path: Path) -> None:
 
 
 def test_a_file_without_end_is_read_to_a_bound(path: Path, files: LeaseFiles) -> None:
-    path.write_text(line(TABLET) + "x" * OCTETS + "\n" + line(PHONE))
+    path.write_text(line(TABLET) + "x" * MAX_OCTETS + "\n" + line(PHONE))
     assert files.read(NOW) == (TABLET,)

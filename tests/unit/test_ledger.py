@@ -9,18 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.time import ledger as ledger_module
-from copdns.time.ledger import BUDGETS, DAYS, NAMES, STAY, UsageLedger
-from copdns.time.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, UseCriteria, minute_bitmaps
+from copdns.time.ledger import MAX_BUDGETS, MAX_DAYS, MAX_NAMES, MINUTES_WITH_NAMES, UsageLedger
+from copdns.time.minutes import (
+    NARROW,
+    NO_MARKS,
+    WIDE,
+    DayStart,
+    Minutes,
+    UseCriteria,
+    minute_bitmaps,
+)
 
 HOUR, DAY = 3600, 86_400
 NOON = 1_774_785_600  # 2026-03-29 12:00 UTC
-TODAY = Day(date(2026, 3, 29), NOON - 12 * HOUR)
-TOMORROW = Day(date(2026, 3, 30), TODAY.start + DAY)
+TODAY = DayStart(date(2026, 3, 29), NOON - 12 * HOUR)
+TOMORROW = DayStart(date(2026, 3, 30), TODAY.start + DAY)
 
 
-def day_of(household: str, profile: str, at: float) -> Day:
+def day_of(household: str, profile: str, at: float) -> DayStart:
     start = int(at) // DAY * DAY
-    return Day(datetime.fromtimestamp(start, UTC).date(), start)
+    return DayStart(datetime.fromtimestamp(start, UTC).date(), start)
 
 
 def sense_of(household: str, profile: str, budget: str) -> UseCriteria:
@@ -41,7 +49,7 @@ def play(ledger: UsageLedger, minutes: range, budget: str = "games", names: int 
 
 
 def likely(
-    ledger: UsageLedger, budget: str = "games", day: Day = TODAY, profile: str = "mia"
+    ledger: UsageLedger, budget: str = "games", day: DayStart = TODAY, profile: str = "mia"
 ) -> int:
     return ledger.used("home", profile, day).get(budget, Minutes()).likely
 
@@ -166,10 +174,10 @@ def test_a_new_day_begins_with_nothing() -> None:
 
 def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
     start = TODAY.start
-    ledger = UsageLedger(lambda *_: Day(TODAY.date, start), sense_of)
+    ledger = UsageLedger(lambda *_: DayStart(TODAY.date, start), sense_of)
     play(ledger, range(30))
     start += 12 * HOUR + 10 * 60  # ten minutes past noon
-    later = Day(TODAY.date, start)
+    later = DayStart(TODAY.date, start)
     assert likely(ledger, day=later) == 20
     play(ledger, range(30, 31))
     assert likely(ledger, day=later) == 21
@@ -179,9 +187,9 @@ def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
 def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
     east = 0  # hours
 
-    def local(household: str, profile: str, at: float) -> Day:
+    def local(household: str, profile: str, at: float) -> DayStart:
         day = day_of(household, profile, at + east * HOUR)
-        return Day(day.date, day.start - east * HOUR)
+        return DayStart(day.date, day.start - east * HOUR)
 
     ledger = UsageLedger(local, sense_of)
     play(ledger, range(30))
@@ -201,7 +209,7 @@ def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
     ledger.record("home", "mia", [], "lesson.example", NOON + 60)
     ledger.record("home", "tom", [], "other.example", NOON + 60)
 
-    def in_use(at: float, minutes: int = STAY) -> set[str]:
+    def in_use(at: float, minutes: int = MINUTES_WITH_NAMES) -> set[str]:
         ledger.fold(at)
         return set(ledger.names_in_use("home", "mia", at, minutes))
 
@@ -216,7 +224,7 @@ def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
     ledger = empty()
     for minute in range(100):
         ledger.record("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
-        assert len(ledger._heard) <= STAY + 2  # also when nobody folds
+        assert len(ledger._heard) <= MINUTES_WITH_NAMES + 2  # also when nobody folds
     ledger.fold(NOON + 200 * 60)
     assert ledger._heard == {}
     assert ledger.used("home", "mia", TODAY)["games"].high == 100
@@ -284,21 +292,21 @@ def test_no_more_days_are_kept_than_are_asked_for() -> None:
         at = NOON + day * DAY
         ledger.record("home", "mia", ["games"], "a.example", at)
         ledger.fold(at + 60)
-    assert len(ledger._kept["home", "mia"]["games"]) == DAYS
+    assert len(ledger._kept["home", "mia"]["games"]) == MAX_DAYS
 
 
 def test_a_profile_cannot_fill_the_memory() -> None:
     ledger = empty()
-    for number in range(NAMES + 9):
+    for number in range(MAX_NAMES + 9):
         ledger.record("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
-    assert len(ledger.names_in_use("home", "mia", NOON)) == NAMES
+    assert len(ledger.names_in_use("home", "mia", NOON)) == MAX_NAMES
     ledger.fold(NOON + 60)
-    assert len(ledger.used("home", "mia", TODAY)) == BUDGETS
-    assert ledger.dropped == NAMES + 9 - (BUDGETS - 1)
+    assert len(ledger.used("home", "mia", TODAY)) == MAX_BUDGETS
+    assert ledger.dropped == MAX_NAMES + 9 - (MAX_BUDGETS - 1)
 
 
 def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "PEOPLE", 3)
+    monkeypatch.setattr(ledger_module, "MAX_PROFILES", 3)
     ledger = empty()
     for minute in range(2):
         for number in range(5):

@@ -12,7 +12,7 @@ from copdns.time.minutes import (
     DAY_BITS,
     HOLD,
     LONG_HOLD,
-    MOST_ADDED,
+    MAX_ADDED,
     NARROW,
     NO_MARKS,
     WIDE,
@@ -22,8 +22,8 @@ from copdns.time.minutes import (
     decode_bitmap,
     encode_bitmap,
     estimate,
+    max_added,
     minute_bitmaps,
-    most_added,
 )
 
 senses = st.sampled_from([NARROW, WIDE])
@@ -131,15 +131,15 @@ def test_a_newest_minute_adds_no_more_than_the_bound(
 ) -> None:
     past = (1 << minute) - 1
     before = DayBitmaps(marks.some & past, marks.several & past, marks.closed)
-    assert 0 <= most_added(before, minute, sense) <= MOST_ADDED
+    assert 0 <= max_added(before, minute, sense) <= MAX_ADDED
     for names in (1, sense.several):
         after = estimate(before | minute_bitmaps(minute, names, sense), sense)
         added = after.likely - estimate(before, sense).likely
-        assert added <= most_added(before, minute, sense)
+        assert added <= max_added(before, minute, sense)
 
 
 def test_the_bound_is_reached() -> None:
-    assert most_added(day((100, 2), (101, 2)), 102 + HOLD) == MOST_ADDED
+    assert max_added(day((100, 2), (101, 2)), 102 + HOLD) == MAX_ADDED
 
 
 @given(days, senses)

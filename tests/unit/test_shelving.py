@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from copdns.list_files import index_store
-from copdns.list_files.index_store import IndexStore, key_of
+from copdns.list_files.index_store import IndexStore, index_key
 from copdns.lists import catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, ListKind
@@ -21,7 +21,7 @@ from copdns.model.errors import ListError
 
 @pytest.fixture(autouse=True)
 def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_store, "SMALL", 0)
+    monkeypatch.setattr(index_store, "MAX_UNCOMPILED", 0)
 
 
 @pytest.fixture
@@ -100,11 +100,11 @@ async def test_other_protected_groups_make_an_older_index_useless(
     Path(games.path).write_text("cards.example\n")
 
     def with_one_group_more(*arguments: object) -> Catalogue:
-        library = catalogue.assembled(*arguments)  # type: ignore[arg-type]
+        library = catalogue.build_catalogue(*arguments)  # type: ignore[arg-type]
         group = replace(next(iter(library.protected.values())), slug="new")
         return replace(library, protected={**library.protected, "new": group})
 
-    monkeypatch.setattr(index_store, "assembled", with_one_group_more)
+    monkeypatch.setattr(index_store, "build_catalogue", with_one_group_more)
     assert not blocks(shelf.load_available([games]).library, "toys.example")
 
 
@@ -132,7 +132,7 @@ async def test_a_broken_list_does_not_keep_the_others_out(
 def test_a_small_list_is_read_at_once(
     shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_store, "SMALL", 100)
+    monkeypatch.setattr(index_store, "MAX_UNCOMPILED", 100)
     found = shelf.load_available([games])
     assert found.current
     assert isinstance(found.library.index, DictIndex)
@@ -149,7 +149,7 @@ async def test_a_command_uses_what_is_compiled(shelf: IndexStore, games: ListSou
     await shelf.compile([games])
     os.truncate(games.path, 0)
     os.utime(games.path, ns=(0, 0))
-    kept = key_of([games])
+    kept = index_key([games])
     (path,) = shelf.folder.iterdir()
     path.rename(path.with_stem(kept))
     assert blocks(shelf.read([games]), "toys.example")
@@ -172,7 +172,7 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
 ) -> None:
     await shelf.compile([games])
     before = files(shelf)
-    monkeypatch.setattr(index_store, "memory_for", lambda _octets: 64 << 20)
+    monkeypatch.setattr(index_store, "memory_limit", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
     assert "yet to be compiled" in str(shelf.find_uncompiled([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
@@ -218,16 +218,16 @@ def changes(source: ListSource) -> Iterator[ListSource]:
 def test_the_key_changes_with_whatever_an_index_is_made_from(
     games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [key_of([]), key_of([games]), key_of([games, games])]
-    keys += [key_of([changed]) for changed in changes(games)]
+    keys = [index_key([]), index_key([games]), index_key([games, games])]
+    keys += [index_key([changed]) for changed in changes(games)]
     for name, value in (("FORMAT", 0), ("__version__", "0.0")):
         monkeypatch.setattr(index_store, name, value)
-        keys.append(key_of([games]))
+        keys.append(index_key([games]))
     assert len({*keys}) == len(keys)
 
 
 def test_the_key_changes_with_nothing_else(games: ListSource) -> None:
-    assert key_of([games]) == key_of([replace(games, fetched_at=1_774_800_000)])
+    assert index_key([games]) == index_key([replace(games, fetched_at=1_774_800_000)])
 
 
 def test_every_kind_of_list_that_ships_is_compiled(shelf: IndexStore) -> None:

@@ -23,7 +23,7 @@ def form(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "table":
             patch.setattr(trie, "marisa_trie", None)
-        assert trie.form() == request.param
+        assert trie.key_form() == request.param
         yield request.param
 
 

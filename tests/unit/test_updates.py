@@ -13,7 +13,7 @@ import pytest
 from copdns.config import Settings, SourceSettings
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
-from copdns.list_files.updates import PATIENCE, ListUpdater
+from copdns.list_files.updates import MAX_UNSETTLED_LOOKS, ListUpdater
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index
@@ -201,7 +201,7 @@ async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
     tmp_path: Path, server: ListServer
 ) -> None:
     home, other = await house(tmp_path, server, "toys"), await house(tmp_path, server, "toys")
-    for count in range(PATIENCE + 1):
+    for count in range(MAX_UNSETTLED_LOOKS + 1):
         server.put("/toys", f"n{count}.example\n")
         other.now += DAY
         await other.updates.fetch()

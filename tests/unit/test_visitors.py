@@ -10,12 +10,12 @@ import pytest
 
 from copdns.model.errors import StoreError
 from copdns.network.unknown_devices import (
-    KEPT,
-    NEWCOMERS,
-    VISITORS,
+    KEEP_SECONDS,
+    MAX_DEVICES,
+    MAX_NEWCOMERS,
     UnknownDevice,
     UpdatedUnknown,
-    now_known,
+    find_named,
     update_unknown,
 )
 from copdns.policy.snapshot import UnknownClient
@@ -93,8 +93,8 @@ def test_the_id_of_one_who_is_gone_is_nobody_elses(tmp_path: Path) -> None:
 
 def test_who_was_not_seen_for_30_days_is_forgotten() -> None:
     first = seen(notice()).visitors
-    assert seen(before=first, now=TODAY + KEPT - 1).visitors == first
-    assert seen(before=first, now=TODAY + KEPT).visitors == ()
+    assert seen(before=first, now=TODAY + KEEP_SECONDS - 1).visitors == first
+    assert seen(before=first, now=TODAY + KEEP_SECONDS).visitors == ()
 
 
 def test_a_crowd_comes_in_by_and_by_and_only_so_many_stay() -> None:
@@ -102,16 +102,16 @@ def test_a_crowd_comes_in_by_and_by_and_only_so_many_stay() -> None:
         notice(mac=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}") for number in range(300)
     ]
     found = seen(*crowd)
-    assert len(found.newcomers) == NEWCOMERS
+    assert len(found.newcomers) == MAX_NEWCOMERS
     for _ in range(40):
         found = seen(*crowd, before=found.visitors)
-    assert len(found.visitors) == VISITORS
+    assert len(found.visitors) == MAX_DEVICES
 
 
 def test_who_got_a_name_is_no_visitor_any_more() -> None:
     visitors = seen(notice(), notice(mac=OTHER)).visitors
     owners = {CARD: "tablet"}
-    assert list(now_known(visitors, lambda each: owners.get(each.mac, ""))) == [
+    assert list(find_named(visitors, lambda each: owners.get(each.mac, ""))) == [
         (visitors[0], "tablet")
     ]
 

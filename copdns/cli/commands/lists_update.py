@@ -16,7 +16,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
 from copdns.household.check import no_such
 from copdns.list_files.copies import Copies
-from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, fetching
+from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, open_fetcher
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
 from copdns.model.errors import EXIT_FAILED, HouseholdError
@@ -81,7 +81,7 @@ def _updated(
             found[outcome.slug] = outcome
             seen(outcome)
 
-        fetcher = fetching(copies, time.time, progress=progress)
+        fetcher = open_fetcher(copies, time.time, progress=progress)
         asyncio.run(fetch_all(sources, fetcher, note, smaller=smaller))
     return [found[each.slug] for each in sources]
 
