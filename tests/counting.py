@@ -59,7 +59,10 @@ class Counting:
 
     def _used(self, day: BudgetDay) -> dict[ProfileKey, dict[str, Minutes]]:
         people = [(self.house.id, each.id) for each in self.house.profiles]
-        found = {who: self.ledger.used(*who, DayStart(day.day, int(day.start))) for who in people}
+        found = {
+            who: self.ledger.minutes_by_budget(*who, DayStart(day.day, int(day.start)))
+            for who in people
+        }
         return {who: used for who, used in found.items() if used}
 
     def day(self, at: float) -> BudgetDay:

@@ -349,7 +349,7 @@ class App:
             logins=self._logins,
             probes=self._probes,
             look_around=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
-            lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing),
+            lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing_text),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
@@ -412,7 +412,7 @@ class App:
                 shelved = await self._lists.compiled(settings.lists)
                 async with self._snapshots.changing:
                     await self._take_over(settings, shelved)
-                if shelved.current:
+                if shelved.is_current:
                     await self._lists.tell()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
@@ -423,7 +423,7 @@ class App:
     async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
+            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.catalogue)
             await self._listen()
         except Exception:
             self.settings = before

@@ -65,7 +65,9 @@ class DeviceChores:
     async def configure(self, settings: IdentitySettings) -> None:
         """Look at the network as the settings say, from now on."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
-        self._leases = LeaseFiles.of([(each.path, each.format) for each in settings.leases])
+        self._leases = LeaseFiles.from_settings(
+            [(each.path, each.format) for each in settings.leases]
+        )
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._lease(leases or ())
 
@@ -91,7 +93,7 @@ class DeviceChores:
         noticed = map(self._seen_now, live.take_unknown())
         unknown = [each for each in noticed if not _owner(live, each)]
         found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
-        self._visitors = found.visitors
+        self._visitors = found.devices
         for each in found.newcomers:
             self._numbers[each.household] = max(
                 self._numbers.get(each.household, 0), highest_number([each.id])

@@ -92,14 +92,14 @@ class TimeChores:
         now = self._clock().wall
         if wrong_since is not None:
             self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
-        self._told = WarningState(before=seen.at if seen else 0.0)
+        self._told = WarningState(warned_until=seen.at if seen else 0.0)
         return now, wrong_since
 
     def set_missing(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""
-        if missing == self.readings.missing:
+        if missing == self.readings.missing_categories:
             return False
-        self.readings = replace(self.readings, missing=missing)
+        self.readings = replace(self.readings, missing_categories=missing)
         return True
 
     async def run_second(self) -> bool:
@@ -150,7 +150,7 @@ class TimeChores:
                     coming.id,
                     coming.at,
                     minutes,
-                    coming.everything,
+                    coming.closes_everything,
                 )
             )
 
@@ -188,10 +188,10 @@ class TimeChores:
             who = household.id, profile.id
             today = self._day_of(*who, now)
             self.ledger.begin_day(*who, carried_budgets(household, profile), now)
-            if found := self.ledger.used(*who, today):
+            if found := self.ledger.minutes_by_budget(*who, today):
                 used[who] = found
             if carried_budgets(household, profile) and (
-                found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
+                found := self.ledger.minutes_by_budget(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
         return replace(self.readings, used=used, used_before=before)

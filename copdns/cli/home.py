@@ -84,7 +84,7 @@ class Home:
             seen = load_clock(self.folder)
         except StoreError:  # the running copdns believes it then, too
             seen = None
-        made.adopt(seen, goes_on=False)
+        made.adopt(seen, continues=False)
         if made.is_wrong:  # rarely; else the household need not be read
             made.adopt(seen, continues_when_wrong([self.household]))
         return made
@@ -183,7 +183,7 @@ class Home:
         """
         missing = self.chosen.missing_categories(self.library)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
-        known = PolicyInputs(missing=missing, clock_is_wrong=self.is_wrong_at(at))
+        known = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_wrong_at(at))
         if not self.day.start <= at < self.day.end:
             return known
         try:

@@ -38,7 +38,7 @@ class LabelTable:
     """The rows of a table, each once.  left_out: rows whose name means nothing to the world."""
 
     rows: tuple[LabelledName, ...]
-    left_out: int = 0
+    skipped: int = 0
 
     @property
     def labels(self) -> frozenset[str]:

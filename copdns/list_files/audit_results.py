@@ -35,12 +35,12 @@ class AuditResults(NamedTuple):
         return None if found is None or not self.names else 100 * found / self.names
 
 
-def save_results(folder: Path, others: Share, asked: frozenset[str], now: float) -> None:
+def save_results(folder: Path, others: Share, audited: frozenset[str], now: float) -> None:
     """Keep what an audit found; raise ListError.
 
     others: of the names that should not be blocked.  asked: the lists that were looked at.
     """
-    blocked = {slug: others.lists.get(slug, 0) for slug in sorted(asked)}
+    blocked = {slug: others.lists.get(slug, 0) for slug in sorted(audited)}
     path, new = folder / FILE, folder / f"{FILE}.new"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -34,9 +34,9 @@ class ChosenLists:
     unknown: tuple[str, ...] = ()
     max_names: int = 0
 
-    def missing_categories(self, library: Catalogue) -> frozenset[str]:
+    def missing_categories(self, catalogue: Catalogue) -> frozenset[str]:
         """Return the categories of which a chosen list is not in force."""
-        here = library.in_force
+        here = catalogue.in_force
         return frozenset(each.category for each in self.sources if each.slug not in here)
 
 

@@ -40,7 +40,7 @@ class Copies:
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists"
 
-    def text(self, slug: str) -> Path:
+    def text_path(self, slug: str) -> Path:
         """Return where the copy of a list is, or would be."""
         return self.folder / f"{slug}.txt"
 
@@ -63,7 +63,7 @@ class Copies:
     def mark(self, slug: str) -> FileMark | None:
         """Return what tells a copy from the next; None without one."""
         try:
-            found = self.text(slug).stat()
+            found = self.text_path(slug).stat()
         except OSError:
             return None
         return FileMark(found.st_ino, found.st_size, found.st_mtime_ns)
@@ -74,7 +74,7 @@ class Copies:
     # --- changing -----------------------------------------------------------------------------
 
     @contextmanager
-    def changing(self, *, wait: bool) -> Iterator[bool]:
+    def hold_lock(self, *, wait: bool) -> Iterator[bool]:
         """Hold the right to change copies; give False when another process has it.
 
         wait: until it is ours.  The kernel takes it back when this process ends, however it does.
@@ -88,7 +88,7 @@ class Copies:
             else:
                 yield True
 
-    def not_written(self, error: OSError) -> str:
+    def write_error(self, error: OSError) -> str:
         """Return for people why no copy could be written, and what to do."""
         what = f"the copy could not be written ({error.strerror})"
         if error.errno in _FULL:
@@ -105,7 +105,7 @@ class Copies:
             file = (self.folder / LOCK).open("a")
             self._own(self.folder / LOCK)
         except OSError as error:
-            raise FetchError(self.not_written(error)) from error
+            raise FetchError(self.write_error(error)) from error
         return file
 
     def _own(self, path: Path) -> None:
@@ -114,28 +114,28 @@ class Copies:
             owner = self.folder.parent.stat()
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
-    def scratch(self, slug: str, suffix: str) -> Path:
+    def scratch_path(self, slug: str, suffix: str) -> Path:
         """Return the path of an unfinished file that is not there; a killed process left it."""
         path = self.folder / f"{slug}{suffix}"
         path.unlink(missing_ok=True)
         return path
 
-    def put(self, slug: str, state: CopyState) -> None:
+    def replace_copy(self, slug: str, state: CopyState) -> None:
         """Let the unfinished text take the place of the copy, for good even if power is cut."""
         new = self.folder / f"{slug}{TEXT}"
         with new.open("rb") as file:
             os.fsync(file.fileno())
         self._own(new)
         note = self._written(slug, state)  # first, as the disk may be full
-        new.replace(self.text(slug))
+        new.replace(self.text_path(slug))
         note.replace(self._note(slug))
 
-    def note(self, slug: str, state: CopyState) -> None:
+    def write_state(self, slug: str, state: CopyState) -> None:
         """Write what is known of a copy."""
         self._written(slug, state).replace(self._note(slug))
 
     def _written(self, slug: str, state: CopyState) -> Path:
-        new = self.scratch(slug, NOTE)
+        new = self.scratch_path(slug, NOTE)
         with new.open("x", encoding="utf-8") as file:
             file.write(dump_state(state))
             file.flush()
@@ -147,9 +147,9 @@ class Copies:
         """Remove what is not finished; what cannot be removed now will be at the next try."""
         for suffix in (RAW, TEXT, NOTE):
             with suppress(OSError):
-                self.scratch(slug, suffix)
+                self.scratch_path(slug, suffix)
 
-    def others(self, slugs: Collection[str]) -> tuple[str, ...]:
+    def orphans(self, slugs: Collection[str]) -> tuple[str, ...]:
         """Return copies of what is not among some slugs, by their slugs."""
         try:
             found = sorted(each.stem for each in self.folder.glob("*.txt"))
@@ -172,12 +172,12 @@ def sources_on_disk(
             format=each.format,
             match=each.match,
             title=each.title,
-            path=str(copies.text(each.slug)) if state.has_copy else "",
+            path=str(copies.text_path(each.slug)) if state.has_copy else "",
             licence=each.licence,
             maintainer=each.maintainer,
             report=each.report,
             fetched_at=int(state.fetched_at or 0),
-            catalogued=each.slug not in chosen.own,
+            is_catalogued=each.slug not in chosen.own,
             error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources

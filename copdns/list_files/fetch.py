@@ -65,7 +65,7 @@ class FetchOutcome:
     """How a try went.  state: what is known of the copy now."""
 
     slug: str
-    news: FetchResult
+    result: FetchResult
     state: CopyState
 
 
@@ -92,21 +92,21 @@ class Fetcher:
         self._progress = progress
         self._reading = reading
 
-    async def fetch(self, source: Source, *, smaller: bool = False) -> FetchOutcome:
+    async def fetch(self, source: Source, *, may_shrink: bool = False) -> FetchOutcome:
         """Ask for a list; whatever happens is an outcome, and noted beside the copy.
 
         smaller: take it even when it lost most of its names.
         """
         before = await asyncio.to_thread(self._copies.state, source.slug)
         try:
-            outcome = await self._fetched(source, before, smaller)
+            outcome = await self._fetched(source, before, may_shrink)
         except (FetchError, OSError) as error:
-            why = self._copies.not_written(error) if isinstance(error, OSError) else str(error)
+            why = self._copies.write_error(error) if isinstance(error, OSError) else str(error)
             state = after_failure(before, why, self._clock())
             # First: where the disk is full, what was begun takes the room that the note needs.
             await asyncio.to_thread(self._copies.clear, source.slug)
             with suppress(OSError):  # a full disk: the outcome tells of it
-                await asyncio.to_thread(self._copies.note, source.slug, state)
+                await asyncio.to_thread(self._copies.write_state, source.slug, state)
             outcome = FetchOutcome(
                 source.slug, FetchResult.KEPT if state.has_copy else FetchResult.MISSING, state
             )
@@ -118,16 +118,16 @@ class Fetcher:
         headers = await self._download(source, before)
         if headers is None:
             state = after_not_modified(before, self._clock())
-            await asyncio.to_thread(self._copies.note, source.slug, state)
+            await asyncio.to_thread(self._copies.write_state, source.slug, state)
             return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
         copy = await self._checked(source)
-        check_copy(copy, before, smaller=smaller)
+        check_copy(copy, before, may_shrink=smaller)
         state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
             state = replace(state, fetched_at=before.fetched_at)
-            await asyncio.to_thread(self._copies.note, source.slug, state)
+            await asyncio.to_thread(self._copies.write_state, source.slug, state)
             return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        await asyncio.to_thread(self._copies.put, source.slug, state)
+        await asyncio.to_thread(self._copies.replace_copy, source.slug, state)
         return FetchOutcome(source.slug, FetchResult.NEW, state)
 
     # --- the way here -------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class Fetcher:
             raise FetchError(f"it is packed with {packed[:20]!r}, though only gzip was asked for")
         total, octets = reply.content_length, 0
         self._within(total or 0)
-        path = await asyncio.to_thread(self._copies.scratch, source.slug, RAW)
+        path = await asyncio.to_thread(self._copies.scratch_path, source.slug, RAW)
         with path.open("xb") as file:
             async for chunk in reply.content.iter_chunked(CHUNK):
                 if not octets and not source.member and (trouble := content_error(chunk[:512])):
@@ -189,7 +189,7 @@ class Fetcher:
         """Let another process unpack and read it; the unfinished text is there then."""
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
-            text=str(await asyncio.to_thread(self._copies.scratch, source.slug, TEXT)),
+            text=str(await asyncio.to_thread(self._copies.scratch_path, source.slug, TEXT)),
             member=source.member,
             format=source.format,
             match=source.match,

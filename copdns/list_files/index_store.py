@@ -32,9 +32,8 @@ from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 
-MAX_UNCOMPILED = (
-    256 << 10
-)  # octets of text, some 15,000 names: read at once, in a fraction of a second
+# Octets of text, some 15,000 names: read at once, in a fraction of a second.
+MAX_UNCOMPILED = 256 << 10
 PENDING = "it is being compiled"
 FAILED = "failed.json"
 COMPILE_TIMEOUT = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
@@ -48,10 +47,10 @@ class LoadedLists:
     only those that ship.  trouble: files that could not be used, and why.
     """
 
-    library: Catalogue
+    catalogue: Catalogue
     key: str
-    current: bool = True
-    trouble: tuple[str, ...] = ()
+    is_current: bool = True
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,9 @@ class UncompiledLists:
     since the epoch.  why: what went wrong at the last try; "" when there was none yet.
     """
 
-    library: Catalogue
+    catalogue: Catalogue
     slugs: tuple[str, ...]
-    made_at: float
+    compiled_at: float
     why: str = ""
 
     def __str__(self) -> str:
@@ -87,11 +86,11 @@ class IndexStore:
         trouble: list[str] = []
         library = self._ready(key, sources, trouble)
         if library is not None:
-            return LoadedLists(library, key, trouble=tuple(trouble))
+            return LoadedLists(library, key, problems=tuple(trouble))
         # A household may block by the category of a list that has yet to be compiled.
         named = [replace(each, error=each.error or PENDING) for each in sources]
         library = self._older(sources, trouble) or load_catalogue(named)
-        return LoadedLists(library, key, current=False, trouble=tuple(trouble))
+        return LoadedLists(library, key, is_current=False, problems=tuple(trouble))
 
     async def compile(
         self, sources: Sequence[ListSource], before: LoadedLists | None = None
@@ -103,7 +102,7 @@ class IndexStore:
         """
         trouble: list[str] = []
         key = await asyncio.to_thread(index_key, sources)
-        if before is not None and before.current and before.key == key:
+        if before is not None and before.is_current and before.key == key:
             return before
         library = await asyncio.to_thread(self._ready, key, sources, trouble)
         if library is None:
@@ -117,7 +116,7 @@ class IndexStore:
                 raise
             found = await asyncio.to_thread(index_file.read, self._path(key))
             library = await asyncio.to_thread(_catalogue_of, found, sources)
-        return LoadedLists(library, key, trouble=tuple(trouble))
+        return LoadedLists(library, key, problems=tuple(trouble))
 
     def read(self, sources: Sequence[ListSource]) -> Catalogue:
         """Return the library of these lists for a command: nothing is written, however long it

@@ -63,8 +63,8 @@ def unpack_list(job: UnpackJob) -> CopySummary:
         ListFormat(job.format),
         Match(job.match),
     )
-    lines = found.used + sum(found.unused.values())
-    return CopySummary(octets, digest.hexdigest(), found.used, lines)
+    lines = found.used_count + sum(found.unused.values())
+    return CopySummary(octets, digest.hexdigest(), found.used_count, lines)
 
 
 def _read_chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:

@@ -53,7 +53,7 @@ class ListUpdater:
         offered: AvailableLists,
         settings: Callable[[], Settings],
         households: Callable[[], Iterable[Household]],
-        library: Callable[[], Catalogue],
+        catalogue: Callable[[], Catalogue],
         clock: Clock,
         swap: Swap,
         limits: FetchLimits | None = None,
@@ -62,7 +62,7 @@ class ListUpdater:
         self._offered = offered
         self._settings = settings
         self._households = households
-        self._library = library
+        self._library = catalogue
         self._clock = clock
         self._swap = swap
         self._limits = limits
@@ -89,21 +89,21 @@ class ListUpdater:
     # --- what is known ------------------------------------------------------------------------
 
     @property
-    def chosen(self) -> ChosenLists:
+    def chosen_lists(self) -> ChosenLists:
         """Which lists are used, as the last look saw it."""
         return self._chosen
 
     @property
-    def is_asked(self) -> bool:
+    def is_fetch_requested(self) -> bool:
         """Whether somebody asked for a look that has not begun yet."""
         return self._asked
 
-    def state(self, slug: str) -> CopyState:
+    def copy_state(self, slug: str) -> CopyState:
         """Return what is known of the copy of a list."""
         return self._states.get(slug, CopyState())
 
     @property
-    def missing(self) -> str:
+    def missing_text(self) -> str:
         """Say which chosen lists are not in force yet, for people; "" when all are."""
         in_force = self._library().in_force
         slugs = [each.slug for each in self._chosen.sources if each.slug not in in_force]
@@ -167,7 +167,7 @@ class ListUpdater:
     def _tell(self) -> None:
         chosen = self._chosen
         slugs = ", ".join(each.slug for each in chosen.too_large)
-        told = self.missing, slugs
+        told = self.missing_text, slugs
         if told == self._told:
             return
         before, self._told = self._told, told
@@ -194,14 +194,14 @@ class ListUpdater:
         due = [
             each
             for each in self._chosen.sources
-            for state in (self.state(each.slug),)
+            for state in (self.copy_state(each.slug),)
             if next_fetch_at(each.slug, state, every, now) <= now
             or (asked and now - (state.tried_at or 0.0) >= MIN_PAUSE)
         ]
         if not due:
             return
         try:
-            with self._copies.changing(wait=False) as ours:
+            with self._copies.hold_lock(wait=False) as ours:
                 if ours:
                     fetcher = open_fetcher(
                         self._copies, self._clock, self._limits, reading=self._heavy
@@ -222,7 +222,7 @@ class ListUpdater:
         if state.error:
             state = replace(state, failures=before.failures + 1)
         self._states[outcome.slug] = self._unstored[outcome.slug] = state
-        if outcome.news is FetchResult.NEW:
+        if outcome.result is FetchResult.NEW:
             log.info("a list was fetched", list=outcome.slug, names=state.names)
         elif state.error and state.error != before.error:
             log.warning("a list could not be fetched", list=outcome.slug, error=state.error)
@@ -233,7 +233,7 @@ async def fetch_all(
     fetcher: AbstractAsyncContextManager[Fetcher],
     note: Callable[[FetchOutcome], None],
     *,
-    smaller: bool = False,
+    may_shrink: bool = False,
 ) -> None:
     """Fetch lists, a few at once, and note each outcome; whoever calls holds `copies.changing`."""
     gate = asyncio.Semaphore(MAX_DOWNLOADS)
@@ -241,7 +241,7 @@ async def fetch_all(
 
         async def one(source: Source) -> None:
             async with gate:
-                note(await fetches.fetch(source, smaller=smaller))
+                note(await fetches.fetch(source, may_shrink=may_shrink))
 
         for source in sources:
             tasks.create_task(one(source))

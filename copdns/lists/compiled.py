@@ -1,12 +1,12 @@
-"""The form of a compiled index, as it stands in one file.
+"""The format of a compiled index in a file.
 
     header    magic, format, checksum of all that follows, lengths of the sections
-    keys      the names of all lists, as `trie.py` makes them
+    keys      the names of all lists, as `trie.py` builds them
     numbers   for each id of a key the number of its set of entries, in 1, 2 or 4 octets
     head      JSON: what the index was made from, its lists, sets of entries and openings
 
-Sections begin at multiples of 8 octets.  Integers are as the machine has them: a file from
-another kind of machine is refused and made anew.  Pure: the caller reads and writes.
+Sections begin at multiples of 8 octets.  Integers have the machine's byte order: a file from
+another kind of machine is refused and compiled anew.  Pure: the caller reads and writes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ HEADER_SIZE = _HEADER.size
 
 
 class Header(NamedTuple):
-    """checksum: CRC-32 of all behind the header.  The others: octets of the sections."""
+    """The header of a file.
+
+    checksum: CRC-32 of all that follows the header.  keys, numbers, head: octets of the sections.
+    """
 
     checksum: int
     keys: int
@@ -44,13 +47,13 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Octets of the whole file."""
+        """Return the octets of the whole file."""
         return HEADER_SIZE + sum(map(padded_size, self[1:]))
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledIndex:
-    """What a file holds.  key: what the index was made from (`list_files/index_store.py`)."""
+    """The content of a file.  key: of what it was compiled from (`index_store.index_key`)."""
 
     key: str
     index: MappedIndex
@@ -58,12 +61,12 @@ class CompiledIndex:
 
 
 def padded_size(size: int) -> int:
-    """Return the size of a section with what makes it a multiple of 8."""
+    """Return the size of a section, padded to a multiple of 8."""
     return -(-size // 8) * 8
 
 
 def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
-    """Give the content of a file, part by part."""
+    """Yield the content of a file in parts."""
     keys = trie.build_keys(merged.keys)
     numbers = _set_numbers(merged, keys)
     head = json.dumps(
@@ -73,7 +76,7 @@ def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
             "code": numbers.typecode,
             "lists": [asdict(each) for each in merged.statuses],
             "sets": merged.sets,
-            "openings": sorted(merged.openings),
+            "openings": sorted(merged.open_below),
         }
     )
     sections = keys, numbers.tobytes(), head.encode()
@@ -83,7 +86,7 @@ def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
 
 
 def checksum(parts: Iterable[bytes]) -> int:
-    """Return the checksum of all that stands behind the header."""
+    """Return the checksum of all that follows the header."""
     found = 0
     for each in parts:
         found = crc32(each, found)
@@ -101,7 +104,7 @@ def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
 
 
 def read_header(octets: bytes, size: int) -> Header:
-    """Return the header of a file; raise ListError where the file is not a whole one of ours.
+    """Return the header of a file; raise ListError where the file is no complete index.
 
     size: octets of the file.
     """
@@ -117,9 +120,9 @@ def read_header(octets: bytes, size: int) -> Header:
 
 
 def unpack(buffer: memoryview) -> CompiledIndex:
-    """Return what a file holds, without looking at its names; raise ListError.
+    """Return the content of a file without reading its names; raise ListError.
 
-    buffer: the whole file, whose checksum was found right.
+    buffer: the whole file; the caller has checked its checksum.
     """
     header = read_header(bytes(buffer[:HEADER_SIZE]), len(buffer))
     sections, begin = [], HEADER_SIZE

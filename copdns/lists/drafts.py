@@ -1,7 +1,7 @@
-"""Which lists there are: the bundled ones, and those that a user added or had fetched.
+"""Make the drafts of all lists: the bundled ones, and those that a user added or had fetched.
 
-Each is a `Draft`, made when it is asked for, so that the text of a big list is gone before the
-next one is read.  Pure: the caller reads the files.
+Generators yield each `Draft`, so that the text of a big list is released before the next one is
+read.  Pure: the caller reads the files.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ TextOf = Callable[[ListSource], str]
 def build_small_catalogue(
     read: ReadText, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
 ) -> Catalogue:
-    """Return a library whose index is made at once, in memory: for small lists.
+    """Return a catalogue whose index is built in memory: for small lists.
 
-    The arguments are those of `files` and `drafts`.  Raises ConfigError or ListError for a
-    bundled file that is broken; a broken list of the user's is a status with its error.
+    The arguments are those of `read_files` and `added_drafts`.  Raises ConfigError or ListError for
+    a bundled file that is broken; a broken list of the user's is a status with its error.
     """
     found = read_files(read)
     made = [*bundled_drafts(found, read), *added_drafts(found, sources, text_of)]
@@ -57,7 +57,7 @@ def build_small_catalogue(
 
 
 def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:
-    """Give the lists that ship, the protected ones first; raise ListError for a broken one."""
+    """Yield the bundled lists, the protected ones first; raise ListError for a broken one."""
     yield from _protected_lists(found.protected, found.safe_search)
     yield from _canary_lists(found.bypass)
     yield from _starter_lists(found.catalogue, read)
@@ -77,8 +77,8 @@ def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iter
 
 def _canary_lists(file: BypassShape) -> Iterator[Draft]:
     for slug, each in file.canaries.items():
-        # With all below: a client that is told "no such name" may take it for the whole subtree
-        # (RFC 8020 section 2), so nothing below it may get another answer.
+        # As subtrees: NXDOMAIN for a name also denies all names below it (RFC 8020 section 2), so
+        # those must get the same answer.
         names = map(Matcher, each.names)
         yield _bundled_draft(f"canary-{slug}", ListKind.CANARY, slug, each.title, names)
 
@@ -119,7 +119,7 @@ def _no_safe_search_list(file: SafeSearchShape) -> Draft:
 
 
 def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
-    """One list of all: wherever a beacon stands, it means the same."""
+    """Return one list of all beacons, of groups and of services."""
     names = [name for each in file.groups.values() for name in each.names]
     names += [name for each in services.services.values() for name in each.beacons]
     return _bundled_draft(
@@ -149,9 +149,10 @@ def _bundled_draft(
 def added_drafts(
     found: BundledFiles, sources: Iterable[ListSource], text_of: TextOf | None = None
 ) -> Iterator[Draft]:
-    """Give the lists that were added to the bundled ones, in their order.
+    """Yield the lists that were added to the bundled ones, in their order.
 
-    text_of: reads the text of a source that does not carry it; may raise ListError.
+    text_of: reads the text of a source from disk, and may raise ListError; None: each source has
+    its text.
     """
     known = bundled_categories(found)
     taken = _bundled_slugs(found)
@@ -179,10 +180,10 @@ def _bundled_slugs(found: BundledFiles) -> set[str]:
 
 
 def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[str]) -> str:
-    """Return why a source has no place among the lists, or ""."""
+    """Return why a source cannot be one of the lists, or ""."""
     if source.slug in taken:
         return f"another list is called {source.slug} already; give this one another slug"
-    if source.category in found.services.services and not source.catalogued:
+    if source.category in found.services.services and not source.is_catalogued:
         return f"{source.category} is a service; give this list a category of another name"
     return ""
 
@@ -190,7 +191,7 @@ def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[
 def _kind_of(source: ListSource, found: BundledFiles, known: Mapping[str, Category]) -> ListKind:
     if source.category == BYPASS:
         return ListKind.BYPASS
-    if source.category in found.services.services and source.catalogued:
+    if source.category in found.services.services and source.is_catalogued:
         return ListKind.SERVICE
     category = known.get(source.category)
     secures = category is not None and category.layer == SECURITY

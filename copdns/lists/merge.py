@@ -1,8 +1,8 @@
-"""Put the names of all lists together: each name once, with the set of entries that it has.
+"""Merge the names of all lists: each name once, with the set of its entries.
 
-Names stand reversed and with a dot behind (`games.example` is `example.games.`), so that a name
-begins with the keys of all names that it stands under, and with no other.  Names share their
-sets of entries, of which there are few, however many names there are.  Pure.
+A key is a name with its labels reversed and a dot at the end (`games.example` is `example.games.`),
+so that it begins with the keys of all names above it, and with no other.  Names share their sets of
+entries: there are few sets, however many names there are.  Pure.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ EntrySet = tuple[EntryPart, ...]
 
 @dataclass(frozen=True, slots=True)
 class MergedLists:
-    """Names of all lists.  keys: the place in `sets` by key.  openings: as of an Index."""
+    """The names of all lists.  keys: the place in `sets` by key.  open_below: as in Index."""
 
     keys: dict[str, int]
     sets: tuple[EntrySet, ...]
     statuses: tuple[ListStatus, ...]
-    openings: frozenset[str]
+    open_below: frozenset[str]
 
 
 def key_of(name: str) -> str:
-    """Return the key of a name: its labels from the right, a dot behind each."""
+    """Return the key of a name: its labels from the right, with a dot after each."""
     labels = name.split(".")
     labels.reverse()
     return ".".join(labels) + "."
 
 
 def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> MergedLists:
-    """Return the names of the bundled lists, then of the others, numbered in this order.
+    """Return the names of the bundled lists and then of the others, numbered in this order.
 
-    bundled: with all protected groups.
+    bundled: includes all protected groups.
     """
     guard = ProtectedFilter(bundled)
     merger = _Merger()
     for draft in chain(bundled, added):
         merger.add(guard.strip(draft))
-        del draft  # a million names, which need not be there while the next list is read
+        del draft  # frees up to a million names before the next list is read
     return merger.result()
 
 
@@ -77,11 +77,11 @@ class _Merger:
                     self.openings.update(suffixes(name))
 
     def _add(self, names: Names, part: EntryPart) -> None:
-        """Add the names of one list that stand for the same."""
+        """Add those names of a list that have the match of `part`."""
         keys, after = self.keys, _SetWithPart(self.sets, part)
         for name, match in names.items():
             if match is part.match:
-                labels = name.split(".")  # as key_of does it: a call for each would take longer
+                labels = name.split(".")  # inlined key_of: a call for each name would take longer
                 labels.reverse()
                 key = ".".join(labels) + "."
                 keys[key] = after[keys.get(key, 0)]
@@ -93,7 +93,7 @@ class _Merger:
 
 
 class _EntrySets:
-    """Sets of entries by number."""
+    """The sets of entries, numbered."""
 
     def __init__(self) -> None:
         self.all: list[EntrySet] = [()]
@@ -107,7 +107,7 @@ class _EntrySets:
 
 
 class _SetWithPart(dict[int, int]):
-    """The number of a set of entries to that of the same with one entry more."""
+    """By the number of a set of entries, the number of that set with `part` added."""
 
     def __init__(self, sets: _EntrySets, part: EntryPart) -> None:
         self._sets = sets

@@ -1,16 +1,16 @@
 """Read the text of a list: plain names, wildcards, a hosts file, or rules of an ad blocker.
 
-Nobody vouches for such a text, so whatever it holds, the outcome is names, counts of what was not
-used and why, or a ListError for a text that is no list of names at all.  Pure.
+Such a text is untrusted: any content gives names and counts of what was skipped and why, or a
+ListError where it is no list of names.  Pure.
 
-A name stands for itself, for all names below it, or both, as the list's `match` says:
+A name covers itself, all names below it, or both, as the list's `match` says:
 
     line             match exact      match subtree
     games.example    the name         the name and all below it
     *.games.example  all below it     the name and all below it
     .games.example   the name and all below it, always (as in Squid)
 
-Rules of an ad blocker say it themselves: `||games.example^` is the name and all below it.
+Rules of an ad blocker say it themselves: `||games.example^` covers the name and all below it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ __all__ = [
 
 MAX_PROBLEMS = 5
 _REMARK = r"[ \t]*(?:#.*)?"
-_PART_LENGTH = 1 << 18  # characters, to the next end of a line
+_PART_LENGTH = 1 << 18  # characters, and on to the next end of a line
 
 
 class SkippedLine(NamedTuple):
-    """One line that was not used.  text: as written, cut to 60 characters, printable."""
+    """A line that was skipped.  line: its number.  text: printable, cut to 60 characters."""
 
     line: int
     reason: SkipReason
@@ -57,13 +57,13 @@ class SkippedLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParsedList:
-    """What a text gave.
+    """The names of a text.
 
-    blocks, allows: names, each once, with what they stand for; an allow lifts what the same list
+    blocks, allows: names, each once, with what they cover; an allow lifts what the same list
     blocks, and nothing else.
-    unused: how many were left out, by reason; comments and empty lines do not count.  A list with
-    a name a line has used + unused + comments + empty lines.
-    problems: the first few that somebody may want to mend.
+    unused: number of skipped names, by reason, without comments and empty lines.  A list with one
+    name in each line has used_count + unused + comments + empty lines.
+    problems: the first few skipped lines that somebody may want to correct.
     """
 
     blocks: dict[str, Match]
@@ -72,12 +72,12 @@ class ParsedList:
     problems: tuple[SkippedLine, ...] = ()
 
     @property
-    def used(self) -> int:
+    def used_count(self) -> int:
         return len(self.blocks) + len(self.allows)
 
     @property
     def entries(self) -> Iterator[tuple[Matcher, bool]]:
-        """Give (matcher, allow) pairs, for lists that are small enough for objects."""
+        """Yield (matcher, allow) pairs; an object for each name, so for small lists."""
         for name, match in self.blocks.items():
             yield Matcher(name, match), False
         for name, match in self.allows.items():
@@ -87,8 +87,8 @@ class ParsedList:
 def parse_list(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
     """Return the names of a list.
 
-    match: EXACT or SUBTREE; None is the form's own: SUBTREE for wildcards, else EXACT.
-    Raises ListError for a web page, for what is no text, and for a list of pages.
+    match: EXACT or SUBTREE; None: SUBTREE for the wildcard format, else EXACT.
+    Raises ListError for a web page, for content that is no text, and for a list of pages.
     """
     text = text.removeprefix("\ufeff")
     _require_list(text)
@@ -106,7 +106,7 @@ def _require_list(text: str) -> None:
 
 
 def _split_text(text: str) -> Iterator[str]:
-    """Cut a text at ends of lines: a list may fill a small machine's memory only once."""
+    """Yield a text in parts, cut at ends of lines, so that no second copy of it fills memory."""
     start = 0
     while start < len(text):
         end = text.find("\n", start + _PART_LENGTH)
@@ -116,13 +116,13 @@ def _split_text(text: str) -> Iterator[str]:
 
 
 def _quick_pattern(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
-    """Return how nearly all lines of such a list look, and what their names stand for."""
+    """Return the pattern of nearly all lines of such a list, and what their names cover."""
     if form is ListFormat.ADBLOCK:
         return plain_line_pattern(r"\|\|", r"\^"), Match.SUBTREE
     if form is ListFormat.HOSTS:
         return plain_line_pattern(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)[ \t]+", _REMARK), match
     if form is ListFormat.WILDCARD:
-        # In a list of exact names `*.name` and `name` differ; the first is what it is made of.
+        # In a list of exact names `*.name` and `name` differ; most lines are the first.
         exact = match is Match.EXACT
         head = r"\*\." if exact else r"(?:\*\.)?"
         return plain_line_pattern(head, _REMARK), Match.BELOW if exact else match
@@ -132,8 +132,9 @@ def _quick_pattern(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Mat
 class _Reader:
     """Collects the names of one text.
 
-    named: how many usable names stood in it.  blocks: names that stand for what most do.
-    others: names that stood for something else in some line.
+    ready: the pattern of most lines.  named: usable names so far, duplicates included.
+    blocks: names that cover what most do (ready_match).  others: names that cover something else in
+    some line.
     """
 
     def __init__(self, form: ListFormat, match: Match) -> None:
@@ -148,7 +149,7 @@ class _Reader:
         self.problems: list[SkippedLine] = []
 
     def read(self, part: str) -> None:
-        """Read some lines: those that are ready at once, then one by one what they leave."""
+        """Read some lines: those that match `ready` at once, then the rest one by one."""
         names = self.ready.findall(part)
         self.blocks.update(dict.fromkeys(names, self.ready_match))
         self.named += len(names)
@@ -192,7 +193,7 @@ class _Reader:
 
 
 def _add_name(names: dict[str, Match], name: str, match: Match) -> None:
-    """Let a name stand for this too: itself and all below it are its subtree."""
+    """Add what a name covers; EXACT and BELOW together are SUBTREE."""
     before = names.setdefault(name, match)
     if before is not match:
         names[name] = Match.SUBTREE

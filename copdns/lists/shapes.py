@@ -1,6 +1,6 @@
-"""How the files in `blocklists/` are written: their keys, and what may stand behind each.
+"""The shapes of the files in `blocklists/`: their keys, and what each may hold.
 
-Reading is strict, and tests/unit/test_blocklists.py checks what a shape cannot say.
+An unknown key is an error; tests/unit/test_blocklists.py checks what a shape cannot.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Domain = Annotated[str, ByText(domain)]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
 SentenceText = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
 
-UNCLEAR = "unclear"  # as the licence of a source: none was found, or two that differ
+UNCLEAR = "unclear"  # the licence of a source with none, or with two that differ
 
 
 class Shape(BaseModel):
@@ -49,7 +49,7 @@ class ListShape(Shape):
 
 
 class SourceShape(Shape):
-    """One list that others keep; `copdns.lists.source.Source` says what each key holds."""
+    """A list that others maintain; `copdns.lists.source.Source` explains the keys."""
 
     slug: Slug
     title: Text
@@ -181,6 +181,6 @@ class BeaconsShape(Shape):
 
 
 class DiscreetShape(Shape):
-    """blocklists/discreet.yaml as it is written."""
+    """The shape of blocklists/discreet.yaml."""
 
     groups: dict[str, tuple[Domain, ...]] = Field(min_length=1)

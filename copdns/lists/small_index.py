@@ -1,6 +1,6 @@
-"""Number the lists, and keep protected names out of those that block.
+"""Number the lists, keep protected names out of those that block, and build a small index.
 
-`shelve` makes a small index in memory of them; `merge.py` one that is written to a file.  Pure.
+`build_index` builds it in memory; `merge.py` builds the one that is written to a file.  Pure.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _BLOCKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A list before it has its number; the fields are those of ListInfo and ListStatus.
+    """A list that has no number yet; most fields are those of ListInfo and ListStatus.
 
-    blocks, allows: names, and the list's own exceptions, with what each stands for.
+    blocks, allows: names, and the list's own exceptions, with what each covers.
     """
 
     slug: str
@@ -48,7 +48,7 @@ class Draft:
 
     @property
     def pairs(self) -> Iterator[tuple[Matcher, bool]]:
-        """Give (matcher, allow) pairs, for lists that are small enough for objects."""
+        """Yield (matcher, allow) pairs; an object for each name, so for small lists."""
         for names, allow in ((self.blocks, False), (self.allows, True)):
             for name, match in names.items():
                 yield Matcher(name, match), allow
@@ -56,7 +56,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """How a list was read.  unused: counts by reason.  error: why none of it is in force."""
+    """How a list was read.  unused: skipped names by reason.  error: why none of it is in force."""
 
     info: ListInfo
     unused: Mapping[SkipReason, int]
@@ -64,12 +64,12 @@ class ListStatus:
     error: str = ""
 
     @property
-    def used(self) -> int:
+    def used_count(self) -> int:
         return self.info.size
 
 
 def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
-    """Return matchers as the names of a draft; a name and what is below it make a subtree."""
+    """Return matchers as the names of a draft; EXACT and BELOW of one name are SUBTREE."""
     names: dict[str, Match] = {}
     for name, match in ((each.name, each.match) for each in matchers):
         names[name] = match if names.get(name, match) is match else Match.SUBTREE
@@ -93,15 +93,16 @@ class ProtectedFilter:
     __slots__ = ("_index", "_seconds")
 
     def __init__(self, drafts: Iterable[Draft]) -> None:
-        """drafts: those that are protected groups count, the others pass by."""
+        """drafts: only the protected groups among them count."""
         groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
         self._index = DictIndex((_info_of(0, draft), draft.pairs) for draft in groups)
         self._seconds = frozenset(_second_label(name) for each in groups for name in each.blocks)
 
     def strip(self, draft: Draft) -> Draft:
-        """Leave out of a draft what names a protected name itself, and count it as unused.
+        """Return a draft without entries at or below protected names, which count as unused.
 
-        An entry above one stays: the order of decision asks for protected names before any list.
+        An entry above a protected name stays: the order of decision asks for protected names before
+        any list that blocks.
         """
         if draft.kind not in _BLOCKING:
             return draft
@@ -117,14 +118,14 @@ class ProtectedFilter:
         return replace(draft, blocks=blocks, allows=allows, unused=unused)
 
     def _covered(self, names: Names) -> list[str]:
-        # A million names are looked at: only those that share their last but one label with a
-        # protected name are worth a real look.
+        # Of a million names, only those whose last label but one is that of a protected name are
+        # looked up.
         seconds, find = self._seconds, self._index.find
         return [name for name in names if _second_label(name) in seconds and find(name)]
 
 
 def _second_label(name: str) -> str:
-    """Return the last label but one; of a single label that label."""
+    """Return the last label but one; the only label of a name of one."""
     return name.rsplit(".", 2)[-2:][0]
 
 
@@ -152,7 +153,7 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
 
 
 def _version_of(draft: Draft) -> str:
-    """Return a text that changes with what a list holds, whatever the order of its lines."""
+    """Return a text that changes with the content of a list, not with the order of its lines."""
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):
         for match in Match:

@@ -24,7 +24,7 @@ class WatchedLeaseFile:
     form: LeaseFormat
     stamp: object = ()
     leases: tuple[Lease, ...] = ()
-    trouble: str = ""
+    error: str = ""
     read_at: float = 0.0
 
 
@@ -35,7 +35,7 @@ class LeaseFiles:
     files: list[WatchedLeaseFile] = field(default_factory=list)
 
     @classmethod
-    def of(cls, chosen: Sequence[tuple[str, str]]) -> LeaseFiles:
+    def from_settings(cls, chosen: Sequence[tuple[str, str]]) -> LeaseFiles:
         """chosen: paths and formats, as in the settings."""
         return cls([WatchedLeaseFile(Path(path), LeaseFormat(form)) for path, form in chosen])
 
@@ -61,9 +61,9 @@ def _read(file: WatchedLeaseFile, now: float) -> bool:
         leases, file.read_at = read_leases(text, file.form, now), now
     except OSError as error:
         stamp, leases, trouble = (), (), error.strerror or str(error)
-    if trouble and trouble != file.trouble:
+    if trouble and trouble != file.error:
         todo = "name another file in identity.leases, or let the user who runs copdns read it"
         log.warning("a lease file cannot be read", file=str(file.path), error=trouble, todo=todo)
     changed = leases != file.leases
-    file.stamp, file.leases, file.trouble = stamp, leases, trouble
+    file.stamp, file.leases, file.error = stamp, leases, trouble
     return changed

@@ -49,13 +49,13 @@ def _is_private(text: str) -> bool:
     return address.is_private and not address.is_link_local
 
 
-def machine_timezone(told: str = "", etc: Path = Path("/etc")) -> str:
+def machine_timezone(tz: str = "", etc: Path = Path("/etc")) -> str:
     """Return the time zone of this machine, such as "Europe/Paris"; "" where it is not told.
 
     told: the variable TZ, which goes before the files (tzset(3)).
     """
     for found in (
-        told.removeprefix(":"),
+        tz.removeprefix(":"),
         _first_line(etc / "timezone"),
         _linked_zone(etc / "localtime"),
     ):

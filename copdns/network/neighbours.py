@@ -66,7 +66,7 @@ class NeighbourTable:
         before, self._macs[key] = self._macs.get(key), neighbour.mac
         return before != neighbour.mac
 
-    def table(self) -> Mapping[str, str]:
+    def mac_by_address(self) -> Mapping[str, str]:
         """Return MAC address by address, without those that differ by interface.
 
         Two networks may both have a fe80::1, and who asks is told by the address alone.
@@ -87,7 +87,7 @@ class Neighbours:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         connect: Connect = open_netlink,
     ) -> None:
         """changed: is called after each change of the table.
@@ -96,7 +96,7 @@ class Neighbours:
         """
         self.table: Mapping[str, str] | None = None
         self._loop = loop
-        self._changed = changed
+        self._changed = on_change
         self._connect = connect
         self._entries = NeighbourTable()
         self._events: socket.socket | None = None
@@ -141,7 +141,7 @@ class Neighbours:
 
     def _look(self, address: str) -> NeighbourState:
         route = self._answer(route_request(address, self._next()))
-        if not isinstance(route, Route) or not route.direct:
+        if not isinstance(route, Route) or not route.is_direct:
             return NeighbourState.BEYOND
         found = self._answer(neighbour_request(address, route.interface, self._next()))
         if found == End(errno.EOPNOTSUPP):  # before Linux 5.1
@@ -196,7 +196,7 @@ class Neighbours:
         return self._sequence
 
     def _publish(self) -> None:
-        before, self.table = self.table, self._entries.table()
+        before, self.table = self.table, self._entries.mac_by_address()
         if before is not None and before != self.table:
             self._changed()
 
@@ -209,7 +209,7 @@ class Neighbours:
 def read_table(connect: Connect = open_netlink) -> Mapping[str, str]:
     """Return the table as it is now; raise OSError where it cannot be read."""
     with closing(connect(0)) as questions:
-        return _dump_table(questions, 1).table()
+        return _dump_table(questions, 1).mac_by_address()
 
 
 def _dump_table(questions: socket.socket, sequence: int) -> NeighbourTable:

@@ -51,7 +51,7 @@ class Route(NamedTuple):
     """The way to an address.  interface: its index.  direct: no router stands between."""
 
     interface: int
-    direct: bool
+    is_direct: bool
 
 
 class OwnAddress(NamedTuple):
@@ -158,7 +158,7 @@ def _read_route(body: bytes) -> Route:
     values = dict(_attributes(body[_RTMSG.size :]))
     (interface,) = _NUMBER.unpack(values.get(_RTA_OIF, bytes(4)))
     behind = _RTA_GATEWAY in values or _RTA_VIA in values
-    return Route(interface, direct=kind == _RTN_UNICAST and not behind)
+    return Route(interface, is_direct=kind == _RTN_UNICAST and not behind)
 
 
 def _read_own_address(body: bytes) -> OwnAddress:

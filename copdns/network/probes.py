@@ -40,7 +40,7 @@ class Sighting(NamedTuple):
     household: str
     profile: str
     device: str
-    away: bool
+    is_other_machine: bool
 
     @property
     def is_ipv6(self) -> bool:
@@ -63,15 +63,15 @@ class Probes:
         """Note that a page or a picture of a code was fetched."""
         self._note(code, _sighting(ProbeWay.WEB, "", asker, client), now)
 
-    def of(self, code: str, now: float) -> tuple[Sighting, ...]:
+    def sightings(self, code: str, now: float) -> tuple[Sighting, ...]:
         """Return what was seen of a code, in order."""
         at, seen = self._seen.get(code, (0.0, {}))
         return tuple(seen) if 0 <= now - at < MAX_AGE else ()
 
-    def all(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
+    def sightings_by_code(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
         """Yield what was seen in a household of each code whose questions came."""
         for code in tuple(self._seen):
-            seen = tuple(each for each in self.of(code, now) if each.household == household)
+            seen = tuple(each for each in self.sightings(code, now) if each.household == household)
             if any(each.way is ProbeWay.DNS for each in seen):
                 yield seen
 
@@ -122,7 +122,7 @@ class Findings(NamedTuple):
     ipv4: bool
     ipv6: bool
     strangers: tuple[str, ...]
-    away: bool
+    is_other_machine: bool
     device: str
     profile: str
 
@@ -145,7 +145,7 @@ def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
         ipv4=any(not each.is_ipv6 for each in seen),
         ipv6=any(each.is_ipv6 for each in seen),
         strangers=tuple(strangers),
-        away=any(each.way is ProbeWay.DNS and each.away for each in seen),
+        is_other_machine=any(each.way is ProbeWay.DNS and each.is_other_machine for each in seen),
         device=known.device if known else "",
         profile=known.profile if known else "",
     )

@@ -27,7 +27,7 @@ class SeenRequestor(NamedTuple):
     mac: str
 
     @property
-    def who(self) -> str:
+    def identity(self) -> str:
         return self.mac or self.address
 
 
@@ -48,7 +48,7 @@ def same_client_warning(
         seconds < MIN_SECONDS
         or questions < MIN_QUESTIONS
         or named == 1
-        or len({e.who for e in seen}) != 1
+        or len({e.identity for e in seen}) != 1
     ):
         return ""
     if in_container:

@@ -62,7 +62,7 @@ class SetupProgress(NamedTuple):
 
     items: Mapping[str, SetupItem]
 
-    def done(self, step: SetupStep | Check) -> bool:
+    def is_done(self, step: SetupStep | Check) -> bool:
         """Tell whether a step was gone through, or a check was passed."""
         found = self.items.get(step)
         return found is not None and found.is_good
@@ -70,11 +70,11 @@ class SetupProgress(NamedTuple):
     @property
     def next_step(self) -> SetupStep | None:
         """Return where to go on; None where all was gone through."""
-        return next((each for each in SetupStep if not self.done(each)), None)
+        return next((each for each in SetupStep if not self.is_done(each)), None)
 
     @property
     def open_checks(self) -> tuple[Check, ...]:
-        return tuple(each for each in Check if not self.done(each))
+        return tuple(each for each in Check if not self.is_done(each))
 
     @property
     def protects(self) -> bool:

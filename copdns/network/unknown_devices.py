@@ -54,12 +54,12 @@ class UnknownDevice:
 class UpdatedUnknown(NamedTuple):
     """visitors: all, the oldest first.  newcomers: those of them that were not there before."""
 
-    visitors: tuple[UnknownDevice, ...]
+    devices: tuple[UnknownDevice, ...]
     newcomers: tuple[UnknownDevice, ...]
 
 
 def update_unknown(
-    visitors: Iterable[UnknownDevice],
+    devices: Iterable[UnknownDevice],
     notices: Iterable[UnknownClient],
     name_of: Callable[[UnknownClient], str],
     now: float,
@@ -71,7 +71,7 @@ def update_unknown(
     had, who may be gone.
     """
     numbers = dict(numbers)
-    known = {each.key: each for each in visitors if each.last + KEEP_SECONDS > now}
+    known = {each.key: each for each in devices if each.last + KEEP_SECONDS > now}
     newcomers: list[tuple[str, str]] = []
     today = int(now) // _DAY * _DAY
     for notice in filter(_can_be_named, notices):

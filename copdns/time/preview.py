@@ -1,7 +1,7 @@
-"""A week of closed times, for people and programs to look at before it comes.
+"""A week of closed times as text and JSON, to check schedules before they apply.
 
-What is closed is worked out elsewhere; here it is laid over seven dates of the household's clock.
-Each day says whether the clock is changed on it, and no time stands for two moments.  Pure.
+The caller computes the closed spans; this module cuts them to seven dates of the household's clock.
+Each day has the changes of its clock, and each time names one moment only.  Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DAYS = 7
 
 
 class ClosedSpan(NamedTuple):
-    """Something is closed from start to end, which are moments.  name: for people."""
+    """Something closed from start to end, seconds since the epoch.  name: for people."""
 
     name: str
     start: float
@@ -28,9 +28,10 @@ class ClosedSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PreviewDay:
-    """A date, from one midnight to the next, and what is closed in it.
+    """A date and what is closed on it.
 
-    start, end: the same moment where a zone left the date out.  closed: in order, cut to the day.
+    start, end: its two midnights; equal where the zone left the date out.
+    closed: in order, cut to the day.
     """
 
     date: date
@@ -42,7 +43,7 @@ class PreviewDay:
 
 @dataclass(frozen=True, slots=True)
 class PreviewWeek:
-    """Seven days, one after the other; as text, a line a day."""
+    """Seven days in a row; `str` gives one line for each."""
 
     zone: ZoneInfo
     days: tuple[PreviewDay, ...]
@@ -51,19 +52,19 @@ class PreviewWeek:
         return "\n".join(_day_text(day, self.zone) for day in self.days)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the week for JSON: times as of ISO 8601 with their offset, and as UTC seconds."""
+        """Return the week for JSON: times in ISO 8601 with their offset, and in epoch seconds."""
         return {"timezone": self.zone.key, "days": [_day_json(day, self.zone) for day in self.days]}
 
 
 def build_week(closed: Iterable[ClosedSpan], zone: ZoneInfo, first: date) -> PreviewWeek:
-    """Return the week that begins with a date, of whatever is closed in it."""
+    """Return the week that begins with a date, with what is closed in it."""
     ordered = sorted(closed, key=lambda each: (each.start, each.end, each.name))
     days = (first + timedelta(days=number) for number in range(DAYS))
     return PreviewWeek(zone, tuple(_build_day(date, ordered, zone) for date in days))
 
 
 def week_span(zone: ZoneInfo, first: date) -> tuple[float, float]:
-    """Return the moments from which and until which a week reaches."""
+    """Return start and end of the week that begins with a date."""
     return starts_at(first, 0, zone), starts_at(first + timedelta(days=DAYS), 0, zone)
 
 
@@ -78,11 +79,11 @@ def _build_day(day: date, closed: Iterable[ClosedSpan], zone: ZoneInfo) -> Previ
 
 def _day_text(day: PreviewDay, zone: ZoneInfo) -> str:
     """Return a day as a line, such as `Mon 2026-03-02  00:00-07:00 bedtime`."""
-    said = f"{_NAMES[day.date.weekday()]} {day.date}  "
+    text = f"{_NAMES[day.date.weekday()]} {day.date}  "
     if day.start == day.end:
-        return f"{said}left out by the clock"
-    said += ", ".join(_span_text(each, day, zone) for each in day.closed) or "open"
-    return said + "".join(f"  ({_change_text(each)})" for each in day.changes)
+        return f"{text}left out by the clock"
+    text += ", ".join(_span_text(each, day, zone) for each in day.closed) or "open"
+    return text + "".join(f"  ({_change_text(each)})" for each in day.changes)
 
 
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -102,7 +103,7 @@ def _time_text(moment: float, zone: ZoneInfo) -> str:
 
 
 def _change_text(change: ClockChange) -> str:
-    """Say how the clock jumps; with dates where it jumps over midnight."""
+    """Return how the clock jumps, as text; with dates where it jumps over midnight."""
     before, after = _before_and_after(change)
     form = "%H:%M" if before.date() == after.date() else "%Y-%m-%d %H:%M"
     return (

@@ -1,8 +1,8 @@
-"""When a schedule closes, as stretches of time, and how a parent writes its slots.
+"""Compute when a schedule closes, and read and write its slots as text.
 
-A slot says "school nights from 21:00 to 07:00"; stretches are what comes of it in a week with
-holidays and changes of the clock.  Whose schedule it is, what it is about, and what goes before it
-is `time/plan.py`'s to say.  Pure.
+A slot says "school nights from 21:00 to 07:00"; spans are its moments in a certain week, with
+holidays and changes of the clock.  `time/plan.py` says whose schedule it is, what it is about and
+what lifts it.  Pure.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import DAY_MINUTES, DAY_WORDS, EVERY_DAY, WEEKDAYS, Calendar, Schedule, Slot
 from copdns.time.days import day_matches, ends_at, local_time, starts_at
 
-Span = tuple[float, float]  # from, to: moments, the second is no longer in it
+Span = tuple[float, float]  # start and end, seconds since the epoch; the end is exclusive
 
 
 def closed_spans(
     schedule: Schedule, calendar: Calendar, zone: ZoneInfo, start: float, end: float
 ) -> tuple[Span, ...]:
-    """Return when a schedule closes within [start, end): in order, apart, and cut to it."""
+    """Return when a schedule closes within [start, end): in order, disjoint, and cut to it."""
     slots = sorted(_slot_spans(schedule, calendar, zone, start, end))
     merged = _merge_spans((max(low, start), min(high, end)) for low, high in slots)
     return tuple(_gaps(merged, start, end) if schedule.opens else merged)
@@ -41,17 +41,17 @@ def _slot_spans(
 
 
 def _slot_dates(first: date, last: date) -> Iterator[date]:
-    """Yield the dates whose slots may matter.
+    """Yield the dates whose slots may reach into the dates from first to last.
 
-    Yesterday's reach into today.  One more on each side: where the clock goes back over midnight,
-    a date comes again after the next one has begun.
+    Slots of the day before reach into the next.  One more date on each side: where the clock goes
+    back over midnight, a date comes again after the next one has begun.
     """
     for ordinal in range(first.toordinal() - 2, last.toordinal() + 2):
         yield date.fromordinal(ordinal)
 
 
 def _merge_spans(ordered: Iterable[Span]) -> list[Span]:
-    """Return stretches that neither touch nor overlap; what is empty is left out."""
+    """Return spans that neither touch nor overlap, without empty ones.  ordered: by start."""
     merged: list[Span] = []
     for start, end in ordered:
         if merged and start <= merged[-1][1]:
@@ -63,7 +63,7 @@ def _merge_spans(ordered: Iterable[Span]) -> list[Span]:
 
 
 def _gaps(apart: Iterable[Span], start: float, end: float) -> Iterator[Span]:
-    """Yield what lies between stretches, from start to end."""
+    """Yield the gaps between disjoint spans, from start to end."""
     for low, high in apart:
         if start < low:
             yield start, low
@@ -75,17 +75,17 @@ def _gaps(apart: Iterable[Span], start: float, end: float) -> Iterator[Span]:
 def parse_slots(written: str | Iterable[str]) -> tuple[Slot, ...]:
     """Return the slots of one text or several, such as "school_night 21:00-07:00, sat 23:00-08:00".
 
-    No days are every day; an end that is not after its start is on the next day.  Raise
-    ValueError, in words for the writer, for a text that says no or says it in two ways.
+    Without days a slot is for every day; an end that is not after its start is on the next day.
+    Raise TextError for a text without a time, or one that can be read in two ways.
     """
     texts = [written] if isinstance(written, str) else written
     return tuple(slot for text in texts for slot in _parse_text(text))
 
 
 def slot_text(slot: Slot) -> str:
-    """Return a slot as it is written: days in the order of DAY_WORDS, "fri-sun" for three in a row.
+    """Return a slot as text: days in the order of DAY_WORDS, "fri-sun" for three or more in a row.
 
-    `slots` reads it as the same slot, also behind others in one text.
+    `parse_slots` reads it as the same slot, also behind others in one text.
     """
     end = slot.start + slot.length
     end -= DAY_MINUTES * (end > DAY_MINUTES)
@@ -159,7 +159,7 @@ def _minute_text(minute: int) -> str:
 
 
 def _parse_days(word: str) -> frozenset[str]:
-    """Return the day words of one of them, or of a range such as "mon-fri"."""
+    """Return the day words of one word, or of a range such as "mon-fri"."""
     if word in DAY_WORDS:
         return frozenset({word})
     first, dash, last = word.partition("-")
@@ -188,5 +188,5 @@ def _days_text(days: frozenset[str]) -> str:
         if day in days:
             follows = runs and WEEKDAYS.index(runs[-1][-1]) + 1 == WEEKDAYS.index(day)
             runs[-1].append(day) if follows else runs.append([day])
-    written = [word for run in runs for word in ([f"{run[0]}-{run[-1]}"] if len(run) > 2 else run)]
-    return " ".join((*written, *(word for word in DAY_WORDS[7:] if word in days)))
+    words = [word for run in runs for word in ([f"{run[0]}-{run[-1]}"] if len(run) > 2 else run)]
+    return " ".join((*words, *(word for word in DAY_WORDS[7:] if word in days)))

@@ -99,7 +99,7 @@ def _read(told: dict[str, str], octets: bytes) -> list[list[str | bool]]:
         raise CalendarError("the file is no text; save it as UTF-8") from None
     first, last = (date.fromisoformat(told[key]) for key in ("first", "last"))
     found = ics.read_dates(text, zone_of(told["timezone"]), first, last)
-    return [[str(each.first), str(each.last), each.name, each.whole] for each in found]
+    return [[str(each.first), str(each.last), each.name, each.is_whole] for each in found]
 
 
 if __name__ == "__main__":

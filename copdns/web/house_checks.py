@@ -40,7 +40,7 @@ async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
 def _stays(check: Check, before: SetupProgress, state: SetupState) -> bool:
     """Tell whether what was found before counts on: what takes a device in somebody's hand was
     seen once, and a guardian's word stands where nothing can be seen."""
-    if not before.done(check) or check is Check.LISTS:
+    if not before.is_done(check) or check is Check.LISTS:
         return False
     return state is SetupState.UNKNOWN or (state is SetupState.FAILED and check is not Check.ALONE)
 
@@ -48,8 +48,8 @@ def _stays(check: Check, before: SetupProgress, state: SetupState) -> bool:
 def _by_probes(parts: AppContext, home: Household) -> Iterator[tuple[Check, SetupState, str]]:
     """Yield what devices showed that checked themselves just now."""
     now = parts.now()
-    found = [assess_sightings(each) for each in parts.probes.all(home.id, now)]
-    reached = any(each.away for each in found)
+    found = [assess_sightings(each) for each in parts.probes.sightings_by_code(home.id, now)]
+    reached = any(each.is_other_machine for each in found)
     child = any(is_childs_device(each, home.profile(each.profile), now) for each in found)
     yield Check.REACHED, SetupState.PASSED if reached else SetupState.FAILED, ""
     yield Check.CHILD, SetupState.PASSED if child else SetupState.FAILED, ""

@@ -115,7 +115,7 @@ def estimated(trace: Trace, run: int) -> Minutes:
         for at, name in asked_for.get(minute, ()):
             ledger.record("home", "mia", ["budget"] if _counts(trace, name) else [], name, at)
         ledger.fold(START + (minute + 1) * 60)
-    return ledger.used("home", "mia", TODAY).get("budget", Minutes())
+    return ledger.minutes_by_budget("home", "mia", TODAY).get("budget", Minutes())
 
 
 def _look_ups(trace: Trace, run: int) -> Iterator[tuple[float, str]]:

@@ -37,7 +37,7 @@ def test_a_name_counts_once_for_each_of_its_labels() -> None:
     table = read_table("NEWS\ta.example\nNEWS\thttp://A.example/2\nGMB\ta.example\n", "t.tsv")
     assert table.rows == (LabelledName("NEWS", "a.example"), LabelledName("GMB", "a.example"))
     assert table.labels == {"NEWS", "GMB"}
-    assert table.left_out == 0
+    assert table.skipped == 0
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_name_counts_once_for_each_of_its_labels() -> None:
 def test_a_name_that_the_world_does_not_know_is_left_out_and_counted(name: str) -> None:
     table = read_table(f"NEWS\tnews.example\nNEWS\t{name}\n", "t.tsv")
     assert [row.name for row in table.rows] == ["news.example"]
-    assert table.left_out == 1
+    assert table.skipped == 1
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_nothing_that_is_bundled_is_left_out_when_it_is_read() -> None:
     """No duplicates, no slips, and no entry that is or stands below a protected name."""
     for status in bundled().statuses:
         assert (status.unused, status.problems, status.error) == ({}, (), ""), status.info.slug
-        assert status.used > 0, status.info.slug
+        assert status.used_count > 0, status.info.slug
 
 
 def test_every_name_ends_in_a_real_domain_and_is_more_than_a_public_suffix() -> None:

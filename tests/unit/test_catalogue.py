@@ -135,7 +135,7 @@ def test_a_name_that_is_protected_is_left_out_of_what_blocks_and_counted() -> No
     assert blockers(lib, "talk.help.example") == {"helpline"}
     assert blockers(lib, "safe.tube.example") == {"tube", "safe_search_targets"}  # tube.example
     assert status(lib, "starter-games").unused == {SkipReason.PROTECTED: 2}
-    assert status(lib, "starter-games").used == 1
+    assert status(lib, "starter-games").used_count == 1
     assert status(lib, "tube").unused == {SkipReason.PROTECTED: 1}
 
 
@@ -261,7 +261,7 @@ def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(
 ) -> None:
     lib = built(source)
     assert words in lib.statuses[-1].error
-    assert lib.statuses[-1].used == 0
+    assert lib.statuses[-1].used_count == 0
     assert lib.index.find("go.example") == ()
     assert blockers(lib, "chess.example") == {"starter-games"}  # the others go on
 

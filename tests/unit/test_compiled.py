@@ -42,7 +42,7 @@ def test_beacons_are_found_in_it_and_open_nothing() -> None:
     index = unpack(memoryview(b"".join(pack(merge([HELP, beacons]), "")))).index
     (entry,) = index.find("7.push.example")
     assert index.infos[entry.list].kind is ListKind.BEACON
-    assert index.openings == {"help.example", "example"}
+    assert index.open_below == {"help.example", "example"}
 
 
 def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
@@ -67,7 +67,7 @@ def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
     )
     assert isinstance(boards.info.kind, ListKind)
     assert lost.error == "lost.txt: no such file"
-    assert found.index.openings == {
+    assert found.index.open_below == {
         *("help.example", "example"),
         *("chess.games.example", "games.example"),
     }

@@ -39,7 +39,7 @@ def test_a_job_is_done(job: CompileJob) -> None:
     assert found.key == "key"
     assert found.index.find("www.toys.example")
     status = found.statuses[-1]
-    assert (status.info.slug, status.info.title, status.used) == ("mine", "Mine", 1)
+    assert (status.info.slug, status.info.title, status.used_count) == ("mine", "Mine", 1)
     assert status.unused == {"protected": 1}
 
 

@@ -197,7 +197,7 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
     small = replace(COPY, names=1499, lines=1499)
     with pytest.raises(FetchError, match="only 1499 names where it had 5000"):
         check_copy(small, STATE)
-    check_copy(small, STATE, smaller=True)
+    check_copy(small, STATE, may_shrink=True)
     check_copy(small, CopyState())
     check_copy(
         replace(small, names=1, lines=1), replace(STATE, names=999)
@@ -207,12 +207,12 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
 def test_a_list_without_names_is_never_taken() -> None:
     for lines in (0, 1000):
         with pytest.raises(FetchError, match="no name"):
-            check_copy(replace(COPY, names=0, lines=lines), CopyState(), smaller=True)
+            check_copy(replace(COPY, names=0, lines=lines), CopyState(), may_shrink=True)
 
 
 def test_a_list_in_another_format_is_never_taken() -> None:
     with pytest.raises(FetchError, match="only 9 of 1000 lines"):
-        check_copy(replace(COPY, names=9, lines=1000), CopyState(), smaller=True)
+        check_copy(replace(COPY, names=9, lines=1000), CopyState(), may_shrink=True)
 
 
 # --- when ----------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_a_zone_that_the_file_explains_is_understood() -> None:
     )
     there = event("DTSTART;TZID=The school:20260302T050000", "DURATION:PT1H")
     assert found(zone, there) == [
-        DateRange(date(2026, 3, 1), date(2026, 3, 1), "Break", whole=False)
+        DateRange(date(2026, 3, 1), date(2026, 3, 1), "Break", is_whole=False)
     ]
 
 
@@ -293,7 +293,7 @@ def test_a_text_that_is_no_calendar_is_a_calendar_error_or_has_no_dates(text: st
 def test_holidays_are_whole_days_and_leave_alone_what_was_there() -> None:
     by_hand = ((date(2026, 10, 20), DayType.SCHOOL), (date(2026, 12, 24), DayType.HOLIDAY))
     autumn = DateRange(date(2026, 10, 19), date(2026, 10, 21), "Autumn break")
-    evening = DateRange(date(2026, 11, 5), date(2026, 11, 5), "Parents' evening", whole=False)
+    evening = DateRange(date(2026, 11, 5), date(2026, 11, 5), "Parents' evening", is_whole=False)
     household = add_holidays(Calendar(frozenset({4, 5}), by_hand), [autumn, evening])
     assert household == Calendar(
         frozenset({4, 5}),

@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(path: Path) -> LeaseFiles:
-    return LeaseFiles.of([(str(path), "auto")])
+    return LeaseFiles.from_settings([(str(path), "auto")])
 
 
 def test_a_file_is_read_when_it_changed_and_only_then(path: Path, files: LeaseFiles) -> None:
@@ -72,7 +72,7 @@ def test_several_files_are_put_together(path: Path) -> None:
     other = path.with_name("hosts")
     path.write_text(line(TABLET))
     other.write_text("2001:db8::15 phone\n")
-    files = LeaseFiles.of([(str(path), "dnsmasq"), (str(other), "odhcpd")])
+    files = LeaseFiles.from_settings([(str(path), "dnsmasq"), (str(other), "odhcpd")])
     assert files.read(NOW) == (TABLET, Lease("2001:db8::15", "", "phone"))
     path.write_text("")
     assert files.read(NOW) == (Lease("2001:db8::15", "", "phone"),)

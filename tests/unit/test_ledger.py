@@ -51,13 +51,13 @@ def play(ledger: UsageLedger, minutes: range, budget: str = "games", names: int 
 def likely(
     ledger: UsageLedger, budget: str = "games", day: DayStart = TODAY, profile: str = "mia"
 ) -> int:
-    return ledger.used("home", profile, day).get(budget, Minutes()).likely
+    return ledger.minutes_by_budget("home", profile, day).get(budget, Minutes()).likely
 
 
 def test_minutes_of_use_are_counted_when_they_are_over() -> None:
     ledger = empty()
     play(ledger, range(30))
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
     ledger.record("home", "mia", ["games"], "0.games.example", NOON + 30 * 60)
     ledger.record("home", "mia", ["games"], "1.games.example", NOON + 30 * 60)
     ledger.fold(NOON + 30 * 60 + 59)
@@ -71,7 +71,7 @@ def test_the_same_name_again_and_again_is_one_name() -> None:
     for second in range(120):
         ledger.record("home", "mia", ["games"], "a.games.example", NOON + second)
     ledger.fold(NOON + 120)
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
 
 
 def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
@@ -81,7 +81,7 @@ def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
         ledger.record("home", "mia", ["all"], f"{second}.example", NOON + second)
         ledger.record("home", "mia", [], f"{second}.school.example", NOON + second)
     ledger.fold(NOON + 240)
-    assert ledger.used("home", "mia", TODAY) == {
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {
         "games": Minutes(4, 4, 4),
         "all": Minutes(0, 0, 4),  # four names a minute: what a device may do by itself
     }
@@ -95,7 +95,7 @@ def test_a_stranger_and_a_brother_use_up_minutes_of_their_own() -> None:
     ledger.fold(NOON + 400)
     assert likely(ledger) == 5
     assert likely(ledger, profile="tom") == 0
-    assert ledger.used("there", "mia", TODAY)["games"].high == 1
+    assert ledger.minutes_by_budget("there", "mia", TODAY)["games"].high == 1
 
 
 def test_who_asks_learns_what_was_used_since_the_last_time() -> None:
@@ -125,7 +125,7 @@ def test_what_is_closed_right_after_use_is_not_counted_when_it_opens_again() -> 
     again = empty()
     again.load(ledger.take_unsaved())
     assert again.marks("home", "mia", "games", TODAY).closed.bit_count() == 5
-    assert "films" not in ledger.used("home", "mia", TODAY)
+    assert "films" not in ledger.minutes_by_budget("home", "mia", TODAY)
 
 
 def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
@@ -133,7 +133,7 @@ def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
     play(ledger, range(30))
     play(ledger, range(10, 20))
     play(ledger, range(30))
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
 
 
 def test_a_clock_set_over_midnight_and_back_keeps_what_was_used() -> None:
@@ -158,12 +158,12 @@ def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> 
 def test_a_day_without_use_is_known_from_one_that_was_not_counted() -> None:
     ledger = empty()
     ledger.begin_day("home", "mia", ["games"], NOON)
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes()}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes()}
     (usage,) = ledger.take_unsaved()
     assert (usage.day, usage.minutes) == (TODAY.date, Minutes())
     ledger.begin_day("home", "mia", ["games"], NOON + 60)
     assert ledger.take_unsaved() == ()
-    assert ledger.used("home", "mia", TOMORROW) == {}
+    assert ledger.minutes_by_budget("home", "mia", TOMORROW) == {}
 
 
 def test_a_new_day_begins_with_nothing() -> None:
@@ -227,7 +227,7 @@ def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
         assert len(ledger._heard) <= MINUTES_WITH_NAMES + 2  # also when nobody folds
     ledger.fold(NOON + 200 * 60)
     assert ledger._heard == {}
-    assert ledger.used("home", "mia", TODAY)["games"].high == 100
+    assert ledger.minutes_by_budget("home", "mia", TODAY)["games"].high == 100
 
 
 def test_what_was_stored_is_taken_up_again() -> None:
@@ -271,7 +271,7 @@ def test_who_is_erased_is_forgotten_with_names_and_all() -> None:
     ledger.record("home", "tom", ["games"], "a.example", NOON + 120)
     ledger.erase("home", "mia")
     assert ledger.fold(NOON + 180) == {("home", "tom", "games")}
-    assert ledger.used("home", "mia", TODAY) == {}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {}
     assert ledger.names_in_use("home", "mia", NOON + 180) == frozenset()
     assert [each.profile for each in ledger.take_unsaved()] == ["tom"]
 
@@ -282,7 +282,7 @@ def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
     ledger.forget(TOMORROW.start + 30 * 60)
     assert likely(ledger) == 3
     ledger.forget(TOMORROW.start + DAY + 1)
-    assert ledger.used("home", "mia", TODAY) == {}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {}
     assert ledger._kept == {}
 
 
@@ -301,7 +301,7 @@ def test_a_profile_cannot_fill_the_memory() -> None:
         ledger.record("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
     assert len(ledger.names_in_use("home", "mia", NOON)) == MAX_NAMES
     ledger.fold(NOON + 60)
-    assert len(ledger.used("home", "mia", TODAY)) == MAX_BUDGETS
+    assert len(ledger.minutes_by_budget("home", "mia", TODAY)) == MAX_BUDGETS
     assert ledger.dropped == MAX_NAMES + 9 - (MAX_BUDGETS - 1)
 
 

@@ -39,7 +39,7 @@ def _leaves_the_rest_out(text: str) -> bool:
     lines = text.split("\n")
     plain = [line for line in lines if _PLAIN.fullmatch(line)]
     parsed = parse_list(text, ListFormat.ADBLOCK)
-    return (parsed.used, sum(parsed.unused.values())) == (len(plain), len(lines) - len(plain))
+    return (parsed.used_count, sum(parsed.unused.values())) == (len(plain), len(lines) - len(plain))
 
 
 _PLAIN = re.compile(r"(@@)?\|\|[\w.]+\^|127\.0\.0\.1 [\w.]+")

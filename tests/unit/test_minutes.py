@@ -179,9 +179,9 @@ def test_any_octets_are_read_as_some_day(octets: bytes) -> None:
 
 def test_a_day_that_begins_later_lacks_what_was_before() -> None:
     marks = day((10, 1), (70, 2))
-    assert marks.moved(60) == day((10, 2))
-    assert marks.moved(-60) == day((70, 1), (130, 2))
-    assert marks.moved(-DAY_BITS) == NO_MARKS
+    assert marks.with_later_start(60) == day((10, 2))
+    assert marks.with_later_start(-60) == day((70, 1), (130, 2))
+    assert marks.with_later_start(-DAY_BITS) == NO_MARKS
 
 
 def test_a_day_can_be_cut_at_its_end() -> None:

@@ -73,9 +73,9 @@ def test_several_messages_share_a_datagram() -> None:
 @pytest.mark.parametrize(
     ("datagram", "expected"),
     [
-        (route(3), Route(3, direct=True)),
-        (route(3, gateway="192.0.2.1"), Route(3, direct=False)),
-        (route(1, kind=2), Route(1, direct=False)),  # this machine itself
+        (route(3), Route(3, is_direct=True)),
+        (route(3, gateway="192.0.2.1"), Route(3, is_direct=False)),
+        (route(1, kind=2), Route(1, is_direct=False)),  # this machine itself
         (ended(errno.ENETUNREACH), End(errno.ENETUNREACH)),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_cannot_be_used_is_counted_with_its_reason(
     form: ListFormat, line: str, reason: SkipReason
 ) -> None:
     parsed = parse_list(line, form)
-    assert parsed.used == 0
+    assert parsed.used_count == 0
     assert parsed.unused == {reason: 1}
 
 
@@ -140,7 +140,7 @@ def test_an_exact_name_may_be_one_below_which_others_register() -> None:
 def test_a_name_counts_once() -> None:
     parsed = parse_list("a.example\nA.example.\n*.a.example\n", ListFormat.WILDCARD)
     assert names(parsed) == ["a.example"]
-    assert parsed.used == 1
+    assert parsed.used_count == 1
     assert parsed.unused == {SkipReason.DUPLICATE: 2}
     assert parsed.problems == ()  # nothing that needs mending
 
@@ -173,7 +173,7 @@ def test_a_list_of_pages_is_refused_and_never_widened_to_their_sites(pages: str)
 def test_a_page_among_ten_names_is_only_left_out() -> None:
     text = "".join(f"{number}.example\n" for number in range(9)) + "p.example/path\n"
     parsed = parse_list(text, ListFormat.DOMAINS)
-    assert parsed.used == 9
+    assert parsed.used_count == 9
     assert parsed.unused == {SkipReason.PAGE: 1}
 
 
@@ -201,7 +201,7 @@ def test_the_exceptions_of_a_list_are_kept_apart_from_what_it_blocks() -> None:
     )
     assert parsed.blocks == {"a.example": Match.SUBTREE, "c.example": Match.EXACT}
     assert parsed.allows == {"b.a.example": Match.SUBTREE, "a.example": Match.SUBTREE}
-    assert parsed.used == 4
+    assert parsed.used_count == 4
     assert (Matcher("b.a.example"), True) in set(parsed.entries)
 
 
@@ -222,7 +222,7 @@ def test_pages_of_an_ad_blockers_list_are_not_widened_to_their_sites_either() ->
 def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
     many = "".join(f"{number}.example\r\n" for number in range(100_000))
     parsed = parse_list(f"{many}com\n{many}*\n", ListFormat.DOMAINS)
-    assert parsed.used == 100_000
+    assert parsed.used_count == 100_000
     assert parsed.unused == {
         SkipReason.DUPLICATE: 100_000,
         SkipReason.SUFFIX: 1,
@@ -243,7 +243,7 @@ def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
 def test_a_long_list_is_read_in_a_moment(form: ListFormat, line: str) -> None:
     text = "\n".join(line.format(f"host{each}.site{each % 97}.example") for each in range(100_000))
     start = time.process_time()
-    assert parse_list(text, form).used == 100_000
+    assert parse_list(text, form).used_count == 100_000
     assert time.process_time() - start < 0.5  # a million in some 0.7 seconds
 
 

@@ -24,12 +24,17 @@ def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES_PER_CODE) -> 
     for name in probe_names(CODE)[:asked]:
         for each in who:
             home.ask(each, name)
-    return assess_sightings(probes.of(CODE, home.clock().wall))
+    return assess_sightings(probes.sightings(CODE, home.clock().wall))
 
 
 def test_a_device_that_asks_copdns_alone_is_seen_by_every_name() -> None:
     found = seen(Home(), Probes(), "mia")
-    assert (found.asks, found.ipv4, found.ipv6, found.away) == (AskedResolver.US, True, False, True)
+    assert (found.asks, found.ipv4, found.ipv6, found.is_other_machine) == (
+        AskedResolver.US,
+        True,
+        False,
+        True,
+    )
     assert (found.device, found.profile, found.strangers) == ("mia-phone", "mia", ())
 
 
@@ -59,7 +64,7 @@ def test_a_machine_that_asks_itself_is_no_second_device() -> None:
     client = home.resolver.live.identify(me)
     probes.note_query(probe_names(CODE)[0], me, client, NOW)
     probes.note_fetch(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
-    assert not assess_sightings(probes.of(CODE, NOW)).away
+    assert not assess_sightings(probes.sightings(CODE, NOW)).is_other_machine
 
 
 def test_a_grown_up_is_no_child() -> None:
@@ -76,9 +81,9 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
     for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
         probes.note_query(f"{name}.probe.home.arpa", asker, client, NOW)
-    assert probes.of("x", NOW) == ()
-    assert probes.of(CODE, NOW + MAX_AGE) == ()
+    assert probes.sightings("x", NOW) == ()
+    assert probes.sightings(CODE, NOW + MAX_AGE) == ()
     for number in range(1000):
         probes.note_fetch(f"{number:08}", asker, client, NOW)
-    assert probes.of(CODE, NOW) == ()
-    assert len([n for n in range(1000) if probes.of(f"{n:08}", NOW)]) == 256
+    assert probes.sightings(CODE, NOW) == ()
+    assert len([n for n in range(1000) if probes.sightings(f"{n:08}", NOW)]) == 256

@@ -49,7 +49,7 @@ def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
             parse_list("\n".join(found), ListFormat.DOMAINS, Match.EXACT).blocks.keys()
             == found.keys()
         )
-    assert parsed.used <= text.count(".") + text.count("\u3002")
+    assert parsed.used_count <= text.count(".") + text.count("\u3002")
     assert all("." in each.name for each, _ in parsed.entries)
 
 
@@ -63,7 +63,7 @@ def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
         return
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     telling = [line for line in lines if line.strip() and line.strip()[0] not in "#!;"]
-    assert parsed.used + sum(parsed.unused.values()) == len(telling)
+    assert parsed.used_count + sum(parsed.unused.values()) == len(telling)
 
 
 @given(LINES, st.sampled_from(ListFormat), MATCHES)

@@ -54,7 +54,7 @@ def rules(draw: st.DrawFn) -> Repeat:
 def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
     start = datetime.combine(rule.start, datetime.min.time())
     theirs = rrule.rrule(
-        DATEUTIL[rule.every],
+        DATEUTIL[rule.frequency],
         dtstart=start,
         interval=rule.interval,
         wkst=rule.week_starts,
@@ -66,7 +66,7 @@ def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
     )
     named = list(theirs)
     days = (rule.start + timedelta(days=more) for more in range(DAYS + 1))
-    assert [day for day in days if rule.has(day)] == [each.date() for each in named]
+    assert [day for day in days if rule.includes(day)] == [each.date() for each in named]
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
 )
 def test_a_rule_names_these_dates_of_march(rule: Repeat, dates: list[str]) -> None:
     march = [date(2026, 3, day) for day in range(1, 32)]
-    assert [f"{day:%m-%d}" for day in march if rule.has(day)] == dates
+    assert [f"{day:%m-%d}" for day in march if rule.includes(day)] == dates

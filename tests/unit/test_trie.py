@@ -127,6 +127,6 @@ def test_what_is_compiled_is_what_was_shelved(
     compiled = unpack(memoryview(b"".join(pack(merged, "key"))))
     assert compiled.statuses == statuses
     assert compiled.index.infos == shelved.infos
-    assert compiled.index.openings == shelved.openings
+    assert compiled.index.open_below == shelved.open_below
     for qname in qnames:
         assert compiled.index.find(qname) == shelved.find(qname)

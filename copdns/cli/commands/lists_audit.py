@@ -150,7 +150,7 @@ def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[
 
 
 def _print(found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile) -> None:
-    left_out = f"; left out: {rows.left_out} without a public name" if rows.left_out else ""
+    left_out = f"; left out: {rows.skipped} without a public name" if rows.skipped else ""
     names = len({row.name for row in rows.rows})
     click.echo(safe(f"{names} names, {len(found.labels)} labels, by {who.name}{left_out}"))
     for title, total, labels in (
@@ -178,7 +178,7 @@ def _json(
 ) -> dict[str, object]:
     return {
         "by": who.name,
-        "left_out": rows.left_out,
+        "left_out": rows.skipped,
         "labels": [
             {"label": label, "wanted": label in wanted, **_share_json(share)}
             for label, share in found.labels.items()

@@ -82,19 +82,19 @@ def _updated(
             seen(outcome)
 
         fetcher = open_fetcher(copies, time.time, progress=progress)
-        asyncio.run(fetch_all(sources, fetcher, note, smaller=smaller))
+        asyncio.run(fetch_all(sources, fetcher, note, may_shrink=smaller))
     return [found[each.slug] for each in sources]
 
 
 @contextmanager
 def _sole(copies: Copies) -> Iterator[None]:
     """Hold the right to change copies; wait, and say so, while copdns itself fetches."""
-    with copies.changing(wait=False) as ours:
+    with copies.hold_lock(wait=False) as ours:
         if ours:
             yield
             return
     click.echo("copdns fetches lists at this moment; waiting until it is done ...", err=True)
-    with copies.changing(wait=True):
+    with copies.hold_lock(wait=True):
         yield
 
 
@@ -120,17 +120,17 @@ def _far(slug: str, octets: int, total: int | None) -> str:
 
 def _row(outcome: FetchOutcome) -> tuple[str, ...]:
     state = outcome.state
-    here = outcome.news is not FetchResult.MISSING
+    here = outcome.result is not FetchResult.MISSING
     size = f"{state.octets / MIB:.1f} MiB" if state.octets >= MIB // 10 else f"{state.octets} B"
     names = f"{state.names:,}" if here else ""
-    return outcome.slug, outcome.news, names, size if here else "", safe(state.error)
+    return outcome.slug, outcome.result, names, size if here else "", safe(state.error)
 
 
 def _as_json(outcome: FetchOutcome) -> dict[str, object]:
     state = outcome.state
     return {
         "list": outcome.slug,
-        "result": outcome.news,
+        "result": outcome.result,
         "names": state.names,
         "octets": state.octets,
         "fetched_at": utc(state.fetched_at),

@@ -276,7 +276,7 @@ def _ignored(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
     """Yield which events, or days of them, did not become holidays, and why."""
     named = dict(calendar.days)
     for each in dates:
-        if not each.whole:
+        if not each.is_whole:
             span = stretch_text(each.first, each.last)
             yield f"left out, since it takes no whole day: {span} {each.name}"
             continue

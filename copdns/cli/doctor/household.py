@@ -28,10 +28,10 @@ def lists(home: Home) -> Iterator[Finding]:
         if each.error:
             todo = "mend the file or the setting lists, then `kill -HUP` or restart copdns"
             yield fail("lists", f"{each.info.slug} is not in force: {each.error}", todo)
-        elif lost > each.used and each.problems:
+        elif lost > each.used_count and each.problems:
             todo = "see `copdns lists status`; maybe its format in the settings is another"
             yield warn("lists", f"{each.info.slug}: {lost} lines of it were not used", todo)
-    entries = sum(each.used for each in statuses)
+    entries = sum(each.used_count for each in statuses)
     yield ok("lists", f"{len(statuses)} lists with {entries} entries are read")
     if waiting := home.waiting:
         todo = "it is tried again by itself; use fewer lists if memory is short, or make room"

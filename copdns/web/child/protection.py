@@ -53,7 +53,7 @@ async def result(request: web.Request) -> web.Response:
         request,
         "protection_result.html",
         person=person,
-        found=assess_sightings(parts.probes.of(code, parts.now())),
+        found=assess_sightings(parts.probes.sightings(code, parts.now())),
         door_by_name=request.host.partition(":")[0] in parts.hosts,
         address=requestor_of(request).address,
     )

@@ -132,7 +132,12 @@ async def take_file(call: Call) -> object:
 
     after = await call.change("calendar: holidays from a file", edit)
     shown = [
-        {"first": str(each.first), "last": str(each.last), "name": each.name, "whole": each.whole}
+        {
+            "first": str(each.first),
+            "last": str(each.last),
+            "name": each.name,
+            "whole": each.is_whole,
+        }
         for each in found
     ]
     return {**calendar_json(after), "found": shown}

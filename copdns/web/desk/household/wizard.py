@@ -150,7 +150,7 @@ async def _place(going: Going) -> Values:
 def _zone(going: Going) -> str:
     """Return the household's zone; until somebody chose one, that of the machine."""
     usual = Household(going.home.id, going.home.name).timezone
-    if going.home.timezone != usual or going.progress.done(SetupStep.PLACE):
+    if going.home.timezone != usual or going.progress.is_done(SetupStep.PLACE):
         return going.home.timezone
     return machine_timezone(os.environ.get("TZ", "")) or usual
 
