@@ -1,8 +1,8 @@
-"""Measure what lists block of names that people sorted by hand.
+"""Measure what lists block, by names that people sorted by hand.
 
-A table says of each name what it is about: `PORN`, `NEWS`, `LGBT` ...  The audit asks the policy
-of a profile about every name and counts, by label and by list, how many are blocked.  Pure;
-nothing is resolved.
+A table labels each name with what it is about: `PORN`, `NEWS`, `LGBT` and so on.  The audit asks
+the policy of a profile about every name and counts, by label and by list, how many are blocked.
+Pure: nothing is resolved.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_ERRORS = 5
 
 
 class LabelledName(NamedTuple):
-    """A name in normal form, and what people say it is about."""
+    """A name in normal form, with the label that people gave it."""
 
     label: str
     name: str
@@ -35,7 +35,7 @@ class LabelledName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """The rows of a table, each once.  left_out: rows whose name means nothing to the world."""
+    """The rows of a table, each once.  skipped: number of rows whose name is not public."""
 
     rows: tuple[LabelledName, ...]
     skipped: int = 0
@@ -46,10 +46,10 @@ class LabelTable:
 
 
 def read_table(text: str, file: str) -> LabelTable:
-    """Return a table with tabs between its columns; raise ListError with file and line.
+    """Return the table of a text with tabs between columns; raise ListError with file and line.
 
-    The first line may name the columns: one of LABEL_COLUMNS and one of NAME_COLUMNS; without it
-    they are a label and a name.  A name may be a URL.  Further lines with `#` are comments.
+    The first line may name the columns, one of LABEL_COLUMNS and one of NAME_COLUMNS; without it
+    they are a label and a name.  A name may be a URL.  Other lines with `#` are comments.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
     named = _find_columns(lines[0])
@@ -78,7 +78,7 @@ def read_table(text: str, file: str) -> LabelTable:
 
 
 def _find_columns(line: str) -> tuple[int, int] | None:
-    """Return the places of label and name, where the first line names the columns."""
+    """Return the places of label and name; None where the first line names no columns."""
     names = [name.strip().lower() for name in line.removeprefix("#").split("\t")]
     label = next((names.index(each) for each in LABEL_COLUMNS if each in names), None)
     name = next((names.index(each) for each in NAME_COLUMNS if each in names), None)
@@ -86,7 +86,7 @@ def _find_columns(line: str) -> tuple[int, int] | None:
 
 
 def _read_row(fields: list[str], label_at: int, name_at: int) -> LabelledName | None:
-    """Return a row, or None for a name that is not public; raise ValueError."""
+    """Return a row, or None for a name that is not public; raise ValueError for a wrong line."""
     if len(fields) <= max(label_at, name_at):
         columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
         raise ValueError(f"has {columns}; write a label, a tab and a name")
@@ -115,22 +115,23 @@ _URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of some names are blocked.  lists: how many by each list alone, by its slug."""
+    """How many of some names are blocked.  lists: by slug, how many each list blocks by itself."""
 
     names: int
     blocked: int
     lists: Mapping[str, int]
 
     def percent(self, blocked: int | None = None) -> float:
-        """Return the share of the blocked, or of so many, in percent; 0 of no names."""
+        """Return the percentage of blocked names, or of `blocked`; 0 where there are no names."""
         return 100 * (self.blocked if blocked is None else blocked) / (self.names or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What is blocked.  wanted: names whose label should be blocked; others: all but those.
+    """The result of an audit.
 
-    labels: by label, in alphabetical order.
+    labels: by label, in alphabetical order.  wanted: of names whose label should be blocked;
+    others: of all other names.
     """
 
     labels: Mapping[str, Share]
@@ -145,11 +146,12 @@ def audit(
     wanted: Collection[str],
     now: float,
 ) -> Audit:
-    """Return what a policy blocks of a table, at a moment.
+    """Return what a policy blocks of a table.  now: seconds since the epoch.
 
-    lists: those that are looked at one by one.  A name that a step before them allows, such as a
-    protected one, is blocked by none of them; one that a rule blocks counts in total only.  A
-    name with two labels counts under each, and in the sums as wanted if one of them is.
+    lists: those that are also counted one by one.  wanted: labels that should be blocked.
+    A name that an earlier step allows, such as a protected one, is blocked by no list; one that a
+    rule blocks counts in the total only.  A name with two labels counts under each; in the sums it
+    is wanted if one of them is.
     """
     alone = [(info.slug, ListSet([info])) for info in lists]
     blockers: dict[str, frozenset[str] | None] = {}
@@ -178,7 +180,7 @@ def _share_of(names: Collection[str], blockers: Mapping[str, frozenset[str] | No
 
 
 def blocking_lists(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
-    """Give the lists that can block something for a profile."""
+    """Yield the lists that can block something for a profile."""
     services = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts
     }

@@ -1,8 +1,8 @@
-"""Fetch copies of other people's lists, and let a copy go only for a better one.
+"""Fetch copies of other people's lists, and replace a copy only by one that passes the checks.
 
-What to ask and what an outcome means decides `lists/download.py`; waiting, sockets and files are
-here.  Nothing of the household is sent: no cookie, no referrer, and a name of ours that says the
-version only.  Names are looked up by the system's resolver, which may be this very copdns.
+`lists/download.py` decides what to request and what a response means; this module waits and writes
+files.  Nothing of the household is sent: no cookie, no referrer, and a User-Agent with the version
+only.  The system's resolver looks up names, and may be this copdns.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchResult(StrEnum):
-    """What a try brought."""
+    """What a try to fetch brought."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
@@ -62,7 +62,7 @@ class FetchResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """How a try went.  state: what is known of the copy now."""
+    """The outcome of a try to fetch a list.  state: of its copy, after the try."""
 
     slug: str
     result: FetchResult
@@ -72,8 +72,8 @@ class FetchOutcome:
 class Fetcher:
     """Fetches lists into a folder.
 
-    progress: called with a slug, the octets that came, and how many there will be (None: unknown).
-    reading: held while a list is read, which takes the memory of a small machine.
+    progress: called with a slug, the octets received, and the octets in all (None: unknown).
+    reading: a lock held while a list is read, which may take all memory of a small machine.
     """
 
     def __init__(
@@ -93,19 +93,19 @@ class Fetcher:
         self._reading = reading
 
     async def fetch(self, source: Source, *, may_shrink: bool = False) -> FetchOutcome:
-        """Ask for a list; whatever happens is an outcome, and noted beside the copy.
+        """Fetch a list; errors become an outcome, and the state is written beside the copy.
 
-        smaller: take it even when it lost most of its names.
+        may_shrink: accept it though it lost most of its names.
         """
         before = await asyncio.to_thread(self._copies.state, source.slug)
         try:
-            outcome = await self._fetched(source, before, may_shrink)
+            outcome = await self._fetch_new(source, before, may_shrink)
         except (FetchError, OSError) as error:
             why = self._copies.write_error(error) if isinstance(error, OSError) else str(error)
             state = after_failure(before, why, self._clock())
-            # First: where the disk is full, what was begun takes the room that the note needs.
+            # Before the state: on a full disk the unfinished files take the room that it needs.
             await asyncio.to_thread(self._copies.clear, source.slug)
-            with suppress(OSError):  # a full disk: the outcome tells of it
+            with suppress(OSError):  # a full disk: the outcome has the error
                 await asyncio.to_thread(self._copies.write_state, source.slug, state)
             outcome = FetchOutcome(
                 source.slug, FetchResult.KEPT if state.has_copy else FetchResult.MISSING, state
@@ -114,13 +114,13 @@ class Fetcher:
             await asyncio.to_thread(self._copies.clear, source.slug)
         return outcome
 
-    async def _fetched(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
+    async def _fetch_new(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
         headers = await self._download(source, before)
         if headers is None:
             state = after_not_modified(before, self._clock())
             await asyncio.to_thread(self._copies.write_state, source.slug, state)
             return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        copy = await self._checked(source)
+        copy = await self._unpack_reply(source)
         check_copy(copy, before, may_shrink=smaller)
         state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
@@ -130,26 +130,28 @@ class Fetcher:
         await asyncio.to_thread(self._copies.replace_copy, source.slug, state)
         return FetchOutcome(source.slug, FetchResult.NEW, state)
 
-    # --- the way here -------------------------------------------------------------------------
+    # --- downloading --------------------------------------------------------------------------
 
     async def _download(self, source: Source, before: CopyState) -> Mapping[str, str] | None:
-        """Write what the server sends to a file and return its headers; None: nothing is new."""
+        """Write what the server sends to a file; return its headers, None for 304 (unchanged)."""
         limits = self._limits
         with _plain_errors(source.url, limits):
             async with (
                 asyncio.timeout(limits.total),
-                self._asked(source.url, condition_headers(before, source.url)) as reply,
+                self._open_reply(source.url, condition_headers(before, source.url)) as reply,
             ):
                 if reply.status == 304 and before.has_copy:
                     return None
                 if reply.status != 200:
                     raise FetchError(status_error(reply.status))
-                await self._written(source, reply)
+                await self._write_reply(source, reply)
                 return reply.headers
 
     @asynccontextmanager
-    async def _asked(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
-        """Ask, go where the server sends us, and give the last answer."""
+    async def _open_reply(
+        self, url: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[ClientResponse]:
+        """Send the request, follow redirects, and yield the last response."""
         if trouble := bad_url(url):
             raise FetchError(trouble)
         for _ in range(self._limits.redirects + 1):
@@ -163,30 +165,30 @@ class Fetcher:
             "a browser, and use the one where that ends"
         )
 
-    async def _written(self, source: Source, reply: ClientResponse) -> None:
+    async def _write_reply(self, source: Source, reply: ClientResponse) -> None:
         packed = reply.headers.get("Content-Encoding", "identity").lower()
         if packed not in ("identity", "gzip", "x-gzip"):
             raise FetchError(f"it is packed with {packed[:20]!r}, though only gzip was asked for")
         total, octets = reply.content_length, 0
-        self._within(total or 0)
+        self._require_within(total or 0)
         path = await asyncio.to_thread(self._copies.scratch_path, source.slug, RAW)
         with path.open("xb") as file:
             async for chunk in reply.content.iter_chunked(CHUNK):
                 if not octets and not source.member and (trouble := content_error(chunk[:512])):
-                    raise FetchError(trouble)  # no need to wait for the rest
+                    raise FetchError(trouble)  # without waiting for the rest
                 octets += len(chunk)
-                self._within(octets)
+                self._require_within(octets)
                 await asyncio.to_thread(file.write, chunk)
                 self._progress(source.slug, octets, total)
 
-    def _within(self, octets: int) -> None:
+    def _require_within(self, octets: int) -> None:
         if octets > self._limits.wire:
             raise FetchError(f"it is larger than {self._limits.wire / MIB:g} MiB; no list is")
 
-    # --- looking at it ------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------
 
-    async def _checked(self, source: Source) -> CopySummary:
-        """Let another process unpack and read it; the unfinished text is there then."""
+    async def _unpack_reply(self, source: Source) -> CopySummary:
+        """Have another process unpack and read it, and write the unfinished text."""
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
             text=str(await asyncio.to_thread(self._copies.scratch_path, source.slug, TEXT)),
@@ -196,8 +198,8 @@ class Fetcher:
             limit=self._limits.text,
         )
         async with self._reading:
-            said = await _run_unpack(json.dumps(asdict(job)), self._limits.check)
-        outcome = json.loads(said)
+            output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)
+        outcome = json.loads(output)
         if "error" in outcome:
             raise FetchError(outcome["error"])
         return CopySummary(**outcome)
@@ -205,7 +207,7 @@ class Fetcher:
 
 @contextmanager
 def _plain_errors(url: str, limits: FetchLimits) -> Iterator[None]:
-    """Say in plain words what went wrong on the way; errors of our disk pass."""
+    """Turn errors of the network into a FetchError in plain words; errors of the disk pass."""
     import aiohttp
 
     host = urlsplit(url).hostname
@@ -241,8 +243,8 @@ def _connection_error(error: aiohttp.ClientError, host: str | None) -> str:
 
 
 async def _run_unpack(job: str, seconds: float) -> str:
-    """Run `copdns.list_files.unpack` for a job and return what it says."""
-    # -P: nothing is imported from the folder that we happen to be in.
+    """Run `copdns.list_files.unpack` for a job and return its output."""
+    # -P: import nothing from the working directory.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.list_files.unpack"),
         stdin=asyncio.subprocess.PIPE,
@@ -273,11 +275,11 @@ async def open_fetcher(
     progress: Progress = lambda _slug, _octets, _total: None,
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
-    """Give what fetches lists; connections end with it."""
+    """Yield a Fetcher; its connections are closed at the end."""
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
     limits = limits or FetchLimits()
-    # aiohttp's own context has no certificates (`lean`); reading them takes a while.
+    # aiohttp's own context has no certificates (`app/memory_use.py`); reading them takes a while.
     certificates = await asyncio.to_thread(create_default_context)
     patience = ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle)
     async with ClientSession(
@@ -285,7 +287,7 @@ async def open_fetcher(
         headers=_HEADERS,
         timeout=patience,
         cookie_jar=DummyCookieJar(),
-        auto_decompress=False,  # what it unpacks to is bounded elsewhere
-        trust_env=False,  # no ~/.netrc: nobody's password goes out
+        auto_decompress=False,  # the other process bounds the unpacked size
+        trust_env=False,  # no ~/.netrc: no password is sent
     ) as session:
         yield Fetcher(copies, session, clock, limits, progress, reading or asyncio.Lock())

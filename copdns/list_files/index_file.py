@@ -1,6 +1,6 @@
-"""Write a compiled index so that it is there whole or not at all, and map it.
+"""Write a compiled index, complete or not at all, and map it.
 
-A file is never changed once it has its name: whoever has it mapped goes on with what there was.
+A file never changes once it has its name: a process that has it mapped keeps its content.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _CHUNK = 64 << 10
 
 
 def write(path: Path, parts: Iterable[bytes]) -> None:
-    """Write an index; raise ListError where that cannot be done, and leave nothing then."""
+    """Write an index; raise ListError where it cannot be written, and leave no file then."""
     unfinished = path.with_suffix(UNFINISHED)
     try:
-        unfinished.unlink(missing_ok=True)  # a killed process left it
+        unfinished.unlink(missing_ok=True)  # one that a killed process left
         with unfinished.open("xb") as file:
             file.writelines(parts)
             file.flush()
@@ -34,7 +34,7 @@ def write(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def read(path: Path) -> CompiledIndex:
-    """Map an index; raise ListError for one that is not there, torn, or not for this program."""
+    """Map an index; raise ListError for one that is missing, damaged, or of another program."""
     try:
         with path.open("rb") as file:
             return _map_file(file)
@@ -47,7 +47,7 @@ def read(path: Path) -> CompiledIndex:
 def _map_file(file: IO[bytes]) -> CompiledIndex:
     size = os.fstat(file.fileno()).st_size
     header = read_header(file.read(HEADER_SIZE), size)
-    # Read and not mapped for this: pages that are only looked at once are not ours to hold.
+    # Read, not mapped: mapped pages would count as memory of this process, though used once.
     if checksum(_chunks(file)) != header.checksum:
         raise ListError("was damaged on the disk: its checksum is wrong")
     return unpack(memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)))

@@ -1,4 +1,4 @@
-"""Read the bundled data and the user's own lists from disk, into one `Library`."""
+"""Read the bundled data and the user's own lists from disk into a `Catalogue`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from copdns.model.household import Band
 
 # The kinds of lists that a schedule, a budget or a permission can be about.
 SUBJECT_KINDS = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
-MAX_LIST = 256 << 20  # octets of a list file: more is a mistake, or an attack on memory
+MAX_LIST = 256 << 20  # octets of a file: a larger one is a mistake, or an attack on memory
 
 
 def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
-    """Return all that names are judged by, with its index in memory: for small lists.
+    """Return the catalogue with its index built in memory: for small lists.
 
-    A list that cannot be read says so in its status.
+    A list that cannot be read has the error in its status.
     """
     return build_small_catalogue(bundled_text, sources, read_text)
 
 
 def bundled_text(file: str) -> str:
-    """Return a file below `blocklists/`; raise ListError."""
+    """Return the text of a file below `blocklists/`; raise ListError."""
     path = find_folder("blocklists") / file
     try:
         return path.read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def bundled_text(file: str) -> str:
 
 
 def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
-    """Return the user's own lists, unread."""
+    """Return the user's own lists, without reading them."""
     return tuple(
         ListSource(each.slug, each.category, each.format, each.match, path=each.path)
         for each in lists
@@ -66,7 +66,7 @@ def read_text(source: ListSource) -> str:
 
 @cache
 def bundled_presets() -> dict[Band, Preset]:
-    """Return what ships for each age; raise ConfigError for a mistake in one of the files."""
+    """Return the bundled preset of each band; raise ConfigError for a broken file."""
     presets = {}
     for path in sorted((find_folder("config") / "presets").glob("*.yaml")):
         found = preset(path.read_text(encoding="utf-8"), str(path))
@@ -76,20 +76,20 @@ def bundled_presets() -> dict[Band, Preset]:
 
 @cache
 def _catalogue_slugs() -> frozenset[str]:
-    """Return the slugs of the lists that are here or could be fetched."""
+    """Return the slugs of all lists of the catalogue, fetched or not."""
     return frozenset(each.slug for each in read_files(bundled_text).catalogue.sources)
 
 
 @cache
 def discreet_names() -> frozenset[str]:
-    """Return the names that guardians see as "other" (`privacy/masked_names.py`)."""
+    """Return the names that guardians see masked, as "other" (`privacy/masked_names.py`)."""
     file = "discreet.yaml"
     found = yaml_text.read(bundled_text(file), f"blocklists/{file}", DiscreetShape)
     return frozenset(name for names in found.groups.values() for name in names)
 
 
 def known_ids(found: Catalogue) -> KnownIds:
-    """Return what a household may refer to."""
+    """Return the ids and slugs that a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
     return KnownIds(

@@ -1,10 +1,9 @@
-"""Unpack what a server sent as a list, and read it as it will be read: `python -m
-copdns.list_files.unpack`.
+"""Unpack and parse a list as a server sent it: `python -m copdns.list_files.unpack`.
 
-A process of its own, at the lowest priority and the first to go when memory is short: a file that
-was made to do harm, or is just huge, costs neither answers nor memory.  It is told what to do as
-one line of JSON on stdin and tells the outcome as one on stdout.  Nothing is written but the one
-text, whatever an archive says.
+Runs as a process of its own, with the lowest priority, that the kernel kills first when memory is
+short: a malicious or huge file then neither delays answers nor takes memory of the server.  It
+reads its job as one line of JSON on stdin and prints the outcome as one on stdout.  It writes
+nothing but the one text, whatever an archive contains.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ from copdns.model.errors import CopdnsError, FetchError
 from copdns.model.matchers import Match
 
 CHUNK = 256 << 10
-MAX_LAYERS = 2  # a .gz file may be packed once more for the way
+MAX_LAYERS = 2  # a .gz file may be compressed once more for the transfer
 BLOCK = tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackJob:
-    """What to do.  raw: the file as it came; text: the one to write, which is not there yet.
+    """A job for the process.  raw: path of the file as received; text: path of the one to write.
 
-    member: the file to take out of a tar; "": there is no tar.  limit: octets, unpacked.
+    member: the file to take out of a tar archive; "" for no archive.  limit: octets, unpacked.
     """
 
     raw: str
@@ -49,7 +48,7 @@ class UnpackJob:
 
 
 def unpack_list(job: UnpackJob) -> CopySummary:
-    """Write the text of a job and read it; raise FetchError, ListError, or OSError of the disk."""
+    """Write the text of a job and parse it; raise FetchError, ListError, or OSError of the disk."""
     digest, octets = hashlib.sha256(), 0
     with Path(job.raw).open("rb") as raw, Path(job.text).open("xb") as text:
         for chunk in _read_chunks(raw, job):
@@ -68,11 +67,11 @@ def unpack_list(job: UnpackJob) -> CopySummary:
 
 
 def _read_chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
-    stream = _Bounded(raw, job.limit).buffered()
+    stream = _Bounded(raw, job.limit).open_buffered()
     try:
         for _ in range(MAX_LAYERS):
             if stream.peek(2).startswith(GZIP):
-                stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).buffered()
+                stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).open_buffered()
         yield from _read_member(stream, job.member) if job.member else _read_all(stream)
     except EOFError:
         raise FetchError("it was cut off on the way (gzip ends too early)") from None
@@ -86,13 +85,13 @@ def _read_all(stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that breaks off where more comes out of it than a list can have."""
+    """A stream that raises FetchError after `limit` octets."""
 
     def __init__(self, source: IO[bytes] | gzip.GzipFile, limit: int) -> None:
         self._source = source
         self._limit = self._left = limit
 
-    def buffered(self) -> io.BufferedReader:
+    def open_buffered(self) -> io.BufferedReader:
         return io.BufferedReader(self, CHUNK)
 
     def readable(self) -> bool:
@@ -113,10 +112,10 @@ class _Bounded(io.RawIOBase):
 
 
 def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
-    """Yield the content of one file of a tar.
+    """Yield the content of one file of a tar archive.
 
-    Headers are walked by hand, one block at a time: `tarfile` would take a long name, of whatever
-    length, into memory, and it knows how to write files.
+    Reads headers by hand, one block at a time: `tarfile` would read a name of any length into
+    memory, and it can write files.
     """
     seen: list[str] = []
     first = True
@@ -130,7 +129,7 @@ def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
             yield from pieces
             return
         for _ in pieces:
-            pass  # of what is not wanted nothing is kept
+            pass  # skip it
         if header.isreg():
             seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
@@ -138,7 +137,7 @@ def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
 
 
 def _read_header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
-    """Return the next header, None at the end."""
+    """Return the next header; None at the end of the archive."""
     block = stream.read(BLOCK)
     if not block or not block.strip(b"\0"):
         return None
@@ -152,7 +151,7 @@ def _read_header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo |
 
 
 def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
-    """Yield the content that follows a header, and skip what fills its last block."""
+    """Yield the content that follows a header, and skip the padding of its last block."""
     padding = -size % BLOCK
     while size > 0:
         chunk = stream.read(min(size, CHUNK))

@@ -134,8 +134,8 @@ def condition_headers(state: CopyState, url: str) -> dict[str, str]:
 def validator(text: str | None) -> str:
     """Return an ETag or Last-Modified that can be sent back as it came, or ""."""
     text = text or ""
-    fine = text.isascii() and text.isprintable() and len(text) <= MAX_VALIDATOR
-    return text if fine else ""
+    usable = text.isascii() and text.isprintable() and len(text) <= MAX_VALIDATOR
+    return text if usable else ""
 
 
 def redirect_target(url: str, location: str | None) -> str:
@@ -226,10 +226,14 @@ def check_copy(copy: CopySummary, before: CopyState, *, may_shrink: bool = False
         raise FetchError("it holds no name that can be used; check its address and its format")
     if copy.names < MIN_SHARE_USED * copy.lines:
         raise FetchError(f"only {copy.names} of {copy.lines} lines can be used; check its format")
-    had = before.names if before.has_copy else 0
-    if not may_shrink and had >= SHRINK_CHECKED_FROM and copy.names < MIN_SHARE_LEFT * had:
+    old_names = before.names if before.has_copy else 0
+    if (
+        not may_shrink
+        and old_names >= SHRINK_CHECKED_FROM
+        and copy.names < MIN_SHARE_LEFT * old_names
+    ):
         raise FetchError(
-            f"it has only {copy.names} names where it had {had}; look at it, and if that is "
+            f"it has only {copy.names} names where it had {old_names}; look at it, and if that is "
             "meant: copdns lists update --smaller SLUG"
         )
 

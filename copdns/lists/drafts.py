@@ -52,8 +52,8 @@ def build_small_catalogue(
     a bundled file that is broken; a broken list of the user's is a status with its error.
     """
     found = read_files(read)
-    made = [*bundled_drafts(found, read), *added_drafts(found, sources, text_of)]
-    return build_catalogue(found, sources, *build_index(made))
+    drafts = [*bundled_drafts(found, read), *added_drafts(found, sources, text_of)]
+    return build_catalogue(found, sources, *build_index(drafts))
 
 
 def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:

@@ -179,14 +179,14 @@ class _Reader:
                 self.named += 1
                 _add_name(self._names_for(outcome), outcome.name, outcome.match)
             else:
-                self._leave(number, line, outcome)
+                self._note_skipped(number, line, outcome)
 
     def _names_for(self, named: ListedName) -> dict[str, Match]:
         if named.allow:
             return self.allows
         return self.blocks if named.match is self.ready_match else self.others
 
-    def _leave(self, number: int, line: str, reason: SkipReason) -> None:
+    def _note_skipped(self, number: int, line: str, reason: SkipReason) -> None:
         self.unused[reason] += 1
         if reason is not SkipReason.LOCAL and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(SkippedLine(number, reason, _printable(line)))

@@ -78,11 +78,11 @@ def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
 
 def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
     """Return the index over all lists, numbered in their order, and how each was read."""
-    guard = ProtectedFilter(drafts)
-    kept = [guard.strip(draft) for draft in drafts]
-    statuses = tuple(status_of(number, draft) for number, draft in enumerate(kept))
+    protected = ProtectedFilter(drafts)
+    stripped = [protected.strip(draft) for draft in drafts]
+    statuses = tuple(status_of(number, draft) for number, draft in enumerate(stripped))
     index = DictIndex(
-        (status.info, draft.pairs) for status, draft in zip(statuses, kept, strict=True)
+        (status.info, draft.pairs) for status, draft in zip(statuses, stripped, strict=True)
     )
     return index, statuses
 
@@ -90,13 +90,15 @@ def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]
 class ProtectedFilter:
     """Keeps protected names out of lists that block."""
 
-    __slots__ = ("_index", "_seconds")
+    __slots__ = ("_index", "_second_labels")
 
     def __init__(self, drafts: Iterable[Draft]) -> None:
         """drafts: only the protected groups among them count."""
         groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
         self._index = DictIndex((_info_of(0, draft), draft.pairs) for draft in groups)
-        self._seconds = frozenset(_second_label(name) for each in groups for name in each.blocks)
+        self._second_labels = frozenset(
+            _second_label(name) for each in groups for name in each.blocks
+        )
 
     def strip(self, draft: Draft) -> Draft:
         """Return a draft without entries at or below protected names, which count as unused.
@@ -106,7 +108,9 @@ class ProtectedFilter:
         """
         if draft.kind not in _BLOCKING:
             return draft
-        left_out = {name for names in (draft.blocks, draft.allows) for name in self._covered(names)}
+        left_out = {
+            name for names in (draft.blocks, draft.allows) for name in self._protected_names(names)
+        }
         if not left_out:
             return draft
         blocks, allows = _without(draft.blocks, left_out), _without(draft.allows, left_out)
@@ -117,11 +121,11 @@ class ProtectedFilter:
         }
         return replace(draft, blocks=blocks, allows=allows, unused=unused)
 
-    def _covered(self, names: Names) -> list[str]:
+    def _protected_names(self, names: Names) -> list[str]:
         # Of a million names, only those whose last label but one is that of a protected name are
         # looked up.
-        seconds, find = self._seconds, self._index.find
-        return [name for name in names if _second_label(name) in seconds and find(name)]
+        second_labels, find = self._second_labels, self._index.find
+        return [name for name in names if _second_label(name) in second_labels and find(name)]
 
 
 def _second_label(name: str) -> str:

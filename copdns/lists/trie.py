@@ -47,8 +47,8 @@ def build_keys(keys: Iterable[str]) -> bytes:
     """Return keys as octets in the format of this machine."""
     if marisa_trie is None:
         return table.build_table(keys)
-    made: bytes = marisa_trie.Trie(sorted(keys)).tobytes()  # sorted, it takes half the time
-    return made
+    octets: bytes = marisa_trie.Trie(sorted(keys)).tobytes()  # sorted, it takes half the time
+    return octets
 
 
 def map_keys(buffer: bytes | memoryview) -> Keys:

@@ -25,17 +25,17 @@ PSEUDO = phrases("en-XA")
 SAYING = {
     ("copdns/lists/download.py", "bad_url"),
     ("copdns/lists/download.py", "status_error"),
-    ("copdns/lists/download.py", "looks_wrong"),
-    ("copdns/list_files/fetch.py", "_trouble"),
-    ("copdns/list_files/unpack.py", "_told"),
-    ("copdns/list_files/copies.py", "not_written"),
-    ("copdns/lists/drafts.py", "_misplaced"),
-    ("copdns/list_files/load.py", "text_of"),
+    ("copdns/lists/download.py", "content_error"),
+    ("copdns/list_files/fetch.py", "_connection_error"),
+    ("copdns/list_files/unpack.py", "_error_text"),
+    ("copdns/list_files/copies.py", "write_error"),
+    ("copdns/lists/drafts.py", "_placement_error"),
+    ("copdns/list_files/load.py", "read_text"),
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
     *("trouble", "trouble or 'this is no tar archive; leave out `member`'"),
-    *("status_error(reply.status)", "self.not_written(error)", "outcome['error']"),
+    *("status_error(reply.status)", "self.write_error(error)", "outcome['error']"),
 }
 NO_WORDS = {"x: x"}  # a path, and what the system said
 

@@ -306,7 +306,7 @@ async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(
 ) -> None:
     await shelf.fetch(source(shelf.server.put("/toys", TOYS)))
     full = Copies(shelf.copies.folder.parent)
-    monkeypatch.setattr(full, "scratch", lambda _slug, _suffix: FullPath("/dev/full"))
+    monkeypatch.setattr(full, "scratch_path", lambda _slug, _suffix: FullPath("/dev/full"))
     shelf.copies = full
     outcome = await shelf.fetch(source(shelf.server.put("/toys", "go.example\n" * 1000)))
     assert "No space left on device" in outcome.state.error

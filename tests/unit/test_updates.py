@@ -247,7 +247,7 @@ async def test_the_pauses_after_failures_grow_even_where_no_note_of_them_can_be_
 
     home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
-    monkeypatch.setattr(home.copies, "_written", full)
+    monkeypatch.setattr(home.copies, "_write_note", full)
     for wait, asked in ((0, 1), (2, 1), (60, 2), (60, 2), (120, 3), (180, 3), (360, 4)):
         home.now += wait
         await home.updates.fetch()
