@@ -1,8 +1,8 @@
-"""The few messages of rtnetlink that tell who is here and near (rtnetlink(7), RFC 3549).
+"""Read and write the few messages of rtnetlink about addresses, routes and neighbours.
 
-Bytes to values and back.  Written out here because a library for all of netlink takes 8 MB of
-memory, and five times as long to ask for one neighbour, which is done while a query waits.
-All numbers are of Linux, in the byte order of the machine.  Pure.
+See rtnetlink(7) and RFC 3549.  No library is used, since one for all of netlink takes 8 MB of
+memory, and five times as long to ask for one neighbour, for which a query waits.  All constants are
+those of Linux, in the byte order of the machine.  Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NDA_DST, _NDA_LLADDR = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA = 1, 4, 5, 18
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTN_UNICAST = 1
-_PROXY = 0x8  # an address that this machine answers for, and which is not there itself
+_PROXY = 0x8  # an address that this machine answers for (proxy)
 _NUD_VALID = 0x2 | 0x4 | 0x8 | 0x10 | 0x80  # reachable, stale, delay, probe, permanent
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
@@ -39,7 +39,7 @@ _NUMBER = struct.Struct("=i")
 class Neighbour(NamedTuple):
     """An entry of the table of neighbours.
 
-    interface: its index.  mac: "" when the entry is gone, or its owner does not answer.
+    interface: its index.  mac: "" where the entry is gone or its device does not answer.
     """
 
     interface: int
@@ -48,7 +48,7 @@ class Neighbour(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way to an address.  interface: its index.  direct: no router stands between."""
+    """The route to an address.  interface: its index.  is_direct: without a router."""
 
     interface: int
     is_direct: bool
@@ -62,7 +62,7 @@ class OwnAddress(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of what was asked for.  errno: 0, or why there is nothing."""
+    """The end of an answer.  errno: 0, or the error."""
 
     errno: int
 
@@ -110,8 +110,7 @@ def _attribute(kind: int, value: bytes) -> bytes:
 def read_messages(datagram: bytes) -> Iterator[tuple[int, Message]]:
     """Yield the messages of a datagram with their sequence numbers, as far as it can be read.
 
-    Entries of other families (of bridges), and those that this machine only answers for, are
-    left out.
+    Skips entries of other families (of bridges), and those that this machine is a proxy for.
     """
     at = 0
     while at + _HEADER.size <= len(datagram):
@@ -137,7 +136,7 @@ def _read_message(kind: int, body: bytes) -> Message | None:
         if kind == _NLMSG_ERROR:
             return End(-_NUMBER.unpack_from(body)[0])
     except (struct.error, ValueError):
-        return None  # cut short, or of a kernel that writes it in another way
+        return None  # truncated, or of a kernel with another format
     return None
 
 
@@ -147,7 +146,7 @@ def _read_neighbour(body: bytes, gone: bool) -> Neighbour | None:
         return None
     values = dict(_attributes(body[_NDMSG.size :]))
     card = values.get(_NDA_LLADDR, b"")
-    # Six octets that are neither all zero (loopback) nor a group's.
+    # Six octets that are neither all zero (loopback) nor a multicast address.
     known = not gone and state & _NUD_VALID and len(card) == 6 and any(card) and not card[0] & 1
     address = str(ip_address(values.get(_NDA_DST, b"")))
     return Neighbour(interface, address, card.hex(":") if known else "")
@@ -164,7 +163,7 @@ def _read_route(body: bytes) -> Route:
 def _read_own_address(body: bytes) -> OwnAddress:
     interface = _IFADDRMSG.unpack_from(body)[4]
     values = dict(_attributes(body[_IFADDRMSG.size :]))
-    # On a link between two machines, IFA_ADDRESS is the other one's.
+    # On a point-to-point link, IFA_ADDRESS is that of the other machine.
     packed = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS, b"")
     return OwnAddress(interface, str(ip_address(packed)))
 

@@ -1,8 +1,8 @@
-"""What the set-up of a house consists of, and whether it protects yet.
+"""The steps and checks of the set-up of a house, and whether copdns protects it yet.
 
-The steps are a person's to go through, in any order and on any day; the checks are the machine's.
-Until all checks pass the desk says so on every page.  Pure: `store/household_db/setup.py` keeps
-what was done, `web/desk/household/wizard.py` and `web/desk/household/checks.py` show it.
+A person goes through the steps, in any order and on any day; the program makes the checks.  Until
+all checks pass, the desk says so on every page.  Pure: `store/household_db/setup.py` stores the
+results, `web/desk/household/wizard.py` and `web/desk/household/checks.py` show them.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import NamedTuple
 
 
 class SetupStep(StrEnum):
-    """What a person goes through, in the order in which the wizard asks."""
+    """A step that a person goes through, in the order of the wizard."""
 
     PLACE = "place"  # zone, language, country
     SCHOOL = "school"
     CHILDREN = "children"
-    ROUTER = "router"  # before the devices: none of them asks here until the router says so
+    ROUTER = "router"  # before the devices, which ask copdns once the router says so
     DEVICES = "devices"
     HELPLINES = "helplines"
     DOOR = "door"  # how children get to their page
 
 
 class Check(StrEnum):
-    """What has to be so for the house to be protected."""
+    """A condition for the house to be protected."""
 
     REACHED = "reached"  # a second device asks copdns
     ALONE = "alone"  # no other resolver is handed out in the network
@@ -37,15 +37,18 @@ class SetupState(StrEnum):
     DONE = "done"  # a step
     PASSED = "passed"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # it could not be looked at
-    CONFIRMED = "confirmed"  # a guardian looked
+    UNKNOWN = "unknown"  # the check could not be made
+    CONFIRMED = "confirmed"  # a guardian checked it by hand
 
 
 _GOOD = frozenset({SetupState.DONE, SetupState.PASSED, SetupState.CONFIRMED})
 
 
 class SetupItem(NamedTuple):
-    """A step or a check, as it was found.  detail: in people's words.  at: seconds UTC."""
+    """The result of a step or check.
+
+    detail: why it is unknown or failed, or which lists are missing.  at: seconds since the epoch.
+    """
 
     name: str
     state: SetupState
@@ -58,18 +61,18 @@ class SetupItem(NamedTuple):
 
 
 class SetupProgress(NamedTuple):
-    """items: by name of step or check; what was never done is not there."""
+    """The results so far.  items: by name of step or check, without those never done."""
 
     items: Mapping[str, SetupItem]
 
     def is_done(self, step: SetupStep | Check) -> bool:
-        """Tell whether a step was gone through, or a check was passed."""
+        """Tell whether a step is done, or a check has passed or was confirmed."""
         found = self.items.get(step)
         return found is not None and found.is_good
 
     @property
     def next_step(self) -> SetupStep | None:
-        """Return where to go on; None where all was gone through."""
+        """Return the first step that is not done; None where all are."""
         return next((each for each in SetupStep if not self.is_done(each)), None)
 
     @property
