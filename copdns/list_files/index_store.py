@@ -264,7 +264,7 @@ def index_key(sources: Iterable[ListSource]) -> str:
     """Return a text that differs whenever anything differs that an index is compiled from."""
     parts = [
         *(FORMAT, __version__, trie.key_form()),
-        *_marks(Path(__file__).with_name("lists"), "*.py"),
+        *_marks(Path(trie.__file__).parent, "*.py"),  # the code that parses and merges
         *(
             hashlib.sha256(path.read_bytes()).hexdigest()
             for path in _files(find_folder("blocklists"))

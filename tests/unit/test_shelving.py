@@ -226,6 +226,17 @@ def test_the_key_changes_with_whatever_an_index_is_made_from(
     assert len({*keys}) == len(keys)
 
 
+@pytest.mark.parametrize("module", ["parse.py", "line.py", "merge.py"])
+def test_the_key_changes_with_the_code_that_reads_lists(
+    games: ListSource, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    before, mark = index_key([games]), index_store._mark
+    monkeypatch.setattr(
+        index_store, "_mark", lambda path: "other" if path.name == module else mark(path)
+    )
+    assert index_key([games]) != before
+
+
 def test_the_key_changes_with_nothing_else(games: ListSource) -> None:
     assert index_key([games]) == index_key([replace(games, fetched_at=1_774_800_000)])
 
