@@ -153,7 +153,7 @@ def estimate(marks: DayBitmaps, criteria: UseCriteria = NARROW) -> Minutes:
 def max_added(marks: DayBitmaps, minute: int, criteria: UseCriteria = NARROW) -> int:
     """Return by how much `likely` grows at most when one more minute is marked.
 
-    At most MOST_ADDED where nothing later is marked yet.
+    At most MAX_ADDED where nothing later is marked yet.
     """
     more = marks | minute_bitmaps(minute, criteria.several, criteria)
     return estimate(more, criteria).likely - estimate(marks, criteria).likely
