@@ -3,7 +3,7 @@
     header    magic, format, checksum of all that follows, lengths of the sections
     keys      the names of all lists, as `trie.py` builds them
     numbers   for each id of a key the number of its set of entries, in 1, 2 or 4 octets
-    head      JSON: what the index was made from, its lists, sets of entries and openings
+    head      JSON: what the index was compiled from, its lists, sets of entries and openings
 
 Sections begin at multiples of 8 octets.  Integers have the machine's byte order: a file from
 another kind of machine is refused and compiled anew.  Pure: the caller reads and writes.

@@ -287,7 +287,10 @@ def _jitter(text: str) -> float:
 
 
 class ListMetrics(NamedTuple):
-    """What monitoring shows of one fetched list.  age: seconds; None without a copy."""
+    """What monitoring shows of one fetched list.
+
+    age: seconds since its copy was confirmed; None without a copy.  octets: of the copy.
+    """
 
     slug: str
     age: float | None

@@ -117,15 +117,15 @@ class AskedResolver(StrEnum):
 class Findings(NamedTuple):
     """The result of a device's check.
 
-    ipv4, ipv6: it sends queries or requests over that protocol.
+    uses_ipv4, uses_ipv6: it sends queries or requests over that protocol.
     strangers: addresses of its requests and queries at which it is unknown, though it is known at
     another.  is_other_machine: it is another machine than the one copdns runs on.
     device: the id of the known device, "" for none.  profile: of that device.
     """
 
     asks: AskedResolver
-    ipv4: bool
-    ipv6: bool
+    uses_ipv4: bool
+    uses_ipv6: bool
     strangers: tuple[str, ...]
     is_other_machine: bool
     device: str
@@ -147,8 +147,8 @@ def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
     strangers = {each.address: None for each in seen if known and not each.device}
     return Findings(
         asks=_asked_resolver(len(asked)),
-        ipv4=any(not each.is_ipv6 for each in seen),
-        ipv6=any(each.is_ipv6 for each in seen),
+        uses_ipv4=any(not each.is_ipv6 for each in seen),
+        uses_ipv6=any(each.is_ipv6 for each in seen),
         strangers=tuple(strangers),
         is_other_machine=any(each.way is ProbeWay.DNS and each.is_other_machine for each in seen),
         device=known.device if known else "",

@@ -224,9 +224,9 @@ def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
     ledger = empty()
     for minute in range(100):
         ledger.record("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
-        assert len(ledger._heard) <= MINUTES_WITH_NAMES + 2  # also when nobody folds
+        assert len(ledger._names_by_minute) <= MINUTES_WITH_NAMES + 2  # also when nobody folds
     ledger.fold(NOON + 200 * 60)
-    assert ledger._heard == {}
+    assert ledger._names_by_minute == {}
     assert ledger.minutes_by_budget("home", "mia", TODAY)["games"].high == 100
 
 
@@ -283,7 +283,7 @@ def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
     assert likely(ledger) == 3
     ledger.forget(TOMORROW.start + DAY + 1)
     assert ledger.minutes_by_budget("home", "mia", TODAY) == {}
-    assert ledger._kept == {}
+    assert ledger._days == {}
 
 
 def test_no_more_days_are_kept_than_are_asked_for() -> None:
@@ -292,7 +292,7 @@ def test_no_more_days_are_kept_than_are_asked_for() -> None:
         at = NOON + day * DAY
         ledger.record("home", "mia", ["games"], "a.example", at)
         ledger.fold(at + 60)
-    assert len(ledger._kept["home", "mia"]["games"]) == MAX_DAYS
+    assert len(ledger._days["home", "mia"]["games"]) == MAX_DAYS
 
 
 def test_a_profile_cannot_fill_the_memory() -> None:
@@ -313,7 +313,7 @@ def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
             at = NOON + minute * 60
             ledger.record("home", f"p{number + minute}", ["games"], "a.example", at)
     ledger.fold(NOON + 180)
-    assert len(ledger._kept) == 3
+    assert len(ledger._days) == 3
     assert ledger.dropped == 2 + 2 + 1
 
 

@@ -29,7 +29,7 @@ def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES_PER_CODE) -> 
 
 def test_a_device_that_asks_copdns_alone_is_seen_by_every_name() -> None:
     found = seen(Home(), Probes(), "mia")
-    assert (found.asks, found.ipv4, found.ipv6, found.is_other_machine) == (
+    assert (found.asks, found.uses_ipv4, found.uses_ipv6, found.is_other_machine) == (
         AskedResolver.US,
         True,
         False,
