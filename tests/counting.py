@@ -10,8 +10,8 @@ from copdns.model.household import Household
 from copdns.policy.snapshot import Snapshot
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.ledger import UsageLedger
-from copdns.time.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
-from copdns.time.plan import PolicyInputs, Who, carried_budgets
+from copdns.time.minutes import MINUTE, NARROW, WIDE, DayStart, Minutes, Usage, UseCriteria
+from copdns.time.plan import PolicyInputs, ProfileKey, carried_budgets
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 
@@ -57,17 +57,20 @@ class Counting:
             self.ledger.begin_day(self.house.id, each.id, carried_budgets(self.house, each), now)
         return PolicyInputs(self._used(today), self._used(before))
 
-    def _used(self, day: BudgetDay) -> dict[Who, dict[str, Minutes]]:
+    def _used(self, day: BudgetDay) -> dict[ProfileKey, dict[str, Minutes]]:
         people = [(self.house.id, each.id) for each in self.house.profiles]
-        found = {who: self.ledger.used(*who, Day(day.day, int(day.start))) for who in people}
+        found = {
+            who: self.ledger.minutes_by_budget(*who, DayStart(day.day, int(day.start)))
+            for who in people
+        }
         return {who: used for who, used in found.items() if used}
 
     def day(self, at: float) -> BudgetDay:
         return budget_day(at, zone_of(self.house.timezone), self.house.day_starts)
 
-    def _day_of(self, household: str, profile: str, at: float) -> Day:
+    def _day_of(self, household: str, profile: str, at: float) -> DayStart:
         day = self.day(at)
-        return Day(day.day, int(day.start))
+        return DayStart(day.day, int(day.start))
 
     def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         about = {each.id: each.about for each in self.house.budgets}

@@ -28,7 +28,7 @@ from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.time.clock import continues_when_wrong
-from copdns.time.plan import PolicyInputs, TimePlan, Who
+from copdns.time.plan import PolicyInputs, ProfileKey, TimePlan
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import NOW, asker, family, library, live
@@ -137,7 +137,7 @@ class Home:
     def _start(self, counting: Counting) -> None:
         """Begin as a program does that was just started."""
         self.counting = counting
-        self._in_use: dict[Who, tuple[Grant, ...]] = {}
+        self._in_use: dict[ProfileKey, tuple[Grant, ...]] = {}
         self._looked = self.clock.wall
         self.readings = self._read()
         self.counters = Counters()

@@ -23,7 +23,7 @@ MADE = {
     "sentence_of",  # what another error says
     "plural_sentence",
     "sentence",
-    "_whose",  # copdns/time/schedule.py
+    "_needs_days",  # copdns/time/schedule.py
     "_id_taken",  # copdns/household/time_edits.py
     "_sentence",  # copdns/web/calendars.py: as the other process made it
 }

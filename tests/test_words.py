@@ -13,7 +13,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
-from copdns.list_files.load import load_library
+from copdns.list_files.load import load_catalogue
 from copdns.web.wording import GROUPS
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
 
@@ -143,7 +143,7 @@ def test_texts_of_templates_and_modules_are_found(tmp_path: Path) -> None:
 
 
 def test_what_is_said_of_data_that_ships_is_collected(used: Catalog) -> None:
-    library = load_library([])
+    library = load_catalogue([])
     said = {each.title for each in library.canaries.values()}
     said |= {each.about for each in library.canaries.values()}
     said |= {each.note for each in library.engines.values() if each.note}
@@ -152,7 +152,7 @@ def test_what_is_said_of_data_that_ships_is_collected(used: Catalog) -> None:
 
 
 def test_every_group_of_services_has_a_name() -> None:
-    assert {each.group for each in load_library([]).services.values()} <= set(GROUPS)
+    assert {each.group for each in load_catalogue([]).services.values()} <= set(GROUPS)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

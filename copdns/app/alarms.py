@@ -19,7 +19,7 @@ class Fetched(Protocol):
     @property
     def age(self) -> float | None: ...
     @property
-    def failing(self) -> bool: ...
+    def is_failing(self) -> bool: ...
 
 
 class Alarm:
@@ -62,4 +62,4 @@ class Alarms:
 
 
 def _is_old(fetched: Fetched) -> bool:
-    return fetched.failing and (fetched.age is None or fetched.age > OLD)
+    return fetched.is_failing and (fetched.age is None or fetched.age > OLD)

@@ -44,12 +44,12 @@ from copdns.dns.upstream import Upstreams
 from copdns.events.bus import EventBus
 from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import Targets
-from copdns.list_files.choose import offer
+from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
 from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_text
 from copdns.list_files.updates import ListUpdater
-from copdns.lists.catalogue import Catalogue, files
+from copdns.lists.catalogue import Catalogue, read_files
 from copdns.model.errors import CopdnsError, ListError
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
@@ -106,7 +106,7 @@ class App:
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
-            offer(files(bundled_text)),
+            available_lists(read_files(bundled_text)),
             lambda: self.settings,
             lambda: self._resolver.live.households.values(),
             lambda: self._library,
@@ -361,7 +361,7 @@ class App:
             logins=self._logins,
             probes=self._probes,
             look_around=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
-            lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing),
+            lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing_text),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
@@ -424,7 +424,7 @@ class App:
                 shelved = await self._lists.compiled(settings.lists)
                 async with self._snapshots.changing:
                     await self._take_over(settings, shelved)
-                if shelved.current:
+                if shelved.is_current:
                     await self._lists.tell()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
@@ -435,7 +435,7 @@ class App:
     async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
+            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.catalogue)
             await self._listen()
         except Exception:
             self.settings = before

@@ -19,7 +19,7 @@ from copdns.network.lease_files import LeaseFiles
 from copdns.network.leases import Lease
 from copdns.network.machine import in_container
 from copdns.network.same_client import SeenRequestor, same_client_warning
-from copdns.network.unknown_devices import UnknownDevice, highest, now_known, update_unknown
+from copdns.network.unknown_devices import UnknownDevice, find_named, highest_number, update_unknown
 from copdns.policy.snapshot import Snapshot, UnknownClient
 from copdns.server.recognition import Recognition
 from copdns.store.log_db.unknown_devices import load_numbers, load_visitors, save_visitors
@@ -65,7 +65,9 @@ class DeviceChores:
     async def configure(self, settings: IdentitySettings) -> None:
         """Look at the network as the settings say, from now on."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
-        self._leases = LeaseFiles.of([(each.path, each.format) for each in settings.leases])
+        self._leases = LeaseFiles.from_settings(
+            [(each.path, each.format) for each in settings.leases]
+        )
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._lease(leases or ())
 
@@ -91,10 +93,10 @@ class DeviceChores:
         noticed = map(self._seen_now, live.take_unknown())
         unknown = [each for each in noticed if not _owner(live, each)]
         found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
-        self._visitors = found.visitors
+        self._visitors = found.devices
         for each in found.newcomers:
             self._numbers[each.household] = max(
-                self._numbers.get(each.household, 0), highest([each.id])
+                self._numbers.get(each.household, 0), highest_number([each.id])
             )
             kind = EventKind.UNKNOWN_MAC if each.device else EventKind.UNKNOWN_DEVICE
             self._events.publish(
@@ -116,7 +118,7 @@ class DeviceChores:
     def _see_off(self) -> None:
         """Let those go who have a name now."""
         live = self._recognition.live
-        for visitor, device in list(now_known(self._visitors, lambda each: _owner(live, each))):
+        for visitor, device in list(find_named(self._visitors, lambda each: _owner(live, each))):
             self._visitors = tuple(each for each in self._visitors if each is not visitor)
             self._events.publish(
                 DeviceEvent(EventKind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)

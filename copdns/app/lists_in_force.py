@@ -15,7 +15,7 @@ import structlog
 
 from copdns.config import ListFile
 from copdns.list_files.index_store import IndexStore, LoadedLists
-from copdns.list_files.load import own_files
+from copdns.list_files.load import own_sources
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
@@ -42,17 +42,17 @@ class ListsInForce:
 
     @property
     def library(self) -> Catalogue:
-        return self.shelved.library
+        return self.shelved.catalogue
 
     @property
     def warning(self) -> str:
         """Return why those of before are in force, for people; "" when they are not."""
-        return "" if self.shelved.current else self._why or STILL_COMPILING
+        return "" if self.shelved.is_current else self._why or STILL_COMPILING
 
     @property
     def is_due(self) -> bool:
         """Tell whether it is time to compile what is not in force."""
-        return not self.shelved.current and self._monotonic() >= self._not_before
+        return not self.shelved.is_current and self._monotonic() >= self._not_before
 
     async def begin(self, own: Iterable[ListFile]) -> None:
         """Put in force what is there without compiling: own lists, fetched ones, those that ship.
@@ -60,9 +60,9 @@ class ListsInForce:
         Raise ConfigError or ListError for a bundled file.
         """
         self.shelved = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
-        for each in self.shelved.trouble:
+        for each in self.shelved.problems:
             log.warning("a list index was ignored", error=each)
-        if not self.shelved.current:
+        if not self.shelved.is_current:
             log.warning(STILL_COMPILING)
 
     async def compiled(self, own: Iterable[ListFile]) -> LoadedLists:
@@ -76,7 +76,7 @@ class ListsInForce:
             said = str(replace(waiting, why=str(error)) if waiting else error)
             self._why = f"{said}; copdns will try again"
             log.error("the lists could not be compiled", error=said, again_in=f"{pause:g} s")
-            self.shelved = replace(self.shelved, current=False)
+            self.shelved = replace(self.shelved, is_current=False)
             return self.shelved
         self._failures, self._not_before, self._why = 0, 0.0, ""
         return shelved
@@ -89,7 +89,7 @@ class ListsInForce:
 
     def _sources(self, own: Iterable[ListFile]) -> tuple[ListSource, ...]:
         """Return the lists that are to be in force, besides those that ship."""
-        return (*own_files(own), *self.fetched)
+        return (*own_sources(own), *self.fetched)
 
     def _put_off(self) -> float:
         """Return in how many seconds it is tried again."""

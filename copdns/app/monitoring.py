@@ -51,7 +51,7 @@ class Readiness:
             self._stored.read_only_reason,
             kept,
             self._lists.warning,
-            self._updates.missing,
+            self._updates.missing_text,
             self._reception.warning,
             self._front.warning,
         )

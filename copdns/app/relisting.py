@@ -53,7 +53,7 @@ class ListReloader:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
-                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
+                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.catalogue)
                 self._resolver.live, self._lists.shelved = live, shelved
             await run_logged(lambda: self._reminders.tell_mistakes(before))
             await self._lists.tell()

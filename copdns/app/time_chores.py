@@ -33,8 +33,8 @@ from copdns.store.log_db.usage import (
 from copdns.time.clock import Clock, LastSeen, continues_when_wrong
 from copdns.time.closing_soon import WarningState, due_warnings
 from copdns.time.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
-from copdns.time.ledger import UsageLedger, Used
-from copdns.time.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
+from copdns.time.ledger import BudgetKey, UsageLedger
+from copdns.time.minutes import MINUTE, NARROW, WIDE, DayStart, Minutes, Usage, UseCriteria
 from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
@@ -66,7 +66,7 @@ class TimeChores:
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
         self._recalled = date.min  # the date, in UTC, on which what is stored was read last
-        self._used_at: dict[Used, float] = {}  # when each budget was used last
+        self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
         self._standing: TimeState | None = None
         self._told = WarningState()
         self._failing = False
@@ -92,14 +92,14 @@ class TimeChores:
         now = self._clock().wall
         if wrong_since is not None:
             self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
-        self._told = WarningState(before=seen.at if seen else 0.0)
+        self._told = WarningState(warned_until=seen.at if seen else 0.0)
         return now, wrong_since
 
     def set_missing(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""
-        if missing == self.readings.missing:
+        if missing == self.readings.missing_categories:
             return False
-        self.readings = replace(self.readings, missing=missing)
+        self.readings = replace(self.readings, missing_categories=missing)
         return True
 
     async def run_second(self) -> bool:
@@ -150,7 +150,7 @@ class TimeChores:
                     coming.id,
                     coming.at,
                     minutes,
-                    coming.everything,
+                    coming.closes_everything,
                 )
             )
 
@@ -167,13 +167,13 @@ class TimeChores:
             self._households = households
             self._days.clear()
 
-    def _day_of(self, household: str, profile: str, at: float) -> Day:
+    def _day_of(self, household: str, profile: str, at: float) -> DayStart:
         known = self._days.get(household)
         if known is None or not known.start <= at < known.end:
             home = self._households.get(household)
             zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
             known = self._days[household] = budget_day(at, zone_of(zone), starts)
-        return Day(known.day, int(known.start))
+        return DayStart(known.day, int(known.start))
 
     def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         home = self._households.get(household)
@@ -188,10 +188,10 @@ class TimeChores:
             who = household.id, profile.id
             today = self._day_of(*who, now)
             self.ledger.begin_day(*who, carried_budgets(household, profile), now)
-            if found := self.ledger.used(*who, today):
+            if found := self.ledger.minutes_by_budget(*who, today):
                 used[who] = found
             if carried_budgets(household, profile) and (
-                found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
+                found := self.ledger.minutes_by_budget(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
         return replace(self.readings, used=used, used_before=before)

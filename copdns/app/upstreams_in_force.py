@@ -42,8 +42,8 @@ class UpstreamsInForce:
                 groups[split.name] = tuple(map(upstream_address, split.upstreams))
         self._upstreams.configure(groups, chosen.filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
-        self._machine = own, machine.identity()
+        self._machine = own, machine.resolv_conf_stamp()
 
     def fits(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last choice.  own: where we listen now."""
-        return self._machine == (own, machine.identity())
+        return self._machine == (own, machine.resolv_conf_stamp())

@@ -19,7 +19,7 @@ def status_json(status: ListStatus) -> dict[str, object]:
         "maintainer": info.maintainer,
         "report": info.report,
         "version": info.version,
-        "used": status.used,
+        "used": status.used_count,
         "unused": status.unused,
         "problems": [
             {"line": each.line, "reason": each.reason, "text": each.text}

@@ -50,7 +50,7 @@ def _list(each: ListUse) -> dict[str, object]:
         "list": each.status.info.slug,
         "version": each.status.info.version,
         "licence": each.status.info.licence,
-        "names": each.status.used,
+        "names": each.status.used_count,
         "errors": each.errors,
         "still": each.still,
         "overblocking_percent": each.percent,

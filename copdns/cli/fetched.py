@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
 from copdns.cli.output import counted
-from copdns.list_files.choose import Chosen, missing_message
+from copdns.list_files.choose import ChosenLists, missing_message
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
@@ -24,7 +24,7 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 class Fetched:
     """The lists that this household uses.  states: by slug.  now: seconds since the epoch."""
 
-    chosen: Chosen
+    chosen: ChosenLists
     states: Mapping[str, CopyState]
     now: float
 

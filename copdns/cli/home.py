@@ -27,12 +27,12 @@ from copdns.cli.output import safe
 from copdns.config import Settings, defaults_of
 from copdns.household.check import KnownIds, no_such
 from copdns.household.file import parse
-from copdns.list_files.choose import AvailableLists, Chosen, choose_for, offer
-from copdns.list_files.copies import Copies, on_disk
+from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
+from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import bundled_text, known_ids, own_files
-from copdns.list_files.memory import memory
-from copdns.lists.catalogue import Catalogue, files
+from copdns.list_files.load import bundled_text, known_ids, own_sources
+from copdns.list_files.memory import available_memory
+from copdns.lists.catalogue import Catalogue, read_files
 from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
@@ -84,7 +84,7 @@ class Home:
             seen = load_clock(self.folder)
         except StoreError:  # the running copdns believes it then, too
             seen = None
-        made.adopt(seen, goes_on=False)
+        made.adopt(seen, continues=False)
         if made.is_wrong:  # rarely; else the household need not be read
             made.adopt(seen, continues_when_wrong([self.household]))
         return made
@@ -104,25 +104,27 @@ class Home:
     @cached_property
     def offered(self) -> AvailableLists:
         """What ships that lists can be chosen from."""
-        return offer(files(bundled_text))
+        return available_lists(read_files(bundled_text))
 
     @cached_property
-    def chosen(self) -> Chosen:
+    def chosen(self) -> ChosenLists:
         """The lists of other people that this household uses."""
         return self._chosen_for(self.household)
 
-    def _chosen_for(self, *households: Household) -> Chosen:
+    def _chosen_for(self, *households: Household) -> ChosenLists:
         slugs = {each.slug for each in self.offered.sources}
         slugs |= {each.slug for each in self.settings.sources.own}
         known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
-        return choose_for(self.settings.sources, self.offered, households, memory(), known)
+        return choose_for(
+            self.settings.sources, self.offered, households, available_memory(), known
+        )
 
-    def _library_of(self, chosen: Chosen) -> Catalogue:
+    def _library_of(self, chosen: ChosenLists) -> Catalogue:
         return IndexStore(self.folder).read(self._sources_of(chosen))
 
-    def _sources_of(self, chosen: Chosen) -> tuple[ListSource, ...]:
+    def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
-        return *own_files(self.settings.lists), *on_disk(chosen, self.copies, states)
+        return *own_sources(self.settings.lists), *sources_on_disk(chosen, self.copies, states)
 
     @cached_property
     def waiting(self) -> UncompiledLists | None:
@@ -181,7 +183,7 @@ class Home:
         """
         missing = self.chosen.missing_categories(self.library)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
-        known = PolicyInputs(missing=missing, clock_is_wrong=self.is_wrong_at(at))
+        known = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_wrong_at(at))
         if not self.day.start <= at < self.day.end:
             return known
         try:

@@ -164,7 +164,7 @@ def moment(text: str, timezone: str, now: float, option: str) -> float:
     option: by which name a text that says no time is refused.
     """
     try:
-        return moments.moment(text, timezone, now)
+        return moments.parse_moment(text, timezone, now)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
 

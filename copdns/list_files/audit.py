@@ -1,8 +1,8 @@
-"""Measure what lists block of names that people sorted by hand.
+"""Measure what lists block, by names that people sorted by hand.
 
-A table says of each name what it is about: `PORN`, `NEWS`, `LGBT` ...  The audit asks the policy
-of a profile about every name and counts, by label and by list, how many are blocked.  Pure;
-nothing is resolved.
+A table labels each name with what it is about: `PORN`, `NEWS`, `LGBT` and so on.  The audit asks
+the policy of a profile about every name and counts, by label and by list, how many are blocked.
+Pure: nothing is resolved.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ from copdns.policy.special_names import A, special_use_answer
 
 LABEL_COLUMNS = ("label", "category_code")
 NAME_COLUMNS = ("name", "host", "domain", "url")
-MAX_TOLD = 5
+MAX_ERRORS = 5
 
 
-class Labelled(NamedTuple):
-    """A name in normal form, and what people say it is about."""
+class LabelledName(NamedTuple):
+    """A name in normal form, with the label that people gave it."""
 
     label: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a table, each once.  left_out: rows whose name means nothing to the world."""
+class LabelTable:
+    """The rows of a table, each once.  skipped: number of rows whose name is not public."""
 
-    rows: tuple[Labelled, ...]
-    left_out: int = 0
+    rows: tuple[LabelledName, ...]
+    skipped: int = 0
 
     @property
     def labels(self) -> frozenset[str]:
         return frozenset(row.label for row in self.rows)
 
 
-def read_table(text: str, file: str) -> Table:
-    """Return a table with tabs between its columns; raise ListError with file and line.
+def read_table(text: str, file: str) -> LabelTable:
+    """Return the table of a text with tabs between columns; raise ListError with file and line.
 
-    The first line may name the columns: one of LABEL_COLUMNS and one of NAME_COLUMNS; without it
-    they are a label and a name.  A name may be a URL.  Further lines with `#` are comments.
+    The first line may name the columns, one of LABEL_COLUMNS and one of NAME_COLUMNS; without it
+    they are a label and a name.  A name may be a URL.  Other lines with `#` are comments.
     """
     lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
-    named = _columns(lines[0])
+    named = _find_columns(lines[0])
     label_at, name_at = named or (0, 1)
-    rows: dict[Labelled, None] = {}
+    rows: dict[LabelledName, None] = {}
     left_out = 0
     wrong: list[str] = []
     for number, line in enumerate(lines, 1):
         if (number == 1 and named) or not line.strip() or line.startswith("#"):
             continue
         try:
-            row = _row(line.split("\t"), label_at, name_at)
+            row = _read_row(line.split("\t"), label_at, name_at)
         except ValueError as error:
             wrong.append(f"{file}:{number}: {error}")
             continue
@@ -70,23 +70,23 @@ def read_table(text: str, file: str) -> Table:
         else:
             rows[row] = None
     if wrong:
-        more = [f"and {len(wrong) - MAX_TOLD} more lines"] if len(wrong) > MAX_TOLD else []
-        raise ListError("\n".join(wrong[:MAX_TOLD] + more))
+        more = [f"and {len(wrong) - MAX_ERRORS} more lines"] if len(wrong) > MAX_ERRORS else []
+        raise ListError("\n".join(wrong[:MAX_ERRORS] + more))
     if not rows:
         raise ListError(f"{file}: there are no public internet domains in this file")
-    return Table(tuple(rows), left_out)
+    return LabelTable(tuple(rows), left_out)
 
 
-def _columns(line: str) -> tuple[int, int] | None:
-    """Return the places of label and name, where the first line names the columns."""
+def _find_columns(line: str) -> tuple[int, int] | None:
+    """Return the places of label and name; None where the first line names no columns."""
     names = [name.strip().lower() for name in line.removeprefix("#").split("\t")]
     label = next((names.index(each) for each in LABEL_COLUMNS if each in names), None)
     name = next((names.index(each) for each in NAME_COLUMNS if each in names), None)
     return None if label is None or name is None else (label, name)
 
 
-def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
-    """Return a row, or None for a name that is not public; raise ValueError."""
+def _read_row(fields: list[str], label_at: int, name_at: int) -> LabelledName | None:
+    """Return a row, or None for a name that is not public; raise ValueError for a wrong line."""
     if len(fields) <= max(label_at, name_at):
         columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
         raise ValueError(f"has {columns}; write a label, a tab and a domain")
@@ -104,7 +104,7 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     if not name:
         raise ValueError("has no domain; write one")
     public = "." in name and not name[-1].isdigit() and special_use_answer(name, A) is None
-    return Labelled(label, name) if public else None
+    return LabelledName(label, name) if public else None
 
 
 _URL = re.compile(
@@ -115,22 +115,23 @@ _URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of some names are blocked.  lists: how many by each list alone, by its slug."""
+    """How many of some names are blocked.  lists: by slug, how many each list blocks by itself."""
 
     names: int
     blocked: int
     lists: Mapping[str, int]
 
     def percent(self, blocked: int | None = None) -> float:
-        """Return the share of the blocked, or of so many, in percent; 0 of no names."""
+        """Return the percentage of blocked names, or of `blocked`; 0 where there are no names."""
         return 100 * (self.blocked if blocked is None else blocked) / (self.names or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What is blocked.  wanted: names whose label should be blocked; others: all but those.
+    """The result of an audit.
 
-    labels: by label, in alphabetical order.
+    labels: by label, in alphabetical order.  wanted: of names whose label should be blocked;
+    others: of all other names.
     """
 
     labels: Mapping[str, Share]
@@ -139,13 +140,18 @@ class Audit:
 
 
 def audit(
-    table: Table, policy: Policy, lists: Iterable[ListInfo], wanted: Collection[str], now: float
+    table: LabelTable,
+    policy: Policy,
+    lists: Iterable[ListInfo],
+    wanted: Collection[str],
+    now: float,
 ) -> Audit:
-    """Return what a policy blocks of a table, at a moment.
+    """Return what a policy blocks of a table.  now: seconds since the epoch.
 
-    lists: those that are looked at one by one.  A name that a step before them allows, such as a
-    protected one, is blocked by none of them; one that a rule blocks counts in total only.  A
-    name with two labels counts under each, and in the sums as wanted if one of them is.
+    lists: those that are also counted one by one.  wanted: labels that should be blocked.
+    A name that an earlier step allows, such as a protected one, is blocked by no list; one that a
+    rule blocks counts in the total only.  A name with two labels counts under each; in the sums it
+    is wanted if one of them is.
     """
     alone = [(info.slug, ListSet([info])) for info in lists]
     blockers: dict[str, frozenset[str] | None] = {}
@@ -161,20 +167,20 @@ def audit(
     }
     named = {name for label in wanted for name in names_of[label]}
     return Audit(
-        {label: _share(names, blockers) for label, names in names_of.items()},
-        _share(named, blockers),
-        _share(blockers.keys() - named, blockers),
+        {label: _share_of(names, blockers) for label, names in names_of.items()},
+        _share_of(named, blockers),
+        _share_of(blockers.keys() - named, blockers),
     )
 
 
-def _share(names: Collection[str], blockers: Mapping[str, frozenset[str] | None]) -> Share:
+def _share_of(names: Collection[str], blockers: Mapping[str, frozenset[str] | None]) -> Share:
     blocked = [slugs for name in names if (slugs := blockers[name]) is not None]
     lists = Counter(slug for slugs in blocked for slug in slugs)
     return Share(len(names), len(blocked), dict(sorted(lists.items())))
 
 
-def lists_of(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
-    """Give the lists that can block something for a profile."""
+def blocking_lists(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
+    """Yield the lists that can block something for a profile."""
     services = profile.services | {
         slug for slug, contact in shared.contacts.items() if contact in profile.contacts
     }

@@ -1,7 +1,7 @@
-"""Keep what the last audit of lists found, so that the desk shows it beside each list.
+"""Save and load the results of the last audit of lists, which the desk shows beside each list.
 
-`copdns lists audit --keep` writes it: `lists-audit.json` in the data folder.  Numbers only: neither
-the table nor a name of it.
+`copdns lists audit --keep` writes `lists-audit.json` in the data folder: numbers only, neither the
+table nor a name of it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ FILE = "lists-audit.json"
 
 
 class AuditResults(NamedTuple):
-    """What lists block of names that should not be blocked.
+    """How many names lists block that should not be blocked.
 
-    at: seconds since the epoch.  names: how many there were.  blocked: by each list, by its slug;
-    one that was not asked is not in it.
+    at: seconds since the epoch.  names: how many there were.  blocked: by the slug of each audited
+    list.
     """
 
     at: float
@@ -30,22 +30,22 @@ class AuditResults(NamedTuple):
     blocked: Mapping[str, int]
 
     def percent(self, slug: str) -> float | None:
-        """Return a list's over-blocking score; None for one that was not asked."""
+        """Return the percentage of names that a list blocks; None where it was not audited."""
         found = self.blocked.get(slug)
         return None if found is None or not self.names else 100 * found / self.names
 
 
-def save_results(folder: Path, others: Share, asked: frozenset[str], now: float) -> None:
-    """Keep what an audit found; raise ListError.
+def save_results(folder: Path, others: Share, audited: frozenset[str], now: float) -> None:
+    """Write the results of an audit; raise ListError where they cannot be written.
 
-    others: of the names that should not be blocked.  asked: the lists that were looked at.
+    others: of the names that should not be blocked.  audited: slugs of the lists that were counted.
     """
-    blocked = {slug: others.lists.get(slug, 0) for slug in sorted(asked)}
+    blocked = {slug: others.lists.get(slug, 0) for slug in sorted(audited)}
     path, new = folder / FILE, folder / f"{FILE}.new"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new.write_text(json.dumps({"at": now, "names": others.names, "blocked": blocked}) + "\n")
-        if os.geteuid() == 0:  # it belongs to whoever owns the folder
+        if os.geteuid() == 0:  # the file must belong to the owner of the folder
             owner = folder.stat()
             os.chown(new, owner.st_uid, owner.st_gid)
         new.replace(path)
@@ -56,7 +56,7 @@ def save_results(folder: Path, others: Share, asked: frozenset[str], now: float)
 
 
 def load_results(folder: Path) -> AuditResults | None:
-    """Return what the last audit found; None where there was none, or its file is broken."""
+    """Return the results of the last audit; None where there are none, or the file is broken."""
     try:
         found = json.loads((folder / FILE).read_text())
         blocked = {str(slug): int(n) for slug, n in found["blocked"].items()}

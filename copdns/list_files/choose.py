@@ -1,5 +1,5 @@
-"""Choose which lists of other people are used: what the household needs, and the machine can
-carry.  Pure."""
+"""Choose which lists of other people are used: those that households need and the machine has
+memory for.  Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from copdns.config import AUTO, OwnSource, SourceSettings
-from copdns.lists.catalogue import BYPASS, SECURITY, Catalogue, Files
+from copdns.lists.catalogue import BYPASS, SECURITY, BundledFiles, Catalogue
 from copdns.lists.download import MIB
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source, sources_of
@@ -16,16 +16,16 @@ from copdns.model.matchers import Match
 from copdns.model.times import Topic
 from copdns.policy.snapshot import guest_profile
 
-NAMES_PER_MIB = 2000  # of a machine's memory, while all of them are compiled beside the answering
+NAMES_PER_MIB = 2000  # of memory: lists are compiled while the server runs
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What is used.
+class ChosenLists:
+    """The lists that are used.
 
-    sources: those to fetch.  own: which of them the settings brought, by slug.
-    too_large: those that would be fetched if memory were larger.
-    unknown: names in the settings that no list has.  max_names: the bound that held.
+    sources: those to fetch.  own: slugs of those that the settings define.
+    too_large: those left out, because all together have more than max_names.
+    unknown: slugs in the settings that no list has.  max_names: the bound that was applied.
     """
 
     sources: tuple[Source, ...] = ()
@@ -34,9 +34,9 @@ class Chosen:
     unknown: tuple[str, ...] = ()
     max_names: int = 0
 
-    def missing_categories(self, library: Catalogue) -> frozenset[str]:
+    def missing_categories(self, catalogue: Catalogue) -> frozenset[str]:
         """Return the categories of which a chosen list is not in force."""
-        here = library.in_force
+        here = catalogue.in_force
         return frozenset(each.category for each in self.sources if each.slug not in here)
 
 
@@ -47,23 +47,24 @@ def choose(
     needed: Collection[str],
     max_names: int,
     known: Mapping[str, int],
-) -> Chosen:
-    """Return which lists are used.
+) -> ChosenLists:
+    """Return the lists that are used.
 
-    own: always wanted; one takes the place of the catalogue's of the same name.
-    wanted: slugs, AUTO among them for those of what is needed.  needed: categories and services.
-    known: how many names a list has for sure, by slug; else its source's word counts.
+    own: always wanted; each replaces a list of the catalogue with the same slug.
+    wanted: slugs, and AUTO for the default lists of what is needed.
+    needed: categories and services.
+    known: the real number of names of a list, by slug; else the number its source states counts.
     """
-    offered = {each.slug: each for each in catalogue}
-    used = {slug: each for slug, each in offered.items() if _is_wanted(each, wanted, needed)}
+    by_slug = {each.slug: each for each in catalogue}
+    used = {slug: each for slug, each in by_slug.items() if _is_wanted(each, wanted, needed)}
     used |= {each.slug: each for each in own}
     sizes = {slug: known.get(slug) or each.names for slug, each in used.items()}
-    fitting = _fitting(sizes, max_names)
-    return Chosen(
+    fitting = _choose_fitting(sizes, max_names)
+    return ChosenLists(
         sources=tuple(each for slug, each in used.items() if slug in fitting),
         own=frozenset(each.slug for each in own),
         too_large=tuple(each for slug, each in used.items() if slug not in fitting),
-        unknown=tuple(sorted({*wanted} - {*offered, *used, AUTO})),
+        unknown=tuple(sorted({*wanted} - {*by_slug, *used, AUTO})),
         max_names=max_names,
     )
 
@@ -73,8 +74,8 @@ def _is_wanted(source: Source, wanted: Collection[str], needed: Collection[str])
     return by_itself or source.slug in wanted
 
 
-def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
-    """Return what fits, the smallest first, so that many subjects have a list."""
+def _choose_fitting(sizes: Mapping[str, int], room: int) -> set[str]:
+    """Return the slugs of the lists that fit; the smallest go first, so that many fit."""
     fitting = set()
     for slug, size in sorted(sizes.items(), key=lambda pair: pair[1]):
         if size <= room:
@@ -83,7 +84,7 @@ def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
     return fitting
 
 
-def _source(own: OwnSource) -> Source:
+def _own_source(own: OwnSource) -> Source:
     return Source(
         slug=own.slug,
         title=own.title or own.slug,
@@ -104,9 +105,10 @@ def _source(own: OwnSource) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class AvailableLists:
-    """What ships that lists can be chosen from and for.
+    """The bundled data that lists are chosen by.
 
-    security: the categories that `security` of a profile stands for.  contacts: of each service.
+    sources: all of the catalogue.  security: the categories that `security` of a profile blocks.
+    contacts: the kind of contact of each service, by its slug.
     """
 
     sources: tuple[Source, ...]
@@ -114,8 +116,8 @@ class AvailableLists:
     contacts: Mapping[str, Contact]
 
 
-def offer(found: Files) -> AvailableLists:
-    """Return what there is to choose, from the files that ship."""
+def available_lists(found: BundledFiles) -> AvailableLists:
+    """Return the lists that can be chosen, from the bundled files."""
     shipped = found.catalogue.categories.items()
     return AvailableLists(
         sources_of(found.catalogue),
@@ -130,23 +132,23 @@ def choose_for(
     households: Iterable[Household],
     memory: int,
     known: Mapping[str, int],
-) -> Chosen:
-    """Return what a machine uses.  memory: of the machine, octets.  known: as for `choose`."""
+) -> ChosenLists:
+    """Return the lists that a machine uses.  memory: octets.  known: as for `choose`."""
     return choose(
         offered.sources,
-        tuple(map(_source, settings.own)),
+        tuple(map(_own_source, settings.own)),
         settings.wanted,
-        needed_by(households, offered),
+        needed_subjects(households, offered),
         settings.max_names or memory // MIB * NAMES_PER_MIB,
         known,
     )
 
 
-def needed_by(households: Iterable[Household], offered: AvailableLists) -> frozenset[str]:
-    """Return the categories and services, and BYPASS, that somebody has blocked or gave times."""
+def needed_subjects(households: Iterable[Household], offered: AvailableLists) -> frozenset[str]:
+    """Return the categories, services and BYPASS that a profile blocks or a time setting names."""
     households = tuple(households)
     profiles = [profile for each in households for profile in _profiles(each)]
-    needed = {each.slug for household in households for each in _timed(household)}
+    needed = {each.slug for household in households for each in _time_topics(household)}
     contacts: set[Contact] = set()
     for each in profiles:
         needed |= each.categories | each.services
@@ -157,8 +159,8 @@ def needed_by(households: Iterable[Household], offered: AvailableLists) -> froze
     return frozenset(needed)
 
 
-def _timed(household: Household) -> Iterator[Topic]:
-    """Yield what a household's times are about, besides names."""
+def _time_topics(household: Household) -> Iterator[Topic]:
+    """Yield the topics of the time settings of a household."""
     about = [each.about for each in household.schedules]
     about += [each.about for each in household.budgets]
     about += [open_ for each in household.profiles for open_ in (each.always, each.homework)]
@@ -173,18 +175,19 @@ def _profiles(household: Household) -> Iterator[Profile]:
 
 
 def missing_message(absent: Sequence[str], of: int, uncompiled: Sequence[str] = ()) -> str:
-    """Return how plainly we say that lists are missing; "" when none is.
+    """Return a message that lists are missing; "" where none is.
 
-    uncompiled: those that are here, but not in force.
+    absent: slugs of chosen lists that are not here.  of: how many were chosen.
+    uncompiled: slugs of those that are here but not in force.
     """
-    said = [
-        _few(absent, of, "not downloaded yet"),
-        _few(uncompiled, of, "downloaded but not ready yet"),
+    parts = [
+        _few_text(absent, of, "not downloaded yet"),
+        _few_text(uncompiled, of, "downloaded but not ready yet"),
     ]
-    return f"not fully protected yet: {'; '.join(filter(None, said))}" if any(said) else ""
+    return f"not fully protected yet: {'; '.join(filter(None, parts))}" if any(parts) else ""
 
 
-def _few(slugs: Sequence[str], of: int, how: str) -> str:
+def _few_text(slugs: Sequence[str], of: int, how: str) -> str:
     if not slugs:
         return ""
     few = ", ".join(slugs[:5]) + (" ..." if len(slugs) > 5 else "")

@@ -1,9 +1,9 @@
 """Compile lists into an index: `python -m copdns.list_files.compiling`.
 
-A process of its own, of low priority and the first to go when memory is short: reading a million
-names takes seconds and hundreds of megabytes, which answering must neither wait for nor keep.  It
-is told what to do as one line of JSON on stdin, and ends when its parent does.  Nothing is written
-but the one file; what went wrong it says on stderr.
+Runs as a process of its own, with low priority, that the kernel kills first when memory is short:
+reading a million names takes seconds and hundreds of megabytes, which must not delay answers or
+stay allocated.  It reads its job as one line of JSON on stdin, and ends when its parent does.  It
+writes nothing but the index, and errors to stderr.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 from threading import Thread
 
 from copdns.list_files import index_file
-from copdns.list_files.load import bundled_text, text_of
-from copdns.lists.catalogue import files
+from copdns.list_files.load import bundled_text, read_text
+from copdns.lists.catalogue import read_files
 from copdns.lists.compiled import pack
-from copdns.lists.drafts import added, bundled
+from copdns.lists.drafts import added_drafts, bundled_drafts
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError
@@ -33,10 +33,10 @@ _BASE, _FOR_EACH_OCTET = 256 << 20, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to do.  path: where the index is to be.  key: stands in it.
+class CompileJob:
+    """A job for the process.  path: of the index to write.  key: of `index_store.index_key`.
 
-    memory: octets that it may take.
+    memory: the limit in octets.
     """
 
     path: str
@@ -45,50 +45,52 @@ class Job:
     memory: int
 
     def line(self) -> bytes:
-        """Return the job as it is told to the process."""
+        """Return the job as the line that the process reads."""
         return f"{json.dumps(asdict(self))}\n".encode()
 
 
-def memory_for(octets: int) -> int:
-    """Return how much memory, in octets, texts of this size may take."""
+def memory_limit(octets: int) -> int:
+    """Return the limit of memory, in octets, to compile texts of this many octets."""
     return _BASE + _FOR_EACH_OCTET * octets
 
 
 def compile_lists(path: Path, key: str, sources: Sequence[ListSource]) -> None:
-    """Compile the bundled lists and these; raise ListError or ConfigError.
+    """Compile the bundled lists and `sources`; raise ListError or ConfigError.
 
-    A list that cannot be used is a status with its error.
+    A list that cannot be used gets a status with its error.
     """
-    found = files(bundled_text)
-    merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
+    found = read_files(bundled_text)
+    merged = merge(
+        list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
+    )
     index_file.write(path, pack(merged, key))
 
 
 def main() -> None:
-    """Do the job on stdin; exit 0 when the index is there."""
+    """Do the job on stdin; exit with 0 once the index is written."""
     os.nice(10)
     with suppress(OSError):  # not Linux, or a jail without /proc
         Path("/proc/self/oom_score_adj").write_text("1000")
-    gc.disable()  # nothing here goes in circles
-    told = json.loads(sys.stdin.readline())
-    sources = tuple(ListSource(**each) for each in told["sources"])
-    job = Job(**{**told, "sources": sources})
+    gc.disable()  # no reference cycles arise here
+    fields = json.loads(sys.stdin.readline())
+    sources = tuple(ListSource(**each) for each in fields["sources"])
+    job = CompileJob(**{**fields, "sources": sources})
     path = Path(job.path)
     Thread(target=_end_with_the_parent, args=[path], daemon=True).start()
-    _bound(job.memory)
+    _limit_memory(job.memory)
     try:
         compile_lists(path, job.key, job.sources)
     except CopdnsError as error:
         sys.exit(str(error))
     except MemoryError:
-        _bound(resource.RLIM_INFINITY)  # to say so takes some too
+        _limit_memory(resource.RLIM_INFINITY)  # the message takes memory too
         sys.exit(
             f"the lists need more than {job.memory >> 20} MiB of memory; use fewer or smaller lists"
         )
 
 
-def _bound(memory: int) -> None:
-    with suppress(OSError, ValueError):  # the service manager may forbid it, and bound us itself
+def _limit_memory(memory: int) -> None:
+    with suppress(OSError, ValueError):  # the service manager may forbid it, and limit us itself
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (memory, hard))
 

@@ -1,6 +1,6 @@
-"""Keep copies of other people's lists: `<data>/lists/<slug>.txt`, with what is known beside it.
+"""Keep copies of other people's lists: `<data>/lists/<slug>.txt`, each with its state beside it.
 
-A copy is there whole or not at all: it is written under another name, and renamed.
+A copy is complete or absent: it is written under another name, and renamed.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from copdns.list_files.choose import Chosen
+from copdns.list_files.choose import ChosenLists
 from copdns.lists.download import CopyState, dump_state, read_state
 from copdns.lists.source import ListSource
 from copdns.model.errors import FetchError
 
 LOCK = "lock"
 NOT_HERE = "it has not been downloaded yet"
-RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it comes, unpacked, state
+RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # unfinished files: as received, unpacked, state
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class Mark(NamedTuple):
-    """Differs once another copy took the place."""
+class FileMark(NamedTuple):
+    """Identifies a version of a file: another copy has another mark."""
 
     inode: int
     octets: int
@@ -35,19 +35,19 @@ class Mark(NamedTuple):
 
 
 class Copies:
-    """The copies of one installation.  folder: made when the first one comes."""
+    """The copies of one installation.  folder: created with the first copy."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists"
 
-    def text(self, slug: str) -> Path:
-        """Return where the copy of a list is, or would be."""
+    def text_path(self, slug: str) -> Path:
+        """Return the path of the copy of a list, which need not exist."""
         return self.folder / f"{slug}.txt"
 
     def state(self, slug: str) -> CopyState:
-        """Return what is known of a copy; one that is gone, or was changed by hand, is none."""
+        """Return the state of a copy; a copy of another size than noted counts as gone."""
         try:
-            found = read_state(self._note(slug).read_text(encoding="utf-8", errors="replace"))
+            found = read_state(self._state_path(slug).read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return CopyState()
         mark = self.mark(slug)
@@ -57,30 +57,30 @@ class Copies:
     def states(self, slugs: Iterable[str]) -> dict[str, CopyState]:
         return {slug: self.state(slug) for slug in slugs}
 
-    def marks(self, slugs: Iterable[str]) -> tuple[Mark | None, ...]:
+    def marks(self, slugs: Iterable[str]) -> tuple[FileMark | None, ...]:
         return tuple(map(self.mark, slugs))
 
-    def mark(self, slug: str) -> Mark | None:
-        """Return what tells a copy from the next; None without one."""
+    def mark(self, slug: str) -> FileMark | None:
+        """Return the mark of a copy; None without a copy."""
         try:
-            found = self.text(slug).stat()
+            found = self.text_path(slug).stat()
         except OSError:
             return None
-        return Mark(found.st_ino, found.st_size, found.st_mtime_ns)
+        return FileMark(found.st_ino, found.st_size, found.st_mtime_ns)
 
-    def _note(self, slug: str) -> Path:
+    def _state_path(self, slug: str) -> Path:
         return self.folder / f"{slug}.json"
 
     # --- changing -----------------------------------------------------------------------------
 
     @contextmanager
-    def changing(self, *, wait: bool) -> Iterator[bool]:
-        """Hold the right to change copies; give False when another process has it.
+    def hold_lock(self, *, wait: bool) -> Iterator[bool]:
+        """Hold the lock for changing copies; yield False when another process has it.
 
-        wait: until it is ours.  The kernel takes it back when this process ends, however it does.
-        Raises FetchError where no copies can be kept.
+        wait: wait for it.  The kernel releases it when this process ends, however it ends.
+        Raises FetchError where copies cannot be written.
         """
-        with self._lock() as file:
+        with self._open_lock() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -88,8 +88,8 @@ class Copies:
             else:
                 yield True
 
-    def not_written(self, error: OSError) -> str:
-        """Return for people why no copy could be written, and what to do."""
+    def write_error(self, error: OSError) -> str:
+        """Return, for people, why a copy could not be written, and what to do."""
         what = f"the copy could not be saved ({error.strerror})"
         if error.errno in _FULL:
             return f"{what}; free some space on the disk of {self.folder}"
@@ -100,60 +100,60 @@ class Copies:
             "in it"
         )
 
-    def _lock(self) -> IO[str]:
+    def _open_lock(self) -> IO[str]:
         try:
             if not self.folder.is_dir():
                 self.folder.mkdir(parents=True)
-                self._own(self.folder)
+                self._give_to_owner(self.folder)
             file = (self.folder / LOCK).open("a")
-            self._own(self.folder / LOCK)
+            self._give_to_owner(self.folder / LOCK)
         except OSError as error:
-            raise FetchError(self.not_written(error)) from error
+            raise FetchError(self.write_error(error)) from error
         return file
 
-    def _own(self, path: Path) -> None:
-        """Let a file belong to the owner of the folder above, where root makes it for a service."""
+    def _give_to_owner(self, path: Path) -> None:
+        """Give a file to the owner of the data folder, if root wrote it."""
         if os.geteuid() == 0:
             owner = self.folder.parent.stat()
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
-    def scratch(self, slug: str, suffix: str) -> Path:
-        """Return the path of an unfinished file that is not there; a killed process left it."""
+    def scratch_path(self, slug: str, suffix: str) -> Path:
+        """Return the path of an unfinished file; delete one that a killed process left."""
         path = self.folder / f"{slug}{suffix}"
         path.unlink(missing_ok=True)
         return path
 
-    def put(self, slug: str, state: CopyState) -> None:
-        """Let the unfinished text take the place of the copy, for good even if power is cut."""
+    def replace_copy(self, slug: str, state: CopyState) -> None:
+        """Replace the copy by the unfinished text, synced to disk against power cuts."""
         new = self.folder / f"{slug}{TEXT}"
         with new.open("rb") as file:
             os.fsync(file.fileno())
-        self._own(new)
-        note = self._written(slug, state)  # first, as the disk may be full
-        new.replace(self.text(slug))
-        note.replace(self._note(slug))
+        self._give_to_owner(new)
+        note = self._write_note(slug, state)  # before the rename, as the disk may be full
+        new.replace(self.text_path(slug))
+        note.replace(self._state_path(slug))
 
-    def note(self, slug: str, state: CopyState) -> None:
-        """Write what is known of a copy."""
-        self._written(slug, state).replace(self._note(slug))
+    def write_state(self, slug: str, state: CopyState) -> None:
+        """Write the state of a copy."""
+        self._write_note(slug, state).replace(self._state_path(slug))
 
-    def _written(self, slug: str, state: CopyState) -> Path:
-        new = self.scratch(slug, NOTE)
+    def _write_note(self, slug: str, state: CopyState) -> Path:
+        new = self.scratch_path(slug, NOTE)
         with new.open("x", encoding="utf-8") as file:
             file.write(dump_state(state))
             file.flush()
             os.fsync(file.fileno())
-        self._own(new)
+        self._give_to_owner(new)
         return new
 
     def clear(self, slug: str) -> None:
-        """Remove what is not finished; what cannot be removed now will be at the next try."""
+        """Remove unfinished files; one that cannot be removed is removed at the next try."""
         for suffix in (RAW, TEXT, NOTE):
             with suppress(OSError):
-                self.scratch(slug, suffix)
+                self.scratch_path(slug, suffix)
 
-    def others(self, slugs: Collection[str]) -> tuple[str, ...]:
-        """Return copies of what is not among some slugs, by their slugs."""
+    def orphans(self, slugs: Collection[str]) -> tuple[str, ...]:
+        """Return the slugs of copies that are not among `slugs`."""
         try:
             found = sorted(each.stem for each in self.folder.glob("*.txt"))
         except OSError:
@@ -161,12 +161,12 @@ class Copies:
         return tuple(each for each in found if each not in slugs)
 
 
-def on_disk(
-    chosen: Chosen, copies: Copies, states: Mapping[str, CopyState]
+def sources_on_disk(
+    chosen: ChosenLists, copies: Copies, states: Mapping[str, CopyState]
 ) -> tuple[ListSource, ...]:
-    """Return the chosen lists, to be read and compiled; one that is not here says so.
+    """Return the chosen lists as sources on disk; one without a copy has an error.
 
-    That way a category that only such a list is about is known from the start.
+    Thus a category that only such a list is about is known from the start.
     """
     return tuple(
         ListSource(
@@ -175,12 +175,12 @@ def on_disk(
             format=each.format,
             match=each.match,
             title=each.title,
-            path=str(copies.text(each.slug)) if state.has_copy else "",
+            path=str(copies.text_path(each.slug)) if state.has_copy else "",
             licence=each.licence,
             maintainer=each.maintainer,
             report=each.report,
             fetched_at=int(state.fetched_at or 0),
-            catalogued=each.slug not in chosen.own,
+            is_catalogued=each.slug not in chosen.own,
             error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources

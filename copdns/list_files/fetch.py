@@ -1,8 +1,8 @@
-"""Fetch copies of other people's lists, and let a copy go only for a better one.
+"""Fetch copies of other people's lists, and replace a copy only by one that passes the checks.
 
-What to ask and what an outcome means decides `lists/download.py`; waiting, sockets and files are
-here.  Nothing of the household is sent: no cookie, no referrer, and a name of ours that says the
-version only.  Names are looked up by the system's resolver, which may be this very copdns.
+`lists/download.py` decides what to request and what a response means; this module waits and writes
+files.  Nothing of the household is sent: no cookie, no referrer, and a User-Agent with the version
+only.  The system's resolver looks up names, and may be this copdns.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from copdns.list_files.copies import RAW, TEXT, Copies
 from copdns.list_files.unpack import UnpackJob
 from copdns.lists.download import (
     MIB,
-    Copy,
     CopyState,
-    Limits,
+    CopySummary,
+    FetchLimits,
     after_failure,
     after_fetch,
     after_not_modified,
     check_copy,
-    conditions,
-    looks_wrong,
-    redirected,
+    condition_headers,
+    content_error,
+    redirect_target,
     status_error,
 )
 from copdns.lists.source import Source
@@ -52,7 +52,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchResult(StrEnum):
-    """What a try brought."""
+    """What a try to fetch brought."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
@@ -62,18 +62,18 @@ class FetchResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """How a try went.  state: what is known of the copy now."""
+    """The outcome of a try to fetch a list.  state: of its copy, after the try."""
 
     slug: str
-    news: FetchResult
+    result: FetchResult
     state: CopyState
 
 
 class Fetcher:
     """Fetches lists into a folder.
 
-    progress: called with a slug, the octets that came, and how many there will be (None: unknown).
-    reading: held while a list is read, which takes the memory of a small machine.
+    progress: called with a slug, the octets received, and the octets in all (None: unknown).
+    reading: a lock held while a list is read, which may take all memory of a small machine.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Fetcher:
         copies: Copies,
         session: ClientSession,
         clock: Clock,
-        limits: Limits,
+        limits: FetchLimits,
         progress: Progress,
         reading: asyncio.Lock,
     ) -> None:
@@ -92,21 +92,21 @@ class Fetcher:
         self._progress = progress
         self._reading = reading
 
-    async def fetch(self, source: Source, *, smaller: bool = False) -> FetchOutcome:
-        """Ask for a list; whatever happens is an outcome, and noted beside the copy.
+    async def fetch(self, source: Source, *, may_shrink: bool = False) -> FetchOutcome:
+        """Fetch a list; errors become an outcome, and the state is written beside the copy.
 
-        smaller: take it even when it lost most of its names.
+        may_shrink: accept it though it lost most of its names.
         """
         before = await asyncio.to_thread(self._copies.state, source.slug)
         try:
-            outcome = await self._fetched(source, before, smaller)
+            outcome = await self._fetch_new(source, before, may_shrink)
         except (FetchError, OSError) as error:
-            why = self._copies.not_written(error) if isinstance(error, OSError) else str(error)
+            why = self._copies.write_error(error) if isinstance(error, OSError) else str(error)
             state = after_failure(before, why, self._clock())
-            # First: where the disk is full, what was begun takes the room that the note needs.
+            # Before the state: on a full disk the unfinished files take the room that it needs.
             await asyncio.to_thread(self._copies.clear, source.slug)
-            with suppress(OSError):  # a full disk: the outcome tells of it
-                await asyncio.to_thread(self._copies.note, source.slug, state)
+            with suppress(OSError):  # a full disk: the outcome has the error
+                await asyncio.to_thread(self._copies.write_state, source.slug, state)
             outcome = FetchOutcome(
                 source.slug, FetchResult.KEPT if state.has_copy else FetchResult.MISSING, state
             )
@@ -114,42 +114,44 @@ class Fetcher:
             await asyncio.to_thread(self._copies.clear, source.slug)
         return outcome
 
-    async def _fetched(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
+    async def _fetch_new(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
         headers = await self._download(source, before)
         if headers is None:
             state = after_not_modified(before, self._clock())
-            await asyncio.to_thread(self._copies.note, source.slug, state)
+            await asyncio.to_thread(self._copies.write_state, source.slug, state)
             return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        copy = await self._checked(source)
-        check_copy(copy, before, smaller=smaller)
+        copy = await self._unpack_reply(source)
+        check_copy(copy, before, may_shrink=smaller)
         state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
             state = replace(state, fetched_at=before.fetched_at)
-            await asyncio.to_thread(self._copies.note, source.slug, state)
+            await asyncio.to_thread(self._copies.write_state, source.slug, state)
             return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        await asyncio.to_thread(self._copies.put, source.slug, state)
+        await asyncio.to_thread(self._copies.replace_copy, source.slug, state)
         return FetchOutcome(source.slug, FetchResult.NEW, state)
 
-    # --- the way here -------------------------------------------------------------------------
+    # --- downloading --------------------------------------------------------------------------
 
     async def _download(self, source: Source, before: CopyState) -> Mapping[str, str] | None:
-        """Write what the server sends to a file and return its headers; None: nothing is new."""
+        """Write what the server sends to a file; return its headers, None for 304 (unchanged)."""
         limits = self._limits
         with _plain_errors(source.url, limits):
             async with (
                 asyncio.timeout(limits.total),
-                self._asked(source.url, conditions(before, source.url)) as reply,
+                self._open_reply(source.url, condition_headers(before, source.url)) as reply,
             ):
                 if reply.status == 304 and before.has_copy:
                     return None
                 if reply.status != 200:
                     raise FetchError(status_error(reply.status))
-                await self._written(source, reply)
+                await self._write_reply(source, reply)
                 return reply.headers
 
     @asynccontextmanager
-    async def _asked(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[ClientResponse]:
-        """Ask, go where the server sends us, and give the last answer."""
+    async def _open_reply(
+        self, url: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[ClientResponse]:
+        """Send the request, follow redirects, and yield the last response."""
         if trouble := bad_url(url):
             raise FetchError(trouble)
         for _ in range(self._limits.redirects + 1):
@@ -157,13 +159,13 @@ class Fetcher:
                 if reply.status not in _REDIRECTS:
                     yield reply
                     return
-                url = redirected(url, reply.headers.get("Location"))
+                url = redirect_target(url, reply.headers.get("Location"))
         raise FetchError(
             f"the server redirects more than {self._limits.redirects} times; open the address in "
             "a browser, and use the address you end up at"
         )
 
-    async def _written(self, source: Source, reply: ClientResponse) -> None:
+    async def _write_reply(self, source: Source, reply: ClientResponse) -> None:
         packed = reply.headers.get("Content-Encoding", "identity").lower()
         if packed not in ("identity", "gzip", "x-gzip"):
             raise FetchError(
@@ -171,47 +173,47 @@ class Fetcher:
                 "only; tell the list's maintainer"
             )
         total, octets = reply.content_length, 0
-        self._within(total or 0)
-        path = await asyncio.to_thread(self._copies.scratch, source.slug, RAW)
+        self._require_within(total or 0)
+        path = await asyncio.to_thread(self._copies.scratch_path, source.slug, RAW)
         with path.open("xb") as file:
             async for chunk in reply.content.iter_chunked(CHUNK):
-                if not octets and not source.member and (trouble := looks_wrong(chunk[:512])):
-                    raise FetchError(trouble)  # no need to wait for the rest
+                if not octets and not source.member and (trouble := content_error(chunk[:512])):
+                    raise FetchError(trouble)  # without waiting for the rest
                 octets += len(chunk)
-                self._within(octets)
+                self._require_within(octets)
                 await asyncio.to_thread(file.write, chunk)
                 self._progress(source.slug, octets, total)
 
-    def _within(self, octets: int) -> None:
+    def _require_within(self, octets: int) -> None:
         if octets > self._limits.wire:
             raise FetchError(
                 f"the download is larger than {self._limits.wire / MIB:g} MiB, which is too "
                 "large for a list; check the address"
             )
 
-    # --- looking at it ------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------
 
-    async def _checked(self, source: Source) -> Copy:
-        """Let another process unpack and read it; the unfinished text is there then."""
+    async def _unpack_reply(self, source: Source) -> CopySummary:
+        """Have another process unpack and read it, and write the unfinished text."""
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
-            text=str(await asyncio.to_thread(self._copies.scratch, source.slug, TEXT)),
+            text=str(await asyncio.to_thread(self._copies.scratch_path, source.slug, TEXT)),
             member=source.member,
             format=source.format,
             match=source.match,
             limit=self._limits.text,
         )
         async with self._reading:
-            said = await _asked_process(json.dumps(asdict(job)), self._limits.check)
-        outcome = json.loads(said)
+            output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)
+        outcome = json.loads(output)
         if "error" in outcome:
             raise FetchError(outcome["error"])
-        return Copy(**outcome)
+        return CopySummary(**outcome)
 
 
 @contextmanager
-def _plain_errors(url: str, limits: Limits) -> Iterator[None]:
-    """Say in plain words what went wrong on the way; errors of our disk pass."""
+def _plain_errors(url: str, limits: FetchLimits) -> Iterator[None]:
+    """Turn errors of the network into a FetchError in plain words; errors of the disk pass."""
     import aiohttp
 
     host = urlsplit(url).hostname
@@ -226,10 +228,10 @@ def _plain_errors(url: str, limits: Limits) -> Iterator[None]:
             f"the download took longer than {limits.total:g} s; copdns will try again later"
         ) from None
     except aiohttp.ClientError as error:
-        raise FetchError(f"{_trouble(error, host)}; copdns will try again later") from None
+        raise FetchError(f"{_connection_error(error, host)}; copdns will try again later") from None
 
 
-def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
+def _connection_error(error: aiohttp.ClientError, host: str | None) -> str:
     import aiohttp
 
     match error:
@@ -249,9 +251,9 @@ def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
     return f"the HTTP answer of {host} is not valid ({type(error).__name__})"
 
 
-async def _asked_process(job: str, seconds: float) -> str:
-    """Run `copdns.list_files.unpack` for a job and return what it says."""
-    # -P: nothing is imported from the folder that we happen to be in.
+async def _run_unpack(job: str, seconds: float) -> str:
+    """Run `copdns.list_files.unpack` for a job and return its output."""
+    # -P: import nothing from the working directory.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.list_files.unpack"),
         stdin=asyncio.subprocess.PIPE,
@@ -278,18 +280,18 @@ async def _asked_process(job: str, seconds: float) -> str:
 
 
 @asynccontextmanager
-async def fetching(
+async def open_fetcher(
     copies: Copies,
     clock: Clock,
-    limits: Limits | None = None,
+    limits: FetchLimits | None = None,
     progress: Progress = lambda _slug, _octets, _total: None,
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
-    """Give what fetches lists; connections end with it."""
+    """Yield a Fetcher; its connections are closed at the end."""
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-    limits = limits or Limits()
-    # aiohttp's own context has no certificates (`lean`); reading them takes a while.
+    limits = limits or FetchLimits()
+    # aiohttp's own context has no certificates (`app/memory_use.py`); reading them takes a while.
     certificates = await asyncio.to_thread(create_default_context)
     patience = ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle)
     async with ClientSession(
@@ -297,7 +299,7 @@ async def fetching(
         headers=_HEADERS,
         timeout=patience,
         cookie_jar=DummyCookieJar(),
-        auto_decompress=False,  # what it unpacks to is bounded elsewhere
-        trust_env=False,  # no ~/.netrc: nobody's password goes out
+        auto_decompress=False,  # the other process bounds the unpacked size
+        trust_env=False,  # no ~/.netrc: no password is sent
     ) as session:
         yield Fetcher(copies, session, clock, limits, progress, reading or asyncio.Lock())

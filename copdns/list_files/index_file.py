@@ -1,6 +1,6 @@
-"""Write a compiled index so that it is there whole or not at all, and map it.
+"""Write a compiled index, complete or not at all, and map it.
 
-A file is never changed once it has its name: whoever has it mapped goes on with what there was.
+A file never changes once it has its name: a process that has it mapped keeps its content.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from copdns.lists.compiled import HEADER_SIZE, Compiled, checksum, read_header, unpack
+from copdns.lists.compiled import HEADER_SIZE, CompiledIndex, checksum, read_header, unpack
 from copdns.model.errors import ListError
 
 SUFFIX, UNFINISHED = ".index", ".part"
@@ -19,10 +19,10 @@ _CHUNK = 64 << 10
 
 
 def write(path: Path, parts: Iterable[bytes]) -> None:
-    """Write an index; raise ListError where that cannot be done, and leave nothing then."""
+    """Write an index; raise ListError where it cannot be written, and leave no file then."""
     unfinished = path.with_suffix(UNFINISHED)
     try:
-        unfinished.unlink(missing_ok=True)  # a killed process left it
+        unfinished.unlink(missing_ok=True)  # one that a killed process left
         with unfinished.open("xb") as file:
             file.writelines(parts)
             file.flush()
@@ -33,21 +33,21 @@ def write(path: Path, parts: Iterable[bytes]) -> None:
         raise ListError(f"{path.parent}: {error.strerror}") from error
 
 
-def read(path: Path) -> Compiled:
-    """Map an index; raise ListError for one that is not there, torn, or not for this program."""
+def read(path: Path) -> CompiledIndex:
+    """Map an index; raise ListError for one that is missing, damaged, or of another program."""
     try:
         with path.open("rb") as file:
-            return _mapped(file)
+            return _map_file(file)
     except OSError as error:
         raise ListError(f"{path}: {error.strerror}") from error
     except ListError as error:
         raise ListError(f"{path} {error}") from error
 
 
-def _mapped(file: IO[bytes]) -> Compiled:
+def _map_file(file: IO[bytes]) -> CompiledIndex:
     size = os.fstat(file.fileno()).st_size
     header = read_header(file.read(HEADER_SIZE), size)
-    # Read and not mapped for this: pages that are only looked at once are not ours to hold.
+    # Read, not mapped: mapped pages would count as memory of this process, though used once.
     if checksum(_chunks(file)) != header.checksum:
         raise ListError("is damaged on disk: its checksum is wrong")
     return unpack(memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)))

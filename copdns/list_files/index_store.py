@@ -1,7 +1,7 @@
-"""Have the lists at hand: compiled in `<data>/lists/index`, or small enough to read at once.
+"""Load the lists: compiled in `<data>/lists/index`, or read at once where they are small.
 
-An index has a key over all that it was made from, so what was compiled once is only mapped at the
-next start.  There is one compile at a time, and one process that writes here.
+The key of an index covers all that it was compiled from, so an index that exists is only mapped.
+One compile runs at a time, and one process writes here.
 """
 
 from __future__ import annotations
@@ -20,53 +20,54 @@ from pathlib import Path
 
 from copdns import __version__
 from copdns.list_files import index_file
-from copdns.list_files.compiling import Job, memory_for
-from copdns.list_files.load import bundled_text, load_library, text_of
-from copdns.list_files.resources import folder
+from copdns.list_files.compiling import CompileJob, memory_limit
+from copdns.list_files.load import bundled_text, load_catalogue, read_text
+from copdns.list_files.resources import find_folder
 from copdns.lists import trie
-from copdns.lists.catalogue import Catalogue, assembled, files
-from copdns.lists.compiled import FORMAT, Compiled, pack, unpack
-from copdns.lists.drafts import added, bundled
+from copdns.lists.catalogue import Catalogue, build_catalogue, read_files
+from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
+from copdns.lists.drafts import added_drafts, bundled_drafts
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 
-SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
+# Octets of text, some 15,000 names: read at once, in a fraction of a second.
+MAX_UNCOMPILED = 256 << 10
 PENDING = "the list is being prepared"
 FAILED = "failed.json"
-PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
+COMPILE_TIMEOUT = 1200.0  # seconds; a small machine needs one for 50,000 names
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedLists:
-    """A library at hand.
+    """A catalogue with its lists.
 
-    key: of the lists that were asked for.  current: it holds them; otherwise those of before, or
-    only those that ship.  trouble: files that could not be used, and why.
+    key: of the lists that were asked for.  is_current: the catalogue has them; otherwise it has
+    those of before, or only the bundled ones.  problems: files that could not be used, and why.
     """
 
-    library: Catalogue
+    catalogue: Catalogue
     key: str
-    current: bool = True
-    trouble: tuple[str, ...] = ()
+    is_current: bool = True
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UncompiledLists:
-    """Lists that are here but not compiled, and what a running copdns answers by meanwhile.
+    """Lists that are here but not compiled, and the catalogue that a running copdns uses instead.
 
-    slugs: those that are new or other than when that was compiled.  made_at: when it was, seconds
-    since the epoch.  why: what went wrong at the last try; "" when there was none yet.
+    slugs: lists that are new or have changed since that was compiled.  compiled_at: when it was,
+    seconds since the epoch.  why: the error of the last try to compile; "" for none.
     """
 
-    library: Catalogue
+    catalogue: Catalogue
     slugs: tuple[str, ...]
-    made_at: float
+    compiled_at: float
     why: str = ""
 
     def __str__(self) -> str:
-        """Say so, for people."""
+        """Return the message for people."""
         slugs = ", ".join(self.slugs) or "the lists that ship with copdns"
         if self.why:
             return (
@@ -80,115 +81,119 @@ class UncompiledLists:
 
 
 class IndexStore:
-    """The compiled indexes of one installation.  data: its folder."""
+    """The compiled indexes of one installation.  data: the data folder."""
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists" / "index"
 
     def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
-        """Return what there is, at once; raise ConfigError or ListError for a bundled file."""
-        key = key_of(sources)
-        trouble: list[str] = []
-        library = self._ready(key, sources, trouble)
-        if library is not None:
-            return LoadedLists(library, key, trouble=tuple(trouble))
-        # A household may block by the category of a list that has yet to be compiled.
+        """Return what can be used at once; raise ConfigError or ListError for a bundled file."""
+        key = index_key(sources)
+        problems: list[str] = []
+        catalogue = self._load_ready(key, sources, problems)
+        if catalogue is not None:
+            return LoadedLists(catalogue, key, problems=tuple(problems))
+        # A household may block the category of a list that is not compiled yet.
         named = [replace(each, error=each.error or PENDING) for each in sources]
-        library = self._older(sources, trouble) or load_library(named)
-        return LoadedLists(library, key, current=False, trouble=tuple(trouble))
+        catalogue = self._load_older(sources, problems) or load_catalogue(named)
+        return LoadedLists(catalogue, key, is_current=False, problems=tuple(problems))
 
     async def compile(
         self, sources: Sequence[ListSource], before: LoadedLists | None = None
     ) -> LoadedLists:
-        """Return the library of these lists, compiled by another process where that takes long.
+        """Return the catalogue of these lists, compiled by another process where that takes long.
 
-        before: what is in force, returned itself when nothing changed.  Raises ListError when it
-        cannot be done; what was there stays.
+        before: what is in force; returned itself where nothing changed.
+        Raises ListError where the lists cannot be compiled; existing files stay.
         """
-        trouble: list[str] = []
-        key = await asyncio.to_thread(key_of, sources)
-        if before is not None and before.current and before.key == key:
+        problems: list[str] = []
+        key = await asyncio.to_thread(index_key, sources)
+        if before is not None and before.is_current and before.key == key:
             return before
-        library = await asyncio.to_thread(self._ready, key, sources, trouble)
-        if library is None:
+        catalogue = await asyncio.to_thread(self._load_ready, key, sources, problems)
+        if catalogue is None:
             try:
                 await asyncio.to_thread(self._make_folder)
-                await _compile(Job(str(self._path(key)), key, tuple(sources), _memory(sources)))
+                await _compile(
+                    CompileJob(str(self._path(key)), key, tuple(sources), _memory(sources))
+                )
             except ListError as error:
                 await asyncio.to_thread(self._note_failure, key, str(error))
                 raise
             found = await asyncio.to_thread(index_file.read, self._path(key))
-            library = await asyncio.to_thread(_library, found, sources)
-        return LoadedLists(library, key, trouble=tuple(trouble))
+            catalogue = await asyncio.to_thread(_catalogue_of, found, sources)
+        return LoadedLists(catalogue, key, problems=tuple(problems))
 
     def read(self, sources: Sequence[ListSource]) -> Catalogue:
-        """Return the library of these lists for a command: nothing is written, however long it
-        takes."""
-        key = key_of(sources)
-        return self._ready(key, sources, []) or _read_here(key, sources)
+        """Return the catalogue of these lists for a command.
+
+        Writes nothing, even where compiling in memory takes long.
+        """
+        key = index_key(sources)
+        return self._load_ready(key, sources, []) or _compile_here(key, sources)
 
     def find_uncompiled(self, sources: Sequence[ListSource]) -> UncompiledLists | None:
-        """Return what is in force in place of these lists, or None where nothing is.
+        """Return what is in force instead of these lists; None where they are, or nothing is.
 
-        A command asks, which cannot ask the running copdns: it maps the newest index there is.
+        For commands, which cannot ask the running copdns: it maps the newest index.
         """
-        key = key_of(sources)
-        if self._path(key).exists() or _octets(sources) <= SMALL:
+        key = index_key(sources)
+        if self._path(key).exists() or _octets(sources) <= MAX_UNCOMPILED:
             return None
         for path in self._paths():
             with suppress(ListError, OSError):
                 made_at = path.stat().st_mtime
-                library = _library(index_file.read(path), sources)
-                slugs = _changed(sources, library, made_at)
-                return UncompiledLists(library, slugs, made_at, self._failure(key))
+                catalogue = _catalogue_of(index_file.read(path), sources)
+                slugs = _changed_slugs(sources, catalogue, made_at)
+                return UncompiledLists(catalogue, slugs, made_at, self._failure(key))
         return None
 
     def _note_failure(self, key: str, why: str) -> None:
-        with suppress(OSError):  # a full disk: the log and /readyz tell
+        with suppress(OSError):  # a full disk: the log and /readyz have the error
             (self.folder / FAILED).write_text(json.dumps({"key": key, "why": why}))
 
     def _failure(self, key: str) -> str:
-        """Return why these lists could not be compiled; "" when nobody tried, or it went well."""
+        """Return why these lists could not be compiled; "" where no compile of them failed."""
         try:
-            noted = json.loads((self.folder / FAILED).read_text())
-            return str(noted["why"]) if noted["key"] == key else ""
+            failure = json.loads((self.folder / FAILED).read_text())
+            return str(failure["why"]) if failure["key"] == key else ""
         except (OSError, ValueError, LookupError, TypeError):
             return ""
 
     def clear(self, key: str) -> None:
-        """Remove every index but one; those that are mapped stay readable until they are not."""
-        with suppress(OSError):  # what cannot be removed now is at the next time
+        """Remove every index but one; a process keeps an index that it has mapped."""
+        with suppress(OSError):  # one that cannot be removed is removed next time
             (self.folder / FAILED).unlink(missing_ok=True)
             for path in (*self._paths(), *self.folder.glob(f"*{index_file.UNFINISHED}")):
                 if path != self._path(key):
                     path.unlink(missing_ok=True)
 
-    def _ready(
-        self, key: str, sources: Sequence[ListSource], trouble: list[str]
+    def _load_ready(
+        self, key: str, sources: Sequence[ListSource], problems: list[str]
     ) -> Catalogue | None:
-        """Return the library of these lists if that takes no time, or None."""
+        """Return the catalogue of these lists if it is compiled or small, else None."""
         path = self._path(key)
         if path.exists():
             try:
-                return _library(index_file.read(path), sources)
+                return _catalogue_of(index_file.read(path), sources)
             except ListError as error:
-                trouble.append(str(error))
-        return load_library(sources) if _octets(sources) <= SMALL else None
+                problems.append(str(error))
+        return load_catalogue(sources) if _octets(sources) <= MAX_UNCOMPILED else None
 
-    def _older(self, sources: Sequence[ListSource], trouble: list[str]) -> Catalogue | None:
-        """Return the library of the newest index of other lists that can be used, or None."""
+    def _load_older(self, sources: Sequence[ListSource], problems: list[str]) -> Catalogue | None:
+        """Return the catalogue of the newest usable index of other lists, or None."""
         for path in self._paths():
             try:
-                library = _library(index_file.read(path), sources)
+                catalogue = _catalogue_of(index_file.read(path), sources)
             except ListError as error:
-                trouble.append(str(error))
+                problems.append(str(error))
                 continue
-            if _has_all_groups(library):
-                return library
+            if _has_all_groups(catalogue):
+                return catalogue
         return None
 
     def _paths(self) -> list[Path]:
-        """Return the files that are there, the newest first."""
+        """Return the paths of all indexes, the newest first."""
         try:
             found = [(path.stat().st_mtime_ns, path) for path in self.folder.glob(_ANY)]
         except OSError:
@@ -208,28 +213,30 @@ class IndexStore:
 _ANY = f"*{index_file.SUFFIX}"
 
 
-def _library(found: Compiled, sources: Iterable[ListSource]) -> Catalogue:
-    return assembled(files(bundled_text), sources, found.index, found.statuses)
+def _catalogue_of(found: CompiledIndex, sources: Iterable[ListSource]) -> Catalogue:
+    return build_catalogue(read_files(bundled_text), sources, found.index, found.statuses)
 
 
-def _has_all_groups(library: Catalogue) -> bool:
-    """Tell whether nothing is protected today that an older index does not know, or otherwise."""
-    infos = library.index.infos
+def _has_all_groups(catalogue: Catalogue) -> bool:
+    """Tell whether an index has exactly the protected groups of today."""
+    infos = catalogue.index.infos
     groups = {info.subject for info in infos if info.kind is ListKind.PROTECTED}
-    return groups == library.protected.keys()
+    return groups == catalogue.protected.keys()
 
 
-def _read_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
-    found = files(bundled_text)
-    with _without_collector():
-        merged = merge(list(bundled(found, bundled_text)), added(found, sources, text_of))
+def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
+    found = read_files(bundled_text)
+    with _without_gc():
+        merged = merge(
+            list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
+        )
         octets = b"".join(pack(merged, key))
-    return _library(unpack(memoryview(octets)), sources)
+    return _catalogue_of(unpack(memoryview(octets)), sources)
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let nothing be looked for among millions of names, which go in no circles."""
+def _without_gc() -> Iterator[None]:
+    """Run without the garbage collector, which would search millions of names without cycles."""
     gc.disable()
     try:
         yield
@@ -237,13 +244,15 @@ def _without_collector() -> Iterator[None]:
         gc.enable()
 
 
-def _changed(sources: Iterable[ListSource], library: Catalogue, made_at: float) -> tuple[str, ...]:
-    """Return which lists are not as they are in a library that was compiled then."""
-    held = {each.info.slug for each in library.statuses if not each.error}
+def _changed_slugs(
+    sources: Iterable[ListSource], catalogue: Catalogue, made_at: float
+) -> tuple[str, ...]:
+    """Return the slugs of lists that a catalogue lacks, or that changed since it was compiled."""
+    slugs = {each.info.slug for each in catalogue.statuses if not each.error}
     return tuple(
         each.slug
         for each in sources
-        if not each.error and (each.slug not in held or _changed_at(each.path) > made_at)
+        if not each.error and (each.slug not in slugs or _changed_at(each.path) > made_at)
     )
 
 
@@ -257,12 +266,15 @@ def _changed_at(path: str) -> float:
 # --- what an index is made from ---
 
 
-def key_of(sources: Iterable[ListSource]) -> str:
-    """Return a text that differs once anything does that an index is made from."""
+def index_key(sources: Iterable[ListSource]) -> str:
+    """Return a text that differs whenever anything differs that an index is compiled from."""
     parts = [
-        *(FORMAT, __version__, trie.form()),
-        *_marks(Path(__file__).with_name("lists"), "*.py"),
-        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in _files(folder("blocklists"))),
+        *(FORMAT, __version__, trie.key_form()),
+        *_marks(Path(trie.__file__).parent, "*.py"),  # the code that parses and merges
+        *(
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in _files(find_folder("blocklists"))
+        ),
         *((asdict(replace(each, fetched_at=0)), _mark(Path(each.path))) for each in sources),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
@@ -277,7 +289,7 @@ def _marks(where: Path, pattern: str) -> list[object]:
 
 
 def _mark(path: Path) -> object:
-    """Return what changes when a file does, without reading it."""
+    """Return a value that changes when a file does, without reading it."""
     try:
         found = path.stat()
     except OSError as error:
@@ -288,21 +300,21 @@ def _mark(path: Path) -> object:
 def _octets(sources: Iterable[ListSource]) -> int:
     octets = 0
     for each in sources:
-        with suppress(OSError):  # told by the list's status
+        with suppress(OSError):  # the list's status has the error
             octets += len(each.text) or os.stat(each.path).st_size
     return octets
 
 
 def _memory(sources: Iterable[ListSource]) -> int:
-    return memory_for(_octets(sources))
+    return memory_limit(_octets(sources))
 
 
 # --- the other process ---
 
 
-async def _compile(job: Job) -> None:
-    """Have a job done; raise ListError with what went wrong."""
-    # -P: nothing is imported from the folder that we happen to be in.
+async def _compile(job: CompileJob) -> None:
+    """Run a job in another process; raise ListError with its error."""
+    # -P: import nothing from the working directory.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.list_files.compiling"),
         stdin=PIPE,
@@ -310,29 +322,28 @@ async def _compile(job: Job) -> None:
         stderr=PIPE,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
-            said = await _told(process, job)
+        async with asyncio.timeout(COMPILE_TIMEOUT):
+            output = await _send_job(process, job)
             code = await process.wait()
     except TimeoutError:
-        raise ListError(f"the lists were not compiled within {PATIENCE:g} s") from None
+        raise ListError(f"the lists were not compiled within {COMPILE_TIMEOUT:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if code:
         why = f"the process ended with {code}, possibly because memory ran out"
-        if code == 1 and said.strip():
-            why = said.strip().splitlines()[-1]
+        if code == 1 and output.strip():
+            why = output.strip().splitlines()[-1]
         raise ListError(f"the lists were not compiled: {why}")
 
 
-async def _told(process: Process, job: Job) -> str:
-    """Tell a process its job and return what it says; it ends when its stdin does."""
+async def _send_job(process: Process, job: CompileJob) -> str:
+    """Send a process its job and return its stderr; the process ends once its stdin is closed."""
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(job.line())
-    with suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # it is gone: it said why, or its code does
+    # It has ended already: stderr or its exit code says why.
+    with suppress(BrokenPipeError, ConnectionResetError):
         await process.stdin.drain()
     return (await process.stderr.read()).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""How much memory this process may use, as the machine or its control group says."""
+"""Find how much memory this process may use: the machine's, or the limit of its control group."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
-    """Return how much memory we may use, in octets: the machine's, or a container's limit."""
+def available_memory(cgroups: Path = CGROUPS, own: Path = Path("/proc/self/cgroup")) -> int:
+    """Return how much memory this process may use, in octets."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     try:
         path = own.read_text().rpartition("::/")[2].strip()  # cgroup v2: 0::/system.slice/...

@@ -1,4 +1,4 @@
-"""Find the folders that ship with copdns: `blocklists`, `config` and `web-ui`."""
+"""Find the bundled folders: `blocklists`, `config` and `web-ui`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from copdns.model.errors import ListError
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def folder(name: str, package: Path = _PACKAGE) -> Path:
-    """Return a bundled folder: inside the package in a wheel, beside it in a checkout.
+def find_folder(name: str, package: Path = _PACKAGE) -> Path:
+    """Return the path of a bundled folder: in a wheel inside the package, in a checkout beside it.
 
-    Raises ListError where it is in neither place, which means a broken installation.
+    Raises ListError where it is in neither place: the installation is broken.
     """
     places = (package / "_data" / name, package.parent / name)
     for place in places:

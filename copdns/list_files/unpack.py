@@ -1,10 +1,9 @@
-"""Unpack what a server sent as a list, and read it as it will be read: `python -m
-copdns.list_files.unpack`.
+"""Unpack and parse a list as a server sent it: `python -m copdns.list_files.unpack`.
 
-A process of its own, at the lowest priority and the first to go when memory is short: a file that
-was made to do harm, or is just huge, costs neither answers nor memory.  It is told what to do as
-one line of JSON on stdin and tells the outcome as one on stdout.  Nothing is written but the one
-text, whatever an archive says.
+Runs as a process of its own, with the lowest priority, that the kernel kills first when memory is
+short: a malicious or huge file then neither delays answers nor takes memory of the server.  It
+reads its job as one line of JSON on stdin and prints the outcome as one on stdout.  It writes
+nothing but the one text, whatever an archive contains.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from copdns.lists.download import GZIP, MIB, Copy, looks_wrong
-from copdns.lists.parse import ListFormat, parse
+from copdns.lists.download import GZIP, MIB, CopySummary, content_error
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError, FetchError
 from copdns.model.matchers import Match
 
 CHUNK = 256 << 10
-LAYERS = 2  # a .gz file may be packed once more for the way
+MAX_LAYERS = 2  # a .gz file may be compressed once more for the transfer
 BLOCK = tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackJob:
-    """What to do.  raw: the file as it came; text: the one to write, which is not there yet.
+    """A job for the process.  raw: path of the file as received; text: path of the one to write.
 
-    member: the file to take out of a tar; "": there is no tar.  limit: octets, unpacked.
+    member: the file to take out of a tar archive; "" for no archive.  limit: octets, unpacked.
     """
 
     raw: str
@@ -48,51 +47,51 @@ class UnpackJob:
     limit: int
 
 
-def unpack_list(job: UnpackJob) -> Copy:
-    """Write the text of a job and read it; raise FetchError, ListError, or OSError of the disk."""
+def unpack_list(job: UnpackJob) -> CopySummary:
+    """Write the text of a job and parse it; raise FetchError, ListError, or OSError of the disk."""
     digest, octets = hashlib.sha256(), 0
     with Path(job.raw).open("rb") as raw, Path(job.text).open("xb") as text:
-        for chunk in _chunks(raw, job):
-            if not octets and (trouble := looks_wrong(chunk[:BLOCK])):
+        for chunk in _read_chunks(raw, job):
+            if not octets and (trouble := content_error(chunk[:BLOCK])):
                 raise FetchError(trouble)
             digest.update(chunk)
             octets += len(chunk)
             text.write(chunk)
-    found = parse(
+    found = parse_list(
         Path(job.text).read_text(encoding="utf-8", errors="replace"),
         ListFormat(job.format),
         Match(job.match),
     )
-    lines = found.used + sum(found.unused.values())
-    return Copy(octets, digest.hexdigest(), found.used, lines)
+    lines = found.used_count + sum(found.unused.values())
+    return CopySummary(octets, digest.hexdigest(), found.used_count, lines)
 
 
-def _chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
-    stream = _Bounded(raw, job.limit).buffered()
+def _read_chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
+    stream = _Bounded(raw, job.limit).open_buffered()
     try:
-        for _ in range(LAYERS):
+        for _ in range(MAX_LAYERS):
             if stream.peek(2).startswith(GZIP):
-                stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).buffered()
-        yield from _member(stream, job.member) if job.member else _all(stream)
+                stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).open_buffered()
+        yield from _read_member(stream, job.member) if job.member else _read_all(stream)
     except EOFError:
         raise FetchError("the download was cut off (gzip ends too early)") from None
     except (gzip.BadGzipFile, zlib.error):
         raise FetchError("the download was damaged (broken gzip)") from None
 
 
-def _all(stream: io.BufferedReader) -> Iterator[bytes]:
+def _read_all(stream: io.BufferedReader) -> Iterator[bytes]:
     while chunk := stream.read(CHUNK):
         yield chunk
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that breaks off where more comes out of it than a list can have."""
+    """A stream that raises FetchError after `limit` octets."""
 
     def __init__(self, source: IO[bytes] | gzip.GzipFile, limit: int) -> None:
         self._source = source
         self._limit = self._left = limit
 
-    def buffered(self) -> io.BufferedReader:
+    def open_buffered(self) -> io.BufferedReader:
         return io.BufferedReader(self, CHUNK)
 
     def readable(self) -> bool:
@@ -113,27 +112,27 @@ class _Bounded(io.RawIOBase):
 # --- tar ------------------------------------------------------------------------------------------
 
 
-def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
-    """Yield the content of one file of a tar.
+def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
+    """Yield the content of one file of a tar archive.
 
-    Headers are walked by hand, one block at a time: `tarfile` would take a long name, of whatever
-    length, into memory, and it knows how to write files.
+    Reads headers by hand, one block at a time: `tarfile` would read a name of any length into
+    memory, and it can write files.
     """
     seen: list[str] = []
     first = True
-    while (header := _header(stream, first=first)) is not None:
+    while (header := _read_header(stream, first=first)) is not None:
         first = False
         name = header.name.removeprefix("./")
         if name == wanted and not header.isreg():
             raise FetchError(
                 f"{wanted} is not a regular file in the archive; check what the archive contains"
             )
-        pieces = _pieces(stream, header.size)
+        pieces = _read_pieces(stream, header.size)
         if name == wanted:
             yield from pieces
             return
         for _ in pieces:
-            pass  # of what is not wanted nothing is kept
+            pass  # skip it
         if header.isreg():
             seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
@@ -142,8 +141,8 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
     )
 
 
-def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
-    """Return the next header, None at the end."""
+def _read_header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
+    """Return the next header; None at the end of the archive."""
     block = stream.read(BLOCK)
     if not block or not block.strip(b"\0"):
         return None
@@ -151,13 +150,13 @@ def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None
         return tarfile.TarInfo.frombuf(block, "utf-8", "replace")
     except tarfile.HeaderError:
         if first:
-            trouble = looks_wrong(block.replace(b"\0", b" "))  # it need not be text
+            trouble = content_error(block.replace(b"\0", b" "))  # it need not be text
             raise FetchError(trouble or "this is not a tar archive; leave out `member`") from None
         raise FetchError("the archive is damaged or was cut off") from None
 
 
-def _pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
-    """Yield the content that follows a header, and skip what fills its last block."""
+def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
+    """Yield the content that follows a header, and skip the padding of its last block."""
     padding = -size % BLOCK
     while size > 0:
         chunk = stream.read(min(size, CHUNK))
@@ -180,7 +179,7 @@ def main() -> None:
     try:
         outcome = asdict(unpack_list(job))
     except (CopdnsError, OSError) as error:
-        outcome = {"error": _told(error)}
+        outcome = {"error": _error_text(error)}
     except MemoryError:
         outcome = {
             "error": "the list is too large for this machine's memory; see sources.max_names"
@@ -188,7 +187,7 @@ def main() -> None:
     print(json.dumps(outcome))  # noqa: T201 - what the parent reads
 
 
-def _told(error: CopdnsError | OSError) -> str:
+def _error_text(error: CopdnsError | OSError) -> str:
     if isinstance(error, OSError):
         return (
             f"the list could not be saved: {error.strerror}; free some space on the disk of the "

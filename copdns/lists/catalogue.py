@@ -1,8 +1,7 @@
-"""What is known of categories, services, protected groups, engines and signals.
+"""Categories, services, protected groups, search engines and signals, from the bundled files.
 
-Together with the index over all lists (`drafts.py` says which those are) it makes a `Library`:
-everything that names are judged by, besides what a household decides itself.  Pure: the caller
-reads the files.
+With the index over all lists (`drafts.py` says which those are) they make a `Catalogue`: all that
+names are judged by, besides what a household decides itself.  Pure: the caller reads the files.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ from copdns.model.matchers import Matcher
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
 TARGETS_TITLE = "Hosts used by safe search"
-BYPASS = "bypass"  # as the category of a user's list: more ways round the filter
+BYPASS = "bypass"  # the category of lists with ways round the filter
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 
-Read = Callable[[str], str]
-AShape = TypeVar("AShape", bound=Shape)
+ReadText = Callable[[str], str]
+AnyShape = TypeVar("AnyShape", bound=Shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What lists are about.  layer: "security" or "content".  about: a sentence for parents.
+    """A category of lists.  layer: "security" or "content".  about: a sentence for parents.
 
-    low_harm: a name of it opens when nobody answered an appeal in time, until somebody does.
+    low_harm: if nobody answers an appeal in time, its name opens until somebody does.
     """
 
     slug: str
@@ -52,7 +51,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What people know by a name.  affects: a name to what else stops when it is blocked."""
+    """A service such as a video site.  affects: by name, what else stops when that is blocked."""
 
     slug: str
     title: str
@@ -66,7 +65,8 @@ class Service:
 class ProtectedGroup:
     """Names that nothing may block.
 
-    help: look-ups leave no trace.  beats_time: wins over pause, schedules and budgets too.
+    help: help names, whose look-ups leave no trace.  beats_time: no pause, schedule or budget
+    closes them either.
     """
 
     slug: str
@@ -79,7 +79,8 @@ class ProtectedGroup:
 class Engine:
     """A search engine with a safe mode.
 
-    hosts: exactly these are rewritten.  modes: the mode to the name whose data is given.
+    hosts: these names alone are rewritten, none below them.  modes: by mode, the name whose
+    addresses are answered.
     """
 
     id: str
@@ -92,7 +93,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A signal to devices.  names: these, and all below, do not exist where it is sent."""
+    """A signal to devices: while it is sent, these names and all below them do not exist."""
 
     id: str
     title: str
@@ -102,7 +103,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that names are judged by.  statuses: one for each list, by its number."""
+    """All that names are judged by.  statuses: one for each list, by the number of the list."""
 
     index: Index
     categories: Mapping[str, Category]
@@ -114,12 +115,12 @@ class Catalogue:
 
     @property
     def in_force(self) -> frozenset[str]:
-        """The slugs of the lists that could be read."""
+        """Return the slugs of the lists that could be read."""
         return frozenset(each.info.slug for each in self.statuses if not each.error)
 
 
-class Files(NamedTuple):
-    """The bundled data files, as they are written."""
+class BundledFiles(NamedTuple):
+    """The bundled data files, validated against their shapes."""
 
     catalogue: CatalogueShape
     services: ServicesShape
@@ -129,31 +130,31 @@ class Files(NamedTuple):
     beacons: BeaconsShape
 
 
-def files(read: Read) -> Files:
+def read_files(read: ReadText) -> BundledFiles:
     """Return the bundled data files; raise ConfigError for one that is broken.
 
-    read: gives the text of a file below `blocklists/`.
+    read: returns the text of a file below `blocklists/`.
     """
-    return Files(
-        _file(read, "catalogue.yaml", CatalogueShape),
-        _file(read, "services.yaml", ServicesShape),
-        _file(read, "protected.yaml", ProtectedShape),
-        _file(read, "safesearch.yaml", SafeSearchShape),
-        _file(read, "bypass.yaml", BypassShape),
-        _file(read, "beacons.yaml", BeaconsShape),
+    return BundledFiles(
+        _read_file(read, "catalogue.yaml", CatalogueShape),
+        _read_file(read, "services.yaml", ServicesShape),
+        _read_file(read, "protected.yaml", ProtectedShape),
+        _read_file(read, "safesearch.yaml", SafeSearchShape),
+        _read_file(read, "bypass.yaml", BypassShape),
+        _read_file(read, "beacons.yaml", BeaconsShape),
     )
 
 
-def assembled(
-    found: Files,
+def build_catalogue(
+    found: BundledFiles,
     sources: Iterable[ListSource],
     index: Index,
     statuses: tuple[ListStatus, ...],
 ) -> Catalogue:
-    """Return the library of the data files and an index over all lists, made elsewhere."""
+    """Return the catalogue of the data files and an index over all lists."""
     return Catalogue(
         index=index,
-        categories={**categories(found), **_own_categories(found, sources)},
+        categories={**bundled_categories(found), **_own_categories(found, sources)},
         services=_services(found.services),
         protected=_protected_groups(found.protected),
         engines=_engines(found.safe_search),
@@ -162,20 +163,20 @@ def assembled(
     )
 
 
-def _file(read: Read, file: str, shape: type[AShape]) -> AShape:
+def _read_file(read: ReadText, file: str, shape: type[AnyShape]) -> AnyShape:
     return yaml_text.read(read(file), f"blocklists/{file}", shape)
 
 
-def categories(found: Files) -> dict[str, Category]:
-    """Return the categories that ship."""
+def bundled_categories(found: BundledFiles) -> dict[str, Category]:
+    """Return the bundled categories, by slug."""
     return {
         slug: Category(slug, each.title, each.about, each.layer, each.low_harm)
         for slug, each in found.catalogue.categories.items()
     }
 
 
-def _own_categories(found: Files, sources: Iterable[ListSource]) -> dict[str, Category]:
-    """Return the categories that only a user's lists are about."""
+def _own_categories(found: BundledFiles, sources: Iterable[ListSource]) -> dict[str, Category]:
+    """Return the categories that only a user's own lists have, by slug."""
     known = {*found.catalogue.categories, *found.services.services, BYPASS}
     return {
         slug: Category(slug, slug, "Lists of your own.", CONTENT)
@@ -196,7 +197,7 @@ def _protected_groups(file: ProtectedShape) -> dict[str, ProtectedGroup]:
         slug: ProtectedGroup(slug, each.title, each.help, each.beats_time)
         for slug, each in file.groups.items()
     }
-    # Safe search needs its targets against lists; at bedtime nobody searches.
+    # Safe search needs its targets whatever lists say; a schedule may close them.
     groups[SAFE_SEARCH_TARGETS] = ProtectedGroup(
         SAFE_SEARCH_TARGETS, TARGETS_TITLE, help=False, beats_time=False
     )

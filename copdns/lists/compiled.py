@@ -1,12 +1,12 @@
-"""The form of a compiled index, as it stands in one file.
+"""The format of a compiled index in a file.
 
     header    magic, format, checksum of all that follows, lengths of the sections
-    keys      the names of all lists, as `trie.py` makes them
+    keys      the names of all lists, as `trie.py` builds them
     numbers   for each id of a key the number of its set of entries, in 1, 2 or 4 octets
-    head      JSON: what the index was made from, its lists, sets of entries and openings
+    head      JSON: what the index was compiled from, its lists, sets of entries and openings
 
-Sections begin at multiples of 8 octets.  Integers are as the machine has them: a file from
-another kind of machine is refused and made anew.  Pure: the caller reads and writes.
+Sections begin at multiples of 8 octets.  Integers have the machine's byte order: a file from
+another kind of machine is refused and compiled anew.  Pure: the caller reads and writes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from zlib import crc32
 
 from copdns.lists import trie
 from copdns.lists.index import ListInfo, ListKind
-from copdns.lists.merge import Merged, Part
-from copdns.lists.parse import Problem, SkipReason
+from copdns.lists.merge import EntryPart, MergedLists
+from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import ListStatus
 from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
@@ -35,7 +35,10 @@ HEADER_SIZE = _HEADER.size
 
 
 class Header(NamedTuple):
-    """checksum: CRC-32 of all behind the header.  The others: octets of the sections."""
+    """The header of a file.
+
+    checksum: CRC-32 of all that follows the header.  keys, numbers, head: octets of the sections.
+    """
 
     checksum: int
     keys: int
@@ -44,56 +47,56 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Octets of the whole file."""
-        return HEADER_SIZE + sum(map(padded, self[1:]))
+        """Return the octets of the whole file."""
+        return HEADER_SIZE + sum(map(padded_size, self[1:]))
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """What a file holds.  key: what the index was made from (`list_files/index_store.py`)."""
+class CompiledIndex:
+    """The content of a file.  key: of what it was compiled from (`index_store.index_key`)."""
 
     key: str
     index: MappedIndex
     statuses: tuple[ListStatus, ...]
 
 
-def padded(size: int) -> int:
-    """Return the size of a section with what makes it a multiple of 8."""
+def padded_size(size: int) -> int:
+    """Return the size of a section, padded to a multiple of 8."""
     return -(-size // 8) * 8
 
 
-def pack(merged: Merged, key: str) -> Iterator[bytes]:
-    """Give the content of a file, part by part."""
-    keys = trie.build(merged.keys)
-    numbers = _numbers(merged, keys)
+def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
+    """Yield the content of a file in parts."""
+    keys = trie.build_keys(merged.keys)
+    numbers = _set_numbers(merged, keys)
     head = json.dumps(
         {
             "key": key,
-            "form": trie.form(),
+            "form": trie.key_form(),
             "code": numbers.typecode,
             "lists": [asdict(each) for each in merged.statuses],
             "sets": merged.sets,
-            "openings": sorted(merged.openings),
+            "openings": sorted(merged.open_below),
         }
     )
     sections = keys, numbers.tobytes(), head.encode()
-    body = [each.ljust(padded(len(each)), b"\0") for each in sections]
+    body = [each.ljust(padded_size(len(each)), b"\0") for each in sections]
     yield _HEADER.pack(_MAGIC, FORMAT, checksum(body), *map(len, sections))
     yield from body
 
 
 def checksum(parts: Iterable[bytes]) -> int:
-    """Return the checksum of all that stands behind the header."""
+    """Return the checksum of all that follows the header."""
     found = 0
     for each in parts:
         found = crc32(each, found)
     return found
 
 
-def _numbers(merged: Merged, keys: bytes) -> array[int]:
+def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
     count = len(merged.sets)
     code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
-    found = trie.mapped(keys)
+    found = trie.map_keys(keys)
     numbers = array(code, bytes(len(found) * array(code).itemsize))
     for key, number in found.iteritems():
         numbers[number] = merged.keys[key]
@@ -101,7 +104,7 @@ def _numbers(merged: Merged, keys: bytes) -> array[int]:
 
 
 def read_header(octets: bytes, size: int) -> Header:
-    """Return the header of a file; raise ListError where the file is not a whole one of ours.
+    """Return the header of a file; raise ListError where the file is no complete index.
 
     size: octets of the file.
     """
@@ -116,45 +119,49 @@ def read_header(octets: bytes, size: int) -> Header:
     return header
 
 
-def unpack(buffer: memoryview) -> Compiled:
-    """Return what a file holds, without looking at its names; raise ListError.
+def unpack(buffer: memoryview) -> CompiledIndex:
+    """Return the content of a file without reading its names; raise ListError.
 
-    buffer: the whole file, whose checksum was found right.
+    buffer: the whole file; the caller has checked its checksum.
     """
     header = read_header(bytes(buffer[:HEADER_SIZE]), len(buffer))
     sections, begin = [], HEADER_SIZE
     for size in header[1:]:
         sections.append(buffer[begin : begin + size])
-        begin += padded(size)
+        begin += padded_size(size)
     keys, numbers, head = sections
     try:
-        return _read(json.loads(bytes(head)), keys, numbers)
+        return _read_sections(json.loads(bytes(head)), keys, numbers)
     except (ValueError, KeyError, TypeError) as error:
         raise ListError(f"is a list index that cannot be read: {error!r}") from error
 
 
-def _read(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> Compiled:
-    if head["form"] != trie.form():
-        raise ListError(f"is a list index with a {head['form']} of domains, not a {trie.form()}")
-    statuses = tuple(map(_status, head["lists"]))
+def _read_sections(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> CompiledIndex:
+    if head["form"] != trie.key_form():
+        raise ListError(
+            f"is a list index with a {head['form']} of domains, not a {trie.key_form()}"
+        )
+    statuses = tuple(map(_read_status, head["lists"]))
     index = MappedIndex(
         [each.info for each in statuses],
         frozenset(head["openings"]),
         [
-            tuple(Part(number, Match(match), allow) for number, match, allow in each)
+            tuple(EntryPart(number, Match(match), allow) for number, match, allow in each)
             for each in head["sets"]
         ],
         keys,
         numbers.cast(head["code"]),
     )
-    return Compiled(head["key"], index, statuses)
+    return CompiledIndex(head["key"], index, statuses)
 
 
-def _status(found: Mapping[str, Any]) -> ListStatus:
+def _read_status(found: Mapping[str, Any]) -> ListStatus:
     info = found["info"]
     return ListStatus(
         ListInfo(**{**info, "kind": ListKind(info["kind"])}),
         {SkipReason(reason): count for reason, count in found["unused"].items()},
-        tuple(Problem(line, SkipReason(reason), text) for line, reason, text in found["problems"]),
+        tuple(
+            SkippedLine(line, SkipReason(reason), text) for line, reason, text in found["problems"]
+        ),
         found["error"],
     )

@@ -1,8 +1,8 @@
-"""Decide about copies of other people's lists: what to ask for, what an answer means, and when
-to look again.
+"""Decide about copies of other people's lists: what to request, what a response means, and when to
+request again.
 
-A copy is replaced only by one that was judged to be better than none; whatever else happens, the
-last good one stays and its `State` says why.  Pure: `fetch` waits, `unpack` reads files.
+A copy is replaced only by one that passes `check_copy`; otherwise the last good one stays, and its
+`CopyState` says why.  Pure: `list_files/fetch.py` waits, `list_files/unpack.py` reads files.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from copdns.model.errors import FetchError
 
 MIB = 1 << 20
 HOUR = 3600.0  # seconds
-FIRST_RETRY = 60.0  # seconds: the network may just not be up yet
-LONGEST_VALIDATOR = 1024  # characters of an ETag that is worth sending back
-MANY = 1000  # names: a smaller list may well lose half of them in a day
-SHRUNK = 0.3  # of the names before: what falls below that was cut off, or is another list
-HARDLY = 0.01  # of the lines: if fewer can be used, they are written in another way
+FIRST_RETRY = 60.0  # seconds: the network may not be up yet
+MAX_VALIDATOR = 1024  # characters of an ETag or Last-Modified that is sent back
+SHRINK_CHECKED_FROM = 1000  # names: a smaller list may lose half of them in a day
+MIN_SHARE_LEFT = 0.3  # of the names before: a list with fewer was cut off, or is another one
+MIN_SHARE_USED = 0.01  # of the lines: a list with fewer usable ones has another format
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one download may take; octets and seconds.
+class FetchLimits:
+    """Bounds of one download, in octets and seconds.
 
-    wire: as it comes.  text: unpacked.  idle: without a word from the server.  total: all of it,
-    with redirects.  check: for unpacking and reading it.
+    wire: octets received.  text: octets unpacked.  connect: seconds to connect.  idle: seconds
+    without data from the server.  total: seconds in all, with redirects.  check: seconds to unpack
+    and read it.
     """
 
     wire: int = 128 * MIB
@@ -44,8 +45,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """What a list's text turned out to be.  lines: used or not; comments do not count."""
+class CopySummary:
+    """The text of a list in numbers.  lines: used or skipped, without comments."""
 
     octets: int
     sha256: str
@@ -55,13 +56,13 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class CopyState:
-    """What is known of the copy of one source; `<slug>.json` beside it.
+    """The state of the copy of one source, kept in `<slug>.json` beside it.
 
-    url, etag, last_modified: where it is from, and how the server called this state of it.
-    fetched_at: when it came.  checked_at: when the server last said that it is the newest.
+    url, etag, last_modified: where the copy is from, and the server's validators for it.
+    fetched_at: when it was fetched.  checked_at: when the server last said that it is the newest.
     tried_at: when the server was last asked.  All in seconds since the epoch; None: never.
     octets, sha256, names: of the copy.
-    error: why the last try brought nothing; "" when it did.  failures: how many in a row.
+    error: why the last try failed; "" where it did not.  failures: failed tries in a row.
     """
 
     url: str = ""
@@ -81,11 +82,11 @@ class CopyState:
         return self.fetched_at is not None
 
     def age(self, now: float) -> float | None:
-        """Return for how many seconds nobody vouched for the copy; None without one."""
+        """Return the seconds since the server last confirmed the copy; None without a copy."""
         return None if self.checked_at is None else max(0.0, now - self.checked_at)
 
     def without_copy(self) -> CopyState:
-        """Return what is left of it when the copy is gone: how the tries went."""
+        """Return the state with only the tries, for a copy that is gone."""
         return CopyState(tried_at=self.tried_at, error=self.error, failures=self.failures)
 
 
@@ -109,17 +110,17 @@ def _fits(value: Any, default: object) -> bool:
 
 
 def dump_state(state: CopyState) -> str:
-    """Return a state as its file holds it."""
+    """Return a state as the text of its file."""
     return json.dumps(asdict(state), indent=1) + "\n"
 
 
 # --- asking ---------------------------------------------------------------------------------------
 
 
-def conditions(state: CopyState, url: str) -> dict[str, str]:
-    """Return the headers that ask for news only (RFC 9110 section 13.1).
+def condition_headers(state: CopyState, url: str) -> dict[str, str]:
+    """Return the headers of a conditional request (RFC 9110 section 13.1).
 
-    state: of a copy that is whole.  Without one, or for another address, all is asked for.
+    state: of a complete copy.  Without a copy, or for another URL, there are none.
     """
     headers = {}
     if state.url == url and state.has_copy:
@@ -133,12 +134,12 @@ def conditions(state: CopyState, url: str) -> dict[str, str]:
 def validator(text: str | None) -> str:
     """Return an ETag or Last-Modified that can be sent back as it came, or ""."""
     text = text or ""
-    fine = text.isascii() and text.isprintable() and len(text) <= LONGEST_VALIDATOR
-    return text if fine else ""
+    usable = text.isascii() and text.isprintable() and len(text) <= MAX_VALIDATOR
+    return text if usable else ""
 
 
-def redirected(url: str, location: str | None) -> str:
-    """Return where a redirect leads; raise FetchError for where no list should come from."""
+def redirect_target(url: str, location: str | None) -> str:
+    """Return the URL that a redirect leads to; raise FetchError for one that is refused."""
     if not location:
         raise FetchError("the server redirects without saying where to; tell the list's maintainer")
     try:
@@ -162,7 +163,7 @@ def _host(url: str) -> str:
 
 
 def status_error(status: int) -> str:
-    """Return what a status other than 200 and 304 means, and what to do."""
+    """Return what an HTTP status other than 200 and 304 means, and what to do."""
     if status in (404, 410):
         return (
             f"the server no longer has this file ({status}); find out where the list has moved to"
@@ -197,10 +198,10 @@ _MAGIC = {
 }
 
 
-def looks_wrong(first: bytes) -> str:
-    """Return why what begins so is no list, or "".
+def content_error(first: bytes) -> str:
+    """Return why content is no list, by its first octets; "" where it may be one.
 
-    first: some hundred octets.  Of gzip nothing can be said before it is unpacked.
+    first: some hundred octets.  Gzip cannot be judged before it is unpacked.
     """
     if first.startswith(GZIP):
         return ""
@@ -220,33 +221,37 @@ def looks_wrong(first: bytes) -> str:
     return ""
 
 
-def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
-    """Raise FetchError when a copy is worse than the one before, or than none.
+def check_copy(copy: CopySummary, before: CopyState, *, may_shrink: bool = False) -> None:
+    """Raise FetchError for a copy that is no use, or that lost most of its names.
 
-    smaller: somebody looked at it, and wants it.
+    may_shrink: the user wants it though it lost most of its names.
     """
     if not copy.names:
         raise FetchError("the file contains no usable domains; check the address and the format")
-    if copy.names < HARDLY * copy.lines:
+    if copy.names < MIN_SHARE_USED * copy.lines:
         raise FetchError(f"only {copy.names} of {copy.lines} lines are usable; check the format")
-    had = before.names if before.has_copy else 0
-    if not smaller and had >= MANY and copy.names < SHRUNK * had:
+    old_names = before.names if before.has_copy else 0
+    if (
+        not may_shrink
+        and old_names >= SHRINK_CHECKED_FROM
+        and copy.names < MIN_SHARE_LEFT * old_names
+    ):
         raise FetchError(
-            f"the new copy has only {copy.names} domains, the old one {had}; check it, and if that "
+            f"the new copy has only {copy.names} domains, the old one {old_names}; check it, and if that "
             "is right, run copdns lists update --smaller SLUG"
         )
 
 
-# --- what is known then ---------------------------------------------------------------------------
+# --- the state after it ---------------------------------------------------------------------------
 
 
 def after_not_modified(state: CopyState, now: float) -> CopyState:
-    """Return the state after the server said that the copy is the newest (304)."""
+    """Return the state after the server confirmed the copy as the newest (304)."""
     return replace(state, checked_at=now, tried_at=now, error="", failures=0)
 
 
-def after_fetch(url: str, headers: Mapping[str, str], copy: Copy, now: float) -> CopyState:
-    """Return the state of a new copy.  url: as in the source, before any redirect."""
+def after_fetch(url: str, headers: Mapping[str, str], copy: CopySummary, now: float) -> CopyState:
+    """Return the state of a new copy.  url: of the source, before any redirect."""
     return CopyState(
         url=url,
         etag=validator(headers.get("ETag")),
@@ -261,34 +266,37 @@ def after_fetch(url: str, headers: Mapping[str, str], copy: Copy, now: float) ->
 
 
 def after_failure(state: CopyState, error: str, now: float) -> CopyState:
-    """Return what is known after a try that failed at `now`.  error: for people."""
+    """Return the state after a try that failed at `now`.  error: for people."""
     return replace(state, tried_at=now, error=error, failures=state.failures + 1)
 
 
 def next_fetch_at(slug: str, state: CopyState, every: float, now: float) -> float:
-    """Return the moment to ask again (seconds since the epoch); at most `now`: at once.
+    """Return the moment to ask the server again, seconds since the epoch; at most `now`: at once.
 
-    every: seconds.  After failures the pauses begin with a minute and grow threefold up to
-    `every`.  A tenth of each is drawn from what differs between homes, so that a server is not
-    asked by all of them at the same second.
+    every: seconds.  After failures the pause begins with a minute and grows threefold up to
+    `every`.  Each pause is shortened by up to a tenth, which differs between homes, so that they
+    do not all ask a server in the same second.
     """
     if state.tried_at is None or state.tried_at > now:  # never, or the clock was wrong then
         return now
     pause = every
     if state.failures:
         pause = min(every, FIRST_RETRY * 3.0 ** min(state.failures - 1, 20))
-    return state.tried_at + pause * (1 - 0.1 * _drawn(f"{slug} {state.tried_at}"))
+    return state.tried_at + pause * (1 - 0.1 * _jitter(f"{slug} {state.tried_at}"))
 
 
-def _drawn(text: str) -> float:
-    """Return a number from 0 to 1 that looks random and is the same for the same text."""
+def _jitter(text: str) -> float:
+    """Return a number from 0 to 1 that looks random but is always the same for a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 0xFFFFFFFF
 
 
 class ListMetrics(NamedTuple):
-    """What is told of one fetched list.  age: seconds; None without a copy.  octets: of it."""
+    """What monitoring shows of one fetched list.
+
+    age: seconds since its copy was confirmed; None without a copy.  octets: of the copy.
+    """
 
     slug: str
     age: float | None
     octets: int
-    failing: bool
+    is_failing: bool

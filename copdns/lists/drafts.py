@@ -1,7 +1,7 @@
-"""Which lists there are: the bundled ones, and those that a user added or had fetched.
+"""Make the drafts of all lists: the bundled ones, and those that a user added or had fetched.
 
-Each is a `Draft`, made when it is asked for, so that the text of a big list is gone before the
-next one is read.  Pure: the caller reads the files.
+Generators yield each `Draft`, so that the text of a big list is released before the next one is
+read.  Pure: the caller reads the files.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from copdns.lists.catalogue import (
     SAFE_SEARCH_TARGETS,
     SECURITY,
     TARGETS_TITLE,
+    BundledFiles,
     Catalogue,
     Category,
-    Files,
-    Read,
-    assembled,
-    categories,
-    files,
+    ReadText,
+    build_catalogue,
+    bundled_categories,
+    read_files,
 )
 from copdns.lists.index import ListKind
-from copdns.lists.parse import ListFormat, parse
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.shapes import (
     BeaconsShape,
     BypassShape,
@@ -43,21 +43,21 @@ BEACONS = "beacons"
 TextOf = Callable[[ListSource], str]
 
 
-def library(
-    read: Read, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
+def build_small_catalogue(
+    read: ReadText, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
 ) -> Catalogue:
-    """Return a library whose index is made at once, in memory: for small lists.
+    """Return a catalogue whose index is built in memory: for small lists.
 
-    The arguments are those of `files` and `drafts`.  Raises ConfigError or ListError for a
-    bundled file that is broken; a broken list of the user's is a status with its error.
+    The arguments are those of `read_files` and `added_drafts`.  Raises ConfigError or ListError for
+    a bundled file that is broken; a broken list of the user's is a status with its error.
     """
-    found = files(read)
-    made = [*bundled(found, read), *added(found, sources, text_of)]
-    return assembled(found, sources, *build_index(made))
+    found = read_files(read)
+    drafts = [*bundled_drafts(found, read), *added_drafts(found, sources, text_of)]
+    return build_catalogue(found, sources, *build_index(drafts))
 
 
-def bundled(found: Files, read: Read) -> Iterator[Draft]:
-    """Give the lists that ship, the protected ones first; raise ListError for a broken one."""
+def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:
+    """Yield the bundled lists, the protected ones first; raise ListError for a broken one."""
     yield from _protected_lists(found.protected, found.safe_search)
     yield from _canary_lists(found.bypass)
     yield from _starter_lists(found.catalogue, read)
@@ -69,24 +69,24 @@ def bundled(found: Files, read: Read) -> Iterator[Draft]:
 def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iterator[Draft]:
     for slug, group in file.groups.items():
         names = (each.name for each in group.names)
-        yield _bundled(slug, ListKind.PROTECTED, slug, group.title, names)
+        yield _bundled_draft(slug, ListKind.PROTECTED, slug, group.title, names)
     targets = _exact(name for each in safe_search.engines.values() for name in each.modes.values())
     slug = SAFE_SEARCH_TARGETS
-    yield _bundled(slug, ListKind.PROTECTED, slug, TARGETS_TITLE, targets)
+    yield _bundled_draft(slug, ListKind.PROTECTED, slug, TARGETS_TITLE, targets)
 
 
 def _canary_lists(file: BypassShape) -> Iterator[Draft]:
     for slug, each in file.canaries.items():
-        # With all below: a client that is told "no such name" may take it for the whole subtree
-        # (RFC 8020 section 2), so nothing below it may get another answer.
+        # As subtrees: NXDOMAIN for a name also denies all names below it (RFC 8020 section 2), so
+        # those must get the same answer.
         names = map(Matcher, each.names)
-        yield _bundled(f"canary-{slug}", ListKind.CANARY, slug, each.title, names)
+        yield _bundled_draft(f"canary-{slug}", ListKind.CANARY, slug, each.title, names)
 
 
-def _starter_lists(file: CatalogueShape, read: Read) -> Iterator[Draft]:
+def _starter_lists(file: CatalogueShape, read: ReadText) -> Iterator[Draft]:
     for each in file.lists:
         try:
-            parsed = parse(read(each.file), each.format, Match(each.match))
+            parsed = parse_list(read(each.file), each.format, Match(each.match))
         except ListError as error:
             raise ListError(f"blocklists/{each.file}: {error}") from None
         secures = file.categories[each.category].layer == SECURITY
@@ -107,31 +107,33 @@ def _starter_lists(file: CatalogueShape, read: Read) -> Iterator[Draft]:
 
 def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> Iterator[Draft]:
     names = (each.name for each in bypass.names)
-    yield _bundled(
+    yield _bundled_draft(
         BYPASS, ListKind.BYPASS, BYPASS, "VPNs, proxies and other ways around the rules", names
     )
     for slug, each in services.services.items():
-        yield _bundled(slug, ListKind.SERVICE, slug, each.title, each.names)
+        yield _bundled_draft(slug, ListKind.SERVICE, slug, each.title, each.names)
 
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
     names = (each.name for each in file.no_safe_search)
     title = "Search engines without a safe mode"
-    return _bundled(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
+    return _bundled_draft(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
 
 
 def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
-    """One list of all: wherever a beacon stands, it means the same."""
+    """Return one list of all beacons, of groups and of services."""
     names = [name for each in file.groups.values() for name in each.names]
     names += [name for each in services.services.values() for name in each.beacons]
-    return _bundled(BEACONS, ListKind.BEACON, BEACONS, "What devices look up on their own", names)
+    return _bundled_draft(
+        BEACONS, ListKind.BEACON, BEACONS, "What devices look up on their own", names
+    )
 
 
 def _exact(names: Iterable[str]) -> Iterator[Matcher]:
     return (Matcher(name, Match.EXACT) for name in names)
 
 
-def _bundled(
+def _bundled_draft(
     slug: str, kind: ListKind, subject: str, title: str, names: Iterable[Matcher]
 ) -> Draft:
     return Draft(
@@ -146,31 +148,32 @@ def _bundled(
     )
 
 
-def added(
-    found: Files, sources: Iterable[ListSource], text_of: TextOf | None = None
+def added_drafts(
+    found: BundledFiles, sources: Iterable[ListSource], text_of: TextOf | None = None
 ) -> Iterator[Draft]:
-    """Give the lists that were added to the bundled ones, in their order.
+    """Yield the lists that were added to the bundled ones, in their order.
 
-    text_of: reads the text of a source that does not carry it; may raise ListError.
+    text_of: reads the text of a source from disk, and may raise ListError; None: each source has
+    its text.
     """
-    known = categories(found)
-    taken = _slugs(found)
+    known = bundled_categories(found)
+    taken = _bundled_slugs(found)
     for source in sources:
         draft = Draft(
             source.slug,
-            _kind(source, found, known),
+            _kind_of(source, found, known),
             source.category,
             source.title or source.slug,
-            error=_misplaced(source, found, taken) or source.error,
+            error=_placement_error(source, found, taken) or source.error,
             licence=source.licence,
             maintainer=source.maintainer,
             report=source.report,
         )
-        yield draft if draft.error else _filled(draft, source, text_of)
+        yield draft if draft.error else _with_names(draft, source, text_of)
         taken.add(source.slug)
 
 
-def _slugs(found: Files) -> set[str]:
+def _bundled_slugs(found: BundledFiles) -> set[str]:
     lists = (each.slug for each in found.catalogue.lists)
     canaries = (f"canary-{slug}" for slug in found.bypass.canaries)
     groups = found.protected.groups
@@ -178,29 +181,29 @@ def _slugs(found: Files) -> set[str]:
     return {*ours, *groups, *canaries, *lists, *found.services.services}
 
 
-def _misplaced(source: ListSource, found: Files, taken: Collection[str]) -> str:
-    """Return why a source has no place among the lists, or ""."""
+def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[str]) -> str:
+    """Return why a source cannot be one of the lists, or ""."""
     if source.slug in taken:
         return f"another list is already called {source.slug}; give this one another slug"
-    if source.category in found.services.services and not source.catalogued:
+    if source.category in found.services.services and not source.is_catalogued:
         return f"{source.category} is the name of a service; choose another category for this list"
     return ""
 
 
-def _kind(source: ListSource, found: Files, known: Mapping[str, Category]) -> ListKind:
+def _kind_of(source: ListSource, found: BundledFiles, known: Mapping[str, Category]) -> ListKind:
     if source.category == BYPASS:
         return ListKind.BYPASS
-    if source.category in found.services.services and source.catalogued:
+    if source.category in found.services.services and source.is_catalogued:
         return ListKind.SERVICE
     category = known.get(source.category)
     secures = category is not None and category.layer == SECURITY
     return ListKind.SECURITY if secures else ListKind.CATEGORY
 
 
-def _filled(draft: Draft, source: ListSource, text_of: TextOf | None) -> Draft:
+def _with_names(draft: Draft, source: ListSource, text_of: TextOf | None) -> Draft:
     try:
         text = source.text if text_of is None else text_of(source)
-        parsed = parse(text, ListFormat(source.format), Match(source.match))
+        parsed = parse_list(text, ListFormat(source.format), Match(source.match))
     except ListError as failure:
         return replace(draft, error=str(failure))
     return replace(

@@ -1,7 +1,7 @@
-"""Find every list entry that covers a name, in one go for all lists and all profiles.
+"""Find every list entry that covers a name, at once for all lists and all profiles.
 
-`Index` is what the policy asks; `DictIndex` is the first thing behind it.  A second one may map
-a compiled file; nothing above needs to know.  Pure: built from values, never changed after.
+`Index` is what the policy uses.  `DictIndex` implements it in memory, `trie.MappedIndex` over a
+compiled file.  Pure: immutable once built.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from copdns.model.names import suffixes
 
 
 class ListKind(StrEnum):
-    """At which step of the order a list speaks."""
+    """What a list is for, which says at which step of the order of decision it counts."""
 
     LOCAL = "local"
     CANARY = "canary"
@@ -27,16 +27,16 @@ class ListKind(StrEnum):
     SERVICE = "service"
     CATEGORY = "category"
     NO_SAFE_SEARCH = "no_safe_search"
-    BEACON = "beacon"  # at none: it tells what counts as use (docs/usage.md)
+    BEACON = "beacon"  # at no step: it says what counts as use (docs/usage.md)
 
 
 @dataclass(frozen=True, slots=True)
 class ListInfo:
-    """One list.  number: its place in the index, from 0, only valid with that index.
+    """One list.  number: its place in the index, from 0; valid with that index only.
 
-    subject: what it is about: the slug of a category or service, or the protected group.
-    version: text that changes with the content.  report: where its maintainer hears of errors.
-    size: how many entries.
+    subject: the slug of the category, service or protected group that it is about.
+    version: a text that changes with the content.  report: where to report errors to its
+    maintainer.  size: number of entries.
     """
 
     number: int
@@ -52,7 +52,7 @@ class ListInfo:
 
 
 class Entry(NamedTuple):
-    """One line of one list.  allow: an exception, which lifts blocks of its own list only."""
+    """A line of a list.  list: its number.  allow: an exception, which lifts its own list only."""
 
     list: int
     name: str
@@ -61,14 +61,14 @@ class Entry(NamedTuple):
 
 
 class Index(Protocol):
-    """Names of all lists.  `infos[entry.list]` tells which list an entry is from."""
+    """The names of all lists.  `infos[entry.list]` is the list of an entry."""
 
     @property
     def infos(self) -> tuple[ListInfo, ...]: ...
 
     @property
-    def openings(self) -> frozenset[str]:
-        """Names at or below which an exception, protected or local name stands."""
+    def open_below(self) -> frozenset[str]:
+        """Names with an exception, or a protected or local name, at or below them."""
         ...
 
     def find(self, qname: str) -> tuple[Entry, ...]:
@@ -76,16 +76,16 @@ class Index(Protocol):
         ...
 
 
-OPENING = (ListKind.PROTECTED, ListKind.LOCAL)
+OPENING_KINDS = (ListKind.PROTECTED, ListKind.LOCAL)
 
 
 class DictIndex:
-    """An index in a dict of suffixes: simple, and right below a few hundred thousand names."""
+    """An index as a dict by suffix: simple, for up to a few hundred thousand names."""
 
-    __slots__ = ("_entries", "infos", "openings")
+    __slots__ = ("_entries", "infos", "open_below")
 
     def __init__(self, lists: Iterable[tuple[ListInfo, Iterable[tuple[Matcher, bool]]]]) -> None:
-        """lists: each with its (matcher, allow) pairs; numbers count from 0 without a gap."""
+        """lists: each with its (matcher, allow) pairs, numbered from 0 without a gap."""
         infos = []
         entries: dict[str, tuple[Entry, ...]] = {}
         openings: set[str] = set()
@@ -94,10 +94,10 @@ class DictIndex:
             for matcher, allow in pairs:
                 entry = Entry(info.number, matcher.name, matcher.match, allow)
                 entries[matcher.name] = (*entries.get(matcher.name, ()), entry)
-                if allow or info.kind in OPENING:
+                if allow or info.kind in OPENING_KINDS:
                     openings.update(suffixes(matcher.name))
         self.infos = tuple(infos)
-        self.openings = frozenset(openings)
+        self.open_below = frozenset(openings)
         self._entries = entries
 
     def find(self, qname: str) -> tuple[Entry, ...]:
@@ -107,7 +107,7 @@ class DictIndex:
         for suffix in suffixes(qname):
             entries = get(suffix)
             if entries is not None:
-                # At its own name an entry must not be "below", above it not "exact".
+                # BELOW does not cover the name itself; EXACT covers nothing below it.
                 wrong = Match.BELOW if len(suffix) == len(qname) else Match.EXACT
                 found += tuple([entry for entry in entries if entry.match is not wrong])
         return found

@@ -1,6 +1,6 @@
 """Read one line of a list: what it names, or why it is not used.  Pure.
 
-`parse` sends the lines here that are not simply a name in their list's form.
+`parse.py` reads most lines with one pattern, and the others here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ MAX_LINE = 4096
 
 
 class ListFormat(StrEnum):
-    """How a list is written."""
+    """The format of a list."""
 
-    DOMAINS = "domains"  # a name a line
+    DOMAINS = "domains"  # one name in each line
     WILDCARD = "wildcard"  # the same; most lines are `*.name`
     HOSTS = "hosts"  # an address, then names: /etc/hosts
     ADBLOCK = "adblock"  # ||name^ blocks and @@||name^ allows, each with all below it
 
 
 class SkipReason(StrEnum):
-    """Why a line, or a name of a hosts line, was not used.  docs/lists.md explains each."""
+    """Why a line, or a name of a hosts line, was skipped.  docs/lists.md explains each."""
 
     DUPLICATE = "duplicate"
     LOCAL = "local"
@@ -45,45 +45,45 @@ class SkipReason(StrEnum):
     PROTECTED = "protected"
 
 
-class Named(NamedTuple):
-    """A name in normal form, and what it stands for.  allow: an exception from the list."""
+class ListedName(NamedTuple):
+    """A name of a line in normal form, and what it covers.  allow: an exception from the list."""
 
     name: str
     match: Match
     allow: bool = False
 
 
-def read_line(line: str, form: ListFormat, match: Match) -> Iterator[Named | SkipReason]:
-    """Give what each name of a line stands for, or why it is not used; nothing for a comment.
+def read_line(line: str, form: ListFormat, match: Match) -> Iterator[ListedName | SkipReason]:
+    """Yield each name of a line, or why it is skipped; nothing for a comment.
 
-    match: what a plain name stands for; rules of the adblock form say it themselves.
+    match: what a plain name covers; rules in the adblock format say it themselves.
     """
     if len(line) > MAX_LINE:
         yield SkipReason.LONG
         return
     line = line.strip()
     if form is ListFormat.ADBLOCK:
-        yield from _adblock(line)
+        yield from _read_adblock(line)
         return
     fields = [] if line.startswith(("!", ";")) else line.partition("#")[0].split()
     if not fields:
         return
     if form is ListFormat.HOSTS:
-        yield from _hosts(fields, match)
+        yield from _read_hosts(fields, match)
     else:
-        yield _named(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
+        yield _read_name(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
 
 
-def _hosts(fields: list[str], match: Match) -> Iterator[Named | SkipReason]:
+def _read_hosts(fields: list[str], match: Match) -> Iterator[ListedName | SkipReason]:
     if len(fields) == 1 or not _is_address(fields[0].partition("%")[0]):
         yield SkipReason.SYNTAX
         return
     for name in fields[1:]:
-        yield SkipReason.PATTERN if "*" in name else _named(name, match)
+        yield SkipReason.PATTERN if "*" in name else _read_name(name, match)
 
 
-def _named(text: str, match: Match) -> Named | SkipReason:
-    """Return what one name of a list stands for, or why it is not used."""
+def _read_name(text: str, match: Match) -> ListedName | SkipReason:
+    """Return one name of a line with what it covers, or why it is skipped."""
     if text.startswith("*."):
         text, match = text[2:], Match.BELOW if match is Match.EXACT else Match.SUBTREE
     elif text.startswith("."):
@@ -100,35 +100,35 @@ def _named(text: str, match: Match) -> Named | SkipReason:
         return SkipReason.NAME
     if not name or name.rpartition(".")[2].isdigit():
         return SkipReason.NAME
-    return _too_wide(name, match) or Named(name, match)
+    return _too_wide_reason(name, match) or ListedName(name, match)
 
 
 _URL = re.compile(r"(?i)(?:[a-z]+://[^/]*|[\w.-]+(?::[0-9]+)?(?=/))(?:/(?P<path>.*))?")
 
-# A hosts file begins with the machine's own names; to block those would cut it off from itself.
+# A hosts file begins with the machine's own names, which must not be blocked.
 _OWN_NAMES = frozenset({"localhost", "localhost.localdomain", "local", "broadcasthost"})
 
-# Parts of the DNS below a country, such as co.uk, where others register their names.
+# Suffixes below a country under which others register names, such as co.uk.
 _SHARED_SUFFIX = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
-_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
+_is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
-def _too_wide(name: str, match: Match) -> SkipReason | None:
-    """Return why a name would take away more than a list may, or None."""
+def _too_wide_reason(name: str, match: Match) -> SkipReason | None:
+    """Return why a name covers more than a list may block, or None."""
     if name in _OWN_NAMES or name.startswith("ip6-"):
         return SkipReason.LOCAL
     if "." not in name:
         return SkipReason.SUFFIX
-    if len(name) <= 7 and match is not Match.EXACT and _shared_suffix(name):
+    if len(name) <= 7 and match is not Match.EXACT and _is_shared_suffix(name):
         return SkipReason.SUFFIX
     return None
 
 
 def plain_line_pattern(head: str, tail: str) -> re.Pattern[str]:
-    """Return what finds, in many lines at once, those that need no second look.
+    """Return a pattern that finds, in many lines at once, those that need no further check.
 
-    head, tail: patterns of what stands around the name, the only group.  The name is in normal
-    form, is no address, and may be used whatever it stands for.
+    head, tail: patterns before and after the name, which is the only group.  The name is in normal
+    form, is no address, and is narrow enough for any match.
     """
     return re.compile(
         rf"^{head}(?!ip6-|(?:localhost\.localdomain|{_SHARED_SUFFIX}){tail}$|.{{254}})"
@@ -148,8 +148,8 @@ def _is_address(text: str) -> bool:
     return True
 
 
-# Rules for what a browser shows: example.org##.ad, #@#.ad, #?#..., #%#..., #$#..., $$script.  With
-# a blank before or after it, `##` belongs to a comment.
+# Cosmetic rules hide parts of pages: example.org##.ad, #@#.ad, #?#..., #%#..., #$#..., $$script.
+# With a blank before or after it, `##` belongs to a comment.
 _COSMETIC = re.compile(r"(?<!\s)(?:#@?(?:\$\?|[?$%])?##?[^\s#]|\$@?\$)")
 _COMMENT = re.compile(r"$|!|#|\[.*\]$")
 _REMARK = re.compile(r"\s#.*")
@@ -158,12 +158,12 @@ _PAGE_RULE = re.compile(r"(?i)(?:\|\|[^\s/^|$*]+\^?\*?|\|?[a-z]+://[^\s/]*|\w[\w
 _PATTERN = re.compile(r"\W|.*[*|^]|$")
 
 
-def _adblock(line: str) -> Iterator[Named | SkipReason]:
+def _read_adblock(line: str) -> Iterator[ListedName | SkipReason]:
     """Read a line of a list for ad blockers.
 
-    Used are `||name^` and its exception `@@||name^`, which are a subtree, and plain names and
-    hosts lines, which are exact.  A rule with a modifier is left out whole: without it, it would
-    block more than its writer meant.
+    `||name^` and its exception `@@||name^` cover a subtree; plain names and hosts lines are exact.
+    A rule with a modifier is skipped: without the modifier it would block more than its author
+    meant.
     """
     if _COMMENT.match(line) and not _COSMETIC.match(line):
         return
@@ -174,15 +174,15 @@ def _adblock(line: str) -> Iterator[Named | SkipReason]:
     if _COSMETIC.search(rule):
         yield SkipReason.COSMETIC
     elif found := _RULE.fullmatch(body):
-        named = _named(found[1], Match.SUBTREE)
-        yield named._replace(allow=allow) if isinstance(named, Named) else named
+        named = _read_name(found[1], Match.SUBTREE)
+        yield named._replace(allow=allow) if isinstance(named, ListedName) else named
     elif page := _PAGE_RULE.fullmatch(body):
         yield SkipReason.PAGE if page["path"] else SkipReason.URL
     elif "$" in body and not body.startswith("/"):
         yield SkipReason.MODIFIER
     elif len(fields) > 1 and not allow:
-        yield from _hosts(fields, Match.EXACT)
+        yield from _read_hosts(fields, Match.EXACT)
     elif allow or _PATTERN.match(body):
         yield SkipReason.PATTERN
     else:
-        yield _named(fields[0], Match.EXACT)
+        yield _read_name(fields[0], Match.EXACT)

@@ -1,8 +1,8 @@
-"""Put the names of all lists together: each name once, with the set of entries that it has.
+"""Merge the names of all lists: each name once, with the set of its entries.
 
-Names stand reversed and with a dot behind (`games.example` is `example.games.`), so that a name
-begins with the keys of all names that it stands under, and with no other.  Names share their
-sets of entries, of which there are few, however many names there are.  Pure.
+A key is a name with its labels reversed and a dot at the end (`games.example` is `example.games.`),
+so that it begins with the keys of all names above it, and with no other.  Names share their sets of
+entries: there are few sets, however many names there are.  Pure.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
 
-from copdns.lists.index import OPENING
+from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, ProtectedFilter, status_of
 from copdns.model.matchers import Match
 from copdns.model.names import suffixes
 
 
-class Part(NamedTuple):
+class EntryPart(NamedTuple):
     """An entry without its name."""
 
     list: int
@@ -26,43 +26,43 @@ class Part(NamedTuple):
     allow: bool
 
 
-EntrySet = tuple[Part, ...]
+EntrySet = tuple[EntryPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """Names of all lists.  keys: the place in `sets` by key.  openings: as of an Index."""
+class MergedLists:
+    """The names of all lists.  keys: the place in `sets` by key.  open_below: as in Index."""
 
     keys: dict[str, int]
     sets: tuple[EntrySet, ...]
     statuses: tuple[ListStatus, ...]
-    openings: frozenset[str]
+    open_below: frozenset[str]
 
 
 def key_of(name: str) -> str:
-    """Return the key of a name: its labels from the right, a dot behind each."""
+    """Return the key of a name: its labels from the right, with a dot after each."""
     labels = name.split(".")
     labels.reverse()
     return ".".join(labels) + "."
 
 
-def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> Merged:
-    """Return the names of the bundled lists, then of the others, numbered in this order.
+def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> MergedLists:
+    """Return the names of the bundled lists and then of the others, numbered in this order.
 
-    bundled: with all protected groups.
+    bundled: includes all protected groups.
     """
     guard = ProtectedFilter(bundled)
     merger = _Merger()
     for draft in chain(bundled, added):
         merger.add(guard.strip(draft))
-        del draft  # a million names, which need not be there while the next list is read
+        del draft  # frees up to a million names before the next list is read
     return merger.result()
 
 
 class _Merger:
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}
-        self.sets = _Sets()
+        self.sets = _EntrySets()
         self.statuses: list[ListStatus] = []
         self.openings: set[str] = set()
 
@@ -71,29 +71,29 @@ class _Merger:
         self.statuses.append(status)
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
             for match in Match:
-                self._add(names, Part(status.info.number, match, allow))
-            if allow or draft.kind in OPENING:
+                self._add(names, EntryPart(status.info.number, match, allow))
+            if allow or draft.kind in OPENING_KINDS:
                 for name in names:
                     self.openings.update(suffixes(name))
 
-    def _add(self, names: Names, part: Part) -> None:
-        """Add the names of one list that stand for the same."""
-        keys, after = self.keys, _After(self.sets, part)
+    def _add(self, names: Names, part: EntryPart) -> None:
+        """Add those names of a list that have the match of `part`."""
+        keys, after = self.keys, _SetWithPart(self.sets, part)
         for name, match in names.items():
             if match is part.match:
-                labels = name.split(".")  # as key_of does it: a call for each would take longer
+                labels = name.split(".")  # inlined key_of: a call for each name would take longer
                 labels.reverse()
                 key = ".".join(labels) + "."
                 keys[key] = after[keys.get(key, 0)]
 
-    def result(self) -> Merged:
-        return Merged(
+    def result(self) -> MergedLists:
+        return MergedLists(
             self.keys, tuple(self.sets.all), tuple(self.statuses), frozenset(self.openings)
         )
 
 
-class _Sets:
-    """Sets of entries by number."""
+class _EntrySets:
+    """The sets of entries, numbered."""
 
     def __init__(self) -> None:
         self.all: list[EntrySet] = [()]
@@ -106,10 +106,10 @@ class _Sets:
         return number
 
 
-class _After(dict[int, int]):
-    """The number of a set of entries to that of the same with one entry more."""
+class _SetWithPart(dict[int, int]):
+    """By the number of a set of entries, the number of that set with `part` added."""
 
-    def __init__(self, sets: _Sets, part: Part) -> None:
+    def __init__(self, sets: _EntrySets, part: EntryPart) -> None:
         self._sets = sets
         self._part = part
 

@@ -1,16 +1,16 @@
 """Read the text of a list: plain names, wildcards, a hosts file, or rules of an ad blocker.
 
-Nobody vouches for such a text, so whatever it holds, the outcome is names, counts of what was not
-used and why, or a ListError for a text that is no list of names at all.  Pure.
+Such a text is untrusted: any content gives names and counts of what was skipped and why, or a
+ListError where it is no list of names.  Pure.
 
-A name stands for itself, for all names below it, or both, as the list's `match` says:
+A name covers itself, all names below it, or both, as the list's `match` says:
 
     line             match exact      match subtree
     games.example    the name         the name and all below it
     *.games.example  all below it     the name and all below it
     .games.example   the name and all below it, always (as in Squid)
 
-Rules of an ad blocker say it themselves: `||games.example^` is the name and all below it.
+Rules of an ad blocker say it themselves: `||games.example^` covers the name and all below it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from copdns.lists.line import MAX_LINE, ListFormat, Named, SkipReason, plain_line_pattern, read_line
+from copdns.lists.line import (
+    MAX_LINE,
+    ListedName,
+    ListFormat,
+    SkipReason,
+    plain_line_pattern,
+    read_line,
+)
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match, Matcher
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "ListFormat", "ParsedList", "Problem", "SkipReason", "parse"]
+__all__ = [
+    "MAX_LINE",
+    "MAX_PROBLEMS",
+    "ListFormat",
+    "ParsedList",
+    "SkipReason",
+    "SkippedLine",
+    "parse_list",
+]
 
 MAX_PROBLEMS = 5
 _REMARK = r"[ \t]*(?:#.*)?"
-_AT_ONCE = 1 << 18  # characters, to the next end of a line
+_PART_LENGTH = 1 << 18  # characters, and on to the next end of a line
 
 
-class Problem(NamedTuple):
-    """One line that was not used.  text: as written, cut to 60 characters, printable."""
+class SkippedLine(NamedTuple):
+    """A line that was skipped.  line: its number.  text: printable, cut to 60 characters."""
 
     line: int
     reason: SkipReason
@@ -42,72 +57,72 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParsedList:
-    """What a text gave.
+    """The names of a text.
 
-    blocks, allows: names, each once, with what they stand for; an allow lifts what the same list
+    blocks, allows: names, each once, with what they cover; an allow lifts what the same list
     blocks, and nothing else.
-    unused: how many were left out, by reason; comments and empty lines do not count.  A list with
-    a name a line has used + unused + comments + empty lines.
-    problems: the first few that somebody may want to mend.
+    unused: number of skipped names, by reason, without comments and empty lines.  A list with one
+    name in each line has used_count + unused + comments + empty lines.
+    problems: the first few skipped lines that somebody may want to correct.
     """
 
     blocks: dict[str, Match]
     allows: dict[str, Match]
     unused: Mapping[SkipReason, int]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
 
     @property
-    def used(self) -> int:
+    def used_count(self) -> int:
         return len(self.blocks) + len(self.allows)
 
     @property
     def entries(self) -> Iterator[tuple[Matcher, bool]]:
-        """Give (matcher, allow) pairs, for lists that are small enough for objects."""
+        """Yield (matcher, allow) pairs; an object for each name, so for small lists."""
         for name, match in self.blocks.items():
             yield Matcher(name, match), False
         for name, match in self.allows.items():
             yield Matcher(name, match), True
 
 
-def parse(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
+def parse_list(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
     """Return the names of a list.
 
-    match: EXACT or SUBTREE; None is the form's own: SUBTREE for wildcards, else EXACT.
-    Raises ListError for a web page, for what is no text, and for a list of pages.
+    match: EXACT or SUBTREE; None: SUBTREE for the wildcard format, else EXACT.
+    Raises ListError for a web page, for content that is no text, and for a list of pages.
     """
     text = text.removeprefix("\ufeff")
-    _refuse_what_is_no_list(text)
+    _require_list(text)
     reader = _Reader(form, match or (Match.SUBTREE if form is ListFormat.WILDCARD else Match.EXACT))
-    for lines in _parts(text):
+    for lines in _split_text(text):
         reader.read(lines)
     return reader.result()
 
 
-def _refuse_what_is_no_list(text: str) -> None:
+def _require_list(text: str) -> None:
     if text[:512].lstrip().lower().startswith(("<!doctype", "<html")):
         raise ListError("this is a web page, not a list; use the address of the list itself")
     if "\0" in text:
         raise ListError("this is not text; unpack it, or save it as UTF-8")
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Cut a text at ends of lines: a list may fill a small machine's memory only once."""
+def _split_text(text: str) -> Iterator[str]:
+    """Yield a text in parts, cut at ends of lines, so that no second copy of it fills memory."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start + _AT_ONCE)
+        end = text.find("\n", start + _PART_LENGTH)
         end = len(text) if end < 0 else end
         yield text[start:end].removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
         start = end + 1
 
 
-def _quick_way(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
-    """Return how nearly all lines of such a list look, and what their names stand for."""
+def _quick_pattern(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
+    """Return the pattern of nearly all lines of such a list, and what their names cover."""
     if form is ListFormat.ADBLOCK:
         return plain_line_pattern(r"\|\|", r"\^"), Match.SUBTREE
     if form is ListFormat.HOSTS:
         return plain_line_pattern(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)[ \t]+", _REMARK), match
     if form is ListFormat.WILDCARD:
-        # In a list of exact names `*.name` and `name` differ; the first is what it is made of.
+        # In a list of exact names `*.name` and `name` differ; most lines are the first.
         exact = match is Match.EXACT
         head = r"\*\." if exact else r"(?:\*\.)?"
         return plain_line_pattern(head, _REMARK), Match.BELOW if exact else match
@@ -117,23 +132,24 @@ def _quick_way(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
 class _Reader:
     """Collects the names of one text.
 
-    named: how many usable names stood in it.  blocks: names that stand for what most do.
-    others: names that stood for something else in some line.
+    ready: the pattern of most lines.  named: usable names so far, duplicates included.
+    blocks: names that cover what most do (ready_match).  others: names that cover something else in
+    some line.
     """
 
     def __init__(self, form: ListFormat, match: Match) -> None:
         self.form = form
         self.match = match
-        self.ready, self.ready_match = _quick_way(form, match)
+        self.ready, self.ready_match = _quick_pattern(form, match)
         self.lines = self.named = 0
         self.blocks: dict[str, Match] = {}
         self.others: dict[str, Match] = {}
         self.allows: dict[str, Match] = {}
         self.unused: Counter[SkipReason] = Counter()
-        self.problems: list[Problem] = []
+        self.problems: list[SkippedLine] = []
 
     def read(self, part: str) -> None:
-        """Read some lines: those that are ready at once, then one by one what they leave."""
+        """Read some lines: those that match `ready` at once, then the rest one by one."""
         names = self.ready.findall(part)
         self.blocks.update(dict.fromkeys(names, self.ready_match))
         self.named += len(names)
@@ -152,37 +168,37 @@ class _Reader:
                 "only block whole sites; use the list of domains, if the maintainer offers one"
             )
         for name, match in self.others.items():
-            _add(self.blocks, name, match)
+            _add_name(self.blocks, name, match)
         self.unused[SkipReason.DUPLICATE] = self.named - len(self.blocks) - len(self.allows)
         unused = {reason: self.unused[reason] for reason in SkipReason if self.unused[reason]}
         return ParsedList(self.blocks, self.allows, unused, tuple(self.problems))
 
     def _read_line(self, number: int, line: str) -> None:
         for outcome in read_line(line, self.form, self.match):
-            if isinstance(outcome, Named):
+            if isinstance(outcome, ListedName):
                 self.named += 1
-                _add(self._names_for(outcome), outcome.name, outcome.match)
+                _add_name(self._names_for(outcome), outcome.name, outcome.match)
             else:
-                self._leave(number, line, outcome)
+                self._note_skipped(number, line, outcome)
 
-    def _names_for(self, named: Named) -> dict[str, Match]:
+    def _names_for(self, named: ListedName) -> dict[str, Match]:
         if named.allow:
             return self.allows
         return self.blocks if named.match is self.ready_match else self.others
 
-    def _leave(self, number: int, line: str, reason: SkipReason) -> None:
+    def _note_skipped(self, number: int, line: str, reason: SkipReason) -> None:
         self.unused[reason] += 1
         if reason is not SkipReason.LOCAL and len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(number, reason, _shown(line)))
+            self.problems.append(SkippedLine(number, reason, _printable(line)))
 
 
-def _add(names: dict[str, Match], name: str, match: Match) -> None:
-    """Let a name stand for this too: itself and all below it are its subtree."""
+def _add_name(names: dict[str, Match], name: str, match: Match) -> None:
+    """Add what a name covers; EXACT and BELOW together are SUBTREE."""
     before = names.setdefault(name, match)
     if before is not match:
         names[name] = Match.SUBTREE
 
 
-def _shown(line: str) -> str:
+def _printable(line: str) -> str:
     line = line.strip()[:60]
     return line if line.isprintable() else ascii(line)[1:-1]

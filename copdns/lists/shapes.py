@@ -1,6 +1,6 @@
-"""How the files in `blocklists/` are written: their keys, and what may stand behind each.
+"""The shapes of the files in `blocklists/`: their keys, and what each may hold.
 
-Reading is strict, and tests/unit/test_blocklists.py checks what a shape cannot say.
+An unknown key is an error; tests/unit/test_blocklists.py checks what a shape cannot.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
-Sentence = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
+SentenceText = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
 
-UNCLEAR = "unclear"  # as the licence of a source: none was found, or two that differ
+UNCLEAR = "unclear"  # the licence of a source with none, or with two that differ
 
 
 class Shape(BaseModel):
@@ -49,7 +49,7 @@ class ListShape(Shape):
 
 
 class SourceShape(Shape):
-    """One list that others keep; `copdns.lists.source.Source` says what each key holds."""
+    """A list that others maintain; `copdns.lists.source.Source` explains the keys."""
 
     slug: Slug
     title: Text
@@ -64,7 +64,7 @@ class SourceShape(Shape):
     report: Https
     names: Annotated[int, Field(gt=0)]
     default: bool
-    about: Sentence
+    about: SentenceText
 
     @field_validator("default")
     @classmethod
@@ -106,7 +106,7 @@ class ProtectedShape(Shape):
     groups: dict[Slug, ProtectedGroupShape]
 
 
-class ServiceShape(Shape):
+class BundledServiceShape(Shape):
     title: Text
     group: Slug
     contact: Contact
@@ -116,7 +116,7 @@ class ServiceShape(Shape):
 
 
 class ServicesShape(Shape):
-    services: dict[Slug, ServiceShape]
+    services: dict[Slug, BundledServiceShape]
 
 
 class GeneratedShape(Shape):
@@ -181,6 +181,6 @@ class BeaconsShape(Shape):
 
 
 class DiscreetShape(Shape):
-    """blocklists/discreet.yaml as it is written."""
+    """The shape of blocklists/discreet.yaml."""
 
     groups: dict[str, tuple[Domain, ...]] = Field(min_length=1)

@@ -1,6 +1,6 @@
-"""Number the lists, and keep protected names out of those that block.
+"""Number the lists, keep protected names out of those that block, and build a small index.
 
-`shelve` makes a small index in memory of them; `merge.py` one that is written to a file.  Pure.
+`build_index` builds it in memory; `merge.py` builds the one that is written to a file.  Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
-from copdns.lists.parse import Problem, SkipReason
+from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.model.matchers import Match, Matcher
 
 Names = Mapping[str, Match]
@@ -28,9 +28,9 @@ _BLOCKING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A list before it has its number; the fields are those of ListInfo and ListStatus.
+    """A list that has no number yet; most fields are those of ListInfo and ListStatus.
 
-    blocks, allows: names, and the list's own exceptions, with what each stands for.
+    blocks, allows: names, and the list's own exceptions, with what each covers.
     """
 
     slug: str
@@ -40,7 +40,7 @@ class Draft:
     blocks: Names = field(default_factory=dict)
     allows: Names = field(default_factory=dict)
     unused: Mapping[SkipReason, int] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
     error: str = ""
     licence: str = ""
     maintainer: str = ""
@@ -48,7 +48,7 @@ class Draft:
 
     @property
     def pairs(self) -> Iterator[tuple[Matcher, bool]]:
-        """Give (matcher, allow) pairs, for lists that are small enough for objects."""
+        """Yield (matcher, allow) pairs; an object for each name, so for small lists."""
         for names, allow in ((self.blocks, False), (self.allows, True)):
             for name, match in names.items():
                 yield Matcher(name, match), allow
@@ -56,20 +56,20 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """How a list was read.  unused: counts by reason.  error: why none of it is in force."""
+    """How a list was read.  unused: skipped names by reason.  error: why none of it is in force."""
 
     info: ListInfo
     unused: Mapping[SkipReason, int]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SkippedLine, ...] = ()
     error: str = ""
 
     @property
-    def used(self) -> int:
+    def used_count(self) -> int:
         return self.info.size
 
 
 def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
-    """Return matchers as the names of a draft; a name and what is below it make a subtree."""
+    """Return matchers as the names of a draft; EXACT and BELOW of one name are SUBTREE."""
     names: dict[str, Match] = {}
     for name, match in ((each.name, each.match) for each in matchers):
         names[name] = match if names.get(name, match) is match else Match.SUBTREE
@@ -78,11 +78,11 @@ def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
 
 def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
     """Return the index over all lists, numbered in their order, and how each was read."""
-    guard = ProtectedFilter(drafts)
-    kept = [guard.strip(draft) for draft in drafts]
-    statuses = tuple(status_of(number, draft) for number, draft in enumerate(kept))
+    protected = ProtectedFilter(drafts)
+    stripped = [protected.strip(draft) for draft in drafts]
+    statuses = tuple(status_of(number, draft) for number, draft in enumerate(stripped))
     index = DictIndex(
-        (status.info, draft.pairs) for status, draft in zip(statuses, kept, strict=True)
+        (status.info, draft.pairs) for status, draft in zip(statuses, stripped, strict=True)
     )
     return index, statuses
 
@@ -90,22 +90,27 @@ def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]
 class ProtectedFilter:
     """Keeps protected names out of lists that block."""
 
-    __slots__ = ("_index", "_seconds")
+    __slots__ = ("_index", "_second_labels")
 
     def __init__(self, drafts: Iterable[Draft]) -> None:
-        """drafts: those that are protected groups count, the others pass by."""
+        """drafts: only the protected groups among them count."""
         groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
-        self._index = DictIndex((_info(0, draft), draft.pairs) for draft in groups)
-        self._seconds = frozenset(_second(name) for each in groups for name in each.blocks)
+        self._index = DictIndex((_info_of(0, draft), draft.pairs) for draft in groups)
+        self._second_labels = frozenset(
+            _second_label(name) for each in groups for name in each.blocks
+        )
 
     def strip(self, draft: Draft) -> Draft:
-        """Leave out of a draft what names a protected name itself, and count it as unused.
+        """Return a draft without entries at or below protected names, which count as unused.
 
-        An entry above one stays: the order of decision asks for protected names before any list.
+        An entry above a protected name stays: the order of decision asks for protected names before
+        any list that blocks.
         """
         if draft.kind not in _BLOCKING:
             return draft
-        left_out = {name for names in (draft.blocks, draft.allows) for name in self._covered(names)}
+        left_out = {
+            name for names in (draft.blocks, draft.allows) for name in self._protected_names(names)
+        }
         if not left_out:
             return draft
         blocks, allows = _without(draft.blocks, left_out), _without(draft.allows, left_out)
@@ -116,15 +121,15 @@ class ProtectedFilter:
         }
         return replace(draft, blocks=blocks, allows=allows, unused=unused)
 
-    def _covered(self, names: Names) -> list[str]:
-        # A million names are looked at: only those that share their last but one label with a
-        # protected name are worth a real look.
-        seconds, find = self._seconds, self._index.find
-        return [name for name in names if _second(name) in seconds and find(name)]
+    def _protected_names(self, names: Names) -> list[str]:
+        # Of a million names, only those whose last label but one is that of a protected name are
+        # looked up.
+        second_labels, find = self._second_labels, self._index.find
+        return [name for name in names if _second_label(name) in second_labels and find(name)]
 
 
-def _second(name: str) -> str:
-    """Return the last label but one; of a single label that label."""
+def _second_label(name: str) -> str:
+    """Return the last label but one; the only label of a name of one."""
     return name.rsplit(".", 2)[-2:][0]
 
 
@@ -133,16 +138,16 @@ def _without(names: Names, left_out: set[str]) -> Names:
 
 
 def status_of(number: int, draft: Draft) -> ListStatus:
-    return ListStatus(_info(number, draft), draft.unused, draft.problems, draft.error)
+    return ListStatus(_info_of(number, draft), draft.unused, draft.problems, draft.error)
 
 
-def _info(number: int, draft: Draft) -> ListInfo:
+def _info_of(number: int, draft: Draft) -> ListInfo:
     return ListInfo(
         number=number,
         slug=draft.slug,
         kind=draft.kind,
         subject=draft.subject,
-        version=_version(draft),
+        version=_version_of(draft),
         title=draft.title,
         licence=draft.licence,
         maintainer=draft.maintainer,
@@ -151,8 +156,8 @@ def _info(number: int, draft: Draft) -> ListInfo:
     )
 
 
-def _version(draft: Draft) -> str:
-    """Return a text that changes with what a list holds, whatever the order of its lines."""
+def _version_of(draft: Draft) -> str:
+    """Return a text that changes with the content of a list, not with the order of its lines."""
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):
         for match in Match:

@@ -1,6 +1,6 @@
-"""Lists that others keep: what the catalogue says of each, and what is to be read from disk.
+"""Lists that others maintain: their descriptions in the catalogue, and lists on disk.
 
-Only addresses are shipped, never copies.  Fetching a source is left to the shell.  Pure.
+Only URLs are bundled, never copies.  `list_files/fetch.py` fetches sources.  Pure.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Source:
     category: a category, `bypass`, or the slug of a service.
     member: the file to take out of a .tar.gz; "" for a plain text.
     licence: an SPDX id, or `unclear`.
-    report: a page where mistakes are told.
-    names: about how many it held when it was looked at, to judge what a small box can carry.
-    default: used without being named, when a profile blocks its category.
+    report: a page to report errors at.
+    names: about how many it had when it was added, to choose what fits a small machine.
+    default: used without being named in the settings, when a profile blocks its category.
     about: a sentence for parents.
     """
 
@@ -44,12 +44,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """A list on disk, besides those that ship: a user's own file, or a source that was fetched.
+    """A list on disk that is not bundled: a user's own file, or the copy of a source.
 
-    format, match: as in the settings.  text: "" where it is still to be read from `path`.
-    error: why there is no text.  title: "" takes the slug.
+    format, match: as in the settings.  text: "" where it is to be read from `path`.
+    error: why there is no text.  title: "" for the slug.
     fetched_at: seconds since the epoch; 0 for a user's own file.
-    catalogued: it stands in the catalogue, whose lists may also be about a service.
+    is_catalogued: it is in the catalogue, whose lists may also be about a service.
     """
 
     slug: str
@@ -64,11 +64,11 @@ class ListSource:
     maintainer: str = ""
     report: str = ""
     fetched_at: int = 0
-    catalogued: bool = False
+    is_catalogued: bool = False
 
 
 def sources_of(catalogue: CatalogueShape) -> tuple[Source, ...]:
-    """Return the catalogue's sources, in its order."""
+    """Return the sources of the catalogue, in its order."""
     return tuple(map(_source, catalogue.sources))
 
 

@@ -1,11 +1,11 @@
-"""Keys in a table of places, for machines where marisa-trie cannot be installed (32-bit ARM).
+"""Keys in a hash table, for machines where marisa-trie cannot be installed (32-bit ARM).
 
-It answers as a `marisa_trie.Trie` does, three times as large and a few times as slow.  A name is
-found by a checksum and then compared letter by letter, so no two are ever mistaken.  Pure.
+It has those methods of a `marisa_trie.Trie` that are used, and is three times as large and a few
+times as slow.  A key is found by a checksum and then compared whole, so none is mistaken.  Pure.
 
     count     the number of places
     places    where in the text a key begins, 0 for none, by the key's checksum
-    text      the keys, a line end behind each and one at the start
+    text      the keys, with a line end after each and one at the start
 
 Count and places are integers of 4 octets.
 """
@@ -16,11 +16,11 @@ from array import array
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
-_END = b"\n"  # stands in no key
+_END = b"\n"  # no key has it
 
 
-class Table:
-    """Keys, each with an id: its place in the table, from 0 to `len(table) - 1`."""
+class KeyTable:
+    """Keys with ids: the place of each in the table, from 0 to `len(table) - 1`."""
 
     __slots__ = ("_places", "_size", "_text")
 
@@ -35,7 +35,7 @@ class Table:
         return self._size
 
     def prefixes(self, key: str) -> list[str]:
-        """Return those keys that a key begins with, the shortest first."""
+        """Return the keys that a key begins with, the shortest first."""
         found, end = [], key.find(".") + 1
         while end:
             if self._find(key[:end]) is not None:
@@ -44,7 +44,7 @@ class Table:
         return found
 
     def key_id(self, key: str) -> int:
-        """Return the id of a key; raise KeyError."""
+        """Return the id of a key; raise KeyError where the table lacks it."""
         found = self._find(key)
         if found is None:
             raise KeyError(key)
@@ -60,13 +60,13 @@ class Table:
         return None
 
     def iteritems(self) -> Iterator[tuple[str, int]]:
-        """Give each key with its id."""
+        """Yield each key with its id."""
         for key in bytes(self._text).decode().split():
             yield key, self.key_id(key)
 
 
-def build(keys: Iterable[str]) -> bytes:
-    """Return the table of some keys."""
+def build_table(keys: Iterable[str]) -> bytes:
+    """Return the octets of a table of keys."""
     ends = [key.encode() + _END for key in keys]
     places = array("I", bytes(4 * (len(ends) * 3 // 2 + 1)))  # a third stays free
     begin = len(_END)

@@ -1,7 +1,7 @@
-"""Find list entries in a compiled index, which many processes can map and none has to read.
+"""Find list entries in a compiled index, which processes map and need not read.
 
-Names are the keys of a trie that is mapped from a file; beside it stands for each key which set
-of entries it has.  Exact: no checksum decides.  Pure.
+Names are the keys of a trie that is mapped from a file; an array has the number of the set of
+entries of each key.  Exact: names are compared, not checksums.  Pure.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ class Keys(Protocol):
     def __len__(self) -> int: ...
 
     def prefixes(self, key: str, /) -> list[str]:
-        """Return those keys that a key begins with, the shortest first."""
+        """Return the keys that a key begins with, the shortest first."""
         ...
 
     def key_id(self, key: str, /) -> int:
-        """Return the id of a key that is there; raise KeyError for any other."""
+        """Return the id of a key; raise KeyError where it is missing."""
         ...
 
     def iteritems(self) -> Iterator[tuple[str, int]]:
-        """Give each key with its id."""
+        """Yield each key with its id."""
         ...
 
 
-def form() -> str:
-    """Return in which form this machine makes and reads keys."""
+def key_form() -> str:
+    """Return the format in which this machine builds and reads keys."""
     return "table" if marisa_trie is None else "trie"
 
 
-def build(keys: Iterable[str]) -> bytes:
-    """Return some keys in the form of this machine."""
+def build_keys(keys: Iterable[str]) -> bytes:
+    """Return keys as octets in the format of this machine."""
     if marisa_trie is None:
-        return table.build(keys)
-    made: bytes = marisa_trie.Trie(sorted(keys)).tobytes()  # in order it takes half the time
-    return made
+        return table.build_table(keys)
+    octets: bytes = marisa_trie.Trie(sorted(keys)).tobytes()  # sorted, it takes half the time
+    return octets
 
 
-def mapped(buffer: bytes | memoryview) -> Keys:
-    """Return the keys in a buffer that `build` made, which must outlive them."""
+def map_keys(buffer: bytes | memoryview) -> Keys:
+    """Return the keys in a buffer of `build_keys`, which must outlive them."""
     if marisa_trie is None:
-        return table.Table(buffer)
+        return table.KeyTable(buffer)
     trie: Keys = marisa_trie.Trie()
     trie.map(buffer)  # type: ignore[attr-defined]
     return trie
 
 
 class MappedIndex:
-    """An index over a buffer, which it keeps alive."""
+    """An Index over a buffer, which it keeps alive."""
 
     __slots__ = (
         "_above",
@@ -71,7 +71,7 @@ class MappedIndex:
         "_numbers",
         "_prefixes",
         "infos",
-        "openings",
+        "open_below",
     )
 
     def __init__(
@@ -82,23 +82,23 @@ class MappedIndex:
         keys: memoryview,
         numbers: memoryview,
     ) -> None:
-        """keys: as `build` makes them.  numbers: by the id of a key the place of its set."""
+        """keys: of `build_keys`.  numbers: by the id of a key, the place of its set in `sets`."""
         self.infos = tuple(infos)
-        self.openings = openings
-        # At its own name an entry must not be "below", above it not "exact".
+        self.open_below = openings
+        # BELOW does not cover the name itself; EXACT covers nothing below it.
         self._at = tuple(_without(Match.BELOW, each) for each in sets)
         self._above = tuple(_without(Match.EXACT, each) for each in sets)
         self._buffer = keys
-        found = mapped(keys)
+        found = map_keys(keys)
         self._prefixes, self._key_id = found.prefixes, found.key_id
         self._numbers = numbers
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first.
 
-        qname: lower case, without the dot at its end.
+        qname: in lower case, without the final dot.
         """
-        labels = qname.split(".")  # as key_of does it: a call would take a fifth of the time
+        labels = qname.split(".")  # inlined key_of: a call would take a fifth of the time
         labels.reverse()
         keys = self._prefixes(".".join(labels) + ".")
         if not keys:

@@ -1,4 +1,4 @@
-"""Read the lease files of the settings again whenever one of them changes."""
+"""Read the lease files of the settings, and again whenever one changes."""
 
 from __future__ import annotations
 
@@ -10,62 +10,69 @@ import structlog
 
 from copdns.network.leases import Lease, LeaseFormat, read_leases
 
-OCTETS = 4 << 20  # of a file; more is not read
-AGAIN = 600.0  # seconds after which an unchanged file is read too: leases end by themselves
+MAX_OCTETS = 4 << 20  # of a file; the rest is not read
+REREAD_AFTER = 600.0  # seconds after which an unchanged file is read again: its leases expire
 
 log = structlog.get_logger("copdns")
 
 
 @dataclass(slots=True)
-class LeaseFile:
-    """One file.  stamp: what `stat` said when it was read; leases: what it said then."""
+class WatchedLeaseFile:
+    """A lease file, with its leases when it was read last.
+
+    stamp: changes when the file does.  error: why it could not be read; "" where it could.
+    read_at: seconds since the epoch.
+    """
 
     path: Path
     form: LeaseFormat
     stamp: object = ()
     leases: tuple[Lease, ...] = ()
-    trouble: str = ""
+    error: str = ""
     read_at: float = 0.0
 
 
 @dataclass(slots=True)
 class LeaseFiles:
-    """The files, in their order; what a later one says of an address counts."""
+    """The lease files, in their order; of two that have an address, the later one counts."""
 
-    files: list[LeaseFile] = field(default_factory=list)
+    files: list[WatchedLeaseFile] = field(default_factory=list)
 
     @classmethod
-    def of(cls, chosen: Sequence[tuple[str, str]]) -> LeaseFiles:
-        """chosen: paths and formats, as in the settings."""
-        return cls([LeaseFile(Path(path), LeaseFormat(form)) for path, form in chosen])
+    def from_settings(cls, chosen: Sequence[tuple[str, str]]) -> LeaseFiles:
+        """Return the files of the settings.  chosen: pairs of path and format."""
+        return cls([WatchedLeaseFile(Path(path), LeaseFormat(form)) for path, form in chosen])
 
     def read(self, now: float) -> tuple[Lease, ...] | None:
-        """Return all leases when there may be others than before, else None; blocks."""
+        """Return all leases; None where none changed since the last call.  Blocks."""
         changed = [_read(each, now) for each in self.files]
         if not any(changed):
             return None
         return tuple(lease for each in self.files for lease in each.leases)
 
 
-def _read(file: LeaseFile, now: float) -> bool:
-    """Read a file if it changed; tell whether its leases did.  One that cannot be read has none."""
-    stamp, trouble = file.stamp, ""
+def _read(file: WatchedLeaseFile, now: float) -> bool:
+    """Read a file if it changed; tell whether its leases did.
+
+    A file that cannot be read has no leases.
+    """
+    stamp, error = file.stamp, ""
     leases = file.leases
     try:
         status = file.path.stat()
         stamp = status.st_mtime_ns, status.st_size, status.st_ino
-        if stamp == file.stamp and 0 <= now - file.read_at < AGAIN:
+        if stamp == file.stamp and 0 <= now - file.read_at < REREAD_AFTER:
             return False
         with file.path.open("rb") as octets:
-            text = octets.read(OCTETS).decode(errors="replace")
+            text = octets.read(MAX_OCTETS).decode(errors="replace")
         leases, file.read_at = read_leases(text, file.form, now), now
-    except OSError as error:
-        stamp, leases, trouble = (), (), error.strerror or str(error)
-    if trouble and trouble != file.trouble:
+    except OSError as failure:
+        stamp, leases, error = (), (), failure.strerror or str(failure)
+    if error and error != file.error:
         todo = (
             "choose another file in identity.leases, or allow the user that runs copdns to read it"
         )
-        log.warning("a lease file cannot be read", file=str(file.path), error=trouble, todo=todo)
+        log.warning("a lease file cannot be read", file=str(file.path), error=error, todo=todo)
     changed = leases != file.leases
-    file.stamp, file.leases, file.trouble = stamp, leases, trouble
+    file.stamp, file.leases, file.error = stamp, leases, error
     return changed

@@ -1,5 +1,5 @@
-"""What this machine knows of its network, and of itself: its own addresses, the resolvers it was
-given, and its memory."""
+"""What this machine knows of itself: its addresses, its resolvers, its time zone, and whether a
+time service set its clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from copdns.model.errors import ListenError
 from copdns.model.times import is_timezone
 from copdns.network import machine
 from copdns.network.kernel import Connect, dump_table, open_netlink
-from copdns.network.netlink import Own, own_request
+from copdns.network.netlink import OwnAddress, own_addresses_request
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -26,21 +26,21 @@ _CONTAINERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 def private_addresses(connect: Connect = open_netlink) -> tuple[str, ...]:
     """Return loopback and every private address of this machine, sorted.
 
-    Public addresses are left out: whoever wants to serve the world has to say so.
+    Public addresses are left out: to serve them, the settings must name them.
     """
     try:
         with closing(connect(0)) as questions:
             found = {
                 each.address
-                for each in dump_table(questions, own_request(1), 1)
-                if isinstance(each, Own)
+                for each in dump_table(questions, own_addresses_request(1), 1)
+                if isinstance(each, OwnAddress)
             }
     except OSError as error:
         raise ListenError(
             f"the kernel could not list the addresses for 'auto' ({error.strerror}); write the "
             "addresses instead"
         ) from error
-    # A link-local address needs its interface's name to be bound to; nobody is handed one.
+    # A link-local address can only be bound with its interface, and is no resolver to hand out.
     private = [each for each in found if _is_private(each)]
     return tuple(sorted({*_LOOPBACK, *private}))
 
@@ -50,12 +50,16 @@ def _is_private(text: str) -> bool:
     return address.is_private and not address.is_link_local
 
 
-def own_zone(told: str = "", etc: Path = Path("/etc")) -> str:
-    """Return the time zone of this machine, such as "Europe/Paris"; "" where it is not told.
+def machine_timezone(tz: str = "", etc: Path = Path("/etc")) -> str:
+    """Return the time zone of this machine, such as "Europe/Paris"; "" where it is unknown.
 
-    told: the variable TZ, which goes before the files (tzset(3)).
+    tz: the variable TZ, which takes precedence over the files (tzset(3)).
     """
-    for found in (told.removeprefix(":"), _first_line(etc / "timezone"), _link(etc / "localtime")):
+    for found in (
+        tz.removeprefix(":"),
+        _first_line(etc / "timezone"),
+        _linked_zone(etc / "localtime"),
+    ):
         if is_timezone(found) and not found.startswith("/"):
             return found
     return ""
@@ -68,8 +72,8 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def _link(path: Path) -> str:
-    """Return the zone that a link to a file of zones names: what is below `zoneinfo/`."""
+def _linked_zone(path: Path) -> str:
+    """Return the zone that a link to a zone file names: the path below `zoneinfo/`; "" for none."""
     try:
         return str(path.readlink()).partition("zoneinfo/")[2]
     except OSError:
@@ -79,9 +83,9 @@ def _link(path: Path) -> str:
 def system_resolvers(
     own: Collection[str], port: int, path: Path = RESOLV_CONF
 ) -> tuple[UpstreamAddress, ...]:
-    """Return the resolvers that this machine was given, without ourselves (resolv.conf(5)).
+    """Return the resolvers of this machine (resolv.conf(5)), without copdns itself.
 
-    own, port: where we listen; asking ourselves would never end.
+    own, port: where copdns listens; a query to itself would loop.
     """
     try:
         text = path.read_text(errors="replace")
@@ -92,7 +96,7 @@ def system_resolvers(
 
 
 def _is_own(host: str, own: Collection[str]) -> bool:
-    """Tell whether an address is ours; whoever listens everywhere has all of loopback."""
+    """Tell whether copdns listens on an address; on all of loopback if it listens everywhere."""
     everywhere = any(ip_address(each).is_unspecified for each in own)
     return host in own or (everywhere and ip_address(host).is_loopback)
 
@@ -104,16 +108,16 @@ def _nameservers(lines: Iterable[str]) -> Iterable[UpstreamAddress]:
             try:
                 yield upstream_address(words[1])
             except ValueError:
-                continue  # another program's file: what it cannot mean is not ours to judge
+                continue  # another program's file: skip what cannot be read
 
 
 def in_container() -> bool:
-    """Tell whether this is a container of Docker or Podman, which may have a network of its own."""
+    """Tell whether this is a container of Docker or Podman, perhaps with a network of its own."""
     return any(each.exists() for each in _CONTAINERS)
 
 
-def identity(path: Path = RESOLV_CONF) -> object:
-    """Return something that differs once the file with the resolvers changed."""
+def resolv_conf_stamp(path: Path = RESOLV_CONF) -> object:
+    """Return a value that changes when the file with the resolvers does; None without a file."""
     try:
         stat = path.stat()
     except OSError:
@@ -124,8 +128,8 @@ def identity(path: Path = RESOLV_CONF) -> object:
 def clock_is_synchronised() -> bool:
     """Tell whether systemd-timesyncd has set the clock since this machine started.
 
-    Other time services do not say so to everybody; the system call that would is not among those
-    that the unit allows.
+    Other time services leave no such file; the system call that would tell is not among those that
+    the unit allows.
     """
     return _SYNCHRONISED.exists()
 
@@ -134,7 +138,7 @@ ADDRESS_MISSING = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def listen_addresses(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses that are meant: "auto" is what this machine has right now."""
+    """Return the addresses to listen on; "auto" stands for those this machine has now."""
     found: dict[str, None] = {}
     for each in chosen:
         found |= dict.fromkeys(machine.private_addresses() if each == AUTO else (each,))

@@ -1,9 +1,9 @@
-"""Who is near, as the kernel knows it: the MAC address behind each address of this network.
+"""The MAC address behind each address of the network, from the kernel's table of neighbours.
 
-The kernel's table of neighbours (ARP, and NDP for IPv6) is read once and then followed, through
-sockets of the event loop: nothing waits, since the kernel answers before `send` returns.  No
-privilege is needed.  Where the table cannot be read (a container without netlink) that is told
-once, and devices are known by their addresses alone.
+The table (ARP, and NDP for IPv6) is read once and then kept up to date by the kernel's events,
+through sockets of the event loop: nothing waits, since the kernel answers before `send` returns.
+No privilege is needed.  Where the table cannot be read (a container without netlink), that is
+logged once, and devices are recognised by their addresses alone.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ import structlog
 from copdns.network.kernel import Connect, ask_kernel, dump_table, open_netlink, read_pending
 from copdns.network.netlink import (
     NEIGHBOUR_EVENTS,
-    Ended,
+    End,
     Message,
     Neighbour,
     Route,
-    dump_request,
     neighbour_request,
-    read,
+    neighbours_request,
+    read_messages,
     route_request,
 )
 
 log = structlog.get_logger("copdns")
 
-ENTRIES = 65_536  # that are kept at most; the kernel keeps 1024 unless it was told otherwise
-_TRIES = 3  # to read the table between two floods of changes
+MAX_ENTRIES = 65_536  # the kernel keeps at most 1024, unless configured otherwise
+_TRIES = 3  # to read the table while many entries change
 
 REMEDY = (
     "devices are recognised only by IP address; allow copdns to use AF_NETLINK sockets and the "
@@ -43,33 +43,33 @@ REMEDY = (
 
 
 class NeighbourState(Enum):
-    """What a look for one address found."""
+    """What is known of one address."""
 
-    KNOWN = "known"  # it stands in the table now
-    SILENT = "silent"  # it is in this network, and the kernel has not spoken with it yet
+    KNOWN = "known"  # it is in the table now
+    SILENT = "silent"  # it is in this network, but the kernel has no MAC address for it yet
     BEYOND = "beyond"  # behind a router, or this machine itself: no neighbour
 
 
 class NeighbourTable:
-    """The table as it stands, by interface and address."""
+    """The table of neighbours: MAC addresses by interface and address."""
 
     def __init__(self) -> None:
         self._macs: dict[tuple[int, str], str] = {}
 
     def update(self, neighbour: Neighbour) -> bool:
-        """Take an entry over; tell whether anything is different now."""
+        """Store or remove an entry; tell whether that changed anything."""
         key = neighbour.interface, neighbour.address
         if not neighbour.mac:
             return self._macs.pop(key, None) is not None
-        if len(self._macs) >= ENTRIES and key not in self._macs:
+        if len(self._macs) >= MAX_ENTRIES and key not in self._macs:
             return False
         before, self._macs[key] = self._macs.get(key), neighbour.mac
         return before != neighbour.mac
 
-    def table(self) -> Mapping[str, str]:
-        """Return MAC address by address, without those that differ by interface.
+    def mac_by_address(self) -> Mapping[str, str]:
+        """Return the MAC address by address, without addresses that differ by interface.
 
-        Two networks may both have a fe80::1, and who asks is told by the address alone.
+        Two networks may both have a fe80::1, and a query shows the address alone.
         """
         found: dict[str, str] = {}
         for (_, address), mac in self._macs.items():
@@ -79,24 +79,24 @@ class NeighbourTable:
 
 
 class Neighbours:
-    """The table of neighbours, followed.
+    """The table of neighbours, kept up to date.
 
-    table: MAC address by address, replaced as a whole; None while it cannot be read.
+    table: the MAC address by address, replaced as a whole; None while it cannot be read.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         connect: Connect = open_netlink,
     ) -> None:
-        """changed: is called after each change of the table.
+        """on_change: called after each change of the table.
 
-        connect: gives a socket to the kernel that hears of these groups; may raise OSError.
+        connect: as `open_netlink`: returns a socket for groups of events; may raise OSError.
         """
         self.table: Mapping[str, str] | None = None
         self._loop = loop
-        self._changed = changed
+        self._on_change = on_change
         self._connect = connect
         self._entries = NeighbourTable()
         self._events: socket.socket | None = None
@@ -104,7 +104,7 @@ class Neighbours:
         self._sequence = 0
 
     def open(self) -> None:
-        """Read the table and follow it; where that cannot be, say so and go on without."""
+        """Read the table and follow its changes; if that fails, log it and have no table."""
         try:
             self._questions = self._connect(0)
             self._events = self._connect(NEIGHBOUR_EVENTS)
@@ -113,10 +113,10 @@ class Neighbours:
             self._give_up(error)
             return
         self._loop.add_reader(self._events, self._follow)
-        self._changed()
+        self._on_change()
 
     def close(self) -> None:
-        """Let go of the table, which is None then."""
+        """Stop following the table; `table` is None then."""
         if self._events is not None:
             self._loop.remove_reader(self._events)
         for each in (self._events, self._questions):
@@ -126,7 +126,7 @@ class Neighbours:
         self.table = None
 
     def look_up(self, address: str) -> NeighbourState:
-        """Look once more for an address that the table lacks: it may have come a moment ago.
+        """Ask the kernel for an address that the table lacks, as it may be new.
 
         Takes about 0.1 ms.
         """
@@ -134,17 +134,17 @@ class Neighbours:
             self._follow()
             if self.table is None:
                 return NeighbourState.BEYOND
-            return NeighbourState.KNOWN if address in self.table else self._look(address)
+            return NeighbourState.KNOWN if address in self.table else self._ask_for(address)
         except OSError as error:
             self._give_up(error)
             return NeighbourState.BEYOND
 
-    def _look(self, address: str) -> NeighbourState:
-        route = self._answer(route_request(address, self._next()))
-        if not isinstance(route, Route) or not route.direct:
+    def _ask_for(self, address: str) -> NeighbourState:
+        route = self._ask(route_request(address, self._next()))
+        if not isinstance(route, Route) or not route.is_direct:
             return NeighbourState.BEYOND
-        found = self._answer(neighbour_request(address, route.interface, self._next()))
-        if found == Ended(errno.EOPNOTSUPP):  # before Linux 5.1
+        found = self._ask(neighbour_request(address, route.interface, self._next()))
+        if found == End(errno.EOPNOTSUPP):  # before Linux 5.1
             self._read_all()
         elif isinstance(found, Neighbour) and self._entries.update(found):
             self._publish()
@@ -152,29 +152,29 @@ class Neighbours:
         return NeighbourState.KNOWN if address in self.table else NeighbourState.SILENT
 
     def _follow(self) -> None:
-        """Take over what changed since the last time."""
+        """Apply the changes since the last call."""
         if self._events is None:
             return
         try:
             changes = [
                 self._entries.update(each)
                 for datagram in read_pending(self._events)
-                for _, each in read(datagram)
+                for _, each in read_messages(datagram)
                 if isinstance(each, Neighbour)
             ]
             if any(changes):
                 self._publish()
         except OSError as error:
-            self._missed_some(error)
+            self._recover(error)
 
-    def _missed_some(self, error: OSError) -> None:
-        """Read the table anew after more changed than the kernel could hold for us."""
+    def _recover(self, error: OSError) -> None:
+        """Read the table anew after the kernel dropped events because its queue was full."""
         for _ in range(_TRIES):
             if error.errno != errno.ENOBUFS or self._events is None:
                 break
             try:
                 for _ in read_pending(self._events):
-                    pass  # older than what is read now
+                    pass  # older than the table that is read next
                 self._read_all()
             except OSError as again:
                 error = again
@@ -184,37 +184,37 @@ class Neighbours:
 
     def _read_all(self) -> None:
         assert self._questions is not None
-        self._entries = _all(self._questions, self._next())
+        self._entries = _dump_table(self._questions, self._next())
         self._publish()
 
-    def _answer(self, question: bytes) -> Message:
+    def _ask(self, question: bytes) -> Message:
         assert self._questions is not None
-        return next(ask_kernel(self._questions, question, self._sequence), Ended(0))
+        return next(ask_kernel(self._questions, question, self._sequence), End(0))
 
     def _next(self) -> int:
         self._sequence = self._sequence % 0xFFFF_FFFF + 1
         return self._sequence
 
     def _publish(self) -> None:
-        before, self.table = self.table, self._entries.table()
+        before, self.table = self.table, self._entries.mac_by_address()
         if before is not None and before != self.table:
-            self._changed()
+            self._on_change()
 
     def _give_up(self, error: OSError) -> None:
         self.close()
-        self._changed()
+        self._on_change()
         log.warning("neighbours could not be read", error=error.strerror, todo=REMEDY)
 
 
-def read_once(connect: Connect = open_netlink) -> Mapping[str, str]:
+def read_table(connect: Connect = open_netlink) -> Mapping[str, str]:
     """Return the table as it is now; raise OSError where it cannot be read."""
     with closing(connect(0)) as questions:
-        return _all(questions, 1).table()
+        return _dump_table(questions, 1).mac_by_address()
 
 
-def _all(questions: socket.socket, sequence: int) -> NeighbourTable:
+def _dump_table(questions: socket.socket, sequence: int) -> NeighbourTable:
     entries = NeighbourTable()
-    for message in dump_table(questions, dump_request(sequence), sequence):
+    for message in dump_table(questions, neighbours_request(sequence), sequence):
         if isinstance(message, Neighbour):
             entries.update(message)
     return entries

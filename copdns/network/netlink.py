@@ -1,8 +1,8 @@
-"""The few messages of rtnetlink that tell who is here and near (rtnetlink(7), RFC 3549).
+"""Read and write the few messages of rtnetlink about addresses, routes and neighbours.
 
-Bytes to values and back.  Written out here because a library for all of netlink takes 8 MB of
-memory, and five times as long to ask for one neighbour, which is done while a query waits.
-All numbers are of Linux, in the byte order of the machine.  Pure.
+See rtnetlink(7) and RFC 3549.  No library is used, since one for all of netlink takes 8 MB of
+memory, and five times as long to ask for one neighbour, for which a query waits.  All constants are
+those of Linux, in the byte order of the machine.  Pure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NDA_DST, _NDA_LLADDR = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_VIA = 1, 4, 5, 18
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTN_UNICAST = 1
-_PROXY = 0x8  # an address that this machine answers for, and which is not there itself
+_PROXY = 0x8  # an address that this machine answers for (proxy)
 _NUD_VALID = 0x2 | 0x4 | 0x8 | 0x10 | 0x80  # reachable, stale, delay, probe, permanent
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
@@ -39,7 +39,7 @@ _NUMBER = struct.Struct("=i")
 class Neighbour(NamedTuple):
     """An entry of the table of neighbours.
 
-    interface: its index.  mac: "" when the entry is gone, or its owner does not answer.
+    interface: its index.  mac: "" where the entry is gone or its device does not answer.
     """
 
     interface: int
@@ -48,53 +48,53 @@ class Neighbour(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way to an address.  interface: its index.  direct: no router stands between."""
+    """The route to an address.  interface: its index.  is_direct: without a router."""
 
     interface: int
-    direct: bool
+    is_direct: bool
 
 
-class Own(NamedTuple):
+class OwnAddress(NamedTuple):
     """An address of this machine.  interface: its index."""
 
     interface: int
     address: str
 
 
-class Ended(NamedTuple):
-    """The end of what was asked for.  errno: 0, or why there is nothing."""
+class End(NamedTuple):
+    """The end of an answer.  errno: 0, or the error."""
 
     errno: int
 
 
-Message = Neighbour | Route | Own | Ended
+Message = Neighbour | Route | OwnAddress | End
 
 
-def dump_request(sequence: int) -> bytes:
+def neighbours_request(sequence: int) -> bytes:
     """Return the question for all neighbours of both families."""
     return _message(_RTM_GETNEIGH, _REQUEST | _DUMP, sequence, _NDMSG.pack(0, 0, 0, 0, 0))
 
 
 def neighbour_request(address: str, interface: int, sequence: int) -> bytes:
     """Return the question for one neighbour (Linux 5.1 and newer)."""
-    family, packed = _packed(address)
+    family, packed = _pack_address(address)
     body = _NDMSG.pack(family, interface, 0, 0, 0) + _attribute(_NDA_DST, packed)
     return _message(_RTM_GETNEIGH, _REQUEST, sequence, body)
 
 
 def route_request(address: str, sequence: int) -> bytes:
     """Return the question for the way to an address."""
-    family, packed = _packed(address)
+    family, packed = _pack_address(address)
     body = _RTMSG.pack(family, len(packed) * 8, 0, 0, 0, 0, 0, 0, 0)
     return _message(_RTM_GETROUTE, _REQUEST, sequence, body + _attribute(_RTA_DST, packed))
 
 
-def own_request(sequence: int) -> bytes:
+def own_addresses_request(sequence: int) -> bytes:
     """Return the question for all addresses of this machine."""
     return _message(_RTM_GETADDR, _REQUEST | _DUMP, sequence, _IFADDRMSG.pack(0, 0, 0, 0, 0))
 
 
-def _packed(address: str) -> tuple[int, bytes]:
+def _pack_address(address: str) -> tuple[int, bytes]:
     packed = ip_address(address).packed
     return (_INET if len(packed) == 4 else _INET6), packed
 
@@ -107,66 +107,65 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value  # both sizes are 4 n
 
 
-def read(datagram: bytes) -> Iterator[tuple[int, Message]]:
+def read_messages(datagram: bytes) -> Iterator[tuple[int, Message]]:
     """Yield the messages of a datagram with their sequence numbers, as far as it can be read.
 
-    Entries of other families (of bridges), and those that this machine only answers for, are
-    left out.
+    Skips entries of other families (of bridges), and those that this machine is a proxy for.
     """
     at = 0
     while at + _HEADER.size <= len(datagram):
         length, kind, _, sequence, _ = _HEADER.unpack_from(datagram, at)
         if length < _HEADER.size or at + length > len(datagram):
             return
-        message = _read(kind, datagram[at + _HEADER.size : at + length])
+        message = _read_message(kind, datagram[at + _HEADER.size : at + length])
         if message is not None:
             yield sequence, message
-        at += _aligned(length)
+        at += _align(length)
 
 
-def _read(kind: int, body: bytes) -> Message | None:
+def _read_message(kind: int, body: bytes) -> Message | None:
     try:
         if kind in (_RTM_NEWNEIGH, _RTM_DELNEIGH):
-            return _neighbour(body, gone=kind == _RTM_DELNEIGH)
+            return _read_neighbour(body, gone=kind == _RTM_DELNEIGH)
         if kind == _RTM_NEWROUTE:
-            return _route(body)
+            return _read_route(body)
         if kind == _RTM_NEWADDR:
-            return _own(body)
+            return _read_own_address(body)
         if kind == _NLMSG_DONE:
-            return Ended(0)
+            return End(0)
         if kind == _NLMSG_ERROR:
-            return Ended(-_NUMBER.unpack_from(body)[0])
+            return End(-_NUMBER.unpack_from(body)[0])
     except (struct.error, ValueError):
-        return None  # cut short, or of a kernel that writes it in another way
+        return None  # truncated, or of a kernel with another format
     return None
 
 
-def _neighbour(body: bytes, gone: bool) -> Neighbour | None:
+def _read_neighbour(body: bytes, gone: bool) -> Neighbour | None:
     family, interface, state, flags, _ = _NDMSG.unpack_from(body)
     if family not in (_INET, _INET6) or flags & _PROXY:
         return None
     values = dict(_attributes(body[_NDMSG.size :]))
     card = values.get(_NDA_LLADDR, b"")
-    # Six octets that are neither all zero (loopback) nor a group's.
+    # Six octets that are neither all zero (loopback) nor a multicast address.
     known = not gone and state & _NUD_VALID and len(card) == 6 and any(card) and not card[0] & 1
     address = str(ip_address(values.get(_NDA_DST, b"")))
     return Neighbour(interface, address, card.hex(":") if known else "")
 
 
-def _route(body: bytes) -> Route:
+def _read_route(body: bytes) -> Route:
     kind = _RTMSG.unpack_from(body)[7]
     values = dict(_attributes(body[_RTMSG.size :]))
     (interface,) = _NUMBER.unpack(values.get(_RTA_OIF, bytes(4)))
     behind = _RTA_GATEWAY in values or _RTA_VIA in values
-    return Route(interface, direct=kind == _RTN_UNICAST and not behind)
+    return Route(interface, is_direct=kind == _RTN_UNICAST and not behind)
 
 
-def _own(body: bytes) -> Own:
+def _read_own_address(body: bytes) -> OwnAddress:
     interface = _IFADDRMSG.unpack_from(body)[4]
     values = dict(_attributes(body[_IFADDRMSG.size :]))
-    # On a link between two machines, IFA_ADDRESS is the other one's.
+    # On a point-to-point link, IFA_ADDRESS is that of the other machine.
     packed = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS, b"")
-    return Own(interface, str(ip_address(packed)))
+    return OwnAddress(interface, str(ip_address(packed)))
 
 
 def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -176,8 +175,8 @@ def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:
         if length < _ATTRIBUTE.size or at + length > len(body):
             return
         yield kind, body[at + _ATTRIBUTE.size : at + length]
-        at += _aligned(length)
+        at += _align(length)
 
 
-def _aligned(length: int) -> int:
+def _align(length: int) -> int:
     return (length + 3) & ~3

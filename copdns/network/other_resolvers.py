@@ -1,7 +1,7 @@
-"""Who else is handed out as a resolver in this network: the questions, and what replies say.
+"""Find other resolvers that are handed out in this network: the messages, and their assessment.
 
-By DHCP (RFC 2131), DHCPv6 (RFC 8415) and router advertisements (RFC 4861, 8106).  Bytes to values
-and back, and what follows from them; `network/resolver_scan.py` sends and waits.  Pure.
+By DHCP (RFC 2131), DHCPv6 (RFC 8415) and router advertisements (RFC 4861, 8106).  Turns octets into
+values and back, and assesses them; `network/resolver_scan.py` sends and waits.  Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from copdns.network.setup_steps import State
+from copdns.network.setup_steps import SetupState
 
 _MAGIC = b"\x63\x82\x53\x63"
 _DISCOVER, _INFORM = 1, 8
@@ -36,7 +36,7 @@ class OfferedBy(StrEnum):
 
 
 class Offer(NamedTuple):
-    """server: the address of who hands them out."""
+    """Resolvers that are handed out.  server: the address of the server or router that does."""
 
     by: OfferedBy
     server: str
@@ -44,46 +44,49 @@ class Offer(NamedTuple):
 
 
 class BlindSpot(StrEnum):
-    """Why nothing, or not all, could be looked at."""
+    """Why a scan found nothing, or could not be complete."""
 
-    RIGHTS = "rights"  # the program may not send or hear it
-    NO_NETWORK = "no_network"  # copdns answers in no network but this machine's own
+    RIGHTS = "rights"  # the program may not send or receive it
+    NO_NETWORK = "no_network"  # copdns answers in no network but loopback
     SILENT = "silent"  # nobody replied
 
 
 class ResolverScan(NamedTuple):
-    """What a look around found.  blind: ways that could not be looked at."""
+    """The result of a scan.  blind: why it is incomplete."""
 
     offers: tuple[Offer, ...] = ()
     blind: tuple[BlindSpot, ...] = ()
 
 
 class Assessment(NamedTuple):
-    """detail: for FAILED the offers of others, each "by server resolver,resolver"; for UNKNOWN a
-    `Blind`."""
+    """The assessment of a scan.
 
-    state: State
+    detail: for FAILED the offers of others, each "by server resolver,resolver", joined by ";"; for
+    UNKNOWN a `BlindSpot`; else "".
+    """
+
+    state: SetupState
     detail: str = ""
 
 
-def assess(look: ResolverScan, own: Collection[str]) -> Assessment:
-    """Tell whether devices are handed out copdns alone.  own: all addresses of this machine."""
+def assess(scan: ResolverScan, own: Collection[str]) -> Assessment:
+    """Assess whether devices get copdns as their only resolver.  own: addresses of this machine."""
     others = [
         f"{each.by} {each.server} {','.join(strange)}"
-        for each in look.offers
+        for each in scan.offers
         if (strange := [one for one in each.resolvers if one not in own])
     ]
     if others:
-        return Assessment(State.FAILED, ";".join(dict.fromkeys(others)))
-    if look.blind:
-        return Assessment(State.UNKNOWN, look.blind[0])
-    if not any(each.resolvers for each in look.offers):
-        return Assessment(State.UNKNOWN, BlindSpot.SILENT)
-    return Assessment(State.PASSED)
+        return Assessment(SetupState.FAILED, ";".join(dict.fromkeys(others)))
+    if scan.blind:
+        return Assessment(SetupState.UNKNOWN, scan.blind[0])
+    if not any(each.resolvers for each in scan.offers):
+        return Assessment(SetupState.UNKNOWN, BlindSpot.SILENT)
+    return Assessment(SetupState.PASSED)
 
 
-def others(detail: str) -> tuple[Offer, ...]:
-    """Return the offers that the detail of a failed check tells of."""
+def parse_offers(detail: str) -> tuple[Offer, ...]:
+    """Return the offers in the detail of a FAILED assessment."""
     found = []
     for line in filter(None, detail.split(";")):
         by, server, resolvers = line.split(" ")
@@ -94,13 +97,13 @@ def others(detail: str) -> tuple[Offer, ...]:
 # --- DHCP -----------------------------------------------------------------------------------------
 
 
-def discover(mac: bytes, number: int) -> bytes:
-    """Return the question that every server answers, to all of the network."""
+def dhcp_discover(mac: bytes, number: int) -> bytes:
+    """Return a DHCPDISCOVER, which every server answers."""
     return _dhcp(_DISCOVER, mac, number, IPv4Address(0), _BROADCAST)
 
 
-def inform(mac: bytes, number: int, address: str) -> bytes:
-    """Return the question of one that has an address: nothing is set aside for it."""
+def dhcp_inform(mac: bytes, number: int, address: str) -> bytes:
+    """Return a DHCPINFORM of a machine with an address: no server reserves one for it."""
     return _dhcp(_INFORM, mac, number, IPv4Address(address), 0)
 
 
@@ -108,11 +111,11 @@ def _dhcp(kind: int, mac: bytes, number: int, client: IPv4Address, flags: int) -
     head = struct.pack("!BBBBIHH", 1, 1, 6, 0, number, 0, flags) + client.packed
     options = bytes((_MESSAGE, 1, kind, _WANTED, 1, _DNS, _END))
     message = (head + bytes(12) + mac).ljust(_FIXED, b"\0") + _MAGIC + options
-    return message.ljust(300, b"\0")  # the least that some servers take (RFC 1542 section 2.1)
+    return message.ljust(300, b"\0")  # the minimum of some servers (RFC 1542 section 2.1)
 
 
 def dhcp_offer(message: bytes, number: int, sender: str) -> Offer | None:
-    """Return what a reply hands out; None for what is no reply to us."""
+    """Return the offer of a reply; None where it is no reply to this question."""
     if len(message) < _FIXED + 4 or message[0] != _BOOTREPLY:
         return None
     if message[4:8] != struct.pack("!I", number) or message[_FIXED : _FIXED + 4] != _MAGIC:
@@ -145,7 +148,7 @@ def _options(octets: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def information_request(mac: bytes, number: int) -> bytes:
-    """Return the question for nothing but resolvers.  number: 24 bits."""
+    """Return an Information-request for resolvers.  number: of 24 bits."""
     duid = struct.pack("!HH", 3, 1) + mac  # RFC 8415 section 11.4
     return (
         struct.pack("!I", _INFORMATION_REQUEST << 24 | number)
@@ -157,7 +160,7 @@ def information_request(mac: bytes, number: int) -> bytes:
 
 
 def dhcp6_offer(message: bytes, number: int, sender: str) -> Offer | None:
-    """Return what a reply hands out; None for what is no reply to us."""
+    """Return the offer of a reply; None where it is no reply to this question."""
     if message[:4] != struct.pack("!I", _REPLY6 << 24 | number):
         return None
     resolvers: list[str] = []
@@ -173,13 +176,13 @@ def dhcp6_offer(message: bytes, number: int, sender: str) -> Offer | None:
 # --- router advertisements ------------------------------------------------------------------------
 
 
-def solicitation() -> bytes:
-    """Return the question to all routers; the kernel fills in the checksum."""
+def router_solicitation() -> bytes:
+    """Return a router solicitation; the kernel fills in the checksum."""
     return struct.pack("!BBHI", ROUTER_SOLICITATION, 0, 0, 0)
 
 
 def router_offer(message: bytes, sender: str) -> Offer | None:
-    """Return what a router hands out; None for what is no advertisement."""
+    """Return the offer of a router advertisement; None for any other message."""
     if len(message) < _ADVERTISED or message[0] != ROUTER_ADVERTISEMENT:
         return None
     resolvers: list[str] = []
@@ -187,7 +190,9 @@ def router_offer(message: bytes, sender: str) -> Offer | None:
     while at + 2 <= len(message) and message[at + 1]:
         length = message[at + 1] * 8
         option = message[at : at + length]
-        if option[0] == _RDNSS and len(option) >= 24 and any(option[4:8]):  # a lifetime of 0: gone
+        if (
+            option[0] == _RDNSS and len(option) >= 24 and any(option[4:8])
+        ):  # a lifetime of 0 withdraws it
             resolvers += _addresses6(option[8:])
         at += length
     return Offer(OfferedBy.ROUTER, sender, tuple(resolvers))

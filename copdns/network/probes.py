@@ -1,8 +1,8 @@
-"""Made-up names that a device asked for a moment ago, by which it is seen whom it asks.
+"""Find out which resolver a device asks, by random names that its browser looks up.
 
-The page /protection makes up a code, and its pictures have names below `probe.home.arpa`, which
-nobody outside knows.  Those that come to copdns were asked of copdns; those that do not, of
-somebody else.  In memory only, for some minutes, and read by whoever has the code.  Pure.
+The page /protection draws a code, and its pictures have names below `probe.home.arpa` with that
+code.  If the query for a name reaches copdns, the device asks copdns; if not, it asks another
+resolver.  Kept in memory for some minutes, and shown to whoever has the code.  Pure.
 """
 
 from __future__ import annotations
@@ -18,21 +18,25 @@ from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client
 from copdns.policy.special_names import PROBE_ZONE
 
-NAMES = 6  # of a page: some devices ask several resolvers in turn, and each should get one
-AGE = 600.0  # seconds
-_CODES = 256  # that are remembered at once, whoever makes them up
-_SIGHTINGS = 32  # of a code
+NAMES_PER_CODE = 6  # some devices ask several resolvers in turn, and each should get one
+MAX_AGE = 600.0  # seconds
+_MAX_CODES = 256  # at once, whoever drew them
+_MAX_SIGHTINGS = 32  # of a code
 _CODE = re.compile("[0-9a-z]{8}")
 
 
 class ProbeWay(StrEnum):
-    DNS = "dns"  # a question for the name
-    WEB = "web"  # the page or a picture was fetched
+    DNS = "dns"  # a query for a name came
+    WEB = "web"  # the page or a picture was requested
 
 
 class Sighting(NamedTuple):
-    """name: the label asked for, "" for the web.  profile: whose device it is taken for; device:
-    "" for one that nobody named.  away: it is another machine than this one."""
+    """A query or request with a code.
+
+    name: of the query, without the zone; "" for the web.
+    profile: of the client.  device: "" for one that nobody named.
+    is_other_machine: it comes from another machine than this one.
+    """
 
     way: ProbeWay
     name: str
@@ -40,7 +44,7 @@ class Sighting(NamedTuple):
     household: str
     profile: str
     device: str
-    away: bool
+    is_other_machine: bool
 
     @property
     def is_ipv6(self) -> bool:
@@ -48,62 +52,62 @@ class Sighting(NamedTuple):
 
 
 class Probes:
-    """What was seen, by code."""
+    """The sightings, by code."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[float, dict[Sighting, None]]] = OrderedDict()
+        self._by_code: OrderedDict[str, tuple[float, dict[Sighting, None]]] = OrderedDict()
 
-    def note_query(self, qname: str, asker: Requestor, client: Client, now: float) -> None:
-        """Note a question for a name below PROBE."""
+    def note_query(self, qname: str, requestor: Requestor, client: Client, now: float) -> None:
+        """Note a query for a name below PROBE_ZONE.  now: seconds since the epoch."""
         name = qname.removesuffix(f".{PROBE_ZONE}")
         code, _, _ = name.partition("-")
-        self._note(code, _sighting(ProbeWay.DNS, name, asker, client), now)
+        self._note(code, _sighting(ProbeWay.DNS, name, requestor, client), now)
 
-    def note_fetch(self, code: str, asker: Requestor, client: Client, now: float) -> None:
-        """Note that a page or a picture of a code was fetched."""
-        self._note(code, _sighting(ProbeWay.WEB, "", asker, client), now)
+    def note_fetch(self, code: str, requestor: Requestor, client: Client, now: float) -> None:
+        """Note a request for the page or a picture of a code."""
+        self._note(code, _sighting(ProbeWay.WEB, "", requestor, client), now)
 
-    def of(self, code: str, now: float) -> tuple[Sighting, ...]:
-        """Return what was seen of a code, in order."""
-        at, seen = self._seen.get(code, (0.0, {}))
-        return tuple(seen) if 0 <= now - at < AGE else ()
+    def sightings(self, code: str, now: float) -> tuple[Sighting, ...]:
+        """Return the sightings of a code, in order; none after MAX_AGE."""
+        at, seen = self._by_code.get(code, (0.0, {}))
+        return tuple(seen) if 0 <= now - at < MAX_AGE else ()
 
-    def all(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
-        """Yield what was seen in a household of each code whose questions came."""
-        for code in tuple(self._seen):
-            seen = tuple(each for each in self.of(code, now) if each.household == household)
+    def sightings_by_code(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
+        """Yield the sightings in a household, for each code of which a query came."""
+        for code in tuple(self._by_code):
+            seen = tuple(each for each in self.sightings(code, now) if each.household == household)
             if any(each.way is ProbeWay.DNS for each in seen):
                 yield seen
 
     def _note(self, code: str, sighting: Sighting, now: float) -> None:
         if not _CODE.fullmatch(code):
             return
-        at, seen = self._seen.setdefault(code, (now, {}))
-        if not 0 <= now - at < AGE:
-            at, seen = self._seen[code] = now, {}
-        if len(seen) < _SIGHTINGS:
+        at, seen = self._by_code.setdefault(code, (now, {}))
+        if not 0 <= now - at < MAX_AGE:
+            at, seen = self._by_code[code] = now, {}
+        if len(seen) < _MAX_SIGHTINGS:
             seen[sighting] = None
-        while len(self._seen) > _CODES:
-            self._seen.popitem(last=False)
+        while len(self._by_code) > _MAX_CODES:
+            self._by_code.popitem(last=False)
 
 
-def names(code: str) -> tuple[str, ...]:
-    """Return the names that the pictures of a page are fetched under."""
-    return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES + 1))
+def probe_names(code: str) -> tuple[str, ...]:
+    """Return the host names of the pictures of a page."""
+    return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES_PER_CODE + 1))
 
 
-def _sighting(way: ProbeWay, name: str, asker: Requestor, client: Client) -> Sighting:
-    # A machine that asks itself does so from the very address that it asks.
-    away = asker.address != asker.listener
+def _sighting(way: ProbeWay, name: str, requestor: Requestor, client: Client) -> Sighting:
+    # A query of this machine comes from the address that it is sent to.
+    away = requestor.address != requestor.listener
     household, policy = client.household, client.policy
-    return Sighting(way, name, asker.address, household, policy.profile, client.device, away)
+    return Sighting(way, name, requestor.address, household, policy.profile, client.device, away)
 
 
 # --- what the sightings of one code mean -------------------------------------------------------
 
 
-class Asks(StrEnum):
-    """Whom a device asks for names."""
+class AskedResolver(StrEnum):
+    """Which resolver a device asks."""
 
     US = "us"
     NOT_ONLY_US = "not_only_us"
@@ -111,18 +115,19 @@ class Asks(StrEnum):
 
 
 class Findings(NamedTuple):
-    """What a device's own check found.
+    """The result of a device's check.
 
-    ipv4, ipv6: it asks or comes by that.  strangers: addresses by which it comes and is not known,
-    though it is known by another.  away: it is another machine than the one copdns runs on.
-    device: the id of the known device, "" for none; profile: whose.
+    uses_ipv4, uses_ipv6: it sends queries or requests over that protocol.
+    strangers: addresses of its requests and queries at which it is unknown, though it is known at
+    another.  is_other_machine: it is another machine than the one copdns runs on.
+    device: the id of the known device, "" for none.  profile: of that device.
     """
 
-    asks: Asks
-    ipv4: bool
-    ipv6: bool
+    asks: AskedResolver
+    uses_ipv4: bool
+    uses_ipv6: bool
     strangers: tuple[str, ...]
-    away: bool
+    is_other_machine: bool
     device: str
     profile: str
 
@@ -131,32 +136,32 @@ class Findings(NamedTuple):
         return bool(self.device)
 
 
-def findings(sightings: Iterable[Sighting]) -> Findings:
-    """Return what the sightings of one device's check mean together.
+def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
+    """Return the result of a check, from its sightings.
 
-    It asks nobody but us when the names of all pictures came to us.
+    The device asks copdns alone if queries for all names came.
     """
     seen = tuple(sightings)
     asked = {each.name for each in seen if each.way is ProbeWay.DNS}
     known = next((each for each in seen if each.device), None)
     strangers = {each.address: None for each in seen if known and not each.device}
     return Findings(
-        asks=_asks(len(asked)),
-        ipv4=any(not each.is_ipv6 for each in seen),
-        ipv6=any(each.is_ipv6 for each in seen),
+        asks=_asked_resolver(len(asked)),
+        uses_ipv4=any(not each.is_ipv6 for each in seen),
+        uses_ipv6=any(each.is_ipv6 for each in seen),
         strangers=tuple(strangers),
-        away=any(each.way is ProbeWay.DNS and each.away for each in seen),
+        is_other_machine=any(each.way is ProbeWay.DNS and each.is_other_machine for each in seen),
         device=known.device if known else "",
         profile=known.profile if known else "",
     )
 
 
-def _asks(count: int) -> Asks:
-    if count >= NAMES:
-        return Asks.US
-    return Asks.NOT_ONLY_US if count else Asks.NOT_US
+def _asked_resolver(count: int) -> AskedResolver:
+    if count >= NAMES_PER_CODE:
+        return AskedResolver.US
+    return AskedResolver.NOT_ONLY_US if count else AskedResolver.NOT_US
 
 
-def is_childs(found: Findings, profile: Profile | None, now: float) -> bool:
-    """Tell whether a check showed that a child's device is recognised by its questions."""
+def is_childs_device(found: Findings, profile: Profile | None, now: float) -> bool:
+    """Tell whether a check found a known device of a child."""
     return bool(found.is_known and profile and profile.band_at(now).is_child)

@@ -1,8 +1,8 @@
-"""Ask the network which resolvers it hands out, as a device does that comes new.
+"""Ask the network which resolvers it hands out, as a new device does.
 
-Only in networks in which copdns answers, never elsewhere, and only when somebody asks for it: a
-DHCP server may set an address aside for a while.  It takes rights that the unit does not give
-(docs/install.md); without them it says that it could not look.
+Asks only in networks in which copdns answers, and only when a person starts it: a DHCP server may
+reserve an address for a while.  It needs rights that the unit does not give (docs/install.md);
+without them the result is unknown.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import NamedTuple
 
 from copdns.network import other_resolvers
 from copdns.network.kernel import dump_table, open_netlink
-from copdns.network.netlink import Own, own_request
+from copdns.network.netlink import OwnAddress, own_addresses_request
 from copdns.network.other_resolvers import Assessment, BlindSpot, Offer, ResolverScan, assess
 
-# Seconds.  A router may wait half a second before it speaks (RFC 4861 section 6.2.6); a server
-# that is asked for an address first tries for three whether somebody has it, and is deaf meanwhile.
-FIRST, SECOND = 2.0, 4.0
-_REPLIES = 256  # that are read; more is a flood
+# Seconds.  A router may wait half a second before it replies (RFC 4861 section 6.2.6); a server
+# that is asked for an address may first probe for three seconds whether it is in use.
+FIRST_WAIT, SECOND_WAIT = 2.0, 4.0
+_MAX_REPLIES = 256  # that are read; more would be a flood
 _SERVER, _CLIENT = 67, 68
 _SERVER6, _CLIENT6 = 547, 546
 _EVERY_SERVER6, _EVERY_ROUTER = "ff02::1:2", "ff02::2"
-_NEAR = 255  # the hop limit of what came from no further than this network
+_NEAR = 255  # the hop limit, which no packet from another network has
 
-Read = Callable[[bytes, str], Offer | None]
+ReadOffer = Callable[[bytes, str], Offer | None]
 
 
 class Interface(NamedTuple):
@@ -44,11 +44,14 @@ class Interface(NamedTuple):
 
 
 class ReplySocket(NamedTuple):
-    """A socket on which replies come.  read: makes an offer of one.  first: what is sent to `to`,
-    twice; second: what is sent the second time only."""
+    """A socket for the replies of one protocol.
+
+    read: returns the offer of a reply.  to: where questions go.  first: questions that are sent
+    twice.  second: questions that are sent the second time only.
+    """
 
     source: socket.socket
-    read: Read
+    read: ReadOffer
     to: tuple[str, int] | tuple[str, int, int, int]
     first: tuple[bytes, ...]
     second: tuple[bytes, ...] = ()
@@ -59,29 +62,29 @@ class ReplySocket(NamedTuple):
 
 
 def scan_resolvers(answered: Iterable[str]) -> Assessment:
-    """Tell whether anybody else is handed out as a resolver; takes some seconds and blocks.
+    """Assess whether other resolvers are handed out; takes some seconds and blocks.
 
     answered: the addresses on which copdns answers.
     """
     try:
-        found = list(_own())
+        found = list(_own_addresses())
     except OSError:
         return assess(ResolverScan(blind=(BlindSpot.RIGHTS,)), ())
     own = {each.address for each in found}
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
         return assess(ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own)
-    return assess(_look(interfaces), own)
+    return assess(_scan(interfaces), own)
 
 
-def _own() -> Iterator[Own]:
+def _own_addresses() -> Iterator[OwnAddress]:
     with closing(open_netlink(0)) as questions:
-        for each in dump_table(questions, own_request(1), 1):
-            if isinstance(each, Own):
+        for each in dump_table(questions, own_addresses_request(1), 1):
+            if isinstance(each, OwnAddress):
                 yield each
 
 
-def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
+def _interfaces(own: Iterable[OwnAddress], answered: set[str]) -> Iterator[Interface]:
     """Yield the interfaces to networks in which copdns answers."""
     by_number: dict[int, list[str]] = {}
     for each in own:
@@ -89,37 +92,37 @@ def _interfaces(own: Iterable[Own], answered: set[str]) -> Iterator[Interface]:
     for number, addresses in by_number.items():
         if not any(each in answered and not ip_address(each).is_loopback for each in addresses):
             continue
-        with contextlib.suppress(OSError, ValueError):  # it went away meanwhile, or is no network
+        with contextlib.suppress(OSError, ValueError):  # it is gone, or no Ethernet
             name = socket.if_indextoname(number)
             mac = bytes.fromhex(Path(f"/sys/class/net/{name}/address").read_text().replace(":", ""))
             if len(mac) == 6:
                 yield Interface(number, name, mac, tuple(addresses))
 
 
-def _look(interfaces: Iterable[Interface]) -> ResolverScan:
+def _scan(interfaces: Iterable[Interface]) -> ResolverScan:
     blind: dict[BlindSpot, None] = {}
     with ExitStack() as stack:
-        ears: list[ReplySocket] = []
+        sockets: list[ReplySocket] = []
         for interface in interfaces:
             for listen in (_by_dhcp, _by_dhcp6, _by_router):
                 try:
-                    for ear in listen(interface, stack):
-                        ear.ask(ear.first)
-                        ears.append(ear)
-                except OSError:  # no right to, or another program has the port for itself
+                    for reply_socket in listen(interface, stack):
+                        reply_socket.ask(reply_socket.first)
+                        sockets.append(reply_socket)
+                except OSError:  # no right to, or another program has the port
                     blind[BlindSpot.RIGHTS] = None
-        found = dict.fromkeys(_heard(ears, FIRST))
-        for ear in ears:  # what is sent to all may be lost
+        found = dict.fromkeys(_receive_offers(sockets, FIRST_WAIT))
+        for reply_socket in sockets:  # multicast messages may be lost
             with contextlib.suppress(OSError):
-                ear.ask((*ear.first, *ear.second))
-        found |= dict.fromkeys(_heard(ears, SECOND))
+                reply_socket.ask((*reply_socket.first, *reply_socket.second))
+        found |= dict.fromkeys(_receive_offers(sockets, SECOND_WAIT))
         return ResolverScan(tuple(found), tuple(blind))
 
 
-def _heard(ears: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
-    by_socket = {each.source: each for each in ears}
+def _receive_offers(sockets: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
+    by_socket = {each.source: each for each in sockets}
     until, count = monotonic() + seconds, 0
-    while by_socket and count < _REPLIES and (left := until - monotonic()) > 0:
+    while by_socket and count < _MAX_REPLIES and (left := until - monotonic()) > 0:
         ready, _, _ = select.select(list(by_socket), [], [], left)
         for source in ready:
             count += 1
@@ -133,26 +136,26 @@ def _heard(ears: Iterable[ReplySocket], seconds: float) -> Iterator[Offer]:
 def _socket(
     family: int, kind: int, protocol: int, at: Interface, stack: ExitStack
 ) -> socket.socket:
-    made = stack.enter_context(
+    opened = stack.enter_context(
         closing(socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol))
     )
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, at.name.encode())
-    return made
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, at.name.encode())
+    return opened
 
 
 def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     addresses = [each for each in at.addresses if ":" not in each]
     if not addresses:
         return
-    made = _socket(socket.AF_INET, socket.SOCK_DGRAM, 0, at, stack)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("", _CLIENT))
+    opened = _socket(socket.AF_INET, socket.SOCK_DGRAM, 0, at, stack)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.bind(("", _CLIENT))
     number = secrets.randbits(32)
-    inform = other_resolvers.inform(at.mac, number, addresses[0])
-    discover = other_resolvers.discover(at.mac, number)
+    inform = other_resolvers.dhcp_inform(at.mac, number, addresses[0])
+    discover = other_resolvers.dhcp_discover(at.mac, number)
     yield ReplySocket(
-        made,
+        opened,
         lambda octets, sender: other_resolvers.dhcp_offer(octets, number, sender),
         ("255.255.255.255", _SERVER),
         (inform,),
@@ -163,14 +166,14 @@ def _by_dhcp(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
 def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     if not _has_ipv6(at):
         return
-    made = _socket(socket.AF_INET6, socket.SOCK_DGRAM, 0, at, stack)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("::", _CLIENT6, 0, at.number))
+    opened = _socket(socket.AF_INET6, socket.SOCK_DGRAM, 0, at, stack)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    opened.bind(("::", _CLIENT6, 0, at.number))
     number = secrets.randbits(24)
     question = other_resolvers.information_request(at.mac, number)
     to = _EVERY_SERVER6, _SERVER6, 0, at.number
     yield ReplySocket(
-        made,
+        opened,
         lambda octets, sender: other_resolvers.dhcp6_offer(octets, number, sender),
         to,
         (question,),
@@ -180,21 +183,27 @@ def _by_dhcp6(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
 def _by_router(at: Interface, stack: ExitStack) -> Iterator[ReplySocket]:
     if not _has_ipv6(at):
         return
-    made = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6, at, stack)
-    made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _NEAR)
-    # Nothing but advertisements: a filter of 256 bits, in which a bit set means "not this".
+    opened = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6, at, stack)
+    opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _NEAR)
+    # Only advertisements: a filter of 256 bits, of which a set bit drops a type of message.
     passed = [0xFFFFFFFF] * 8
     passed[other_resolvers.ROUTER_ADVERTISEMENT >> 5] ^= 1 << (
         other_resolvers.ROUTER_ADVERTISEMENT & 31
     )
-    made.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
+    opened.setsockopt(socket.IPPROTO_ICMPV6, 1, struct.pack("=8I", *passed))
     yield ReplySocket(
-        made, _near, (_EVERY_ROUTER, 0, 0, at.number), (other_resolvers.solicitation(),)
+        opened,
+        _near_router_offer,
+        (_EVERY_ROUTER, 0, 0, at.number),
+        (other_resolvers.router_solicitation(),),
     )
 
 
-def _near(octets: bytes, sender: str) -> Offer | None:
-    """Routers speak from a link-local address, which no packet from outside has (RFC 4861)."""
+def _near_router_offer(octets: bytes, sender: str) -> Offer | None:
+    """Return the offer of a router of this network, else None.
+
+    Its address is link-local, which no packet from outside has (RFC 4861).
+    """
     return (
         other_resolvers.router_offer(octets, sender) if ip_address(sender).is_link_local else None
     )

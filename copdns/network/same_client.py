@@ -1,7 +1,7 @@
-"""Do all devices look alike?  Then copdns serves them all by the rules of one.
+"""Warn where all devices look like one: copdns then serves them all by the rules of one.
 
-That happens in a container whose network hides who asks, behind another resolver, and behind a
-repeater.  Pure.
+That happens in a container whose network hides the requestor, behind another resolver, and behind
+a repeater.  Pure.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 ALIKE = "all queries come from"
-WATCHED = 300.0  # seconds; before that, one device may just have been first
-ENOUGH = 500  # questions that tell something
+MIN_SECONDS = 300.0  # since the start; before, one device may have been the first
+MIN_QUESTIONS = 500  # queries; with fewer, nothing can be concluded
 
 _OTHERS = (
     "set the router's DHCP to give out this machine's address as the DNS server, or, if another "
@@ -22,13 +22,13 @@ _OTHERS = (
 
 
 class SeenRequestor(NamedTuple):
-    """An address that asked.  mac: what is behind it, "" when not seen; a forwarder told it too."""
+    """An address that sent queries.  mac: the one behind it, also by a forwarder; "" if unknown."""
 
     address: str
     mac: str
 
     @property
-    def who(self) -> str:
+    def identity(self) -> str:
         return self.mac or self.address
 
 
@@ -40,12 +40,17 @@ def same_client_warning(
     named: int,
     in_container: bool,
 ) -> str:
-    """Return a warning with its remedy when all that asked look like one device; else "".
+    """Return a warning with its remedy where all queries seem to come from one device; else "".
 
-    questions, seconds: since the start.  named: how many devices the household has.
+    questions, seconds: queries and time since the start.  named: how many devices are named.
     """
     seen = set(asking)
-    if seconds < WATCHED or questions < ENOUGH or named == 1 or len({e.who for e in seen}) != 1:
+    if (
+        seconds < MIN_SECONDS
+        or questions < MIN_QUESTIONS
+        or named == 1
+        or len({e.identity for e in seen}) != 1
+    ):
         return ""
     if in_container:
         return (

@@ -1,8 +1,8 @@
-"""What the set-up of a house consists of, and whether it protects yet.
+"""The steps and checks of the set-up of a house, and whether copdns protects it yet.
 
-The steps are a person's to go through, in any order and on any day; the checks are the machine's.
-Until all checks pass the desk says so on every page.  Pure: `store/household_db/setup.py` keeps
-what was done, `web/desk/household/wizard.py` and `web/desk/household/checks.py` show it.
+A person goes through the steps, in any order and on any day; the program makes the checks.  Until
+all checks pass, the desk says so on every page.  Pure: `store/household_db/setup.py` stores the
+results, `web/desk/household/wizard.py` and `web/desk/household/checks.py` show them.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Step(StrEnum):
-    """What a person goes through, in the order in which the wizard asks."""
+class SetupStep(StrEnum):
+    """A step that a person goes through, in the order of the wizard."""
 
     PLACE = "place"  # zone, language, country
     SCHOOL = "school"
     CHILDREN = "children"
-    ROUTER = "router"  # before the devices: none of them asks here until the router says so
+    ROUTER = "router"  # before the devices, which ask copdns once the router says so
     DEVICES = "devices"
     HELPLINES = "helplines"
     DOOR = "door"  # how children get to their page
 
 
 class Check(StrEnum):
-    """What has to be so for the house to be protected."""
+    """A condition for the house to be protected."""
 
     REACHED = "reached"  # a second device asks copdns
     ALONE = "alone"  # no other resolver is handed out in the network
@@ -33,22 +33,25 @@ class Check(StrEnum):
     CHILD = "child"  # a device of a child is recognised
 
 
-class State(StrEnum):
+class SetupState(StrEnum):
     DONE = "done"  # a step
     PASSED = "passed"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # it could not be looked at
-    CONFIRMED = "confirmed"  # a guardian looked
+    UNKNOWN = "unknown"  # the check could not be made
+    CONFIRMED = "confirmed"  # a guardian checked it by hand
 
 
-_GOOD = frozenset({State.DONE, State.PASSED, State.CONFIRMED})
+_GOOD = frozenset({SetupState.DONE, SetupState.PASSED, SetupState.CONFIRMED})
 
 
-class Item(NamedTuple):
-    """A step or a check, as it was found.  detail: in people's words.  at: seconds UTC."""
+class SetupItem(NamedTuple):
+    """The result of a step or check.
+
+    detail: why it is unknown or failed, or which lists are missing.  at: seconds since the epoch.
+    """
 
     name: str
-    state: State
+    state: SetupState
     detail: str = ""
     at: int = 0
 
@@ -57,29 +60,29 @@ class Item(NamedTuple):
         return self.state in _GOOD
 
 
-class Progress(NamedTuple):
-    """items: by name of step or check; what was never done is not there."""
+class SetupProgress(NamedTuple):
+    """The results so far.  items: by name of step or check, without those never done."""
 
-    items: Mapping[str, Item]
+    items: Mapping[str, SetupItem]
 
-    def done(self, step: Step | Check) -> bool:
-        """Tell whether a step was gone through, or a check was passed."""
+    def is_done(self, step: SetupStep | Check) -> bool:
+        """Tell whether a step is done, or a check has passed or was confirmed."""
         found = self.items.get(step)
         return found is not None and found.is_good
 
     @property
-    def next_step(self) -> Step | None:
-        """Return where to go on; None where all was gone through."""
-        return next((each for each in Step if not self.done(each)), None)
+    def next_step(self) -> SetupStep | None:
+        """Return the first step that is not done; None where all are."""
+        return next((each for each in SetupStep if not self.is_done(each)), None)
 
     @property
     def open_checks(self) -> tuple[Check, ...]:
-        return tuple(each for each in Check if not self.done(each))
+        return tuple(each for each in Check if not self.is_done(each))
 
     @property
     def protects(self) -> bool:
         return not self.open_checks
 
 
-def progress(items: Iterable[Item]) -> Progress:
-    return Progress({each.name: each for each in items})
+def setup_progress(items: Iterable[SetupItem]) -> SetupProgress:
+    return SetupProgress({each.name: each for each in items})

@@ -1,6 +1,6 @@
-"""Unknown devices that asked: what a guardian needs to give one a name, and no more.
+"""Unknown devices that sent queries: what a guardian needs to name one, and no more.
 
-Kept for 30 days after the last day on which one asked; at most 200 of them.  Pure.
+Each is kept for 30 days after the last day of its queries; at most 200 are.  Pure.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import NamedTuple
 from copdns.model.addresses import is_private_mac
 from copdns.policy.snapshot import UnknownClient
 
-KEPT = 30 * 86_400  # seconds after the day of the last question
-VISITORS = 200
-NEWCOMERS = 10  # at once; more wait for their next turn, so that a flood of them fills no log
+KEEP_SECONDS = 30 * 86_400  # after the day of the last query
+MAX_DEVICES = 200
+MAX_NEWCOMERS = 10  # of one call; more wait for the next, so that a flood of them fills no log
 
 _DAY = 86_400
 _NONE: Mapping[str, int] = {}
@@ -25,11 +25,11 @@ _NONE: Mapping[str, int] = {}
 class UnknownDevice:
     """An unknown device, or an unknown MAC address at the address of a known device.
 
-    id: "u1", "u2" ..., in its household nobody else's before or after.  device: the known
-    one, "" for an unknown device.
-    mac: "" when none was seen.  address: where it was last seen.  name: what the device calls
-    itself, "" when no lease says.  first, last: seconds since the epoch; last is the beginning
-    of a day.
+    id: "u1", "u2" and so on; never used again in its household.
+    device: the id of the known device, "" for an unknown device.
+    mac: "" where none was seen.  address: where it was seen last.
+    name: what the device calls itself, "" where no lease says.
+    first, last: seconds since the epoch; last is the start of a day.
     """
 
     household: str
@@ -47,43 +47,46 @@ class UnknownDevice:
 
     @property
     def is_private(self) -> bool:
-        """Its MAC address is made up, and may be another one tomorrow."""
+        """Tell whether its MAC address is random, and so may change."""
         return bool(self.mac) and is_private_mac(self.mac)
 
 
 class UpdatedUnknown(NamedTuple):
-    """visitors: all, the oldest first.  newcomers: those of them that were not there before."""
+    """The unknown devices after an update.
 
-    visitors: tuple[UnknownDevice, ...]
+    devices: all, the oldest first.  newcomers: those among them that were not there before.
+    """
+
+    devices: tuple[UnknownDevice, ...]
     newcomers: tuple[UnknownDevice, ...]
 
 
 def update_unknown(
-    visitors: Iterable[UnknownDevice],
+    devices: Iterable[UnknownDevice],
     notices: Iterable[UnknownClient],
     name_of: Callable[[UnknownClient], str],
     now: float,
     numbers: Mapping[str, int] = _NONE,
 ) -> UpdatedUnknown:
-    """Return the visitors after some were noticed.
+    """Return the unknown devices after some sent queries.
 
-    name_of: what a notice's lease says.  numbers: the highest that a visitor of a household ever
-    had, who may be gone.
+    notices: those that did.  name_of: returns the name in the lease of one.  now: seconds since the
+    epoch.  numbers: by household, the highest number that an unknown device ever had.
     """
     numbers = dict(numbers)
-    known = {each.key: each for each in visitors if each.last + KEPT > now}
+    known = {each.key: each for each in devices if each.last + KEEP_SECONDS > now}
     newcomers: list[tuple[str, str]] = []
     today = int(now) // _DAY * _DAY
     for notice in filter(_can_be_named, notices):
         key = notice.household, notice.mac or notice.address
-        # One that was seen without its MAC address before is no other.
+        # The same device may have been seen without its MAC address before.
         old = known.pop(key, None) or known.pop((notice.household, notice.address), None)
         if old is None:
-            if len(newcomers) >= NEWCOMERS:
+            if len(newcomers) >= MAX_NEWCOMERS:
                 continue
             newcomers.append(key)
             there = [each.id for each in known.values() if each.household == notice.household]
-            number = max(numbers.get(notice.household, 0), highest(there)) + 1
+            number = max(numbers.get(notice.household, 0), highest_number(there)) + 1
             numbers[notice.household] = number
             old = _newcomer(notice, number, int(now))
         known[key] = replace(
@@ -94,12 +97,15 @@ def update_unknown(
             name=name_of(notice) or old.name,
             last=today,
         )
-    kept = tuple(known.values())[-VISITORS:]
-    return UpdatedUnknown(kept, tuple(each for each in kept if each.key in newcomers))
+    devices = tuple(known.values())[-MAX_DEVICES:]
+    return UpdatedUnknown(devices, tuple(each for each in devices if each.key in newcomers))
 
 
 def _can_be_named(notice: UnknownClient) -> bool:
-    """Without a MAC address only an IPv4 address is worth a note: those of IPv6 go by the day."""
+    """Tell whether a notice identifies a device.
+
+    Without a MAC address only an IPv4 address does: devices change those of IPv6 every day.
+    """
     address = ip_address(notice.address)
     return bool(notice.mac) or (address.version == 4 and not address.is_loopback)
 
@@ -117,19 +123,19 @@ def _newcomer(notice: UnknownClient, number: int, now: int) -> UnknownDevice:
     )
 
 
-def highest(ids: Iterable[str]) -> int:
-    """Return the highest number among ids of visitors, 0 where there are none."""
+def highest_number(ids: Iterable[str]) -> int:
+    """Return the highest number among ids of unknown devices; 0 for none."""
     return max((int(each[1:]) for each in ids if each[1:].isdecimal()), default=0)
 
 
-def now_known(
-    visitors: Iterable[UnknownDevice], owner: Callable[[UnknownDevice], str]
+def find_named(
+    devices: Iterable[UnknownDevice], owner: Callable[[UnknownDevice], str]
 ) -> Iterator[tuple[UnknownDevice, str]]:
-    """Yield those that are no visitors any more, each with the device that it is now.
+    """Yield the unknown devices that are known now, each with the id of its device.
 
-    owner: the id of the device that has a visitor's MAC address, or its address; "" when none has.
+    owner: returns the id of the device that has the MAC address or address of one; "" for none.
     """
-    for each in visitors:
+    for each in devices:
         device = owner(each)
         if device:
             yield each, device

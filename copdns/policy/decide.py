@@ -400,7 +400,7 @@ def _blocker(
     if profile.block_mode is BlockMode.NXDOMAIN:
         in_time = _openings_in_time(shared, timing)
         if in_time is not None:
-            openings = (shared.index.openings, shared.open_below, rules.open_below, in_time)
+            openings = (shared.index.open_below, shared.open_below, rules.open_below, in_time)
     return Blocker(shared.block_ttl, shared.security_ttl, openings, shared.verdict_by_entry)
 
 
@@ -428,14 +428,14 @@ def _own_names(profile: Profile, shared: HouseholdContext) -> LocalStep:
         rewrites=shared.rewrites,
         splits=shared.splits,
         protected=frozenset(info.number for info in shared.lists_of_kind(ListKind.PROTECTED)),
-        openings=(shared.index.openings, shared.open_below),
+        openings=(shared.index.open_below, shared.open_below),
     )
 
 
 def _legal(shared: HouseholdContext) -> ListStep:
     lists = ListSet(shared.lists_of_kind(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
-    openings = shared.index.openings, shared.open_below
+    openings = shared.index.open_below, shared.open_below
     blocker = Blocker(shared.block_ttl, shared.security_ttl, openings, shared.verdict_by_entry)
     return ListStep(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 

@@ -32,7 +32,7 @@ from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, LocalRecord, Reason, Requestor
 from copdns.policy.decide import HouseholdContext, Policy, build_policy, refusing_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.time.budget import EARLY
+from copdns.time.budget import RECHECK_BEFORE
 from copdns.time.days import DAY_SECONDS
 from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
@@ -94,14 +94,14 @@ PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]  # with what e
 class HouseholdIndex:
     """The household's own names on top of the lists that all households share."""
 
-    __slots__ = ("_own", "_shared", "infos", "openings")
+    __slots__ = ("_own", "_shared", "infos", "open_below")
 
     def __init__(self, shared: Index, own: DictIndex) -> None:
         """own: numbered from the end of the shared one on."""
         self._shared = shared
         self._own = own
         self.infos = (*shared.infos, *own.infos)
-        self.openings = shared.openings | own.openings
+        self.open_below = shared.open_below | own.open_below
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first; of the same, own ones."""
@@ -415,7 +415,7 @@ def _settled(
     """Return what of a profile its policy depends on, as things stand."""
     chosen = household.failures
     if chosen.lists is OnFailure.OPEN:
-        profile = replace(profile, categories=profile.categories - readings.missing)
+        profile = replace(profile, categories=profile.categories - readings.missing_categories)
     if chosen.devices is OnFailure.OPEN and unknown:
         profile = Profile(profile.id, "", Band.ADULT, privacy=profile.privacy)
     default = Default.ALLOWLIST if essential else profile.default
@@ -429,7 +429,7 @@ def _is_essential(
     chosen, essential = household.failures, OnFailure.ESSENTIAL
     if readings.clock_is_wrong and chosen.clock is essential:
         return True
-    if chosen.lists is essential and not readings.missing.isdisjoint(profile.categories):
+    if chosen.lists is essential and not readings.missing_categories.isdisjoint(profile.categories):
         return True
     return chosen.devices is essential and unknown
 
@@ -450,7 +450,7 @@ def _sure_until(policies: PolicyByProfile) -> Iterator[float]:
     for _, policy in policies.values():
         for left in policy.time_rules.timing.remaining if policy.time_rules else ():
             if left.sure_until:
-                yield left.sure_until - EARLY
+                yield left.sure_until - RECHECK_BEFORE
 
 
 def guest_profile() -> Profile:

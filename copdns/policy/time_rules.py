@@ -17,7 +17,7 @@ from copdns.policy.steps import Lookup, Step
 from copdns.policy.subjects import SubjectMatcher, covering_matchers, is_excepted
 from copdns.policy.time_steps import BySubject, TimeStep, group_by_subject
 from copdns.time.budget import RemainingBudget, earliest_end
-from copdns.time.minutes import MOST_ADDED
+from copdns.time.minutes import MAX_ADDED
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
 _TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
@@ -87,7 +87,7 @@ def valid_until(timed: TimeRules, question: Lookup, verdict: Verdict, now: float
 
 def _known_until(day_ends: float, now: float) -> float:
     """Return the end of a budget's day; behind it, and before a new policy is made, a minute."""
-    return day_ends if now < day_ends else earliest_end(0, now, MOST_ADDED)
+    return day_ends if now < day_ends else earliest_end(0, now, MAX_ADDED)
 
 
 def budgets_covering(timed: TimeRules, question: Lookup) -> Iterator[RemainingBudget]:

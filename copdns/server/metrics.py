@@ -154,7 +154,7 @@ class Collector:
         yield _family("copdns_list_octets", ["list"], sizes)
         yield _family("copdns_lists_chosen", [], [([], len(lists))])
         yield _family("copdns_lists_absent", [], [([], len(lists) - len(ages))])
-        failing = sum(each.failing for each in lists)
+        failing = sum(each.is_failing for each in lists)
         yield _family("copdns_lists_failing", [], [([], failing)])
         oldest = max((age for _, age in ages), default=0)
         yield _family("copdns_lists_oldest_seconds", [], [([], oldest)])

@@ -1,1 +1,1 @@
-"""The household's clock: days, schedules, budgets, minutes of use, and what is off when."""
+"""Days, schedules, budgets and minutes of use by the household's clock, and what they close."""

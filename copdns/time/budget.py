@@ -1,6 +1,6 @@
-"""How many minutes of a budget are left, and when it begins anew.
+"""Compute how many minutes of a budget are left, and when its day ends.
 
-The minutes that were used come from `time/minutes.py`; what counts as use is docs/usage.md.  Pure.
+The minutes used come from `time/minutes.py`; docs/usage.md says what counts as use.  Pure.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ from datetime import date, timedelta
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
 from copdns.time.days import BudgetDay, budget_day, day_matches, zone_of
-from copdns.time.minutes import MINUTE, MOST_ADDED, NO_MINUTES, Minutes
+from copdns.time.minutes import MAX_ADDED, MINUTE, NO_MINUTES, Minutes
 
-PLENTY = 30  # minutes: of more, it does not matter how many there are
-GRID = 10 * MINUTE  # seconds: as long as there are plenty, a policy lasts that long at least
-EARLY = 3 * MINUTE  # seconds before it is no longer sure that some are left: then look again
-DAYS_AHEAD = 2  # besides today: a day without a minute is closed from its first moment on
+PLENTY = 30  # minutes: where more are left, the exact number changes no policy
+GRID = 10 * MINUTE  # seconds: `sure_until` is a multiple, so that use alone makes no new policy
+# Seconds before `sure_until` at which the policy is computed anew.
+RECHECK_BEFORE = 3 * MINUTE
+SPENT_DAYS_AHEAD = 2  # besides today: a day without minutes is closed from its start
 
 
 @dataclass(frozen=True, slots=True)
 class RemainingBudget:
-    """A budget with minutes left.
+    """A budget with minutes left today.
 
-    minutes: 1 and more; PLENTY for that many and more.  end: of its day.
-    lasts: where there are plenty, a moment before which it surely has some left, however it is
-        used.  It stays where it is while minutes are used, and so the same policy does.
+    about: what it counts; empty for every name.
+    minutes: 1 to PLENTY; PLENTY also means more.
+    end: of its day, seconds since the epoch.
+    sure_until: seconds since the epoch until which it cannot be used up, on a GRID, so that use
+        alone makes no new policy; 0 below PLENTY.
     """
 
     id: str
@@ -36,15 +39,18 @@ class RemainingBudget:
     sure_until: float = 0.0
 
     def earliest_end(self, now: float) -> float:
-        """Return before when there surely are minutes left."""
+        """Return the earliest moment at which it can be used up, seconds since the epoch."""
         if not self.sure_until:
-            return earliest_end(self.minutes, now, MOST_ADDED)
-        return self.sure_until if now < self.sure_until else earliest_end(0, now, MOST_ADDED)
+            return earliest_end(self.minutes, now, MAX_ADDED)
+        return self.sure_until if now < self.sure_until else earliest_end(0, now, MAX_ADDED)
 
 
 @dataclass(frozen=True, slots=True)
 class SpentBudget:
-    """A budget without a minute left, from start to the end of its day."""
+    """A budget with no minutes left on a day.
+
+    start, end: of that day, seconds since the epoch.
+    """
 
     id: str
     about: tuple[Subject, ...]
@@ -53,7 +59,7 @@ class SpentBudget:
 
 
 def daily_limit(budget: Budget, calendar: Calendar, day: date) -> int | None:
-    """Return the minutes of a date, before bonus and carry-over; None: there is no limit."""
+    """Return the minutes of a date, without bonus and carry-over; None where it has no limit."""
     for word, minutes in budget.minutes:
         if day_matches((word,), calendar, day):
             return minutes
@@ -61,7 +67,7 @@ def daily_limit(budget: Budget, calendar: Calendar, day: date) -> int | None:
 
 
 def bonus_minutes(bonuses: Iterable[Bonus], profile: str, budget: str, day: date) -> int:
-    """Return the minutes that were given on top for a day."""
+    """Return the bonus minutes of a budget for a day."""
     return sum(
         each.minutes
         for each in bonuses
@@ -70,7 +76,10 @@ def bonus_minutes(bonuses: Iterable[Bonus], profile: str, budget: str, day: date
 
 
 def carries_over(budget: Budget, profile: Profile | None) -> bool:
-    """Tell whether what is left is carried over; not where nothing stays of a day that is over."""
+    """Tell whether unused minutes are carried over to the next day.
+
+    Never where the profile's log is off: then no minutes of a past day are kept.
+    """
     off = profile is not None and profile.privacy is PrivacyMode.OFF
     return budget.carry_over and not off
 
@@ -78,9 +87,10 @@ def carries_over(budget: Budget, profile: Profile | None) -> bool:
 def carried_minutes(
     budget: Budget, calendar: Calendar, day: date, used_before: Minutes | None
 ) -> int:
-    """Return what was left the day before and is carried over: at most a day's minutes.
+    """Return the minutes carried over from the day before: at most the minutes of today.
 
-    used_before: None for a day on which the budget was not counted, so that nothing was left.
+    used_before: minutes used the day before; None where the budget was not counted then, so that
+        nothing is carried over.
     """
     if not budget.carry_over or used_before is None:
         return 0
@@ -98,7 +108,7 @@ def minutes_of_day(
     day: date,
     used_before: Minutes | None = None,
 ) -> int | None:
-    """Return the minutes of a date, all included; None: there is no limit."""
+    """Return the minutes of a date with bonus and carry-over; None where it has no limit."""
     limit = daily_limit(budget, household.calendar, day)
     if limit is None:
         return None
@@ -116,7 +126,11 @@ def split_budgets(
     used: Mapping[str, Minutes],
     used_before: Mapping[str, Minutes],
 ) -> tuple[tuple[RemainingBudget, ...], tuple[SpentBudget, ...]]:
-    """Return today's budgets with minutes left, and the days that have none."""
+    """Return today's budgets with minutes left, and the days on which a budget has none.
+
+    now: seconds since the epoch.  used, used_before: minutes by budget, of today and of the day
+    before.
+    """
     left: list[RemainingBudget] = []
     spent: list[SpentBudget] = []
     for budget in budgets:
@@ -126,39 +140,39 @@ def split_budgets(
         if whole is not None:
             minutes = whole - used.get(budget.id, NO_MINUTES).likely
             if minutes > 0:
-                left.append(_left(budget, minutes, now, day.end))
+                left.append(_remaining_budget(budget, minutes, now, day.end))
             else:
-                # Not from now on, which is another moment at each look: nothing else changed.
+                # Not from now on: each call would then make a new policy.
                 spent.append(SpentBudget(budget.id, budget.about, day.start, day.end))
-        spent += _closed_days(budget, household, profile, day)
+        spent += _spent_days(budget, household, profile, day)
     return tuple(left), tuple(spent)
 
 
-def _left(budget: Budget, minutes: int, now: float, end: float) -> RemainingBudget:
+def _remaining_budget(budget: Budget, minutes: int, now: float, end: float) -> RemainingBudget:
     if minutes < PLENTY:
         return RemainingBudget(budget.id, budget.about, minutes, end)
-    lasts = earliest_end(minutes, now, MOST_ADDED) // GRID * GRID
-    return RemainingBudget(budget.id, budget.about, PLENTY, end, lasts)
+    sure_until = earliest_end(minutes, now, MAX_ADDED) // GRID * GRID
+    return RemainingBudget(budget.id, budget.about, PLENTY, end, sure_until)
 
 
-def _closed_days(
+def _spent_days(
     budget: Budget, household: Household, profile: str, day: BudgetDay
 ) -> Iterable[SpentBudget]:
-    """Yield the days to come that have no minute."""
+    """Yield the next days on which a budget has no minutes."""
     if budget.carry_over:
         return
     zone = zone_of(household.timezone)
-    for _ in range(DAYS_AHEAD):
+    for _ in range(SPENT_DAYS_AHEAD):
         day = budget_day(day.end, zone, household.day_starts)
         if minutes_of_day(budget, household, profile, day.day) == 0:
             yield SpentBudget(budget.id, budget.about, day.start, day.end)
 
 
-def earliest_end(minutes: int, now: float, most_added: int) -> float:
-    """Return before when a budget surely has minutes left.
+def earliest_end(minutes: int, now: float, max_added: int) -> float:
+    """Return the earliest moment at which a budget can be used up, seconds since the epoch.
 
-    minutes: left by the minutes that are folded.  most_added: minutes that the one which runs
-    can add at once, when it is folded.
+    minutes: left, by the finished minutes.  max_added: minutes of use that the current minute can
+    add once it is finished.
     """
-    sure = max(minutes - most_added, 0)
+    sure = max(minutes - max_added, 0)
     return now // MINUTE * MINUTE + (1 + sure) * MINUTE

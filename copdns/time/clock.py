@@ -1,6 +1,6 @@
-"""The clock that everybody is told the time by: the machine's own, unless that is surely wrong.
+"""The wall clock that the program uses: the machine's own, unless that is certainly wrong.
 
-Pure: the machine's clocks are handed to it (`app/app.py`).
+Pure: `app/app.py` passes the machine's clocks in.
 """
 
 from __future__ import annotations
@@ -12,31 +12,33 @@ from copdns.model.household import Household
 from copdns.model.times import OnFailure
 from copdns.time.moment import Moment
 
-MAX_BEHIND = 300.0  # seconds that a clock may be behind what was seen, before it is surely wrong
-TRUST_AGAIN_AFTER = (
-    86_400.0  # seconds after which a clock that nothing corrects is believed all the same
-)
+MAX_BEHIND = 300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
+TRUST_AGAIN_AFTER = 86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
 
 
 class LastSeen(NamedTuple):
-    """What a copdns saw last.  at: of the wall clock, seconds since the epoch.  wrong_since: of the
-    other clock, when one found that the wall clock shows an earlier time; None: it does not."""
+    """The last time that a running copdns saw.
+
+    at: wall clock, seconds since the epoch.  wrong_since: monotonic seconds at which the wall
+    clock was found to show an earlier time; None where it was not.
+    """
 
     at: float
     wrong_since: float | None = None
 
 
 def continues_when_wrong(households: Iterable[Household]) -> bool:
-    """Tell whether time goes on from what was seen last where the clock is wrong."""
+    """Tell whether time continues from the last time seen while the clock is wrong."""
     chosen = {each.failures.clock for each in households}
     return OnFailure.LAST_KNOWN in chosen or not chosen
 
 
 class Clock:
-    """The wall clock, put right where it is surely wrong: it shows a time before one that a run of
-    copdns saw already, as after a power cut on a machine whose clock has no battery.
+    """The wall clock, corrected while it is certainly wrong.
 
-    Until something sets it, time goes on from what was seen last, where the household wants that.
+    It is wrong when it shows a time before one that an earlier run saw, as after a power cut on a
+    machine whose clock has no battery.  Until something sets it, time continues from the last time
+    seen, if the household chose that.  Calling it returns the Moment.
     """
 
     def __init__(
@@ -45,43 +47,48 @@ class Clock:
         mono: Callable[[], float],
         is_synchronised: Callable[[], bool],
     ) -> None:
-        """wall, mono: the machine's clocks.  is_synchronised: somebody who knows has set it."""
+        """wall, mono: the machine's clocks, in seconds.  is_synchronised: a time service set it."""
         self.is_wrong = False
         self._wall, self._mono = wall, mono
         self._is_synchronised = is_synchronised
-        self._seen, self._since = 0.0, 0.0
-        self._goes_on = False
+        self._last_seen_at, self._since_mono = 0.0, 0.0
+        self._continues = False
 
     def __call__(self) -> Moment:
         mono = self._mono()
-        if self.is_wrong and self._goes_on:
-            return Moment(self._seen + mono - self._since, mono)
+        if self.is_wrong and self._continues:
+            return Moment(self._last_seen_at + mono - self._since_mono, mono)
         return Moment(self._wall(), mono)
 
-    def begin(self, seen: LastSeen | None, goes_on: bool) -> float | None:
-        """Compare with the moment that was seen last; return since when the clock is wrong.
+    def begin(self, last_seen: LastSeen | None, continues: bool) -> float | None:
+        """Compare the clock with the last time seen.
 
-        goes_on: time goes on from what was seen.
+        Return the monotonic seconds from which it is wrong; None where it is not.
+        continues: time continues from the last time seen while the clock is wrong.
         """
         mono = self._mono()
-        self._seen, self._since, self._goes_on = seen.at if seen else 0.0, mono, goes_on
-        behind = self._wall() < self._seen - MAX_BEHIND
+        self._last_seen_at, self._since_mono, self._continues = (
+            last_seen.at if last_seen else 0.0,
+            mono,
+            continues,
+        )
+        behind = self._wall() < self._last_seen_at - MAX_BEHIND
         self.is_wrong = behind and not self._is_synchronised()
         return mono if self.is_wrong else None
 
-    def adopt(self, seen: LastSeen | None, goes_on: bool) -> None:
-        """Think as a copdns does that runs on this machine, or as it would if it were started."""
-        self.begin(seen, goes_on)
-        since = seen.wrong_since if seen else None
-        # Of an earlier run of the machine, whose other clock began anew, nothing is known.
+    def adopt(self, last_seen: LastSeen | None, continues: bool) -> None:
+        """Judge the clock as the copdns that runs here does, or would if it started now."""
+        self.begin(last_seen, continues)
+        since = last_seen.wrong_since if last_seen else None
+        # The monotonic clock starts anew with the machine: a later value is of an earlier boot.
         if since is not None and since <= self._mono():
-            self.is_wrong, self._since = True, since
+            self.is_wrong, self._since_mono = True, since
             self.recheck()
 
     def recheck(self) -> bool:
-        """Look whether something set a wrong clock meanwhile; tell whether that is so."""
+        """Check a wrong clock again; tell whether it has become right."""
         if not self.is_wrong:
             return False
-        late = self._mono() - self._since > TRUST_AGAIN_AFTER
-        self.is_wrong = not (self._wall() >= self._seen or late or self._is_synchronised())
+        late = self._mono() - self._since_mono > TRUST_AGAIN_AFTER
+        self.is_wrong = not (self._wall() >= self._last_seen_at or late or self._is_synchronised())
         return not self.is_wrong

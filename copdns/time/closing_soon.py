@@ -1,7 +1,7 @@
-"""What is to be warned of: that something closes in 15, 5 or 1 minutes.
+"""Decide which warnings are due: that something closes in 15, 5 or 1 minutes.
 
-Each warning comes once, however often somebody looks and whichever way the clock was set.  What
-is coming others work out (`time/plan.py`); `events/bus.py` tells it.
+Each warning is given once, however often this is asked and however the clock was set.
+`app/time_events.py` computes the closures, `events/bus.py` publishes the warnings.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from typing import NamedTuple
 from copdns.model.verdict import Reason
 
 THRESHOLDS = (1, 5, 15)  # minutes, the nearest first
-FAR = 16  # minutes: nothing to warn of yet
-REMEMBERED_FOR = (
-    2 * 86_400.0
-)  # seconds for which a warning is remembered: clocks are set back by less
+FAR = 16  # minutes, beyond every threshold: nothing to warn of yet
+REMEMBERED_FOR = 2 * 86_400.0  # seconds after the closure; clocks are set back by less
 
 
 class UpcomingClosure(NamedTuple):
-    """Something that closes for a profile unless something changes.
+    """A closure that a profile will have unless something changes.
 
-    reason, id: SCHEDULE or BUDGET and its id, or PAUSED and "".  at: the moment; for a budget, if
-        it is used from now on.  One that is not in use closes nothing, and is left out.
-    day: for a budget, when its day began.  Its end moves with its use, so the day tells one end
-        from the next.
-    everything: all names, not those of some category, service or list.
+    reason, id: SCHEDULE or BUDGET and its id, or PAUSED and "".
+    at: when it closes, seconds since the epoch; for a budget, if it is used from now on.  A budget
+        that is not in use closes nothing and is left out.
+    day_start: for a budget, when its day began, else None.  `at` moves while the budget is used, so
+        the day identifies the closure.
+    closes_everything: all names, not those of some category, service or list.
     """
 
     household: str
@@ -35,19 +34,19 @@ class UpcomingClosure(NamedTuple):
     reason: Reason
     id: str
     at: float
-    day: float | None = None
-    everything: bool = False
+    day_start: float | None = None
+    closes_everything: bool = False
 
 
 class ClosureWarning(NamedTuple):
-    """A warning.  minutes: until then, rounded up: a threshold, or less when it was told late."""
+    """A warning.  minutes: until the closure, rounded up; a threshold, or less if it comes late."""
 
-    coming: UpcomingClosure
+    closure: UpcomingClosure
     minutes: int
 
 
 class WarningKey(NamedTuple):
-    """What is warned of once.  moment: when it closes; for a budget, when its day began."""
+    """Identifies a closure.  moment: `at`, or `day_start` of a budget; seconds since the epoch."""
 
     household: str
     profile: str
@@ -57,51 +56,54 @@ class WarningKey(NamedTuple):
 
 
 class WarningState(NamedTuple):
-    """What was warned of.
+    """The warnings that were given.
 
-    nearest: by occasion the nearest threshold that was told.
-    before: an earlier run of the program told what was due up to then; for the first look only.
+    nearest: the nearest threshold that was warned of, by closure.
+    warned_until: seconds since the epoch up to which an earlier run of the program gave the
+        warnings; 0 after the first call.
     """
 
     nearest: Mapping[WarningKey, int] = MappingProxyType({})
-    before: float = 0.0
+    warned_until: float = 0.0
 
 
 def due_warnings(
-    coming: Iterable[UpcomingClosure], told: WarningState, now: float
+    coming: Iterable[UpcomingClosure], state: WarningState, now: float
 ) -> tuple[tuple[ClosureWarning, ...], WarningState]:
-    """Return the warnings that are to be told now, and what was told then.
+    """Return the warnings that are due at `now` (epoch seconds), and the state after them.
 
-    Of several thresholds that passed since the last look the nearest is told, and likewise of
-    something that begins in less than 15 minutes when it is first seen.  What has begun is not
-    warned of.  A bonus or another moment makes a warning possible again.
+    If several thresholds passed since the last call, only the nearest gives a warning; so does a
+    closure that is first seen less than 15 minutes ahead.  A closure that has begun gives none.
+    After a bonus, or for another moment, a warning can come again.
     """
     nearest = {
-        each: told.nearest[each] for each in told.nearest if each.moment > now - REMEMBERED_FOR
+        each: state.nearest[each] for each in state.nearest if each.moment > now - REMEMBERED_FOR
     }
     warnings = []
     for each in coming:
-        occasion, left = _occasion(each), _minutes(now, each.at)
-        if left <= 0:
+        key, minutes = _warning_key(each), _minutes_between(now, each.at)
+        if minutes <= 0:
             continue
-        had = nearest.get(occasion) or _threshold(_minutes(told.before, each.at))
-        has = _threshold(left)
-        if has < had:
-            warnings.append(ClosureWarning(each, math.ceil(left)))
-        nearest[occasion] = has if each.day is not None else min(had, has)
+        before = nearest.get(key) or _nearest_threshold(
+            _minutes_between(state.warned_until, each.at)
+        )
+        threshold = _nearest_threshold(minutes)
+        if threshold < before:
+            warnings.append(ClosureWarning(each, math.ceil(minutes)))
+        nearest[key] = threshold if each.day_start is not None else min(before, threshold)
     return tuple(warnings), WarningState({each: at for each, at in nearest.items() if at != FAR})
 
 
-def _occasion(of: UpcomingClosure) -> WarningKey:
-    moment = of.at if of.day is None else of.day
-    return WarningKey(of.household, of.profile, of.reason, of.id, moment)
+def _warning_key(closure: UpcomingClosure) -> WarningKey:
+    moment = closure.at if closure.day_start is None else closure.day_start
+    return WarningKey(closure.household, closure.profile, closure.reason, closure.id, moment)
 
 
-def _minutes(start: float, end: float) -> float:
-    # A budget's end is a sum, and as a float off by less than a microsecond: 5 minutes are 5.
+def _minutes_between(start: float, end: float) -> float:
+    # A budget's end is a sum of floats, off by less than a microsecond: rounded, 5 minutes are 5.
     return round(end - start, 3) / 60
 
 
-def _threshold(minutes: float) -> int:
-    """Return the nearest threshold that has passed so long before a closing."""
+def _nearest_threshold(minutes: float) -> int:
+    """Return the nearest threshold that has passed this many minutes before a closure, else FAR."""
     return next((each for each in THRESHOLDS if minutes <= each), FAR)

@@ -1,8 +1,8 @@
-"""What kind of day a date is, and when a time of its clock comes.
+"""What kind of day a date is, and at which moment a time of its clock comes.
 
-Dates and minutes of the wall clock become moments here, whatever the clock does that day: an hour
-that is skipped, one that comes twice, a whole date that never was.  What is closed in between
-is `time/schedule.py`'s to say.  Pure.
+Turns dates and minutes of the wall clock into moments (seconds since the epoch), also where the
+clock skips an hour, repeats one, or leaves a whole date out.  `time/schedule.py` uses it to say
+what is closed.  Pure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def day_type(calendar: Calendar, day: date) -> DayType:
-    """Return what a date is: what the calendar says of it, or else of its day of the week."""
+    """Return the type of a date: as the calendar names it, else by its day of the week."""
     at = bisect_left(calendar.days, (day,))
     if at < len(calendar.days) and calendar.days[at][0] == day:
         return calendar.days[at][1]
@@ -31,7 +31,7 @@ def day_type(calendar: Calendar, day: date) -> DayType:
 
 
 def day_matches(words: Collection[str], calendar: Calendar, day: date) -> bool:
-    """Tell whether one of the words (DAY_WORDS) means this date."""
+    """Tell whether one of the words (of DAY_WORDS) covers this date."""
     return (
         EVERY_DAY in words
         or WEEKDAYS[day.weekday()] in words
@@ -42,29 +42,29 @@ def day_matches(words: Collection[str], calendar: Calendar, day: date) -> bool:
 
 @lru_cache(maxsize=128)
 def zone_of(name: str) -> ZoneInfo:
-    """Return the zone of an IANA name; raise ZoneInfoNotFoundError or ValueError for no name."""
+    """Return the zone of an IANA name; raise ZoneInfoNotFoundError or ValueError for any other."""
     return ZoneInfo(name)
 
 
 def starts_at(day: date, minute: int, zone: ZoneInfo) -> float:
     """Return the moment at which something starts at a minute of a date's clock.
 
-    It is the first at which the clock shows this minute or a later one: the change itself where
-    the minute is skipped, the first of the two where it comes twice.
-    minute: 0 or more; 1440 is midnight at the date's end, and so on.
+    It is the first moment at which the clock shows this minute or a later one: the change of the
+    clock where the minute is skipped, the first of two where it comes twice.
+    minute: 0 or more; 1440 is midnight at the end of the date, and so on.
     """
-    wall, early, late = _shown(day, minute, zone)
-    return float(wall - early if early >= late else _skipped(wall, early, late, zone))
+    wall, early, late = _wall_and_offsets(day, minute, zone)
+    return float(wall - early if early >= late else _skip_moment(wall, early, late, zone))
 
 
 def ends_at(day: date, minute: int, zone: ZoneInfo) -> float:
-    """Return the moment at which something ends: as `starts_at`, but the last of two."""
-    wall, early, late = _shown(day, minute, zone)
-    return float(wall - late if early >= late else _skipped(wall, early, late, zone))
+    """Return the moment at which something ends: as `starts_at`, but the second of two."""
+    wall, early, late = _wall_and_offsets(day, minute, zone)
+    return float(wall - late if early >= late else _skip_moment(wall, early, late, zone))
 
 
 class BudgetDay(NamedTuple):
-    """A date as budgets count it: from start to end, which is the next one's start."""
+    """A day as budgets count it.  start, end: seconds since the epoch; end is exclusive."""
 
     day: date
     start: float
@@ -72,13 +72,13 @@ class BudgetDay(NamedTuple):
 
 
 def budget_day(now: float, zone: ZoneInfo, day_starts: int) -> BudgetDay:
-    """Return the budget day of a moment.
+    """Return the budget day of a moment.  now: seconds since the epoch.
 
-    day_starts: the minute of the clock at which a day begins, 0 to 1439.  Before it, the night
-        still belongs to the date before.
+    day_starts: the minute of the clock at which a day begins, 0 to 1439.  The night before it
+        belongs to the date before.
     """
     day = (local_time(now, zone) - timedelta(minutes=day_starts)).date()
-    # Where the clock goes back over the start of a day, it is not asked for the day again.
+    # Where the clock goes back over the start of a day, local_time alone would give the day before.
     while now >= (end := starts_at(day + _ONE_DAY, day_starts, zone)):
         day += _ONE_DAY
     while now < (start := starts_at(day, day_starts, zone)):
@@ -87,13 +87,13 @@ def budget_day(now: float, zone: ZoneInfo, day_starts: int) -> BudgetDay:
 
 
 def local_time(moment: float, zone: ZoneInfo) -> datetime:
-    """Return what the clock shows at a moment."""
-    # Not fromtimestamp(), which refuses moments before 1970 on some machines.
+    """Return what the clock of a zone shows at a moment."""
+    # fromtimestamp() refuses moments before 1970 on some machines.
     return (_START + timedelta(seconds=moment)).astimezone(zone)
 
 
 class ClockChange(NamedTuple):
-    """The wall clock jumps.  at: the moment; before, after: the offsets from UTC in seconds."""
+    """A jump of the wall clock.  at: the moment; before, after: offsets from UTC in seconds."""
 
     at: int
     before: int
@@ -107,15 +107,15 @@ def clock_changes(start: float, end: float, zone: ZoneInfo) -> Iterator[ClockCha
         high = min(low + 3600, last)  # two changes within an hour are unknown
         before, after = _offset(low, zone), _offset(high, zone)
         if before != after:
-            yield ClockChange(_change(low, high, after, zone), before, after)
+            yield ClockChange(_change_between(low, high, after, zone), before, after)
         low = high
 
 
-def _shown(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
+def _wall_and_offsets(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
     """Return a wall time as seconds, and the offsets that hold for it (PEP 495).
 
-    They differ where the clock is changed: the greater first where the time comes twice, the
-    smaller first where it is skipped.
+    The two offsets differ where the clock is changed: the greater comes first where the time comes
+    twice, the smaller where it is skipped.
     """
     past, of_day = divmod(minute, DAY_MINUTES)
     ordinal = day.toordinal() + past
@@ -124,13 +124,13 @@ def _shown(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
     return (ordinal - _START.toordinal()) * DAY_SECONDS + of_day * 60, early, late
 
 
-def _skipped(wall: int, before: int, after: int, zone: ZoneInfo) -> int:
+def _skip_moment(wall: int, before: int, after: int, zone: ZoneInfo) -> int:
     """Return the moment of the change that skips a wall time."""
-    return _change(wall - after, wall - before, after, zone)
+    return _change_between(wall - after, wall - before, after, zone)
 
 
-def _change(low: int, high: int, after: int, zone: ZoneInfo) -> int:
-    """Return the first second of (low, high] that has the offset of its end."""
+def _change_between(low: int, high: int, after: int, zone: ZoneInfo) -> int:
+    """Return the first second in (low, high] that has the offset `after`."""
     moments = range(low, high + 1)
     return moments[bisect_right(moments, False, key=lambda at: _offset(at, zone) == after)]
 

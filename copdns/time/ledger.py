@@ -1,10 +1,9 @@
-"""In which minutes each profile used what its budgets are about.
+"""Keeps in which minutes each profile used the names that its budgets count.
 
 The recorder notes each look-up that counts; a finished minute is folded into the day's bitmaps
-(`time/minutes.py`) and its names are forgotten soon after.  Minutes are absolute, so a clock that
-is set back and forth marks the same bit again.  Names are in memory only, and no look-up that
-leaves no trace may be noted.  Which day a moment belongs to, and what a budget is about, the caller
-says.
+(`time/minutes.py`), and its names are forgotten soon after.  Minutes are absolute, so a clock that
+is set back and forth marks the same bit again.  Names are in memory only; untraced look-ups must
+not be noted.  The caller says which day a moment belongs to and what shows the use of a budget.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from copdns.time.minutes import (
     NO_MARKS,
     NO_MINUTES,
     WIDE,
-    Day,
     DayBitmaps,
+    DayStart,
     Minutes,
     Usage,
     UseCriteria,
@@ -27,24 +26,28 @@ from copdns.time.minutes import (
     minute_bitmaps,
 )
 
-STAY = 2  # minutes, besides the one that runs, for which names are kept
-NAMES = 256  # names of a profile in one minute that are kept at most
-ENOUGH = WIDE.several  # names of a budget in one minute: more tell nothing more
-BUDGETS = 64  # of a profile
-PEOPLE = 20_000  # profiles with minutes
-DAYS = 2  # of a budget: the one that runs, and the one before or (a clock was wrong) after it
-INTO_THE_NEXT = 26 * 3600  # seconds after a day's start, when the next one surely runs
-OLD = 2 * 86_400  # seconds after a day's start, when nothing asks for its minutes any more
+MINUTES_WITH_NAMES = 2  # besides the current one: then its names are forgotten
+MAX_NAMES = 256  # of a profile in one minute
+MAX_BUDGET_NAMES = WIDE.several  # of a budget in one minute: more change no estimate
+MAX_BUDGETS = 64  # of a profile
+MAX_PROFILES = 20_000  # profiles with minutes
+MAX_DAYS = 2  # of a budget: the current one and one beside it (after it where a clock was wrong)
+# Seconds after the start of a day, when the next one has certainly begun.
+NEXT_DAY_AFTER = 26 * 3600
+# Seconds after the start of a day, when nothing asks for its minutes any more.
+FORGET_AFTER = 2 * 86_400
 
-Who = tuple[str, str]  # household and profile
-Used = tuple[str, str, str]  # the same, and a budget
-DayOf = Callable[[str, str, float], Day]  # household, profile, moment
-SenseOf = Callable[[str, str, str], UseCriteria]  # household, profile, budget
+ProfileKey = tuple[str, str]  # household and profile
+BudgetKey = tuple[str, str, str]  # household, profile and budget
+DayOf = Callable[[str, str, float], DayStart]  # household, profile, moment
+CriteriaOf = Callable[[str, str, str], UseCriteria]  # household, profile, budget
 
 
-class _Heard:
-    """One minute of one profile.  budgets: names by budget.  folded: how many of them are marked
-    already."""
+class _MinuteNames:
+    """The names of one profile in one minute.
+
+    budgets: names by budget.  folded: how many of those names the bitmaps include already.
+    """
 
     __slots__ = ("budgets", "folded", "names")
 
@@ -54,8 +57,11 @@ class _Heard:
         self.folded = 0
 
 
-class _Kept:
-    """One day of one budget.  floor: minutes of before, whose marks may be gone."""
+class _LedgerDay:
+    """One day of one budget.
+
+    start: seconds since the epoch.  floor: minutes that were loaded, whose marks may be gone.
+    """
 
     __slots__ = ("floor", "marks", "start")
 
@@ -64,235 +70,244 @@ class _Kept:
         self.marks = marks
         self.floor = NO_MINUTES
 
-    def seen_from(self, start: int) -> DayBitmaps:
-        """Return the marks of the day when it starts then."""
-        return self.marks.moved((start - self.start) // MINUTE)
+    def marks_from(self, start: int) -> DayBitmaps:
+        """Return the marks for a day that starts at another moment."""
+        return self.marks.with_later_start((start - self.start) // MINUTE)
 
 
 class UsageLedger:
     """Minutes of use by profile, budget and day.
 
-    day_of: which day a moment belongs to.  sense_of: `WIDE` for a budget about everything.
-    dropped: look-ups of more profiles or budgets than there is room for.
+    day_of: returns the day that a moment belongs to.  criteria_of: returns what shows that a budget
+    is in use; `WIDE` for one about everything.
+    dropped: how many look-ups and days were not noted, because too many profiles or budgets were.
     """
 
-    def __init__(self, day_of: DayOf, sense_of: SenseOf) -> None:
+    def __init__(self, day_of: DayOf, criteria_of: CriteriaOf) -> None:
         self._day_of = day_of
-        self._sense_of = sense_of
-        self._heard: dict[int, dict[Who, _Heard]] = {}  # by minute since the epoch
-        self._kept: dict[Who, dict[str, dict[date, _Kept]]] = {}
-        self._used: set[Used] = set()
-        self._unsaved: set[tuple[Who, str, date]] = set()
+        self._criteria_of = criteria_of
+        self._names_by_minute: dict[
+            int, dict[ProfileKey, _MinuteNames]
+        ] = {}  # by minute since the epoch
+        self._days: dict[ProfileKey, dict[str, dict[date, _LedgerDay]]] = {}
+        self._changed: set[BudgetKey] = set()
+        self._unsaved: set[tuple[ProfileKey, str, date]] = set()
         self.dropped = 0
 
     def record(
         self, household: str, profile: str, budgets: Iterable[str], qname: str, at: float
     ) -> None:
-        """Note a name that was looked up, and the budgets that it counts for."""
+        """Note a name looked up at a moment (epoch seconds), and the budgets that count it."""
         minute = int(at) // MINUTE
-        everyone = self._heard.get(minute)
-        if everyone is None:
-            everyone = self._begin(minute)
-        who = household, profile
-        heard = everyone.get(who)
-        if heard is None:
-            if len(everyone) >= PEOPLE:
+        by_profile = self._names_by_minute.get(minute)
+        if by_profile is None:
+            by_profile = self._begin_minute(minute)
+        key = household, profile
+        noted = by_profile.get(key)
+        if noted is None:
+            if len(by_profile) >= MAX_PROFILES:
                 self.dropped += 1
                 return
-            heard = everyone[who] = _Heard()
-        if len(heard.names) < NAMES:
-            heard.names.add(qname)
+            noted = by_profile[key] = _MinuteNames()
+        if len(noted.names) < MAX_NAMES:
+            noted.names.add(qname)
         for budget in budgets:
-            names = heard.budgets.get(budget)
+            names = noted.budgets.get(budget)
             if names is None:
-                self._first(heard, budget, qname)
-            elif len(names) < ENOUGH:
+                self._add_budget(noted, budget, qname)
+            elif len(names) < MAX_BUDGET_NAMES:
                 names.add(qname)
 
-    def _begin(self, minute: int) -> dict[Who, _Heard]:
-        if len(self._heard) > STAY + 1:  # nobody folds, or the clock is moved about
-            self._fold(minute, all_of_it=False)
-        return self._heard.setdefault(minute, {})
+    def _begin_minute(self, minute: int) -> dict[ProfileKey, _MinuteNames]:
+        # More, where fold() was not called or the clock was set.
+        if len(self._names_by_minute) > MINUTES_WITH_NAMES + 1:
+            self._fold(minute, with_running=False)
+        return self._names_by_minute.setdefault(minute, {})
 
-    def _first(self, heard: _Heard, budget: str, qname: str) -> None:
-        if len(heard.budgets) < BUDGETS:
-            heard.budgets[budget] = {qname}
+    def _add_budget(self, noted: _MinuteNames, budget: str, qname: str) -> None:
+        if len(noted.budgets) < MAX_BUDGETS:
+            noted.budgets[budget] = {qname}
         else:
             self.dropped += 1
 
-    def fold(self, now: float) -> frozenset[Used]:
-        """Mark the minutes that are over; return what was used since it was called last."""
-        return self._fold(int(now) // MINUTE, all_of_it=False)
+    def fold(self, now: float) -> frozenset[BudgetKey]:
+        """Mark the finished minutes; return the budgets with new marks since the last call."""
+        return self._fold(int(now) // MINUTE, with_running=False)
 
     def begin_day(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
-        """Note that budgets are counted on the day of a moment: without use it is one on which
-        nothing was used, and not one of which nothing is known."""
-        who = household, profile
+        """Note that budgets are counted on the day of a moment.
+
+        Without use, the day then has no minutes, rather than being unknown.
+        """
+        key = household, profile
         for budget in budgets:
-            day = self._day_of(*who, at)
-            if day.date not in self._kept.get(who, {}).get(budget, {}):
-                if self._day(who, budget, day) is None:
+            day = self._day_of(*key, at)
+            if day.date not in self._days.get(key, {}).get(budget, {}):
+                if self._find_day(key, budget, day) is None:
                     self.dropped += 1
                 else:
-                    self._unsaved.add((who, budget, day.date))
+                    self._unsaved.add((key, budget, day.date))
 
     def note_closed(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
-        """Note budgets that nothing of could be used in the minute of a moment.
+        """Note budgets whose names were all closed in the minute of a moment.
 
-        It matters where something was used shortly before: that silence is no use.
+        If they were in use shortly before, a silence in such a minute does not count as use.
         """
-        who = household, profile
-        day = self._day_of(*who, at)
+        key = household, profile
+        day = self._day_of(*key, at)
         place = int(at - day.start) // MINUTE
         for budget in budgets:
-            kept = self._kept.get(who, {}).get(budget, {}).get(day.date)
-            if kept is not None and place >= 0 and kept.start == day.start:
-                marks = kept.marks.with_closed(place)
-                if marks != kept.marks:
-                    kept.marks = marks
-                    self._unsaved.add((who, budget, day.date))
+            entry = self._days.get(key, {}).get(budget, {}).get(day.date)
+            if entry is not None and place >= 0 and entry.start == day.start:
+                marks = entry.marks.with_closed(place)
+                if marks != entry.marks:
+                    entry.marks = marks
+                    self._unsaved.add((key, budget, day.date))
 
-    def finish(self, now: float) -> frozenset[Used]:
-        """Do the same before a stop: the minute that runs is marked too."""
-        return self._fold(int(now) // MINUTE, all_of_it=True)
+    def finish(self, now: float) -> frozenset[BudgetKey]:
+        """As `fold`, but mark the current minute too; called before the program stops."""
+        return self._fold(int(now) // MINUTE, with_running=True)
 
-    def _fold(self, running: int, all_of_it: bool) -> frozenset[Used]:
-        for minute, everyone in list(self._heard.items()):
-            if minute != running or all_of_it:
-                for who, heard in everyone.items():
-                    self._mark(who, heard, minute)
-            if not running - STAY <= minute <= running:
-                del self._heard[minute]
-        used, self._used = frozenset(self._used), set()
+    def _fold(self, running: int, with_running: bool) -> frozenset[BudgetKey]:
+        for minute, by_profile in list(self._names_by_minute.items()):
+            if minute != running or with_running:
+                for key, noted in by_profile.items():
+                    self._mark(key, noted, minute)
+            if not running - MINUTES_WITH_NAMES <= minute <= running:
+                del self._names_by_minute[minute]
+        used, self._changed = frozenset(self._changed), set()
         return used
 
-    def _mark(self, who: Who, heard: _Heard, minute: int) -> None:
-        count = sum(map(len, heard.budgets.values()))
-        if count == heard.folded:
+    def _mark(self, key: ProfileKey, noted: _MinuteNames, minute: int) -> None:
+        count = sum(map(len, noted.budgets.values()))
+        if count == noted.folded:
             return
-        heard.folded = count
-        day = self._day_of(*who, minute * MINUTE)
+        noted.folded = count
+        day = self._day_of(*key, minute * MINUTE)
         place = minute - day.start // MINUTE
         if place < 0:
             return
-        for budget, names in heard.budgets.items():
-            self._add(
-                who, budget, day, minute_bitmaps(place, len(names), self._sense_of(*who, budget))
+        for budget, names in noted.budgets.items():
+            self._add_marks(
+                key, budget, day, minute_bitmaps(place, len(names), self._criteria_of(*key, budget))
             )
 
-    def _add(self, who: Who, budget: str, day: Day, marks: DayBitmaps) -> None:
-        kept = self._day(who, budget, day)
-        if kept is None:
+    def _add_marks(self, key: ProfileKey, budget: str, day: DayStart, marks: DayBitmaps) -> None:
+        entry = self._find_day(key, budget, day)
+        if entry is None:
             self.dropped += 1
-        elif kept.marks | marks != kept.marks:
-            kept.marks |= marks
-            self._used.add((*who, budget))
-            self._unsaved.add((who, budget, day.date))
+        elif entry.marks | marks != entry.marks:
+            entry.marks |= marks
+            self._changed.add((*key, budget))
+            self._unsaved.add((key, budget, day.date))
 
-    def _day(self, who: Who, budget: str, day: Day) -> _Kept | None:
-        """Return the day of a budget, seen from its start; None where there is no room."""
-        budgets = self._kept.get(who)
+    def _find_day(self, key: ProfileKey, budget: str, day: DayStart) -> _LedgerDay | None:
+        """Return a day of a budget, moved to its present start; None where there is no room."""
+        budgets = self._days.get(key)
         if budgets is None:
-            if len(self._kept) >= PEOPLE:
+            if len(self._days) >= MAX_PROFILES:
                 return None
-            budgets = self._kept[who] = {}
-        if budget not in budgets and len(budgets) >= BUDGETS:
+            budgets = self._days[key] = {}
+        if budget not in budgets and len(budgets) >= MAX_BUDGETS:
             return None
         days = budgets.setdefault(budget, {})
-        kept = days.get(day.date)
-        if kept is None:
-            kept = self._new_day(who, days, day)
-        elif kept.start != day.start:  # the household moved its clock, or the hour of its days
-            kept.marks, kept.start = kept.seen_from(day.start), day.start
-        return kept
+        entry = days.get(day.date)
+        if entry is None:
+            entry = self._new_day(key, days, day)
+        elif entry.start != day.start:
+            # The household changed its zone, or the hour at which days start.
+            entry.marks, entry.start = entry.marks_from(day.start), day.start
+        return entry
 
-    def _new_day(self, who: Who, days: dict[date, _Kept], day: Day) -> _Kept:
+    def _new_day(self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> _LedgerDay:
         marks = NO_MARKS
         if days:
-            # Where the household moved its clock, the same minutes may be of another date now.
-            end = self._day_of(*who, day.start + INTO_THE_NEXT).start
+            # After a change of the zone, minutes of one date may belong to another.
+            end = self._day_of(*key, day.start + NEXT_DAY_AFTER).start
             for each in days.values():
-                marks |= each.seen_from(day.start).before((end - day.start) // MINUTE)
-        kept = days[day.date] = _Kept(day.start, marks)
-        while len(days) > DAYS:
+                marks |= each.marks_from(day.start).before((end - day.start) // MINUTE)
+        entry = days[day.date] = _LedgerDay(day.start, marks)
+        while len(days) > MAX_DAYS:
             del days[max(days, key=lambda other: abs((other - day.date).days))]
-        return kept
+        return entry
 
-    def used(self, household: str, profile: str, day: Day) -> dict[str, Minutes]:
-        """Return the minutes of a day by budget; one that was not counted is not among them."""
+    def minutes_by_budget(self, household: str, profile: str, day: DayStart) -> dict[str, Minutes]:
+        """Return the minutes of a day by budget, without budgets that were not counted."""
         found = {}
-        for budget, days in self._kept.get((household, profile), {}).items():
-            kept = days.get(day.date)
-            if kept is not None:
-                found[budget] = self._minutes((household, profile), budget, kept, day.start)
+        for budget, days in self._days.get((household, profile), {}).items():
+            entry = days.get(day.date)
+            if entry is not None:
+                found[budget] = self._minutes_of((household, profile), budget, entry, day.start)
         return found
 
-    def marks(self, household: str, profile: str, budget: str, day: Day) -> DayBitmaps:
-        """Return the bitmaps of a day."""
-        kept = self._kept.get((household, profile), {}).get(budget, {}).get(day.date)
-        return NO_MARKS if kept is None else kept.seen_from(day.start)
+    def marks(self, household: str, profile: str, budget: str, day: DayStart) -> DayBitmaps:
+        """Return the bitmaps of a day; empty where the budget was not counted."""
+        entry = self._days.get((household, profile), {}).get(budget, {}).get(day.date)
+        return NO_MARKS if entry is None else entry.marks_from(day.start)
 
-    def _minutes(self, who: Who, budget: str, kept: _Kept, start: int) -> Minutes:
-        found = estimate(kept.seen_from(start), self._sense_of(*who, budget))
-        return fieldwise_max(found, kept.floor)
+    def _minutes_of(self, key: ProfileKey, budget: str, entry: _LedgerDay, start: int) -> Minutes:
+        found = estimate(entry.marks_from(start), self._criteria_of(*key, budget))
+        return fieldwise_max(found, entry.floor)
 
     def names_in_use(
-        self, household: str, profile: str, now: float, minutes: int = STAY
+        self, household: str, profile: str, now: float, minutes: int = MINUTES_WITH_NAMES
     ) -> frozenset[str]:
-        """Return the names that were looked up in the last minutes, at most STAY of them.
+        """Return the names looked up in the last minutes, at most MINUTES_WITH_NAMES of them.
 
-        By whole minutes: up to one minute more than that.
+        Minutes are whole ones, so the span is up to one minute longer.
         """
         running = int(now) // MINUTE
         found: set[str] = set()
-        for minute in range(running - min(minutes, STAY), running + 1):
-            heard = self._heard.get(minute, {}).get((household, profile))
-            if heard is not None:
-                found |= heard.names
+        for minute in range(running - min(minutes, MINUTES_WITH_NAMES), running + 1):
+            noted = self._names_by_minute.get(minute, {}).get((household, profile))
+            if noted is not None:
+                found |= noted.names
         return frozenset(found)
 
     def load(self, stored: Iterable[Usage]) -> None:
-        """Take in what was stored, beside what is here already."""
+        """Add stored days to what the ledger has."""
         for each in stored:
-            day = Day(each.day, each.start)
-            kept = self._day((each.household, each.profile), each.budget, day)
-            if kept is not None:
-                kept.marks |= each.marks
-                kept.floor = fieldwise_max(kept.floor, each.minutes)
+            day = DayStart(each.day, each.start)
+            entry = self._find_day((each.household, each.profile), each.budget, day)
+            if entry is not None:
+                entry.marks |= each.marks
+                entry.floor = fieldwise_max(entry.floor, each.minutes)
 
     def take_unsaved(self) -> tuple[Usage, ...]:
-        """Return the days that changed since this was asked last."""
+        """Return the days that changed since the last call, to be saved."""
         taken, self._unsaved = self._unsaved, set()
-        return tuple(found for each in sorted(taken) if (found := self._usage(*each)) is not None)
+        return tuple(
+            found for each in sorted(taken) if (found := self._usage_of(*each)) is not None
+        )
 
-    def _usage(self, who: Who, budget: str, day: date) -> Usage | None:
-        kept = self._kept.get(who, {}).get(budget, {}).get(day)
-        if kept is None:
+    def _usage_of(self, key: ProfileKey, budget: str, day: date) -> Usage | None:
+        entry = self._days.get(key, {}).get(budget, {}).get(day)
+        if entry is None:
             return None
-        minutes = self._minutes(who, budget, kept, kept.start)
-        return Usage(*who, budget, day, kept.start, kept.marks, minutes)
+        minutes = self._minutes_of(key, budget, entry, entry.start)
+        return Usage(*key, budget, day, entry.start, entry.marks, minutes)
 
     def put_back(self, usages: Iterable[Usage]) -> None:
-        """Give back what could not be saved; it is among the unsaved again."""
+        """Mark days as unsaved again, because saving them failed."""
         for each in usages:
             self._unsaved.add(((each.household, each.profile), each.budget, each.day))
 
     def erase(self, household: str, profile: str) -> None:
-        """Forget all of a profile, the names of the last minutes too."""
-        who = household, profile
-        for everyone in self._heard.values():
-            everyone.pop(who, None)
-        self._kept.pop(who, None)
-        self._used = {each for each in self._used if each[:2] != who}
-        self._unsaved = {each for each in self._unsaved if each[0] != who}
+        """Delete all of a profile, including the names of the last minutes."""
+        key = household, profile
+        for by_profile in self._names_by_minute.values():
+            by_profile.pop(key, None)
+        self._days.pop(key, None)
+        self._changed = {each for each in self._changed if each[:2] != key}
+        self._unsaved = {each for each in self._unsaved if each[0] != key}
 
     def forget(self, now: float) -> None:
-        """Drop the days that nothing asks for any more; called now and then."""
-        for who, budgets in list(self._kept.items()):
+        """Delete days older than FORGET_AFTER; called from time to time."""
+        for key, budgets in list(self._days.items()):
             for budget, days in list(budgets.items()):
-                for day in [day for day, kept in days.items() if kept.start < now - OLD]:
+                for day in [day for day, entry in days.items() if entry.start < now - FORGET_AFTER]:
                     del days[day]
                 if not days:
                     del budgets[budget]
             if not budgets:
-                del self._kept[who]
+                del self._days[key]

@@ -1,11 +1,11 @@
 """Estimate for how many minutes something was used, from the minutes in which it was looked up.
 
-DNS does not see use, only that a device asked for a name.  So a day is two bitmaps, one bit a
-minute: in which minutes names were asked for at all, and in which several different ones.  Names
-that devices ask for by themselves are left out before (`blocklists/beacons.yaml`).  All devices of
-a profile share the bitmaps, so two screens at once cost one minute, and what two nodes saw is
-merged with OR.  A third bitmap says in which minutes it was closed: a silence then is no use.
-docs/usage.md says how wrong it can be; tests/traces measures it.
+DNS shows only that a device asked for a name.  So a day is two bitmaps with one bit for each
+minute: in which minutes names were asked for at all, and in which several different ones.  The
+caller leaves out names that devices ask for by themselves (`blocklists/beacons.yaml`).  All devices
+of a profile share the bitmaps, so two screens at once cost one minute, and the bitmaps of two nodes
+are merged with OR.  A third bitmap says in which minutes it was closed: a silence then is no use.
+docs/usage.md says how wrong the estimate can be; tests/traces measures it.
 
 Marking more look-ups never makes any number smaller.  Pure.
 """
@@ -19,18 +19,19 @@ MINUTE = 60
 DAY_BITS = 1500  # the longest day of a clock change has 25 hours
 
 NEAR = 2  # minutes to either side in which other look-ups support one
-HOLD = 6  # minutes without a look-up that use is taken to go on for: films ask for nothing new
-LONG_HOLD = 12  # the same, where the most that may have been is asked for
+HOLD = 6  # minutes of silence that still count as use: a film asks for no new names
+LONG_HOLD = 12  # the same for `high`
 
-MOST_ADDED = HOLD + 1  # what `likely` can grow by when a newest minute is marked
+MAX_ADDED = HOLD + 1  # by how much `likely` can grow when the newest minute is marked
 
 
 class UseCriteria(NamedTuple):
-    """What shows that something is in use.  A device that wakes for a message asks for a name or
-    two and sleeps again, so no minute shows it all alone.
+    """What shows that something is in use.
 
-    several: how many different names in a minute show use when another close to it has a look-up.
-    single: a minute with fewer shows it as well, when two close to it have a look-up.
+    A device that wakes for a message asks for a name or two and sleeps again, so no single minute
+    shows use.
+    several: how many different names in a minute show use if a minute close to it has a look-up.
+    single: a minute with fewer names shows use too, if two minutes close to it have a look-up.
     """
 
     several: int
@@ -38,12 +39,12 @@ class UseCriteria(NamedTuple):
 
 
 NARROW = UseCriteria(several=2, single=True)  # a service, a category, some names
-# All names: there are some that devices ask for by themselves and no list of beacons knows.
+# All names: devices ask for some by themselves that no list of beacons has.
 WIDE = UseCriteria(several=5, single=False)
 
 
 class Minutes(NamedTuple):
-    """Minutes of use: those that show it, probably, and at most.  low <= likely <= high."""
+    """Minutes of use: certain, probable, and at most.  low <= likely <= high."""
 
     low: int = 0
     likely: int = 0
@@ -54,15 +55,15 @@ NO_MINUTES = Minutes()
 
 
 def fieldwise_max(one: Minutes, other: Minutes) -> Minutes:
-    """Return the greater of each."""
+    """Return the greater value of each field."""
     return Minutes(*map(max, one, other))
 
 
 class DayBitmaps(NamedTuple):
-    """A day as bitmaps; bit i is the minute that begins i minutes after the day.
+    """A day as bitmaps; bit i is the minute that begins i minutes after the start of the day.
 
-    some: a name was asked for.  several: different ones were.  closed: nothing could be used; of
-    the minutes right after a look-up only, since elsewhere it tells nothing.
+    some: a name was asked for.  several: several different names were.  closed: all names were
+    closed; only noted within LONG_HOLD of a look-up, since elsewhere it changes no estimate.
     """
 
     some: int = 0
@@ -74,17 +75,17 @@ class DayBitmaps(NamedTuple):
             self.some | other.some, self.several | other.several, self.closed | other.closed
         )
 
-    def moved(self, minutes: int) -> DayBitmaps:
-        """Return the same for a day that begins later by that much; what lies outside goes."""
-        return DayBitmaps(*(_moved(bits, minutes) for bits in self))
+    def with_later_start(self, minutes: int) -> DayBitmaps:
+        """Return the bitmaps of a day that starts this much later (or earlier), cut to it."""
+        return DayBitmaps(*(_shift(bits, minutes) for bits in self))
 
     def before(self, minute: int) -> DayBitmaps:
-        """Return the same without a minute and all after it."""
+        """Return the bitmaps without a minute and all after it."""
         earlier = (1 << max(minute, 0)) - 1
         return DayBitmaps(*(bits & earlier for bits in self))
 
     def with_closed(self, minute: int) -> DayBitmaps:
-        """Return the same with a minute, 0 or later, in which nothing could be used."""
+        """Return the bitmaps with a minute, 0 or later, marked as closed."""
         recent = (self.some | self.several) >> max(minute - LONG_HOLD, 0)
         bit = (1 << minute) & _WHOLE_DAY
         return self._replace(closed=self.closed | bit) if recent else self
@@ -93,15 +94,15 @@ class DayBitmaps(NamedTuple):
 NO_MARKS = DayBitmaps()
 
 
-class Day(NamedTuple):
-    """A day of a budget.  date: how it is called.  start: seconds since the epoch."""
+class DayStart(NamedTuple):
+    """A day of a budget.  date: its name.  start: seconds since the epoch."""
 
     date: date
     start: int
 
 
 class UsedName(NamedTuple):
-    """A name that was looked up, and the budgets that it counts for."""
+    """A name that was looked up, and the ids of the budgets that count it."""
 
     household: str
     profile: str
@@ -110,10 +111,10 @@ class UsedName(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What was used of one budget on one day, as it is stored and loaded.
+    """The use of one budget on one day, as it is stored and loaded.
 
-    start: of the day, seconds since the epoch.  marks: gone when the day is over.
-    minutes: at least this much; also when the marks are gone.
+    start: of the day, seconds since the epoch.  marks: empty once the day is over.
+    minutes: at least these; still there when the marks are gone.
     """
 
     household: str
@@ -125,46 +126,46 @@ class Usage(NamedTuple):
     minutes: Minutes = NO_MINUTES
 
 
-def minute_bitmaps(minute: int, names: int, sense: UseCriteria = NARROW) -> DayBitmaps:
-    """Return one minute of a day, 0 or later, in which so many different names were asked for."""
+def minute_bitmaps(minute: int, names: int, criteria: UseCriteria = NARROW) -> DayBitmaps:
+    """Return bitmaps with one minute, 0 or later, in which this many different names came."""
     bit = (1 << minute) & _WHOLE_DAY
-    return DayBitmaps(bit if names else 0, bit if names >= sense.several else 0)
+    return DayBitmaps(bit if names else 0, bit if names >= criteria.several else 0)
 
 
-def estimate(marks: DayBitmaps, sense: UseCriteria = NARROW) -> Minutes:
+def estimate(marks: DayBitmaps, criteria: UseCriteria = NARROW) -> Minutes:
     """Return the minutes of use of a day.
 
-    low: minutes that show it themselves.
-    likely: from such a minute on, for as long as something is asked for every few minutes.
-    high: every minute with a look-up, and longer silences between two.
-    Of silences those minutes do not count in which it was closed.
+    low: minutes that show use by themselves.
+    likely: those, and what follows each for as long as silences are at most HOLD minutes.
+    high: every minute with a look-up, and silences of at most LONG_HOLD minutes between two.
+    In silences, minutes in which it was closed do not count.
     """
     some = marks.some | marks.several
-    shown = _shown(some, marks.several, sense)
+    in_use = _minutes_in_use(some, marks.several, criteria)
     could_be = ~marks.closed | some
     return Minutes(
-        shown.bit_count(),
-        _followed(shown, _filled(some, HOLD) & could_be).bit_count(),
-        (_filled(some, LONG_HOLD) & could_be).bit_count(),
+        in_use.bit_count(),
+        _runs_from(in_use, _fill_silences(some, HOLD) & could_be).bit_count(),
+        (_fill_silences(some, LONG_HOLD) & could_be).bit_count(),
     )
 
 
-def most_added(marks: DayBitmaps, minute: int, sense: UseCriteria = NARROW) -> int:
-    """Return by how much `likely` grows at most when one minute more is marked.
+def max_added(marks: DayBitmaps, minute: int, criteria: UseCriteria = NARROW) -> int:
+    """Return by how much `likely` grows at most when one more minute is marked.
 
-    At most MOST_ADDED where nothing later is marked yet.
+    At most MAX_ADDED where nothing later is marked yet.
     """
-    more = marks | minute_bitmaps(minute, sense.several, sense)
-    return estimate(more, sense).likely - estimate(marks, sense).likely
+    more = marks | minute_bitmaps(minute, criteria.several, criteria)
+    return estimate(more, criteria).likely - estimate(marks, criteria).likely
 
 
-def _shown(some: int, several: int, sense: UseCriteria) -> int:
-    one, two = _close(some)
-    return several & one | (some & two if sense.single else 0)
+def _minutes_in_use(some: int, several: int, criteria: UseCriteria) -> int:
+    one, two = _with_neighbours(some)
+    return several & one | (some & two if criteria.single else 0)
 
 
-def _close(some: int) -> tuple[int, int]:
-    """Return which minutes have at least one, and at least two, others marked close by."""
+def _with_neighbours(some: int) -> tuple[int, int]:
+    """Return the minutes with at least one, and with at least two, others marked close by."""
     one = two = 0
     for distance in range(1, NEAR + 1):
         for other in (some << distance, some >> distance):
@@ -173,28 +174,28 @@ def _close(some: int) -> tuple[int, int]:
     return one, two
 
 
-def _filled(marked: int, silence: int) -> int:
-    """Return the same with every stretch of at most that many empty minutes filled.
+def _fill_silences(marked: int, silence: int) -> int:
+    """Return the bitmap with every silence of at most this many minutes filled.
 
-    A minute is filled when one is marked before and one after it, with no more between.
+    A silence lies between two marked minutes.
     """
     filled, before, reach = marked, 0, marked
     for distance in range(1, silence + 1):
         reach <<= 1
-        before |= reach  # something was marked at most `distance` minutes before
+        before |= reach  # a minute was marked at most `distance` minutes before
         filled |= before & (marked >> silence + 1 - distance)
     return filled
 
 
-def _followed(begins: int, runs: int) -> int:
-    """Return each run of ones from its first beginning on.
+def _runs_from(begins: int, runs: int) -> int:
+    """Return the part of each run of ones from the first bit of `begins` in it.
 
-    Adding carries from the lowest beginning through to the end of its run, and no further.
+    The sum carries from that bit to the end of its run, and no further.
     """
     return (runs & ~(runs + begins)) | begins
 
 
-def _moved(bits: int, minutes: int) -> int:
+def _shift(bits: int, minutes: int) -> int:
     bits = bits >> minutes if minutes >= 0 else bits << -minutes
     return bits & _WHOLE_DAY
 
@@ -203,10 +204,10 @@ _WHOLE_DAY = (1 << DAY_BITS) - 1
 
 
 def encode_bitmap(bits: int) -> bytes:
-    """Return a bitmap as octets, the first minutes first; nothing for an empty one."""
+    """Return a bitmap as octets, the first minutes first; no octets for an empty one."""
     return bits.to_bytes(-(-bits.bit_length() // 8), "little")
 
 
 def decode_bitmap(octets: bytes) -> int:
-    """Return a bitmap that was encoded; what does not fit into a day is left out."""
+    """Return the bitmap of `encode_bitmap`; bits beyond a day are dropped."""
     return int.from_bytes(octets, "little") & _WHOLE_DAY

@@ -1,4 +1,4 @@
-"""What a clock says, as a value: nothing below the shell looks at one."""
+"""The reading of both clocks as a value: pure code gets it passed in and reads no clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Moment(NamedTuple):
-    """One look at the clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
+    """One reading of both clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
 
     wall: float
     mono: float

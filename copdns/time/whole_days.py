@@ -1,4 +1,4 @@
-"""Dates that a calendar file gave, and what they make of the household's calendar.  Pure."""
+"""Dates of a calendar file, and the household's calendar with them as holidays.  Pure."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import NamedTuple
 from copdns.model.times import Calendar, DayType
 
 
-class Dates(NamedTuple):
-    """What a calendar says of some days in a row.
+class DateRange(NamedTuple):
+    """Some days in a row that an event of a calendar takes.
 
-    first, last: both are in it.  whole: it takes all of these days; otherwise it is an hour or
-        two in them, an evening for parents, say, and makes no holiday.
+    first, last: inclusive.  is_whole: the event takes these days whole; otherwise it takes some
+        hours of them, such as an evening for parents, and makes no holiday.
     """
 
     first: date
     last: date
     name: str
-    whole: bool = True
+    is_whole: bool = True
 
 
-def holidays(
-    calendar: Calendar, dates: Iterable[Dates], kind: DayType = DayType.HOLIDAY
+def add_holidays(
+    calendar: Calendar, dates: Iterable[DateRange], kind: DayType = DayType.HOLIDAY
 ) -> Calendar:
-    """Return a calendar with these days added, as far as they are whole.
+    """Return the calendar with the whole days among these added as days of a type.
 
-    A date that the calendar names already stays as it is: somebody may have written it by hand.
+    A date that the calendar has keeps its type: somebody may have written it by hand.
     """
     added = {
         date.fromordinal(day): kind
         for each in dates
-        if each.whole
+        if each.is_whole
         for day in range(each.first.toordinal(), each.last.toordinal() + 1)
     }
     return replace(calendar, days=tuple(sorted((added | dict(calendar.days)).items())))

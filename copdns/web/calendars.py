@@ -19,7 +19,7 @@ from typing import Any
 from copdns.model.errors import CalendarError
 from copdns.model.sentences import Sentence
 from copdns.time.days import zone_of
-from copdns.time.whole_days import Dates
+from copdns.time.whole_days import DateRange
 
 PATIENCE = 20.0  # seconds
 AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
@@ -27,7 +27,7 @@ MOST = 1 << 20  # octets of a file that somebody uploads
 _MEMORY = 512 << 20  # octets
 
 
-async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Dates, ...]:
+async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[DateRange, ...]:
     """Return what a calendar file has in the two years from a date; raise CalendarError."""
     if len(octets) > MOST:
         raise CalendarError("the file is too large for a calendar; choose a smaller one")
@@ -52,11 +52,11 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
     return _found(json.loads(said))
 
 
-def _found(said: dict[str, Any]) -> tuple[Dates, ...]:
+def _found(said: dict[str, Any]) -> tuple[DateRange, ...]:
     if "error" in said:
         raise CalendarError(_sentence(said["error"]))
     return tuple(
-        Dates(date.fromisoformat(first), date.fromisoformat(last), name, whole)
+        DateRange(date.fromisoformat(first), date.fromisoformat(last), name, whole)
         for first, last, name, whole in said["dates"]
     )
 
@@ -98,8 +98,8 @@ def _read(told: dict[str, str], octets: bytes) -> list[list[str | bool]]:
     except UnicodeDecodeError:
         raise CalendarError("the file is not text; save it as UTF-8") from None
     first, last = (date.fromisoformat(told[key]) for key in ("first", "last"))
-    found = ics.dates_of(text, zone_of(told["timezone"]), first, last)
-    return [[str(each.first), str(each.last), each.name, each.whole] for each in found]
+    found = ics.read_dates(text, zone_of(told["timezone"]), first, last)
+    return [[str(each.first), str(each.last), each.name, each.is_whole] for each in found]
 
 
 if __name__ == "__main__":

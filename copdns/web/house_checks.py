@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
-from copdns.network.probes import findings, is_childs
-from copdns.network.setup_steps import Check, Progress, State
+from copdns.network.probes import assess_sightings, is_childs_device
+from copdns.network.setup_steps import Check, SetupProgress, SetupState
 from copdns.web.context import AppContext
 
 
@@ -29,33 +29,33 @@ async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
     """Take a guardian's word that no other resolver is handed out; raise HouseholdError where the
     machine can see that itself."""
     found = (await parts.setups.progress(household)).items.get(Check.ALONE)
-    if found is not None and found.state is State.CONFIRMED:
+    if found is not None and found.state is SetupState.CONFIRMED:
         return
-    if found is None or found.state is not State.UNKNOWN:
+    if found is None or found.state is not SetupState.UNKNOWN:
         raise HouseholdError("look first: what the machine can see itself goes before")
     now = int(parts.now())
-    await parts.setups.keep(household, Check.ALONE, State.CONFIRMED, now, author=author)
+    await parts.setups.keep(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
 
 
-def _stays(check: Check, before: Progress, state: State) -> bool:
+def _stays(check: Check, before: SetupProgress, state: SetupState) -> bool:
     """Tell whether what was found before counts on: what takes a device in somebody's hand was
     seen once, and a guardian's word stands where nothing can be seen."""
-    if not before.done(check) or check is Check.LISTS:
+    if not before.is_done(check) or check is Check.LISTS:
         return False
-    return state is State.UNKNOWN or (state is State.FAILED and check is not Check.ALONE)
+    return state is SetupState.UNKNOWN or (state is SetupState.FAILED and check is not Check.ALONE)
 
 
-def _by_probes(parts: AppContext, home: Household) -> Iterator[tuple[Check, State, str]]:
+def _by_probes(parts: AppContext, home: Household) -> Iterator[tuple[Check, SetupState, str]]:
     """Yield what devices showed that checked themselves just now."""
     now = parts.now()
-    found = [findings(each) for each in parts.probes.all(home.id, now)]
-    reached = any(each.away for each in found)
-    child = any(is_childs(each, home.profile(each.profile), now) for each in found)
-    yield Check.REACHED, State.PASSED if reached else State.FAILED, ""
-    yield Check.CHILD, State.PASSED if child else State.FAILED, ""
+    found = [assess_sightings(each) for each in parts.probes.sightings_by_code(home.id, now)]
+    reached = any(each.is_other_machine for each in found)
+    child = any(is_childs_device(each, home.profile(each.profile), now) for each in found)
+    yield Check.REACHED, SetupState.PASSED if reached else SetupState.FAILED, ""
+    yield Check.CHILD, SetupState.PASSED if child else SetupState.FAILED, ""
 
 
-def _lists(parts: AppContext) -> tuple[Check, State, str]:
+def _lists(parts: AppContext) -> tuple[Check, SetupState, str]:
     lists = parts.lists()
     good = lists.chosen > 0 and not lists.missing
-    return Check.LISTS, State.PASSED if good else State.FAILED, lists.missing
+    return Check.LISTS, SetupState.PASSED if good else SetupState.FAILED, lists.missing

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from copdns.list_files.load import bundled_text
-from copdns.list_files.resources import folder
+from copdns.list_files.resources import find_folder
 from copdns.model.errors import ListError
 from copdns.words.help_topics import Topic, topic
 from copdns.words.helplines import Helplines, helplines
@@ -44,7 +44,7 @@ def bundled_helplines() -> Helplines:
 
 
 def _text(file: Path) -> str:
-    path = folder("web-ui") / file
+    path = find_folder("web-ui") / file
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from copdns.accounts.roles import Actor
-from copdns.list_files.resources import folder
+from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.names import display
 from copdns.web.languages import spoken
@@ -58,7 +58,7 @@ class Pages:
 
     def __init__(self, ui: Path | None = None, door: str = child_page_url(80)) -> None:
         """ui: the folder with both; without it the one that ships.  door: the children's page."""
-        ui = ui or folder("web-ui")
+        ui = ui or find_folder("web-ui")
         self.door = door
         self._files = {path.name: _file(path) for path in sorted((ui / "static").iterdir())}
         self._templates = Environment(

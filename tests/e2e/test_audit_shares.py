@@ -16,7 +16,7 @@ import pytest
 
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, bundled_text
-from copdns.lists.catalogue import files
+from copdns.lists.catalogue import read_files
 from copdns.lists.source import Source, sources_of
 from copdns.model.household import Band, Profile
 from tests.list_server import ListServer, list_server
@@ -49,7 +49,7 @@ STARTER = {
 
 
 def catalogued() -> dict[str, Source]:
-    return {each.slug: each for each in sources_of(files(bundled_text).catalogue)}
+    return {each.slug: each for each in sources_of(read_files(bundled_text).catalogue)}
 
 
 class Audited:

@@ -110,7 +110,7 @@ def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_c
         assert server.begun.wait(30)
         os.kill(made.program.process.pid, signal.SIGKILL)
         made.program.process.wait()
-    assert copies.text("toys").read_text() == "chess.example\n"
+    assert copies.text_path("toys").read_text() == "chess.example\n"
     assert not copies.state("cards").has_copy
     server.put("/cards", "solitaire.example\n")
     with home(tmp_path, server, "toys", "cards") as made:

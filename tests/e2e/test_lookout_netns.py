@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.network.other_resolvers import BlindSpot, OfferedBy, others
-from copdns.network.setup_steps import State
+from copdns.network.other_resolvers import BlindSpot, OfferedBy, parse_offers
+from copdns.network.setup_steps import SetupState
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
@@ -73,16 +73,16 @@ def router(home: Network, folder: Path, *options: str) -> Iterator[None]:
             process.wait(PATIENCE)
 
 
-def look(home: Network) -> tuple[State, str]:
+def look(home: Network) -> tuple[SetupState, str]:
     said = home.at(home.box, sys.executable, "-c", LOOK, "127.0.0.1", BOX4, BOX6)
     state, detail = json.loads(said)
-    return State(state), detail
+    return SetupState(state), detail
 
 
 def test_a_router_that_hands_out_copdns_alone_passes(home: Network, tmp_path: Path) -> None:
     ours = (f"--dhcp-option=option:dns-server,{BOX4}", f"--dhcp-option=option6:dns-server,[{BOX6}]")
     with router(home, tmp_path, *ours):
-        assert look(home) == (State.PASSED, "")
+        assert look(home) == (SetupState.PASSED, "")
 
 
 def test_a_second_resolver_is_seen_on_every_way(home: Network, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_a_second_resolver_is_seen_on_every_way(home: Network, tmp_path: Path) -
     )
     with router(home, tmp_path, *both):
         state, detail = look(home)
-    assert state is State.FAILED
-    found = {(each.by, each.resolvers) for each in others(detail)}
+    assert state is SetupState.FAILED
+    found = {(each.by, each.resolvers) for each in parse_offers(detail)}
     assert found == {
         (OfferedBy.DHCP, (ROUTER4,)),
         (OfferedBy.DHCP6, (ROUTER6,)),
@@ -102,15 +102,15 @@ def test_a_second_resolver_is_seen_on_every_way(home: Network, tmp_path: Path) -
 
 
 def test_where_nobody_hands_out_anything_nothing_is_claimed(home: Network) -> None:
-    assert look(home) == (State.UNKNOWN, BlindSpot.SILENT)
+    assert look(home) == (SetupState.UNKNOWN, BlindSpot.SILENT)
 
 
 def test_without_the_right_to_ask_it_says_that_it_could_not_look(home: Network) -> None:
     words = (find_tool("setpriv"), "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534")
     said = home.at(home.box, *words, "--clear-groups", sys.executable, "-c", LOOK, BOX4, BOX6)
-    assert json.loads(said) == [State.UNKNOWN, BlindSpot.RIGHTS]
+    assert json.loads(said) == [SetupState.UNKNOWN, BlindSpot.RIGHTS]
 
 
 def test_a_machine_that_answers_itself_alone_asks_nobody(home: Network) -> None:
     said = home.at(home.box, sys.executable, "-c", LOOK, "127.0.0.1", "::1")
-    assert json.loads(said) == [State.UNKNOWN, BlindSpot.NO_NETWORK]
+    assert json.loads(said) == [SetupState.UNKNOWN, BlindSpot.NO_NETWORK]

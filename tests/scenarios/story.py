@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from copdns.household.file import parse
 from copdns.household.shape import Moment
-from copdns.list_files.load import known_ids, load_library
+from copdns.list_files.load import known_ids, load_catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.model import yaml_text
 from copdns.model.household import Contact, Household
@@ -178,7 +178,7 @@ def merged(one: Any, other: Any) -> Any:
 
 @cache
 def _bundled() -> Catalogue:
-    return load_library(())
+    return load_catalogue(())
 
 
 # --- moments ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.times import Extra, parse_subject
 from copdns.policy.today import build_today
 from copdns.time.days import zone_of
-from copdns.time.preview import Closed, week, week_span
+from copdns.time.preview import ClosedSpan, build_week, week_span
 from tests.home import Home
 from tests.scenarios import fits
 from tests.scenarios.story import ScenarioShape, Step, duration, lists_of, moment
@@ -239,10 +239,10 @@ class WeekOf(Step):
         start, end = week_span(zone, self.first)
         policy = home.policy_at(who, start)
         closed = [
-            Closed(verdict.period or str(verdict.reason), low, high)
+            ClosedSpan(verdict.period or str(verdict.reason), low, high)
             for low, high, verdict in walked(policy, name, start, end)
             if verdict.blocks
         ]
-        lines = str(week(closed, zone, self.first)).splitlines()
+        lines = str(build_week(closed, zone, self.first)).splitlines()
         dates = [line.split()[1] for line in self.shows]
         assert [line for line in lines if line.split()[1] in dates] == self.shows, lines

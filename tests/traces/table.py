@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.lists.index import ListKind
 from copdns.time.ledger import UsageLedger
-from copdns.time.minutes import NARROW, WIDE, Day, Minutes, UseCriteria
+from copdns.time.minutes import NARROW, WIDE, DayStart, Minutes, UseCriteria
 from tests.household import library
 from tests.traces.devices import (
     BEACON,
@@ -33,7 +33,7 @@ from tests.traces.devices import (
 
 RUNS = 40
 START = 1_774_742_400  # a midnight
-TODAY = Day(date(2026, 3, 29), START)
+TODAY = DayStart(date(2026, 3, 29), START)
 
 
 class Trace(NamedTuple):
@@ -115,7 +115,7 @@ def estimated(trace: Trace, run: int) -> Minutes:
         for at, name in asked_for.get(minute, ()):
             ledger.record("home", "mia", ["budget"] if _counts(trace, name) else [], name, at)
         ledger.fold(START + (minute + 1) * 60)
-    return ledger.used("home", "mia", TODAY).get("budget", Minutes())
+    return ledger.minutes_by_budget("home", "mia", TODAY).get("budget", Minutes())
 
 
 def _look_ups(trace: Trace, run: int) -> Iterator[tuple[float, str]]:

@@ -13,7 +13,7 @@ from copdns.time.closing_soon import ClosureWarning, UpcomingClosure, WarningSta
 
 NINE = 1_795_636_800.0
 MINUTE = 60.0
-BEDTIME = UpcomingClosure("home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True)
+BEDTIME = UpcomingClosure("home", "mia", Reason.SCHEDULE, "bedtime", NINE, closes_everything=True)
 
 
 def play(left: float, now: float, day: float = NINE - 75_600) -> UpcomingClosure:
@@ -147,14 +147,14 @@ def test_a_short_budget_is_told_on_its_next_day_too() -> None:
 
 def test_a_restart_tells_what_came_due_meanwhile_and_nothing_again() -> None:
     """An earlier run looked last 6 minutes before nine, and so told of 15."""
-    before = WarningState(before=NINE - 360)
+    before = WarningState(warned_until=NINE - 360)
     assert Watch(before).before_nine(5.5, 5, 1) == [[], [5], [1]]
     assert Watch(before).before_nine(4, 1) == [[4], [1]]
     assert Watch(before).before_nine(0.5) == [[1]]
 
 
 def test_what_is_made_after_a_restart_is_told_at_once() -> None:
-    watch = Watch(WarningState(before=NINE - 360))
+    watch = Watch(WarningState(warned_until=NINE - 360))
     assert watch.look(NINE - 350) == []
     assert watch.look(NINE - 340, BEDTIME) == [6]
 

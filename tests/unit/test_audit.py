@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.list_files.audit import Labelled, Share, audit, lists_of, read_table
+from copdns.list_files.audit import LabelledName, Share, audit, blocking_lists, read_table
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Contact, Profile, Rule, RuleAction
@@ -30,14 +30,14 @@ CITIZENS = "#list\tcategory_code\thost\turl\nbr\tNEWS\tnews.example\thttp://else
     ],
 )
 def test_a_table_has_labels_and_names_or_urls_in_columns_that_may_be_named(text: str) -> None:
-    assert read_table(text, "t.tsv").rows == (Labelled("NEWS", "news.example"),)
+    assert read_table(text, "t.tsv").rows == (LabelledName("NEWS", "news.example"),)
 
 
 def test_a_name_counts_once_for_each_of_its_labels() -> None:
     table = read_table("NEWS\ta.example\nNEWS\thttp://A.example/2\nGMB\ta.example\n", "t.tsv")
-    assert table.rows == (Labelled("NEWS", "a.example"), Labelled("GMB", "a.example"))
+    assert table.rows == (LabelledName("NEWS", "a.example"), LabelledName("GMB", "a.example"))
     assert table.labels == {"NEWS", "GMB"}
-    assert table.left_out == 0
+    assert table.skipped == 0
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_name_counts_once_for_each_of_its_labels() -> None:
 def test_a_name_that_the_world_does_not_know_is_left_out_and_counted(name: str) -> None:
     table = read_table(f"NEWS\tnews.example\nNEWS\t{name}\n", "t.tsv")
     assert [row.name for row in table.rows] == ["news.example"]
-    assert table.left_out == 1
+    assert table.skipped == 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ MIA = Profile("mia", "Mia", Band.TO_9, categories=frozenset({"gambling"}))
 def audited(rows: str, profile: Profile = MIA, wanted: str = "", *rules: Rule) -> dict[str, Share]:
     table = read_table(rows.replace(" ", "\t").replace(";", "\n"), "t.tsv")
     policy = build_policy(profile, rules, HOUSE, 0)
-    found = audit(table, policy, lists_of(profile, HOUSE), wanted.split(), 0)
+    found = audit(table, policy, blocking_lists(profile, HOUSE), wanted.split(), 0)
     return {**found.labels, "wanted": found.wanted, "others": found.others}
 
 
@@ -167,4 +167,4 @@ def test_wanted_labels_are_summed_apart_and_a_name_with_both_is_wanted() -> None
 def test_only_lists_that_a_profile_blocks_by_are_looked_at(
     profile: Profile, slugs: set[str]
 ) -> None:
-    assert {info.slug for info in lists_of(profile, HOUSE)} == slugs
+    assert {info.slug for info in blocking_lists(profile, HOUSE)} == slugs

@@ -18,9 +18,9 @@ import pytest
 import yaml
 from publicsuffixlist import PublicSuffixList
 
-from copdns.list_files.resources import folder
+from copdns.list_files.resources import find_folder
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.drafts import library
+from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
@@ -31,7 +31,7 @@ from copdns.model.names import suffixes
 
 AShape = TypeVar("AShape", bound=Shape)
 
-BLOCKLISTS = folder("blocklists")
+BLOCKLISTS = find_folder("blocklists")
 FILES = sorted(path for path in BLOCKLISTS.rglob("*") if path.is_file())
 STARTERS = sorted((BLOCKLISTS / "starter").glob("*.txt"))
 HELP = {
@@ -48,7 +48,7 @@ SUFFIXES = PublicSuffixList(accept_unknown=False)
 
 @cache
 def bundled() -> Catalogue:
-    return library(lambda file: (BLOCKLISTS / file).read_text())
+    return build_small_catalogue(lambda file: (BLOCKLISTS / file).read_text())
 
 
 def names_of(*kinds: ListKind) -> list[tuple[str, Matcher]]:
@@ -114,7 +114,7 @@ def test_nothing_that_is_bundled_is_left_out_when_it_is_read() -> None:
     """No duplicates, no slips, and no entry that is or stands below a protected name."""
     for status in bundled().statuses:
         assert (status.unused, status.problems, status.error) == ({}, (), ""), status.info.slug
-        assert status.used > 0, status.info.slug
+        assert status.used_count > 0, status.info.slug
 
 
 def test_every_name_ends_in_a_real_domain_and_is_more_than_a_public_suffix() -> None:
@@ -386,7 +386,7 @@ def test_the_page_about_lists_names_all_that_ships_and_every_reason() -> None:
 
 def test_the_library_is_ready_in_a_moment() -> None:
     start = time.process_time()
-    library(lambda file: (BLOCKLISTS / file).read_text())
+    build_small_catalogue(lambda file: (BLOCKLISTS / file).read_text())
     assert time.process_time() - start < 0.5
 
 

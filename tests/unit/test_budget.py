@@ -10,9 +10,9 @@ import pytest
 from copdns.model.household import Household, PrivacyMode
 from copdns.model.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
 from copdns.time.budget import (
-    EARLY,
     GRID,
     PLENTY,
+    RECHECK_BEFORE,
     RemainingBudget,
     SpentBudget,
     carried_minutes,
@@ -21,7 +21,7 @@ from copdns.time.budget import (
     minutes_of_day,
     split_budgets,
 )
-from copdns.time.minutes import MOST_ADDED, Minutes
+from copdns.time.minutes import MAX_ADDED, Minutes
 from tests.household import MIA, family
 
 SUNDAY = date(2026, 3, 29)
@@ -177,14 +177,14 @@ def test_a_day_of_a_changed_clock_has_its_own_length() -> None:
     ("minutes", "sure"),
     [
         (1, 1),  # the minute that runs may be the last
-        (MOST_ADDED, 1),
-        (MOST_ADDED + 1, 2),
-        (60, 61 - MOST_ADDED),
+        (MAX_ADDED, 1),
+        (MAX_ADDED + 1, 2),
+        (60, 61 - MAX_ADDED),
     ],
 )
 def test_a_budget_surely_lasts_until_a_full_minute(minutes: int, sure: int) -> None:
-    assert earliest_end(minutes, NOON, MOST_ADDED) == NOON + 60 * sure
-    assert earliest_end(minutes, NOON + 59.9, MOST_ADDED) == NOON + 60 * sure
+    assert earliest_end(minutes, NOON, MAX_ADDED) == NOON + 60 * sure
+    assert earliest_end(minutes, NOON + 59.9, MAX_ADDED) == NOON + 60 * sure
 
 
 def test_plenty_of_minutes_stay_the_same_while_they_are_used() -> None:
@@ -201,9 +201,9 @@ def test_plenty_of_minutes_are_sure_for_a_while_and_never_for_longer_than_they_a
 ) -> None:
     now = NOON + second
     ((found,), _) = left(house(FILMS), now, today=60 - minutes)
-    sure = earliest_end(minutes, now, MOST_ADDED)
+    sure = earliest_end(minutes, now, MAX_ADDED)
     assert sure - GRID < found.earliest_end(now) == found.sure_until <= sure
-    assert found.sure_until - EARLY > now + 60
+    assert found.sure_until - RECHECK_BEFORE > now + 60
 
 
 def test_what_was_sure_for_a_while_is_sure_for_the_minute_behind_it() -> None:

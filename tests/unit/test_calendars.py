@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from copdns.model.errors import CalendarError
-from copdns.time.whole_days import Dates
+from copdns.time.whole_days import DateRange
 from copdns.web.calendars import MOST, read_calendar
 
 TODAY = date(2026, 3, 29)
@@ -19,7 +19,9 @@ ICS = (
 
 async def test_its_dates_come_back_whole() -> None:
     day = date(2026, 5, 4)
-    assert await read_calendar(ICS.encode(), "Europe/Paris", TODAY) == (Dates(day, day, "Fête"),)
+    assert await read_calendar(ICS.encode(), "Europe/Paris", TODAY) == (
+        DateRange(day, day, "Fête"),
+    )
 
 
 @pytest.mark.parametrize(

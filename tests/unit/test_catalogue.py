@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.lists.catalogue import Catalogue, Category
-from copdns.lists.drafts import library
+from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import ListStatus
@@ -87,7 +87,7 @@ OWN = ListSource("mine", "games", "domains", "subtree", "go.example\n")
 def built(*own: ListSource, **changed: str) -> Catalogue:
     """Return a library of the files above; changed: another text by the file's stem."""
     files = FILES | {f"{stem}.yaml": text for stem, text in changed.items()}
-    return library(files.__getitem__, own)
+    return build_small_catalogue(files.__getitem__, own)
 
 
 def blockers(lib: Catalogue, qname: str) -> set[str]:
@@ -135,7 +135,7 @@ def test_a_name_that_is_protected_is_left_out_of_what_blocks_and_counted() -> No
     assert blockers(lib, "talk.help.example") == {"helpline"}
     assert blockers(lib, "safe.tube.example") == {"tube", "safe_search_targets"}  # tube.example
     assert status(lib, "starter-games").unused == {SkipReason.PROTECTED: 2}
-    assert status(lib, "starter-games").used == 1
+    assert status(lib, "starter-games").used_count == 1
     assert status(lib, "tube").unused == {SkipReason.PROTECTED: 1}
 
 
@@ -261,7 +261,7 @@ def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(
 ) -> None:
     lib = built(source)
     assert words in lib.statuses[-1].error
-    assert lib.statuses[-1].used == 0
+    assert lib.statuses[-1].used_count == 0
     assert lib.index.find("go.example") == ()
     assert blockers(lib, "chess.example") == {"starter-games"}  # the others go on
 
@@ -282,7 +282,7 @@ def test_problems_of_an_own_list_are_counted_and_shown() -> None:
 def test_a_broken_bundled_list_is_an_error_that_names_its_file() -> None:
     files = FILES | {"starter/games.txt": "<html>"}
     with pytest.raises(ListError, match=r"blocklists/starter/games.txt: this is a web page"):
-        library(files.__getitem__)
+        build_small_catalogue(files.__getitem__)
 
 
 def test_a_broken_data_file_is_an_error_with_its_place() -> None:

@@ -10,15 +10,15 @@ import pytest
 from copdns.config import OwnSource, SourceSettings
 from copdns.list_files.choose import (
     AvailableLists,
-    Chosen,
+    ChosenLists,
+    available_lists,
     choose,
     choose_for,
     missing_message,
-    needed_by,
-    offer,
+    needed_subjects,
 )
 from copdns.list_files.load import bundled_text
-from copdns.lists.catalogue import files
+from copdns.lists.catalogue import read_files
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.model.household import Contact, Household
@@ -51,11 +51,11 @@ WIDE = source("wide", default=False)
 CATALOGUE = (TOYS, FILMS, WIDE)
 
 
-def slugs(chosen: Chosen) -> list[str]:
+def slugs(chosen: ChosenLists) -> list[str]:
     return [each.slug for each in chosen.sources]
 
 
-def chosen(*wanted: str, needed: set[str] | None = None, **more: Any) -> Chosen:
+def chosen(*wanted: str, needed: set[str] | None = None, **more: Any) -> ChosenLists:
     fields = {"own": (), "max_names": 1000, "known": {}, **more}
     return choose(CATALOGUE, wanted=wanted, needed=needed or set(), **fields)
 
@@ -128,7 +128,7 @@ OFFER = AvailableLists(
 
 
 def needed(*households: Household) -> frozenset[str]:
-    return needed_by(households, OFFER)
+    return needed_subjects(households, OFFER)
 
 
 def house(**fields: Any) -> Household:
@@ -162,7 +162,7 @@ def test_all_households_count() -> None:
 
 
 def test_what_ships_can_be_chosen_from() -> None:
-    shipped = offer(files(bundled_text))
+    shipped = available_lists(read_files(bundled_text))
     assert {"malware", "phishing"} <= shipped.security
     assert "games" not in shipped.security
     assert shipped.contacts["roblox"] is Contact.STRANGERS

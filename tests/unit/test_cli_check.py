@@ -11,7 +11,7 @@ import pytest
 from copdns.accounts.account import GuestKind
 from copdns.config import load
 from copdns.household.file import parse
-from copdns.list_files.load import known_ids, load_library
+from copdns.list_files.load import known_ids, load_catalogue
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.decide import decide
 from copdns.policy.snapshot import build_snapshot
@@ -108,7 +108,7 @@ def test_a_list_is_named_with_its_version_and_a_service_by_its_slug(home: Home) 
 
 def test_it_says_what_the_server_would_decide(home: Home) -> None:
     settings = load("", "x.yaml", {})
-    library = load_library(())
+    library = load_catalogue(())
     household = parse(FAMILY, "family.yaml", known_ids(library))
     live = build_snapshot(
         None, library, AnswerDefaults(settings.dns.allow), [household], time.time()

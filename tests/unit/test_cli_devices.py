@@ -52,7 +52,7 @@ def sees(table: Mapping[str, str] | OSError, monkeypatch: pytest.MonkeyPatch) ->
         return table
 
     for module in (check, devices):
-        monkeypatch.setattr(module, "read_once", read_once)
+        monkeypatch.setattr(module, "read_table", read_once)
 
 
 # --- device unknown -------------------------------------------------------------------------------

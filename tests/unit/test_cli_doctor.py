@@ -25,7 +25,7 @@ from copdns.cli.doctor import household, machine, probe
 from copdns.cli.doctor.upstreams import protected_sample
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError
-from copdns.network.setup_steps import Progress, State
+from copdns.network.setup_steps import SetupProgress, SetupState
 from copdns.privacy.retention import CountKey
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
@@ -480,9 +480,9 @@ def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home
     (alone,) = [each for each in findings if each["about"] == "network"]
     assert (alone["status"], "only on this machine" in alone["what"]) == ("warn", True)
 
-    async def kept() -> Progress:
+    async def kept() -> SetupProgress:
         with StoreThread.open(home.data) as thread:
             return await Setups(thread).progress("home")
 
     found_there = asyncio.run(kept()).items["alone"]
-    assert (found_there.state, found_there.detail) == (State.UNKNOWN, "no_network")
+    assert (found_there.state, found_there.detail) == (SetupState.UNKNOWN, "no_network")

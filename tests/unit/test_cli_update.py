@@ -46,7 +46,7 @@ class Fetching(Home):
         return dict(found)
 
     def text(self, slug: str) -> bytes:
-        return Copies(self.data).text(slug).read_bytes()
+        return Copies(self.data).text_path(slug).read_bytes()
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_killed_update_leaves_the_old_copy_and_nothing_in_the_way(home: Fetchi
 
 def test_a_second_update_waits_for_the_first(home: Fetching) -> None:
     home.server.put("/toys", TOYS)
-    with Copies(home.data).changing(wait=False):
+    with Copies(home.data).hold_lock(wait=False):
         process = home.process("lists", "update", "toys")
         assert process.stderr is not None
         assert "waiting until it is done" in process.stderr.readline()

@@ -22,7 +22,7 @@ class Machine:
 
     def joined(self, seen: LastSeen) -> Clock:
         made = Clock(lambda: self.wall, lambda: self.mono, lambda: self.is_synchronised)
-        made.adopt(seen, goes_on=True)
+        made.adopt(seen, continues=True)
         return made
 
     def wait(self, seconds: float) -> None:

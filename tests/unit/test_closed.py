@@ -14,7 +14,7 @@ from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.policy.time_steps import weekday_and_time
 from copdns.time.budget import RemainingBudget
-from copdns.time.minutes import MOST_ADDED
+from copdns.time.minutes import MAX_ADDED
 from copdns.time.plan import Closure, Homework, TimePlan
 from tests.household import MIA, NOW, policy
 
@@ -182,7 +182,7 @@ def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day(
         ).valid_until
 
     assert until(1, NOW + HOUR) == NOW + 60
-    assert until(MOST_ADDED + 1, NOW + HOUR, NOW + 59) == NOW + 120
+    assert until(MAX_ADDED + 1, NOW + HOUR, NOW + 59) == NOW + 120
     assert until(600, NOW + HOUR) == NOW + HOUR
     assert until(600, NOW, NOW + 0.5) == NOW + 60  # its day is over: what comes is not known
 

@@ -13,7 +13,7 @@ from copdns.lists import compiled, trie
 from copdns.lists.compiled import FORMAT, HEADER_SIZE, pack, read_header, unpack
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import merge
-from copdns.lists.parse import Problem, SkipReason
+from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import Draft, ListStatus
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match
@@ -27,7 +27,7 @@ GAMES = Draft(
     {"games.example": Match.SUBTREE, "help.example": Match.EXACT},
     {"chess.games.example": Match.EXACT},
     unused={SkipReason.SUFFIX: 2},
-    problems=(Problem(3, SkipReason.SUFFIX, "com"),),
+    problems=(SkippedLine(3, SkipReason.SUFFIX, "com"),),
     licence="CC0-1.0",
     maintainer="Ada",
     report="https://ada.example/",
@@ -42,7 +42,7 @@ def test_beacons_are_found_in_it_and_open_nothing() -> None:
     index = unpack(memoryview(b"".join(pack(merge([HELP, beacons]), "")))).index
     (entry,) = index.find("7.push.example")
     assert index.infos[entry.list].kind is ListKind.BEACON
-    assert index.openings == {"help.example", "example"}
+    assert index.open_below == {"help.example", "example"}
 
 
 def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
@@ -63,11 +63,11 @@ def test_what_is_known_of_the_lists_stands_in_the_file() -> None:
             size=2,
         ),
         {SkipReason.SUFFIX: 2, SkipReason.PROTECTED: 1},
-        (Problem(3, SkipReason.SUFFIX, "com"),),
+        (SkippedLine(3, SkipReason.SUFFIX, "com"),),
     )
     assert isinstance(boards.info.kind, ListKind)
     assert lost.error == "lost.txt: no such file"
-    assert found.index.openings == {
+    assert found.index.open_below == {
         *("help.example", "example"),
         *("chess.games.example", "games.example"),
     }
@@ -115,9 +115,11 @@ def test_an_octet_that_changed_on_disk_is_told_by_the_checksum(place: int, chang
 )
 def test_a_head_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
     header = read_header(FILE, len(FILE))
-    head = json.loads(FILE[-compiled.padded(header.head) :].rstrip(b"\0"))
+    head = json.loads(FILE[-compiled.padded_size(header.head) :].rstrip(b"\0"))
     text = json.dumps({**head, **change}).encode()
-    whole = FILE[: -compiled.padded(header.head)] + text.ljust(compiled.padded(len(text)), b"\0")
+    whole = FILE[: -compiled.padded_size(header.head)] + text.ljust(
+        compiled.padded_size(len(text)), b"\0"
+    )
     whole = whole[:40] + struct.pack("=Q", len(text)) + whole[48:]
     with pytest.raises(ListError, match="cannot be read"):
         unpack(memoryview(whole))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.network.same_client import ENOUGH, WATCHED, SeenRequestor, same_client_warning
+from copdns.network.same_client import (
+    MIN_QUESTIONS,
+    MIN_SECONDS,
+    SeenRequestor,
+    same_client_warning,
+)
 
 CARD, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 
 def warning(*asking: tuple[str, str], named: int = 3, in_container: bool = False) -> str:
     seen = [SeenRequestor(*each) for each in asking]
-    return same_client_warning(seen, ENOUGH, WATCHED, named=named, in_container=in_container)
+    return same_client_warning(
+        seen, MIN_QUESTIONS, MIN_SECONDS, named=named, in_container=in_container
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,5 +62,5 @@ def test_a_house_with_one_device_looks_alike_rightly() -> None:
 
 def test_nothing_is_said_before_there_is_enough_to_go_by() -> None:
     asking = [SeenRequestor("192.0.2.1", CARD)]
-    for questions, seconds in ((ENOUGH - 1, WATCHED), (ENOUGH, WATCHED - 1)):
+    for questions, seconds in ((MIN_QUESTIONS - 1, MIN_SECONDS), (MIN_QUESTIONS, MIN_SECONDS - 1)):
         assert not same_client_warning(asking, questions, seconds, named=3, in_container=False)

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from copdns.lists.download import (
     HOUR,
-    Copy,
     CopyState,
+    CopySummary,
     after_failure,
     after_fetch,
     after_not_modified,
     check_copy,
-    conditions,
+    condition_headers,
+    content_error,
     dump_state,
-    looks_wrong,
     next_fetch_at,
     read_state,
-    redirected,
+    redirect_target,
     validator,
 )
 from copdns.model.addresses import bad_url
@@ -31,7 +31,7 @@ from copdns.model.errors import FetchError
 
 NOW = 1_800_000_000.0
 URL = "https://lists.example/toys.txt"
-COPY = Copy(octets=100, sha256="ab", names=5000, lines=5100)
+COPY = CopySummary(octets=100, sha256="ab", names=5000, lines=5100)
 HEADERS = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 18:00:00 GMT"}
 STATE = after_fetch(URL, HEADERS, COPY, NOW)
 DAY = 24 * HOUR
@@ -90,10 +90,10 @@ def test_without_its_copy_only_the_tries_are_left() -> None:
 
 def test_only_news_of_the_copy_are_asked_for() -> None:
     both = {"If-None-Match": '"1"', "If-Modified-Since": HEADERS["Last-Modified"]}
-    assert conditions(STATE, URL) == both
-    assert conditions(STATE, "https://elsewhere.example/toys.txt") == {}
-    assert conditions(STATE.without_copy(), URL) == {}
-    assert conditions(CopyState(), "") == {}
+    assert condition_headers(STATE, URL) == both
+    assert condition_headers(STATE, "https://elsewhere.example/toys.txt") == {}
+    assert condition_headers(STATE.without_copy(), URL) == {}
+    assert condition_headers(CopyState(), "") == {}
 
 
 @pytest.mark.parametrize("text", [None, "", "\u00e9", "a\r\nHost: evil.example", "x" * 1025])
@@ -111,7 +111,7 @@ def test_a_validator_that_cannot_be_sent_back_is_forgotten(text: str | None) -> 
     ],
 )
 def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
-    assert redirected(url, location) == target
+    assert redirect_target(url, location) == target
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
 )
 def test_no_redirect_leads_to_where_it_could_harm(location: str | None, told: str) -> None:
     with pytest.raises(FetchError, match=told):
-        redirected(URL, location)
+        redirect_target(URL, location)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_address_of_the_web_is_fine(url: str) -> None:
     ],
 )
 def test_a_list_does_not_look_wrong(first: bytes) -> None:
-    assert looks_wrong(first) == ""
+    assert content_error(first) == ""
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_list_does_not_look_wrong(first: bytes) -> None:
     ],
 )
 def test_what_is_no_list_says_what_it_is(first: bytes, what: str) -> None:
-    assert what in looks_wrong(first)
+    assert what in content_error(first)
 
 
 @pytest.mark.parametrize("names", [1500, 5000, 1_000_000])
@@ -197,7 +197,7 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
     small = replace(COPY, names=1499, lines=1499)
     with pytest.raises(FetchError, match="only 1499 domains, the old one 5000"):
         check_copy(small, STATE)
-    check_copy(small, STATE, smaller=True)
+    check_copy(small, STATE, may_shrink=True)
     check_copy(small, CopyState())
     check_copy(
         replace(small, names=1, lines=1), replace(STATE, names=999)
@@ -207,12 +207,12 @@ def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:
 def test_a_list_without_names_is_never_taken() -> None:
     for lines in (0, 1000):
         with pytest.raises(FetchError, match="no usable domains"):
-            check_copy(replace(COPY, names=0, lines=lines), CopyState(), smaller=True)
+            check_copy(replace(COPY, names=0, lines=lines), CopyState(), may_shrink=True)
 
 
 def test_a_list_in_another_format_is_never_taken() -> None:
     with pytest.raises(FetchError, match="only 9 of 1000 lines"):
-        check_copy(replace(COPY, names=9, lines=1000), CopyState(), smaller=True)
+        check_copy(replace(COPY, names=9, lines=1000), CopyState(), may_shrink=True)
 
 
 # --- when ----------------------------------------------------------------------------------------

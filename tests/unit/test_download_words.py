@@ -12,7 +12,7 @@ import pytest
 
 from copdns.list_files.copies import Copies
 from copdns.list_files.index_store import PENDING
-from copdns.lists.download import _MAGIC, looks_wrong, status_error
+from copdns.lists.download import _MAGIC, content_error, status_error
 from copdns.model.addresses import bad_url
 from copdns.model.sentences import Sentence
 from copdns.words.download_warnings import failure
@@ -25,17 +25,17 @@ PSEUDO = phrases("en-XA")
 SAYING = {
     ("copdns/lists/download.py", "bad_url"),
     ("copdns/lists/download.py", "status_error"),
-    ("copdns/lists/download.py", "looks_wrong"),
-    ("copdns/list_files/fetch.py", "_trouble"),
-    ("copdns/list_files/unpack.py", "_told"),
-    ("copdns/list_files/copies.py", "not_written"),
-    ("copdns/lists/drafts.py", "_misplaced"),
-    ("copdns/list_files/load.py", "text_of"),
+    ("copdns/lists/download.py", "content_error"),
+    ("copdns/list_files/fetch.py", "_connection_error"),
+    ("copdns/list_files/unpack.py", "_error_text"),
+    ("copdns/list_files/copies.py", "write_error"),
+    ("copdns/lists/drafts.py", "_placement_error"),
+    ("copdns/list_files/load.py", "read_text"),
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
     *("trouble", "trouble or 'this is not a tar archive; leave out `member`'"),
-    *("status_error(reply.status)", "self.not_written(error)", "outcome['error']"),
+    *("status_error(reply.status)", "self.write_error(error)", "outcome['error']"),
 }
 NO_WORDS = {"x: x"}  # a path, and what the system said
 
@@ -124,10 +124,10 @@ def test_no_text_comes_from_where_it_is_not_looked_for() -> None:
         bad_url("lists.example/list.txt"),
         bad_url("ftp://lists.example/"),
         *map(status_error, (404, 403, 429, 503, 418)),
-        *map(looks_wrong, (b"<html>", b"\0", *_MAGIC)),
-        Copies(Path("/data")).not_written(OSError(errno.ENOSPC, "No space left on device")),
-        Copies(Path("/data")).not_written(OSError(errno.EROFS, "Read-only file system")),
-        Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
+        *map(content_error, (b"<html>", b"\0", *_MAGIC)),
+        Copies(Path("/data")).write_error(OSError(errno.ENOSPC, "No space left on device")),
+        Copies(Path("/data")).write_error(OSError(errno.EROFS, "Read-only file system")),
+        Copies(Path("/data")).write_error(OSError(errno.EACCES, "Permission denied")),
         "lists.example cannot be reached (Connection refused); copdns will try again later",
         "the archive has no a/domains (it contains nothing); correct `member`",
         PENDING,
@@ -143,8 +143,8 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *map(looks_wrong, _MAGIC),
-        Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
+        *map(content_error, _MAGIC),
+        Copies(Path("/data")).write_error(OSError(errno.EACCES, "Permission denied")),
         "lists.example closed the connection; copdns will try again later",
         "the server redirects to an address that is not allowed "
         f"({bad_url('ftp://lists.example/')})",

@@ -57,7 +57,7 @@ def test_a_wrong_clock(chosen: OnFailure, any_name: str, help_name: str) -> None
     ],
 )
 def test_a_list_that_was_never_here(chosen: OnFailure, game: str, any_name: str) -> None:
-    made = home(FailureChoices(lists=chosen), PolicyInputs(missing=frozenset({"games"})))
+    made = home(FailureChoices(lists=chosen), PolicyInputs(missing_categories=frozenset({"games"})))
     assert (asked(made, "games.example"), asked(made, "a.example")) == (game, any_name)
     assert asked(made, "a.example", "ada") == "default"  # who does not block games
 

@@ -24,7 +24,7 @@ from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
 from copdns.server.tally import Tally
 from copdns.time.budget import PLENTY
-from copdns.time.minutes import Day
+from copdns.time.minutes import DayStart
 from copdns.time.moment import Moment
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
@@ -371,7 +371,7 @@ def marked(home: Twin, minutes: int) -> list[bool]:
     ledger, now = home.counting.ledger, home._clock.wall
     ledger.fold(now)
     day = home.counting.day(now)
-    some = ledger.marks("home", "mia", "films", Day(day.day, int(day.start))).some
+    some = ledger.marks("home", "mia", "films", DayStart(day.day, int(day.start))).some
     place = int(now - day.start) // 60
     return [bool(some >> place - minute & 1) for minute in range(minutes, 0, -1)]
 

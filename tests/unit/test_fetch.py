@@ -14,8 +14,8 @@ import pytest
 
 from copdns import __version__
 from copdns.list_files.copies import Copies
-from copdns.list_files.fetch import FetchOutcome, FetchResult, fetching
-from copdns.lists.download import Limits
+from copdns.list_files.fetch import FetchOutcome, FetchResult, open_fetcher
+from copdns.lists.download import FetchLimits
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.model.matchers import Match
@@ -23,7 +23,7 @@ from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 
 NOW = 1_800_000_000.0
-SMALL = Limits(wire=200_000, text=400_000)  # octets; of time there is as much as at home
+SMALL = FetchLimits(wire=200_000, text=400_000)  # octets; of time there is as much as at home
 TOYS = "chess.example\ngames.example\n"
 
 
@@ -53,15 +53,15 @@ class Shelf:
     copies: Copies
     server: ListServer
     now: float = NOW
-    limits: Limits = SMALL
+    limits: FetchLimits = SMALL
 
     async def fetch(self, wanted: Source, *, smaller: bool = False) -> FetchOutcome:
-        async with fetching(self.copies, lambda: self.now, self.limits) as fetcher:
-            return await fetcher.fetch(wanted, smaller=smaller)
+        async with open_fetcher(self.copies, lambda: self.now, self.limits) as fetcher:
+            return await fetcher.fetch(wanted, may_shrink=smaller)
 
     @property
     def text(self) -> bytes:
-        return self.copies.text("toys").read_bytes()
+        return self.copies.text_path("toys").read_bytes()
 
     @property
     def files(self) -> list[str]:
@@ -83,7 +83,7 @@ async def test_a_list_comes_whole_and_what_is_known_of_it_stands_beside(shelf: S
     headers = {"ETag": '"1"', "Last-Modified": "Tue, 24 Nov 2026 18:00:00 GMT"}
     url = shelf.server.put("/toys.txt", TOYS, headers=headers)
     outcome = await shelf.fetch(source(url))
-    assert outcome.news is FetchResult.NEW
+    assert outcome.result is FetchResult.NEW
     assert shelf.text == TOYS.encode()
     assert shelf.files == ["toys.json", "toys.txt"]
     state = shelf.copies.state("toys")
@@ -99,26 +99,26 @@ async def test_what_did_not_change_is_not_sent_again(shelf: Shelf, name: str) ->
     await shelf.fetch(source(url))
     shelf.now += 3600
     outcome = await shelf.fetch(source(url))
-    assert outcome.news is FetchResult.UNCHANGED
+    assert outcome.result is FetchResult.UNCHANGED
     assert (outcome.state.fetched_at, outcome.state.checked_at) == (NOW, NOW + 3600)
     shelf.server.put("/toys.txt", "go.example\n", headers={name: '"2"'})
-    assert (await shelf.fetch(source(url))).news is FetchResult.NEW
+    assert (await shelf.fetch(source(url))).result is FetchResult.NEW
     assert shelf.text == b"go.example\n"
 
 
 async def test_the_same_text_without_an_etag_is_no_news(shelf: Shelf) -> None:
     url = shelf.server.put("/toys.txt", TOYS)
-    assert (await shelf.fetch(source(url))).news is FetchResult.NEW
-    assert (await shelf.fetch(source(url))).news is FetchResult.UNCHANGED
+    assert (await shelf.fetch(source(url))).result is FetchResult.NEW
+    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
 
 
 async def test_a_copy_that_is_gone_or_was_touched_is_fetched_whole(shelf: Shelf) -> None:
     url = shelf.server.put("/toys.txt", TOYS, headers={"ETag": '"1"'})
     await shelf.fetch(source(url))
-    shelf.copies.text("toys").write_text("cut")
-    assert (await shelf.fetch(source(url))).news is FetchResult.NEW
-    shelf.copies.text("toys").unlink()
-    assert (await shelf.fetch(source(url))).news is FetchResult.NEW
+    shelf.copies.text_path("toys").write_text("cut")
+    assert (await shelf.fetch(source(url))).result is FetchResult.NEW
+    shelf.copies.text_path("toys").unlink()
+    assert (await shelf.fetch(source(url))).result is FetchResult.NEW
     assert shelf.text == TOYS.encode()
 
 
@@ -126,13 +126,13 @@ async def test_another_address_is_asked_without_the_old_etag(shelf: Shelf) -> No
     first = shelf.server.put("/a.txt", TOYS, headers={"ETag": '"1"'})
     second = shelf.server.put("/b.txt", "go.example\n", headers={"ETag": '"1"'})
     await shelf.fetch(source(first))
-    assert (await shelf.fetch(source(second))).news is FetchResult.NEW
+    assert (await shelf.fetch(source(second))).result is FetchResult.NEW
 
 
 async def test_a_304_that_nobody_asked_for_is_an_error(shelf: Shelf) -> None:
     url = shelf.server.put("/toys.txt", status=304)
     outcome = await shelf.fetch(source(url))
-    assert outcome.news is FetchResult.MISSING
+    assert outcome.result is FetchResult.MISSING
     assert "304" in outcome.state.error
 
 
@@ -154,7 +154,7 @@ async def test_what_is_packed_is_unpacked(
     shelf: Shelf, body: bytes, headers: dict[str, str], member: str
 ) -> None:
     url = shelf.server.put("/toys", body, headers=headers)
-    assert (await shelf.fetch(source(url, member=member))).news is FetchResult.NEW
+    assert (await shelf.fetch(source(url, member=member))).result is FetchResult.NEW
     assert shelf.text == TOYS.encode()
     assert shelf.files == ["toys.json", "toys.txt"]
 
@@ -166,7 +166,7 @@ async def test_nothing_of_an_archive_is_written_but_the_one_text(
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     files = {"../../evil": "e", "/tmp/copdns-evil": "e", "l": link, "games/domains": TOYS}
     url = shelf.server.put("/toys.tar.gz", tar(files))
-    assert (await shelf.fetch(source(url, member="games/domains"))).news is FetchResult.NEW
+    assert (await shelf.fetch(source(url, member="games/domains"))).result is FetchResult.NEW
     written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")}
     assert written == {"lists", "lists/toys.json", "lists/toys.txt"}
     assert not Path("/tmp/copdns-evil").exists()
@@ -262,7 +262,7 @@ async def test_the_old_copy_stays_byte_for_byte_and_the_reason_is_known(
     shelf.now += 60
     shelf.limits = replace(SMALL, **IMPATIENT.get(page.get("end", End.WHOLE), {}))
     outcome = await shelf.fetch(source(shelf.server.put("/toys", **page), member=member))
-    assert outcome.news is FetchResult.KEPT
+    assert outcome.result is FetchResult.KEPT
     assert told in outcome.state.error
     assert shelf.text == MANY.encode()
     assert shelf.files == ["toys.json", "toys.txt"]
@@ -272,7 +272,7 @@ async def test_the_old_copy_stays_byte_for_byte_and_the_reason_is_known(
 
 async def test_a_server_that_is_gone_is_told(shelf: Shelf) -> None:
     outcome = await shelf.fetch(source(f"http://127.0.0.1:{free_port()}/toys.txt"))
-    assert outcome.news is FetchResult.MISSING
+    assert outcome.result is FetchResult.MISSING
     assert "127.0.0.1 cannot be reached (" in outcome.state.error
     assert shelf.files == ["toys.json"]
 
@@ -286,7 +286,7 @@ async def test_a_server_that_speaks_no_http_is_told(shelf: Shelf) -> None:
 async def test_a_certificate_that_nobody_vouches_for_is_refused(shelf: Shelf) -> None:
     url = shelf.server.put("/toys", TOYS).replace("http:", "https:")
     outcome = await shelf.fetch(source(url))
-    assert outcome.news is FetchResult.MISSING
+    assert outcome.result is FetchResult.MISSING
     assert "127.0.0.1" in outcome.state.error
 
 
@@ -301,8 +301,8 @@ async def test_failures_count_until_one_try_succeeds(shelf: Shelf) -> None:
 async def test_who_looked_may_take_a_list_that_shrank(shelf: Shelf) -> None:
     await shelf.fetch(source(shelf.server.put("/toys", MANY)))
     url = shelf.server.put("/toys", TOYS)
-    assert (await shelf.fetch(source(url))).news is FetchResult.KEPT
-    assert (await shelf.fetch(source(url), smaller=True)).news is FetchResult.NEW
+    assert (await shelf.fetch(source(url))).result is FetchResult.KEPT
+    assert (await shelf.fetch(source(url), smaller=True)).result is FetchResult.NEW
 
 
 async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(
@@ -310,7 +310,7 @@ async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(
 ) -> None:
     await shelf.fetch(source(shelf.server.put("/toys", TOYS)))
     full = Copies(shelf.copies.folder.parent)
-    monkeypatch.setattr(full, "scratch", lambda _slug, _suffix: FullPath("/dev/full"))
+    monkeypatch.setattr(full, "scratch_path", lambda _slug, _suffix: FullPath("/dev/full"))
     shelf.copies = full
     outcome = await shelf.fetch(source(shelf.server.put("/toys", "go.example\n" * 1000)))
     assert "No space left on device" in outcome.state.error
@@ -336,4 +336,4 @@ async def test_a_folder_that_is_closed_to_us_is_told(shelf: Shelf) -> None:
         shelf.copies.folder.chmod(0o500)
     outcome = await shelf.fetch(source(shelf.server.put("/toys", TOYS)))
     assert "could not be saved" in outcome.state.error
-    assert outcome.news is FetchResult.MISSING
+    assert outcome.result is FetchResult.MISSING

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from copdns.list_files.resources import folder
+from copdns.list_files.resources import find_folder
 from copdns.model.errors import ConfigError
 from copdns.web.languages import help_topic
 from copdns.words.help_topics import PAGES, TOPICS, Picture, Topic, topic
@@ -80,13 +80,13 @@ def test_what_a_child_learns_has_a_card_for_parents(page: str) -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    found = {path.relative_to(folder("web-ui") / "help") for path in _files()}
+    found = {path.relative_to(find_folder("web-ui") / "help") for path in _files()}
     assert {str(path) for path in found} == {f"{a}/{b}.yaml" for a, b in ALL}
     assert help_topic(PSEUDO, "scams") == help_topic("en", "scams")
 
 
 def _files() -> list[object]:
-    return [path for path in (folder("web-ui") / "help").rglob("*") if path.is_file()]
+    return [path for path in (find_folder("web-ui") / "help").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(("language", "page"), ALL)
@@ -140,7 +140,7 @@ def test_nothing_blames(wrong: str) -> None:
 
 @pytest.mark.parametrize("picture", Picture)
 def test_every_picture_is_drawn_and_is_used(picture: Picture) -> None:
-    drawing = ET.fromstring((folder("web-ui") / "pictures" / f"{picture}.svg").read_text())
+    drawing = ET.fromstring((find_folder("web-ui") / "pictures" / f"{picture}.svg").read_text())
     assert drawing.tag == "svg"
     assert drawing.attrib["aria-hidden"] == "true"  # the sentence beside it says it
     assert all(each.tag in {"svg", "path", "circle", "rect"} for each in drawing.iter())

@@ -11,7 +11,7 @@ import pytest
 
 from copdns.list_files.load import bundled_text
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.drafts import library
+from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.model.errors import ConfigError
 from copdns.web.languages import bundled_helplines, spoken
@@ -253,7 +253,7 @@ def linked_hosts() -> set[str]:
 
 @cache
 def bundled_lists() -> Catalogue:
-    return library(bundled_text)
+    return build_small_catalogue(bundled_text)
 
 
 def protected(host: str) -> bool:

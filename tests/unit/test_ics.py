@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from copdns.model.errors import CalendarError
 from copdns.model.times import Calendar, DayType
 from copdns.time.days import day_type, zone_of
-from copdns.time.ics import DATES, EVENTS, LENGTH, dates_of, unknown_zones
-from copdns.time.whole_days import Dates, holidays
+from copdns.time.ics import MAX_DATES, MAX_EVENTS, MAX_LENGTH, read_dates, unknown_zones
+from copdns.time.whole_days import DateRange, add_holidays
 
 BERLIN = zone_of("Europe/Berlin")
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)
@@ -33,8 +33,8 @@ def calendar(*parts: str) -> str:
     )
 
 
-def found(*parts: str, zone: str = "Europe/Berlin") -> list[Dates]:
-    return list(dates_of(calendar(*parts), zone_of(zone), FIRST, LAST))
+def found(*parts: str, zone: str = "Europe/Berlin") -> list[DateRange]:
+    return list(read_dates(calendar(*parts), zone_of(zone), FIRST, LAST))
 
 
 def firsts(*lines: str) -> list[str]:
@@ -46,8 +46,8 @@ def test_whole_days_end_before_their_dtend() -> None:
     autumn = event("DTSTART;VALUE=DATE:20261019", "DTEND;VALUE=DATE:20261031", name="Autumn break")
     one = event("DTSTART;VALUE=DATE:20261003", name="Unity")
     assert found(autumn, one) == [
-        Dates(date(2026, 10, 3), date(2026, 10, 3), "Unity"),
-        Dates(date(2026, 10, 19), date(2026, 10, 30), "Autumn break"),
+        DateRange(date(2026, 10, 3), date(2026, 10, 3), "Unity"),
+        DateRange(date(2026, 10, 19), date(2026, 10, 30), "Autumn break"),
     ]
 
 
@@ -77,7 +77,7 @@ def test_times_are_told_apart_from_whole_days(
     lines: tuple[str, ...], dates: tuple[int, int, bool]
 ) -> None:
     first, last, whole = dates
-    expected = Dates(date(2026, 3, first), date(2026, 3, last), "Break", whole)
+    expected = DateRange(date(2026, 3, first), date(2026, 3, last), "Break", whole)
     assert found(event(*lines)) == [expected]
 
 
@@ -87,13 +87,15 @@ def test_a_zone_that_the_file_explains_is_understood() -> None:
         "TZOFFSETFROM:+1000\r\nTZOFFSETTO:+1000\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
     )
     there = event("DTSTART;TZID=The school:20260302T050000", "DURATION:PT1H")
-    assert found(zone, there) == [Dates(date(2026, 3, 1), date(2026, 3, 1), "Break", whole=False)]
+    assert found(zone, there) == [
+        DateRange(date(2026, 3, 1), date(2026, 3, 1), "Break", is_whole=False)
+    ]
 
 
 def test_dates_are_cut_to_what_was_asked_for() -> None:
     winter = event("DTSTART;VALUE=DATE:20251222", "DTEND;VALUE=DATE:20260107", name="Winter")
     long_ago = event("DTSTART;VALUE=DATE:20250801", name="Then")
-    assert found(winter, long_ago) == [Dates(FIRST, date(2026, 1, 6), "Winter")]
+    assert found(winter, long_ago) == [DateRange(FIRST, date(2026, 1, 6), "Winter")]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +121,9 @@ def test_what_repeats_is_there_each_time(rule: str, dates: list[str]) -> None:
 def test_each_time_takes_as_many_days_as_the_first() -> None:
     lines = ("DTSTART;VALUE=DATE:20241224", "DTEND;VALUE=DATE:20250102", "RRULE:FREQ=YEARLY")
     assert found(event(*lines)) == [
-        Dates(date(2026, 1, 1), date(2026, 1, 1), "Break"),
-        Dates(date(2026, 12, 24), date(2027, 1, 1), "Break"),
-        Dates(date(2027, 12, 24), date(2027, 12, 31), "Break"),
+        DateRange(date(2026, 1, 1), date(2026, 1, 1), "Break"),
+        DateRange(date(2026, 12, 24), date(2027, 1, 1), "Break"),
+        DateRange(date(2027, 12, 24), date(2027, 12, 31), "Break"),
     ]
 
 
@@ -159,7 +161,7 @@ def test_one_time_that_was_moved_is_where_it_was_moved_to() -> None:
         "2026-01-05",
         "2026-01-13",
     ]
-    assert Dates(date(2026, 1, 12), date(2026, 1, 12), "Stays") in found(weekly, moved, another)
+    assert DateRange(date(2026, 1, 12), date(2026, 1, 12), "Stays") in found(weekly, moved, another)
     nobodys = (
         event("DTSTART;VALUE=DATE:20260112"),
         event("DTSTART:20260101", "RECURRENCE-ID:20260112"),
@@ -205,7 +207,7 @@ def test_what_was_called_off_is_not_there() -> None:
 )
 def test_a_broken_file_says_where(text: str, words: str) -> None:
     with pytest.raises(CalendarError) as error:
-        dates_of(text, BERLIN, FIRST, LAST)
+        read_dates(text, BERLIN, FIRST, LAST)
     assert str(error.value).startswith(words)
 
 
@@ -231,16 +233,16 @@ def test_a_rule_that_cannot_be_read_is_not_guessed(rule: str, words: str) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("X" * (LENGTH + 1), f"it has more than {LENGTH} characters"),
+        ("X" * (MAX_LENGTH + 1), f"it has more than {MAX_LENGTH} characters"),
         (
-            calendar("BEGIN:VEVENT\nEND:VEVENT\n" * (EVENTS + 1)),
-            f"it has more than {EVENTS} events",
+            calendar("BEGIN:VEVENT\nEND:VEVENT\n" * (MAX_EVENTS + 1)),
+            f"it has more than {MAX_EVENTS} events",
         ),
         (
             calendar(
                 *(event("DTSTART:20260101", "RRULE:FREQ=DAILY", name=str(n)) for n in range(15))
             ),
-            f"it has more than {DATES} dates",
+            f"it has more than {MAX_DATES} dates",
         ),
         (
             calendar(event("DTSTART:10020101", "RRULE:FREQ=YEARLY;COUNT=9999") * 10),
@@ -250,7 +252,7 @@ def test_a_rule_that_cannot_be_read_is_not_guessed(rule: str, words: str) -> Non
 )
 def test_a_file_that_asks_for_too_much_is_refused(text: str, words: str) -> None:
     with pytest.raises(CalendarError, match=words):
-        dates_of(text, BERLIN, FIRST, LAST)
+        read_dates(text, BERLIN, FIRST, LAST)
 
 
 def test_a_name_from_a_file_cannot_speak_to_the_terminal() -> None:
@@ -291,14 +293,14 @@ def test_a_strange_event_is_dates_within_the_time_or_a_calendar_error(
 @given(st.text())
 def test_a_text_that_is_no_calendar_is_a_calendar_error_or_has_no_dates(text: str) -> None:
     with suppress(CalendarError):
-        assert dates_of(text, BERLIN, FIRST, LAST) == ()
+        assert read_dates(text, BERLIN, FIRST, LAST) == ()
 
 
 def test_holidays_are_whole_days_and_leave_alone_what_was_there() -> None:
     by_hand = ((date(2026, 10, 20), DayType.SCHOOL), (date(2026, 12, 24), DayType.HOLIDAY))
-    autumn = Dates(date(2026, 10, 19), date(2026, 10, 21), "Autumn break")
-    evening = Dates(date(2026, 11, 5), date(2026, 11, 5), "Parents' evening", whole=False)
-    household = holidays(Calendar(frozenset({4, 5}), by_hand), [autumn, evening])
+    autumn = DateRange(date(2026, 10, 19), date(2026, 10, 21), "Autumn break")
+    evening = DateRange(date(2026, 11, 5), date(2026, 11, 5), "Parents' evening", is_whole=False)
+    household = add_holidays(Calendar(frozenset({4, 5}), by_hand), [autumn, evening])
     assert household == Calendar(
         frozenset({4, 5}),
         (
@@ -312,8 +314,8 @@ def test_holidays_are_whole_days_and_leave_alone_what_was_there() -> None:
 
 
 def test_days_of_a_file_may_be_of_another_kind() -> None:
-    saturday = Dates(date(2026, 3, 7), date(2026, 3, 7), "School fair")
-    household = holidays(Calendar(), [saturday], DayType.SCHOOL)
+    saturday = DateRange(date(2026, 3, 7), date(2026, 3, 7), "School fair")
+    household = add_holidays(Calendar(), [saturday], DayType.SCHOOL)
     assert household.days == ((date(2026, 3, 7), DayType.SCHOOL),)
 
 

@@ -87,7 +87,7 @@ def test_a_dot_inside_a_label_neither_dodges_a_list_nor_trips_it() -> None:
 
 @pytest.mark.parametrize("kind", [ListKind.PROTECTED, ListKind.LOCAL])
 def test_openings_are_the_names_at_and_above_what_stays_reachable(kind: ListKind) -> None:
-    assert index(["help.a.example"], kind=kind).openings == {
+    assert index(["help.a.example"], kind=kind).open_below == {
         "help.a.example",
         "a.example",
         "example",
@@ -95,12 +95,12 @@ def test_openings_are_the_names_at_and_above_what_stays_reachable(kind: ListKind
 
 
 def test_an_exception_is_an_opening_and_a_block_is_none() -> None:
-    assert index(["a.example", "!ok.a.example"]).openings == {
+    assert index(["a.example", "!ok.a.example"]).open_below == {
         "ok.a.example",
         "a.example",
         "example",
     }
-    assert index(["a.example"]).openings == frozenset()
+    assert index(["a.example"]).open_below == frozenset()
 
 
 def test_the_numbers_of_entries_lead_to_their_lists() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.network.lease_files import AGAIN, OCTETS, LeaseFiles
+from copdns.network.lease_files import MAX_OCTETS, REREAD_AFTER, LeaseFiles
 from copdns.network.leases import Lease
 
 NOW = 1_774_800_000.0
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(path: Path) -> LeaseFiles:
-    return LeaseFiles.of([(str(path), "auto")])
+    return LeaseFiles.from_settings([(str(path), "auto")])
 
 
 def test_a_file_is_read_when_it_changed_and_only_then(path: Path, files: LeaseFiles) -> None:
@@ -52,7 +52,7 @@ def test_a_file_that_is_replaced_by_another_is_seen(path: Path, files: LeaseFile
 def test_a_lease_ends_though_the_file_does_not_change(path: Path, files: LeaseFiles) -> None:
     path.write_text(line(TABLET))
     files.read(NOW)
-    assert files.read(NOW + AGAIN) == ()
+    assert files.read(NOW + REREAD_AFTER) == ()
 
 
 def test_a_file_that_is_not_there_is_told_once_and_waited_for(
@@ -72,12 +72,12 @@ def test_several_files_are_put_together(path: Path) -> None:
     other = path.with_name("hosts")
     path.write_text(line(TABLET))
     other.write_text("2001:db8::15 phone\n")
-    files = LeaseFiles.of([(str(path), "dnsmasq"), (str(other), "odhcpd")])
+    files = LeaseFiles.from_settings([(str(path), "dnsmasq"), (str(other), "odhcpd")])
     assert files.read(NOW) == (TABLET, Lease("2001:db8::15", "", "phone"))
     path.write_text("")
     assert files.read(NOW) == (Lease("2001:db8::15", "", "phone"),)
 
 
 def test_a_file_without_end_is_read_to_a_bound(path: Path, files: LeaseFiles) -> None:
-    path.write_text(line(TABLET) + "x" * OCTETS + "\n" + line(PHONE))
+    path.write_text(line(TABLET) + "x" * MAX_OCTETS + "\n" + line(PHONE))
     assert files.read(NOW) == (TABLET,)

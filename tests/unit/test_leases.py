@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.network.leases import LEASES, Lease, LeaseFormat, read_leases
+from copdns.network.leases import MAX_LEASES, Lease, LeaseFormat, read_leases
 
 NOW = 1_774_800_000.0
 LATER, BEFORE = int(NOW) + 3600, int(NOW) - 3600
@@ -105,9 +105,9 @@ def test_a_name_that_no_device_should_have_is_none(name: str) -> None:
 def test_a_long_file_is_read_up_to_a_bound() -> None:
     text = "".join(
         f"{LATER} {CARD} 10.{number >> 16}.{number >> 8 & 255}.{number & 255} * *\n"
-        for number in range(LEASES + 10)
+        for number in range(MAX_LEASES + 10)
     )
-    assert len(read(text)) == LEASES
+    assert len(read(text)) == MAX_LEASES
 
 
 def test_a_line_that_never_ends_is_left_out() -> None:

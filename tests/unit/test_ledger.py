@@ -9,18 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.time import ledger as ledger_module
-from copdns.time.ledger import BUDGETS, DAYS, NAMES, STAY, UsageLedger
-from copdns.time.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, UseCriteria, minute_bitmaps
+from copdns.time.ledger import MAX_BUDGETS, MAX_DAYS, MAX_NAMES, MINUTES_WITH_NAMES, UsageLedger
+from copdns.time.minutes import (
+    NARROW,
+    NO_MARKS,
+    WIDE,
+    DayStart,
+    Minutes,
+    UseCriteria,
+    minute_bitmaps,
+)
 
 HOUR, DAY = 3600, 86_400
 NOON = 1_774_785_600  # 2026-03-29 12:00 UTC
-TODAY = Day(date(2026, 3, 29), NOON - 12 * HOUR)
-TOMORROW = Day(date(2026, 3, 30), TODAY.start + DAY)
+TODAY = DayStart(date(2026, 3, 29), NOON - 12 * HOUR)
+TOMORROW = DayStart(date(2026, 3, 30), TODAY.start + DAY)
 
 
-def day_of(household: str, profile: str, at: float) -> Day:
+def day_of(household: str, profile: str, at: float) -> DayStart:
     start = int(at) // DAY * DAY
-    return Day(datetime.fromtimestamp(start, UTC).date(), start)
+    return DayStart(datetime.fromtimestamp(start, UTC).date(), start)
 
 
 def sense_of(household: str, profile: str, budget: str) -> UseCriteria:
@@ -41,15 +49,15 @@ def play(ledger: UsageLedger, minutes: range, budget: str = "games", names: int 
 
 
 def likely(
-    ledger: UsageLedger, budget: str = "games", day: Day = TODAY, profile: str = "mia"
+    ledger: UsageLedger, budget: str = "games", day: DayStart = TODAY, profile: str = "mia"
 ) -> int:
-    return ledger.used("home", profile, day).get(budget, Minutes()).likely
+    return ledger.minutes_by_budget("home", profile, day).get(budget, Minutes()).likely
 
 
 def test_minutes_of_use_are_counted_when_they_are_over() -> None:
     ledger = empty()
     play(ledger, range(30))
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
     ledger.record("home", "mia", ["games"], "0.games.example", NOON + 30 * 60)
     ledger.record("home", "mia", ["games"], "1.games.example", NOON + 30 * 60)
     ledger.fold(NOON + 30 * 60 + 59)
@@ -63,7 +71,7 @@ def test_the_same_name_again_and_again_is_one_name() -> None:
     for second in range(120):
         ledger.record("home", "mia", ["games"], "a.games.example", NOON + second)
     ledger.fold(NOON + 120)
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(0, 0, 2)}
 
 
 def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
@@ -73,7 +81,7 @@ def test_a_name_counts_for_each_budget_it_is_about_and_for_no_other() -> None:
         ledger.record("home", "mia", ["all"], f"{second}.example", NOON + second)
         ledger.record("home", "mia", [], f"{second}.school.example", NOON + second)
     ledger.fold(NOON + 240)
-    assert ledger.used("home", "mia", TODAY) == {
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {
         "games": Minutes(4, 4, 4),
         "all": Minutes(0, 0, 4),  # four names a minute: what a device may do by itself
     }
@@ -87,7 +95,7 @@ def test_a_stranger_and_a_brother_use_up_minutes_of_their_own() -> None:
     ledger.fold(NOON + 400)
     assert likely(ledger) == 5
     assert likely(ledger, profile="tom") == 0
-    assert ledger.used("there", "mia", TODAY)["games"].high == 1
+    assert ledger.minutes_by_budget("there", "mia", TODAY)["games"].high == 1
 
 
 def test_who_asks_learns_what_was_used_since_the_last_time() -> None:
@@ -117,7 +125,7 @@ def test_what_is_closed_right_after_use_is_not_counted_when_it_opens_again() -> 
     again = empty()
     again.load(ledger.take_unsaved())
     assert again.marks("home", "mia", "games", TODAY).closed.bit_count() == 5
-    assert "films" not in ledger.used("home", "mia", TODAY)
+    assert "films" not in ledger.minutes_by_budget("home", "mia", TODAY)
 
 
 def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
@@ -125,7 +133,7 @@ def test_a_clock_set_back_and_forth_counts_no_minute_twice() -> None:
     play(ledger, range(30))
     play(ledger, range(10, 20))
     play(ledger, range(30))
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes(30, 30, 30)}
 
 
 def test_a_clock_set_over_midnight_and_back_keeps_what_was_used() -> None:
@@ -150,12 +158,12 @@ def test_names_of_the_same_minute_are_put_together_however_the_clock_moved() -> 
 def test_a_day_without_use_is_known_from_one_that_was_not_counted() -> None:
     ledger = empty()
     ledger.begin_day("home", "mia", ["games"], NOON)
-    assert ledger.used("home", "mia", TODAY) == {"games": Minutes()}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {"games": Minutes()}
     (usage,) = ledger.take_unsaved()
     assert (usage.day, usage.minutes) == (TODAY.date, Minutes())
     ledger.begin_day("home", "mia", ["games"], NOON + 60)
     assert ledger.take_unsaved() == ()
-    assert ledger.used("home", "mia", TOMORROW) == {}
+    assert ledger.minutes_by_budget("home", "mia", TOMORROW) == {}
 
 
 def test_a_new_day_begins_with_nothing() -> None:
@@ -166,10 +174,10 @@ def test_a_new_day_begins_with_nothing() -> None:
 
 def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
     start = TODAY.start
-    ledger = UsageLedger(lambda *_: Day(TODAY.date, start), sense_of)
+    ledger = UsageLedger(lambda *_: DayStart(TODAY.date, start), sense_of)
     play(ledger, range(30))
     start += 12 * HOUR + 10 * 60  # ten minutes past noon
-    later = Day(TODAY.date, start)
+    later = DayStart(TODAY.date, start)
     assert likely(ledger, day=later) == 20
     play(ledger, range(30, 31))
     assert likely(ledger, day=later) == 21
@@ -179,9 +187,9 @@ def test_an_hour_moved_by_the_household_takes_the_minutes_along() -> None:
 def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
     east = 0  # hours
 
-    def local(household: str, profile: str, at: float) -> Day:
+    def local(household: str, profile: str, at: float) -> DayStart:
         day = day_of(household, profile, at + east * HOUR)
-        return Day(day.date, day.start - east * HOUR)
+        return DayStart(day.date, day.start - east * HOUR)
 
     ledger = UsageLedger(local, sense_of)
     play(ledger, range(30))
@@ -201,7 +209,7 @@ def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
     ledger.record("home", "mia", [], "lesson.example", NOON + 60)
     ledger.record("home", "tom", [], "other.example", NOON + 60)
 
-    def in_use(at: float, minutes: int = STAY) -> set[str]:
+    def in_use(at: float, minutes: int = MINUTES_WITH_NAMES) -> set[str]:
         ledger.fold(at)
         return set(ledger.names_in_use("home", "mia", at, minutes))
 
@@ -216,10 +224,10 @@ def test_names_are_forgotten_when_nobody_asks_for_them_any_more() -> None:
     ledger = empty()
     for minute in range(100):
         ledger.record("home", "mia", ["games"], f"{minute}.example", NOON + minute * 60)
-        assert len(ledger._heard) <= STAY + 2  # also when nobody folds
+        assert len(ledger._names_by_minute) <= MINUTES_WITH_NAMES + 2  # also when nobody folds
     ledger.fold(NOON + 200 * 60)
-    assert ledger._heard == {}
-    assert ledger.used("home", "mia", TODAY)["games"].high == 100
+    assert ledger._names_by_minute == {}
+    assert ledger.minutes_by_budget("home", "mia", TODAY)["games"].high == 100
 
 
 def test_what_was_stored_is_taken_up_again() -> None:
@@ -263,7 +271,7 @@ def test_who_is_erased_is_forgotten_with_names_and_all() -> None:
     ledger.record("home", "tom", ["games"], "a.example", NOON + 120)
     ledger.erase("home", "mia")
     assert ledger.fold(NOON + 180) == {("home", "tom", "games")}
-    assert ledger.used("home", "mia", TODAY) == {}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {}
     assert ledger.names_in_use("home", "mia", NOON + 180) == frozenset()
     assert [each.profile for each in ledger.take_unsaved()] == ["tom"]
 
@@ -274,8 +282,8 @@ def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
     ledger.forget(TOMORROW.start + 30 * 60)
     assert likely(ledger) == 3
     ledger.forget(TOMORROW.start + DAY + 1)
-    assert ledger.used("home", "mia", TODAY) == {}
-    assert ledger._kept == {}
+    assert ledger.minutes_by_budget("home", "mia", TODAY) == {}
+    assert ledger._days == {}
 
 
 def test_no_more_days_are_kept_than_are_asked_for() -> None:
@@ -284,28 +292,28 @@ def test_no_more_days_are_kept_than_are_asked_for() -> None:
         at = NOON + day * DAY
         ledger.record("home", "mia", ["games"], "a.example", at)
         ledger.fold(at + 60)
-    assert len(ledger._kept["home", "mia"]["games"]) == DAYS
+    assert len(ledger._days["home", "mia"]["games"]) == MAX_DAYS
 
 
 def test_a_profile_cannot_fill_the_memory() -> None:
     ledger = empty()
-    for number in range(NAMES + 9):
+    for number in range(MAX_NAMES + 9):
         ledger.record("home", "mia", [f"b{number}", "games"], f"{number}.example", NOON)
-    assert len(ledger.names_in_use("home", "mia", NOON)) == NAMES
+    assert len(ledger.names_in_use("home", "mia", NOON)) == MAX_NAMES
     ledger.fold(NOON + 60)
-    assert len(ledger.used("home", "mia", TODAY)) == BUDGETS
-    assert ledger.dropped == NAMES + 9 - (BUDGETS - 1)
+    assert len(ledger.minutes_by_budget("home", "mia", TODAY)) == MAX_BUDGETS
+    assert ledger.dropped == MAX_NAMES + 9 - (MAX_BUDGETS - 1)
 
 
 def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "PEOPLE", 3)
+    monkeypatch.setattr(ledger_module, "MAX_PROFILES", 3)
     ledger = empty()
     for minute in range(2):
         for number in range(5):
             at = NOON + minute * 60
             ledger.record("home", f"p{number + minute}", ["games"], "a.example", at)
     ledger.fold(NOON + 180)
-    assert len(ledger._kept) == 3
+    assert len(ledger._days) == 3
     assert ledger.dropped == 2 + 2 + 1
 
 

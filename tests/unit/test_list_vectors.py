@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.lists.parse import ListFormat, parse
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match
 
@@ -38,8 +38,8 @@ def _leaves_the_rest_out(text: str) -> bool:
     """Tell whether every line is unused, but those that are plain rules by themselves."""
     lines = text.split("\n")
     plain = [line for line in lines if _PLAIN.fullmatch(line)]
-    parsed = parse(text, ListFormat.ADBLOCK)
-    return (parsed.used, sum(parsed.unused.values())) == (len(plain), len(lines) - len(plain))
+    parsed = parse_list(text, ListFormat.ADBLOCK)
+    return (parsed.used_count, sum(parsed.unused.values())) == (len(plain), len(lines) - len(plain))
 
 
 _PLAIN = re.compile(r"(@@)?\|\|[\w.]+\^|127\.0\.0\.1 [\w.]+")
@@ -48,7 +48,7 @@ _PLAIN = re.compile(r"(@@)?\|\|[\w.]+\^|127\.0\.0\.1 [\w.]+")
 def _outcome(form: ListFormat, text: str, qname: str) -> tuple[str, ...]:
     """Return the words of the vectors that fit what a list does to a name."""
     try:
-        parsed = parse(text, form)
+        parsed = parse_list(text, form)
     except ListError:
         return ("LOAD-REFUSED", "SKIP-RULE", "pass")  # a refused list uses none of its lines
     index = DictIndex([(ListInfo(0, "v", ListKind.CATEGORY, "v", "1"), parsed.entries)])
@@ -66,7 +66,7 @@ def test_one_list_in_four_forms_gives_the_verdicts_of_other_resolvers(
     folder = shared_data / "block" / "hagezi-2022"
 
     def index(file: str, form: ListFormat, match: Match) -> DictIndex:
-        parsed = parse((folder / f"{stem}.{file}").read_text(), form, match)
+        parsed = parse_list((folder / f"{stem}.{file}").read_text(), form, match)
         assert parsed.unused == {}
         info = ListInfo(0, stem, ListKind.CATEGORY, stem, "1")
         return DictIndex([(info, parsed.entries)])

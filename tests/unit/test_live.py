@@ -27,7 +27,7 @@ from copdns.model.times import Budget
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import Policy, decide
 from copdns.policy.snapshot import GUEST, Snapshot, build_in_steps, build_snapshot
-from copdns.time.budget import EARLY
+from copdns.time.budget import RECHECK_BEFORE
 from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
 from tests.household import GUEST as VISITOR
 
@@ -327,8 +327,11 @@ def test_how_long_minutes_surely_last_is_found_out_before_nobody_knows() -> None
     films = Budget("films", "mia", (("daily", 60),))
     live = snapshot(family(budgets=(films,)))
     (left,) = live.policy("home", "mia").time_rules.timing.remaining  # type: ignore[union-attr]
-    assert live.refresh_at == left.sure_until - EARLY
-    assert (live.is_due(left.sure_until - EARLY - 1), live.is_due(left.sure_until - EARLY)) == (
+    assert live.refresh_at == left.sure_until - RECHECK_BEFORE
+    assert (
+        live.is_due(left.sure_until - RECHECK_BEFORE - 1),
+        live.is_due(left.sure_until - RECHECK_BEFORE),
+    ) == (
         False,
         True,
     )

@@ -12,7 +12,7 @@ from copdns.time.minutes import (
     DAY_BITS,
     HOLD,
     LONG_HOLD,
-    MOST_ADDED,
+    MAX_ADDED,
     NARROW,
     NO_MARKS,
     WIDE,
@@ -22,8 +22,8 @@ from copdns.time.minutes import (
     decode_bitmap,
     encode_bitmap,
     estimate,
+    max_added,
     minute_bitmaps,
-    most_added,
 )
 
 senses = st.sampled_from([NARROW, WIDE])
@@ -131,15 +131,15 @@ def test_a_newest_minute_adds_no_more_than_the_bound(
 ) -> None:
     past = (1 << minute) - 1
     before = DayBitmaps(marks.some & past, marks.several & past, marks.closed)
-    assert 0 <= most_added(before, minute, sense) <= MOST_ADDED
+    assert 0 <= max_added(before, minute, sense) <= MAX_ADDED
     for names in (1, sense.several):
         after = estimate(before | minute_bitmaps(minute, names, sense), sense)
         added = after.likely - estimate(before, sense).likely
-        assert added <= most_added(before, minute, sense)
+        assert added <= max_added(before, minute, sense)
 
 
 def test_the_bound_is_reached() -> None:
-    assert most_added(day((100, 2), (101, 2)), 102 + HOLD) == MOST_ADDED
+    assert max_added(day((100, 2), (101, 2)), 102 + HOLD) == MAX_ADDED
 
 
 @given(days, senses)
@@ -179,9 +179,9 @@ def test_any_octets_are_read_as_some_day(octets: bytes) -> None:
 
 def test_a_day_that_begins_later_lacks_what_was_before() -> None:
     marks = day((10, 1), (70, 2))
-    assert marks.moved(60) == day((10, 2))
-    assert marks.moved(-60) == day((70, 1), (130, 2))
-    assert marks.moved(-DAY_BITS) == NO_MARKS
+    assert marks.with_later_start(60) == day((10, 2))
+    assert marks.with_later_start(-60) == day((70, 1), (130, 2))
+    assert marks.with_later_start(-DAY_BITS) == NO_MARKS
 
 
 def test_a_day_can_be_cut_at_its_end() -> None:

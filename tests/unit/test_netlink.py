@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.network.netlink import (
-    Ended,
+    End,
     Message,
     Neighbour,
-    Own,
+    OwnAddress,
     Route,
-    dump_request,
     neighbour_request,
-    own_request,
-    read,
+    neighbours_request,
+    own_addresses_request,
+    read_messages,
     route_request,
 )
 from tests.unit.kernel import FAILED, GONE, LAN, STALE, ended, entry, message, own, route
@@ -27,7 +27,7 @@ CARD = "02:00:00:00:00:08"
 
 
 def one(datagram: bytes) -> Message:
-    ((_, found),) = read(datagram)
+    ((_, found),) = read_messages(datagram)
     return found
 
 
@@ -62,21 +62,21 @@ def test_a_neighbour_without_a_card_of_its_own_is_told_as_gone(datagram: bytes) 
     ],
 )
 def test_what_is_no_neighbour_is_passed_by(datagram: bytes) -> None:
-    assert list(read(datagram)) == []
+    assert list(read_messages(datagram)) == []
 
 
 def test_several_messages_share_a_datagram() -> None:
     datagram = entry("192.0.2.8", CARD, sequence=5) + ended(sequence=5) + b"rest"
-    assert list(read(datagram)) == [(5, Neighbour(LAN, "192.0.2.8", CARD)), (5, Ended(0))]
+    assert list(read_messages(datagram)) == [(5, Neighbour(LAN, "192.0.2.8", CARD)), (5, End(0))]
 
 
 @pytest.mark.parametrize(
     ("datagram", "expected"),
     [
-        (route(3), Route(3, direct=True)),
-        (route(3, gateway="192.0.2.1"), Route(3, direct=False)),
-        (route(1, kind=2), Route(1, direct=False)),  # this machine itself
-        (ended(errno.ENETUNREACH), Ended(errno.ENETUNREACH)),
+        (route(3), Route(3, is_direct=True)),
+        (route(3, gateway="192.0.2.1"), Route(3, is_direct=False)),
+        (route(1, kind=2), Route(1, is_direct=False)),  # this machine itself
+        (ended(errno.ENETUNREACH), End(errno.ENETUNREACH)),
     ],
 )
 def test_a_route_says_whether_a_router_stands_between(datagram: bytes, expected: Message) -> None:
@@ -84,13 +84,13 @@ def test_a_route_says_whether_a_router_stands_between(datagram: bytes, expected:
 
 
 def test_an_address_of_this_machine_is_not_the_one_at_the_other_end() -> None:
-    assert one(own("2001:db8::1")) == Own(LAN, "2001:db8::1")
-    assert one(own("192.0.2.1", other="192.0.2.2")) == Own(LAN, "192.0.2.1")
+    assert one(own("2001:db8::1")) == OwnAddress(LAN, "2001:db8::1")
+    assert one(own("192.0.2.1", other="192.0.2.2")) == OwnAddress(LAN, "192.0.2.1")
 
 
 def test_questions_are_as_the_kernel_wants_them() -> None:
-    assert own_request(7) == struct.pack("=IHHII8x", 24, 22, 0x301, 7, 0)
-    assert dump_request(7) == struct.pack("=IHHII12x", 28, 30, 0x301, 7, 0)
+    assert own_addresses_request(7) == struct.pack("=IHHII8x", 24, 22, 0x301, 7, 0)
+    assert neighbours_request(7) == struct.pack("=IHHII12x", 28, 30, 0x301, 7, 0)
     assert neighbour_request("192.0.2.8", 3, 7) == (
         struct.pack("=IHHIIBxxxiHBB", 36, 30, 1, 7, 0, 2, 3, 0, 0, 0)
         + struct.pack("=HH", 8, 1)
@@ -103,9 +103,9 @@ def test_questions_are_as_the_kernel_wants_them() -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_without_an_error(datagram: bytes) -> None:
-    list(read(datagram))
+    list(read_messages(datagram))
 
 
 @given(st.binary(max_size=80), st.sampled_from([2, 3, 20, 24, 28, 29]))
 def test_any_body_is_read_without_an_error(body: bytes, kind: int) -> None:
-    list(read(message(kind, body)))
+    list(read_messages(message(kind, body)))

@@ -16,14 +16,14 @@ from copdns.network.other_resolvers import (
     ResolverScan,
     assess,
     dhcp6_offer,
+    dhcp_discover,
+    dhcp_inform,
     dhcp_offer,
-    discover,
-    inform,
     information_request,
-    others,
+    parse_offers,
     router_offer,
 )
-from copdns.network.setup_steps import State
+from copdns.network.setup_steps import SetupState
 
 MAC = bytes.fromhex("020000000001")
 BOX = "192.168.1.2"
@@ -48,10 +48,10 @@ def test_a_dhcp_server_hands_out_its_resolvers() -> None:
         OfferedBy.DHCP, "192.168.1.1", ("192.168.1.1", BOX)
     )
     assert dhcp_offer(message, 8, "9.9.9.9") is None  # a reply to somebody else
-    assert dhcp_offer(discover(MAC, 7), 7, BOX) is None  # a question
+    assert dhcp_offer(dhcp_discover(MAC, 7), 7, BOX) is None  # a question
 
 
-@pytest.mark.parametrize("message", [discover(MAC, 7), inform(MAC, 7, BOX)])
+@pytest.mark.parametrize("message", [dhcp_discover(MAC, 7), dhcp_inform(MAC, 7, BOX)])
 def test_a_question_is_one_that_servers_take(message: bytes) -> None:
     assert (len(message), message[0], message[236:240]) == (300, 1, b"\x63\x82\x53\x63")
     assert message[28:34] == MAC
@@ -89,10 +89,10 @@ def test_nothing_that_is_sent_upsets_the_reading(octets: bytes) -> None:
 def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:
     ours = Offer(OfferedBy.DHCP, "192.168.1.1", (BOX,))
     theirs = Offer(OfferedBy.ROUTER, "fe80::1", ("fd00::1", BOX))
-    assert assess(ResolverScan((ours,)), {BOX}).state is State.PASSED
+    assert assess(ResolverScan((ours,)), {BOX}).state is SetupState.PASSED
     found = assess(ResolverScan((ours, theirs)), {BOX})
-    assert found.state is State.FAILED
-    assert others(found.detail) == (Offer(OfferedBy.ROUTER, "fe80::1", ("fd00::1",)),)
+    assert found.state is SetupState.FAILED
+    assert parse_offers(found.detail) == (Offer(OfferedBy.ROUTER, "fe80::1", ("fd00::1",)),)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:
 def test_what_could_not_be_seen_is_not_taken_for_safe(
     look: ResolverScan, detail: BlindSpot
 ) -> None:
-    assert assess(look, {BOX}) == (State.UNKNOWN, detail)
+    assert assess(look, {BOX}) == (SetupState.UNKNOWN, detail)

@@ -11,9 +11,9 @@ from copdns.lists.parse import (
     MAX_PROBLEMS,
     ListFormat,
     ParsedList,
-    Problem,
+    SkippedLine,
     SkipReason,
-    parse,
+    parse_list,
 )
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match, Matcher
@@ -43,7 +43,7 @@ def names(parsed: ParsedList) -> list[str]:
 def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
     form: ListFormat, match: Match | None, line: str, entry: str
 ) -> None:
-    assert names(parse(line, form, match)) == [entry]
+    assert names(parse_list(line, form, match)) == [entry]
 
 
 @pytest.mark.parametrize(
@@ -60,13 +60,13 @@ def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
     ],
 )
 def test_spelling_comments_and_line_ends_do_not_matter(line: str) -> None:
-    parsed = parse(line, ListFormat.DOMAINS)
+    parsed = parse_list(line, ListFormat.DOMAINS)
     assert names(parsed) == ["=games.example"]
     assert parsed.unused == {}
 
 
 def test_names_of_other_scripts_become_a_labels_and_underscores_stay() -> None:
-    assert names(parse("bücher.example\n_a.b_c.example", ListFormat.DOMAINS)) == [
+    assert names(parse_list("bücher.example\n_a.b_c.example", ListFormat.DOMAINS)) == [
         "=_a.b_c.example",
         "=xn--bcher-kva.example",
     ]
@@ -74,7 +74,7 @@ def test_names_of_other_scripts_become_a_labels_and_underscores_stay() -> None:
 
 def test_a_hosts_line_has_an_address_and_any_number_of_names() -> None:
     text = "127.0.0.1 a.example  b.example # c.example\n::1\tc.example\nfe80::1%lo0 d.example\n"
-    assert names(parse(text, ListFormat.HOSTS)) == [
+    assert names(parse_list(text, ListFormat.HOSTS)) == [
         "=a.example",
         "=b.example",
         "=c.example",
@@ -87,7 +87,7 @@ def test_the_head_of_a_hosts_file_does_not_block_the_machine_itself() -> None:
         "127.0.0.1 localhost localhost.localdomain local\n255.255.255.255 broadcasthost\n"
         "ff02::1 ip6-allnodes\nfe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n0.0.0.0 ads.example\n"
     )
-    parsed = parse(text, ListFormat.HOSTS)
+    parsed = parse_list(text, ListFormat.HOSTS)
     assert names(parsed) == ["=ads.example"]
     assert parsed.unused == {SkipReason.LOCAL: 6, SkipReason.ADDRESS: 1}
 
@@ -128,25 +128,25 @@ def test_the_head_of_a_hosts_file_does_not_block_the_machine_itself() -> None:
 def test_what_cannot_be_used_is_counted_with_its_reason(
     form: ListFormat, line: str, reason: SkipReason
 ) -> None:
-    parsed = parse(line, form)
-    assert parsed.used == 0
+    parsed = parse_list(line, form)
+    assert parsed.used_count == 0
     assert parsed.unused == {reason: 1}
 
 
 def test_an_exact_name_may_be_one_below_which_others_register() -> None:
-    assert names(parse("co.uk", ListFormat.DOMAINS, Match.EXACT)) == ["=co.uk"]
+    assert names(parse_list("co.uk", ListFormat.DOMAINS, Match.EXACT)) == ["=co.uk"]
 
 
 def test_a_name_counts_once() -> None:
-    parsed = parse("a.example\nA.example.\n*.a.example\n", ListFormat.WILDCARD)
+    parsed = parse_list("a.example\nA.example.\n*.a.example\n", ListFormat.WILDCARD)
     assert names(parsed) == ["a.example"]
-    assert parsed.used == 1
+    assert parsed.used_count == 1
     assert parsed.unused == {SkipReason.DUPLICATE: 2}
     assert parsed.problems == ()  # nothing that needs mending
 
 
 def test_a_name_and_all_below_it_in_two_lines_are_its_subtree() -> None:
-    parsed = parse(
+    parsed = parse_list(
         "a.example\n*.a.example\n*.b.example\nb.example\nb.example\n", ListFormat.DOMAINS
     )
     assert names(parsed) == ["a.example", "b.example"]
@@ -154,10 +154,10 @@ def test_a_name_and_all_below_it_in_two_lines_are_its_subtree() -> None:
 
 
 def test_the_first_few_problems_come_with_their_lines() -> None:
-    parsed = parse("# head\na.example\nb.\x07example\n" + "com\n" * 9, ListFormat.DOMAINS)
+    parsed = parse_list("# head\na.example\nb.\x07example\n" + "com\n" * 9, ListFormat.DOMAINS)
     assert parsed.problems[:2] == (
-        Problem(3, SkipReason.NAME, r"b.\x07example"),
-        Problem(4, SkipReason.SUFFIX, "com"),
+        SkippedLine(3, SkipReason.NAME, r"b.\x07example"),
+        SkippedLine(4, SkipReason.SUFFIX, "com"),
     )
     assert len(parsed.problems) == MAX_PROBLEMS
     assert parsed.unused[SkipReason.SUFFIX] == 9
@@ -167,13 +167,13 @@ def test_the_first_few_problems_come_with_their_lines() -> None:
 def test_a_list_of_pages_is_refused_and_never_widened_to_their_sites(pages: str) -> None:
     text = "".join(f"{number}.example\n" for number in range(8)) + f"{pages}\n"
     with pytest.raises(ListError, match=r"list of pages \(1 of 9 lines"):
-        parse(text, ListFormat.DOMAINS)
+        parse_list(text, ListFormat.DOMAINS)
 
 
 def test_a_page_among_ten_names_is_only_left_out() -> None:
     text = "".join(f"{number}.example\n" for number in range(9)) + "p.example/path\n"
-    parsed = parse(text, ListFormat.DOMAINS)
-    assert parsed.used == 9
+    parsed = parse_list(text, ListFormat.DOMAINS)
+    assert parsed.used_count == 9
     assert parsed.unused == {SkipReason.PAGE: 1}
 
 
@@ -187,40 +187,42 @@ def test_a_page_among_ten_names_is_only_left_out() -> None:
 )
 def test_what_a_failed_download_leaves_is_refused(text: str, words: str) -> None:
     with pytest.raises(ListError, match=words):
-        parse(text, ListFormat.DOMAINS)
+        parse_list(text, ListFormat.DOMAINS)
 
 
 def test_a_list_without_names_is_empty() -> None:
-    assert parse("", ListFormat.DOMAINS) == ParsedList({}, {}, {})
-    assert parse("# nothing yet\n", ListFormat.HOSTS) == ParsedList({}, {}, {})
+    assert parse_list("", ListFormat.DOMAINS) == ParsedList({}, {}, {})
+    assert parse_list("# nothing yet\n", ListFormat.HOSTS) == ParsedList({}, {}, {})
 
 
 def test_the_exceptions_of_a_list_are_kept_apart_from_what_it_blocks() -> None:
-    parsed = parse(
+    parsed = parse_list(
         "||a.example^\n@@||b.a.example^\n@@||a.example^\nc.example\n", ListFormat.ADBLOCK
     )
     assert parsed.blocks == {"a.example": Match.SUBTREE, "c.example": Match.EXACT}
     assert parsed.allows == {"b.a.example": Match.SUBTREE, "a.example": Match.SUBTREE}
-    assert parsed.used == 4
+    assert parsed.used_count == 4
     assert (Matcher("b.a.example"), True) in set(parsed.entries)
 
 
 def test_rules_of_an_ad_blocker_say_themselves_what_they_stand_for() -> None:
     for match in (None, Match.EXACT, Match.SUBTREE):
-        parsed = parse("||a.example^\nb.example\n0.0.0.0 c.example\n", ListFormat.ADBLOCK, match)
+        parsed = parse_list(
+            "||a.example^\nb.example\n0.0.0.0 c.example\n", ListFormat.ADBLOCK, match
+        )
         assert names(parsed) == ["=b.example", "=c.example", "a.example"]
 
 
 def test_pages_of_an_ad_blockers_list_are_not_widened_to_their_sites_either() -> None:
     text = "".join(f"||{number}.example^\n" for number in range(8)) + "||p.example/path^\n"
     with pytest.raises(ListError, match=r"list of pages \(1 of 9 lines"):
-        parse(text, ListFormat.ADBLOCK)
+        parse_list(text, ListFormat.ADBLOCK)
 
 
 def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
     many = "".join(f"{number}.example\r\n" for number in range(100_000))
-    parsed = parse(f"{many}com\n{many}*\n", ListFormat.DOMAINS)
-    assert parsed.used == 100_000
+    parsed = parse_list(f"{many}com\n{many}*\n", ListFormat.DOMAINS)
+    assert parsed.used_count == 100_000
     assert parsed.unused == {
         SkipReason.DUPLICATE: 100_000,
         SkipReason.SUFFIX: 1,
@@ -241,7 +243,7 @@ def test_lines_have_the_same_numbers_however_long_the_list_is() -> None:
 def test_a_long_list_is_read_in_a_moment(form: ListFormat, line: str) -> None:
     text = "\n".join(line.format(f"host{each}.site{each % 97}.example") for each in range(100_000))
     start = time.process_time()
-    assert parse(text, form).used == 100_000
+    assert parse_list(text, form).used_count == 100_000
     assert time.process_time() - start < 0.5  # a million in some 0.7 seconds
 
 
@@ -249,7 +251,7 @@ def test_reading_a_list_takes_the_memory_of_its_names_and_little_more() -> None:
     text = "\n".join(f"||host{each}.site{each % 97}.example^" for each in range(100_000))
     tracemalloc.start()
     try:
-        parsed = parse(text, ListFormat.ADBLOCK)
+        parsed = parse_list(text, ListFormat.ADBLOCK)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.model.times import USUAL_WEEK, Schedule
 from copdns.time.days import zone_of
-from copdns.time.preview import Closed, Week, week, week_span
+from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans, parse_slots
 
 
@@ -17,12 +17,12 @@ def at(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def preview(written: str, zone: str, first: date) -> Week:
+def preview(written: str, zone: str, first: date) -> PreviewWeek:
     """Return a week of bedtimes."""
     where = zone_of(zone)
     schedule = Schedule("bedtime", "mia", parse_slots(written))
     found = closed_spans(schedule, USUAL_WEEK, where, *week_span(where, first))
-    return week([Closed("bedtime", *each) for each in found], where, first)
+    return build_week([ClosedSpan("bedtime", *each) for each in found], where, first)
 
 
 def test_a_week_is_a_line_a_day() -> None:
@@ -80,12 +80,12 @@ def test_a_time_that_comes_twice_says_which_it_is() -> None:
 
 def test_several_things_stand_in_the_order_in_which_they_close() -> None:
     where, day = zone_of("UTC"), "2026-03-02"
-    found = week(
+    found = build_week(
         [
-            Closed("games", at(f"{day}T09:00Z"), at(f"{day}T10:00:30Z")),
-            Closed("bedtime", at(f"{day}T00:00Z"), at(f"{day}T07:00Z")),
-            Closed("films", at(f"{day}T09:00Z"), at(f"{day}T09:30Z")),
-            Closed("last week", at("2026-03-01T09:00Z"), at(f"{day}T00:00Z")),
+            ClosedSpan("games", at(f"{day}T09:00Z"), at(f"{day}T10:00:30Z")),
+            ClosedSpan("bedtime", at(f"{day}T00:00Z"), at(f"{day}T07:00Z")),
+            ClosedSpan("films", at(f"{day}T09:00Z"), at(f"{day}T09:30Z")),
+            ClosedSpan("last week", at("2026-03-01T09:00Z"), at(f"{day}T00:00Z")),
         ],
         where,
         date(2026, 3, 2),

@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 from copdns.model.verdict import Requestor
-from copdns.network.probes import AGE, NAMES, Asks, Findings, Probes, findings, is_childs, names
+from copdns.network.probes import (
+    MAX_AGE,
+    NAMES_PER_CODE,
+    AskedResolver,
+    Findings,
+    Probes,
+    assess_sightings,
+    is_childs_device,
+    probe_names,
+)
 from tests.home import Home
 from tests.household import GUEST, MIA, NOW, TOM, family, library
 
 CODE = "k7qf2m9d"
 
 
-def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES) -> Findings:
+def seen(home: Home, probes: Probes, *who: str, asked: int = NAMES_PER_CODE) -> Findings:
     home.resolver.on_probe = probes.note_query
-    for name in names(CODE)[:asked]:
+    for name in probe_names(CODE)[:asked]:
         for each in who:
             home.ask(each, name)
-    return findings(probes.of(CODE, home.clock().wall))
+    return assess_sightings(probes.sightings(CODE, home.clock().wall))
 
 
 def test_a_device_that_asks_copdns_alone_is_seen_by_every_name() -> None:
     found = seen(Home(), Probes(), "mia")
-    assert (found.asks, found.ipv4, found.ipv6, found.away) == (Asks.US, True, False, True)
+    assert (found.asks, found.uses_ipv4, found.uses_ipv6, found.is_other_machine) == (
+        AskedResolver.US,
+        True,
+        False,
+        True,
+    )
     assert (found.device, found.profile, found.strangers) == ("mia-phone", "mia", ())
 
 
 def test_names_that_went_elsewhere_are_missed() -> None:
-    assert seen(Home(), Probes(), "mia", asked=2).asks is Asks.NOT_ONLY_US
-    assert seen(Home(), Probes(), "mia", asked=0).asks is Asks.NOT_US
+    assert seen(Home(), Probes(), "mia", asked=2).asks is AskedResolver.NOT_ONLY_US
+    assert seen(Home(), Probes(), "mia", asked=0).asks is AskedResolver.NOT_US
 
 
 def test_every_name_gives_the_address_that_was_asked() -> None:
     home = Home()
-    assert home.ask("mia", names(CODE)[0]).data == ["192.0.2.1"]
+    assert home.ask("mia", probe_names(CODE)[0]).data == ["192.0.2.1"]
 
 
 def test_it_is_seen_also_in_a_pause_and_on_an_allowlist() -> None:
     home = Home(family(MIA), library())
-    assert home.ask("mia", names(CODE)[0]).verdict.step == 2
+    assert home.ask("mia", probe_names(CODE)[0]).verdict.step == 2
 
 
 def test_an_address_that_is_not_known_of_a_known_device_is_told() -> None:
@@ -48,16 +62,16 @@ def test_a_machine_that_asks_itself_is_no_second_device() -> None:
     probes, home = Probes(), Home()
     me = Requestor("192.0.2.8", "192.0.2.8", "udp")
     client = home.resolver.live.identify(me)
-    probes.note_query(names(CODE)[0], me, client, NOW)
+    probes.note_query(probe_names(CODE)[0], me, client, NOW)
     probes.note_fetch(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
-    assert not findings(probes.of(CODE, NOW)).away
+    assert not assess_sightings(probes.sightings(CODE, NOW)).is_other_machine
 
 
 def test_a_grown_up_is_no_child() -> None:
     mia, ada = seen(Home(), Probes(), "mia"), seen(Home(), Probes(), "ada")
-    assert is_childs(mia, MIA, NOW)
-    assert not is_childs(ada, family().profile("ada"), NOW)
-    assert not is_childs(seen(Home(), Probes(), GUEST), TOM, NOW)
+    assert is_childs_device(mia, MIA, NOW)
+    assert not is_childs_device(ada, family().profile("ada"), NOW)
+    assert not is_childs_device(seen(Home(), Probes(), GUEST), TOM, NOW)
 
 
 def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
@@ -67,9 +81,9 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
     for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
         probes.note_query(f"{name}.probe.home.arpa", asker, client, NOW)
-    assert probes.of("x", NOW) == ()
-    assert probes.of(CODE, NOW + AGE) == ()
+    assert probes.sightings("x", NOW) == ()
+    assert probes.sightings(CODE, NOW + MAX_AGE) == ()
     for number in range(1000):
         probes.note_fetch(f"{number:08}", asker, client, NOW)
-    assert probes.of(CODE, NOW) == ()
-    assert len([n for n in range(1000) if probes.of(f"{n:08}", NOW)]) == 256
+    assert probes.sightings(CODE, NOW) == ()
+    assert len([n for n in range(1000) if probes.sightings(f"{n:08}", NOW)]) == 256

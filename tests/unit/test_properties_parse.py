@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.lists.parse import ListFormat, parse
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import ListError
 from copdns.model.matchers import Match
 
@@ -41,14 +41,15 @@ def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
     text: str, form: ListFormat, match: Match | None
 ) -> None:
     try:
-        parsed = parse(text, form, match)
+        parsed = parse_list(text, form, match)
     except ListError:
         return
     for found in (parsed.blocks, parsed.allows):
         assert (
-            parse("\n".join(found), ListFormat.DOMAINS, Match.EXACT).blocks.keys() == found.keys()
+            parse_list("\n".join(found), ListFormat.DOMAINS, Match.EXACT).blocks.keys()
+            == found.keys()
         )
-    assert parsed.used <= text.count(".") + text.count("\u3002")
+    assert parsed.used_count <= text.count(".") + text.count("\u3002")
     assert all("." in each.name for each, _ in parsed.entries)
 
 
@@ -57,12 +58,12 @@ def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
     text: str, form: ListFormat, match: Match | None
 ) -> None:
     try:
-        parsed = parse(text, form, match)
+        parsed = parse_list(text, form, match)
     except ListError:
         return
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     telling = [line for line in lines if line.strip() and line.strip()[0] not in "#!;"]
-    assert parsed.used + sum(parsed.unused.values()) == len(telling)
+    assert parsed.used_count + sum(parsed.unused.values()) == len(telling)
 
 
 @given(LINES, st.sampled_from(ListFormat), MATCHES)
@@ -72,12 +73,12 @@ def test_the_quick_way_and_the_way_line_by_line_agree(
     # A blank before each line keeps it from the quick way, and means nothing.
     slowly = "\n ".join(["", *text.replace("\r", "\n").split("\n")])
     try:
-        quick = parse(text, form, match)
+        quick = parse_list(text, form, match)
     except ListError:
         with pytest.raises(ListError):
-            parse(slowly, form, match)
+            parse_list(slowly, form, match)
         return
-    slow = parse(slowly, form, match)
+    slow = parse_list(slowly, form, match)
     assert (quick.blocks, quick.allows) == (slow.blocks, slow.allows)
     assert quick.unused == slow.unused
 
@@ -90,7 +91,7 @@ def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
     blocked: set[str], allowed: set[str]
 ) -> None:
     rules = [f"||{name}^" for name in blocked] + [f"@@||{name}^" for name in allowed]
-    parsed = parse("\n".join(rules), ListFormat.ADBLOCK)
+    parsed = parse_list("\n".join(rules), ListFormat.ADBLOCK)
     assert parsed.blocks == dict.fromkeys(blocked, Match.SUBTREE)
     assert parsed.allows == dict.fromkeys(allowed, Match.SUBTREE)
 
@@ -98,4 +99,4 @@ def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
 @given(st.binary(), st.sampled_from(ListFormat))
 def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: ListFormat) -> None:
     with suppress(ListError):
-        parse(raw.decode("utf-8", "replace"), form)
+        parse_list(raw.decode("utf-8", "replace"), form)

@@ -14,7 +14,7 @@ from copdns.config import IdentitySettings, LeaseFile
 from copdns.events.bus import EventBus
 from copdns.model.events import DeviceEvent, Event, EventKind
 from copdns.model.household import Device
-from copdns.network.same_client import ENOUGH, WATCHED
+from copdns.network.same_client import MIN_QUESTIONS, MIN_SECONDS
 from copdns.store.log_db.unknown_devices import load_visitors
 from tests.unit.kernel import Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
@@ -150,8 +150,8 @@ async def test_a_disk_that_fails_is_told_once_and_tried_again(desk: Desk) -> Non
 
 async def test_when_all_look_alike_that_is_a_warning_until_it_is_over(desk: Desk) -> None:
     desk.home.change(replace(HOUSE, devices=()))
-    desk.home.clock.wait(WATCHED)
-    desk.questions = ENOUGH
+    desk.home.clock.wait(MIN_SECONDS)
+    desk.questions = MIN_QUESTIONS
     with capture_logs() as logs:
         await desk.ask("192.0.2.99")
         await desk.ask("192.0.2.99")

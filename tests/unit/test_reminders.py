@@ -106,7 +106,7 @@ async def test_the_settings_say_how_long_is_too_long(running: Running) -> None:
 async def test_a_wrong_clock_brings_nothing_up(running: Running) -> None:
     await running.file()
     clock = Clock(lambda: running.now, lambda: running.now, lambda: False)
-    clock.begin(LastSeen(running.now + 400 * DAY), goes_on=True)
+    clock.begin(LastSeen(running.now + 400 * DAY), continues=True)
     running.start(clock)
     assert running.clock.is_wrong
     assert await running.kinds(100) == [EventKind.APPEAL_MADE]

@@ -10,13 +10,13 @@ from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.time.repeats import Every, Repeat
+from copdns.time.repeats import Frequency, Repeat
 
 DATEUTIL = {
-    Every.DAY: rrule.DAILY,
-    Every.WEEK: rrule.WEEKLY,
-    Every.MONTH: rrule.MONTHLY,
-    Every.YEAR: rrule.YEARLY,
+    Frequency.DAY: rrule.DAILY,
+    Frequency.WEEK: rrule.WEEKLY,
+    Frequency.MONTH: rrule.MONTHLY,
+    Frequency.YEAR: rrule.YEARLY,
 }
 DAYS = 1500
 
@@ -35,14 +35,16 @@ NUMBERED = st.frozensets(
 @st.composite
 def rules(draw: st.DrawFn) -> Repeat:
     """Give rules that name a date now and then: for others dateutil looks on to the year 9999."""
-    every = draw(st.sampled_from(Every))
-    numbered = every in (Every.MONTH, Every.YEAR) and draw(st.booleans())
+    every = draw(st.sampled_from(Frequency))
+    numbered = every in (Frequency.MONTH, Frequency.YEAR) and draw(st.booleans())
     return Repeat(
         draw(st.dates(date(2018, 1, 1), date(2029, 12, 31)).filter(lambda day: day.day < 30)),
         every,
         interval=draw(st.integers(1, 5)),
         months=draw(some(range(1, 13))),
-        month_days=draw(NONE if numbered or every is Every.WEEK else some((1, 13, 28, -1, -28))),
+        month_days=draw(
+            NONE if numbered or every is Frequency.WEEK else some((1, 13, 28, -1, -28))
+        ),
         weekdays=draw(NUMBERED if numbered else EACH),
         week_starts=draw(st.integers(0, 6)),
     )
@@ -52,7 +54,7 @@ def rules(draw: st.DrawFn) -> Repeat:
 def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
     start = datetime.combine(rule.start, datetime.min.time())
     theirs = rrule.rrule(
-        DATEUTIL[rule.every],
+        DATEUTIL[rule.frequency],
         dtstart=start,
         interval=rule.interval,
         wkst=rule.week_starts,
@@ -64,7 +66,7 @@ def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
     )
     named = list(theirs)
     days = (rule.start + timedelta(days=more) for more in range(DAYS + 1))
-    assert [day for day in days if rule.has(day)] == [each.date() for each in named]
+    assert [day for day in days if rule.includes(day)] == [each.date() for each in named]
 
 
 @pytest.mark.parametrize(
@@ -72,15 +74,15 @@ def test_a_rule_names_the_dates_that_dateutil_finds(rule: Repeat) -> None:
     [
         # Of two kinds of days either will do.
         (
-            Repeat(date(2026, 3, 1), Every.MONTH, weekdays=frozenset({(1, 0), (0, 6)})),
+            Repeat(date(2026, 3, 1), Frequency.MONTH, weekdays=frozenset({(1, 0), (0, 6)})),
             ["03-01", "03-02", "03-08", "03-15", "03-22", "03-29"],
         ),
-        (Repeat(date(2026, 3, 1), Every.YEAR, month_days=frozenset({31})), ["03-31"]),
-        (Repeat(date(2026, 2, 28), Every.YEAR, months=frozenset({2, 3})), ["03-28"]),
-        (Repeat(date(2025, 1, 31), Every.MONTH), ["03-31"]),
-        (Repeat(date(2025, 1, 31), Every.MONTH, months=frozenset({2})), []),
+        (Repeat(date(2026, 3, 1), Frequency.YEAR, month_days=frozenset({31})), ["03-31"]),
+        (Repeat(date(2026, 2, 28), Frequency.YEAR, months=frozenset({2, 3})), ["03-28"]),
+        (Repeat(date(2025, 1, 31), Frequency.MONTH), ["03-31"]),
+        (Repeat(date(2025, 1, 31), Frequency.MONTH, months=frozenset({2})), []),
     ],
 )
 def test_a_rule_names_these_dates_of_march(rule: Repeat, dates: list[str]) -> None:
     march = [date(2026, 3, day) for day in range(1, 32)]
-    assert [f"{day:%m-%d}" for day in march if rule.has(day)] == dates
+    assert [f"{day:%m-%d}" for day in march if rule.includes(day)] == dates

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from copdns.list_files import index_store
-from copdns.list_files.index_store import IndexStore, key_of
+from copdns.list_files.index_store import IndexStore, index_key
 from copdns.lists import catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, ListKind
@@ -21,7 +21,7 @@ from copdns.model.errors import ListError
 
 @pytest.fixture(autouse=True)
 def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_store, "SMALL", 0)
+    monkeypatch.setattr(index_store, "MAX_UNCOMPILED", 0)
 
 
 @pytest.fixture
@@ -49,34 +49,34 @@ async def test_the_category_of_a_list_that_is_not_compiled_yet_is_known(
     shelf: IndexStore, games: ListSource
 ) -> None:
     first = shelf.load_available([replace(games, category="toys")])
-    assert not first.current
-    assert "toys" in first.library.categories
+    assert not first.is_current
+    assert "toys" in first.catalogue.categories
 
 
 async def test_what_is_compiled_is_at_hand_at_the_next_start(
     shelf: IndexStore, games: ListSource
 ) -> None:
     first = shelf.load_available([games])
-    assert not first.current
-    assert not blocks(first.library, "toys.example")
+    assert not first.is_current
+    assert not blocks(first.catalogue, "toys.example")
     compiled = await shelf.compile([games])
-    assert compiled.current
+    assert compiled.is_current
     assert compiled.key == first.key
     again = shelf.load_available([games])
-    assert again.current
-    assert isinstance(again.library.index, MappedIndex)
-    assert blocks(again.library, "www.toys.example")
-    assert again.library.statuses[-1].used == 1
+    assert again.is_current
+    assert isinstance(again.catalogue.index, MappedIndex)
+    assert blocks(again.catalogue, "www.toys.example")
+    assert again.catalogue.statuses[-1].used_count == 1
 
 
 async def test_the_lists_that_ship_are_in_an_index_too(
     shelf: IndexStore, games: ListSource
 ) -> None:
-    library = (await shelf.compile([games])).library
+    library = (await shelf.compile([games])).catalogue
     read = shelf.read([])
     for info in read.index.infos:
         assert library.index.infos[info.number] == info
-    assert library.index.openings == read.index.openings
+    assert library.index.open_below == read.index.open_below
     assert library.services == read.services
 
 
@@ -86,11 +86,11 @@ async def test_until_a_changed_list_is_compiled_the_one_before_counts(
     await shelf.compile([games])
     Path(games.path).write_text("cards.example\n")
     between = shelf.load_available([games])
-    assert not between.current
-    assert blocks(between.library, "toys.example")
+    assert not between.is_current
+    assert blocks(between.catalogue, "toys.example")
     after = await shelf.compile([games])
-    assert blocks(after.library, "cards.example")
-    assert not blocks(after.library, "toys.example")
+    assert blocks(after.catalogue, "cards.example")
+    assert not blocks(after.catalogue, "toys.example")
 
 
 async def test_other_protected_groups_make_an_older_index_useless(
@@ -100,12 +100,12 @@ async def test_other_protected_groups_make_an_older_index_useless(
     Path(games.path).write_text("cards.example\n")
 
     def with_one_group_more(*arguments: object) -> Catalogue:
-        library = catalogue.assembled(*arguments)  # type: ignore[arg-type]
+        library = catalogue.build_catalogue(*arguments)  # type: ignore[arg-type]
         group = replace(next(iter(library.protected.values())), slug="new")
         return replace(library, protected={**library.protected, "new": group})
 
-    monkeypatch.setattr(index_store, "assembled", with_one_group_more)
-    assert not blocks(shelf.load_available([games]).library, "toys.example")
+    monkeypatch.setattr(index_store, "build_catalogue", with_one_group_more)
+    assert not blocks(shelf.load_available([games]).catalogue, "toys.example")
 
 
 async def test_a_torn_index_is_told_of_and_made_anew(shelf: IndexStore, games: ListSource) -> None:
@@ -114,9 +114,9 @@ async def test_a_torn_index_is_told_of_and_made_anew(shelf: IndexStore, games: L
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     found = shelf.load_available([games])
-    assert not found.current
-    assert str(path) in found.trouble[0]
-    assert blocks((await shelf.compile([games])).library, "toys.example")
+    assert not found.is_current
+    assert str(path) in found.problems[0]
+    assert blocks((await shelf.compile([games])).catalogue, "toys.example")
     assert path.read_bytes() == whole
 
 
@@ -124,7 +124,7 @@ async def test_a_broken_list_does_not_keep_the_others_out(
     shelf: IndexStore, games: ListSource, tmp_path: Path
 ) -> None:
     gone = replace(games, slug="gone", path=str(tmp_path / "gone.txt"))
-    library = (await shelf.compile([gone, games])).library
+    library = (await shelf.compile([gone, games])).catalogue
     assert blocks(library, "toys.example")
     assert "No such file" in library.statuses[-2].error
 
@@ -132,11 +132,11 @@ async def test_a_broken_list_does_not_keep_the_others_out(
 def test_a_small_list_is_read_at_once(
     shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_store, "SMALL", 100)
+    monkeypatch.setattr(index_store, "MAX_UNCOMPILED", 100)
     found = shelf.load_available([games])
-    assert found.current
-    assert isinstance(found.library.index, DictIndex)
-    assert blocks(found.library, "toys.example")
+    assert found.is_current
+    assert isinstance(found.catalogue.index, DictIndex)
+    assert blocks(found.catalogue, "toys.example")
     assert not shelf.folder.exists()
 
 
@@ -149,7 +149,7 @@ async def test_a_command_uses_what_is_compiled(shelf: IndexStore, games: ListSou
     await shelf.compile([games])
     os.truncate(games.path, 0)
     os.utime(games.path, ns=(0, 0))
-    kept = key_of([games])
+    kept = index_key([games])
     (path,) = shelf.folder.iterdir()
     path.rename(path.with_stem(kept))
     assert blocks(shelf.read([games]), "toys.example")
@@ -172,7 +172,7 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
 ) -> None:
     await shelf.compile([games])
     before = files(shelf)
-    monkeypatch.setattr(index_store, "memory_for", lambda _octets: 64 << 20)
+    monkeypatch.setattr(index_store, "memory_limit", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
     assert "has yet to compile" in str(shelf.find_uncompiled([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
@@ -180,7 +180,7 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     assert files(shelf) == ["failed.json", *before] or files(shelf) == [*before, "failed.json"]
     waiting = shelf.find_uncompiled([games])
     assert waiting is not None
-    assert blocks(waiting.library, "toys.example")
+    assert blocks(waiting.catalogue, "toys.example")
     assert ("so the previous ones stay active: mine (the lists were not compiled: the") in str(
         waiting
     )
@@ -220,16 +220,27 @@ def changes(source: ListSource) -> Iterator[ListSource]:
 def test_the_key_changes_with_whatever_an_index_is_made_from(
     games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = [key_of([]), key_of([games]), key_of([games, games])]
-    keys += [key_of([changed]) for changed in changes(games)]
+    keys = [index_key([]), index_key([games]), index_key([games, games])]
+    keys += [index_key([changed]) for changed in changes(games)]
     for name, value in (("FORMAT", 0), ("__version__", "0.0")):
         monkeypatch.setattr(index_store, name, value)
-        keys.append(key_of([games]))
+        keys.append(index_key([games]))
     assert len({*keys}) == len(keys)
 
 
+@pytest.mark.parametrize("module", ["parse.py", "line.py", "merge.py"])
+def test_the_key_changes_with_the_code_that_reads_lists(
+    games: ListSource, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    before, mark = index_key([games]), index_store._mark
+    monkeypatch.setattr(
+        index_store, "_mark", lambda path: "other" if path.name == module else mark(path)
+    )
+    assert index_key([games]) != before
+
+
 def test_the_key_changes_with_nothing_else(games: ListSource) -> None:
-    assert key_of([games]) == key_of([replace(games, fetched_at=1_774_800_000)])
+    assert index_key([games]) == index_key([replace(games, fetched_at=1_774_800_000)])
 
 
 def test_every_kind_of_list_that_ships_is_compiled(shelf: IndexStore) -> None:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import pytest
 
 from copdns.household.presets import apply
-from copdns.list_files.resources import folder
-from copdns.lists.parse import ListFormat, parse
+from copdns.list_files.resources import find_folder
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.shapes import CatalogueShape, ProtectedShape, ServicesShape, Shape
 from copdns.lists.source import Source, sources_of
 from copdns.model import yaml_text
@@ -105,7 +105,7 @@ def test_a_list_of_unclear_licence_is_offered_but_not_used_unasked() -> None:
         read(licence="unclear")
 
 
-BLOCKLISTS = folder("blocklists")
+BLOCKLISTS = find_folder("blocklists")
 PAGE = (BLOCKLISTS.parent / "docs" / "lists.md").read_text()
 AShape = TypeVar("AShape", bound=Shape)
 
@@ -238,7 +238,7 @@ def copies(block: Path) -> dict[str, tuple[Source, dict[str, Match]]]:
                 texts[source.slug] = file.read().decode("utf-8", "replace")
     known = {source.slug: source for source in sources()}
     return {
-        slug: (known[slug], parse(text, known[slug].format, known[slug].match).blocks)
+        slug: (known[slug], parse_list(text, known[slug].format, known[slug].match).blocks)
         for slug, text in texts.items()
     }
 

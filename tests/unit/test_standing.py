@@ -91,7 +91,7 @@ def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:
     made = live(house, readings=read)
     assert list(upcoming_closures(made, (), NOW)) == []
     (found,) = upcoming_closures(made, [("home", "mia", "games")], NOW)
-    assert (found.id, found.at, found.day) == ("games", NOW + 600, TODAY)
+    assert (found.id, found.at, found.day_start) == ("games", NOW + 600, TODAY)
 
 
 def closed_now(house: Household, likely: int = 0) -> dict[tuple[str, str], frozenset[str]]:

@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from copdns.list_files.memory import memory
+from copdns.list_files.memory import available_memory
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import ListenError
-from copdns.network.machine import identity, own_zone, private_addresses, system_resolvers
+from copdns.network.machine import (
+    machine_timezone,
+    private_addresses,
+    resolv_conf_stamp,
+    system_resolvers,
+)
 from tests.unit.kernel import Kernel
 
 OWN = ("127.0.0.1", "192.0.2.1", "::1")
@@ -65,18 +70,18 @@ def test_octets_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_missing_file_names_no_resolver(tmp_path: Path) -> None:
     assert system_resolvers(OWN, 53, tmp_path / "none") == ()
-    assert identity(tmp_path / "none") is None
+    assert resolv_conf_stamp(tmp_path / "none") is None
 
 
 def test_a_changed_file_is_another_one(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver 192.0.2.53\n")
-    before = identity(path)
-    assert identity(path) == before
+    before = resolv_conf_stamp(path)
+    assert resolv_conf_stamp(path) == before
     beside = tmp_path / "new"
     beside.write_text("nameserver 192.0.2.54\n")
     beside.rename(path)  # as the programs that manage it do
-    assert identity(path) != before
+    assert resolv_conf_stamp(path) != before
 
 
 def test_the_own_addresses_are_loopback_and_private_ones_alone() -> None:
@@ -122,21 +127,21 @@ def test_memory_is_the_machines_or_what_a_container_may_take(
     for folder, limit in limits.items():
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "memory.max").write_text(limit)
-    everything = memory(tmp_path, tmp_path / "nowhere")
+    everything = available_memory(tmp_path, tmp_path / "nowhere")
     assert everything > 16 << 20
-    assert memory(tmp_path, tmp_path / "own") == (expected or everything)
+    assert available_memory(tmp_path, tmp_path / "own") == (expected or everything)
 
 
 def test_the_zone_of_the_machine_is_the_variables_then_the_files(tmp_path: Path) -> None:
-    assert own_zone("", tmp_path) == ""
+    assert machine_timezone("", tmp_path) == ""
     (tmp_path / "localtime").symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
-    assert own_zone("", tmp_path) == "Asia/Tokyo"
+    assert machine_timezone("", tmp_path) == "Asia/Tokyo"
     (tmp_path / "timezone").write_text("Europe/Paris\n")
-    assert own_zone("", tmp_path) == "Europe/Paris"
-    assert own_zone(":America/Lima", tmp_path) == "America/Lima"
+    assert machine_timezone("", tmp_path) == "Europe/Paris"
+    assert machine_timezone(":America/Lima", tmp_path) == "America/Lima"
 
 
 @pytest.mark.parametrize("told", ["", "CET-1CEST", "/etc/localtime", "../x", "Mars/Base", "\0"])
 def test_what_names_no_zone_is_passed_over(tmp_path: Path, told: str) -> None:
     (tmp_path / "timezone").write_bytes(told.encode() + b"\xff\n")
-    assert own_zone(told, tmp_path) == ""
+    assert machine_timezone(told, tmp_path) == ""

@@ -279,4 +279,4 @@ async def test_categories_without_a_list_are_noted_once(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
     assert home.keeper.set_missing(frozenset({"games"}))
     assert not home.keeper.set_missing(frozenset({"games"}))
-    assert home.keeper.readings.missing == {"games"}
+    assert home.keeper.readings.missing_categories == {"games"}

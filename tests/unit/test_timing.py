@@ -218,10 +218,12 @@ def test_when_a_list_was_never_here_what_was_chosen_holds_for_whom_it_was_to_pro
     home = family(
         GAMES, TOM, failures=FailureChoices(lists=chosen), rules=(allow("school.example"),)
     )
-    made = live(home, PolicyInputs(missing=frozenset({"games"})))
+    made = live(home, PolicyInputs(missing_categories=frozenset({"games"})))
     assert open_names(made) == is_open
     assert open_names(made, "tom") == [*OTHERS]
-    assert open_names(live(home, PolicyInputs(missing=frozenset({"adult"})))) == [*OTHERS]
+    assert open_names(live(home, PolicyInputs(missing_categories=frozenset({"adult"})))) == [
+        *OTHERS
+    ]
 
 
 @pytest.mark.parametrize("guest", ["", "tom"])
@@ -237,7 +239,7 @@ def test_whom_nobody_named_gets_what_is_essential_where_that_was_chosen(guest: s
 def test_what_is_always_open_is_open_when_only_what_is_essential_is() -> None:
     mia = replace(GAMES, always=(parse_subject("other.example"),))
     home = family(mia, failures=FailureChoices(lists=OnFailure.ESSENTIAL))
-    made = live(home, PolicyInputs(missing=frozenset({"games"})))
+    made = live(home, PolicyInputs(missing_categories=frozenset({"games"})))
     assert open_names(made) == ["other.example", "help.example"]
 
 

@@ -23,7 +23,7 @@ def form(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "table":
             patch.setattr(trie, "marisa_trie", None)
-        assert trie.form() == request.param
+        assert trie.key_form() == request.param
         yield request.param
 
 
@@ -127,6 +127,6 @@ def test_what_is_compiled_is_what_was_shelved(
     compiled = unpack(memoryview(b"".join(pack(merged, "key"))))
     assert compiled.statuses == statuses
     assert compiled.index.infos == shelved.infos
-    assert compiled.index.openings == shelved.openings
+    assert compiled.index.open_below == shelved.open_below
     for qname in qnames:
         assert compiled.index.find(qname) == shelved.find(qname)

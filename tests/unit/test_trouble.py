@@ -16,7 +16,7 @@ NOON = 1_774_800_000.0
 
 class List(NamedTuple):
     age: float | None
-    failing: bool
+    is_failing: bool
 
 
 FRESH, OLDER, NEVER = List(HOUR, False), List(OLD + 1, True), List(None, True)

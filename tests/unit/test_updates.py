@@ -13,7 +13,7 @@ import pytest
 from copdns.config import Settings, SourceSettings
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
-from copdns.list_files.updates import PATIENCE, ListUpdater
+from copdns.list_files.updates import MAX_UNSETTLED_LOOKS, ListUpdater
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index
@@ -97,17 +97,17 @@ async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_
     home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.look_twice()
-    assert "2 of 2 lists are not downloaded yet (toys, cards)" in home.updates.missing
+    assert "2 of 2 lists are not downloaded yet (toys, cards)" in home.updates.missing_text
     await home.updates.fetch()
-    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing
-    assert "1 of 2 lists is downloaded but not ready yet (toys)" in home.updates.missing
+    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing_text
+    assert "1 of 2 lists is downloaded but not ready yet (toys)" in home.updates.missing_text
     await home.look_twice()
-    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing
+    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing_text
     server.put("/cards", "solitaire.example\n")
     home.now += 60
     await home.updates.fetch()
     await home.look_twice()
-    assert home.updates.missing == ""
+    assert home.updates.missing_text == ""
     assert home.compiled == [["toys"], ["toys", "cards"]]
 
 
@@ -129,9 +129,9 @@ async def test_whoever_asks_has_it_looked_at_now_and_once_a_minute_at_most(
     for wait, asked in ((0.0, 1), (30.0, 1), (30.0, 2), (0.0, 2)):
         home.now += wait
         home.updates.request_fetch()
-        assert home.updates.is_asked
+        assert home.updates.is_fetch_requested
         await home.updates.fetch()
-        assert not home.updates.is_asked
+        assert not home.updates.is_fetch_requested
         assert len(server.asked) == asked
     home.now += 3600
     await home.updates.fetch()
@@ -144,7 +144,7 @@ async def test_what_is_not_used_is_neither_fetched_nor_missed(
     home = await house(tmp_path, server, "toys", category="piracy")
     await home.updates.fetch()
     await home.look_twice()
-    assert (paths(server), home.updates.missing) == ([], "")
+    assert (paths(server), home.updates.missing_text) == ([], "")
 
 
 async def test_a_change_of_the_household_is_followed(tmp_path: Path, server: ListServer) -> None:
@@ -177,7 +177,7 @@ async def test_a_process_that_fetches_has_the_right_of_way(
 ) -> None:
     home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
-    with Copies(tmp_path).changing(wait=False):
+    with Copies(tmp_path).hold_lock(wait=False):
         await home.updates.fetch()
         assert paths(server) == []
     await home.updates.fetch()
@@ -201,7 +201,7 @@ async def test_lists_that_come_one_after_another_are_compiled_before_the_last(
     tmp_path: Path, server: ListServer
 ) -> None:
     home, other = await house(tmp_path, server, "toys"), await house(tmp_path, server, "toys")
-    for count in range(PATIENCE + 1):
+    for count in range(MAX_UNSETTLED_LOOKS + 1):
         server.put("/toys", f"n{count}.example\n")
         other.now += DAY
         await other.updates.fetch()
@@ -230,13 +230,13 @@ async def test_lists_that_cannot_be_compiled_are_not_tried_again_and_again(
         await home.updates.apply_available()
     await home.look_twice()
     assert home.compiled == [["toys"]]
-    assert "1 of 1" in home.updates.missing
+    assert "1 of 1" in home.updates.missing_text
     home.trouble = False
     server.put("/toys", "go.example\n")
     home.now += DAY
     await home.updates.fetch()
     await home.look_twice()
-    assert home.updates.missing == ""
+    assert home.updates.missing_text == ""
 
 
 async def test_the_pauses_after_failures_grow_even_where_no_note_of_them_can_be_written(
@@ -247,7 +247,7 @@ async def test_the_pauses_after_failures_grow_even_where_no_note_of_them_can_be_
 
     home = await house(tmp_path, server, "toys")
     server.put("/toys", TOYS)
-    monkeypatch.setattr(home.copies, "_written", full)
+    monkeypatch.setattr(home.copies, "_write_note", full)
     for wait, asked in ((0, 1), (2, 1), (60, 2), (60, 2), (120, 3), (180, 3), (360, 4)):
         home.now += wait
         await home.updates.fetch()
@@ -257,7 +257,7 @@ async def test_the_pauses_after_failures_grow_even_where_no_note_of_them_can_be_
     home.now += 1620
     await home.updates.fetch()
     await home.look_twice()
-    assert home.updates.missing == ""
+    assert home.updates.missing_text == ""
 
 
 async def test_where_no_folder_for_copies_can_be_made_that_is_told_once_and_nothing_is_asked(
@@ -279,7 +279,7 @@ async def test_monitoring_hears_of_age_size_and_failures(
     home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.updates.fetch()
-    assert [each.failing for each in home.updates.metrics()] == [False, True]
+    assert [each.is_failing for each in home.updates.metrics()] == [False, True]
     home.now += 5
     assert home.updates.metrics() == [("toys", 5.0, len(TOYS), False), ("cards", None, 0, True)]
     home.now += 5

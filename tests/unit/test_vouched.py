@@ -20,7 +20,7 @@ from copdns.appeals.list_errors import (
 )
 from copdns.household.check import KnownIds
 from copdns.list_files.load import bundled_presets, bundled_text
-from copdns.lists.catalogue import files
+from copdns.lists.catalogue import read_files
 from copdns.lists.index import Index
 from copdns.model.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, allow, family, library, live, policy
@@ -97,7 +97,11 @@ def test_a_list_that_was_wrong_is_checked_again_by_name() -> None:
 
 
 def test_only_categories_that_were_thought_harmless_open_by_themselves() -> None:
-    low = {slug for slug, each in files(bundled_text).catalogue.categories.items() if each.low_harm}
+    low = {
+        slug
+        for slug, each in read_files(bundled_text).catalogue.categories.items()
+        if each.low_harm
+    }
     assert low == {"games", "ads"}
 
 

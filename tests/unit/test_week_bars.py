@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from copdns.model.times import USUAL_WEEK, Schedule
 from copdns.time.days import starts_at, zone_of
-from copdns.time.preview import Closed
+from copdns.time.preview import ClosedSpan
 from copdns.time.schedule import closed_spans, parse_slots
 from copdns.web.desk.time.week_bars import Chart, week_bars
 
@@ -18,7 +18,7 @@ def chart(*written: str, opens: bool = False, first: date = MONDAY) -> Chart:
     start = starts_at(first - timedelta(days=2), 0, PARIS)
     end = starts_at(first + timedelta(days=9), 0, PARIS)
     closed = [
-        Closed(text, *stretch)
+        ClosedSpan(text, *stretch)
         for text in written
         for stretch in closed_spans(
             Schedule(text, "", parse_slots(text), opens=opens), USUAL_WEEK, PARIS, start, end

@@ -21,7 +21,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
-from copdns.network.setup_steps import Step
+from copdns.network.setup_steps import SetupStep
 from copdns.privacy.consent import Question
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
@@ -94,7 +94,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
     Page("/guardian/wizard", GUARDIAN),
-    *(Page("/guardian/wizard/{step}", GUARDIAN, f"/guardian/wizard/{each}") for each in Step),
+    *(Page("/guardian/wizard/{step}", GUARDIAN, f"/guardian/wizard/{each}") for each in SetupStep),
     Page("/guardian/checks", GUARDIAN),
     Page("/guardian/me", GUARDIAN),
     Page("/guardian/me/factor", GUARDIAN),

@@ -22,7 +22,7 @@ from copdns.list_files.updates import ListUpdater
 from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
-from copdns.network.setup_steps import State
+from copdns.network.setup_steps import SetupState
 from copdns.server.metrics import registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
@@ -59,7 +59,7 @@ class Site:
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
         self.readings: PolicyInputs = NO_INPUTS
-        self.network = Assessment(State.PASSED)
+        self.network = Assessment(SetupState.PASSED)
         self.lists = ListsState(3)
         self._stack = ExitStack()
         self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))

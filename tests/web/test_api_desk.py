@@ -11,9 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from copdns.config import EventSettings, Webhook
-from copdns.list_files.load import load_library
+from copdns.list_files.load import load_catalogue
 from copdns.network.other_resolvers import Assessment, BlindSpot
-from copdns.network.setup_steps import State
+from copdns.network.setup_steps import SetupState
 from copdns.web.api.time.calendar import LONGEST
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
@@ -37,7 +37,7 @@ END:VCALENDAR
 
 @pytest.fixture
 def site() -> Site:
-    return Site(Home(None, load_library(())))
+    return Site(Home(None, load_catalogue(())))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_an_agreement_is_what_is_in_force(ada: Caller) -> None:
 async def test_the_checks_are_looked_at(ada: Caller, site: Site) -> None:
     found = await ada("GET", "/checks")
     assert (found["protects"], {each["state"] for each in found["checks"]}) == (False, {None})
-    site.network = Assessment(State.FAILED, "dhcp 192.0.2.1 192.0.2.1,192.0.2.2")
+    site.network = Assessment(SetupState.FAILED, "dhcp 192.0.2.1 192.0.2.1,192.0.2.2")
     for _ in range(2):
         found = await ada("POST", "/checks")
     alone = next(each for each in found["checks"] if each["check"] == "alone")
@@ -148,7 +148,7 @@ async def test_the_checks_are_looked_at(ada: Caller, site: Site) -> None:
 
 async def test_a_guardian_vouches_where_the_machine_is_blind(ada: Caller, site: Site) -> None:
     await ada("POST", "/checks/confirm", 409)
-    site.network = Assessment(State.UNKNOWN, BlindSpot.RIGHTS)
+    site.network = Assessment(SetupState.UNKNOWN, BlindSpot.RIGHTS)
     await ada("POST", "/checks")
     for _ in range(2):
         found = await ada("POST", "/checks/confirm")

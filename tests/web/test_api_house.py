@@ -102,10 +102,10 @@ async def test_lists_are_told_and_looked_for(ada: Caller, site: Site) -> None:
     assert (found["games-list"]["kind"], found["games-list"]["used"]) == ("category", 1)
     searched = await ada("GET", "/lists/search", params={"name": "chess.games.example"})
     assert [each["entry"] for each in searched["entries"]] == ["games.example"]
-    assert not site.updates.is_asked
+    assert not site.updates.is_fetch_requested
     for _ in range(2):
         assert await ada("POST", "/lists/update", 202) == {"asked": True}
-    assert site.updates.is_asked
+    assert site.updates.is_fetch_requested
 
 
 async def test_who_changed_what_and_who_may_log_in(ada: Caller) -> None:

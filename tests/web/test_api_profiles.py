@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from copdns.as_json.household import profile_json
-from copdns.list_files.load import load_library
+from copdns.list_files.load import load_catalogue
 from copdns.model.household import PrivacyMode
 from tests.home import Home
 from tests.web.guardians import log_in, set_up
@@ -18,7 +18,7 @@ from tests.web.site import Client, Site
 
 @pytest.fixture
 def site() -> Site:
-    return Site(Home(None, load_library(())))
+    return Site(Home(None, load_catalogue(())))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.network.other_resolvers import Assessment, BlindSpot
-from copdns.network.probes import names
-from copdns.network.setup_steps import Check, State
+from copdns.network.probes import probe_names
+from copdns.network.setup_steps import Check, SetupState
 from copdns.web.context import ListsState
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
@@ -30,7 +30,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 def asks(site: Site, who: str, code: str = "k7qf2m9d") -> None:
     """Let a device of somebody check itself."""
-    for name in names(code):
+    for name in probe_names(code):
         site.home.ask(who, name)
 
 
@@ -84,7 +84,7 @@ async def test_missing_lists_and_none_but_the_small_ones_are_told(
 
 async def test_a_second_resolver_is_told_with_who_hands_it_out(client: Client, site: Site) -> None:
     asks(site, "mia")
-    site.network = Assessment(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
+    site.network = Assessment(SetupState.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
     page = await look(client)
     assert "192.0.2.254" in page
     assert "gives out these DNS servers by DHCP:" in page
@@ -96,12 +96,12 @@ async def test_where_it_cannot_look_a_guardians_word_counts_until_it_sees_someth
     client: Client, site: Site
 ) -> None:
     asks(site, "mia")
-    site.network = Assessment(State.UNKNOWN, BlindSpot.RIGHTS)
+    site.network = Assessment(SetupState.UNKNOWN, BlindSpot.RIGHTS)
     assert "sudo copdns doctor --network" in await look(client)
     await send(client, "/guardian/checks/confirm")
     await look(client)
     assert await open_checks(site) == ()
-    site.network = Assessment(State.FAILED, "router fe80::1 fd00::1")
+    site.network = Assessment(SetupState.FAILED, "router fe80::1 fd00::1")
     await look(client)
     assert await open_checks(site) == (Check.ALONE,)
 

@@ -199,9 +199,9 @@ async def test_lists_tell_their_age_their_size_and_what_fails(
     client: Client, site: Numbers
 ) -> None:
     site.counters.lists = lambda: [
-        ListMetrics("toys", 7200.0, 4096, failing=True),
-        ListMetrics("films", 60.0, 10, failing=False),
-        ListMetrics("cards", None, 0, failing=True),  # never came
+        ListMetrics("toys", 7200.0, 4096, is_failing=True),
+        ListMetrics("films", 60.0, 10, is_failing=False),
+        ListMetrics("cards", None, 0, is_failing=True),  # never came
     ]
     read = await numbers(client)
     assert read["copdns_list_age_seconds", (("list", "toys"),)] == 7200

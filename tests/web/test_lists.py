@@ -69,7 +69,7 @@ async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, 
 async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:
     for _ in range(2):
         page = await send(client, "/guardian/lists/update")
-    assert site.updates.is_asked
+    assert site.updates.is_fetch_requested
     assert "Checking for updates…" in page
 
 
@@ -80,5 +80,5 @@ async def test_only_guardians_ask_for_one(client: Client, site: Site) -> None:
     await log_in(client, "Bo")
     await send(client, "/guardian/lists/update", 403)
     assert (await client.get("/guardian/lists/update")).status == 405
-    assert not site.updates.is_asked
+    assert not site.updates.is_fetch_requested
     assert "Check for updates now" not in await text(client, HERE)

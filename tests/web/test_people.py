@@ -9,7 +9,7 @@ import pytest
 from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
-from copdns.list_files.load import load_library
+from copdns.list_files.load import load_catalogue
 from copdns.model.household import Band, Household, Profile
 from copdns.privacy.retention import LogRow
 from copdns.web.desk.person.people import id_for
@@ -19,7 +19,7 @@ from tests.household import MIA, NOW, TOM, family
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
-SHIPPED = load_library(())  # presets name what ships
+SHIPPED = load_catalogue(())  # presets name what ships
 HASH = hash_password(PASSWORD)
 PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 

@@ -8,7 +8,7 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
-from copdns.list_files.load import bundled_presets, load_library
+from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.model.household import Band, Contact, Default, Profile, RuleAction
 from copdns.web.desk.activity.collateral import by_contact
 from tests.home import Home
@@ -16,7 +16,7 @@ from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
-SHIPPED = load_library(())
+SHIPPED = load_catalogue(())
 CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.network.probes import NAMES, names
+from copdns.network.probes import NAMES_PER_CODE, probe_names
 from copdns.web.context import PARTS
 from tests.household import GUEST
 from tests.web.site import HTML, Client, Site, text
@@ -32,10 +32,10 @@ async def begun(client: Client) -> str:
     return found[1]
 
 
-async def checked(client: Client, site: Site, *, asked: int = NAMES) -> str:
+async def checked(client: Client, site: Site, *, asked: int = NAMES_PER_CODE) -> str:
     """Check a device that asks copdns for some of the names; return the second page."""
     code = await begun(client)
-    for name in names(code)[:asked]:
+    for name in probe_names(code)[:asked]:
         site.home.ask(site.who, name)
     return await text(client, f"/protection/{code}")
 
@@ -79,7 +79,7 @@ async def test_one_device_reads_nothing_of_another(client: Client, site: Site) -
 
 
 async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Client) -> None:
-    host = {"Host": names("k7qf2m9d")[0]}
+    host = {"Host": probe_names("k7qf2m9d")[0]}
     reply = await client.get("/protection/dot/k7qf2m9d", headers=host)
     assert (reply.status, reply.content_type) == (200, "image/svg+xml")
     assert reply.headers["Cross-Origin-Resource-Policy"] == "cross-origin"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.list_files.load import load_library
+from copdns.list_files.load import load_catalogue
 from copdns.web.refused_form import TOLD
 from copdns.web.routes import ROUTES
 from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
@@ -24,7 +24,7 @@ MINE = "Mia's <b>&amp; own"
 
 @pytest.fixture
 def site() -> Site:
-    return Site(Home(family(), load_library(())))
+    return Site(Home(family(), load_catalogue(())))
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from markupsafe import escape
 
 from copdns.accounts.roles import Role
-from copdns.list_files.load import bundled_presets, load_library
+from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, Household
-from copdns.network.setup_steps import Step
+from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_visitors
 from copdns.web.context import PARTS
@@ -24,7 +24,7 @@ from tests.household import GUEST, MIA, family
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
-LIBRARY = load_library(())  # as shipped: presets speak of what is in it
+LIBRARY = load_catalogue(())  # as shipped: presets speak of what is in it
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -52,7 +52,7 @@ async def stored(site: Site) -> Household:
     return found
 
 
-async def take(client: Client, step: Step, status: int = 200, **fields: str) -> str:
+async def take(client: Client, step: SetupStep, status: int = 200, **fields: str) -> str:
     return await send(client, f"/guardian/wizard/{step}", status, **fields)
 
 
@@ -71,15 +71,17 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
 
 
 async def test_it_can_be_left_and_gone_on_with(desk: Client, site: Site) -> None:
-    assert "Step 2 of 7" in await take(desk, Step.PLACE, timezone="Europe/Paris")
-    assert "Step 4 of 7" in await take(desk, Step.CHILDREN)
+    assert "Step 2 of 7" in await take(desk, SetupStep.PLACE, timezone="Europe/Paris")
+    assert "Step 4 of 7" in await take(desk, SetupStep.CHILDREN)
     page = await text(desk, "/guardian/wizard")
     assert 'class="button" href="/guardian/wizard/school"' in page
     assert page.count("done") == 2
 
 
 async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
-    await take(desk, Step.PLACE, name="We", timezone="Europe/Paris", language="fr", country="FR")
+    await take(
+        desk, SetupStep.PLACE, name="We", timezone="Europe/Paris", language="fr", country="FR"
+    )
     home = await stored(site)
     assert (home.name, home.timezone, home.language, home.country) == (
         "We",
@@ -87,7 +89,7 @@ async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
         "fr",
         "FR",
     )
-    page = await take(desk, Step.PLACE, 400, timezone="Mars/Base")
+    page = await take(desk, SetupStep.PLACE, 400, timezone="Mars/Base")
     assert "is not a valid time zone" in page
     assert (await stored(site)).timezone == "Europe/Paris"
 
@@ -99,29 +101,29 @@ async def test_the_zone_of_the_machine_is_offered_until_one_was_chosen(
     page = await text(desk, "/guardian/wizard/place")
     assert "<option selected>America/Lima</option>" in page
     assert "Etc/" not in page
-    await take(desk, Step.PLACE, name="We", timezone="UTC")
+    await take(desk, SetupStep.PLACE, name="We", timezone="UTC")
     assert "<option selected>UTC</option>" in await text(desk, "/guardian/wizard/place")
 
 
 async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None:
-    await take(desk, Step.SCHOOL, names="School.Example\nclub.example, club.example")
+    await take(desk, SetupStep.SCHOOL, names="School.Example\nclub.example, club.example")
     assert (await stored(site)).protected == ("school.example", "club.example")
-    assert HOSTILE not in await take(desk, Step.SCHOOL, 400, names=HOSTILE)
+    assert HOSTILE not in await take(desk, SetupStep.SCHOOL, 400, names=HOSTILE)
 
 
 async def test_a_copied_address_is_as_good_as_a_name(desk: Client, site: Site) -> None:
-    await take(desk, Step.SCHOOL, names="https://www.School.example/home?x=1")
+    await take(desk, SetupStep.SCHOOL, names="https://www.School.example/home?x=1")
     assert (await stored(site)).protected == ("www.school.example",)
 
 
 async def test_a_child_gets_the_start_of_the_age(desk: Client, site: Site) -> None:
-    page = await take(desk, Step.CHILDREN, add="1", name="Tom O'Neil", band="13-15", times="1")
+    page = await take(desk, SetupStep.CHILDREN, add="1", name="Tom O'Neil", band="13-15", times="1")
     assert "Tom O&#39;Neil" in page
     tom = (await stored(site)).profile("tom-o-neil")
     assert tom is not None
     assert (tom.band, bool(tom.safe_search)) == (Band.TO_15, True)
-    await take(desk, Step.CHILDREN, 400, add="1", name="Tom", band="5")
-    page = await take(desk, Step.CHILDREN, add="1", name=HOSTILE, band="7-9")
+    await take(desk, SetupStep.CHILDREN, 400, add="1", name="Tom", band="5")
+    page = await take(desk, SetupStep.CHILDREN, add="1", name=HOSTILE, band="7-9")
     assert HOSTILE not in page
 
 
@@ -129,8 +131,8 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
     """That is everybody, somebody says, with a name in the form: it is not lost."""
     page = await text(desk, "/guardian/wizard/children")
     assert page.count('action="/guardian/wizard/children"') == 1, "both buttons send what is there"
-    await take(desk, Step.CHILDREN, 400, name="Tom")
-    assert "Step 4 of 7" in await take(desk, Step.CHILDREN, name="Tom", band="13-15")
+    await take(desk, SetupStep.CHILDREN, 400, name="Tom")
+    assert "Step 4 of 7" in await take(desk, SetupStep.CHILDREN, name="Tom", band="13-15")
     assert (await stored(site)).profile("tom") is not None
 
 
@@ -162,11 +164,11 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     page = await text(desk, "/guardian/wizard/devices")
     assert "02:00:00:00:00:99" in page
     assert "192.0.2.201" not in page
-    await take(desk, Step.DEVICES, visitor="u1", profile="mia", name="Mia's tablet")
+    await take(desk, SetupStep.DEVICES, visitor="u1", profile="mia", name="Mia's tablet")
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.name, device.profile) == ("mia-s-tablet", "Mia's tablet", "mia")
-    await take(desk, Step.DEVICES, 400, visitor="u2", profile="mia")
-    await take(desk, Step.DEVICES, 400, visitor="u1", profile="nobody")
+    await take(desk, SetupStep.DEVICES, 400, visitor="u2", profile="mia")
+    await take(desk, SetupStep.DEVICES, 400, visitor="u1", profile="nobody")
 
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
@@ -174,41 +176,41 @@ async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site
     assert "Is a device missing?" in page
     assert "turn Wi-Fi off and on again" in page
     for _ in range(2):
-        await take(desk, Step.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")
+        await take(desk, SetupStep.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
-    await take(desk, Step.DEVICES, 400, known="no address", profile="mia")
+    await take(desk, SetupStep.DEVICES, 400, known="no address", profile="mia")
 
 
 async def test_a_guardian_vouches_for_a_helpline(desk: Client, site: Site) -> None:
     lines = bundled_helplines()
     country = next(each for each in lines.countries if lines.to_confirm(each))
-    await take(desk, Step.PLACE, timezone="UTC", country=country)
+    await take(desk, SetupStep.PLACE, timezone="UTC", country=country)
     line = lines.to_confirm(country)[0]
     assert line.name in await text(desk, "/guardian/wizard/helplines")
-    await take(desk, Step.HELPLINES, line=line.id)
+    await take(desk, SetupStep.HELPLINES, line=line.id)
     assert (await stored(site)).helplines == (line.id,)
-    await take(desk, Step.HELPLINES, line="made-up")
+    await take(desk, SetupStep.HELPLINES, line="made-up")
     assert (await stored(site)).helplines == ()
 
 
 async def test_the_router_is_told_our_addresses_and_children_the_way(desk: Client) -> None:
     assert "192.0.2.1" in await text(desk, "/guardian/wizard/router")
     assert "<path d=" in await text(desk, "/guardian/wizard/door")
-    await take(desk, Step.ROUTER)
-    assert "Protection check" in await take(desk, Step.DOOR)
+    await take(desk, SetupStep.ROUTER)
+    assert "Protection check" in await take(desk, SetupStep.DOOR)
 
 
-@pytest.mark.parametrize("step", Step)
-async def test_looking_at_a_step_changes_nothing(desk: Client, site: Site, step: Step) -> None:
+@pytest.mark.parametrize("step", SetupStep)
+async def test_looking_at_a_step_changes_nothing(desk: Client, site: Site, step: SetupStep) -> None:
     before = await stored(site)
     await text(desk, f"/guardian/wizard/{step}")
     assert await stored(site) == before
     assert (await site.setups.progress("home")).items == {}
 
 
-@pytest.mark.parametrize("step", Step)
-async def test_nobody_else_sets_a_house_up(client: Client, site: Site, step: Step) -> None:
+@pytest.mark.parametrize("step", SetupStep)
+async def test_nobody_else_sets_a_house_up(client: Client, site: Site, step: SetupStep) -> None:
     before = await stored(site)
     await take(client, step, 401, name="Bo", band="adult", add="1")
     await set_up(site, "Bo", Role.REVIEWER)
@@ -224,7 +226,7 @@ async def test_a_step_that_is_none_is_not_there(desk: Client) -> None:
 
 async def test_the_same_twice_is_harmless(desk: Client, site: Site) -> None:
     for _ in range(2):
-        await take(desk, Step.SCHOOL, names="school.example")
+        await take(desk, SetupStep.SCHOOL, names="school.example")
     assert (await stored(site)).protected == ("school.example",)
 
 

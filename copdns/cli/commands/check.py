@@ -21,7 +21,7 @@ from copdns.config import AUTO
 from copdns.dns.qtypes import qtype_number
 from copdns.model.addresses import address
 from copdns.model.verdict import Action
-from copdns.network.neighbours import read_once
+from copdns.network.neighbours import read_table
 from copdns.policy.decide import decide, explain
 from copdns.policy.snapshot import NO_SIGHTINGS, Sightings
 
@@ -129,6 +129,6 @@ def _asker(home: Home, profile: str, client: str | None) -> Asking:
 def _near() -> Sightings:
     """Return what the running copdns sees of this network too."""
     try:
-        return Sightings(read_once())
+        return Sightings(read_table())
     except OSError:
         return NO_SIGHTINGS  # the running one sees nothing either; `copdns doctor` says so

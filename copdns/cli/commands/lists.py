@@ -64,7 +64,7 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     Example:  copdns lists status
     """
     waiting = home.waiting
-    statuses = (waiting.library if waiting else home.library).statuses
+    statuses = (waiting.catalogue if waiting else home.library).statuses
     behind = waiting.slugs if waiting else ()
     fetched = Fetched.of(home)
     if as_json:
@@ -103,7 +103,7 @@ def status(home: Home, every: bool, as_json: bool) -> None:
 def _status_row(status: ListStatus, fetched: Fetched) -> tuple[str, ...]:
     info = status.info
     unused = ", ".join(f"{count} {reason}" for reason, count in sorted(status.unused.items()))
-    size = str(status.used)
+    size = str(status.used_count)
     if status.error:
         size = "not here" if status.error == NOT_HERE else "broken"
     age = fetched.age(info.slug)

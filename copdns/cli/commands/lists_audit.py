@@ -18,7 +18,7 @@ from copdns.cli.output import print_json, safe, table
 from copdns.cli.params import both_given, profile_option
 from copdns.household.presets import apply
 from copdns.list_files import audit_results
-from copdns.list_files.audit import Audit, Share, Table, audit, lists_of, read_table
+from copdns.list_files.audit import Audit, LabelTable, Share, audit, blocking_lists, read_table
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Profile, Rule, RuleAction
@@ -81,7 +81,7 @@ def audit_command(
     who, rules = _person(home, profile, band)
     shared = home.live().shared[home.household.id]
     policy = build_policy(who, rules, shared, home.now)
-    lists = tuple(lists_of(who, shared))
+    lists = tuple(blocking_lists(who, shared))
     found = audit(rows, policy, lists, labels, home.now)
     if keep:
         audit_results.save_results(
@@ -126,7 +126,7 @@ def _text(file: Path) -> str:
         raise ListError(no_text(file)) from None
 
 
-def _wanted(text: str, rows: Table) -> tuple[str, ...]:
+def _wanted(text: str, rows: LabelTable) -> tuple[str, ...]:
     labels = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
     missing = [label for label in labels if label not in rows.labels]
     if missing:
@@ -151,8 +151,8 @@ def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[
     return Profile("", "all lists", Band.TO_6, categories=every, bypass=True), ()
 
 
-def _print(found: Audit, rows: Table, wanted: tuple[str, ...], who: Profile) -> None:
-    left_out = f"; left out: {rows.left_out} without a public domain" if rows.left_out else ""
+def _print(found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile) -> None:
+    left_out = f"; left out: {rows.skipped} without a public domain" if rows.skipped else ""
     names = len({row.name for row in rows.rows})
     click.echo(safe(f"{names} domains, {len(found.labels)} labels, by {who.name}{left_out}"))
     for title, total, labels in (
@@ -175,10 +175,12 @@ def _rows(label: str, share: Share) -> Iterator[tuple[str, ...]]:
         yield (label, name, str(share.names), str(blocked), f"{share.percent(blocked):.1f} %")
 
 
-def _json(found: Audit, rows: Table, wanted: tuple[str, ...], who: Profile) -> dict[str, object]:
+def _json(
+    found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile
+) -> dict[str, object]:
     return {
         "by": who.name,
-        "left_out": rows.left_out,
+        "left_out": rows.skipped,
         "labels": [
             {"label": label, "wanted": label in wanted, **_share_json(share)}
             for label, share in found.labels.items()

@@ -16,7 +16,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, safe, table
 from copdns.household.check import no_such
 from copdns.list_files.copies import Copies
-from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, fetching
+from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, open_fetcher
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
 from copdns.model.errors import EXIT_FAILED, HouseholdError
@@ -83,20 +83,20 @@ def _updated(
             found[outcome.slug] = outcome
             seen(outcome)
 
-        fetcher = fetching(copies, time.time, progress=progress)
-        asyncio.run(fetch_all(sources, fetcher, note, smaller=smaller))
+        fetcher = open_fetcher(copies, time.time, progress=progress)
+        asyncio.run(fetch_all(sources, fetcher, note, may_shrink=smaller))
     return [found[each.slug] for each in sources]
 
 
 @contextmanager
 def _sole(copies: Copies) -> Iterator[None]:
     """Hold the right to change copies; wait, and say so, while copdns itself fetches."""
-    with copies.changing(wait=False) as ours:
+    with copies.hold_lock(wait=False) as ours:
         if ours:
             yield
             return
     click.echo("copdns is downloading lists; waiting until it is done ...", err=True)
-    with copies.changing(wait=True):
+    with copies.hold_lock(wait=True):
         yield
 
 
@@ -122,17 +122,17 @@ def _far(slug: str, octets: int, total: int | None) -> str:
 
 def _row(outcome: FetchOutcome) -> tuple[str, ...]:
     state = outcome.state
-    here = outcome.news is not FetchResult.MISSING
+    here = outcome.result is not FetchResult.MISSING
     size = f"{state.octets / MIB:.1f} MiB" if state.octets >= MIB // 10 else f"{state.octets} B"
     names = f"{state.names:,}" if here else ""
-    return outcome.slug, outcome.news, names, size if here else "", safe(state.error)
+    return outcome.slug, outcome.result, names, size if here else "", safe(state.error)
 
 
 def _as_json(outcome: FetchOutcome) -> dict[str, object]:
     state = outcome.state
     return {
         "list": outcome.slug,
-        "result": outcome.news,
+        "result": outcome.result,
         "names": state.names,
         "octets": state.octets,
         "fetched_at": utc(state.fetched_at),

@@ -35,9 +35,9 @@ from copdns.model.sentences import literal
 from copdns.model.times import Calendar, DayType, Schedule, Slot, Subject
 from copdns.time.days import local_time, zone_of
 from copdns.time.plan import in_scope
-from copdns.time.preview import Closed, week, week_span
+from copdns.time.preview import ClosedSpan, build_week, week_span
 from copdns.time.schedule import closed_spans, parse_slots
-from copdns.time.whole_days import Dates, holidays
+from copdns.time.whole_days import DateRange, add_holidays
 
 USUAL = "usual"
 _MOST = 1 << 22  # octets of a calendar file: more than its characters can take
@@ -135,11 +135,11 @@ def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None
         found = in_scope(found, home.profile(profile))
     span = week_span(zone, begins)
     closed = (
-        Closed(_name(each, with_scope=not profile), start, end)
+        ClosedSpan(_name(each, with_scope=not profile), start, end)
         for each in found
         for start, end in closed_spans(each, household.calendar, zone, *span)
     )
-    seen = week(closed, zone, begins)
+    seen = build_week(closed, zone, begins)
     if as_json:
         print_json({"profile": profile, **seen.as_json()})
         return
@@ -256,12 +256,12 @@ def import_(home: Home, file: Path) -> None:
     today = local_time(home.now, zone_of(home.household.timezone)).date()
     zone = zone_of(home.household.timezone)
     try:
-        dates = ics.dates_of(text, zone, today, today + _AHEAD)
+        dates = ics.read_dates(text, zone, today, today + _AHEAD)
     except CalendarError as error:
         raise CalendarError(literal(f"{file}: {error}")) from error
 
     def edit(before: Household) -> Household:
-        return set_household(before, calendar=holidays(before.calendar, dates))
+        return set_household(before, calendar=add_holidays(before.calendar, dates))
 
     before, after = home.changed(f"calendar: holidays imported from {file.name}", edit)
     tell(before, after)
@@ -274,11 +274,11 @@ def import_(home: Home, file: Path) -> None:
         click.echo(safe(f"{file.name} has no events from {today} to {today + _AHEAD}"))
 
 
-def _ignored(dates: Iterable[Dates], calendar: Calendar) -> Iterator[str]:
+def _ignored(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
     """Yield which events, or days of them, did not become holidays, and why."""
     named = dict(calendar.days)
     for each in dates:
-        if not each.whole:
+        if not each.is_whole:
             span = stretch_text(each.first, each.last)
             yield f"skipped, not an all-day event: {span} {each.name}"
             continue

@@ -10,7 +10,7 @@ from copdns.cli.home import Home
 from copdns.cli.output import counted
 from copdns.config import AUTO
 from copdns.network.machine import listen_addresses
-from copdns.network.neighbours import REMEDY, read_once
+from copdns.network.neighbours import REMEDY, read_table
 from copdns.network.same_client import ALIKE
 from copdns.store.log_db.unknown_devices import load_visitors
 
@@ -36,7 +36,7 @@ def _neighbours(home: Home) -> Finding:
             return warn("neighbours", f"the MAC addresses of {', '.join(named)} are not read", todo)
         return ok("neighbours", "MAC addresses are not read, as configured")
     try:
-        found = read_once()
+        found = read_table()
     except OSError as error:
         return warn("neighbours", f"MAC addresses cannot be read: {error.strerror}", REMEDY)
     return ok("neighbours", f"{len(set(found.values()))} MAC addresses seen on the network")

@@ -28,10 +28,10 @@ def lists(home: Home) -> Iterator[Finding]:
         if each.error:
             todo = "fix the file or the setting `lists`, then send copdns SIGHUP or restart it"
             yield fail("lists", f"{each.info.slug} is not loaded: {each.error}", todo)
-        elif lost > each.used and each.problems:
+        elif lost > each.used_count and each.problems:
             todo = "see `copdns lists status`; its format in the settings may be wrong"
             yield warn("lists", f"{each.info.slug}: {lost} lines were not used", todo)
-    entries = sum(each.used for each in statuses)
+    entries = sum(each.used_count for each in statuses)
     yield ok("lists", f"{len(statuses)} lists with {entries} entries are loaded")
     if waiting := home.waiting:
         todo = "copdns tries again; if memory or disk is short, use fewer lists or free some space"

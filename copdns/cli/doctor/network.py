@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.network.machine import listen_addresses
-from copdns.network.other_resolvers import Assessment, BlindSpot, others
+from copdns.network.other_resolvers import Assessment, BlindSpot, parse_offers
 from copdns.network.resolver_scan import scan_resolvers
-from copdns.network.setup_steps import Check, State
+from copdns.network.setup_steps import Check, SetupState
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 
@@ -36,11 +36,11 @@ def network(home: Home) -> Iterator[Finding]:
     found = scan_resolvers(listen_addresses(home.settings.dns.listen))
     if home.is_stored:
         _keep(home, found)
-    if found.state is State.PASSED:
+    if found.state is SetupState.PASSED:
         yield ok("network", "copdns is the only DNS server on the network")
-    elif found.state is State.UNKNOWN:
+    elif found.state is SetupState.UNKNOWN:
         yield warn("network", *_BLIND[BlindSpot(found.detail)])
-    for each in others(found.detail) if found.state is State.FAILED else ():
+    for each in parse_offers(found.detail) if found.state is SetupState.FAILED else ():
         resolvers = ", ".join(each.resolvers)
         yield fail("network", f"{each.server} hands out {resolvers} ({each.by})", _TODO)
 
@@ -53,7 +53,7 @@ def _keep(home: Home, found: Assessment) -> None:
             setups = Setups(thread)
             before = await setups.progress(household)
             # A guardian's word stands where nothing can be seen.
-            if found.state is not State.UNKNOWN or not before.done(Check.ALONE):
+            if found.state is not SetupState.UNKNOWN or not before.is_done(Check.ALONE):
                 await setups.keep(household, Check.ALONE, found.state, now, detail=found.detail)
 
     asyncio.run(work())

@@ -18,7 +18,7 @@ from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
 from copdns.dns.records import NS, A
-from copdns.list_files.resources import folder
+from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
 from copdns.model.addresses import UpstreamAddress, upstream_address
@@ -119,7 +119,7 @@ FILTERED = (Seen.BLOCKED, Seen.NULLED)
 
 def protected_sample() -> tuple[str, ...]:
     """Return a protected name of each group that copdns brings, as the data has them."""
-    path = folder("blocklists") / "protected.yaml"
+    path = find_folder("blocklists") / "protected.yaml"
     shape = yaml_text.read(path.read_text(encoding="utf-8"), str(path), ProtectedShape)
     return tuple(
         entry.name.name for group in shape.groups.values() for entry in islice(group.names, 1)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.network.setup_steps import Check, Item, Progress, State, Step, progress
+from copdns.network.setup_steps import (
+    Check,
+    SetupItem,
+    SetupProgress,
+    SetupState,
+    SetupStep,
+    setup_progress,
+)
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
@@ -15,15 +22,15 @@ class Setups:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def progress(self, household: str) -> Progress:
-        def work(connection: sqlite3.Connection) -> Progress:
+    async def progress(self, household: str) -> SetupProgress:
+        def work(connection: sqlite3.Connection) -> SetupProgress:
             rows = connection.execute(
                 "select item, state, detail, at from setup where household = ?", (household,)
             )
-            return progress(
-                Item(item, State(state), detail, at)
+            return setup_progress(
+                SetupItem(item, SetupState(state), detail, at)
                 for item, state, detail, at in rows
-                if state in set(State)  # of a newer version
+                if state in set(SetupState)  # of a newer version
             )
 
         return await self._thread.read(work)
@@ -31,8 +38,8 @@ class Setups:
     async def keep(
         self,
         household: str,
-        what: Step | Check,
-        state: State,
+        what: SetupStep | Check,
+        state: SetupState,
         now: int,
         *,
         detail: str = "",

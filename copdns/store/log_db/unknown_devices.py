@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import astuple
 from pathlib import Path
 
-from copdns.network.unknown_devices import UnknownDevice, highest
+from copdns.network.unknown_devices import UnknownDevice, highest_number
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db.querylog import FILE
 from copdns.store.migrations import LOG
@@ -67,7 +67,7 @@ def save_visitors(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
                 insert into visitor_number (household, last) values (?, ?)
                     on conflict do update set last = max(last, excluded.last)
                 """,
-                [(each.household, highest([each.id])) for each in kept],
+                [(each.household, highest_number([each.id])) for each in kept],
             )
     except sqlite3.Error as error:
         raise store_error(path, error) from error

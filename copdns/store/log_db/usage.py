@@ -178,7 +178,7 @@ def _add(connection: sqlite3.Connection, usage: Usage) -> None:
     marks, minutes = usage.marks, usage.minutes
     if before is not None:
         start, some, several, closed, *numbers = before
-        marks |= _marks((some, several, closed)).moved((usage.start - start) // MINUTE)
+        marks |= _marks((some, several, closed)).with_later_start((usage.start - start) // MINUTE)
         minutes = fieldwise_max(minutes, Minutes(*numbers))
     connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from copdns.accounts.codes import appeal_id
-from copdns.network.probes import findings, names
+from copdns.network.probes import assess_sightings, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
 from copdns.web.person import person_of, requestor_of
@@ -28,7 +28,7 @@ async def begin(request: web.Request) -> web.Response:
     await person_of(request)
     code = appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
-    hosts = (*names(code), *map(_host, context_of(request).addresses()))
+    hosts = (*probe_names(code), *map(_host, context_of(request).addresses()))
     page = context_of(request).pages.render(
         request,
         "protection.html",
@@ -36,7 +36,7 @@ async def begin(request: web.Request) -> web.Response:
         dots=[f"http://{host}{port}/protection/dot/{code}" for host in hosts],
     )
     page.headers["Content-Security-Policy"] = (
-        f"default-src 'self'; img-src 'self' {_pictures(hosts[len(names(code)) :], port)}; "
+        f"default-src 'self'; img-src 'self' {_pictures(hosts[len(probe_names(code)) :], port)}; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     )
     return page
@@ -53,7 +53,7 @@ async def result(request: web.Request) -> web.Response:
         request,
         "protection_result.html",
         person=person,
-        found=findings(parts.probes.of(code, parts.now())),
+        found=assess_sightings(parts.probes.sightings(code, parts.now())),
         door_by_name=request.host.partition(":")[0] in parts.hosts,
         address=requestor_of(request).address,
     )

@@ -202,7 +202,7 @@ def _source(request: web.Request, found: Appeal) -> BlockSource | None:
     if info is None:
         return None
     return block_source(
-        found, info, parts.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
+        found, info, parts.updates.copy_state(slug), index.find(found.ask.to.via or found.ask.name)
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from copdns.accounts.roles import Permission
 from copdns.as_json.plain import utc
-from copdns.network.other_resolvers import OfferedBy, others
-from copdns.network.setup_steps import Check, Item, State
+from copdns.network.other_resolvers import OfferedBy, parse_offers
+from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.types import Moment
 from copdns.web.house_checks import confirm_alone, look_at
@@ -23,7 +23,7 @@ class CheckShown(Given):
     """state: null where nobody looked.  detail: why it is not known, or which lists are missing."""
 
     check: Check
-    state: State | None
+    state: SetupState | None
     at: Moment | None
     detail: str
     others: list[OfferShown]
@@ -42,10 +42,10 @@ async def checks(call: Call) -> object:
     return {"protects": found.protects, "checks": shown}
 
 
-def _shown(check: Check, item: Item | None) -> dict[str, object]:
+def _shown(check: Check, item: SetupItem | None) -> dict[str, object]:
     if item is None:
         return {"check": check, "state": None, "at": None, "detail": "", "others": []}
-    strange = check is Check.ALONE and item.state is State.FAILED
+    strange = check is Check.ALONE and item.state is SetupState.FAILED
     return {
         "check": check,
         "state": item.state,
@@ -53,7 +53,7 @@ def _shown(check: Check, item: Item | None) -> dict[str, object]:
         "detail": "" if strange else item.detail,
         "others": [
             {"by": each.by, "server": each.server, "resolvers": list(each.resolvers)}
-            for each in (others(item.detail) if strange else ())
+            for each in (parse_offers(item.detail) if strange else ())
         ],
     }
 

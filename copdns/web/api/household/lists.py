@@ -88,7 +88,7 @@ async def lists(call: Call) -> object:
     """Each with the copy that is fetched of it; one that ships is never fetched."""
     updates, found = call.parts.updates, []
     for each in call.parts.live().library.statuses:
-        state = updates.state(each.info.slug)
+        state = updates.copy_state(each.info.slug)
         found.append(
             status_json(each)
             | {

@@ -17,7 +17,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import local_time, zone_of
-from copdns.time.whole_days import holidays
+from copdns.time.whole_days import add_holidays
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Date, day
 from copdns.web.calendars import read_calendar
@@ -130,11 +130,16 @@ async def take_file(call: Call) -> object:
     found = await read_calendar(sent.calendar.encode(), zone, first)
 
     def edit(household: Household) -> Household:
-        return set_household(household, calendar=holidays(household.calendar, found))
+        return set_household(household, calendar=add_holidays(household.calendar, found))
 
     after = await call.change("calendar: holidays imported from a file", edit)
     shown = [
-        {"first": str(each.first), "last": str(each.last), "name": each.name, "whole": each.whole}
+        {
+            "first": str(each.first),
+            "last": str(each.last),
+            "name": each.name,
+            "whole": each.is_whole,
+        }
         for each in found
     ]
     return {**calendar_json(after), "found": shown}

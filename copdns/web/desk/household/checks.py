@@ -12,8 +12,8 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.model.sentences import Sentence
-from copdns.network.other_resolvers import Offer, others
-from copdns.network.setup_steps import Check, Item, State
+from copdns.network.other_resolvers import Offer, parse_offers
+from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.context import context_of
 from copdns.web.house_checks import confirm_alone, look_at
 from copdns.web.session import require
@@ -24,7 +24,7 @@ class Shown(NamedTuple):
     """A check as the page shows it.  item: None: never looked.  others: resolvers of others."""
 
     check: Check
-    item: Item | None
+    item: SetupItem | None
     others: tuple[Offer, ...] = ()
 
     @property
@@ -65,6 +65,6 @@ async def confirm(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/guardian/checks")
 
 
-def _shown(check: Check, item: Item | None) -> Shown:
-    failed = item is not None and check is Check.ALONE and item.state is State.FAILED
-    return Shown(check, item, others(item.detail) if failed and item else ())
+def _shown(check: Check, item: SetupItem | None) -> Shown:
+    failed = item is not None and check is Check.ALONE and item.state is SetupState.FAILED
+    return Shown(check, item, parse_offers(item.detail) if failed and item else ())

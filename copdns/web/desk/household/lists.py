@@ -69,9 +69,9 @@ async def lists(request: web.Request) -> web.Response:
         lists=tuple(_listed(shown, parts.updates, caught, found, parts.now())),
         others=[each.info for each in statuses if each.info.kind not in _SHOWN],
         errors=await parts.appeals.list_errors(household.id),
-        chosen=parts.updates.chosen,
-        missing=parts.updates.missing and trouble(parts.updates.missing),
-        asked=parts.updates.is_asked,
+        chosen=parts.updates.chosen_lists,
+        missing=parts.updates.missing_text and trouble(parts.updates.missing_text),
+        asked=parts.updates.is_fetch_requested,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         say=desk_saying(request, household),
@@ -95,7 +95,7 @@ def _listed(
 ) -> Iterator[Listed]:
     for each in statuses:
         slug = each.info.slug
-        state: CopyState = updates.state(slug)
+        state: CopyState = updates.copy_state(slug)
         why = state.error or ("" if each.error == NOT_HERE else each.error)
         yield Listed(
             each.info,

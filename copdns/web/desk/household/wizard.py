@@ -19,8 +19,8 @@ from copdns.household.presets import apply
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import LANGUAGES, Band, Household, Profile
 from copdns.model.names import host_of
-from copdns.network.machine import own_zone
-from copdns.network.setup_steps import Progress, State, Step
+from copdns.network.machine import machine_timezone
+from copdns.network.setup_steps import SetupProgress, SetupState, SetupStep
 from copdns.web.context import context_of
 from copdns.web.desk.household.qr import qr
 from copdns.web.desk.person.people import band_in
@@ -42,7 +42,7 @@ class Going(NamedTuple):
     request: web.Request
     actor: Actor
     home: Household
-    progress: Progress
+    progress: SetupProgress
 
 
 class _Step(NamedTuple):
@@ -56,7 +56,7 @@ class _Step(NamedTuple):
 async def wizard(request: web.Request) -> web.Response:
     """All steps, and where to go on."""
     going = await _going(request)
-    return _page(going, "desk/wizard.html", steps=tuple(Step))
+    return _page(going, "desk/wizard.html", steps=tuple(SetupStep))
 
 
 async def step(request: web.Request) -> web.Response:
@@ -67,8 +67,8 @@ async def step(request: web.Request) -> web.Response:
         going,
         f"desk/wizard_{this}.html",
         this=this,
-        number=tuple(Step).index(this) + 1,
-        of=len(Step),
+        number=tuple(SetupStep).index(this) + 1,
+        of=len(SetupStep),
         **await _STEPS[this].values(going),
     )
 
@@ -82,8 +82,8 @@ async def take(request: web.Request) -> web.Response:
     if not done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
     now, household = int(parts.now()), going.home.id
-    await parts.setups.keep(household, this, State.DONE, now, author=going.actor.name)
-    after = tuple(Step)[tuple(Step).index(this) + 1 :]
+    await parts.setups.keep(household, this, SetupState.DONE, now, author=going.actor.name)
+    after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
     raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
 
 
@@ -96,9 +96,9 @@ async def _going(request: web.Request) -> Going:
     return Going(request, actor, home, await parts.setups.progress(home.id))
 
 
-def _the_step(request: web.Request) -> Step:
+def _the_step(request: web.Request) -> SetupStep:
     try:
-        return Step(request.match_info["step"])
+        return SetupStep(request.match_info["step"])
     except ValueError:
         raise web.HTTPNotFound from None
 
@@ -149,9 +149,9 @@ async def _place(going: Going) -> Values:
 def _zone(going: Going) -> str:
     """Return the household's zone; until somebody chose one, that of the machine."""
     usual = Household(going.home.id, going.home.name).timezone
-    if going.home.timezone != usual or going.progress.done(Step.PLACE):
+    if going.home.timezone != usual or going.progress.is_done(SetupStep.PLACE):
         return going.home.timezone
-    return own_zone(os.environ.get("TZ", "")) or usual
+    return machine_timezone(os.environ.get("TZ", "")) or usual
 
 
 async def _take_place(going: Going, fields: Fields) -> bool:
@@ -264,12 +264,12 @@ async def _door(going: Going) -> Values:
     return {"code": qr(context_of(going.request).pages.door)}
 
 
-_STEPS: Mapping[Step, _Step] = {
-    Step.PLACE: _Step(_place, _take_place),
-    Step.SCHOOL: _Step(_no_values, _take_school),
-    Step.CHILDREN: _Step(_children, _take_children),
-    Step.DEVICES: _Step(_devices, _take_devices),
-    Step.HELPLINES: _Step(_helplines, _take_helplines),
-    Step.ROUTER: _Step(_router, _nothing_to_keep),
-    Step.DOOR: _Step(_door, _nothing_to_keep),
+_STEPS: Mapping[SetupStep, _Step] = {
+    SetupStep.PLACE: _Step(_place, _take_place),
+    SetupStep.SCHOOL: _Step(_no_values, _take_school),
+    SetupStep.CHILDREN: _Step(_children, _take_children),
+    SetupStep.DEVICES: _Step(_devices, _take_devices),
+    SetupStep.HELPLINES: _Step(_helplines, _take_helplines),
+    SetupStep.ROUTER: _Step(_router, _nothing_to_keep),
+    SetupStep.DOOR: _Step(_door, _nothing_to_keep),
 }

@@ -16,7 +16,7 @@ from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import local_time, zone_of
-from copdns.time.whole_days import Dates, holidays
+from copdns.time.whole_days import DateRange, add_holidays
 from copdns.web.calendars import MOST, read_calendar
 from copdns.web.desk.time.forms import dates, weekend
 from copdns.web.desk.time.page import House, form_of, house, shown
@@ -61,7 +61,7 @@ async def upload(request: web.Request) -> web.Response:
         raise HouseholdError(*error.sentences, name="file") from error
 
     def edit(household: Household) -> Household:
-        return set_household(household, calendar=holidays(household.calendar, found))
+        return set_household(household, calendar=add_holidays(household.calendar, found))
 
     await home.change("calendar: holidays imported from a file", edit)
     fresh = await house(request, Permission.EDIT_HOUSEHOLD)
@@ -102,7 +102,7 @@ def _today(home: House) -> date:
     return local_time(home.now, zone_of(home.household.timezone)).date()
 
 
-def _page(home: House, found: tuple[Dates, ...] | None = None) -> web.Response:
+def _page(home: House, found: tuple[DateRange, ...] | None = None) -> web.Response:
     days = tuple(stretches(home.household.calendar.days))
     return home.parts.pages.render(
         home.request,

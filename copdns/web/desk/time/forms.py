@@ -26,7 +26,7 @@ from copdns.model.times import (
     parse_subject,
 )
 from copdns.model.violations import sentence_of
-from copdns.time.moments import moment
+from copdns.time.moments import parse_moment
 from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
@@ -189,7 +189,9 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
 def ending(form: Form, timezone: str, now: int) -> int | None:
     """Return until when something lasts; None: until somebody ends it."""
     if form.one("until"):
-        return int(read_field(lambda text: moment(text, timezone, now), form.one("until"), "until"))
+        return int(
+            read_field(lambda text: parse_moment(text, timezone, now), form.one("until"), "until")
+        )
     if form.one("lasts"):
         return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
     return None

@@ -15,7 +15,7 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Bonus, Grant, Pause
 from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import in_scope
-from copdns.time.preview import Closed, Week, week, week_span
+from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
 from copdns.web.desk.time.page import Theirs, house, shown, stands, theirs
 from copdns.web.desk.time.week_bars import Chart, week_bars
@@ -83,18 +83,18 @@ def _first_day(them: Theirs) -> date:
     return found or local_time(them.now, zone_of(them.household.timezone)).date()
 
 
-def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, Week]:
+def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, PreviewWeek]:
     """Return a week as bars, and the same in words."""
     zone = zone_of(household.timezone)
     start, end = week_span(zone, first)
     closed = [
-        Closed(schedule.id, *stretch)
+        ClosedSpan(schedule.id, *stretch)
         for schedule in in_scope(household.schedules, profile)
         for stretch in closed_spans(
             schedule, household.calendar, zone, start - _AROUND, end + _AROUND
         )
     ]
-    return week_bars(closed, zone, first), week(closed, zone, first)
+    return week_bars(closed, zone, first), build_week(closed, zone, first)
 
 
 def _bonuses(them: Theirs) -> tuple[Bonus, ...]:

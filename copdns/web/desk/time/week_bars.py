@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from copdns.time.days import starts_at
-from copdns.time.preview import DAYS, Closed
+from copdns.time.preview import DAYS, ClosedSpan
 
 _WHOLE = 25 * 3600  # seconds: what lasts longer than a day is cut at midnights
 _STEP = 6  # hours by which a row is made longer
@@ -24,7 +24,7 @@ class Bar(NamedTuple):
     lane: 0 is the first; bars that overlap stand in different ones.
     """
 
-    closed: Closed
+    closed: ClosedSpan
     start: int
     width: int
     lane: int
@@ -47,7 +47,7 @@ class Chart:
     hours: int
 
 
-def week_bars(closed: Iterable[Closed], zone: ZoneInfo, first: date) -> Chart:
+def week_bars(closed: Iterable[ClosedSpan], zone: ZoneInfo, first: date) -> Chart:
     """Return the week that begins with a date.
 
     closed: also what began two days before it, and what ends two days after it.
@@ -64,7 +64,7 @@ def week_bars(closed: Iterable[Closed], zone: ZoneInfo, first: date) -> Chart:
     return Chart(rows, min(48, max(24, hours)))
 
 
-def _pieces(each: Closed, midnights: list[float]) -> Iterator[tuple[int, Closed]]:
+def _pieces(each: ClosedSpan, midnights: list[float]) -> Iterator[tuple[int, ClosedSpan]]:
     """Yield the parts of a stretch with the numbers of their rows.
 
     One that began before the week goes on in its first row.
@@ -79,7 +79,7 @@ def _pieces(each: Closed, midnights: list[float]) -> Iterator[tuple[int, Closed]
             yield number, each._replace(start=max(each.start, midnight), end=end)
 
 
-def _bars(closed: Iterable[Closed], midnight: float) -> Iterator[Bar]:
+def _bars(closed: Iterable[ClosedSpan], midnight: float) -> Iterator[Bar]:
     ends: list[float] = []  # of the last bar in each lane
     for each in sorted(closed, key=lambda one: (one.start, -one.end, one.name)):
         lane = next((at for at, end in enumerate(ends) if end <= each.start), len(ends))
