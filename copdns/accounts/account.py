@@ -18,7 +18,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SESSION_IDLE = 7 * DAY  # a session that nobody used for so long is over
 SESSION_LONGEST = 30 * DAY  # and every session after this
 SESSION_FRESH = 15 * MINUTE  # for so long after a login nobody is asked for the password again
-TOUCHED = 5 * MINUTE  # "last used" is no more exact, so that reading a page writes nothing
+USED_PRECISION = 5 * MINUTE  # "last used" is no more exact, so that reading a page writes nothing
 TOKEN_USUAL, TOKEN_LONGEST = 90 * DAY, 365 * DAY
 CODE_LASTS = HOUR  # a code from the console
 BROWSER_LASTS = 365 * DAY  # a browser that an account was used on, since its last login
@@ -26,11 +26,11 @@ PAIRING_LASTS = 365 * DAY  # a pairing that was not used for so long is over
 PAIRING_OPEN = HOUR  # for so long a guardian lets a further browser of a device in
 GUEST_LASTS = DAY
 REQUEST_LASTS = DAY  # for so long a guardian can answer a device that asks to be let in
-TOLD_AGAIN = HOUR  # a child who tells the same again within it tells it once
+TALK_INTERVAL = HOUR  # a child who tells the same again within it tells it once
 PERSON_LASTS = 4 * HOUR  # who said by PIN that it is them, on a shared device
-LOOKS_KEPT = 365 * DAY
-LOOKS_JOINED = 5 * MINUTE  # paging through one log is one look
-NOTICES_KEPT = 90 * DAY
+LOOK_LASTS = 365 * DAY
+SAME_LOOK_WITHIN = 5 * MINUTE  # paging through one log is one look
+NOTICE_LASTS = 90 * DAY
 
 
 @dataclass(frozen=True, slots=True)

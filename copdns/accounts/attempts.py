@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 WRONG = 5  # codes that are not known
-WITHIN = 900  # seconds in which they count
+ATTEMPT_WINDOW = 900  # seconds in which they count
 
 
 class WrongCode(NamedTuple):
@@ -29,7 +29,7 @@ def refused_until(attempts: Iterable[WrongCode], profile: str, device: str, now:
     recent = sorted(
         each.at
         for each in attempts
-        if abs(now - each.at) < WITHIN
+        if abs(now - each.at) < ATTEMPT_WINDOW
         and (each.profile == profile or (each.device == device != ""))
     )
-    return recent[-WRONG] + WITHIN if len(recent) >= WRONG else None
+    return recent[-WRONG] + ATTEMPT_WINDOW if len(recent) >= WRONG else None

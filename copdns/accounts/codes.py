@@ -9,7 +9,7 @@ from hashlib import sha256
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def appeal_code() -> str:
+def make_appeal_code() -> str:
     """Return a handle to a recent block, such as "K7QF-2M9D": 40 bits of chance."""
     return _code()
 
@@ -19,7 +19,7 @@ def appeal_id() -> str:
     return _code().replace("-", "").lower()
 
 
-def ticket_code() -> str:
+def make_ticket_code() -> str:
     """Return what a child redeems for minutes, such as "7K3M-PQ9T": 40 bits of chance.
 
     It is told once; `tickets.ticket_digest` is what can be kept of it.
@@ -27,12 +27,12 @@ def ticket_code() -> str:
     return _code()
 
 
-def one_time_code() -> str:
+def make_one_time_code() -> str:
     """Return what opens an account once, such as "9T3K-7M2Q": 40 bits of chance, for an hour."""
     return _code()
 
 
-def recovery_code() -> str:
+def make_recovery_code() -> str:
     """Return what stands in for a lost telephone, once: 40 bits of chance."""
     return _code()
 
@@ -50,7 +50,7 @@ def secret_digest(told: str) -> str:
     return sha256(told.encode(errors="replace")).hexdigest()
 
 
-def short_id() -> str:
+def make_short_id() -> str:
     """Return an id that tells nothing and need not be secret: 10 letters, 50 bits of chance."""
     return "".join(secrets.choice(_LETTERS) for _ in range(10)).lower()
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-FREE = 5  # failures that cost nothing but themselves
-FREE_ADDRESS = 20  # several people, or several accounts, may share one
+FREE_TRIES = 5  # failures that cost nothing but themselves
+FREE_TRIES_PER_ADDRESS = 20  # several people, or several accounts, may share one
 FIRST, LONGEST = 30.0, 900.0  # seconds: the first wait; each failure doubles it up to the longest
 FORGOTTEN = 86_400.0  # seconds without a failure after which it all begins anew
 MOST = 4096  # entries of each kind; the one that failed longest ago makes room
@@ -107,7 +107,7 @@ def _network(address: str) -> str:
 def _left(key: Key, failures: FailureCount | None, now: float) -> float:
     if failures is None or now - failures.last >= FORGOTTEN:
         return 0.0
-    over = failures.tries - (FREE_ADDRESS if key[0] == "address" else FREE)
+    over = failures.tries - (FREE_TRIES_PER_ADDRESS if key[0] == "address" else FREE_TRIES)
     if over < 0:
         return 0.0
     seconds = min(LONGEST, FIRST * 2.0 ** min(over, 16))

@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from copdns.model.sentences import Sentence, sentence
 
-SHORTEST = 10  # letters
+MIN_PASSWORD_LENGTH = 10  # letters
 LONGEST = 256  # letters: hashing must not be made slow by a long text
-PIN_SHORTEST, PIN_LONGEST = 4, 8
+MIN_PIN_LENGTH, MAX_PIN_LENGTH = 4, 8
 
 # What is tried first everywhere; compared without case, digits and signs at its ends.
 _COMMON = frozenset(
@@ -63,10 +63,10 @@ def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
     names: of the account, its person, the household: what a stranger tries first.
     """
     text = normal(password)
-    if len(text) < SHORTEST:
+    if len(text) < MIN_PASSWORD_LENGTH:
         return sentence(
             "Please take at least %(least)s letters: a short sentence is easy to remember.",
-            least=SHORTEST,
+            least=MIN_PASSWORD_LENGTH,
         )
     if len(text) > LONGEST:
         return sentence("Please take at most %(most)s letters.", most=LONGEST)
@@ -86,9 +86,9 @@ def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
 
 def pin_weakness(pin: str) -> Sentence | None:
     """Return what is too easy about a child's PIN, for the child; None when it is good."""
-    if not (pin.isascii() and pin.isdecimal() and PIN_SHORTEST <= len(pin) <= PIN_LONGEST):
+    if not (pin.isascii() and pin.isdecimal() and MIN_PIN_LENGTH <= len(pin) <= MAX_PIN_LENGTH):
         return sentence(
-            "A PIN has %(least)s to %(most)s digits.", least=PIN_SHORTEST, most=PIN_LONGEST
+            "A PIN has %(least)s to %(most)s digits.", least=MIN_PIN_LENGTH, most=MAX_PIN_LENGTH
         )
     if len(set(pin)) == 1 or _is_a_run(pin):
         return sentence("That one is easy to guess: please take another.")

@@ -24,7 +24,7 @@ _MEMORY, _PASSES, _LANES = 19_456, 2, 1  # KiB, rounds, threads
 _N, _R, _P = 1 << 14, 8, 5  # scrypt: 16 MiB; OWASP's figures for that much
 _SCRYPT = "$scrypt$"
 STEP = 30  # seconds that a code of a second factor is shown (RFC 6238 section 4.1)
-DRIFT = 1  # steps that a telephone's clock may be ahead or behind
+MAX_DRIFT = 1  # steps that a telephone's clock may be ahead or behind
 
 
 def hash_password(password: str) -> str:
@@ -104,7 +104,7 @@ def _nobodys() -> str:
 # --- the second factor ----------------------------------------------------------------------------
 
 
-def totp_secret() -> str:
+def make_totp_secret() -> str:
     """Return a new secret for an authenticator: 160 bits, in base 32."""
     import pyotp
 
@@ -122,7 +122,7 @@ def _clock(secret: str) -> TOTP:
     return pyotp.TOTP(secret, interval=STEP)
 
 
-def totp_step(secret: str, code: str, now: float, used: int) -> int | None:
+def find_totp_step(secret: str, code: str, now: float, used: int) -> int | None:
     """Return the time step that a code is of, to be kept as used; None for a wrong code.
 
     used: the last step that was taken: no code counts twice (RFC 6238 section 5.2).
@@ -132,7 +132,7 @@ def totp_step(secret: str, code: str, now: float, used: int) -> int | None:
         return None
     clock = _clock(secret)
     here = int(now) // STEP
-    for step in range(here - DRIFT, here + DRIFT + 1):
+    for step in range(here - MAX_DRIFT, here + MAX_DRIFT + 1):
         if hmac.compare_digest(clock.generate_otp(step), digits) and step > used:
             return step
     return None

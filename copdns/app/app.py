@@ -18,13 +18,14 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from copdns.accounts.codes import appeal_code
+from copdns.accounts.codes import make_appeal_code
 from copdns.app.account_chores import AccountChores
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.collector import collect_young, configure_gc
 from copdns.app.device_chores import DeviceChores
+from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.first_account import tell_code
 from copdns.app.gauges import gauges
 from copdns.app.household_in_force import HouseholdInForce
@@ -33,8 +34,7 @@ from copdns.app.lists_in_force import ListsInForce
 from copdns.app.memory_use import trim_memory
 from copdns.app.monitoring import Readiness
 from copdns.app.relisting import ListReloader
-from copdns.app.seed import seeded_household
-from copdns.app.service_manager import feed_watchdog, service_manager
+from copdns.app.seed import seed_household
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -65,7 +65,7 @@ from copdns.server.metrics import Counters, registry
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
-from copdns.store.folder_lock import sole_server
+from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -112,11 +112,11 @@ class App:
             time.time,
             lambda fetched: self._relisting.reload(fetched),
         )
-        self._manager = service_manager()
+        self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._stored = HouseholdSource(
             self._folder,
-            lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
+            lambda store: seed_household(store, self.settings, self._library, int(time.time())),
         )
         self._door = child_page_url(
             settings.web.port
@@ -166,7 +166,7 @@ class App:
         """Make what counts, keeps and tells what happens, minutes among them."""
         self._counters = Counters()
         self._log = QueryLog(self._folder)
-        self._recent = RecentBlocks(appeal_code)
+        self._recent = RecentBlocks(make_appeal_code)
         desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._unlogged)
         self._targets = Targets(self.settings.events, desk=desk)
@@ -452,5 +452,5 @@ async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
     # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
     sys.setswitchinterval(GIVE_WAY)
-    with contextlib.suppress(asyncio.CancelledError), sole_server(Path(settings.data)):
+    with contextlib.suppress(asyncio.CancelledError), hold_server_lock(Path(settings.data)):
         await App(settings, reread).run()

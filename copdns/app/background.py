@@ -16,7 +16,7 @@ from copdns.server.lazy_free import LazyFreeQueue
 log = structlog.get_logger("copdns")
 
 SLICE = 0.001  # seconds of work at a time
-LET_GO_OF = 50  # replies or answers between looks at the clock
+FREE_AT_ONCE = 50  # replies or answers between looks at the clock
 
 T = TypeVar("T")
 Work = Callable[[], Awaitable[None]]
@@ -60,5 +60,5 @@ async def free_gradually(waste: LazyFreeQueue) -> None:
     while waste:
         until = time.monotonic() + SLICE
         while waste and time.monotonic() < until:
-            waste.free(LET_GO_OF)
+            waste.free(FREE_AT_ONCE)
         await asyncio.sleep(0)

@@ -22,13 +22,17 @@ from copdns.network.same_client import SeenRequestor, same_client_warning
 from copdns.network.unknown_devices import UnknownDevice, highest, now_known, update_unknown
 from copdns.policy.snapshot import Snapshot, UnknownClient
 from copdns.server.recognition import Recognition
-from copdns.store.log_db.unknown_devices import load_numbers, load_visitors, save_visitors
+from copdns.store.log_db.unknown_devices import (
+    load_highest_numbers,
+    load_unknown_devices,
+    save_unknown_devices,
+)
 from copdns.time.moment import Moment
 
 log = structlog.get_logger("copdns")
 
 CLIENTS = 64  # that are compared; two are enough to tell them apart
-AFRESH = 3600.0  # seconds after which whoever asks is looked at anew, so that a last day is right
+IDENTIFY_ANEW_EVERY = 3600.0  # seconds, so that the day on which a device was last seen is right
 
 
 class DeviceChores:
@@ -100,7 +104,7 @@ class DeviceChores:
             self._events.publish(
                 DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
             )
-        if moment.mono > self._afresh + AFRESH:
+        if moment.mono > self._afresh + IDENTIFY_ANEW_EVERY:
             self._afresh = moment.mono
             self._recognition.identify_anew()
 
@@ -127,8 +131,8 @@ class DeviceChores:
         if self._stored is not None:
             return
         try:
-            stored = await asyncio.to_thread(load_visitors, self._folder)
-            numbers = await asyncio.to_thread(load_numbers, self._folder)
+            stored = await asyncio.to_thread(load_unknown_devices, self._folder)
+            numbers = await asyncio.to_thread(load_highest_numbers, self._folder)
         except StoreError as error:
             self._not_kept(error)
             return
@@ -140,7 +144,7 @@ class DeviceChores:
             return
         visitors = self._visitors
         try:
-            await asyncio.to_thread(save_visitors, self._folder, visitors)
+            await asyncio.to_thread(save_unknown_devices, self._folder, visitors)
         except StoreError as error:
             self._not_kept(error)
             return

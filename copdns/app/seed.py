@@ -16,7 +16,7 @@ from copdns.store.household_db.notes import FIRST_START
 HOME = "home"  # the id of the one household that a family has
 
 
-async def seeded_household(
+async def seed_household(
     store: HouseholdStore, settings: Settings, library: Catalogue, now: int
 ) -> None:
     """Make the household where none is stored yet; raise ConfigError for a file in error."""

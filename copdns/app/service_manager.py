@@ -67,7 +67,7 @@ async def feed_watchdog(manager: ServiceManager) -> None:
         await asyncio.sleep(manager.watchdog / 3)
 
 
-def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
+def find_service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
     """Read NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_watchdog_enabled(3)).
 
     "@name" stands for a socket in the abstract namespace.  Sockets of other families, which

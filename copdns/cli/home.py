@@ -20,7 +20,7 @@ import click
 from copdns.accounts.account import Guest, ViewedPart
 from copdns.accounts.guests import with_guests
 from copdns.accounts.roles import Actor, Role
-from copdns.app.seed import HOME, seeded_household
+from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
@@ -257,7 +257,7 @@ class Home:
         library = self.library  # before: it reads the database by itself
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
+            await seed_household(store, self.settings, library, self.now)
             household_id = await only(store)
             assert household_id is not None
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
@@ -270,7 +270,7 @@ class Home:
         before, library = self.household, self.library
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
+            await seed_household(store, self.settings, library, self.now)
             household_id = await only(store)
             assert household_id is not None
             return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)

@@ -15,7 +15,7 @@ from copdns.model.events import AppealEvent, Event, EventKind, event_json
 
 log = structlog.get_logger("copdns")
 
-Unlogged = Callable[[str, str], bool]
+IsUnlogged = Callable[[str, str], bool]
 
 
 def _everybody(_household: str, _profile: str) -> bool:
@@ -25,7 +25,7 @@ def _everybody(_household: str, _profile: str) -> bool:
 class EventBus:
     """Tells events, in the order in which they happen."""
 
-    def __init__(self, unlogged: Unlogged = _everybody) -> None:
+    def __init__(self, unlogged: IsUnlogged = _everybody) -> None:
         """unlogged: whether the log must not name a profile, by the ids of household and profile;
         unless somebody knows better it names none."""
         self._unlogged = unlogged

@@ -14,7 +14,7 @@ from copdns.model.events import AppealEvent, Event, EventKind, event_json
 
 AT_ONCE = 6  # notices that may follow each other directly
 EVERY = 600.0  # seconds after which one more may
-SAME = 600.0  # seconds for which the same is not told again
+SAME_WITHIN = 600.0  # seconds for which the same is not told again
 REMEMBERED = 1000  # of those: a bound, whatever a network makes up
 
 
@@ -139,7 +139,7 @@ class NoticeThrottle:
     def allows(self, event: Event, now: float) -> bool:
         """Tell whether an event is told; what is too much is counted."""
         key = _what(event)
-        if now - self._told.get(key, -SAME) < SAME:
+        if now - self._told.get(key, -SAME_WITHIN) < SAME_WITHIN:
             return False
         self._told[key] = now
         self._told.move_to_end(key)
@@ -164,7 +164,7 @@ def _what(event: Event) -> tuple[object, ...]:
     return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 
 
-def with_unsaid(told: NoticeText, unsaid: int) -> NoticeText:
+def with_suppressed(told: NoticeText, unsaid: int) -> NoticeText:
     """Add how much happened besides that nobody was told of."""
     if not unsaid:
         return told

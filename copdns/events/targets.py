@@ -40,7 +40,7 @@ from aiohttp import (
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
 from copdns.events import send_notice
-from copdns.events.notices import NoticeText, NoticeThrottle, notice, with_unsaid
+from copdns.events.notices import NoticeText, NoticeThrottle, notice, with_suppressed
 from copdns.model.errors import BusyError
 from copdns.model.events import Event, EventKind, event_json
 from copdns.model.hosts import desk_url
@@ -479,7 +479,9 @@ class _ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.allows(event, time.monotonic()):
             return ""
-        message = self._message(with_unsaid(notice(event, self.desk), self.pace.take_suppressed()))
+        message = self._message(
+            with_suppressed(notice(event, self.desk), self.pace.take_suppressed())
+        )
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)

@@ -32,7 +32,7 @@ from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.migrations import HOUSEHOLD, LOG
 from copdns.store.read_only import copied, is_unwritable
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
 # Who is logged in, and codes that are under way: a copy of the file must be no way in.
 _NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
@@ -52,7 +52,7 @@ _OF_PEOPLE = (
 )
 
 
-class Restored(NamedTuple):
+class RestoreResult(NamedTuple):
     """said: what is otherwise than in the backup, for people.  before: where the old database is
     now, None where there was none."""
 
@@ -60,7 +60,7 @@ class Restored(NamedTuple):
     before: Path | None
 
 
-def copy_of(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
+def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
     """Copy the databases of a folder into another one; return the copies by name.
 
     Raises StoreError, BackupError where there is nothing to copy.
@@ -105,7 +105,7 @@ def _readable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored:
+def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreResult:
     """Put a copy in the place of a folder's household; raise StoreError and BackupError.
 
     copy: a file in that folder's file system, which is used up.  made: when; now: seconds since the
@@ -129,7 +129,7 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored
                 if lived_in:
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
-        return Restored(tuple(said), _put(copy, there))
+        return RestoreResult(tuple(said), _put(copy, there))
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
 
@@ -155,7 +155,7 @@ def restore_log(folder: Path, copy: Path) -> bool:
     return True
 
 
-def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
+def _strange(path: Path, steps: SchemaSteps) -> sqlite3.Connection:
     """Open a database that anybody may have made, and bring it to the newest schema.
 
     Raises BackupError for what is not whole, or has a table, trigger or view that ours has not:
@@ -218,7 +218,7 @@ def _odd_column(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def _odd_role(connection: sqlite3.Connection, steps: Steps) -> str:
+def _odd_role(connection: sqlite3.Connection, steps: SchemaSteps) -> str:
     """Return the column of roles where it has one that is none: nobody could list accounts."""
     if steps is not HOUSEHOLD:
         return ""
@@ -231,7 +231,7 @@ def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
     return {(kind, name, " ".join(sql.split())) for kind, name, sql in rows}
 
 
-def _our_schema(steps: Steps) -> set[tuple[str, str, str]]:
+def _our_schema(steps: SchemaSteps) -> set[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         steps.apply(connection)
         return _schema(connection)

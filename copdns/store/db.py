@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
 
@@ -42,7 +42,7 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_database(
-    path: Path, steps: Steps, *, durable: bool = False, busy: float = BUSY
+    path: Path, steps: SchemaSteps, *, durable: bool = False, busy: float = BUSY
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
@@ -66,7 +66,7 @@ def open_database(
         raise store_error(path, error) from error
 
 
-def in_memory(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
+def migrate_in_memory(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
     """Bring a database in memory to its newest schema; path: whose copy it is.  Raises as above."""
     connection.execute("pragma foreign_keys = on")
     _migrate(connection, path, steps)
@@ -167,7 +167,7 @@ def _settle(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
     applied = steps.applied(connection)
     newer = applied - steps.names
     if newer:

@@ -20,7 +20,7 @@ LOCK = "server.lock"
 
 
 @contextmanager
-def sole_server(folder: Path) -> Iterator[None]:
+def hold_server_lock(folder: Path) -> Iterator[None]:
     """Hold the right to serve a folder, which is made if need be; raise StoreError.
 
     The kernel takes it back when this process ends, however it does; the file stays.  Where the

@@ -12,7 +12,7 @@ from copdns.store.read_only import copied, is_unwritable
 _CHECK = "pragma quick_check(5)"
 
 
-def page_faults(path: Path) -> tuple[str, ...]:
+def find_damage(path: Path) -> tuple[str, ...]:
     """Return what SQLite finds wrong inside a file, () when it is whole; raise StoreError.
 
     The file must be there.  A large log takes a second or two.

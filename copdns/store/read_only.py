@@ -15,8 +15,8 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.db import alone, in_memory, store_error
-from copdns.store.schema_steps import Steps
+from copdns.store.db import alone, migrate_in_memory, store_error
+from copdns.store.schema_steps import SchemaSteps
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a folder in memory, in which nobody else reads ours
 _FULL_OR_READ_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -33,7 +33,7 @@ def is_unwritable(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and code in _CODES
 
 
-def copied(path: Path, steps: Steps | None = None) -> sqlite3.Connection:
+def copied(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Connection:
     """Return a database in memory with what a file holds; blocks.
 
     steps: bring it to the newest schema.  It is empty where there is no file.  Raises
@@ -45,7 +45,7 @@ def copied(path: Path, steps: Steps | None = None) -> sqlite3.Connection:
             if path.exists():
                 _copy(path, connection)
             if steps is not None:
-                in_memory(connection, path, steps)
+                migrate_in_memory(connection, path, steps)
         except BaseException:
             connection.close()
             raise

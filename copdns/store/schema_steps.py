@@ -22,7 +22,7 @@ class Step(Protocol):
     def __call__(self, db: Database, /) -> None: ...
 
 
-class Steps:
+class SchemaSteps:
     """The steps of one kind of database, in their order.  name: under which they are kept."""
 
     def __init__(self, name: str) -> None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.accounts.codes import CODE, one_time_code, recovery_code
+from copdns.accounts.codes import CODE, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
     FailureLog,
@@ -25,10 +25,10 @@ from copdns.accounts.lockout import (
 )
 from copdns.accounts.passphrase import pin_weakness, weakness
 from copdns.accounts.passwords import (
+    find_totp_step,
     hash_password,
     is_outdated,
-    totp_secret,
-    totp_step,
+    make_totp_secret,
     verify_password,
 )
 from copdns.accounts.tickets import code_digest
@@ -137,7 +137,7 @@ class Logins:
         """Return a new code for the first account of a house; "" where there is an account."""
         if await self._accounts.all(household):
             return ""
-        code = one_time_code()
+        code = make_one_time_code()
         wanted = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
         digest = await self._hash(code_digest, code, CODE)
         await self._accounts.make_code(wanted, digest, None, now)
@@ -172,7 +172,7 @@ class Logins:
 
     async def begin_totp(self) -> str:
         """Return a secret to show as a QR code; it counts when `finish_totp` took a code of it."""
-        return totp_secret()
+        return make_totp_secret()
 
     async def finish_totp(
         self, account: Account, secret: str, code: str, now: int
@@ -181,10 +181,10 @@ class Logins:
 
         Raises AccountError for a code that is not of the secret.
         """
-        step = totp_step(secret, code, now, 0)
+        step = find_totp_step(secret, code, now, 0)
         if step is None:
             raise AccountError("this code is not right: is the telephone's clock?", name="code")
-        codes = tuple(recovery_code() for _ in range(RECOVERY_CODES))
+        codes = tuple(make_recovery_code() for _ in range(RECOVERY_CODES))
         digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
         await self._accounts.set_totp(
             account.household, account.id, secret, digests, now, used=step
@@ -234,7 +234,7 @@ class Logins:
 
     async def _second(self, found: Credentials, code: str, now: int) -> bool:
         account = found.account
-        step = totp_step(found.totp, code, now, found.totp_used)
+        step = find_totp_step(found.totp, code, now, found.totp_used)
         if step is not None:
             return await self._accounts.use_totp(account.household, account.id, step)
         digest = await self._hash(_recovery, account, code)

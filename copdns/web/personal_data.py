@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from copdns.accounts.account import LOOKS_KEPT
+from copdns.accounts.account import LOOK_LASTS
 from copdns.privacy.personal_data import PersonalData
 from copdns.store.log_db.usage import history
 from copdns.web.context import AppContext
@@ -31,7 +31,7 @@ async def kept_of(
         looks=tuple(
             each  # those that are over are deleted now and then only
             for each in await parts.looks.of(household, profile, lines)
-            if each.at > now - LOOKS_KEPT
+            if each.at > now - LOOK_LASTS
         ),
         changes=await parts.store.changes(household, lines),
         full_logs=await parts.store.full_logs(household, profile),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from copdns.accounts.lockout import (
     FIRST,
     FORGOTTEN,
-    FREE,
-    FREE_ADDRESS,
+    FREE_TRIES,
+    FREE_TRIES_PER_ADDRESS,
     LONGEST,
     MOST,
     Attempt,
@@ -33,14 +33,16 @@ def failing(
 
 
 def test_five_failures_cost_nothing_and_then_waits_grow() -> None:
-    assert seconds_to_wait(failing(STRANGER, FREE - 1), STRANGER, 0.0) == 0.0
-    waits = [seconds_to_wait(failing(STRANGER, FREE + more), STRANGER, 0.0) for more in range(8)]
+    assert seconds_to_wait(failing(STRANGER, FREE_TRIES - 1), STRANGER, 0.0) == 0.0
+    waits = [
+        seconds_to_wait(failing(STRANGER, FREE_TRIES + more), STRANGER, 0.0) for more in range(8)
+    ]
     assert waits[:3] == [FIRST, 2 * FIRST, 4 * FIRST]
     assert waits[-1] == LONGEST
 
 
 def test_a_wait_ends() -> None:
-    book = failing(STRANGER, FREE)
+    book = failing(STRANGER, FREE_TRIES)
     assert seconds_to_wait(book, STRANGER, FIRST - 1) == 1.0
     assert seconds_to_wait(book, STRANGER, FIRST) == 0.0
 
@@ -52,19 +54,19 @@ def test_a_stranger_does_not_lock_a_guardian_out_of_a_known_browser() -> None:
 
 
 def test_a_stolen_browser_is_slowed_down_too() -> None:
-    assert seconds_to_wait(failing(OWN_PHONE, FREE), OWN_PHONE, 0.0) == FIRST
+    assert seconds_to_wait(failing(OWN_PHONE, FREE_TRIES), OWN_PHONE, 0.0) == FIRST
 
 
 def test_guesses_from_many_addresses_at_one_account_add_up() -> None:
     book = FailureLog()
-    for last in range(FREE):
+    for last in range(FREE_TRIES):
         book = add_failure(book, Attempt("account:a1", f"192.0.2.{last}"), 0.0)
     assert seconds_to_wait(book, Attempt("account:a1", "192.0.2.99"), 0.0) == FIRST
 
 
 def test_guesses_at_many_accounts_from_one_address_add_up() -> None:
     book = FailureLog()
-    for number in range(FREE_ADDRESS):
+    for number in range(FREE_TRIES_PER_ADDRESS):
         book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
     assert seconds_to_wait(book, Attempt("name:new", "192.0.2.66"), 0.0) == FIRST
     assert seconds_to_wait(book, Attempt("name:new", "192.0.2.67"), 0.0) == 0.0
@@ -72,16 +74,16 @@ def test_guesses_at_many_accounts_from_one_address_add_up() -> None:
 
 def test_one_device_has_one_count_for_all_its_addresses() -> None:
     book = FailureLog()
-    for last in range(FREE_ADDRESS):
+    for last in range(FREE_TRIES_PER_ADDRESS):
         book = add_failure(book, Attempt(f"name:{last}", f"2001:db8::{last:x}"), 0.0)
     assert seconds_to_wait(book, Attempt("name:new", "2001:db8::ffff"), 0.0) == FIRST
-    mapped = failing(Attempt("a", "::ffff:192.0.2.1"), FREE_ADDRESS)
+    mapped = failing(Attempt("a", "::ffff:192.0.2.1"), FREE_TRIES_PER_ADDRESS)
     assert seconds_to_wait(mapped, Attempt("b", "192.0.2.1"), 0.0) == FIRST
 
 
 def test_logging_in_clears_the_account_but_gives_no_free_guesses_at_others() -> None:
     book = FailureLog()
-    for number in range(FREE_ADDRESS - 1):
+    for number in range(FREE_TRIES_PER_ADDRESS - 1):
         book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
     own = Attempt("account:mine", "192.0.2.66")
     book = clear_failures(add_failure(book, own, 0.0), own)

@@ -10,10 +10,10 @@ from copdns.events.notices import (
     AT_ONCE,
     EVERY,
     REMEMBERED,
-    SAME,
+    SAME_WITHIN,
     NoticeThrottle,
     notice,
-    with_unsaid,
+    with_suppressed,
 )
 from copdns.model.events import (
     USUAL,
@@ -113,8 +113,8 @@ def appeal(number: int) -> AppealEvent:
 def test_the_same_is_told_once_in_a_while() -> None:
     pace = NoticeThrottle()
     assert pace.allows(MADE, 0)
-    assert not pace.allows(MADE._replace(at=AT + 5), SAME - 1)
-    assert pace.allows(MADE, SAME)
+    assert not pace.allows(MADE._replace(at=AT + 5), SAME_WITHIN - 1)
+    assert pace.allows(MADE, SAME_WITHIN)
     assert pace.take_suppressed() == 0  # it was said
 
 
@@ -149,5 +149,5 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_a_notice_says_how_many_were_left_out() -> None:
     told = notice(MADE, DESK)
-    assert with_unsaid(told, 0) == told
-    assert "7 more" in with_unsaid(told, 7).body
+    assert with_suppressed(told, 0) == told
+    assert "7 more" in with_suppressed(told, 7).body

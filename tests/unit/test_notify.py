@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from copdns.app.service_manager import ServiceManager, service_manager
+from copdns.app.service_manager import ServiceManager, find_service_manager
 
 ME, ANOTHER = str(os.getpid()), str(os.getpid() + 1)
 
@@ -29,7 +28,7 @@ def heard(ear: socket.socket) -> list[str]:
 
 
 def manager(ear: socket.socket) -> ServiceManager:
-    return service_manager({"NOTIFY_SOCKET": ear.getsockname()})
+    return find_service_manager({"NOTIFY_SOCKET": ear.getsockname()})
 
 
 def test_ready_carries_the_status_line(ear: socket.socket) -> None:
@@ -64,19 +63,19 @@ def test_an_abstract_socket_is_reached() -> None:
         ear.bind("")  # Linux chooses a free abstract name
         ear.settimeout(5)
         name = ear.getsockname().decode()
-        assert service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).alive()
+        assert find_service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).alive()
         assert heard(ear) == ["WATCHDOG=1"]
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1234", "notify"])
 def test_without_a_manager_nothing_happens(address: str) -> None:
-    nobody = service_manager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
+    nobody = find_service_manager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
     assert nobody == ServiceManager()
     assert not nobody.ready()
 
 
 def test_a_manager_that_went_away_is_no_error(tmp_path: Path) -> None:
-    assert not service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+    assert not find_service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(ear: socket.socket) -> None:
@@ -100,4 +99,4 @@ def test_a_manager_that_does_not_read_holds_nobody_up(ear: socket.socket) -> Non
 def test_the_watchdog_is_ours_only_when_it_names_us(
     environment: dict[str, str], seconds: float | None
 ) -> None:
-    assert service_manager({"NOTIFY_SOCKET": "/run/notify", **environment}).watchdog == seconds
+    assert find_service_manager({"NOTIFY_SOCKET": "/run/notify", **environment}).watchdog == seconds

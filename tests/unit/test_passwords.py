@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from copdns.accounts.passphrase import LONGEST, pin_weakness, weakness
 from copdns.accounts.passwords import (
     STEP,
+    find_totp_step,
     hash_password,
     is_outdated,
-    totp_secret,
-    totp_step,
+    make_totp_secret,
     totp_uri,
     verify_password,
 )
@@ -111,24 +111,24 @@ def test_no_text_breaks_the_check(text: str) -> None:
 
 
 def test_a_code_of_the_second_factor_counts_once() -> None:
-    secret = totp_secret()
+    secret = make_totp_secret()
     code = pyotp.TOTP(secret).at(NOW)
-    step = totp_step(secret, f"{code[:3]} {code[3:]}", NOW, 0)
+    step = find_totp_step(secret, f"{code[:3]} {code[3:]}", NOW, 0)
     assert step == NOW // STEP
-    assert totp_step(secret, code, NOW, step) is None
+    assert find_totp_step(secret, code, NOW, step) is None
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(-30, True), (30, True), (-90, False), (90, False)])
 def test_a_telephones_clock_may_be_half_a_minute_off(seconds: int, good: bool) -> None:
-    secret = totp_secret()
+    secret = make_totp_secret()
     code = pyotp.TOTP(secret).at(NOW + seconds)
-    assert (totp_step(secret, code, NOW, 0) is not None) is good
+    assert (find_totp_step(secret, code, NOW, 0) is not None) is good
 
 
 @given(st.text(max_size=12))
 def test_what_is_no_code_is_none(text: str) -> None:
     if not text.isdecimal():
-        assert totp_step(SECRET, text, NOW, 0) is None
+        assert find_totp_step(SECRET, text, NOW, 0) is None
 
 
 def test_the_address_for_an_authenticator_names_house_and_account() -> None:

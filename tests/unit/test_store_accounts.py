@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import one_time_code
+from copdns.accounts.codes import make_one_time_code
 from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.accounts import the_account
+from copdns.store.household_db.accounts import pick_account
 from copdns.store.household_db.sessions import actor
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
@@ -22,7 +22,7 @@ KEPT = "$argon2id$a"
 
 
 async def code(house: House, purpose: Purpose, account: str = "") -> str:
-    digest = code_digest(one_time_code(), "account")
+    digest = code_digest(make_one_time_code(), "account")
     await house.accounts.make_code(
         Code("home", purpose, account, NOW + CODE_LASTS), digest, None, NOW
     )
@@ -218,6 +218,6 @@ async def test_codes_that_are_over_are_deleted(house: House) -> None:
 
 async def test_an_account_is_meant_by_name_or_id(house: House) -> None:
     ada = await house.account("Ada")
-    assert the_account([ada], "ADA") == the_account([ada], ada.id) == ada
+    assert pick_account([ada], "ADA") == pick_account([ada], ada.id) == ada
     with pytest.raises(AccountError, match="did you mean Ada"):
-        the_account([ada], "Adda")
+        pick_account([ada], "Adda")

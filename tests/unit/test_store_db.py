@@ -16,9 +16,9 @@ from sqlite_utils import Database
 
 from copdns.model.errors import StoreError
 from copdns.store.db import alone, is_broken, open_database, snapshot, store_error, transaction
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
-STEPS = Steps("notes")
+STEPS = SchemaSteps("notes")
 
 
 @STEPS(name="0001_note")
@@ -144,7 +144,7 @@ def test_a_damaged_database_is_told_as_one(path: Path) -> None:
 def test_a_database_of_a_newer_copdns_is_left_alone(
     path: Path, connection: sqlite3.Connection
 ) -> None:
-    newer = Steps("notes")
+    newer = SchemaSteps("notes")
     newer(name="0001_note")(note)
     newer(name="0002_colour")(
         lambda db: db.execute("alter table note add column colour text not null default ''")
@@ -161,7 +161,7 @@ def test_a_migration_that_fails_leaves_the_schema_before_it(path: Path) -> None:
         db.execute("create table other (household text)")
         db.execute("create table note (household text)")
 
-    failing = Steps("notes")
+    failing = SchemaSteps("notes")
     failing(name="0001_note")(note)
     failing(name="0002_half")(half)
     with pytest.raises(StoreError, match="already exists"):

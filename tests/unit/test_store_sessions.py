@@ -13,12 +13,12 @@ from copdns.accounts.account import (
     SESSION_IDLE,
     SESSION_LONGEST,
     TOKEN_LONGEST,
-    TOUCHED,
+    USED_PRECISION,
 )
 from copdns.accounts.codes import secret_digest
 from copdns.accounts.roles import Permission, Role, may
 from copdns.model.errors import AccountError
-from copdns.store.household_db.sessions import MOST_SESSIONS
+from copdns.store.household_db.sessions import MAX_SESSIONS
 from tests.unit.accounts import DAY, NOW, House
 
 PAUSE = frozenset({Permission.GIVE_TIME, Permission.SEE_STATUS})
@@ -81,10 +81,10 @@ async def test_reading_pages_writes_at_most_every_five_minutes(house: House) -> 
             return int(seen)
 
         before = version()
-        for second in range(TOUCHED):
+        for second in range(USED_PRECISION):
             await house.sessions.find(told, NOW + second)
         assert version() == before
-        await house.sessions.find(told, NOW + TOUCHED)
+        await house.sessions.find(told, NOW + USED_PRECISION)
         assert version() != before
 
 
@@ -127,10 +127,10 @@ async def test_who_is_removed_is_out_at_once(house: House) -> None:
 
 async def test_the_session_used_longest_ago_makes_room(house: House) -> None:
     ada = await house.account("Ada")
-    told = [await house.sessions.begin(ada, NOW + number) for number in range(MOST_SESSIONS + 1)]
+    told = [await house.sessions.begin(ada, NOW + number) for number in range(MAX_SESSIONS + 1)]
     assert await house.sessions.find(told[0], NOW + 60) is None
     assert await house.sessions.find(told[1], NOW + 60) is not None
-    assert len(await house.sessions.of(ada, NOW + 60)) == MOST_SESSIONS
+    assert len(await house.sessions.of(ada, NOW + 60)) == MAX_SESSIONS
 
 
 async def test_a_browser_is_known_to_its_account_for_a_year(house: House) -> None:

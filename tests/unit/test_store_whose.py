@@ -10,7 +10,7 @@ import pytest
 from copdns.accounts.account import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, GuestKind
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.pairings import MOST_PAIRINGS, Guests, Pairings, Pins
+from copdns.store.household_db.pairings import MAX_PAIRINGS, Guests, Pairings, Pins
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
@@ -70,10 +70,10 @@ async def test_a_pairing_is_ended_by_a_guardian_or_by_time(house: House) -> None
 
 async def test_a_device_has_some_browsers_and_no_more(house: House) -> None:
     pairings = Pairings(house.thread)
-    for _ in range(MOST_PAIRINGS + 2):
+    for _ in range(MAX_PAIRINGS + 2):
         await pairings.let_another_in("home", "mia-phone", "Ada", NOW)
         await pairings.pair(*TABLET, NOW)
-    assert len(await pairings.of("home")) == MOST_PAIRINGS
+    assert len(await pairings.of("home")) == MAX_PAIRINGS
 
 
 async def test_what_is_paired_is_not_another_childs_when_the_device_moves(house: House) -> None:

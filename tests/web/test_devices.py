@@ -8,7 +8,7 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -49,7 +49,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 def unknown(site: Site, name: str = "tablet", mac: str = MAC, device: str = "") -> None:
     site.log.flush()  # makes the file
     seen = UnknownDevice("home", "u1", device, mac, "192.0.2.77", name, site.now, site.now)
-    save_visitors(site.folder, [seen])
+    save_unknown_devices(site.folder, [seen])
 
 
 async def devices_of(site: Site) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from copdns.accounts.guests import with_guests
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
-from copdns.store.household_db.pairings import MOST_REQUESTS
+from copdns.store.household_db.pairings import MAX_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
@@ -73,10 +73,10 @@ async def test_a_question_can_be_refused_twice(client: Client, site: Site) -> No
 
 
 async def test_a_flood_of_addresses_is_not_kept(client: Client, site: Site) -> None:
-    for number in range(MOST_REQUESTS):
+    for number in range(MAX_REQUESTS):
         await site.guests.ask("home", f"192.0.2.{100 + number}", site.now)
     await send(client, "/whose/ask", 400)
-    assert len(await site.guests.asking("home", site.now)) == MOST_REQUESTS
+    assert len(await site.guests.asking("home", site.now)) == MAX_REQUESTS
 
 
 async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Site) -> None:

@@ -18,12 +18,12 @@ from copdns.accounts.account import (
     Purpose,
     Token,
 )
-from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.codes import CODE, make_one_time_code
 from copdns.accounts.passphrase import weakness
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Permission, Role, scopes_for
 from copdns.accounts.tickets import code_digest
-from copdns.app.seed import seeded_household
+from copdns.app.seed import seed_household
 from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
@@ -31,7 +31,7 @@ from copdns.cli.home import AUTHOR, Home, only, pass_home
 from copdns.cli.output import local, print_json, safe, table
 from copdns.cli.params import DURATION, profile_option
 from copdns.model.errors import AccountError
-from copdns.store.household_db.accounts import Accounts, the_account
+from copdns.store.household_db.accounts import Accounts, pick_account
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.sessions import Tokens
 from copdns.store.household_db.thread import StoreThread
@@ -284,7 +284,7 @@ def remove_token(home: Home, token_id: str) -> None:
 async def _code(
     accounts: Accounts, household: str, purpose: Purpose, account: str, now: int
 ) -> str:
-    made = one_time_code()
+    made = make_one_time_code()
     wanted = Code(household, purpose, account, now + CODE_LASTS)
     await accounts.make_code(wanted, code_digest(made, CODE), None, now)
     return made
@@ -300,7 +300,7 @@ def _found(home: Home, name: str) -> Account:
     accounts: tuple[Account, ...] = ()
     if home.is_stored:
         accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
-    return the_account(accounts, name)
+    return pick_account(accounts, name)
 
 
 Work = Callable[[StoreThread, str], Awaitable[T]]
@@ -322,7 +322,7 @@ def _change(home: Home, work: Work[T]) -> T:
 
     async def run() -> T:
         with HouseholdStore.open(home.folder) as store, StoreThread.open(home.folder) as thread:
-            await seeded_household(store, home.settings, library, home.now)
+            await seed_household(store, home.settings, library, home.now)
             household = await only(store)
             assert household is not None
             return await work(thread, household)

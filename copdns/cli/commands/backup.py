@@ -15,8 +15,8 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, print_json, safe
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
-from copdns.store.backup import Restored, copy_of, restore_household, restore_log
-from copdns.store.folder_lock import sole_server
+from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
+from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import household
 from copdns.store.log_db import querylog
 from copdns.store.log_db.querylog import QueryLog
@@ -50,7 +50,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     if with_log:
         home.look("", ViewedPart.EXPORT)
     with _beside(file) as folder:
-        copies = copy_of(home.folder, Path(folder), with_log=with_log)
+        copies = copy_databases(home.folder, Path(folder), with_log=with_log)
         made = pack(file, copies, home.now, __version__)
     if as_json:
         print_json(_as_json(file, made))
@@ -75,7 +75,7 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     \b
     Example:  copdns restore copdns-2026-11-24.backup
     """
-    with sole_server(home.folder), _beside(home.folder / household.FILE) as unpacked:
+    with hold_server_lock(home.folder), _beside(home.folder / household.FILE) as unpacked:
         folder = Path(unpacked)
         found = unpack(file, folder)
         if not yes:
@@ -101,7 +101,7 @@ def _log_restored(home: Home, found: Backup, folder: Path) -> list[str]:
     return ["the log of the backup is here as well, but for what is too old by now"]
 
 
-def _tell(found: Backup, done: Restored, said: list[str], home: Home) -> None:
+def _tell(found: Backup, done: RestoreResult, said: list[str], home: Home) -> None:
     restored = Home(home.settings).household
     click.echo(safe(f"restored: the household of {local(found.made, restored.timezone)}"))
     for line in said:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from copdns.accounts.account import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
-from copdns.accounts.codes import short_id
+from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Actor, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
@@ -64,7 +64,7 @@ class Accounts:
         """Remove an account with its sessions and tokens; return what it was."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             _check_remove(connection, found, by)
             connection.execute(
                 "delete from account where household = ? and id = ?", (household, account)
@@ -85,7 +85,7 @@ class Accounts:
         by `add`."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             if found.role is role:
                 return found
             _check_remove(connection, found, by, stays=role.is_guardian)
@@ -118,7 +118,7 @@ class Accounts:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             if by is not None and (by.id != account or not _is_at_home(by, household)):
                 raise AccountError("everybody sets their own password; the console can for others")
             _set_password(connection, found, kept)
@@ -161,7 +161,7 @@ class Accounts:
         digests = tuple(recovery)
 
         def work(connection: sqlite3.Connection) -> None:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             connection.execute(
                 "update account set totp = ?, totp_used = ? where household = ? and id = ?",
                 (secret, used, household, account),
@@ -197,7 +197,7 @@ class Accounts:
             )
             if not done.rowcount:
                 return False
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             audit(connection, household, found.name, "logged in with a recovery code", now)
             return True
 
@@ -267,7 +267,7 @@ class Accounts:
             code = _used(connection, digest, now)
             if code.purpose is Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
-            found = the_one(connection, code.household, code.account)
+            found = require_account(connection, code.household, code.account)
             _set_password(connection, found, kept)
             connection.execute(
                 "update account set totp = '', totp_used = 0 where household = ? and id = ?",
@@ -316,7 +316,7 @@ def account_of(connection: sqlite3.Connection, household: str, account: str) -> 
     return None if row is None else _account(row)
 
 
-def the_one(connection: sqlite3.Connection, household: str, account: str) -> Account:
+def require_account(connection: sqlite3.Connection, household: str, account: str) -> Account:
     """Return an account; raise AccountError when it is gone."""
     found = account_of(connection, household, account)
     if found is None:
@@ -324,7 +324,7 @@ def the_one(connection: sqlite3.Connection, household: str, account: str) -> Acc
     return found
 
 
-def the_account(accounts: Iterable[Account], name: str) -> Account:
+def pick_account(accounts: Iterable[Account], name: str) -> Account:
     """Return the account that somebody means by its name or id; raise AccountError."""
     there = tuple(accounts)
     for each in there:
@@ -361,7 +361,7 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
             "there are %(most)s accounts, and that is enough; remove one first", most=MOST
         )
     _check_profile(connection, account)
-    new = replace(account, id=short_id(), name=name, made=now, has_password=False, totp=False)
+    new = replace(account, id=make_short_id(), name=name, made=now, has_password=False, totp=False)
     connection.execute(
         f"insert into account ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, '', '', 0)",  # noqa: S608
         (new.household, new.id, new.name, new.role, new.profile, new.made),
@@ -473,7 +473,7 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
             raise AccountError("a set-up code is made on the machine: `copdns account code`")
         _check_none(connection, code.household)
         return
-    account = the_one(connection, code.household, code.account)
+    account = require_account(connection, code.household, code.account)
     invited = code.purpose is Purpose.INVITE and not account.has_password
     allowed = may_add if invited else may_remove
     if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
@@ -495,7 +495,7 @@ def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now
     if code.purpose is Purpose.SETUP:
         audit(connection, code.household, author_of(by), "set-up code made", now)
         return
-    account = the_one(connection, code.household, code.account)
+    account = require_account(connection, code.household, code.account)
     audit(connection, code.household, author_of(by), f"code made for account {account.name}", now)
     if code.purpose is Purpose.PASSWORD and account.role.is_guardian:
         kind, author = NoticeKind.ACCOUNT_CHANGED, author_of(by)

@@ -21,7 +21,7 @@ from copdns.appeals.news import mark
 from copdns.appeals.review import DecisionReason
 from copdns.model.verdict import Action, Reason
 from copdns.store.household_db.cells import Cells, as_json, moment, number, text, texts
-from copdns.store.household_db.tables import odd_row
+from copdns.store.household_db.tables import odd_row_error
 
 COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
@@ -151,7 +151,7 @@ def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer
             closed=_maybe(found["closed"]),
         )
     except ValueError as error:
-        raise odd_row("appeal", row[0], household, error) from error
+        raise odd_row_error("appeal", row[0], household, error) from error
 
 
 def _ask(found: Mapping[str, object]) -> AppealRequest:
@@ -191,7 +191,7 @@ def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
             until=None if until is None else moment(until),
         )
     except ValueError as error:
-        raise odd_row("appeal_answer", row[0], household, error) from error
+        raise odd_row_error("appeal_answer", row[0], household, error) from error
 
 
 def _maybe(cell: object) -> int | None:

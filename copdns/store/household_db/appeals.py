@@ -48,7 +48,7 @@ FORGOTTEN = 365 * life.DAY  # after its end nothing of an appeal is left (docs/p
 PROGRAM = "copdns"  # the author of what nobody decided
 
 
-class Untold(NamedTuple):
+class UntoldAppeal(NamedTuple):
     """An appeal that is another one since events told of it last.  before: its mark then, "" for
     a new one."""
 
@@ -285,21 +285,21 @@ class AppealStore:
 
         return await self._written(work)
 
-    async def untold(self) -> tuple[Untold, ...]:
+    async def untold(self) -> tuple[UntoldAppeal, ...]:
         """Return the appeals of which events have not told yet as they are now."""
 
-        def read(connection: sqlite3.Connection) -> tuple[Untold, ...]:
+        def read(connection: sqlite3.Connection) -> tuple[UntoldAppeal, ...]:
             rows = connection.execute(
                 "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
             return tuple(
-                Untold(household, _one(connection, household, each), before)
+                UntoldAppeal(household, _one(connection, household, each), before)
                 for household, each, before in rows
             )
 
         return await self._read(read)
 
-    async def told(self, untold: Untold) -> None:
+    async def told(self, untold: UntoldAppeal) -> None:
         """Note that events told of it; what changed meanwhile is still to be told."""
 
         def work(connection: sqlite3.Connection) -> None:

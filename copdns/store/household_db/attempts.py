@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.accounts.attempts import WITHIN, WrongCode, refused_until
+from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode, refused_until
 from copdns.model.errors import TooManyTriesError
 
 MINUTE = 60
@@ -28,7 +28,7 @@ def refuse_too_many(
 
 def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongCode) -> None:
     """Keep an attempt, and none that counts no more."""
-    delete_attempts(connection, attempt.at - WITHIN)
+    delete_attempts(connection, attempt.at - ATTEMPT_WINDOW)
     connection.execute(
         "insert into ticket_attempt (household, profile, device, at) values (?, ?, ?, ?)",
         (household, *attempt),

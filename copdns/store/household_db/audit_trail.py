@@ -24,7 +24,7 @@ class Line(NamedTuple):
     what: str
 
 
-class Trail:
+class AuditTrail:
     """Methods raise StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:

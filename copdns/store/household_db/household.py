@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.attempts import WITHIN, WrongCode
+from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
@@ -33,7 +33,7 @@ from copdns.store.household_db.attempts import (
 )
 from copdns.store.household_db.balance import balanced
 from copdns.store.household_db.notes import Change, audit, notify
-from copdns.store.household_db.tables import load, odd_row, write
+from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
 from copdns.store.read_only import copied, is_unwritable
 
@@ -204,7 +204,7 @@ class HouseholdStore:
 
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
-                delete_attempts(connection, now - WITHIN)
+                delete_attempts(connection, now - ATTEMPT_WINDOW)
                 return _delete_ended(connection, now - REMEMBERED)
 
         return await self.run(work)
@@ -447,7 +447,7 @@ def former(connection: sqlite3.Connection, household_id: str, profile: Profile) 
     try:
         return Profile(profile.id, profile.name, Band(row[0]))
     except ValueError as error:
-        raise odd_row("former_profile", profile.id, household_id, error) from error
+        raise odd_row_error("former_profile", profile.id, household_id, error) from error
 
 
 def _changes(connection: sqlite3.Connection, household_id: str, limit: int) -> tuple[Change, ...]:

@@ -10,7 +10,7 @@ from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
 
-class Ignored:
+class IgnoredDevices:
     """Methods raise StoreError.  visitor: an id, as of a `Visitor`."""
 
     def __init__(self, thread: StoreThread) -> None:

@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterable
 
 from copdns.accounts.account import (
-    LOOKS_JOINED,
-    LOOKS_KEPT,
-    NOTICES_KEPT,
-    TOLD_AGAIN,
+    LOOK_LASTS,
+    NOTICE_LASTS,
+    SAME_LOOK_WITHIN,
+    TALK_INTERVAL,
     AccessRecord,
     GuardianNotice,
     NoticeKind,
@@ -57,7 +57,7 @@ class Looks:
                  where household = ? and profile = ? and at > ? and at <= ?
                    and account = ? and role = ? and view = ?
                 """,
-                (who.household, profile, now - LOOKS_JOINED, now, who.id, who.role, view),
+                (who.household, profile, now - SAME_LOOK_WITHIN, now, who.id, who.role, view),
             ).fetchone()
             if row is None:
                 connection.execute(
@@ -77,7 +77,7 @@ class Looks:
             "profiles": json.dumps([each for each in profiles if each != who.profile]),
             "views": json.dumps([str(each) for each in views]),
             "now": now,
-            "joined": now - LOOKS_JOINED,
+            "joined": now - SAME_LOOK_WITHIN,
             "account": who.id,
             "role": str(who.role),
         }
@@ -110,8 +110,8 @@ class Looks:
 
         def work(connection: sqlite3.Connection) -> int:
             statements = (
-                ("delete from look where at <= ?", now - LOOKS_KEPT),
-                ("delete from notice where at <= ? and told", now - NOTICES_KEPT),
+                ("delete from look where at <= ?", now - LOOK_LASTS),
+                ("delete from notice where at <= ? and told", now - NOTICE_LASTS),
             )
             return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
 
@@ -150,7 +150,7 @@ class Notices:
 
         def work(connection: sqlite3.Connection) -> None:
             last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
-            if last is None or not 0 <= now - last.at < TOLD_AGAIN:
+            if last is None or not 0 <= now - last.at < TALK_INTERVAL:
                 notify(connection, new)
 
         await self._thread.write(work)

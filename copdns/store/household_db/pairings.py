@@ -20,16 +20,16 @@ from copdns.accounts.account import (
     GuestRequest,
     Pairing,
 )
-from copdns.accounts.codes import secret, secret_digest, short_id
+from copdns.accounts.codes import make_short_id, secret, secret_digest
 from copdns.accounts.guests import ASKS, GUEST
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
-MOST_PAIRINGS = 8  # browsers of one device
-MOST_GUESTS = 100
-MOST_REQUESTS = 20  # a flood of made-up addresses fills no page
+MAX_PAIRINGS = 8  # browsers of one device
+MAX_GUESTS = 100
+MAX_REQUESTS = 20  # a flood of made-up addresses fills no page
 
 _PAIRING = "household, id, device, profile, made, used"
 _GUEST = "household, id, kind, address, mac, profile, author, at, until"
@@ -89,7 +89,7 @@ class Pairings:
             there = _pairings(connection, household, device, profile, now)
             if there and not _opened(connection, household, device, now):
                 return None
-            if len(there) >= MOST_PAIRINGS or not _is_of(connection, household, device, profile):
+            if len(there) >= MAX_PAIRINGS or not _is_of(connection, household, device, profile):
                 return None
             connection.execute(
                 "delete from pairing_open where household = ? and device = ?", (household, device)
@@ -230,7 +230,7 @@ class Guests:
         day.  browser: the secret of the one that is paired with it; without it the one that asked.
         """
         until = now + min(max(lasts, 60), GUEST_LASTS)
-        new = Guest(household, short_id(), kind, address, mac, profile, author, now, until)
+        new = Guest(household, make_short_id(), kind, address, mac, profile, author, now, until)
 
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
@@ -246,7 +246,7 @@ class Guests:
             (there,) = connection.execute(
                 "select count(*) from guest where household = ?", (household,)
             ).fetchone()
-            if there >= MOST_GUESTS:
+            if there >= MAX_GUESTS:
                 raise AccountError("there are %(there)s guests, and that is enough", there=there)
             connection.execute(
                 f"insert into guest ({_GUEST}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
@@ -329,7 +329,7 @@ class Guests:
             found = _requests(connection, household, now)
             if any(each.address == address for each in found):
                 return False
-            if len(found) >= MOST_REQUESTS:
+            if len(found) >= MAX_REQUESTS:
                 raise AccountError("many devices ask already; tell a grown-up of this house")
             connection.execute(
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
@@ -397,7 +397,7 @@ def _pair(
 ) -> None:
     connection.execute(
         f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (secret_digest(told), household, short_id(), device, profile, now, now),
+        (secret_digest(told), household, make_short_id(), device, profile, now, now),
     )
 
 

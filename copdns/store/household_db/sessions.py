@@ -15,23 +15,23 @@ from copdns.accounts.account import (
     SESSION_IDLE,
     SESSION_LONGEST,
     TOKEN_LONGEST,
-    TOUCHED,
+    USED_PRECISION,
     Account,
     Session,
     Token,
 )
-from copdns.accounts.codes import secret, secret_digest, short_id
+from copdns.accounts.codes import make_short_id, secret, secret_digest
 from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
-from copdns.store.household_db.accounts import account_of, the_one
+from copdns.store.household_db.accounts import account_of, require_account
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
-MOST_SESSIONS = 20  # of an account; the one that was used longest ago makes room
-MOST_BROWSERS = 20
-MOST_TOKENS = 50
-LONGEST_LABEL = 80
+MAX_SESSIONS = 20  # of an account; the one that was used longest ago makes room
+MAX_BROWSERS = 20
+MAX_TOKENS = 50
+MAX_LABEL_LENGTH = 80
 
 _SESSION = "digest, household, account, label, made, used, expires"
 _TOKEN = "household, id, account, label, scopes, made, expires, used"  # noqa: S105 - columns
@@ -52,16 +52,16 @@ class Sessions:
         told = secret()
 
         def work(connection: sqlite3.Connection) -> str:
-            the_one(connection, account.household, account.id)
+            require_account(connection, account.household, account.id)
             connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
-            _make_room(connection, "session", "used", account, MOST_SESSIONS)
+            _make_room(connection, "session", "used", account, MAX_SESSIONS)
             connection.execute(
                 f"insert into session ({_SESSION}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (
                     secret_digest(told),
                     account.household,
                     account.id,
-                    label[:LONGEST_LABEL],
+                    label[:MAX_LABEL_LENGTH],
                     now,
                     now,
                     now + SESSION_LONGEST,
@@ -84,7 +84,7 @@ class Sessions:
             account = account_of(connection, session.household, session.account)
             if account is None:
                 return None
-            if abs(now - session.used) >= TOUCHED:
+            if abs(now - session.used) >= USED_PRECISION:
                 connection.execute(
                     "update session set used = ? where digest = ?", (now, session.digest)
                 )
@@ -154,7 +154,7 @@ class Sessions:
 
         def work(connection: sqlite3.Connection) -> str:
             connection.execute("delete from browser where digest = ?", (secret_digest(replaces),))
-            _make_room(connection, "browser", "expires", account, MOST_BROWSERS)
+            _make_room(connection, "browser", "expires", account, MAX_BROWSERS)
             connection.execute(
                 "insert into browser (digest, household, account, expires) values (?, ?, ?, ?)",
                 (secret_digest(told), account.household, account.id, now + BROWSER_LASTS),
@@ -211,13 +211,19 @@ class Tokens:
     ) -> tuple[Token, str]:
         """Return a new token and its secret, which is told this once."""
         wanted = frozenset(scopes)
-        told = PREFIX + secret()
+        told = TOKEN_PREFIX + secret()
         new = Token(
-            account.household, short_id(), account.id, label[:LONGEST_LABEL], wanted, now, expires
+            account.household,
+            make_short_id(),
+            account.id,
+            label[:MAX_LABEL_LENGTH],
+            wanted,
+            now,
+            expires,
         )
 
         def work(connection: sqlite3.Connection) -> tuple[Token, str]:
-            owner = the_one(connection, account.household, account.id)
+            owner = require_account(connection, account.household, account.id)
             _check_token(connection, owner, new, now)
             connection.execute(
                 f"insert into token (digest, {_TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
@@ -243,14 +249,14 @@ class Tokens:
             account = account_of(connection, token.household, token.account)
             if account is None:
                 return None
-            if token.used is None or abs(now - token.used) >= TOUCHED:
+            if token.used is None or abs(now - token.used) >= USED_PRECISION:
                 connection.execute(
                     "update token set used = ? where household = ? and id = ?",
                     (now, token.household, token.id),
                 )
             return actor(account, token.scopes)
 
-        return await self._thread.read(work) if told.startswith(PREFIX) else None
+        return await self._thread.read(work) if told.startswith(TOKEN_PREFIX) else None
 
     async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
         """Return the tokens of a household, or of one account, the oldest first."""
@@ -287,7 +293,7 @@ class Tokens:
         return await self._thread.write(work)
 
 
-PREFIX = "copdns_"  # so that a token that got lost is known for one
+TOKEN_PREFIX = "copdns_"  # noqa: S105 - so that scanners find a token that leaked
 
 
 def actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
@@ -321,7 +327,7 @@ def _check_token(connection: sqlite3.Connection, account: Account, new: Token, n
         "select count(*) from token where household = ? and account = ?",
         (account.household, account.id),
     ).fetchone()
-    if there >= MOST_TOKENS:
+    if there >= MAX_TOKENS:
         raise AccountError(
             "there are %(there)s tokens of %(account)s; remove one first",
             there=there,

@@ -91,7 +91,7 @@ def load(
             **fields,
         )
     except ValueError as error:
-        raise odd_row("household", household_id, household_id, error) from error
+        raise odd_row_error("household", household_id, household_id, error) from error
 
 
 def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Profile) -> bool:
@@ -113,10 +113,10 @@ def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) 
         try:
             yield table.value(row)
         except ValueError as error:
-            raise odd_row(table.name, row[0], household_id, error) from error
+            raise odd_row_error(table.name, row[0], household_id, error) from error
 
 
-def odd_row(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
+def odd_row_error(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
     """Return the error for a row that was edited by hand, or that a bad disk changed."""
     return StoreError(
         f"table {table}, row {key!r} of household {household_id!r}: {error};"

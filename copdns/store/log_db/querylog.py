@@ -24,7 +24,7 @@ from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import alone, is_broken, open_database, store_error
 from copdns.store.log_db import rows as log_rows
-from copdns.store.log_db.rows import Logged, Tally
+from copdns.store.log_db.rows import StoredRow, Tally
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
@@ -135,7 +135,7 @@ class QueryLog:
         profile: str | None = None,
         limit: int = 1000,
         after: int | None = None,
-    ) -> tuple[Logged, ...]:
+    ) -> tuple[StoredRow, ...]:
         """Return the newest rows, or the first after an id; the newest last.
 
         profile: None for all.  To follow, ask again with the last id as `after` (0 at first).
@@ -148,7 +148,7 @@ class QueryLog:
         profiles: Collection[str],
         limit: int = 100,
         before: int | None = None,
-    ) -> tuple[Logged, ...]:
+    ) -> tuple[StoredRow, ...]:
         """Return the newest rows of some people, or those before an id; the newest first."""
         return self._ask(lambda each: log_rows.newest(each, household, profiles, limit, before), ())
 

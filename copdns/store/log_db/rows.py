@@ -19,7 +19,7 @@ DAY = 86_400
 _AT_ONCE = (100, 10, 1)  # rows of one statement: few different ones, which are prepared once
 
 
-class Logged(NamedTuple):
+class StoredRow(NamedTuple):
     """A row as stored.  id: rises with every row and is never used twice."""
 
     id: int
@@ -46,7 +46,7 @@ def write(
     """
     with transaction(connection):
         if last_erasure(connection) != seen:
-            erased = erased_since(connection, seen)
+            erased = profiles_erased_since(connection, seen)
             rows = [row for row in rows if (row.household, row.profile) not in erased]
             counts = {key: n for key, n in counts.items() if key[:2] not in erased}
         _insert(connection, _LOOKUP, rows)
@@ -83,7 +83,7 @@ def _insert(
             at += size
 
 
-def erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+def profiles_erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
     """Return the household and id of each profile that was erased after an erasure."""
     return set(connection.execute("select household, profile from erasure where id > ?", (seen,)))
 
@@ -94,7 +94,7 @@ def rows(
     profile: str | None,
     limit: int,
     after: int | None,
-) -> tuple[Logged, ...]:
+) -> tuple[StoredRow, ...]:
     """Return the newest rows, or the first after an id; the newest last.  profile: None for all."""
     statement = _NEWEST if after is None else _AFTER
     found = connection.execute(
@@ -103,7 +103,7 @@ def rows(
     ).fetchall()
     if after is None:
         found.reverse()
-    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
+    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
 
 
 # Told by the text, and not by a parameter that may be null: the index of people ends with the id,
@@ -135,7 +135,7 @@ def newest(
     profiles: Collection[str],
     limit: int,
     before: int | None,
-) -> tuple[Logged, ...]:
+) -> tuple[StoredRow, ...]:
     """Return the newest rows of some people, or the newest before an id; the newest first.
 
     One statement, each part of which finds its rows by an index.
@@ -150,7 +150,7 @@ def newest(
     if not values:
         return ()
     found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
-    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
+    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
 
 
 _LOGGED = """

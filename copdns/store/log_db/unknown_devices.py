@@ -14,7 +14,7 @@ from copdns.store.log_db.querylog import FILE
 from copdns.store.migrations import LOG
 
 
-def load_visitors(folder: Path) -> tuple[UnknownDevice, ...]:
+def load_unknown_devices(folder: Path) -> tuple[UnknownDevice, ...]:
     """Return those of a data folder, who was seen first before the others; raise StoreError.
 
     Asking makes no file: the first to ask may be root, whose files the server cannot write.
@@ -35,7 +35,7 @@ def load_visitors(folder: Path) -> tuple[UnknownDevice, ...]:
     return tuple(UnknownDevice(*row) for row in rows)
 
 
-def load_numbers(folder: Path) -> dict[str, int]:
+def load_highest_numbers(folder: Path) -> dict[str, int]:
     """Return the highest number that a visitor of each household ever had; raise StoreError."""
     path = folder / FILE
     if not path.exists():
@@ -47,7 +47,7 @@ def load_numbers(folder: Path) -> dict[str, int]:
         raise store_error(path, error) from error
 
 
-def save_visitors(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
+def save_unknown_devices(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
     """Put these in the place of those that were kept; raise StoreError."""
     path = folder / FILE
     kept = tuple(visitors)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db.querylog import FILE
-from copdns.store.log_db.rows import erased_since, last_erasure
+from copdns.store.log_db.rows import last_erasure, profiles_erased_since
 from copdns.store.migrations import LOG
 from copdns.time.clock import LastSeen
 from copdns.time.minutes import (
@@ -80,7 +80,9 @@ class UsageStore:
 
     def _heeded(self, connection: sqlite3.Connection) -> frozenset[Who]:
         newest = last_erasure(connection)
-        erased = frozenset(erased_since(connection, newest if self._seen is None else self._seen))
+        erased = frozenset(
+            profiles_erased_since(connection, newest if self._seen is None else self._seen)
+        )
         self._seen = newest
         return erased
 
