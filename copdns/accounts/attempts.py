@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-WRONG = 5  # codes that are not known
+MAX_WRONG_CODES = 5  # codes that are not known
 ATTEMPT_WINDOW = 900  # seconds in which they count
 
 
@@ -32,4 +32,4 @@ def refused_until(attempts: Iterable[WrongCode], profile: str, device: str, now:
         if abs(now - each.at) < ATTEMPT_WINDOW
         and (each.profile == profile or (each.device == device != ""))
     )
-    return recent[-WRONG] + ATTEMPT_WINDOW if len(recent) >= WRONG else None
+    return recent[-MAX_WRONG_CODES] + ATTEMPT_WINDOW if len(recent) >= MAX_WRONG_CODES else None

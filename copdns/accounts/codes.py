@@ -14,7 +14,7 @@ def make_appeal_code() -> str:
     return _code()
 
 
-def appeal_id() -> str:
+def make_appeal_id() -> str:
     """Return the id of an appeal, such as "k7qf2m9d": nobody finds another one by counting."""
     return _code().replace("-", "").lower()
 
@@ -37,17 +37,17 @@ def make_recovery_code() -> str:
     return _code()
 
 
-def secret() -> str:
+def make_secret() -> str:
     """Return 256 bits of chance for a cookie or a token, as 43 letters that need no quoting."""
     return secrets.token_urlsafe(32)
 
 
-def secret_digest(told: str) -> str:
+def secret_digest(secret: str) -> str:
     """Return what is kept of a `secret`.
 
     Chance of this length cannot be tried through, so one round of SHA-256 is enough.
     """
-    return sha256(told.encode(errors="replace")).hexdigest()
+    return sha256(secret.encode(errors="replace")).hexdigest()
 
 
 def make_short_id() -> str:
@@ -60,4 +60,4 @@ def _code() -> str:
     return f"{letters[:4]}-{letters[4:]}"
 
 
-CODE = "account"  # the kind of one-time codes, for `code_digest`
+ACCOUNT_CODE = "account"  # the kind of one-time codes, for `code_digest`

@@ -14,11 +14,14 @@ from typing import NamedTuple
 
 FREE_TRIES = 5  # failures that cost nothing but themselves
 FREE_TRIES_PER_ADDRESS = 20  # several people, or several accounts, may share one
-FIRST, LONGEST = 30.0, 900.0  # seconds: the first wait; each failure doubles it up to the longest
-FORGOTTEN = 86_400.0  # seconds without a failure after which it all begins anew
-MOST = 4096  # entries of each kind; the one that failed longest ago makes room
+FIRST_WAIT, MAX_WAIT = (
+    30.0,
+    900.0,
+)  # seconds: the first wait; each failure doubles it up to the longest
+FORGET_AFTER = 86_400.0  # seconds without a failure after which it all begins anew
+MAX_ENTRIES = 4096  # entries of each kind; the one that failed longest ago makes room
 
-Key = tuple[str, str]  # the kind, and who
+FailureKey = tuple[str, str]  # the kind, and who
 
 
 class FailureCount(NamedTuple):
@@ -45,37 +48,37 @@ class Attempt(NamedTuple):
 class FailureLog:
     """Who failed, and when; what is oldest comes first."""
 
-    failures: Mapping[Key, FailureCount] = field(default_factory=dict)
+    failures: Mapping[FailureKey, FailureCount] = field(default_factory=dict)
 
 
-def seconds_to_wait(book: FailureLog, attempt: Attempt, now: float) -> float:
+def seconds_to_wait(log: FailureLog, attempt: Attempt, now: float) -> float:
     """Return for how many seconds this must not be tried; 0 is now."""
-    return max(_left(key, book.failures.get(key), now) for key in _keys(attempt))
+    return max(_left(key, log.failures.get(key), now) for key in _keys(attempt))
 
 
-def add_failure(book: FailureLog, attempt: Attempt, now: float) -> FailureLog:
+def add_failure(log: FailureLog, attempt: Attempt, now: float) -> FailureLog:
     """Return the book with one more failure.
 
     To be written before the password is looked at, so that a hundred tries at once are a hundred;
     `succeeded` takes it back.
     """
-    failures = dict(book.failures)
+    failures = dict(log.failures)
     for key in _keys(attempt):
         before = failures.pop(key, None)
-        known = before is not None and now - before.last < FORGOTTEN
+        known = before is not None and now - before.last < FORGET_AFTER
         failures[key] = FailureCount(before.tries + 1 if before and known else 1, now)
         _make_room(failures, key[0])
     return FailureLog(failures)
 
 
-def clear_failures(book: FailureLog, attempt: Attempt) -> FailureLog:
+def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
     """Return the book without what was held against them.
 
     The address keeps its count but for this try: whoever owns one account must not get further
     guesses at the others by logging in between.  An account keeps what strangers did to it when it
     was a known browser that got in.
     """
-    failures = dict(book.failures)
+    failures = dict(log.failures)
     for key in _keys(attempt):
         found = failures.get(key)
         if found is None:
@@ -87,7 +90,7 @@ def clear_failures(book: FailureLog, attempt: Attempt) -> FailureLog:
     return FailureLog(failures)
 
 
-def _keys(attempt: Attempt) -> tuple[Key, ...]:
+def _keys(attempt: Attempt) -> tuple[FailureKey, ...]:
     if attempt.browser:
         return (("browser", attempt.browser),)
     return (("account", attempt.account), ("address", _network(attempt.address)))
@@ -104,22 +107,22 @@ def _network(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-def _left(key: Key, failures: FailureCount | None, now: float) -> float:
-    if failures is None or now - failures.last >= FORGOTTEN:
+def _left(key: FailureKey, failures: FailureCount | None, now: float) -> float:
+    if failures is None or now - failures.last >= FORGET_AFTER:
         return 0.0
     over = failures.tries - (FREE_TRIES_PER_ADDRESS if key[0] == "address" else FREE_TRIES)
     if over < 0:
         return 0.0
-    seconds = min(LONGEST, FIRST * 2.0 ** min(over, 16))
+    seconds = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(over, 16))
     return max(0.0, failures.last + seconds - now)
 
 
-def _make_room(failures: dict[Key, FailureCount], kind: str) -> None:
-    if len(failures) > MOST:
+def _make_room(failures: dict[FailureKey, FailureCount], kind: str) -> None:
+    if len(failures) > MAX_ENTRIES:
         of_kind = list(_of(failures, kind))
-        if len(of_kind) > MOST:
+        if len(of_kind) > MAX_ENTRIES:
             del failures[of_kind[0]]
 
 
-def _of(failures: Mapping[Key, FailureCount], kind: str) -> Iterator[Key]:
+def _of(failures: Mapping[FailureKey, FailureCount], kind: str) -> Iterator[FailureKey]:
     return (key for key in failures if key[0] == kind)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from copdns.model.sentences import Sentence, sentence
 
 MIN_PASSWORD_LENGTH = 10  # letters
-LONGEST = 256  # letters: hashing must not be made slow by a long text
+MAX_PASSWORD_LENGTH = 256  # letters: hashing must not be made slow by a long text
 MIN_PIN_LENGTH, MAX_PIN_LENGTH = 4, 8
 
 # What is tried first everywhere; compared without case, digits and signs at its ends.
@@ -52,24 +52,24 @@ _COMMON = frozenset(
 )
 
 
-def normal(password: str) -> str:
+def normalize_password(password: str) -> str:
     """Return a password as it is hashed: one text however a keyboard composes its letters."""
     return unicodedata.normalize("NFKC", password)
 
 
-def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
+def password_weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
     """Return what is too easy about a password, for its owner; None when it is good.
 
     names: of the account, its person, the household: what a stranger tries first.
     """
-    text = normal(password)
+    text = normalize_password(password)
     if len(text) < MIN_PASSWORD_LENGTH:
         return sentence(
             "Please take at least %(least)s letters: a short sentence is easy to remember.",
             least=MIN_PASSWORD_LENGTH,
         )
-    if len(text) > LONGEST:
-        return sentence("Please take at most %(most)s letters.", most=LONGEST)
+    if len(text) > MAX_PASSWORD_LENGTH:
+        return sentence("Please take at most %(most)s letters.", most=MAX_PASSWORD_LENGTH)
     core = _core(text)
     if len(set(text)) < 4 or _is_a_run(text) or not core:
         return sentence(

@@ -14,7 +14,7 @@ import secrets
 from hashlib import scrypt
 from typing import TYPE_CHECKING
 
-from copdns.accounts.passphrase import LONGEST, normal
+from copdns.accounts.passphrase import MAX_PASSWORD_LENGTH, normalize_password
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MEMORY, _PASSES, _LANES = 19_456, 2, 1  # KiB, rounds, threads
 _N, _R, _P = 1 << 14, 8, 5  # scrypt: 16 MiB; OWASP's figures for that much
 _SCRYPT = "$scrypt$"
-STEP = 30  # seconds that a code of a second factor is shown (RFC 6238 section 4.1)
+TOTP_STEP = 30  # seconds that a code of a second factor is shown (RFC 6238 section 4.1)
 MAX_DRIFT = 1  # steps that a telephone's clock may be ahead or behind
 
 
@@ -32,29 +32,29 @@ def hash_password(password: str) -> str:
     hasher = _hasher()
     if hasher is None:
         return _scrypt(password, secrets.token_bytes(16))
-    return hasher.hash(normal(password))
+    return hasher.hash(normalize_password(password))
 
 
-def verify_password(password: str, kept: str) -> bool:
+def verify_password(password: str, stored_hash: str) -> bool:
     """Tell whether this is the password that was hashed; "" was never one.
 
     It takes as long where there is no account and no password, so that time tells nobody which
     accounts there are.
     """
-    if len(password) > LONGEST:
+    if len(password) > MAX_PASSWORD_LENGTH:
         return False
-    if not kept:
+    if not stored_hash:
         _same(password, _nobodys())
         return False
-    return _same(password, kept)
+    return _same(password, stored_hash)
 
 
-def is_outdated(kept: str) -> bool:
+def is_outdated(stored_hash: str) -> bool:
     """Tell whether a password should be hashed anew when it is next typed."""
     hasher = _hasher()
     if hasher is None:
         return False
-    return kept.startswith(_SCRYPT) or hasher.check_needs_rehash(kept)
+    return stored_hash.startswith(_SCRYPT) or hasher.check_needs_rehash(stored_hash)
 
 
 def _same(password: str, kept: str) -> bool:
@@ -70,7 +70,7 @@ def _same(password: str, kept: str) -> bool:
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        return hasher.verify(kept, normal(password))
+        return hasher.verify(kept, normalize_password(password))
     except (Argon2Error, InvalidHashError):
         return False
 
@@ -86,7 +86,7 @@ def _hasher() -> PasswordHasher | None:
 
 
 def _scrypt(password: str, salt: bytes) -> str:
-    octets = normal(password).encode(errors="surrogatepass")
+    octets = normalize_password(password).encode(errors="surrogatepass")
     made = scrypt(octets, salt=salt, n=_N, r=_R, p=_P, maxmem=64 << 20, dklen=32)
     return f"{_SCRYPT}{base64.b64encode(salt).decode()}${base64.b64encode(made).decode()}"
 
@@ -119,10 +119,10 @@ def totp_uri(secret: str, account: str, issuer: str) -> str:
 def _clock(secret: str) -> TOTP:
     import pyotp
 
-    return pyotp.TOTP(secret, interval=STEP)
+    return pyotp.TOTP(secret, interval=TOTP_STEP)
 
 
-def find_totp_step(secret: str, code: str, now: float, used: int) -> int | None:
+def find_totp_step(secret: str, code: str, now: float, last_step: int) -> int | None:
     """Return the time step that a code is of, to be kept as used; None for a wrong code.
 
     used: the last step that was taken: no code counts twice (RFC 6238 section 5.2).
@@ -131,8 +131,8 @@ def find_totp_step(secret: str, code: str, now: float, used: int) -> int | None:
     if not (digits.isascii() and digits.isdecimal() and len(digits) == 6):
         return None
     clock = _clock(secret)
-    here = int(now) // STEP
+    here = int(now) // TOTP_STEP
     for step in range(here - MAX_DRIFT, here + MAX_DRIFT + 1):
-        if hmac.compare_digest(clock.generate_otp(step), digits) and step > used:
+        if hmac.compare_digest(clock.generate_otp(step), digits) and step > last_step:
             return step
     return None

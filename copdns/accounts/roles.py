@@ -172,7 +172,7 @@ def may_add(by: Role | None, role: Role) -> bool:
 
 # --- two guardians who want something differently -------------------------------------------------
 
-STANDS = 30 * 86_400  # seconds that what a guardian set counts as their word
+CHOICE_LASTS = 30 * 86_400  # seconds that what a guardian set counts as their word
 
 
 class GuardianChoice(NamedTuple):
@@ -202,13 +202,13 @@ class WeighedSetting(NamedTuple):
     disputed: bool
 
 
-def weigh(stances: Iterable[GuardianChoice], preset: Any, now: int) -> WeighedSetting | None:
+def weigh(choices: Iterable[GuardianChoice], preset: Any, now: int) -> WeighedSetting | None:
     """Return what holds of one setting of one person; None where no guardian's word counts.
 
     stances: of that setting, one a guardian.  preset: what the child's age starts with.  It ends
     when one takes the other's value, or when the older word is 30 days old and said no more.
     """
-    values = [each.value for each in stances if 0 <= now - each.at < STANDS]
+    values = [each.value for each in choices if 0 <= now - each.at < CHOICE_LASTS]
     if not values:
         return None
     if all(each == values[0] for each in values):

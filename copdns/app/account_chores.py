@@ -41,7 +41,7 @@ class AccountChores:
         self._proposals = Proposals(thread)
         self._tidied = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
         self._now = now
-        self.next_end: float | None = None  # when the first guest has to go
+        self.next_guest_end: float | None = None  # when the first guest has to go
 
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
         """Return the households with their guests of this moment."""
@@ -50,20 +50,20 @@ class AccountChores:
             guests = await self._guests.of(each.id, int(now))
             found.append(with_guests(each, guests, now))
             ends += [guest.until for guest in guests]
-        self.next_end = min(ends, default=None)
+        self.next_guest_end = min(ends, default=None)
         return found
 
     @property
     def is_guest_due(self) -> bool:
-        return self.next_end is not None and self._now() >= self.next_end
+        return self.next_guest_end is not None and self._now() >= self.next_guest_end
 
     async def tell(self, events: EventBus) -> None:
         """Tell what is not told yet; a process killed meanwhile tells it once more."""
-        untold = await self._notices.untold()
+        untold = await self._notices.find_untold()
         for each in untold:
             events.publish(event_of(each))
         if untold:
-            await self._notices.told(each.id for each in untold)
+            await self._notices.mark_told(each.id for each in untold)
 
     async def remind(self) -> None:
         """Bring proposals up whose day has come, by a clock that is right."""

@@ -10,10 +10,10 @@ from copdns.model.events import EventKind, TroubleEvent
 from copdns.time.moment import Moment
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
-OLD = 2 * DAY  # the age from which a list that cannot be fetched is worth a word
+MAX_LIST_AGE = 2 * DAY  # the age from which a list that cannot be fetched is worth a word
 
 
-class Fetched(Protocol):
+class FetchedList(Protocol):
     """A list that is fetched.  age: seconds of its copy; None without one."""
 
     @property
@@ -30,7 +30,7 @@ class Alarm:
         self._since: float | None = None
         self._told = False
 
-    def look(self, holds: bool, now: Moment) -> TroubleEvent | None:
+    def check(self, holds: bool, now: Moment) -> TroubleEvent | None:
         """Return what there is to tell by now."""
         if not holds:
             was, self._told, self._since = self._told, False, None
@@ -50,16 +50,16 @@ class Alarms:
         self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)
         self._lists = Alarm(EventKind.LIST_TROUBLE, EventKind.LIST_WELL, HOUR)
 
-    def look(
-        self, healths: Iterable[Health], lists: Iterable[Fetched], now: Moment
+    def check(
+        self, healths: Iterable[Health], lists: Iterable[FetchedList], now: Moment
     ) -> Iterable[TroubleEvent]:
         """Return what there is to tell by now; called every few seconds."""
         found = (
-            self._upstreams.look(all(each.is_down for each in healths), now),
-            self._lists.look(any(map(_is_old, lists)), now),
+            self._upstreams.check(all(each.is_down for each in healths), now),
+            self._lists.check(any(map(_is_old, lists)), now),
         )
         return [each for each in found if each is not None]
 
 
-def _is_old(fetched: Fetched) -> bool:
-    return fetched.failing and (fetched.age is None or fetched.age > OLD)
+def _is_old(fetched: FetchedList) -> bool:
+    return fetched.failing and (fetched.age is None or fetched.age > MAX_LIST_AGE)

@@ -25,9 +25,8 @@ from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.collector import collect_young, configure_gc
 from copdns.app.device_chores import DeviceChores
-from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.first_account import tell_code
-from copdns.app.gauges import gauges
+from copdns.app.gauges import build_gauges
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
@@ -35,6 +34,7 @@ from copdns.app.memory_use import trim_memory
 from copdns.app.monitoring import Readiness
 from copdns.app.relisting import ListReloader
 from copdns.app.seed import seed_household
+from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -136,7 +136,7 @@ class App:
         self._counters.appeals = lambda: {
             str(state): count for state, count in self._reminders.counts.items()
         }
-        self._counters.gauges = gauges(self._resolver, self._log, self._targets)
+        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
         trim_memory()
         try:
@@ -191,7 +191,7 @@ class App:
         self._asked = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
             lambda: defaults_of(self.settings.dns, self._door),
-            lambda: self._timekeeper.readings,
+            lambda: self._timekeeper.policy_inputs,
             self._asked,
             self._now,
         )
@@ -251,7 +251,7 @@ class App:
             self._loop.add_signal_handler(
                 signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
             )
-            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
+            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
                 addresses=sorted(self._listeners.addresses),
@@ -260,7 +260,7 @@ class App:
             )
             await run_logged(self._tell_code)
             await self._stop.wait()
-            self._manager.stopping()
+            self._manager.notify_stopping()
             for task in running:
                 task.cancel()
 
@@ -337,7 +337,7 @@ class App:
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             live=lambda: self._resolver.live,
-            readings=lambda: self._timekeeper.readings,
+            readings=lambda: self._timekeeper.policy_inputs,
             who=lambda asker: self._recognition.identify(asker, self._clock()),
             recent=self._recent,
             now=self._now,
@@ -375,13 +375,13 @@ class App:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
         if set(own) != set(self._listeners.addresses):
             await self._listen()
-        if not self._asked.fits(own):
-            await self._asked.use(self._resolver.live.households.values())
+        if not self._asked.is_current(own):
+            await self._asked.apply(self._resolver.live.households.values())
         await self._front.look()
 
     async def _tell_trouble(self) -> None:
         lists = self._updates.metrics()
-        for event in self._troubles.look(self._upstreams.healths, lists, self._clock()):
+        for event in self._troubles.check(self._upstreams.healths, lists, self._clock()):
             self._events.publish(event)
 
     async def _pass_on(self) -> None:
@@ -406,10 +406,10 @@ class App:
         again.
         """
         async with self._relisting.one_by_one:
-            self._manager.reloading()
+            self._manager.notify_reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                shelved = await self._lists.compiled(settings.lists)
+                shelved = await self._lists.compile(settings.lists)
                 async with self._snapshots.changing:
                     await self._take_over(settings, shelved)
                 if shelved.current:
@@ -418,7 +418,7 @@ class App:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 log.error("the settings were not reloaded", traceback=traceback.format_exc())
-            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
+            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
 
     async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
@@ -428,13 +428,13 @@ class App:
         except Exception:
             self.settings = before
             self._listeners.set_forwarders(before.dns)
-            await self._asked.use(self._resolver.live.households.values())
+            await self._asked.apply(self._resolver.live.households.values())
             raise
-        self._resolver.live, self._lists.shelved = live, shelved
+        self._resolver.live, self._lists.loaded = live, shelved
         await self._reception.configure(settings.identity)
         self._resolver.reconfigure(self._rebinding(), self._new_cache(), self._lane())
         self._listeners.set_forwarders(settings.dns)
-        self._targets.use(settings.events)
+        self._targets.configure(settings.events)
         log.info("reloaded")
         if _bound(before) != _bound(settings):
             log.warning("ports, TCP limits, web and data are taken over at the next start")

@@ -42,11 +42,11 @@ class AppealChores:
     async def tell(self) -> None:
         """Tell what is new, whichever process made it so."""
         telling = self._settings().events.appeal_names
-        for untold in await self._store.untold():
+        for untold in await self._store.find_untold():
             event = news(untold.household, untold.appeal, untold.before, telling=telling)
             if event is not None:
                 self._events.publish(event)
-            await self._store.told(untold)
+            await self._store.mark_told(untold)
         self.counts = await self._store.counts()
 
     async def tell_mistakes(self, before: Catalogue) -> None:
@@ -66,14 +66,14 @@ class AppealChores:
         low_harm = {slug for slug, each in library.categories.items() if each.low_harm}
         services = {slug: each.matchers for slug, each in library.services.items()}
         now = int(self._clock().wall)
-        await self._store.due(low_harm, known_ids(library), services, now, self.patience)
+        await self._store.raise_overdue(low_harm, known_ids(library), services, now, self.deadlines)
 
     async def tidy(self) -> None:
         """Delete what is too old; only by a clock that is right."""
-        await self._store.tidy(int(self._clock().wall), self.patience)
+        await self._store.tidy(int(self._clock().wall), self.deadlines)
 
     @property
-    def patience(self) -> AppealDeadlines:
+    def deadlines(self) -> AppealDeadlines:
         """Return how long appeals may wait, as the settings in force have it."""
         chosen = self._settings().appeals
         return AppealDeadlines(

@@ -55,10 +55,10 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
         await asyncio.sleep(0)
 
 
-async def free_gradually(waste: LazyFreeQueue) -> None:
+async def free_gradually(lazy_free: LazyFreeQueue) -> None:
     """Free what is of no more use, as slowly as nobody notices."""
-    while waste:
+    while lazy_free:
         until = time.monotonic() + SLICE
-        while waste and time.monotonic() < until:
-            waste.free(FREE_AT_ONCE)
+        while lazy_free and time.monotonic() < until:
+            lazy_free.free(FREE_AT_ONCE)
         await asyncio.sleep(0)

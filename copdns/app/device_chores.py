@@ -31,7 +31,7 @@ from copdns.time.moment import Moment
 
 log = structlog.get_logger("copdns")
 
-CLIENTS = 64  # that are compared; two are enough to tell them apart
+MAX_COMPARED = 64  # that are compared; two are enough to tell them apart
 IDENTIFY_ANEW_EVERY = 3600.0  # seconds, so that the day on which a device was last seen is right
 
 
@@ -158,8 +158,8 @@ class DeviceChores:
     def _compare(self, moment: Moment) -> None:
         """Warn while all that asked look like one."""
         live = self._recognition.live
-        if len(self._asking) < CLIENTS:
-            self._asking.update(live.recent_requestors(CLIENTS))
+        if len(self._asking) < MAX_COMPARED:
+            self._asking.update(live.recent_requestors(MAX_COMPARED))
         seen = live.sightings
         warning = same_client_warning(
             [SeenRequestor(address, mac or seen.mac_at(address)) for address, mac in self._asking],

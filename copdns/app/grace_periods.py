@@ -20,7 +20,7 @@ from copdns.time.minutes import MINUTE, NO_MINUTES, Minutes
 from copdns.time.plan import Closure
 
 Who = tuple[str, str]
-Used = Mapping[Who, Mapping[str, Minutes]]
+MinutesByProfile = Mapping[Who, Mapping[str, Minutes]]
 
 
 class GracePeriod(NamedTuple):
@@ -31,9 +31,9 @@ class GracePeriod(NamedTuple):
     grace: int
 
 
-def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
+def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
     """Yield the schedules that close softly in (start, end]."""
-    for who, policy, household in _timed(live):
+    for who, policy, household in _timed(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
         for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
@@ -41,9 +41,11 @@ def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[Grace
                 yield GracePeriod(who, closure, grace)
 
 
-def ended_budgets(live: Snapshot, before: Used, after: Used, now: float) -> Iterator[GracePeriod]:
+def ended_budgets(
+    snapshot: Snapshot, before: MinutesByProfile, after: MinutesByProfile, now: float
+) -> Iterator[GracePeriod]:
     """Yield the budgets that were used up between two counts of their minutes."""
-    for who, policy, household in _timed(live):
+    for who, policy, household in _timed(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
         for left in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
             had = before.get(who, {}).get(left.id, NO_MINUTES).likely

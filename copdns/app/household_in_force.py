@@ -18,17 +18,17 @@ class HouseholdInForce:
 
     def __init__(
         self,
-        stored: HouseholdSource,
+        source: HouseholdSource,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
-        porter: AccountChores,
+        account_chores: AccountChores,
         events: EventBus,
         now: Callable[[], float],
     ) -> None:
-        self._stored = stored
+        self._stored = source
         self._snapshots = snapshots
         self._resolver = resolver
-        self._porter = porter
+        self._porter = account_chores
         self._events = events
         self._now = now
         self._behind = False  # a change was seen that is not in force yet

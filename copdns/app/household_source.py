@@ -99,7 +99,7 @@ class HouseholdSource:
         if not self.is_replaced and await asyncio.to_thread(watcher.is_replaced):
             self.is_replaced = True
             log.error(REPLACED)
-        return await asyncio.to_thread(watcher.changed)
+        return await asyncio.to_thread(watcher.has_changed)
 
     async def households(self) -> Sequence[Household]:
         """Return all that is stored; raise StoreError while it cannot be read."""
@@ -122,7 +122,7 @@ class HouseholdSource:
         """Return what can be read; raise the error when the disk is not what is at fault."""
         if self.read_only_reason or not is_unwritable(error):
             raise error
-        copy = await asyncio.to_thread(HouseholdStore.copy, self._folder)
+        copy = await asyncio.to_thread(HouseholdStore.open_copy, self._folder)
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
             self._watcher = None

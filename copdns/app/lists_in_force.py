@@ -30,7 +30,7 @@ STILL_COMPILING = "lists are being compiled; until that is done, those of before
 class ListsInForce:
     """fetched: lists of other people.  shelved: what is in force, all together."""
 
-    shelved: LoadedLists
+    loaded: LoadedLists
 
     def __init__(self, data: Path, monotonic: Callable[[], float]) -> None:
         self.fetched: tuple[ListSource, ...] = ()
@@ -42,48 +42,48 @@ class ListsInForce:
 
     @property
     def library(self) -> Catalogue:
-        return self.shelved.library
+        return self.loaded.library
 
     @property
     def warning(self) -> str:
         """Return why those of before are in force, for people; "" when they are not."""
-        return "" if self.shelved.current else self._why or STILL_COMPILING
+        return "" if self.loaded.current else self._why or STILL_COMPILING
 
     @property
     def is_due(self) -> bool:
         """Tell whether it is time to compile what is not in force."""
-        return not self.shelved.current and self._monotonic() >= self._not_before
+        return not self.loaded.current and self._monotonic() >= self._not_before
 
     async def begin(self, own: Iterable[ListFile]) -> None:
         """Put in force what is there without compiling: own lists, fetched ones, those that ship.
 
         Raise ConfigError or ListError for a bundled file.
         """
-        self.shelved = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
-        for each in self.shelved.trouble:
+        self.loaded = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
+        for each in self.loaded.trouble:
             log.warning("an index of lists is not used", error=each)
-        if not self.shelved.current:
+        if not self.loaded.current:
             log.warning(STILL_COMPILING)
 
-    async def compiled(self, own: Iterable[ListFile]) -> LoadedLists:
+    async def compile(self, own: Iterable[ListFile]) -> LoadedLists:
         """Return what shall be in force, or what is, marked so, to be tried again later."""
         sources = self._sources(own)
         try:
-            shelved = await self._shelf.compile(sources, self.shelved)
+            shelved = await self._shelf.compile(sources, self.loaded)
         except ListError as error:
             pause = self._put_off()
             waiting = await asyncio.to_thread(self._shelf.find_uncompiled, sources)
             said = str(replace(waiting, why=str(error)) if waiting else error)
             self._why = f"{said}; it is tried again"
             log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
-            self.shelved = replace(self.shelved, current=False)
-            return self.shelved
+            self.loaded = replace(self.loaded, current=False)
+            return self.loaded
         self._failures, self._not_before, self._why = 0, 0.0, ""
         return shelved
 
     async def tell(self) -> None:
         """Tell what is in force now, and remove what was compiled before."""
-        await asyncio.to_thread(self._shelf.clear, self.shelved.key)
+        await asyncio.to_thread(self._shelf.clear, self.loaded.key)
         infos = self.library.index.infos
         log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 

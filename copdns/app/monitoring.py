@@ -17,20 +17,20 @@ class Readiness:
     def __init__(
         self,
         upstreams: Upstreams,
-        stored: HouseholdSource,
+        source: HouseholdSource,
         log: QueryLog,
         lists: ListsInForce,
         updates: ListUpdater,
-        reception: DeviceChores,
-        front: HttpServer,
+        device_chores: DeviceChores,
+        http_server: HttpServer,
     ) -> None:
         self._upstreams = upstreams
-        self._stored = stored
+        self._stored = source
         self._log = log
         self._lists = lists
         self._updates = updates
-        self._reception = reception
-        self._front = front
+        self._reception = device_chores
+        self._front = http_server
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; nothing: we are ready."""

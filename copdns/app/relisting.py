@@ -17,7 +17,7 @@ from copdns.config import Settings
 from copdns.lists.source import ListSource
 from copdns.server.answer import Resolver
 
-LOOK = 2.0  # seconds between looks whether it is time to try again
+CHECK_EVERY = 2.0  # seconds between looks whether it is time to try again
 
 
 class ListReloader:
@@ -31,14 +31,14 @@ class ListReloader:
         lists: ListsInForce,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
-        reminders: AppealChores,
+        appeal_chores: AppealChores,
         settings: Callable[[], Settings],
     ) -> None:
         self.one_by_one = asyncio.Lock()
         self._lists = lists
         self._snapshots = snapshots
         self._resolver = resolver
-        self._reminders = reminders
+        self._reminders = appeal_chores
         self._settings = settings
 
     async def reload(self, fetched: Sequence[ListSource]) -> None:
@@ -48,13 +48,13 @@ class ListReloader:
         """
         async with self.one_by_one:
             self._lists.fetched = tuple(fetched)
-            shelved = await self._lists.compiled(self._settings().lists)
-            if shelved is self._lists.shelved:
+            shelved = await self._lists.compile(self._settings().lists)
+            if shelved is self._lists.loaded:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
                 live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
-                self._resolver.live, self._lists.shelved = live, shelved
+                self._resolver.live, self._lists.loaded = live, shelved
             await run_logged(lambda: self._reminders.tell_mistakes(before))
             await self._lists.tell()
 
@@ -63,4 +63,4 @@ class ListReloader:
         while True:
             if self._lists.is_due:
                 await run_logged(lambda: self.reload(self._lists.fetched))
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)

@@ -24,22 +24,22 @@ class ServiceManager:
     address: str = ""
     watchdog: float | None = None
 
-    def ready(self, status: str = "") -> bool:
+    def notify_ready(self, status: str = "") -> bool:
         """Every listener answers, or again does after a reload."""
         return self._tell("READY=1", f"STATUS={_line(status)}")
 
-    def reloading(self) -> bool:
+    def notify_reloading(self) -> bool:
         """A reload begins; `ready` ends it.  The manager wants the moment in microseconds."""
         return self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> bool:
+    def notify_stopping(self) -> bool:
         return self._tell("STOPPING=1")
 
-    def status(self, text: str) -> bool:
+    def notify_status(self, text: str) -> bool:
         """Set the line that `systemctl status` shows."""
         return self._tell(f"STATUS={_line(text)}")
 
-    def alive(self) -> bool:
+    def notify_alive(self) -> bool:
         """Feed the watchdog; due well before every `watchdog` seconds: half of it is usual."""
         return self._tell("WATCHDOG=1")
 
@@ -63,7 +63,7 @@ async def feed_watchdog(manager: ServiceManager) -> None:
     if manager.watchdog is None:
         return
     while True:
-        manager.alive()
+        manager.notify_alive()
         await asyncio.sleep(manager.watchdog / 3)
 
 

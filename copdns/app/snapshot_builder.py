@@ -24,14 +24,14 @@ class SnapshotBuilder:
     def __init__(
         self,
         defaults: Callable[[], AnswerDefaults],
-        readings: Callable[[], PolicyInputs],
+        policy_inputs: Callable[[], PolicyInputs],
         upstreams: UpstreamsInForce,
         now: Callable[[], float],
     ) -> None:
         """All but upstreams: what a snapshot is built from besides lists and households."""
         self.changing = asyncio.Lock()
         self._defaults = defaults
-        self._readings = readings
+        self._readings = policy_inputs
         self._upstreams = upstreams
         self._now = now
 
@@ -49,7 +49,7 @@ class SnapshotBuilder:
                 before, library, self._defaults(), households, self._now(), readings
             )
             live = await in_slices(steps)
-        await self._upstreams.use(households)
+        await self._upstreams.apply(households)
         return live
 
     async def build_for_lists(self, before: Snapshot, library: Catalogue) -> Snapshot:

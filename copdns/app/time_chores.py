@@ -53,12 +53,12 @@ class TimeChores:
     """
 
     def __init__(
-        self, folder: Path, live: Callable[[], Snapshot], clock: Clock, events: EventBus
+        self, folder: Path, snapshot: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
-        self.readings = NO_INPUTS
+        self.policy_inputs = NO_INPUTS
         self.ledger = UsageLedger(self._day_of, self._sense_of)
         self._folder = folder
-        self._live = live
+        self._live = snapshot
         self._clock = clock
         self._events = events
         self._store = UsageStore(folder)
@@ -84,7 +84,7 @@ class TimeChores:
             now = self._clock().wall
             log.warning("minutes of use were not read", error=str(error))
         self._minute = int(now) // MINUTE
-        self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
+        self.policy_inputs = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
 
     def _begin_clock(self, seen: LastSeen | None) -> tuple[float, float | None]:
         """Return the moment, and since when the clock is wrong."""
@@ -97,14 +97,14 @@ class TimeChores:
 
     def set_missing(self, missing: frozenset[str]) -> bool:
         """Take over which categories lack a full list; tell whether that is another matter now."""
-        if missing == self.readings.missing:
+        if missing == self.policy_inputs.missing:
             return False
-        self.readings = replace(self.readings, missing=missing)
+        self.policy_inputs = replace(self.policy_inputs, missing=missing)
         return True
 
     async def run_second(self) -> bool:
         """Do what a second brings; tell whether policies are to be built anew."""
-        live, before = self._live(), self.readings
+        live, before = self._live(), self.policy_inputs
         self._know(live.households)
         if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
@@ -115,12 +115,12 @@ class TimeChores:
             self._note_closed(live, now)
             await self._keep_up(now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
-            self.readings = self._read(now)
-            ends += ended_budgets(live, before.used, self.readings.used, now)
+            self.policy_inputs = self._read(now)
+            ends += ended_budgets(live, before.used, self.policy_inputs.used, now)
             await self._save(now)
         self._open_softly(live, ends, now)
-        self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
-        return self.readings != before
+        self.policy_inputs = replace(self.policy_inputs, clock_is_wrong=self._clock.is_wrong)
+        return self.policy_inputs != before
 
     def _note_closed(self, live: Snapshot, now: float) -> None:
         """Note what was closed in the minute that is over."""
@@ -194,7 +194,7 @@ class TimeChores:
                 found := self.ledger.used(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
-        return replace(self.readings, used=used, used_before=before)
+        return replace(self.policy_inputs, used=used, used_before=before)
 
     def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():
@@ -228,14 +228,14 @@ class TimeChores:
         """Let what is in use stay open for a while, beside what still does."""
         open_now = {
             who: {grant for grant in grants if grant.end > now}
-            for who, grants in self.readings.in_use.items()
+            for who, grants in self.policy_inputs.in_use.items()
         }
         for end in ends:
             names = self.ledger.names_in_use(*end.who, now)
             grants = grace_grants(live.policy(*end.who), end, names)
             open_now.setdefault(end.who, set()).update(grants)
         in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
-        self.readings = replace(self.readings, in_use=in_use)
+        self.policy_inputs = replace(self.policy_inputs, in_use=in_use)
 
     # --- what is kept ---------------------------------------------------------------------------
 

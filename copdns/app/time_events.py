@@ -41,20 +41,20 @@ class ActiveClosure(NamedTuple):
 class TimeState:
     """What holds, by ids of household and profile."""
 
-    shut: Mapping[Key, frozenset[ActiveClosure]] = field(default_factory=dict)
+    closed: Mapping[Key, frozenset[ActiveClosure]] = field(default_factory=dict)
     pauses: Mapping[Key, Pause] = field(default_factory=dict)
     grants: Mapping[Key, Grant] = field(default_factory=dict)
     redeemed: Mapping[Key, Ticket] = field(default_factory=dict)
 
 
-def time_state(live: Snapshot, now: float) -> TimeState:
+def time_state(snapshot: Snapshot, now: float) -> TimeState:
     """Return how things stand.  Keys of grants and tickets are ids of household and their own."""
     shut: dict[Key, frozenset[ActiveClosure]] = {}
     pauses: dict[Key, Pause] = {}
     grants: dict[Key, Grant] = {}
     redeemed: dict[Key, Ticket] = {}
-    for household in live.households.values():
-        for who, timing in timings(live, household):
+    for household in snapshot.households.values():
+        for who, timing in time_plans(snapshot, household):
             found = frozenset(
                 ActiveClosure(each.reason, each.period, not each.about)
                 for each in timing.closures
@@ -74,18 +74,20 @@ def time_state(live: Snapshot, now: float) -> TimeState:
     return TimeState(shut, pauses, grants, redeemed)
 
 
-def timings(live: Snapshot, household: Household) -> Iterator[tuple[tuple[str, str], TimePlan]]:
+def time_plans(
+    snapshot: Snapshot, household: Household
+) -> Iterator[tuple[tuple[str, str], TimePlan]]:
     """Yield what time adds to each profile of a household."""
     for profile in household.profiles:
-        timed = live.policy(household.id, profile.id).time_rules
+        timed = snapshot.policy(household.id, profile.id).time_rules
         yield (household.id, profile.id), timed.timing if timed else NO_TIME_PLAN
 
 
-def closed_budgets(live: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
+def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
     """Yield for each profile the budgets of which nothing can be used now: they are spent, or
     everything is closed."""
-    for household in live.households.values():
-        for who, timing in timings(live, household):
+    for household in snapshot.households.values():
+        for who, timing in time_plans(snapshot, household):
             shut = [each for each in timing.closures if each.start <= now < each.end]
             spent = {each.period for each in shut if each.reason is Reason.BUDGET}
             if any(not each.about for each in shut):
@@ -126,8 +128,8 @@ def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Eve
 
 def _shut(kind: EventKind, here: TimeState, there: TimeState, now: float) -> Iterator[TimeEvent]:
     """Yield what is shut here and not there."""
-    for who, shut in here.shut.items():
-        for each in sorted(shut - there.shut.get(who, frozenset())):
+    for who, shut in here.closed.items():
+        for each in sorted(shut - there.closed.get(who, frozenset())):
             yield TimeEvent(
                 kind, *who, reason=each.reason, id=each.id, at=now, everything=each.everything
             )
@@ -139,7 +141,7 @@ def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[K
 
 
 def upcoming_closures(
-    live: Snapshot, used_now: Iterable[tuple[str, str, str]], now: float
+    snapshot: Snapshot, used_now: Iterable[tuple[str, str, str]], now: float
 ) -> Iterator[UpcomingClosure]:
     """Yield what closes soon, for warnings.
 
@@ -147,9 +149,9 @@ def upcoming_closures(
     budget that nobody uses ends nowhere.
     """
     in_use = frozenset(used_now)
-    for household in live.households.values():
+    for household in snapshot.households.values():
         day = budget_day(now, zone_of(household.timezone), household.day_starts).start
-        for who, timing in timings(live, household):
+        for who, timing in time_plans(snapshot, household):
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in timing.closures

@@ -25,7 +25,7 @@ class UpstreamsInForce:
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
 
-    async def use(self, households: Iterable[Household]) -> None:
+    async def apply(self, households: Iterable[Household]) -> None:
         """Ask what settings, machine and households say, from now on."""
         settings = self._settings()
         chosen = settings.upstreams
@@ -44,6 +44,6 @@ class UpstreamsInForce:
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._machine = own, machine.identity()
 
-    def fits(self, own: tuple[str, ...]) -> bool:
+    def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last choice.  own: where we listen now."""
         return self._machine == (own, machine.identity())

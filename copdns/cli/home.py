@@ -48,7 +48,7 @@ from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.usage import history, load_clock
+from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
@@ -206,7 +206,7 @@ class Home:
 
     def usage(self, since: date) -> tuple[Usage, ...]:
         """Return the minutes of use from a date on, by day, profile and budget."""
-        return history(self.folder, self.household.id, None, since)
+        return load_history(self.folder, self.household.id, None, since)
 
     @property
     def has_database(self) -> bool:
@@ -320,7 +320,7 @@ class Home:
         """
         who = Actor(self.household.id, "", AUTHOR, Role.OWNER)
         return self.with_store(
-            lambda store: Proposals(StoreThread(store)).follow(
+            lambda store: Proposals(StoreThread(store)).propose_or_drop(
                 who, before, band, self.now, rules=rules
             )
         )

@@ -25,15 +25,15 @@ def _everybody(_household: str, _profile: str) -> bool:
 class EventBus:
     """Tells events, in the order in which they happen."""
 
-    def __init__(self, unlogged: IsUnlogged = _everybody) -> None:
+    def __init__(self, is_unlogged: IsUnlogged = _everybody) -> None:
         """unlogged: whether the log must not name a profile, by the ids of household and profile;
         unless somebody knows better it names none."""
-        self._unlogged = unlogged
+        self._unlogged = is_unlogged
         self._subscribers: list[Callable[[Event], None]] = []
 
-    def subscribe(self, hears: Callable[[Event], None]) -> None:
+    def subscribe(self, on_event: Callable[[Event], None]) -> None:
         """Let somebody hear of all events from now on, in the loop: it must not wait."""
-        self._subscribers.append(hears)
+        self._subscribers.append(on_event)
 
     def publish(self, event: Event) -> None:
         """Write a line of it, and let all subscribers hear it.

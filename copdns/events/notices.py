@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from copdns.model.events import AppealEvent, Event, EventKind, event_json
 
-AT_ONCE = 6  # notices that may follow each other directly
-EVERY = 600.0  # seconds after which one more may
+MAX_AT_ONCE = 6  # notices that may follow each other directly
+ONE_MORE_EVERY = 600.0  # seconds after which one more may
 SAME_WITHIN = 600.0  # seconds for which the same is not told again
-REMEMBERED = 1000  # of those: a bound, whatever a network makes up
+MAX_REMEMBERED = 1000  # of those: a bound, whatever a network makes up
 
 
 class NoticeText(NamedTuple):
@@ -102,7 +102,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
 }
 
 
-def notice(event: Event, desk: str) -> NoticeText:
+def build_notice(event: Event, desk: str) -> NoticeText:
     """Return what to tell.  desk: the address of the guardians' pages."""
     title, body = _TEXTS[event.kind]
     told = event_json(event)
@@ -131,7 +131,7 @@ class NoticeThrottle:
     """
 
     def __init__(self) -> None:
-        self._left = float(AT_ONCE)
+        self._left = float(MAX_AT_ONCE)
         self._at: float | None = None
         self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
         self._unsaid = 0
@@ -143,10 +143,10 @@ class NoticeThrottle:
             return False
         self._told[key] = now
         self._told.move_to_end(key)
-        while len(self._told) > REMEMBERED:
+        while len(self._told) > MAX_REMEMBERED:
             self._told.popitem(last=False)
         since = 0.0 if self._at is None else now - self._at
-        self._left, self._at = min(AT_ONCE, self._left + since / EVERY), now
+        self._left, self._at = min(MAX_AT_ONCE, self._left + since / ONE_MORE_EVERY), now
         if self._left < 1:
             self._unsaid += 1
             return False

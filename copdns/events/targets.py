@@ -40,14 +40,14 @@ from aiohttp import (
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
 from copdns.events import send_notice
-from copdns.events.notices import NoticeText, NoticeThrottle, notice, with_suppressed
+from copdns.events.notices import NoticeText, NoticeThrottle, build_notice, with_suppressed
 from copdns.model.errors import BusyError
 from copdns.model.events import Event, EventKind, event_json
 from copdns.model.hosts import desk_url
 
 log = structlog.get_logger("copdns")
 
-WAITING = 1000  # events that wait for one target at most
+MAX_WAITING = 1000  # events that wait for one target at most
 
 Deliver = Callable[[Event], Awaitable[str]]  # gives what went wrong; "" when nothing did
 
@@ -63,7 +63,7 @@ class DeliveryTimes(NamedTuple):
     notice: float = 60.0
 
 
-PATIENCE = DeliveryTimes()
+DEFAULT_TIMES = DeliveryTimes()
 
 
 class TargetStatus(NamedTuple):
@@ -88,12 +88,12 @@ class Targets:
     def __init__(
         self,
         settings: EventSettings,
-        patience: DeliveryTimes = PATIENCE,
+        times: DeliveryTimes = DEFAULT_TIMES,
         desk: str = desk_url(80, 443),
     ) -> None:
         """desk: where guardians read more than they are told."""
         self._desk = desk
-        self._patience = patience
+        self._patience = times
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
         self._changed = asyncio.Event()
@@ -101,10 +101,10 @@ class Targets:
         self._trying = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self.use(settings)
+        self.configure(settings)
 
     @property
-    def dropped(self) -> int:
+    def dropped_count(self) -> int:
         """How many events were never passed on, because too many waited."""
         return self._dropped_by_gone + sum(each.dropped for each in self._targets)
 
@@ -114,7 +114,7 @@ class Targets:
         return sum(each.waiting for each in self._targets)
 
     @property
-    def shown(self) -> tuple[TargetStatus, ...]:
+    def statuses(self) -> tuple[TargetStatus, ...]:
         return tuple(each.shown for each in self._targets)
 
     async def send_test(self, name: str, event: Event) -> str:
@@ -131,7 +131,7 @@ class Targets:
         finally:
             self._trying = False
 
-    def use(self, settings: EventSettings) -> None:
+    def configure(self, settings: EventSettings) -> None:
         """Tell these from now on; what waits for one that stays as it is stays too."""
         before = {each.way: each for each in self._targets}
         self._targets = tuple(before.get(way) or _Target(way) for way in self._ways(settings))
@@ -216,7 +216,7 @@ class _Target:
         self.way = way
         self.dropped = 0
         self._kinds = way.kinds
-        self._queue: deque[Event] = deque(maxlen=WAITING)
+        self._queue: deque[Event] = deque(maxlen=MAX_WAITING)
         self._heard = asyncio.Event()
         self._trouble = ""
 
@@ -232,7 +232,7 @@ class _Target:
 
     def hears(self, event: Event) -> None:
         if event.kind in self._kinds:
-            self.dropped += len(self._queue) == WAITING
+            self.dropped += len(self._queue) == MAX_WAITING
             self._queue.append(event)
             self._heard.set()
 
@@ -470,7 +470,7 @@ class _ToGuardian:
 
     async def once(self, event: Event) -> str:
         """However many went before it."""
-        return (await self._sent(self._message(notice(event, self.desk)))).trouble
+        return (await self._sent(self._message(build_notice(event, self.desk)))).trouble
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
@@ -480,7 +480,7 @@ class _ToGuardian:
         if not self.pace.allows(event, time.monotonic()):
             return ""
         message = self._message(
-            with_suppressed(notice(event, self.desk), self.pace.take_suppressed())
+            with_suppressed(build_notice(event, self.desk), self.pace.take_suppressed())
         )
         trouble = ""
         for pause in (0.0, *self.patience.pauses):

@@ -25,7 +25,7 @@ from copdns.model.errors import BackupError
 
 ABOUT = "backup.json"
 FORMAT = 1
-MOST = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
+MAX_OCTETS = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
 _ABOUT_MOST = 64 << 10
 _BLOCK = 1 << 20
 _OURS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other ways take memory as the file likes
@@ -37,7 +37,7 @@ _LATEST = 1 << 37  # seconds: the year 6325, well before calendars end
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArchivedDatabase:
     """A database in a backup.  octets: unpacked; digest: SHA-256 of them, in hex."""
 
     octets: int
@@ -50,7 +50,7 @@ class Backup:
 
     made: int
     version: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, ArchivedDatabase]
 
 
 def pack(file: Path, databases: Mapping[str, Path], made: int, version: str) -> Backup:
@@ -111,7 +111,7 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     names = archive.namelist()
     if any(each.compress_type not in _OURS for each in archive.infolist()):
         raise BackupError(f"{file}: is no backup of copdns: it is packed in another way")
-    strange = [each for each in names if each != ABOUT and each not in MOST]
+    strange = [each for each in names if each != ABOUT and each not in MAX_OCTETS]
     if strange or len(set(names)) != len(names) or ABOUT not in names:
         said = f"it holds {strange[0]!a}" if strange else "its parts are not those of one"
         raise BackupError(f"{file}: is no backup of copdns: {said}")
@@ -124,13 +124,13 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
                 f"format {FORMAT}: restore it with the copdns that made it"
             )
         parts = {
-            str(name): Part(int(each["octets"]), str(each["sha256"]))
+            str(name): ArchivedDatabase(int(each["octets"]), str(each["sha256"]))
             for name, each in found["parts"].items()
         }
         backup = Backup(int(found["made"]), str(found["copdns"]), parts)
     except (KeyError, TypeError, AttributeError) as error:
         raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it") from error
-    too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MOST.get(n, -1)]
+    too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MAX_OCTETS.get(n, -1)]
     if not 0 <= backup.made < _LATEST:
         raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it")
     if too_large or set(parts) != set(names) - {ABOUT} or "household.db" not in parts:
@@ -138,7 +138,9 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     return backup
 
 
-def _take(file: Path, archive: zipfile.ZipFile, name: str, part: Part, to: Path) -> None:
+def _take(
+    file: Path, archive: zipfile.ZipFile, name: str, part: ArchivedDatabase, to: Path
+) -> None:
     digest, left = hashlib.sha256(), part.octets
     with archive.open(name) as source, open(to, "xb", opener=_private) as target:
         while block := source.read(_BLOCK):
@@ -151,10 +153,10 @@ def _take(file: Path, archive: zipfile.ZipFile, name: str, part: Part, to: Path)
         raise BackupError(f"{file}: {name} in it is not what was saved: it was changed or damaged")
 
 
-def _part(path: Path) -> Part:
+def _part(path: Path) -> ArchivedDatabase:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Part(path.stat().st_size, digest)
+    return ArchivedDatabase(path.stat().st_size, digest)
 
 
 @contextmanager

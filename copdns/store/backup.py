@@ -24,14 +24,14 @@ from copdns.household.check import violations
 from copdns.household.safeguards import repair_profile
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
-from copdns.store.db import BUSY, alone, open_database, store_error, transaction
+from copdns.store.db import BUSY, lock_folder, open_database, store_error, transaction
 from copdns.store.household_db import household as households
-from copdns.store.household_db.household import former, granted_full_logs, restored
+from copdns.store.household_db.household import former_profile, granted_full_logs, store_restored
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 from copdns.store.schema_steps import SchemaSteps
 
 # Who is logged in, and codes that are under way: a copy of the file must be no way in.
@@ -56,8 +56,8 @@ class RestoreResult(NamedTuple):
     """said: what is otherwise than in the backup, for people.  before: where the old database is
     now, None where there was none."""
 
-    said: tuple[str, ...]
-    before: Path | None
+    differences: tuple[str, ...]
+    old_database: Path | None
 
 
 def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
@@ -101,7 +101,7 @@ def _readable(path: Path) -> sqlite3.Connection:
         connection.close()
         if not is_unwritable(error):
             raise
-        return copied(path)
+        return copy_to_memory(path)
     return connection
 
 
@@ -168,7 +168,7 @@ def _strange(path: Path, steps: SchemaSteps) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = delete")
         if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
             raise BackupError(f"{path.name} of this backup is damaged; restore another one")
-        newer = steps.applied(connection) - steps.names
+        newer = steps.read_applied(connection) - steps.names
         if newer:
             raise BackupError(
                 f"this backup was made by a newer copdns ({', '.join(sorted(newer))}): install "
@@ -354,7 +354,7 @@ def _settle(
     profiles, said = [], []
     for profile in written.profiles:
         old = before.profile(profile.id) if before is not None else None
-        old = old or former(connection, household, profile)
+        old = old or former_profile(connection, household, profile)
         granted = granted_full_logs(connection, household, profile.id)
         found = repair_profile(old, profile, granted, now)
         profiles.append(found.profile)
@@ -363,14 +363,14 @@ def _settle(
     if wrong := [str(each) for each in violations(sound)]:
         raise BackupError("this backup holds a household that cannot be:\n" + "\n".join(wrong))
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
-    restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
+    store_restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
     return said
 
 
 def _put(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
     """Give a copy the name of the database that is here; return where that one is now."""
-    kept = there.with_name(there.name + querylog.BEFORE)
-    with alone(there.parent):
+    kept = there.with_name(there.name + querylog.BEFORE_RESTORE)
+    with lock_folder(there.parent):
         owner = there.parent.stat()
         if os.geteuid() == 0:  # the file is for whoever runs copdns
             os.chown(copy, owner.st_uid, owner.st_gid)

@@ -52,7 +52,7 @@ def open_database(
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with alone(path.parent):
+        with lock_folder(path.parent):
             path.touch(mode=0o600)  # SQLite gives the -wal and -shm files the mode of this one
             connection = _connect(path, busy)
             try:
@@ -73,7 +73,7 @@ def migrate_in_memory(connection: sqlite3.Connection, path: Path, steps: SchemaS
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes from making, migrating or moving a database of the folder.
 
     SQLite's own locks do not cover the first switch to WAL, nor the renaming of a file.
@@ -112,7 +112,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Read several tables as they stood at one moment."""
     connection.execute("begin")
     try:
@@ -168,7 +168,7 @@ def _settle(connection: sqlite3.Connection, durable: bool) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
-    applied = steps.applied(connection)
+    applied = steps.read_applied(connection)
     newer = applied - steps.names
     if newer:
         raise StoreError(

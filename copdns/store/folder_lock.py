@@ -16,7 +16,7 @@ from copdns.model.errors import StoreError
 from copdns.store.db import store_error
 from copdns.store.read_only import is_unwritable
 
-LOCK = "server.lock"
+LOCK_FILE = "server.lock"
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def hold_server_lock(folder: Path) -> Iterator[None]:
 
 
 def _opened(folder: Path) -> IO[str] | None:
-    path = folder / LOCK
+    path = folder / LOCK_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.store.db import BUSY, store_error
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 
 _CHECK = "pragma quick_check(5)"
 
@@ -24,6 +24,6 @@ def find_damage(path: Path) -> tuple[str, ...]:
     except sqlite3.Error as error:
         if not path.exists() or not is_unwritable(error):
             raise store_error(path, error) from error
-        with closing(copied(path)) as copy:
+        with closing(copy_to_memory(path)) as copy:
             rows = copy.execute(_CHECK).fetchall()
     return tuple(text for (text,) in rows if text != "ok")

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.db import alone, migrate_in_memory, store_error
+from copdns.store.db import lock_folder, migrate_in_memory, store_error
 from copdns.store.schema_steps import SchemaSteps
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a folder in memory, in which nobody else reads ours
@@ -33,7 +33,7 @@ def is_unwritable(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and code in _CODES
 
 
-def copied(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Connection:
+def copy_to_memory(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Connection:
     """Return a database in memory with what a file holds; blocks.
 
     steps: bring it to the newest schema.  It is empty where there is no file.  Raises
@@ -59,7 +59,7 @@ def _copy(path: Path, into: sqlite3.Connection) -> None:
     ram = _RAM if os.access(_RAM, os.W_OK) else None  # else where temporary files go
     with tempfile.TemporaryDirectory(prefix="copdns-", dir=ram) as folder:
         copy = Path(folder) / path.name
-        with alone(path.parent):
+        with lock_folder(path.parent):
             for suffix in ("", "-wal"):
                 part = path.with_name(path.name + suffix)
                 if part.exists():

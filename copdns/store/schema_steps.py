@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-class Step(Protocol):
+class SchemaStep(Protocol):
     """A function that changes a database; what it is called does not matter."""
 
     __name__: str
@@ -27,12 +27,12 @@ class SchemaSteps:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._steps: dict[str, Step] = {}
+        self._steps: dict[str, SchemaStep] = {}
 
-    def __call__(self, *, name: str) -> Callable[[Step], Step]:
+    def __call__(self, *, name: str) -> Callable[[SchemaStep], SchemaStep]:
         """Add a step; a decorator."""
 
-        def added(step: Step) -> Step:
+        def added(step: SchemaStep) -> SchemaStep:
             assert name not in self._steps, name
             self._steps[name] = step
             return step
@@ -43,7 +43,7 @@ class SchemaSteps:
     def names(self) -> frozenset[str]:
         return frozenset(self._steps)
 
-    def applied(self, connection: sqlite3.Connection) -> frozenset[str]:
+    def read_applied(self, connection: sqlite3.Connection) -> frozenset[str]:
         """Return the steps that a database has taken, also those that are not known here."""
         known = "select 1 from sqlite_master where type = 'table' and name = '_sqlite_migrations'"
         if connection.execute(known).fetchone() is None:

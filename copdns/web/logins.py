@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.accounts.codes import CODE, make_one_time_code, make_recovery_code
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
     FailureLog,
@@ -23,7 +23,7 @@ from copdns.accounts.lockout import (
     clear_failures,
     seconds_to_wait,
 )
-from copdns.accounts.passphrase import pin_weakness, weakness
+from copdns.accounts.passphrase import password_weakness, pin_weakness
 from copdns.accounts.passwords import (
     find_totp_step,
     hash_password,
@@ -36,7 +36,7 @@ from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.pairings import Pins
-from copdns.store.household_db.sessions import Sessions, actor
+from copdns.store.household_db.sessions import Sessions, make_actor
 from copdns.store.household_db.thread import StoreThread
 
 WAITING = 8  # passwords that may wait for their turn; more are told to come back
@@ -139,7 +139,7 @@ class Logins:
             return ""
         code = make_one_time_code()
         wanted = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
-        digest = await self._hash(code_digest, code, CODE)
+        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
         await self._accounts.make_code(wanted, digest, None, now)
         return code
 
@@ -156,7 +156,7 @@ class Logins:
     ) -> Account:
         """Give an account a new password with a code from the console, or an invitation."""
         digest = await self._code(code, address, now)
-        found = await self._accounts.code(digest, now)
+        found = await self._accounts.find_code(digest, now)
         owner = await self._accounts.get(found.household, found.account) if found else None
         kept = await self._new(password, (*names, owner.name if owner else ""))
         return await self._accounts.use_code(digest, kept, now)
@@ -167,7 +167,7 @@ class Logins:
         """Change the password of somebody who `confirm`ed; stays: as of `set_password`."""
         kept = await self._new(password, (*names, account.name))
         await self._accounts.set_password(
-            account.household, account.id, kept, now, stays, by=actor(account)
+            account.household, account.id, kept, now, stays, by=make_actor(account)
         )
 
     async def begin_totp(self) -> str:
@@ -187,7 +187,7 @@ class Logins:
         codes = tuple(make_recovery_code() for _ in range(RECOVERY_CODES))
         digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
         await self._accounts.set_totp(
-            account.household, account.id, secret, digests, now, used=step
+            account.household, account.id, secret, digests, now, last_step=step
         )
         return codes
 
@@ -215,7 +215,7 @@ class Logins:
         if found is None:
             return Attempt(f"name:{typed.name.casefold()[:60]}", typed.address)
         account = found.account
-        browser = await self._sessions.known_browser(account, typed.browser, now)
+        browser = await self._sessions.find_browser(account, typed.browser, now)
         return Attempt(_about(account), typed.address, browser)
 
     def _try(self, attempt: Attempt) -> int:
@@ -252,8 +252,8 @@ class Logins:
                 ),
                 name="code",
             )
-        digest = await self._hash(code_digest, code, CODE)
-        if await self._accounts.code(digest, now) is None:
+        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
+        if await self._accounts.find_code(digest, now) is None:
             raise AccountError(
                 "this code is not good, or not any more; the console makes a new one", name="code"
             )
@@ -261,7 +261,7 @@ class Logins:
         return digest
 
     async def _new(self, password: str, names: tuple[str, ...]) -> str:
-        if wrong := weakness(password, names):
+        if wrong := password_weakness(password, names):
             raise AccountError(wrong, name="password")
         return await self._hash(hash_password, password)
 

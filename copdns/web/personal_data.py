@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from copdns.accounts.account import LOOK_LASTS
 from copdns.privacy.personal_data import PersonalData
-from copdns.store.log_db.usage import history
+from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
 
 MOST = 1_000_000  # rows and lines of a file
@@ -26,7 +26,7 @@ async def kept_of(
     return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
         counts=await asyncio.to_thread(parts.log.counts, *whose),
-        minutes=await asyncio.to_thread(history, parts.log.path.parent, *whose, _ALWAYS),
+        minutes=await asyncio.to_thread(load_history, parts.log.path.parent, *whose, _ALWAYS),
         appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
         looks=tuple(
             each  # those that are over are deleted now and then only

@@ -9,8 +9,8 @@ import pyotp
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, make_one_time_code
-from copdns.accounts.lockout import FIRST, FREE_TRIES
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.lockout import FIRST_WAIT, FREE_TRIES
 from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
@@ -45,7 +45,7 @@ async def logins(house: House, clock: Clock) -> AsyncIterator[Logins]:
 async def ada(house: House, logins: Logins) -> Account:
     code = make_one_time_code()
     wanted = Code("home", Purpose.SETUP, "", NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
     typed = code.lower().replace("-", " ")
     return await logins.set_up(typed, "Ada", GOOD, "192.0.2.40", NOW, ("Example family",))
 
@@ -82,8 +82,8 @@ async def test_guessing_has_to_wait_and_the_right_password_too(
     for _ in range(FREE_TRIES):
         await logins.log_in("home", typed("wrong"), NOW)
     login = await logins.log_in("home", typed(), NOW)
-    assert (login.outcome, login.wait) == (Outcome.WAIT, FIRST)
-    clock.now = FIRST
+    assert (login.outcome, login.wait) == (Outcome.WAIT, FIRST_WAIT)
+    clock.now = FIRST_WAIT
     assert (await logins.log_in("home", typed(), NOW)).outcome is Outcome.IN
 
 
@@ -158,7 +158,7 @@ async def test_an_easy_password_is_refused_and_the_code_stays_good(
 ) -> None:
     code = make_one_time_code()
     wanted = Code("home", Purpose.SETUP, "", NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
     for easy in ["short"] * (FREE_TRIES + 1):
         with pytest.raises(AccountError, match="at least 10"):
             await logins.set_up(code, "Ada", easy, STRANGER, NOW, ())
@@ -170,7 +170,7 @@ async def test_guessed_codes_make_only_the_stranger_wait(
 ) -> None:
     code = make_one_time_code()
     wanted = Code("home", Purpose.PASSWORD, ada.id, NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
     for _ in range(FREE_TRIES):
         with pytest.raises(AccountError, match="not good"):
             await logins.use_code("0000-0000", GOOD, STRANGER, NOW, ())

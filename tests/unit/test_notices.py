@@ -7,12 +7,12 @@ from typing import get_args
 import pytest
 
 from copdns.events.notices import (
-    AT_ONCE,
-    EVERY,
-    REMEMBERED,
+    MAX_AT_ONCE,
+    MAX_REMEMBERED,
+    ONE_MORE_EVERY,
     SAME_WITHIN,
     NoticeThrottle,
-    notice,
+    build_notice,
     with_suppressed,
 )
 from copdns.model.events import (
@@ -72,7 +72,7 @@ def event(kind: EventKind) -> Event:
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_event_has_words_and_no_gap_in_them(kind: EventKind) -> None:
-    told = notice(event(kind), DESK)
+    told = build_notice(event(kind), DESK)
     assert told.title
     assert "\n" not in told.title
     for each in ("{", "}", "None", "  "):
@@ -91,16 +91,16 @@ def test_what_is_usual_is_no_everyday_matter() -> None:
 
 
 def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> None:
-    body = notice(MADE, DESK).body
+    body = build_notice(MADE, DESK).body
     assert "mia" not in body
     assert "k7qf2m9d" not in body
-    telling = notice(MADE._replace(profile="mia", name="chess.games.example"), DESK).body
+    telling = build_notice(MADE._replace(profile="mia", name="chess.games.example"), DESK).body
     assert "mia: chess.games.example" in telling
-    assert "mia: more time" in notice(MADE._replace(profile="mia"), DESK).body
+    assert "mia: more time" in build_notice(MADE._replace(profile="mia"), DESK).body
 
 
 def test_a_warning_says_whose_what_and_when() -> None:
-    assert notice(BEDTIME, DESK).body.startswith("mia: bedtime closes in 15 min.")
+    assert build_notice(BEDTIME, DESK).body.startswith("mia: bedtime closes in 15 min.")
 
 
 # --- how often ------------------------------------------------------------------------------------
@@ -126,28 +126,28 @@ def test_warnings_of_one_evening_are_not_the_same() -> None:
 def test_a_flood_is_slowed_down_and_what_was_left_out_is_counted() -> None:
     pace = NoticeThrottle()
     let = [pace.allows(appeal(number), number * 0.06) for number in range(1000)]
-    assert let == [True] * AT_ONCE + [False] * (1000 - AT_ONCE)
-    assert pace.allows(appeal(2000), EVERY + 1)
-    assert pace.take_suppressed() == 1000 - AT_ONCE
+    assert let == [True] * MAX_AT_ONCE + [False] * (1000 - MAX_AT_ONCE)
+    assert pace.allows(appeal(2000), ONE_MORE_EVERY + 1)
+    assert pace.take_suppressed() == 1000 - MAX_AT_ONCE
     assert pace.take_suppressed() == 0
-    assert not pace.allows(appeal(2001), EVERY + 2)
+    assert not pace.allows(appeal(2001), ONE_MORE_EVERY + 2)
 
 
 def test_after_a_quiet_day_no_more_come_at_once_than_before() -> None:
     pace = NoticeThrottle()
     assert pace.allows(MADE, 0)
     let = [pace.allows(appeal(number), 86_400) for number in range(50)]
-    assert sum(let) == AT_ONCE
+    assert sum(let) == MAX_AT_ONCE
 
 
 def test_what_is_remembered_is_bounded() -> None:
     pace = NoticeThrottle()
-    for number in range(3 * REMEMBERED):
+    for number in range(3 * MAX_REMEMBERED):
         pace.allows(appeal(number), 0)
-    assert len(pace._told) == REMEMBERED
+    assert len(pace._told) == MAX_REMEMBERED
 
 
 def test_a_notice_says_how_many_were_left_out() -> None:
-    told = notice(MADE, DESK)
+    told = build_notice(MADE, DESK)
     assert with_suppressed(told, 0) == told
     assert "7 more" in with_suppressed(told, 7).body

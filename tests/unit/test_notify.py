@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from copdns.app.service_manager import ServiceManager, find_service_manager
 
 ME, ANOTHER = str(os.getpid()), str(os.getpid() + 1)
@@ -32,13 +33,13 @@ def manager(ear: socket.socket) -> ServiceManager:
 
 
 def test_ready_carries_the_status_line(ear: socket.socket) -> None:
-    assert manager(ear).ready("answering on 2 addresses")
+    assert manager(ear).notify_ready("answering on 2 addresses")
     assert heard(ear) == ["READY=1", "STATUS=answering on 2 addresses"]
 
 
 def test_a_reload_says_when_it_began(ear: socket.socket) -> None:
     before = time.monotonic_ns() // 1000
-    assert manager(ear).reloading()
+    assert manager(ear).notify_reloading()
     state, moment = heard(ear)
     assert state == "RELOADING=1"
     name, _, value = moment.partition("=")
@@ -47,14 +48,14 @@ def test_a_reload_says_when_it_began(ear: socket.socket) -> None:
 
 
 def test_stopping_and_the_watchdog_are_one_line_each(ear: socket.socket) -> None:
-    assert manager(ear).stopping()
+    assert manager(ear).notify_stopping()
     assert heard(ear) == ["STOPPING=1"]
-    assert manager(ear).alive()
+    assert manager(ear).notify_alive()
     assert heard(ear) == ["WATCHDOG=1"]
 
 
 def test_a_status_cannot_smuggle_in_another_message(ear: socket.socket) -> None:
-    assert manager(ear).status("all is well\nSTOPPING=1")
+    assert manager(ear).notify_status("all is well\nSTOPPING=1")
     assert heard(ear) == ["STATUS=all is well STOPPING=1"]
 
 
@@ -63,7 +64,7 @@ def test_an_abstract_socket_is_reached() -> None:
         ear.bind("")  # Linux chooses a free abstract name
         ear.settimeout(5)
         name = ear.getsockname().decode()
-        assert find_service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).alive()
+        assert find_service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).notify_alive()
         assert heard(ear) == ["WATCHDOG=1"]
 
 
@@ -71,16 +72,16 @@ def test_an_abstract_socket_is_reached() -> None:
 def test_without_a_manager_nothing_happens(address: str) -> None:
     nobody = find_service_manager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
     assert nobody == ServiceManager()
-    assert not nobody.ready()
+    assert not nobody.notify_ready()
 
 
 def test_a_manager_that_went_away_is_no_error(tmp_path: Path) -> None:
-    assert not find_service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+    assert not find_service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify_ready()
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(ear: socket.socket) -> None:
     silent = manager(ear)
-    told = [silent.alive() for _ in range(10_000)]
+    told = [silent.notify_alive() for _ in range(10_000)]
     assert told[0]
     assert not told[-1]
 

@@ -14,7 +14,7 @@ from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
 from copdns.store.household_db.accounts import pick_account
-from copdns.store.household_db.sessions import actor
+from copdns.store.household_db.sessions import make_actor
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
@@ -40,8 +40,8 @@ async def test_a_set_up_code_makes_the_owner_once(house: House) -> None:
 
 async def test_a_code_ends_and_a_newer_one_ends_it(house: House) -> None:
     first, second = await code(house, Purpose.SETUP), await code(house, Purpose.SETUP)
-    assert await house.accounts.code(first, NOW) is None
-    assert await house.accounts.code(second, NOW + CODE_LASTS) is None
+    assert await house.accounts.find_code(first, NOW) is None
+    assert await house.accounts.find_code(second, NOW + CODE_LASTS) is None
     with pytest.raises(AccountError):
         await house.accounts.set_up(second, "Ada", KEPT, NOW + CODE_LASTS)
 
@@ -139,9 +139,9 @@ async def test_the_last_guardian_stays(house: House) -> None:
 async def test_a_guardian_lets_others_in_and_no_stranger_does(house: House) -> None:
     ada = await house.person("Ada")
     added = await house.accounts.add(Account("home", "", "Reviewer", Role.REVIEWER), ada, NOW)
-    reviewer = actor(added)
-    bo = actor(await house.account("Bo", Role.OWNER, household="bos"))
-    program = actor(await house.account("Stranger"), frozenset())
+    reviewer = make_actor(added)
+    bo = make_actor(await house.account("Bo", Role.OWNER, household="bos"))
+    program = make_actor(await house.account("Stranger"), frozenset())
     for by in (reviewer, bo, program):
         with pytest.raises(AccountError):
             await house.accounts.add(Account("home", "", "New", Role.AUDITOR), by, NOW)

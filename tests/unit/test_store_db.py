@@ -15,7 +15,14 @@ import pytest
 from sqlite_utils import Database
 
 from copdns.model.errors import StoreError
-from copdns.store.db import alone, is_broken, open_database, snapshot, store_error, transaction
+from copdns.store.db import (
+    is_broken,
+    lock_folder,
+    open_database,
+    read_transaction,
+    store_error,
+    transaction,
+)
 from copdns.store.schema_steps import SchemaSteps
 
 STEPS = SchemaSteps("notes")
@@ -111,7 +118,7 @@ def test_a_snapshot_does_not_see_what_comes_after_its_first_read(
     path: Path, connection: sqlite3.Connection
 ) -> None:
     with closing(open_database(path, STEPS)) as other:
-        with snapshot(connection):
+        with read_transaction(connection):
             assert households(connection) == []
             write(other, "home")
             assert households(connection) == []
@@ -232,9 +239,9 @@ def test_one_at_a_time_is_alone_in_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("copdns.store.db.BUSY", 0.0)
-    with alone(tmp_path), pytest.raises(StoreError, match="try again"), alone(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(StoreError, match="try again"), lock_folder(tmp_path):
         pass
-    with alone(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 

@@ -14,7 +14,7 @@ from copdns.accounts.account import (
     NoticeKind,
     ViewedPart,
 )
-from copdns.accounts.roles import STANDS, Actor, Balance, Role
+from copdns.accounts.roles import CHOICE_LASTS, Actor, Balance, Role
 from copdns.app.account_chores import event_of
 from copdns.model.events import AccountEvent, EventKind, PersonEvent
 from copdns.model.household import FullLog, Household, PrivacyMode, Profile
@@ -95,8 +95,8 @@ async def test_no_full_log_begins_unseen_by_the_other_guardian(house: House) -> 
     assert event_of(notice) == PersonEvent(
         EventKind.FULL_LOG_ANNOUNCED, "home", "mia", NOW, NOW + DAY
     )
-    await notices.see("home", other.id, [notice.id], NOW)
-    await notices.see("home", other.id, [notice.id], NOW)
+    await notices.mark_seen("home", other.id, [notice.id], NOW)
+    await notices.mark_seen("home", other.id, [notice.id], NOW)
     assert notice not in await notices.unseen("home", other.id)
     # One that stays as it is, is no news.
     await house.store.change(
@@ -117,10 +117,10 @@ async def test_who_is_removed_at_the_console_is_told_to_all(house: House) -> Non
 async def test_events_are_made_of_notices_once(house: House) -> None:
     notices = Notices(house.thread)
     await house.account("Ada")
-    untold = await notices.untold()
+    untold = await notices.find_untold()
     assert [each.kind for each in untold] == [NoticeKind.ACCOUNT_ADDED]
-    await notices.told(each.id for each in untold)
-    assert await notices.untold() == ()
+    await notices.mark_told(each.id for each in untold)
+    assert await notices.find_untold() == ()
     assert await Looks(house.thread).tidy(NOW + NOTICE_LASTS) == 1
 
 
@@ -129,7 +129,7 @@ async def test_nobody_sees_anothers_notices_away(house: House) -> None:
     ada = await house.account("Ada")
     bo = await house.account("Bo", household="bos")
     (notice,) = await notices.unseen("home", ada.id)
-    await notices.see("bos", bo.id, [notice.id], NOW)
+    await notices.mark_seen("bos", bo.id, [notice.id], NOW)
     assert await notices.unseen("home", ada.id) == (notice,)
 
 
@@ -182,7 +182,7 @@ async def test_a_word_counts_for_a_month_and_as_long_as_its_guardian_is_one(
 ) -> None:
     ada, other = two
     await sets(house, ada, privacy=PrivacyMode.OFF)
-    later = NOW + STANDS
+    later = NOW + CHOICE_LASTS
     after = await sets(house, other, later, privacy=PrivacyMode.COUNTS)
     assert after.privacy is PrivacyMode.COUNTS
     await house.accounts.remove("home", other, None, later)

@@ -98,8 +98,8 @@ async def test_sessions_are_ended_from_elsewhere(house: House) -> None:
     assert await house.sessions.find(there, NOW) is None
     browser = await house.sessions.remember_browser(ada, NOW)
     await house.sessions.begin(ada, NOW)
-    assert await house.sessions.revoke_all(ada, NOW, stays=secret_digest(here)) == 1
-    assert await house.sessions.known_browser(ada, browser, NOW) == ""
+    assert await house.sessions.revoke_all(ada, NOW, but_session=secret_digest(here)) == 1
+    assert await house.sessions.find_browser(ada, browser, NOW) == ""
     await house.sessions.end(here)
     await house.sessions.end(here)
     assert await house.sessions.of(ada, NOW) == ()
@@ -108,7 +108,9 @@ async def test_sessions_are_ended_from_elsewhere(house: House) -> None:
 async def test_a_new_password_ends_all_sessions_but_the_one_at_hand(house: House) -> None:
     ada = await house.account("Ada")
     here, there = await house.sessions.begin(ada, NOW), await house.sessions.begin(ada, NOW)
-    await house.accounts.set_password("home", ada.id, "x", NOW, stays=secret_digest(here), by=None)
+    await house.accounts.set_password(
+        "home", ada.id, "x", NOW, but_session=secret_digest(here), by=None
+    )
     assert await house.sessions.find(here, NOW) is not None
     assert await house.sessions.find(there, NOW) is None
 
@@ -136,13 +138,13 @@ async def test_the_session_used_longest_ago_makes_room(house: House) -> None:
 async def test_a_browser_is_known_to_its_account_for_a_year(house: House) -> None:
     ada, stranger = await house.account("Ada"), await house.account("Stranger")
     told = await house.sessions.remember_browser(ada, NOW)
-    assert await house.sessions.known_browser(ada, told, NOW) == secret_digest(told)
-    assert await house.sessions.known_browser(stranger, told, NOW) == ""
-    assert await house.sessions.known_browser(ada, "", NOW) == ""
-    assert await house.sessions.known_browser(ada, told, NOW + BROWSER_LASTS) == ""
+    assert await house.sessions.find_browser(ada, told, NOW) == secret_digest(told)
+    assert await house.sessions.find_browser(stranger, told, NOW) == ""
+    assert await house.sessions.find_browser(ada, "", NOW) == ""
+    assert await house.sessions.find_browser(ada, told, NOW + BROWSER_LASTS) == ""
     again = await house.sessions.remember_browser(ada, NOW, replaces=told)
-    assert await house.sessions.known_browser(ada, told, NOW) == ""
-    assert await house.sessions.known_browser(ada, again, NOW) != ""
+    assert await house.sessions.find_browser(ada, told, NOW) == ""
+    assert await house.sessions.find_browser(ada, again, NOW) != ""
 
 
 async def test_a_token_acts_within_its_scopes_until_it_ends(house: House) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from copdns.model.errors import StoreError
-from copdns.store.folder_lock import LOCK, hold_server_lock
+from copdns.store.folder_lock import LOCK_FILE, hold_server_lock
 from copdns.store.household_db.household import HouseholdStore
 
 HOLDING = """
@@ -30,14 +30,14 @@ def test_a_second_one_is_told_who_serves(tmp_path: Path) -> None:
             hold_server_lock(tmp_path),
         ):
             pass
-        assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
     with hold_server_lock(tmp_path):
         pass
 
 
 def test_what_stands_in_the_file_is_shown_only_if_it_is_a_process(tmp_path: Path) -> None:
     with hold_server_lock(tmp_path):
-        (tmp_path / LOCK).write_text("\x1b[2J of Bo")
+        (tmp_path / LOCK_FILE).write_text("\x1b[2J of Bo")
         with pytest.raises(StoreError, match="another copdns serves"), hold_server_lock(tmp_path):
             pass
 
@@ -70,7 +70,7 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     with hold_server_lock(tmp_path / "var" / "copdns"):
         pass
     assert (tmp_path / "var" / "copdns").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "var" / "copdns" / LOCK).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "var" / "copdns" / LOCK_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None
 def test_root_leaves_the_folder_open_to_its_owner(tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, 12345)
     with hold_server_lock(tmp_path):
-        assert (tmp_path / LOCK).stat().st_uid == 12345
+        assert (tmp_path / LOCK_FILE).stat().st_uid == 12345

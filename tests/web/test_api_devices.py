@@ -140,7 +140,7 @@ async def test_a_pairing_is_shown_and_ends(ada: Caller, site: Site) -> None:
     await ada("POST", "/devices/nobody/pairing", 404)
     await ada("DELETE", f"/pairings/{shown[0]['id']}", 204)
     await ada("DELETE", f"/pairings/{shown[0]['id']}", 404)
-    assert await site.pairings.known("home", "mia-phone", "mia", told, site.now) is None
+    assert await site.pairings.find("home", "mia-phone", "mia", told, site.now) is None
 
 
 async def test_a_pin_is_set_and_taken_away_and_never_shown(ada: Caller, site: Site) -> None:

@@ -100,7 +100,7 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     assert "Every device that asks has a name" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
     await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
-    assert await site.parts.guests.asking("home", site.now) == ()
+    assert await site.parts.guests.requests("home", site.now) == ()
     (guest,) = await site.parts.guests.of("home", site.now)
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
 

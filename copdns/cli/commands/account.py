@@ -18,8 +18,8 @@ from copdns.accounts.account import (
     Purpose,
     Token,
 )
-from copdns.accounts.codes import CODE, make_one_time_code
-from copdns.accounts.passphrase import weakness
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.passphrase import password_weakness
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Permission, Role, scopes_for
 from copdns.accounts.tickets import code_digest
@@ -125,7 +125,7 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
     else:
         password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
     names = (found.name, home.household.name, *(each.name for each in home.household.profiles))
-    if wrong := weakness(password, names):
+    if wrong := password_weakness(password, names):
         raise AccountError(wrong)
     kept = hash_password(password)
 
@@ -286,7 +286,7 @@ async def _code(
 ) -> str:
     made = make_one_time_code()
     wanted = Code(household, purpose, account, now + CODE_LASTS)
-    await accounts.make_code(wanted, code_digest(made, CODE), None, now)
+    await accounts.make_code(wanted, code_digest(made, ACCOUNT_CODE), None, now)
     return made
 
 

@@ -83,9 +83,9 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
             what = f"the household of {utc(found.made)} in the place of what is in {home.folder}"
             click.confirm(f"Put {what}?", abort=True)
         done = restore_household(home.folder, folder / household.FILE, found.made, home.now)
-        said = [*done.said, *_log_restored(home, found, folder)]
+        said = [*done.differences, *_log_restored(home, found, folder)]
     if as_json:
-        print_json(_as_json(file, found) | {"before": str(done.before or ""), "said": said})
+        print_json(_as_json(file, found) | {"before": str(done.old_database or ""), "said": said})
         return
     _tell(found, done, said, home)
 
@@ -106,8 +106,8 @@ def _tell(found: Backup, done: RestoreResult, said: list[str], home: Home) -> No
     click.echo(safe(f"restored: the household of {local(found.made, restored.timezone)}"))
     for line in said:
         click.echo(safe(line))
-    if done.before is not None:
-        click.echo(safe(f"what was here before: {done.before}, for a week"))
+    if done.old_database is not None:
+        click.echo(safe(f"what was here before: {done.old_database}, for a week"))
     click.echo("start copdns again")
 
 

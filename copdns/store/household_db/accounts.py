@@ -20,8 +20,8 @@ from copdns.model.violations import no_such
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread
 
-MOST = 50  # accounts of a household
-LONGEST_NAME = 60
+MAX_ACCOUNTS = 50  # accounts of a household
+MAX_NAME_LENGTH = 60
 
 _COLUMNS = "household, id, name, role, profile, made, password, totp, totp_used"
 
@@ -105,9 +105,9 @@ class Accounts:
         self,
         household: str,
         account: str,
-        kept: str,
+        password_hash: str,
         now: int,
-        stays: str = "",
+        but_session: str = "",
         *,
         by: Actor | None,
     ) -> None:
@@ -121,8 +121,8 @@ class Accounts:
             found = require_account(connection, household, account)
             if by is not None and (by.id != account or not _is_at_home(by, household)):
                 raise AccountError("everybody sets their own password; the console can for others")
-            _set_password(connection, found, kept)
-            _end_all(connection, household, account, stays)
+            _set_password(connection, found, password_hash)
+            _end_all(connection, household, account, but_session)
             if by is None and found.role.is_guardian:
                 kind = NoticeKind.ACCOUNT_CHANGED
                 notify(
@@ -133,13 +133,13 @@ class Accounts:
 
         await self._thread.write(work)
 
-    async def rehash(self, household: str, account: str, before: str, kept: str) -> None:
+    async def rehash(self, household: str, account: str, before: str, password_hash: str) -> None:
         """Put the same password, hashed in a newer way, in place of what was kept before."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "update account set password = ? where household = ? and id = ? and password = ?",
-                (kept, household, account, before),
+                (password_hash, household, account, before),
             )
 
         await self._thread.write(work)
@@ -151,7 +151,7 @@ class Accounts:
         secret: str,
         recovery: Iterable[str],
         now: int,
-        used: int = 0,
+        last_step: int = 0,
     ) -> None:
         """Ask for a second factor from now on, or no longer ("").
 
@@ -164,7 +164,7 @@ class Accounts:
             found = require_account(connection, household, account)
             connection.execute(
                 "update account set totp = ?, totp_used = ? where household = ? and id = ?",
-                (secret, used, household, account),
+                (secret, last_step, household, account),
             )
             _set_recovery(connection, household, account, digests)
             what = "second factor set up" if secret else "second factor taken away"
@@ -240,11 +240,11 @@ class Accounts:
 
         await self._thread.write(work)
 
-    async def code(self, digest: str, now: int) -> Code | None:
+    async def find_code(self, digest: str, now: int) -> Code | None:
         """Return what a one-time code is good for, while it is good."""
         return await self._thread.read(lambda connection: _code(connection, digest, now))
 
-    async def set_up(self, digest: str, name: str, kept: str, now: int) -> Account:
+    async def set_up(self, digest: str, name: str, password_hash: str, now: int) -> Account:
         """Use up a set-up code for the first account, an owner with this password's hash."""
 
         def work(connection: sqlite3.Connection) -> Account:
@@ -254,13 +254,13 @@ class Accounts:
             _check_none(connection, code.household)
             new = Account(code.household, "", name, Role.OWNER)
             made = _add(connection, new, None, now)
-            _set_password(connection, made, kept)
+            _set_password(connection, made, password_hash)
             _has_seen_all(connection, made, now)
             return replace(made, has_password=True)
 
         return await self._thread.write(work)
 
-    async def use_code(self, digest: str, kept: str, now: int) -> Account:
+    async def use_code(self, digest: str, password_hash: str, now: int) -> Account:
         """Use up a code for an account: a new password, no second factor, and no old session."""
 
         def work(connection: sqlite3.Connection) -> Account:
@@ -268,7 +268,7 @@ class Accounts:
             if code.purpose is Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
             found = require_account(connection, code.household, code.account)
-            _set_password(connection, found, kept)
+            _set_password(connection, found, password_hash)
             connection.execute(
                 "update account set totp = '', totp_used = 0 where household = ? and id = ?",
                 (found.household, found.id),
@@ -339,11 +339,11 @@ def _clean(name: str) -> str:
 
 def _named(name: str) -> str:
     clean = _clean(name)
-    if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
+    if not clean or len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
         raise AccountError(
             "an account's name has 1 to %(most)s letters that can be seen",
             name="name",
-            most=LONGEST_NAME,
+            most=MAX_NAME_LENGTH,
         )
     return clean
 
@@ -356,9 +356,9 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
         raise AccountError(
             "there is an account '%(called)s' already; take another name", name="name", called=name
         )
-    if len(there) >= MOST:
+    if len(there) >= MAX_ACCOUNTS:
         raise AccountError(
-            "there are %(most)s accounts, and that is enough; remove one first", most=MOST
+            "there are %(most)s accounts, and that is enough; remove one first", most=MAX_ACCOUNTS
         )
     _check_profile(connection, account)
     new = replace(account, id=make_short_id(), name=name, made=now, has_password=False, totp=False)

@@ -20,7 +20,14 @@ from copdns.appeals.appeal import (
 from copdns.appeals.news import mark
 from copdns.appeals.review import DecisionReason
 from copdns.model.verdict import Action, Reason
-from copdns.store.household_db.cells import Cells, as_json, moment, number, text, texts
+from copdns.store.household_db.cells import (
+    Cells,
+    as_json,
+    read_moment,
+    read_number,
+    read_text,
+    read_texts,
+)
 from copdns.store.household_db.tables import odd_row_error
 
 COLUMNS = (
@@ -136,16 +143,16 @@ def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer
     found = dict(zip(COLUMNS, row, strict=True))
     try:
         return Appeal(
-            id=text(found["id"]),
+            id=read_text(found["id"]),
             ask=_ask(found),
-            asked=number(found["asked"]),
-            since=number(found["since"]),
-            state=AppealState(text(found["state"])),
+            asked=read_number(found["asked"]),
+            since=read_number(found["since"]),
+            state=AppealState(read_text(found["state"])),
             seen=_maybe(found["seen"]),
             answers=answers,
-            disagreed=bool(number(found["disagreed"])),
-            more_words=text(found["more_words"]),
-            provisional=text(found["provisional"]),
+            disagreed=bool(read_number(found["disagreed"])),
+            more_words=read_text(found["more_words"]),
+            provisional=read_text(found["provisional"]),
             reminded=_maybe(found["reminded"]),
             overdue=_maybe(found["overdue"]),
             closed=_maybe(found["closed"]),
@@ -157,21 +164,21 @@ def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer
 def _ask(found: Mapping[str, object]) -> AppealRequest:
     day = found["day"]
     return AppealRequest(
-        profile=text(found["profile"]),
-        device=text(found["device"]),
-        kind=AppealKind(text(found["kind"])),
+        profile=read_text(found["profile"]),
+        device=read_text(found["device"]),
+        kind=AppealKind(read_text(found["kind"])),
         to=ContestedVerdict(
-            action=Action(text(found["action"])),
-            reason=Reason(text(found["reason"])),
-            revision=number(found["revision"]),
-            **{each: text(found[each]) for each in _TEXTS},
+            action=Action(read_text(found["action"])),
+            reason=Reason(read_text(found["reason"])),
+            revision=read_number(found["revision"]),
+            **{each: read_text(found[each]) for each in _TEXTS},
         ),
-        name=text(found["name"]),
-        why=AppealMotive(text(found["why"])),
-        words=text(found["words"]),
-        wanted=WantedLength(text(found["wanted"])),
-        minutes=number(found["minutes"]),
-        day=None if day is None else date.fromisoformat(text(day)),
+        name=read_text(found["name"]),
+        why=AppealMotive(read_text(found["why"])),
+        words=read_text(found["words"]),
+        wanted=WantedLength(read_text(found["wanted"])),
+        minutes=read_number(found["minutes"]),
+        day=None if day is None else date.fromisoformat(read_text(day)),
     )
 
 
@@ -182,17 +189,17 @@ def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
     _, at, state, reason, role, name, account, words, made, until = row
     try:
         return AppealAnswer(
-            at=number(at),
-            state=AppealState(text(state)),
-            reason=DecisionReason(text(reason)),
-            by=Decider(text(role), text(name), text(account)),
-            text=text(words),
-            made=texts(made),
-            until=None if until is None else moment(until),
+            at=read_number(at),
+            state=AppealState(read_text(state)),
+            reason=DecisionReason(read_text(reason)),
+            by=Decider(read_text(role), read_text(name), read_text(account)),
+            text=read_text(words),
+            made=read_texts(made),
+            until=None if until is None else read_moment(until),
         )
     except ValueError as error:
         raise odd_row_error("appeal_answer", row[0], household, error) from error
 
 
 def _maybe(cell: object) -> int | None:
-    return None if cell is None else number(cell)
+    return None if cell is None else read_number(cell)

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
-from copdns.accounts.codes import appeal_id
+from copdns.accounts.codes import make_appeal_id
 from copdns.appeals import life
 from copdns.appeals.appeal import (
     WAITING,
@@ -37,14 +37,14 @@ from copdns.appeals.review import DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError
 from copdns.model.household import Household, Rule
-from copdns.store.db import rewrite, snapshot, transaction
+from copdns.store.db import read_transaction, rewrite, transaction
 from copdns.store.household_db.appeal_rows import save, select
-from copdns.store.household_db.household import HouseholdStore, edited
+from copdns.store.household_db.household import HouseholdStore, apply_edit
 from copdns.store.household_db.notes import Change, audit
 
 T = TypeVar("T")
 
-FORGOTTEN = 365 * life.DAY  # after its end nothing of an appeal is left (docs/privacy.md)
+FORGET_AFTER = 365 * life.DAY  # after its end nothing of an appeal is left (docs/privacy.md)
 PROGRAM = "copdns"  # the author of what nobody decided
 
 
@@ -95,7 +95,7 @@ class AppealStore:
                 return after
 
             change = Change(0, day_of(now), PROGRAM, f"list error: {name}")
-            edited(connection, household, edit, change)
+            apply_edit(connection, household, edit, change)
             _remember_error(connection, household, name, to)
             return made[0]
 
@@ -108,7 +108,9 @@ class AppealStore:
             before = _own(connection, household, appeal, profile)
             after = life.withdraw(before, now)
             change = Change(0, now, PROGRAM, f"appeal {appeal} taken back")
-            edited(connection, household, lambda home: close_provisional(home, before, now), change)
+            apply_edit(
+                connection, household, lambda home: close_provisional(home, before, now), change
+            )
             return _saved(connection, household, after)
 
         return await self._written(work)
@@ -177,7 +179,7 @@ class AppealStore:
 
     # --- what a guardian does ---
 
-    async def see(self, household: str, appeal: str, now: int) -> Appeal:
+    async def mark_seen(self, household: str, appeal: str, now: int) -> Appeal:
         """Note that a guardian looked at an appeal."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
@@ -257,13 +259,13 @@ class AppealStore:
 
     # --- what the clock does ---
 
-    async def due(
+    async def raise_overdue(
         self,
         low_harm: Collection[str],
         known: KnownIds,
         services: Services,
         now: int,
-        patience: AppealDeadlines = PATIENCE,
+        deadlines: AppealDeadlines = PATIENCE,
     ) -> tuple[tuple[str, Due], ...]:
         """Bring up what waits too long, of all households, and return it; each comes once.
 
@@ -275,7 +277,7 @@ class AppealStore:
             found = []
             for household in _ids(connection):
                 waiting = select(connection, household, states=_LATE)
-                for each in life.overdue_appeals(waiting, low_harm, now, patience):
+                for each in life.overdue_appeals(waiting, low_harm, now, deadlines):
                     grant = ""
                     if each.open_meanwhile:
                         grant = _open_meanwhile(connection, household, each, known, services, now)
@@ -285,7 +287,7 @@ class AppealStore:
 
         return await self._written(work)
 
-    async def untold(self) -> tuple[UntoldAppeal, ...]:
+    async def find_untold(self) -> tuple[UntoldAppeal, ...]:
         """Return the appeals of which events have not told yet as they are now."""
 
         def read(connection: sqlite3.Connection) -> tuple[UntoldAppeal, ...]:
@@ -299,7 +301,7 @@ class AppealStore:
 
         return await self._read(read)
 
-    async def told(self, untold: UntoldAppeal) -> None:
+    async def mark_told(self, untold: UntoldAppeal) -> None:
         """Note that events told of it; what changed meanwhile is still to be told."""
 
         def work(connection: sqlite3.Connection) -> None:
@@ -310,17 +312,17 @@ class AppealStore:
 
         await self._written(work)
 
-    async def tidy(self, now: int, patience: AppealDeadlines = PATIENCE) -> int:
+    async def tidy(self, now: int, deadlines: AppealDeadlines = PATIENCE) -> int:
         """Delete the texts of what ended some time ago, and a year later the rest; return how
         many appeals were touched.  now: of a clock that is right."""
 
         def work(connection: sqlite3.Connection) -> int:
             gone = connection.execute(
-                "delete from appeal where closed < ?", (now - FORGOTTEN,)
+                "delete from appeal where closed < ?", (now - FORGET_AFTER,)
             ).rowcount
             rows = connection.execute(
                 "select household, id from appeal where closed < ? and not tidied",
-                (now - patience.texts,),
+                (now - deadlines.texts,),
             ).fetchall()
             for household, each in rows:
                 save(connection, household, life.without_texts(_one(connection, household, each)))
@@ -341,7 +343,7 @@ class AppealStore:
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         def whole(connection: sqlite3.Connection) -> T:
-            with snapshot(connection):
+            with read_transaction(connection):
                 return read(connection)
 
         return await self._store.run(whole)
@@ -397,7 +399,7 @@ def _require_profile(connection: sqlite3.Connection, household: str, profile: st
 
 def _free(connection: sqlite3.Connection, household: str) -> str:
     while True:
-        drawn = appeal_id()
+        drawn = make_appeal_id()
         if not select(connection, household, appeal=drawn):
             return drawn
 
@@ -421,7 +423,7 @@ def _carried_out(
         done.append(edit(home))
         return done[0].household
 
-    after = edited(connection, household, noting, change)
+    after = apply_edit(connection, household, noting, change)
     if after.revision == revisions[0]:
         audit(connection, household, change.author, change.what, change.at)
     return done[0]
@@ -445,7 +447,7 @@ def _open_meanwhile(
 
     change = Change(0, now, PROGRAM, f"appeal {each.appeal.id} is open until it is answered")
     try:
-        edited(connection, household, edit, change)
+        apply_edit(connection, household, edit, change)
     except (AppealError, HouseholdError):  # such as a category that is gone: it still is overdue
         return ""
     return grants[0]

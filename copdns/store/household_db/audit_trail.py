@@ -8,7 +8,7 @@ from typing import NamedTuple
 from copdns.store.household_db.thread import StoreThread
 
 
-class Line(NamedTuple):
+class AuditEntry(NamedTuple):
     """One change, or one look at what is kept of a person.
 
     at: seconds since the epoch.  who: an author in people's words, or of a look the account's id;
@@ -30,22 +30,22 @@ class AuditTrail:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def lines(
+    async def entries(
         self, household: str, limit: int, before: int | None = None
-    ) -> tuple[Line, ...]:
+    ) -> tuple[AuditEntry, ...]:
         """Return the newest lines, or the newest before a moment; the newest first.
 
         Lines of one second are not torn apart: there may be a few more than limit.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Line, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[AuditEntry, ...]:
             values = {
                 "household": household,
                 "limit": limit,
                 "before": _EVER if before is None else before,
             }
             rows = connection.execute(_LINES, values)
-            return tuple(Line(at, bool(is_look), *rest) for at, is_look, *rest, _ in rows)
+            return tuple(AuditEntry(at, bool(is_look), *rest) for at, is_look, *rest, _ in rows)
 
         return await self._thread.read(work)
 

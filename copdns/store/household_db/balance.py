@@ -17,7 +17,7 @@ from copdns.model.household import SETTINGS, Household, Profile
 from copdns.store.household_db.notes import Change, notify
 
 
-def balanced(
+def balance_settings(
     connection: sqlite3.Connection,
     before: Household,
     after: Household,

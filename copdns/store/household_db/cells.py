@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Generic[T]):
+class HouseholdTable(Generic[T]):
     """One table, whose rows are the values of one field of `Household`, in their order.
 
     cells: a value's columns, the key first.  value: the reverse; ValueError for odd cells.
@@ -36,7 +36,7 @@ class Table(Generic[T]):
     value: Callable[[Cells], T]
 
 
-def text(cell: object) -> str:
+def read_text(cell: object) -> str:
     """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
     if not isinstance(cell, str):
         raise ValueError(f"{cell!r} is no text")
@@ -44,39 +44,39 @@ def text(cell: object) -> str:
     return cell
 
 
-def number(cell: object) -> int:
+def read_number(cell: object) -> int:
     if not isinstance(cell, int):
         raise ValueError(f"{cell!r} is no whole number")
     return cell
 
 
-def moment(cell: object) -> float:
+def read_moment(cell: object) -> float:
     if not isinstance(cell, int | float):
         raise ValueError(f"{cell!r} is no moment")
     return cell
 
 
-def texts(cell: object) -> tuple[str, ...]:
-    items = json.loads(text(cell))
+def read_texts(cell: object) -> tuple[str, ...]:
+    items = json.loads(read_text(cell))
     if not isinstance(items, list):
         raise ValueError(f"{cell!r} is no list")
-    return tuple(text(item) for item in items)
+    return tuple(read_text(item) for item in items)
 
 
-def pairs(cell: object) -> tuple[tuple[str, str], ...]:
-    items = json.loads(text(cell))
+def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
+    items = json.loads(read_text(cell))
     if not isinstance(items, dict):
         raise ValueError(f"{cell!r} is no mapping")
-    return tuple((key, text(value)) for key, value in items.items())
+    return tuple((key, read_text(value)) for key, value in items.items())
 
 
 def as_json(items: Iterable[str]) -> str:
     return json.dumps(list(items), ensure_ascii=False)
 
 
-def matcher(cell: object) -> Matcher:
+def read_matcher(cell: object) -> Matcher:
     """Undo `str(Matcher)`; a normal form holds neither "=" nor "*"."""
-    written = text(cell)
+    written = read_text(cell)
     if written.startswith("="):
         return Matcher(written[1:], Match.EXACT)
     if written.startswith("*."):
@@ -84,20 +84,20 @@ def matcher(cell: object) -> Matcher:
     return Matcher(written)
 
 
-def target(cell: object) -> Matcher | str:
+def read_target(cell: object) -> Matcher | str:
     """Read what a rule is about: a name with what it covers, or a network in CIDR form."""
-    written = text(cell)
-    return written if "/" in written else matcher(written)  # a normal form holds no "/"
+    written = read_text(cell)
+    return written if "/" in written else read_matcher(written)  # a normal form holds no "/"
 
 
-def subject(cell: object) -> Subject:
+def read_subject(cell: object) -> Subject:
     """Undo `str(Topic)` and `str(Matcher)`; a normal form holds no ":"."""
-    kind, colon, slug = text(cell).partition(":")
-    return Topic(TopicKind(kind), slug) if colon else matcher(cell)
+    kind, colon, slug = read_text(cell).partition(":")
+    return Topic(TopicKind(kind), slug) if colon else read_matcher(cell)
 
 
-def subjects(cell: object) -> tuple[Subject, ...]:
-    return tuple(subject(each) for each in texts(cell))
+def read_subjects(cell: object) -> tuple[Subject, ...]:
+    return tuple(read_subject(each) for each in read_texts(cell))
 
 
 def subjects_json(about: Iterable[Subject]) -> str:

@@ -15,7 +15,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLog, Household
 from copdns.privacy.consent import Question, agreed, asked
 from copdns.store.db import transaction
-from copdns.store.household_db.household import HouseholdStore, edited, granted_full_logs
+from copdns.store.household_db.household import HouseholdStore, apply_edit, granted_full_logs
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
 
@@ -93,7 +93,7 @@ class Consents:
 
         def work(connection: sqlite3.Connection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
-            edited(connection, household, lambda home: _with(home, profile, None), change)
+            apply_edit(connection, household, lambda home: _with(home, profile, None), change)
 
         await self._written(work)
 
@@ -116,7 +116,7 @@ def _begin(connection: sqlite3.Connection, question: Question, author: str, now:
         return _with(home, profile, full)
 
     what = f"profile {profile} set: full-log of {question.days} days agreed to"
-    edited(connection, household, edit, Change(0, now, author, what), consenting=profile)
+    apply_edit(connection, household, edit, Change(0, now, author, what), consenting=profile)
 
 
 def _with(home: Household, profile_id: str, full_log: FullLog | None) -> Household:

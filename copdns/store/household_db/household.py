@@ -24,23 +24,25 @@ from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
 from copdns.model.errors import HouseholdError, StoreError, UnknownCodeError
 from copdns.model.household import Band, FullLog, Household, Profile
-from copdns.store.db import open_database, snapshot, store_error, transaction
+from copdns.store.db import open_database, read_transaction, store_error, transaction
 from copdns.store.household_db.attempts import (
     delete_attempts,
     forget_attempts,
     note_attempt,
     refuse_too_many,
 )
-from copdns.store.household_db.balance import balanced
+from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.notes import Change, audit, notify
 from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 
 FILE = "household.db"
 
 DAY = 86_400
-REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
+REMEMBER_FOR = (
+    30 * DAY
+)  # for how long what ended by itself can still be looked up (docs/privacy.md)
 
 T = TypeVar("T")
 
@@ -64,13 +66,13 @@ class HouseholdStore:
         return cls(path, connection)
 
     @classmethod
-    def copy(cls, folder: Path) -> Self:
+    def open_copy(cls, folder: Path) -> Self:
         """Read the database of a folder that takes no writing into memory; blocks.
 
         It is empty where there is none.  Changes are not kept.
         """
         path = folder / FILE
-        connection = copied(path, HOUSEHOLD)
+        connection = copy_to_memory(path, HOUSEHOLD)
         connection.text_factory = _lenient
         return cls(path, connection)
 
@@ -82,7 +84,7 @@ class HouseholdStore:
         except StoreError as error:
             if not is_unwritable(error):
                 raise
-            return cls.copy(folder)
+            return cls.open_copy(folder)
 
     def become(self, other: HouseholdStore) -> None:
         """Go on with another one's connection, for all who hold this one; blocks."""
@@ -110,7 +112,7 @@ class HouseholdStore:
         """
 
         def read(connection: sqlite3.Connection) -> Household | None:
-            with snapshot(connection):
+            with read_transaction(connection):
                 return load(connection, household_id)
 
         return await self.run(read)
@@ -137,7 +139,7 @@ class HouseholdStore:
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
                 change = Change(0, now, author, what)
-                return edited(connection, household_id, edit, change, balance)
+                return apply_edit(connection, household_id, edit, change, balance)
 
         return await self.run(work)
 
@@ -205,7 +207,7 @@ class HouseholdStore:
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
                 delete_attempts(connection, now - ATTEMPT_WINDOW)
-                return _delete_ended(connection, now - REMEMBERED)
+                return _delete_ended(connection, now - REMEMBER_FOR)
 
         return await self.run(work)
 
@@ -244,7 +246,7 @@ class HouseholdStore:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-def restored(
+def store_restored(
     connection: sqlite3.Connection,
     before: Household | None,
     written: Household,
@@ -265,7 +267,7 @@ def restored(
     return after
 
 
-def edited(
+def apply_edit(
     connection: sqlite3.Connection,
     household_id: str,
     edit: Callable[[Household], Household],
@@ -285,7 +287,7 @@ def edited(
         raise HouseholdError("there is no household '%(household_id)s'", household_id=household_id)
     wanted = edit(before)
     if balance is not None:
-        wanted = balanced(connection, before, wanted, balance, change)
+        wanted = balance_settings(connection, before, wanted, balance, change)
     after = _adopted(connection, before, wanted, change.at, consenting)
     return before if after == before else _store(connection, before, after, change)
 
@@ -332,7 +334,7 @@ def _adopted_profile(
     if profile == old:
         return profile
     history = granted_full_logs(connection, before.id, profile.id)
-    known = old or former(connection, before.id, profile)
+    known = old or former_profile(connection, before.id, profile)
     return adopt(known, profile, history, now, consented=consented)
 
 
@@ -436,7 +438,9 @@ def granted_full_logs(
     return tuple(FullLog(starts, ends) for starts, ends in rows)
 
 
-def former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
+def former_profile(
+    connection: sqlite3.Connection, household_id: str, profile: Profile
+) -> Profile | None:
     """Return what binds a profile whose id was used before: it starts from that one's band."""
     row = connection.execute(
         "select band from former_profile where household = ? and id = ?",

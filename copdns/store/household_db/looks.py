@@ -144,7 +144,7 @@ class Notices:
 
         return await self._thread.read(work)
 
-    async def want_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
+    async def note_wish_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
         """Tell all guardians that a child wants to talk, and no more; once an hour."""
         new = GuardianNotice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
 
@@ -155,7 +155,7 @@ class Notices:
 
         await self._thread.write(work)
 
-    async def wanted_to_talk(
+    async def last_wish_to_talk(
         self, household: str, profile: str
     ) -> tuple[GuardianNotice, int] | None:
         """Return when a child told so last, and how many guardians have seen it; None: never."""
@@ -183,7 +183,9 @@ class Notices:
 
         return await self._thread.read(work)
 
-    async def see(self, household: str, account: str, notices: Iterable[int], now: int) -> None:
+    async def mark_seen(
+        self, household: str, account: str, notices: Iterable[int], now: int
+    ) -> None:
         """Keep that an account has seen notices; twice is harmless."""
         ids = tuple(notices)
 
@@ -198,7 +200,7 @@ class Notices:
 
         await self._thread.write(work)
 
-    async def untold(self) -> tuple[GuardianNotice, ...]:
+    async def find_untold(self) -> tuple[GuardianNotice, ...]:
         """Return those of all households that no event was made of yet, the oldest first."""
 
         def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
@@ -207,7 +209,7 @@ class Notices:
 
         return await self._thread.read(work)
 
-    async def told(self, notices: Iterable[int]) -> None:
+    async def mark_told(self, notices: Iterable[int]) -> None:
         """Keep that events were made; a process killed before tells them once more."""
         ids = [(each,) for each in notices]
 

@@ -20,7 +20,7 @@ from copdns.accounts.account import (
     GuestRequest,
     Pairing,
 )
-from copdns.accounts.codes import make_short_id, secret, secret_digest
+from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.guests import ASKS, GUEST
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
@@ -45,12 +45,12 @@ class Pairings:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def known(
+    async def find(
         self,
         household: str,
         device: str,
         profile: str,
-        told: str,
+        cookie: str,
         now: int,
         *,
         quietly: bool = False,
@@ -66,7 +66,7 @@ class Pairings:
                 select {_PAIRING} from pairing
                  where digest = ? and household = ? and device = ? and profile = ? and used > ?
                 """,  # noqa: S608
-                (secret_digest(told), household, device, profile, now - PAIRING_LASTS),
+                (secret_digest(cookie), household, device, profile, now - PAIRING_LASTS),
             ).fetchone()
             if row is None:
                 return None
@@ -78,12 +78,12 @@ class Pairings:
                 )
             return found
 
-        return await self._thread.read(work) if told else None
+        return await self._thread.read(work) if cookie else None
 
     async def pair(self, household: str, device: str, profile: str, now: int) -> str | None:
         """Return the secret of a new pairing, for the cookie; None where a guardian must let the
         browser in first, because the device has been paired before."""
-        told = secret()
+        told = make_secret()
 
         def work(connection: sqlite3.Connection) -> str | None:
             there = _pairings(connection, household, device, profile, now)
@@ -184,7 +184,7 @@ class Pins:
 
         return await self._thread.read(work)
 
-    async def set(self, household: str, profile: str, kept: str, author: str, now: int) -> None:
+    async def set(self, household: str, profile: str, pin_hash: str, author: str, now: int) -> None:
         """Set a PIN, as `passwords.hashed` gave it; "" takes it away."""
 
         def work(connection: sqlite3.Connection) -> None:
@@ -192,12 +192,12 @@ class Pins:
             connection.execute(
                 "delete from pin where household = ? and profile = ?", (household, profile)
             )
-            if kept:
+            if pin_hash:
                 connection.execute(
                     "insert into pin (household, profile, hash, made) values (?, ?, ?, ?)",
-                    (household, profile, kept, now),
+                    (household, profile, pin_hash, now),
                 )
-            what = "PIN set" if kept else "PIN taken away"
+            what = "PIN set" if pin_hash else "PIN taken away"
             audit(connection, household, author, f"{profile}: {what}", now)
 
         await self._thread.write(work)
@@ -273,8 +273,8 @@ class Guests:
 
         return await self._thread.read(work)
 
-    async def paired(
-        self, household: str, guest: str, profile: str, told: str, now: int
+    async def find_paired_kind(
+        self, household: str, guest: str, profile: str, cookie: str, now: int
     ) -> GuestKind | None:
         """Return how somebody came in for a while, if the cookie is of their browser."""
 
@@ -287,16 +287,16 @@ class Guests:
                  where guest.household = ? and guest.id = ? and guest.profile = ?
                    and guest.until > ? and pairing.digest = ?
                 """,
-                (GUEST + guest, household, guest, profile, now, secret_digest(told)),
+                (GUEST + guest, household, guest, profile, now, secret_digest(cookie)),
             ).fetchone()
             return GuestKind(row[0]) if row else None
 
-        return await self._thread.read(work) if told else None
+        return await self._thread.read(work) if cookie else None
 
     async def pair(self, household: str, guest: str, profile: str, now: int) -> str | None:
         """Return the secret of the first browser of a device that a guardian let in without being
         asked; None where there is one already.  A PIN pairs the browser that it is typed in."""
-        told = secret()
+        told = make_secret()
 
         def work(connection: sqlite3.Connection) -> str | None:
             free = connection.execute(
@@ -342,7 +342,7 @@ class Guests:
 
         return await self._thread.write(work)
 
-    async def asking(self, household: str, now: int) -> tuple[GuestRequest, ...]:
+    async def requests(self, household: str, now: int) -> tuple[GuestRequest, ...]:
         """Return the devices that wait to be let in, the oldest first; `approve` ends that."""
         return await self._thread.read(lambda connection: _requests(connection, household, now))
 

@@ -113,7 +113,7 @@ class Proposals:
 
         await self._thread.write(work)
 
-    async def follow(
+    async def propose_or_drop(
         self, actor: Actor, profile: Profile, band: Band, now: int, *, rules: bool
     ) -> Proposal | None:
         """Propose the rules of an age that was just announced, or be done with proposals.

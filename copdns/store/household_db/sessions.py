@@ -20,7 +20,7 @@ from copdns.accounts.account import (
     Session,
     Token,
 )
-from copdns.accounts.codes import make_short_id, secret, secret_digest
+from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
@@ -49,7 +49,7 @@ class Sessions:
         replaces: the cookie that the browser had before, whosever it was: it ends, so that nobody
         can leave a session of their own in a browser and find somebody else logged in to it.
         """
-        told = secret()
+        told = make_secret()
 
         def work(connection: sqlite3.Connection) -> str:
             require_account(connection, account.household, account.id)
@@ -71,13 +71,13 @@ class Sessions:
 
         return await self._thread.write(work)
 
-    async def find(self, told: str, now: int) -> tuple[Session, Account] | None:
+    async def find(self, cookie: str, now: int) -> tuple[Session, Account] | None:
         """Return the session of a cookie and whose it is; None when it is over, or never was."""
 
         def work(connection: sqlite3.Connection) -> tuple[Session, Account] | None:
             row = connection.execute(
                 f"select {_SESSION} from session where digest = ?",  # noqa: S608
-                (secret_digest(told),),
+                (secret_digest(cookie),),
             ).fetchone()
             if row is None or (session := Session(*row)).is_over(now):
                 return None
@@ -108,11 +108,11 @@ class Sessions:
 
         return await self._thread.read(work)
 
-    async def end(self, told: str) -> None:
+    async def end(self, cookie: str) -> None:
         """Log a browser out; twice is harmless."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("delete from session where digest = ?", (secret_digest(told),))
+            connection.execute("delete from session where digest = ?", (secret_digest(cookie),))
 
         await self._thread.write(work)
 
@@ -128,13 +128,13 @@ class Sessions:
 
         return await self._thread.write(work)
 
-    async def revoke_all(self, account: Account, now: int, stays: str = "") -> int:
+    async def revoke_all(self, account: Account, now: int, but_session: str = "") -> int:
         """End all sessions of an account but one (its digest), and forget its browsers."""
 
         def work(connection: sqlite3.Connection) -> int:
             done = connection.execute(
                 "delete from session where household = ? and account = ? and digest <> ?",
-                (account.household, account.id, stays),
+                (account.household, account.id, but_session),
             )
             connection.execute(
                 "delete from browser where household = ? and account = ?",
@@ -150,7 +150,7 @@ class Sessions:
     async def remember_browser(self, account: Account, now: int, replaces: str = "") -> str:
         """Return the secret by which a browser is known at the next login, for a cookie of its
         own: guesses from elsewhere do not make it wait (`accounts/lockout.py`)."""
-        told = secret()
+        told = make_secret()
 
         def work(connection: sqlite3.Connection) -> str:
             connection.execute("delete from browser where digest = ?", (secret_digest(replaces),))
@@ -163,9 +163,9 @@ class Sessions:
 
         return await self._thread.write(work)
 
-    async def known_browser(self, account: Account, told: str, now: int) -> str:
+    async def find_browser(self, account: Account, cookie: str, now: int) -> str:
         """Return the digest of a browser that an account knows; "" for any other."""
-        digest = secret_digest(told)
+        digest = secret_digest(cookie)
 
         def work(connection: sqlite3.Connection) -> str:
             row = connection.execute(
@@ -177,7 +177,7 @@ class Sessions:
             ).fetchone()
             return digest if row else ""
 
-        return await self._thread.read(work) if told else ""
+        return await self._thread.read(work) if cookie else ""
 
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
@@ -211,7 +211,7 @@ class Tokens:
     ) -> tuple[Token, str]:
         """Return a new token and its secret, which is told this once."""
         wanted = frozenset(scopes)
-        told = TOKEN_PREFIX + secret()
+        told = TOKEN_PREFIX + make_secret()
         new = Token(
             account.household,
             make_short_id(),
@@ -235,13 +235,13 @@ class Tokens:
 
         return await self._thread.write(work)
 
-    async def find(self, told: str, now: int) -> Actor | None:
+    async def find(self, token_secret: str, now: int) -> Actor | None:
         """Return who a token acts for, and as far as both may; None for a token that is over."""
 
         def work(connection: sqlite3.Connection) -> Actor | None:
             row = connection.execute(
                 f"select {_TOKEN} from token where digest = ? and expires > ?",  # noqa: S608
-                (secret_digest(told), now),
+                (secret_digest(token_secret), now),
             ).fetchone()
             if row is None:
                 return None
@@ -254,9 +254,9 @@ class Tokens:
                     "update token set used = ? where household = ? and id = ?",
                     (now, token.household, token.id),
                 )
-            return actor(account, token.scopes)
+            return make_actor(account, token.scopes)
 
-        return await self._thread.read(work) if told.startswith(TOKEN_PREFIX) else None
+        return await self._thread.read(work) if token_secret.startswith(TOKEN_PREFIX) else None
 
     async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
         """Return the tokens of a household, or of one account, the oldest first."""
@@ -296,7 +296,7 @@ class Tokens:
 TOKEN_PREFIX = "copdns_"  # noqa: S105 - so that scanners find a token that leaked
 
 
-def actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
+def make_actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
     """Return who acts with an account.  scopes: of a token."""
     if scopes is not None:
         scopes &= PERMISSIONS[account.role]

@@ -28,7 +28,7 @@ class Setups:
 
         return await self._thread.read(work)
 
-    async def keep(
+    async def save(
         self,
         household: str,
         what: Step | Check,

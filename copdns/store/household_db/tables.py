@@ -9,7 +9,16 @@ from typing import Any
 from copdns.household.safeguards import enforce_limits
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household, Profile
-from copdns.store.household_db.cells import Cell, Cells, T, Table, as_json, number, text, texts
+from copdns.store.household_db.cells import (
+    Cell,
+    Cells,
+    HouseholdTable,
+    T,
+    as_json,
+    read_number,
+    read_text,
+    read_texts,
+)
 from copdns.store.household_db.rows import (
     DEVICE,
     LOCAL_NAME,
@@ -26,13 +35,13 @@ from copdns.store.household_db.time_rows import (
     PAUSE,
     SCHEDULE,
     TICKET,
-    calendar,
     days_json,
-    failures,
+    read_calendar,
+    read_failures,
     weekend_json,
 )
 
-TABLES: tuple[Table[Any], ...] = (
+TABLES: tuple[HouseholdTable[Any], ...] = (
     PROFILE,
     DEVICE,
     RULE,
@@ -77,17 +86,17 @@ def load(
     try:
         return Household(
             id=household_id,
-            name=text(row[0]),
-            timezone=text(row[1]),
-            guest=text(row[2]),
-            protected=texts(row[3]),
-            revision=number(row[4]),
-            calendar=calendar(row[5], row[6]),
-            day_starts=number(row[7]),
-            failures=failures(*row[8:11]),
-            language=text(row[11]),
-            country=text(row[12]),
-            helplines=texts(row[13]),
+            name=read_text(row[0]),
+            timezone=read_text(row[1]),
+            guest=read_text(row[2]),
+            protected=read_texts(row[3]),
+            revision=read_number(row[4]),
+            calendar=read_calendar(row[5], row[6]),
+            day_starts=read_number(row[7]),
+            failures=read_failures(*row[8:11]),
+            language=read_text(row[11]),
+            country=read_text(row[12]),
+            helplines=read_texts(row[13]),
             **fields,
         )
     except ValueError as error:
@@ -108,7 +117,9 @@ def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Prof
     )
 
 
-def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) -> Iterator[T]:
+def _values(
+    connection: sqlite3.Connection, table: HouseholdTable[T], household_id: str
+) -> Iterator[T]:
     for row in connection.execute(table.select, (household_id,)):
         try:
             yield table.value(row)
@@ -139,7 +150,7 @@ def write(connection: sqlite3.Connection, before: Household | None, after: House
         )
 
 
-def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
+def _rows(table: HouseholdTable[Any], household: Household | None) -> dict[Cell, Cells]:
     """Return (position, *cells) by key."""
     rows: dict[Cell, Cells] = {}
     for position, value in enumerate(getattr(household, table.field) if household else ()):

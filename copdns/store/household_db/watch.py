@@ -26,7 +26,7 @@ class Watcher:
         self._seen = self._version()
         self._file = self._identity()
 
-    def changed(self) -> bool:
+    def has_changed(self) -> bool:
         """Tell whether anything was committed since the last call."""
         version = self._version()
         seen, self._seen = self._seen, version
@@ -58,7 +58,7 @@ class Watcher:
 
     async def wait(self, interval: float = 0.1) -> None:
         """Return after the next change; interval: seconds between two looks."""
-        while not await asyncio.to_thread(self.changed):  # noqa: ASYNC110 - no Event spans processes
+        while not await asyncio.to_thread(self.has_changed):  # noqa: ASYNC110 - no Event spans processes
             await asyncio.sleep(interval)
 
     def close(self) -> None:

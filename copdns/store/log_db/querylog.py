@@ -22,13 +22,15 @@ import structlog
 
 from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.store.db import alone, is_broken, open_database, store_error
+from copdns.store.db import is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
-from copdns.store.log_db.rows import StoredRow, Tally
+from copdns.store.log_db.rows import HourCount, StoredRow
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
-BEFORE = ".before-restore"  # added to the name of a database that a backup took the place of
+BEFORE_RESTORE = (
+    ".before-restore"  # added to the name of a database that a backup took the place of
+)
 NICER = 10  # added to the process's own niceness
 WRITER_BUSY = 0.2  # seconds: the writer comes back anyway, and `stop` must not hang
 
@@ -77,7 +79,7 @@ class QueryLog:
         self._thread = threading.Thread(target=self._write_batches, name="query-log", daemon=True)
 
     @property
-    def dropped(self) -> int:
+    def dropped_count(self) -> int:
         """Rows and counts lost since the start."""
         return self._refused + self._lost
 
@@ -152,13 +154,15 @@ class QueryLog:
         """Return the newest rows of some people, or those before an id; the newest first."""
         return self._ask(lambda each: log_rows.newest(each, household, profiles, limit, before), ())
 
-    def caught(self, household: str) -> dict[str, int]:
+    def rows_by_list(self, household: str) -> dict[str, int]:
         """Return of how many rows each list is the reason, by its slug."""
-        return self._ask(lambda each: log_rows.caught(each, household), {})
+        return self._ask(lambda each: log_rows.rows_by_list(each, household), {})
 
-    def tallies(self, household: str, profiles: Collection[str], since: float) -> tuple[Tally, ...]:
+    def hour_counts(
+        self, household: str, profiles: Collection[str], since: float
+    ) -> tuple[HourCount, ...]:
         """Return the counts of some people, added up, of every hour that ends after a moment."""
-        return self._ask(lambda each: log_rows.tallies(each, household, profiles, since), ())
+        return self._ask(lambda each: log_rows.hour_counts(each, household, profiles, since), ())
 
     def counts(
         self, household: str, profile: str | None = None, since: float = 0
@@ -166,12 +170,12 @@ class QueryLog:
         """Return the counts of every hour that ends after a moment, in order of time."""
         return self._ask(lambda each: log_rows.counts(each, household, profile, since), ())
 
-    def added_up(
+    def sum_counts(
         self, household: str, since: float, until: float
     ) -> tuple[tuple[CountKey, int], ...]:
         """Return the counts of every hour that begins between two moments, added up; the hour of
         each is the first one."""
-        return self._ask(lambda each: log_rows.added_up(each, household, since, until), ())
+        return self._ask(lambda each: log_rows.sum_counts(each, household, since, until), ())
 
     def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
         """Delete what is older; also what a wrong clock dated more than a day ahead."""
@@ -311,14 +315,14 @@ class QueryLog:
     def _moved_aside(self) -> list[Path]:
         """Return broken logs, and the household that a restored one took the place of."""
         folder = self.path.parent
-        return sorted((*folder.glob(f"{FILE}.broken-*"), *folder.glob(f"*{BEFORE}*")))
+        return sorted((*folder.glob(f"{FILE}.broken-*"), *folder.glob(f"*{BEFORE_RESTORE}*")))
 
 
 def _move_aside(path: Path) -> Path:
     """Rename a database that is beyond use, with what belongs to it; at most three are kept."""
     broken = [path.with_name(f"{path.name}.broken-{n}") for n in (1, 2, 3)]
     free = next((each for each in broken if not each.exists()), broken[-1])
-    with alone(path.parent):
+    with lock_folder(path.parent):
         # The database goes last: a new one beside an old -wal would take that for its own.
         for suffix in ("-shm", "-wal", ""):
             part = path.with_name(path.name + suffix)

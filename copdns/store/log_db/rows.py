@@ -167,7 +167,7 @@ _NEWEST_OF_BEFORE = f"""
     """  # noqa: S608
 
 
-def caught(connection: sqlite3.Connection, household: str) -> dict[str, int]:
+def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
     """Return of how many rows each list is the reason, by its slug."""
     rows = connection.execute(
         """
@@ -179,7 +179,7 @@ def caught(connection: sqlite3.Connection, household: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-class Tally(NamedTuple):
+class HourCount(NamedTuple):
     """How many look-ups of one hour, of some people together.  category: "" for none."""
 
     hour: int
@@ -188,9 +188,9 @@ class Tally(NamedTuple):
     n: int
 
 
-def tallies(
+def hour_counts(
     connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
-) -> tuple[Tally, ...]:
+) -> tuple[HourCount, ...]:
     """Return the counts of some people, added up, of every hour that ends after a moment."""
     rows = connection.execute(
         """
@@ -208,7 +208,7 @@ def tallies(
             "profiles": json.dumps(list(profiles)),
         },
     )
-    return tuple(Tally(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
+    return tuple(HourCount(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
 
 
 def counts(
@@ -228,7 +228,7 @@ def counts(
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
 
 
-def added_up(
+def sum_counts(
     connection: sqlite3.Connection, household: str, since: float, until: float
 ) -> tuple[tuple[CountKey, int], ...]:
     """Return the counts of every hour that begins between two moments, the second not in it, added

@@ -59,9 +59,11 @@ class UsageStore:
         Saving the same twice is harmless, and no number becomes smaller.
         """
         rows = tuple(usages)
-        return _make(self._folder, lambda each: self._save(each, rows)) if rows else self.erased()
+        return (
+            _make(self._folder, lambda each: self._save(each, rows)) if rows else self.take_erased()
+        )
 
-    def erased(self) -> frozenset[Who]:
+    def take_erased(self) -> frozenset[Who]:
         """Return who was erased since this or `save` was asked last."""
 
         def work(connection: sqlite3.Connection) -> frozenset[Who]:
@@ -87,7 +89,7 @@ class UsageStore:
         return erased
 
 
-def close_days(folder: Path, household: str, today: date, kept: Collection[str]) -> None:
+def close_days(folder: Path, household: str, today: date, profiles_kept: Collection[str]) -> None:
     """Drop the bitmaps of the days before a household's today, of which the numbers stay.
 
     kept: profiles that exist and whose privacy mode keeps counts; of the others nothing stays.
@@ -100,7 +102,9 @@ def close_days(folder: Path, household: str, today: date, kept: Collection[str])
                 "select distinct profile from usage where household = ? and day < ?", before
             ).fetchall()
             for (profile,) in profiles:
-                connection.execute(_CLOSE if profile in kept else _DROP, (*before, profile))
+                connection.execute(
+                    _CLOSE if profile in profiles_kept else _DROP, (*before, profile)
+                )
 
     _ask(folder, work, None)
 
@@ -112,7 +116,9 @@ _CLOSE = """
 _DROP = "delete from usage where household = ? and day < ? and profile = ?"
 
 
-def history(folder: Path, household: str, profile: str | None, since: date) -> tuple[Usage, ...]:
+def load_history(
+    folder: Path, household: str, profile: str | None, since: date
+) -> tuple[Usage, ...]:
     """Return the days of a household from a date on, in order.  profile: None for all."""
     return _ask(folder, lambda each: _read(each, household, profile, since), ())
 

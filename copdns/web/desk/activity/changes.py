@@ -20,7 +20,7 @@ async def changes(request: web.Request) -> web.Response:
     actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
     household = house_of(request, actor)
     before = _moment(request.query.get("before", ""))
-    lines = await AuditTrail(parts.thread).lines(household.id, SHOWN, before)
+    lines = await AuditTrail(parts.thread).entries(household.id, SHOWN, before)
     names = {each.id: each.name for each in household.profiles}
     return parts.pages.render(
         request,

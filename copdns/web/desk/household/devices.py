@@ -49,7 +49,7 @@ async def devices(request: web.Request) -> web.Response:
         household=household,
         people={each.id: each.name for each in household.profiles},
         pairings=_by_device(await parts.pairings.of(household.id)),
-        requests=await parts.guests.asking(household.id, now),
+        requests=await parts.guests.requests(household.id, now),
         unknown=[each for each in visitors if each.id not in ignored],
         ignored=[each for each in visitors if each.id in ignored],
         guests=await parts.guests.of(household.id, now),
@@ -240,7 +240,7 @@ async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
 async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
     """Return address and MAC address of a device that asks to be let in, or of an unknown one."""
     parts, wanted = context_of(request), request.match_info["visitor"]
-    for each in await parts.guests.asking(actor.household, int(parts.now())):
+    for each in await parts.guests.requests(actor.household, int(parts.now())):
         if each.address == wanted:
             return each.address, each.mac
     visitor = await _visitor(request, actor)
