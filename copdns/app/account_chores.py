@@ -39,7 +39,7 @@ class AccountChores:
         self._guests = Guests(thread)
         self._notices = Notices(thread)
         self._proposals = Proposals(thread)
-        self._tidied = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
+        self._stores = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
         self._now = now
         self.next_guest_end: float | None = None  # when the first guest has to go
 
@@ -72,7 +72,7 @@ class AccountChores:
     async def tidy(self) -> None:
         """Delete what is over, by a clock that is right."""
         now = int(self._now())
-        for each in self._tidied:
+        for each in self._stores:
             await each.tidy(now)
         await self._guests.tidy(now)
 

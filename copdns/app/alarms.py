@@ -25,21 +25,21 @@ class FetchedList(Protocol):
 class Alarm:
     """One kind of it.  lasts: seconds after which it is worth telling."""
 
-    def __init__(self, began: EventKind, ended: EventKind, lasts: float) -> None:
-        self._began, self._ended, self._lasts = began, ended, lasts
+    def __init__(self, began: EventKind, ended: EventKind, after: float) -> None:
+        self._began, self._ended, self._after = began, ended, after
         self._since: float | None = None
-        self._told = False
+        self._is_raised = False
 
     def check(self, holds: bool, now: Moment) -> TroubleEvent | None:
         """Return what there is to tell by now."""
         if not holds:
-            was, self._told, self._since = self._told, False, None
+            was, self._is_raised, self._since = self._is_raised, False, None
             return TroubleEvent(self._ended, now.wall) if was else None
         if self._since is None:
             self._since = now.mono
-        if self._told or now.mono - self._since < self._lasts:
+        if self._is_raised or now.mono - self._since < self._after:
             return None
-        self._told = True
+        self._is_raised = True
         return TroubleEvent(self._began, now.wall)
 
 

@@ -50,8 +50,8 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
             while time.monotonic() < until:
                 next(steps)
         except StopIteration as done:
-            made: T = done.value
-            return made
+            result: T = done.value
+            return result
         await asyncio.sleep(0)
 
 

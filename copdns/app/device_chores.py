@@ -56,13 +56,13 @@ class DeviceChores:
         self._clock = clock
         self._questions = questions
         self._events = events
-        self._visitors: tuple[UnknownDevice, ...] = ()
+        self._unknown: tuple[UnknownDevice, ...] = ()
         self._stored: tuple[UnknownDevice, ...] | None = None  # None: not read yet
-        self._numbers: dict[str, int] = {}  # by household: the highest that a visitor had
+        self._highest_numbers: dict[str, int] = {}  # by household: the highest that a visitor had
         self._names: Mapping[str, str] = {}
         self._leases = LeaseFiles()
-        self._asking: set[tuple[str, str]] = set()  # addresses, and MACs that a forwarder told
-        self._since = self._afresh = clock().mono
+        self._requestors: set[tuple[str, str]] = set()  # addresses, and MACs that a forwarder told
+        self._started_at = self._identified_at = clock().mono
         self._in_container = in_container()
         self._failing = False
 
@@ -71,41 +71,43 @@ class DeviceChores:
         self._recognition.start(neighbours=settings.neighbours == AUTO)
         self._leases = LeaseFiles.of([(each.path, each.format) for each in settings.leases])
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
-        self._lease(leases or ())
+        self._apply_leases(leases or ())
 
     async def run_once(self) -> None:
         """Do everything once."""
         moment = self._clock()
         leases = await asyncio.to_thread(self._leases.read, moment.wall)
         if leases is not None:
-            self._lease(leases)
+            self._apply_leases(leases)
         await self._load()
-        self._see_off()
-        self._greet(moment)
+        self._drop_known()
+        self._take_unknown(moment)
         await self._save()
-        self._compare(moment)
+        self._check_same_client(moment)
 
-    def _lease(self, leases: tuple[Lease, ...]) -> None:
+    def _apply_leases(self, leases: tuple[Lease, ...]) -> None:
         self._names = {each.address: each.name for each in leases if each.name}
         self._recognition.set_leases({each.address: each.mac for each in leases if each.mac})
 
-    def _greet(self, moment: Moment) -> None:
+    def _take_unknown(self, moment: Moment) -> None:
         """Take over who was noticed, and is unknown still."""
-        live = self._recognition.live
-        noticed = map(self._seen_now, live.take_unknown())
-        unknown = [each for each in noticed if not _owner(live, each)]
-        found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
-        self._visitors = found.visitors
+        snapshot = self._recognition.live
+        seen_now = map(self._seen_now, snapshot.take_unknown())
+        unknown = [each for each in seen_now if not _device_of(snapshot, each)]
+        found = update_unknown(
+            self._unknown, unknown, self._name, moment.wall, self._highest_numbers
+        )
+        self._unknown = found.visitors
         for each in found.newcomers:
-            self._numbers[each.household] = max(
-                self._numbers.get(each.household, 0), highest([each.id])
+            self._highest_numbers[each.household] = max(
+                self._highest_numbers.get(each.household, 0), highest([each.id])
             )
             kind = EventKind.UNKNOWN_MAC if each.device else EventKind.UNKNOWN_DEVICE
             self._events.publish(
                 DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
             )
-        if moment.mono > self._afresh + IDENTIFY_ANEW_EVERY:
-            self._afresh = moment.mono
+        if moment.mono > self._identified_at + IDENTIFY_ANEW_EVERY:
+            self._identified_at = moment.mono
             self._recognition.identify_anew()
 
     def _seen_now(self, notice: UnknownClient) -> UnknownClient:
@@ -117,13 +119,13 @@ class DeviceChores:
     def _name(self, notice: UnknownClient) -> str:
         return self._names.get(notice.address, "")
 
-    def _see_off(self) -> None:
+    def _drop_known(self) -> None:
         """Let those go who have a name now."""
-        live = self._recognition.live
-        for visitor, device in list(now_known(self._visitors, lambda each: _owner(live, each))):
-            self._visitors = tuple(each for each in self._visitors if each is not visitor)
+        snapshot = self._recognition.live
+        for left, device in list(now_known(self._unknown, lambda each: _device_of(snapshot, each))):
+            self._unknown = tuple(each for each in self._unknown if each is not left)
             self._events.publish(
-                DeviceEvent(EventKind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
+                DeviceEvent(EventKind.DEVICE_RECOGNISED, left.household, left.id, device)
             )
 
     async def _load(self) -> None:
@@ -134,38 +136,41 @@ class DeviceChores:
             stored = await asyncio.to_thread(load_unknown_devices, self._folder)
             numbers = await asyncio.to_thread(load_highest_numbers, self._folder)
         except StoreError as error:
-            self._not_kept(error)
+            self._warn_not_kept(error)
             return
-        self._visitors, self._stored, self._numbers = stored, stored, numbers
+        self._unknown, self._stored, self._highest_numbers = stored, stored, numbers
 
     async def _save(self) -> None:
         """Keep the list; a disk that is full or busy is told of once, and tried again."""
-        if self._stored is None or self._visitors == self._stored:
+        if self._stored is None or self._unknown == self._stored:
             return
-        visitors = self._visitors
+        unknown = self._unknown
         try:
-            await asyncio.to_thread(save_unknown_devices, self._folder, visitors)
+            await asyncio.to_thread(save_unknown_devices, self._folder, unknown)
         except StoreError as error:
-            self._not_kept(error)
+            self._warn_not_kept(error)
             return
-        self._stored, self._failing = visitors, False
+        self._stored, self._failing = unknown, False
 
-    def _not_kept(self, error: StoreError) -> None:
+    def _warn_not_kept(self, error: StoreError) -> None:
         if not self._failing:
             log.warning("unknown devices are not kept", error=str(error))
         self._failing = True
 
-    def _compare(self, moment: Moment) -> None:
+    def _check_same_client(self, moment: Moment) -> None:
         """Warn while all that asked look like one."""
-        live = self._recognition.live
-        if len(self._asking) < MAX_COMPARED:
-            self._asking.update(live.recent_requestors(MAX_COMPARED))
-        seen = live.sightings
+        snapshot = self._recognition.live
+        if len(self._requestors) < MAX_COMPARED:
+            self._requestors.update(snapshot.recent_requestors(MAX_COMPARED))
+        seen = snapshot.sightings
         warning = same_client_warning(
-            [SeenRequestor(address, mac or seen.mac_at(address)) for address, mac in self._asking],
+            [
+                SeenRequestor(address, mac or seen.mac_at(address))
+                for address, mac in self._requestors
+            ],
             self._questions(),
-            moment.mono - self._since,
-            named=sum(len(each.devices) for each in live.households.values()),
+            moment.mono - self._started_at,
+            named=sum(len(each.devices) for each in snapshot.households.values()),
             in_container=self._in_container,
         )
         if warning and not self.warning:
@@ -173,7 +178,9 @@ class DeviceChores:
         self.warning = warning
 
 
-def _owner(live: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
+def _device_of(snapshot: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
     """Return the device that somebody is known as now: by the MAC address, else the address."""
-    client = live.client_by_mac(seen.mac) if seen.mac else live.client_by_address(seen.address)
+    client = (
+        snapshot.client_by_mac(seen.mac) if seen.mac else snapshot.client_by_address(seen.address)
+    )
     return client.device if client is not None and client.household == seen.household else ""

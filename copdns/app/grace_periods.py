@@ -33,7 +33,7 @@ class GracePeriod(NamedTuple):
 
 def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
     """Yield the schedules that close softly in (start, end]."""
-    for who, policy, household in _timed(snapshot):
+    for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
         for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
@@ -45,20 +45,20 @@ def ended_budgets(
     snapshot: Snapshot, before: MinutesByProfile, after: MinutesByProfile, now: float
 ) -> Iterator[GracePeriod]:
     """Yield the budgets that were used up between two counts of their minutes."""
-    for who, policy, household in _timed(snapshot):
+    for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for left in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
-            had = before.get(who, {}).get(left.id, NO_MINUTES).likely
-            has = after.get(who, {}).get(left.id, NO_MINUTES).likely
-            if graces.get(left.id) and left.minutes <= has - had:
-                closure = Closure(Reason.BUDGET, now, left.end, left.about, left.id)
-                yield GracePeriod(who, closure, graces[left.id])
+        for remaining in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
+            had = before.get(who, {}).get(remaining.id, NO_MINUTES).likely
+            has = after.get(who, {}).get(remaining.id, NO_MINUTES).likely
+            if graces.get(remaining.id) and remaining.minutes <= has - had:
+                closure = Closure(Reason.BUDGET, now, remaining.end, remaining.about, remaining.id)
+                yield GracePeriod(who, closure, graces[remaining.id])
 
 
-def _timed(live: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
-    for household in live.households.values():
+def _profiles_with_grace(snapshot: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
+    for household in snapshot.households.values():
         for profile in household.profiles:
-            policy = live.policy(household.id, profile.id)
+            policy = snapshot.policy(household.id, profile.id)
             if policy.time_rules is not None and policy.time_rules.timing.has_grace:
                 yield (household.id, profile.id), policy, household
 
@@ -66,9 +66,9 @@ def _timed(live: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
 def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> Iterator[Grant]:
     """Yield a permission for each name in use that the end would close."""
     closure = end.closure
-    reach = SubjectMatcher(closure.about, policy.index.infos)
+    matcher = SubjectMatcher(closure.about, policy.index.infos)
     for name in sorted(names):
-        if not closure.about or reach.covers(name, policy.index.find(name)):
+        if not closure.about or matcher.covers(name, policy.index.find(name)):
             start, until = closure.start, closure.start + end.grace
             about = Matcher(name, Match.EXACT)
             yield Grant(about, start, until, start, content=False, time=True)

@@ -34,9 +34,9 @@ class ListsInForce:
 
     def __init__(self, data: Path, monotonic: Callable[[], float]) -> None:
         self.fetched: tuple[ListSource, ...] = ()
-        self._shelf = IndexStore(data)
+        self._index_store = IndexStore(data)
         self._monotonic = monotonic
-        self._why = ""  # those of before are in force, for people
+        self._reason = ""  # those of before are in force, for people
         self._failures = 0  # in a row
         self._not_before = 0.0  # monotonic seconds
 
@@ -47,7 +47,7 @@ class ListsInForce:
     @property
     def warning(self) -> str:
         """Return why those of before are in force, for people; "" when they are not."""
-        return "" if self.loaded.current else self._why or STILL_COMPILING
+        return "" if self.loaded.current else self._reason or STILL_COMPILING
 
     @property
     def is_due(self) -> bool:
@@ -59,7 +59,7 @@ class ListsInForce:
 
         Raise ConfigError or ListError for a bundled file.
         """
-        self.loaded = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
+        self.loaded = await asyncio.to_thread(self._index_store.load_available, self._sources(own))
         for each in self.loaded.trouble:
             log.warning("an index of lists is not used", error=each)
         if not self.loaded.current:
@@ -69,21 +69,21 @@ class ListsInForce:
         """Return what shall be in force, or what is, marked so, to be tried again later."""
         sources = self._sources(own)
         try:
-            shelved = await self._shelf.compile(sources, self.loaded)
+            loaded = await self._index_store.compile(sources, self.loaded)
         except ListError as error:
-            pause = self._put_off()
-            waiting = await asyncio.to_thread(self._shelf.find_uncompiled, sources)
-            said = str(replace(waiting, why=str(error)) if waiting else error)
-            self._why = f"{said}; it is tried again"
-            log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
+            pause = self._schedule_retry()
+            waiting = await asyncio.to_thread(self._index_store.find_uncompiled, sources)
+            text = str(replace(waiting, why=str(error)) if waiting else error)
+            self._reason = f"{text}; it is tried again"
+            log.error("lists were not compiled", error=text, again_in=f"{pause:g} s")
             self.loaded = replace(self.loaded, current=False)
             return self.loaded
-        self._failures, self._not_before, self._why = 0, 0.0, ""
-        return shelved
+        self._failures, self._not_before, self._reason = 0, 0.0, ""
+        return loaded
 
     async def tell(self) -> None:
         """Tell what is in force now, and remove what was compiled before."""
-        await asyncio.to_thread(self._shelf.clear, self.loaded.key)
+        await asyncio.to_thread(self._index_store.clear, self.loaded.key)
         infos = self.library.index.infos
         log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 
@@ -91,7 +91,7 @@ class ListsInForce:
         """Return the lists that are to be in force, besides those that ship."""
         return (*own_files(own), *self.fetched)
 
-    def _put_off(self) -> float:
+    def _schedule_retry(self) -> float:
         """Return in how many seconds it is tried again."""
         pause = min(FIRST_RETRY * 3.0**self._failures, LAST_RETRY)
         self._failures += 1

@@ -25,12 +25,12 @@ class Readiness:
         http_server: HttpServer,
     ) -> None:
         self._upstreams = upstreams
-        self._stored = source
+        self._source = source
         self._log = log
         self._lists = lists
         self._updates = updates
-        self._reception = device_chores
-        self._front = http_server
+        self._device_chores = device_chores
+        self._http_server = http_server
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; nothing: we are ready."""
@@ -40,19 +40,19 @@ class Readiness:
             missing.append("no upstream is known: see upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no upstream answers")
-        if self._stored.is_replaced:
+        if self._source.is_replaced:
             missing.append(REPLACED)
         return tuple(missing)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
-        told = (
-            self._stored.read_only_reason,
-            kept,
+        not_kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
+        found = (
+            self._source.read_only_reason,
+            not_kept,
             self._lists.warning,
             self._updates.missing,
-            self._reception.warning,
-            self._front.warning,
+            self._device_chores.warning,
+            self._http_server.warning,
         )
-        return tuple(filter(None, told))
+        return tuple(filter(None, found))

@@ -38,7 +38,7 @@ class ListReloader:
         self._lists = lists
         self._snapshots = snapshots
         self._resolver = resolver
-        self._reminders = appeal_chores
+        self._appeal_chores = appeal_chores
         self._settings = settings
 
     async def reload(self, fetched: Sequence[ListSource]) -> None:
@@ -48,14 +48,16 @@ class ListReloader:
         """
         async with self.one_by_one:
             self._lists.fetched = tuple(fetched)
-            shelved = await self._lists.compile(self._settings().lists)
-            if shelved is self._lists.loaded:
+            loaded = await self._lists.compile(self._settings().lists)
+            if loaded is self._lists.loaded:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
-                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
-                self._resolver.live, self._lists.loaded = live, shelved
-            await run_logged(lambda: self._reminders.tell_mistakes(before))
+                snapshot = await self._snapshots.build_for_lists(
+                    self._resolver.live, loaded.library
+                )
+                self._resolver.live, self._lists.loaded = snapshot, loaded
+            await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
             await self._lists.tell()
 
     async def retry_forever(self) -> None:

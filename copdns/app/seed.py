@@ -27,7 +27,7 @@ async def seed_household(
         from copdns.household.file import parse  # once in a household's life; it takes 2 MB
 
         path = Path(settings.household)
-        text = await asyncio.to_thread(_text, path)
+        text = await asyncio.to_thread(_read_file, path)
         first = parse(text, str(path), known_ids(library))
     try:
         await store.create(first, FIRST_START, now)
@@ -36,7 +36,7 @@ async def seed_household(
             raise
 
 
-def _text(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

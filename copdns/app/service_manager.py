@@ -26,24 +26,24 @@ class ServiceManager:
 
     def notify_ready(self, status: str = "") -> bool:
         """Every listener answers, or again does after a reload."""
-        return self._tell("READY=1", f"STATUS={_line(status)}")
+        return self._send("READY=1", f"STATUS={_one_line(status)}")
 
     def notify_reloading(self) -> bool:
         """A reload begins; `ready` ends it.  The manager wants the moment in microseconds."""
-        return self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def notify_stopping(self) -> bool:
-        return self._tell("STOPPING=1")
+        return self._send("STOPPING=1")
 
     def notify_status(self, text: str) -> bool:
         """Set the line that `systemctl status` shows."""
-        return self._tell(f"STATUS={_line(text)}")
+        return self._send(f"STATUS={_one_line(text)}")
 
     def notify_alive(self) -> bool:
         """Feed the watchdog; due well before every `watchdog` seconds: half of it is usual."""
-        return self._tell("WATCHDOG=1")
+        return self._send("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> bool:
+    def _send(self, *lines: str) -> bool:
         """Send without waiting, and return whether it went out.
 
         A manager that is gone or does not read must not keep us from answering queries.
@@ -78,10 +78,10 @@ def find_service_manager(environment: Mapping[str, str] = os.environ) -> Service
         return ServiceManager()
     if address.startswith("@"):
         address = f"\0{address[1:]}"
-    return ServiceManager(address, _watchdog(environment))
+    return ServiceManager(address, _read_watchdog(environment))
 
 
-def _watchdog(environment: Mapping[str, str]) -> float | None:
+def _read_watchdog(environment: Mapping[str, str]) -> float | None:
     """Return the watchdog's seconds when it is meant for this process."""
     text = environment.get("WATCHDOG_USEC", "")
     if not text.isdecimal() or int(text) == 0:
@@ -91,6 +91,6 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
     return int(text) / 1_000_000
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     """A line break would begin another message."""
     return " ".join(text.split())

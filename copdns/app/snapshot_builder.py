@@ -31,7 +31,7 @@ class SnapshotBuilder:
         """All but upstreams: what a snapshot is built from besides lists and households."""
         self.changing = asyncio.Lock()
         self._defaults = defaults
-        self._readings = policy_inputs
+        self._policy_inputs = policy_inputs
         self._upstreams = upstreams
         self._now = now
 
@@ -43,14 +43,14 @@ class SnapshotBuilder:
         before: the one in force, of which stays what did not change; a thousand profiles anew take
         half a second.
         """
-        readings = self._readings()
+        inputs = self._policy_inputs()
         with frozen_from_gc(serving=before is not None):
             steps = build_in_steps(
-                before, library, self._defaults(), households, self._now(), readings
+                before, library, self._defaults(), households, self._now(), inputs
             )
-            live = await in_slices(steps)
+            snapshot = await in_slices(steps)
         await self._upstreams.apply(households)
-        return live
+        return snapshot
 
     async def build_for_lists(self, before: Snapshot, library: Catalogue) -> Snapshot:
         """Return a snapshot for other lists; whoever follows the household sees to the rest."""

@@ -56,27 +56,27 @@ class TimeChores:
         self, folder: Path, snapshot: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
         self.policy_inputs = NO_INPUTS
-        self.ledger = UsageLedger(self._day_of, self._sense_of)
+        self.ledger = UsageLedger(self._day_of, self._criteria_of)
         self._folder = folder
-        self._live = snapshot
+        self._snapshot = snapshot
         self._clock = clock
         self._events = events
         self._store = UsageStore(folder)
         self._households: Mapping[str, Household] = {}
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
-        self._recalled = date.min  # the date, in UTC, on which what is stored was read last
+        self._recalled_on = date.min  # the date, in UTC, on which what is stored was read last
         self._used_at: dict[Used, float] = {}  # when each budget was used last
-        self._standing: TimeState | None = None
-        self._told = WarningState()
+        self._time_state: TimeState | None = None
+        self._warning_state = WarningState()
         self._failing = False
 
     async def begin(self, households: Iterable[Household]) -> None:
         """Take up where the last run left off; a log that cannot be read is none."""
-        self._know({each.id: each for each in households})
+        self._set_households({each.id: each for each in households})
         try:
-            seen = await asyncio.to_thread(load_clock, self._folder)
-            now, wrong_since = self._begin_clock(seen)
+            last_seen = await asyncio.to_thread(load_clock, self._folder)
+            now, wrong_since = self._begin_clock(last_seen)
             await self._recall(now)
             if wrong_since is not None:
                 await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
@@ -84,15 +84,15 @@ class TimeChores:
             now = self._clock().wall
             log.warning("minutes of use were not read", error=str(error))
         self._minute = int(now) // MINUTE
-        self.policy_inputs = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
+        self.policy_inputs = replace(self._read_inputs(now), clock_is_wrong=self._clock.is_wrong)
 
-    def _begin_clock(self, seen: LastSeen | None) -> tuple[float, float | None]:
+    def _begin_clock(self, last_seen: LastSeen | None) -> tuple[float, float | None]:
         """Return the moment, and since when the clock is wrong."""
-        wrong_since = self._clock.begin(seen, continues_when_wrong(self._households.values()))
+        wrong_since = self._clock.begin(last_seen, continues_when_wrong(self._households.values()))
         now = self._clock().wall
         if wrong_since is not None:
             self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
-        self._told = WarningState(before=seen.at if seen else 0.0)
+        self._warning_state = WarningState(before=last_seen.at if last_seen else 0.0)
         return now, wrong_since
 
     def set_missing(self, missing: frozenset[str]) -> bool:
@@ -104,53 +104,53 @@ class TimeChores:
 
     async def run_second(self) -> bool:
         """Do what a second brings; tell whether policies are to be built anew."""
-        live, before = self._live(), self.policy_inputs
-        self._know(live.households)
+        snapshot, before = self._snapshot(), self.policy_inputs
+        self._set_households(snapshot.households)
         if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
-        ends = list(ending_schedules(live, now, now + AHEAD))
+        ends = list(ending_schedules(snapshot, now, now + AHEAD))
         if int(now) // MINUTE != self._minute:
             self._minute = int(now) // MINUTE
-            self._note_closed(live, now)
-            await self._keep_up(now)
+            self._note_closed(snapshot, now)
+            await self._recall_daily(now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
-            self.policy_inputs = self._read(now)
-            ends += ended_budgets(live, before.used, self.policy_inputs.used, now)
+            self.policy_inputs = self._read_inputs(now)
+            ends += ended_budgets(snapshot, before.used, self.policy_inputs.used, now)
             await self._save(now)
-        self._open_softly(live, ends, now)
+        self._add_grace(snapshot, ends, now)
         self.policy_inputs = replace(self.policy_inputs, clock_is_wrong=self._clock.is_wrong)
         return self.policy_inputs != before
 
-    def _note_closed(self, live: Snapshot, now: float) -> None:
+    def _note_closed(self, snapshot: Snapshot, now: float) -> None:
         """Note what was closed in the minute that is over."""
         last = now // MINUTE * MINUTE - 1
-        for who, budgets in time_events.closed_budgets(live, last):
+        for who, budgets in time_events.closed_budgets(snapshot, last):
             self.ledger.note_closed(*who, budgets, last)
 
     def tell(self) -> None:
         """Tell what happened since this was called last, and what is soon to happen."""
-        live, now = self._live(), self._clock().wall
-        after = time_events.time_state(live, now)
-        if self._standing is not None:
-            for event in time_events.time_events(self._standing, after, now):
+        snapshot, now = self._snapshot(), self._clock().wall
+        after = time_events.time_state(snapshot, now)
+        if self._time_state is not None:
+            for event in time_events.time_events(self._time_state, after, now):
                 self._events.publish(event)
-        self._standing = after
+        self._time_state = after
         recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
-        warnings, self._told = due_warnings(
-            time_events.upcoming_closures(live, recent, now), self._told, now
+        warnings, self._warning_state = due_warnings(
+            time_events.upcoming_closures(snapshot, recent, now), self._warning_state, now
         )
-        for coming, minutes in warnings:
+        for closing, minutes in warnings:
             self._events.publish(
                 TimeEvent(
                     EventKind.TIME_WARNING,
-                    coming.household,
-                    coming.profile,
-                    coming.reason,
-                    coming.id,
-                    coming.at,
+                    closing.household,
+                    closing.profile,
+                    closing.reason,
+                    closing.id,
+                    closing.at,
                     minutes,
-                    coming.everything,
+                    closing.everything,
                 )
             )
 
@@ -162,29 +162,29 @@ class TimeChores:
 
     # --- what is read ---------------------------------------------------------------------------
 
-    def _know(self, households: Mapping[str, Household]) -> None:
+    def _set_households(self, households: Mapping[str, Household]) -> None:
         if households is not self._households:
             self._households = households
             self._days.clear()
 
     def _day_of(self, household: str, profile: str, at: float) -> Day:
-        known = self._days.get(household)
-        if known is None or not known.start <= at < known.end:
+        day = self._days.get(household)
+        if day is None or not day.start <= at < day.end:
             home = self._households.get(household)
             zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
-            known = self._days[household] = budget_day(at, zone_of(zone), starts)
-        return Day(known.day, int(known.start))
+            day = self._days[household] = budget_day(at, zone_of(zone), starts)
+        return Day(day.day, int(day.start))
 
-    def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
+    def _criteria_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         home = self._households.get(household)
         found = next((each for each in home.budgets if each.id == budget), None) if home else None
         return NARROW if found is not None and found.about else WIDE
 
-    def _read(self, now: float) -> PolicyInputs:
+    def _read_inputs(self, now: float) -> PolicyInputs:
         """Return the readings with the minutes as they are now."""
         used: dict[Who, Mapping[str, Minutes]] = {}
         before: dict[Who, Mapping[str, Minutes]] = {}
-        for household, profile in self._with_budgets():
+        for household, profile in self._profiles_with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
             self.ledger.begin_day(*who, carried_budgets(household, profile), now)
@@ -196,15 +196,15 @@ class TimeChores:
                 before[who] = found
         return replace(self.policy_inputs, used=used, used_before=before)
 
-    def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
+    def _profiles_with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():
             for profile in profiles_of(household) if household.budgets else ():
                 yield household, profile
 
-    async def _keep_up(self, now: float) -> None:
+    async def _recall_daily(self, now: float) -> None:
         """Read again what is stored when another date begins: where the clock was set, an earlier
         run counted it already, or this one, which keeps few days in memory."""
-        if _date(now) == self._recalled:
+        if _date(now) == self._recalled_on:
             return
         await self._save(now)  # what is read may push a day out of memory
         if self._failing:
@@ -222,9 +222,9 @@ class TimeChores:
         today = _date(now)
         stored = await asyncio.to_thread(self._store.load, today - 2 * _ONE_DAY)
         self.ledger.load(each for each in stored if each.day <= today + _ONE_DAY)
-        self._recalled = today
+        self._recalled_on = today
 
-    def _open_softly(self, live: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
+    def _add_grace(self, snapshot: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
         """Let what is in use stay open for a while, beside what still does."""
         open_now = {
             who: {grant for grant in grants if grant.end > now}
@@ -232,7 +232,7 @@ class TimeChores:
         }
         for end in ends:
             names = self.ledger.names_in_use(*end.who, now)
-            grants = grace_grants(live.policy(*end.who), end, names)
+            grants = grace_grants(snapshot.policy(*end.who), end, names)
             open_now.setdefault(end.who, set()).update(grants)
         in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
         self.policy_inputs = replace(self.policy_inputs, in_use=in_use)
@@ -243,7 +243,7 @@ class TimeChores:
         """Store the minutes; a disk that is full or busy is told of once, and tried again."""
         usages = self.ledger.take_unsaved()
         try:
-            erased = await asyncio.to_thread(self._saved, usages, now)
+            erased = await asyncio.to_thread(self._write, usages, now)
         except StoreError as error:
             self.ledger.put_back(usages)
             if not self._failing:
@@ -254,7 +254,7 @@ class TimeChores:
         for who in erased:
             self.ledger.erase(*who)
 
-    def _saved(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
+    def _write(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
         """Write, in a thread: the minutes, what is over of days, and the clock."""
         erased = self._store.save(usages)
         for household in self._households.values():

@@ -49,19 +49,19 @@ class TimeState:
 
 def time_state(snapshot: Snapshot, now: float) -> TimeState:
     """Return how things stand.  Keys of grants and tickets are ids of household and their own."""
-    shut: dict[Key, frozenset[ActiveClosure]] = {}
+    closed: dict[Key, frozenset[ActiveClosure]] = {}
     pauses: dict[Key, Pause] = {}
     grants: dict[Key, Grant] = {}
     redeemed: dict[Key, Ticket] = {}
     for household in snapshot.households.values():
-        for who, timing in time_plans(snapshot, household):
+        for who, plan in time_plans(snapshot, household):
             found = frozenset(
                 ActiveClosure(each.reason, each.period, not each.about)
-                for each in timing.closures
+                for each in plan.closures
                 if each.reason in _PLANNED and each.start <= now < each.end
             )
             if found:
-                shut[who] = found
+                closed[who] = found
         for pause in household.pauses:
             if pause.start <= now < (inf if pause.end is None else pause.end):
                 pauses[household.id, pause.profile] = pause
@@ -71,7 +71,7 @@ def time_state(snapshot: Snapshot, now: float) -> TimeState:
         for ticket in household.tickets:
             if ticket.redeemed is not None:
                 redeemed[household.id, ticket.id] = ticket
-    return TimeState(shut, pauses, grants, redeemed)
+    return TimeState(closed, pauses, grants, redeemed)
 
 
 def time_plans(
@@ -79,37 +79,37 @@ def time_plans(
 ) -> Iterator[tuple[tuple[str, str], TimePlan]]:
     """Yield what time adds to each profile of a household."""
     for profile in household.profiles:
-        timed = snapshot.policy(household.id, profile.id).time_rules
-        yield (household.id, profile.id), timed.timing if timed else NO_TIME_PLAN
+        time_rules = snapshot.policy(household.id, profile.id).time_rules
+        yield (household.id, profile.id), time_rules.timing if time_rules else NO_TIME_PLAN
 
 
 def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
     """Yield for each profile the budgets of which nothing can be used now: they are spent, or
     everything is closed."""
     for household in snapshot.households.values():
-        for who, timing in time_plans(snapshot, household):
-            shut = [each for each in timing.closures if each.start <= now < each.end]
-            spent = {each.period for each in shut if each.reason is Reason.BUDGET}
-            if any(not each.about for each in shut):
-                spent |= {each.id for each in timing.remaining}
+        for who, plan in time_plans(snapshot, household):
+            closed = [each for each in plan.closures if each.start <= now < each.end]
+            spent = {each.period for each in closed if each.reason is Reason.BUDGET}
+            if any(not each.about for each in closed):
+                spent |= {each.id for each in plan.remaining}
             if spent:
                 yield who, frozenset(spent)
 
 
 def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:
     """Yield what happened between two moments; what ended first, then what began."""
-    yield from _shut(EventKind.TIME_OPENED, before, after, now)
-    yield from _shut(EventKind.TIME_CLOSED, after, before, now)
-    for (household, profile), pause in _gone(before.pauses, after.pauses):
+    yield from _closure_events(EventKind.TIME_OPENED, before, after, now)
+    yield from _closure_events(EventKind.TIME_CLOSED, after, before, now)
+    for (household, profile), pause in _only_in_first(before.pauses, after.pauses):
         yield PauseEvent(EventKind.PAUSE_ENDED, household, profile, now, now, pause.homework)
-    for (household, profile), pause in _gone(after.pauses, before.pauses):
+    for (household, profile), pause in _only_in_first(after.pauses, before.pauses):
         yield PauseEvent(EventKind.PAUSE_BEGAN, household, profile, now, pause.end, pause.homework)
-    for (household, _), grant in _gone(before.grants, after.grants):
+    for (household, _), grant in _only_in_first(before.grants, after.grants):
         until = min(now, grant.end)
         yield GrantEvent(
             EventKind.GRANT_ENDED, household, grant.profile, grant.id, now, until, grant.origin
         )
-    for (household, _), grant in _gone(after.grants, before.grants):
+    for (household, _), grant in _only_in_first(after.grants, before.grants):
         if grant.origin is not Origin.TICKET:
             yield GrantEvent(
                 EventKind.GRANT_GIVEN,
@@ -120,22 +120,26 @@ def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Eve
                 grant.end,
                 grant.origin,
             )
-    for (household, _), ticket in _gone(after.redeemed, before.redeemed):
+    for (household, _), ticket in _only_in_first(after.redeemed, before.redeemed):
         yield TicketEvent(
             EventKind.TICKET_REDEEMED, household, ticket.redeemed_by, ticket.id, now, ticket.minutes
         )
 
 
-def _shut(kind: EventKind, here: TimeState, there: TimeState, now: float) -> Iterator[TimeEvent]:
+def _closure_events(
+    kind: EventKind, here: TimeState, there: TimeState, now: float
+) -> Iterator[TimeEvent]:
     """Yield what is shut here and not there."""
-    for who, shut in here.closed.items():
-        for each in sorted(shut - there.closed.get(who, frozenset())):
+    for who, closed in here.closed.items():
+        for each in sorted(closed - there.closed.get(who, frozenset())):
             yield TimeEvent(
                 kind, *who, reason=each.reason, id=each.id, at=now, everything=each.everything
             )
 
 
-def _gone(here: Mapping[Key, Value], there: Mapping[Key, Value]) -> list[tuple[Key, Value]]:
+def _only_in_first(
+    here: Mapping[Key, Value], there: Mapping[Key, Value]
+) -> list[tuple[Key, Value]]:
     """Return what is here and not there."""
     return [(key, value) for key, value in here.items() if key not in there]
 
@@ -151,15 +155,15 @@ def upcoming_closures(
     in_use = frozenset(used_now)
     for household in snapshot.households.values():
         day = budget_day(now, zone_of(household.timezone), household.day_starts).start
-        for who, timing in time_plans(snapshot, household):
+        for who, plan in time_plans(snapshot, household):
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
-                for each in timing.closures
+                for each in plan.closures
                 if _is_soon(each, now)
             )
             yield from (
-                _ending(who, each, day, now)
-                for each in timing.remaining
+                _budget_end(who, each, day, now)
+                for each in plan.remaining
                 if (*who, each.id) in in_use
             )
 
@@ -168,6 +172,8 @@ def _is_soon(closure: Closure, now: float) -> bool:
     return closure.reason is not Reason.BUDGET and now < closure.start < now + SOON
 
 
-def _ending(who: tuple[str, str], left: RemainingBudget, day: float, now: float) -> UpcomingClosure:
-    at = now + left.minutes * MINUTE
-    return UpcomingClosure(*who, Reason.BUDGET, left.id, at, day, not left.about)
+def _budget_end(
+    who: tuple[str, str], remaining: RemainingBudget, day: float, now: float
+) -> UpcomingClosure:
+    at = now + remaining.minutes * MINUTE
+    return UpcomingClosure(*who, Reason.BUDGET, remaining.id, at, day, not remaining.about)

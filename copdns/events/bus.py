@@ -18,14 +18,14 @@ log = structlog.get_logger("copdns")
 IsUnlogged = Callable[[str, str], bool]
 
 
-def _everybody(_household: str, _profile: str) -> bool:
+def _hide_all(_household: str, _profile: str) -> bool:
     return True
 
 
 class EventBus:
     """Tells events, in the order in which they happen."""
 
-    def __init__(self, is_unlogged: IsUnlogged = _everybody) -> None:
+    def __init__(self, is_unlogged: IsUnlogged = _hide_all) -> None:
         """unlogged: whether the log must not name a profile, by the ids of household and profile;
         unless somebody knows better it names none."""
         self._unlogged = is_unlogged
@@ -40,14 +40,14 @@ class EventBus:
 
         A subscriber that fails keeps neither the others nor the caller from going on.
         """
-        self._note(event)
-        for hears in self._subscribers:
+        self._log_event(event)
+        for on_event in self._subscribers:
             try:
-                hears(event)
+                on_event(event)
             except Exception:  # noqa: BLE001 - one that fails must not keep the others from hearing
                 log.error("an event was not heard", traceback=traceback.format_exc())
 
-    def _note(self, event: Event) -> None:
+    def _log_event(self, event: Event) -> None:
         """Write a line, unless it is about somebody of whom nothing is kept."""
         # A log is read by others, and kept.
         if isinstance(event, AppealEvent):
@@ -57,5 +57,5 @@ class EventBus:
         fields = event._asdict()
         if fields.get("profile") and self._unlogged(fields["household"], fields["profile"]):
             return
-        told = {key: value for key, value in event_json(event).items() if value}
-        log.info(told.pop("event"), **told)
+        line = {key: value for key, value in event_json(event).items() if value}
+        log.info(line.pop("event"), **line)

@@ -113,11 +113,11 @@ def build_notice(event: Event, desk: str) -> NoticeText:
         account=told.get("account", ""),
     )
     return NoticeText(
-        title, "\n".join(filter(None, (body, _asked(event), "", _MORE.format(desk=desk))))
+        title, "\n".join(filter(None, (body, _appeal_line(event), "", _MORE.format(desk=desk))))
     )
 
 
-def _asked(event: Event) -> str:
+def _appeal_line(event: Event) -> str:
     """Return whose an appeal is and about what, where the event was told so."""
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""
@@ -131,35 +131,35 @@ class NoticeThrottle:
     """
 
     def __init__(self) -> None:
-        self._left = float(MAX_AT_ONCE)
+        self._allowance = float(MAX_AT_ONCE)
         self._at: float | None = None
-        self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
-        self._unsaid = 0
+        self._told_at: OrderedDict[tuple[object, ...], float] = OrderedDict()
+        self._suppressed = 0
 
     def allows(self, event: Event, now: float) -> bool:
         """Tell whether an event is told; what is too much is counted."""
-        key = _what(event)
-        if now - self._told.get(key, -SAME_WITHIN) < SAME_WITHIN:
+        key = _event_key(event)
+        if now - self._told_at.get(key, -SAME_WITHIN) < SAME_WITHIN:
             return False
-        self._told[key] = now
-        self._told.move_to_end(key)
-        while len(self._told) > MAX_REMEMBERED:
-            self._told.popitem(last=False)
+        self._told_at[key] = now
+        self._told_at.move_to_end(key)
+        while len(self._told_at) > MAX_REMEMBERED:
+            self._told_at.popitem(last=False)
         since = 0.0 if self._at is None else now - self._at
-        self._left, self._at = min(MAX_AT_ONCE, self._left + since / ONE_MORE_EVERY), now
-        if self._left < 1:
-            self._unsaid += 1
+        self._allowance, self._at = min(MAX_AT_ONCE, self._allowance + since / ONE_MORE_EVERY), now
+        if self._allowance < 1:
+            self._suppressed += 1
             return False
-        self._left -= 1
+        self._allowance -= 1
         return True
 
     def take_suppressed(self) -> int:
         """Return how many were too much since this was asked last."""
-        unsaid, self._unsaid = self._unsaid, 0
-        return unsaid
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
 
 
-def _what(event: Event) -> tuple[object, ...]:
+def _event_key(event: Event) -> tuple[object, ...]:
     """Return what makes two events the same: all but their moments."""
     return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 

@@ -93,12 +93,12 @@ class Targets:
     ) -> None:
         """desk: where guardians read more than they are told."""
         self._desk = desk
-        self._patience = times
+        self._times = times
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
         self._changed = asyncio.Event()
         self._closing = False
-        self._trying = False
+        self._is_testing = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.configure(settings)
@@ -115,7 +115,7 @@ class Targets:
 
     @property
     def statuses(self) -> tuple[TargetStatus, ...]:
-        return tuple(each.shown for each in self._targets)
+        return tuple(each.status for each in self._targets)
 
     async def send_test(self, name: str, event: Event) -> str:
         """Send an event to one target, once and past all that waits; return what went wrong.
@@ -123,13 +123,13 @@ class Targets:
         Raises KeyError for a target that is not there, and BusyError while another is tried.
         """
         target = {each.way.name: each for each in self._targets}[name]
-        if self._trying:
+        if self._is_testing:
             raise BusyError("another target is tried at the moment; wait for that")
-        self._trying = True
+        self._is_testing = True
         try:
-            return await target.way.once(event)
+            return await target.way.deliver_once(event)
         finally:
-            self._trying = False
+            self._is_testing = False
 
     def configure(self, settings: EventSettings) -> None:
         """Tell these from now on; what waits for one that stays as it is stays too."""
@@ -141,21 +141,21 @@ class Targets:
 
     def _ways(self, settings: EventSettings) -> list[_Way]:
         ways: list[_Way] = [
-            _ToWebhook(number, webhook, self._patience)
+            _ToWebhook(number, webhook, self._times)
             for number, webhook in enumerate(settings.webhooks, 1)
         ]
         if settings.command:
             kinds = frozenset(settings.command_kinds)
-            ways.append(_ToCommand(settings.command, kinds, self._patience.command))
+            ways.append(_ToCommand(settings.command, kinds, self._times.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            ways.append(_ToGuardian(number, url, self._desk, kinds, self._patience))
+            ways.append(_ToGuardian(number, url, self._desk, kinds, self._times))
         return ways
 
     def enqueue(self, event: Event) -> None:
         """Put an event aside for all that want to hear of it."""
         for each in self._targets:
-            each.hears(event)
+            each.enqueue(event)
 
     async def run(self) -> None:
         """Pass on what was heard, until `close` is called or this is cancelled."""
@@ -196,13 +196,13 @@ class _Way(Protocol):
         """Of which events it hears."""
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What people call such a way."""
 
-    def opened(self) -> AbstractAsyncContextManager[Deliver]:
+    def open(self) -> AbstractAsyncContextManager[Deliver]:
         """Give what delivers some events, one after another."""
 
-    async def once(self, event: Event) -> str:
+    async def deliver_once(self, event: Event) -> str:
         """Try to deliver one event, once; return what went wrong."""
 
 
@@ -217,7 +217,7 @@ class _Target:
         self.dropped = 0
         self._kinds = way.kinds
         self._queue: deque[Event] = deque(maxlen=MAX_WAITING)
-        self._heard = asyncio.Event()
+        self._has_events = asyncio.Event()
         self._trouble = ""
 
     @property
@@ -225,24 +225,24 @@ class _Target:
         return len(self._queue)
 
     @property
-    def shown(self) -> TargetStatus:
+    def status(self) -> TargetStatus:
         kinds = tuple(each for each in EventKind if each in self._kinds)
         way = self.way
-        return TargetStatus(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
+        return TargetStatus(way.name, way.label, kinds, self.waiting, self.dropped, self._trouble)
 
-    def hears(self, event: Event) -> None:
+    def enqueue(self, event: Event) -> None:
         if event.kind in self._kinds:
             self.dropped += len(self._queue) == MAX_WAITING
             self._queue.append(event)
-            self._heard.set()
+            self._has_events.set()
 
     async def work(self) -> None:
         """Deliver whatever waits, for ever."""
         while True:
-            await self._heard.wait()
-            self._heard.clear()
+            await self._has_events.wait()
+            self._has_events.clear()
             try:
-                async with self.way.opened() as deliver:
+                async with self.way.open() as deliver:
                     while self._queue:
                         self._note(await deliver(self._queue.popleft()))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
@@ -272,14 +272,14 @@ class _Try(NamedTuple):
 class _ToWebhook:
     number: int
     webhook: Webhook
-    patience: DeliveryTimes
+    times: DeliveryTimes
 
     @property
     def name(self) -> str:
         return f"webhook {self.number}"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return "webhook"
 
     @property
@@ -287,7 +287,7 @@ class _ToWebhook:
         return frozenset(self.webhook.kinds)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
+    async def open(self) -> AsyncIterator[Deliver]:
         # aiohttp's own context has no certificates (`lean`); reading them takes a while, and
         # megabytes until it is quiet again.
         encrypted = self.webhook.url.startswith("https:")
@@ -295,16 +295,16 @@ class _ToWebhook:
         async with ClientSession(
             connector=TCPConnector(ssl=certificates),
             headers=self._headers(),
-            timeout=ClientTimeout(total=self.patience.post),
+            timeout=ClientTimeout(total=self.times.post),
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,  # nobody reads what comes back
             trust_env=False,  # no ~/.netrc: nobody's password goes out
         ) as session:
             yield partial(self._deliver, session)
 
-    async def once(self, event: Event) -> str:
-        hasty = replace(self, patience=self.patience._replace(pauses=()))
-        async with hasty.opened() as deliver:
+    async def deliver_once(self, event: Event) -> str:
+        hasty = replace(self, times=self.times._replace(pauses=()))
+        async with hasty.open() as deliver:
             return await deliver(event)
 
     def _headers(self) -> dict[str, str]:
@@ -316,7 +316,7 @@ class _ToWebhook:
     async def _deliver(self, session: ClientSession, event: Event) -> str:
         body = json.dumps(event_json(event)).encode()
         trouble = ""
-        for pause in (0.0, *self.patience.pauses):
+        for pause in (0.0, *self.times.pauses):
             await asyncio.sleep(pause)
             trouble, again = await self._post(session, body)
             if not again:
@@ -327,14 +327,14 @@ class _ToWebhook:
         try:
             # A redirect would carry the event, and the token, to where nobody wanted them.
             async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
-                return _judged(reply.status)
+                return _judge_status(reply.status)
         except TimeoutError:
-            return _Try(f"it did not answer within {self.patience.post:g} s", again=True)
+            return _Try(f"it did not answer within {self.times.post:g} s", again=True)
         except (ClientError, OSError, UnicodeError) as error:
-            return _Try(_in_words(error), again=True)
+            return _Try(_describe_error(error), again=True)
 
 
-def _judged(status: int) -> _Try:
+def _judge_status(status: int) -> _Try:
     """Return what a status means: 408, 429 and those from 500 on pass by themselves."""
     if 200 <= status < 300:
         return _Try("", again=False)
@@ -344,7 +344,7 @@ def _judged(status: int) -> _Try:
     return _Try(f"it answered with status {status}", again=status in (408, 429) or status >= 500)
 
 
-def _in_words(error: ClientError | OSError | UnicodeError) -> str:
+def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
     """Say what went wrong, without the address."""
     match error:
         case ClientConnectorCertificateError() | ClientConnectorSSLError():
@@ -359,7 +359,7 @@ def _in_words(error: ClientError | OSError | UnicodeError) -> str:
 # --- a program ------------------------------------------------------------------------------------
 
 # What a program may need of our environment.  The rest holds settings, with their tokens.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+_PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,14 +373,14 @@ class _ToCommand:
         return "command"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return self.name
 
-    async def once(self, event: Event) -> str:
+    async def deliver_once(self, event: Event) -> str:
         return await self._deliver(event)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
+    async def open(self) -> AsyncIterator[Deliver]:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
@@ -398,12 +398,12 @@ class _ToCommand:
             )
         except OSError as error:
             return f"it cannot be started ({error.strerror})"
-        if not await _finished(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
+        if not await _run_to_end(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
             return f"it was not done within {self.seconds:g} s, and was ended"
-        return _ended(process.returncode)
+        return _describe_end(process.returncode)
 
 
-async def _finished(process: asyncio.subprocess.Process, told: bytes, seconds: float) -> bool:
+async def _run_to_end(process: asyncio.subprocess.Process, told: bytes, seconds: float) -> bool:
     """Tell a program something and wait for its end; kill it with all that it started when it
     takes too long, or nobody waits any more."""
     try:
@@ -419,7 +419,7 @@ async def _finished(process: asyncio.subprocess.Process, told: bytes, seconds: f
     return True
 
 
-def _ended(code: int | None) -> str:
+def _describe_end(code: int | None) -> str:
     """Return what the end of a program means; below 0 is the number of a signal."""
     if not code:
         return ""
@@ -428,7 +428,7 @@ def _ended(code: int | None) -> str:
 
 def _environment(fields: dict[str, object]) -> dict[str, str]:
     """Return an event as variables, beside the few that every program needs."""
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return passed | {_variable(key): _text(value) for key, value in fields.items()}
 
 
@@ -457,7 +457,7 @@ class _ToGuardian:
     url: str
     desk: str
     kinds: frozenset[EventKind]
-    patience: DeliveryTimes
+    times: DeliveryTimes
     pace: NoticeThrottle = field(default_factory=NoticeThrottle, compare=False)
 
     @property
@@ -465,15 +465,15 @@ class _ToGuardian:
         return f"notice {self.number}"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return self.url.partition(":")[0]
 
-    async def once(self, event: Event) -> str:
+    async def deliver_once(self, event: Event) -> str:
         """However many went before it."""
-        return (await self._sent(self._message(build_notice(event, self.desk)))).trouble
+        return (await self._send(self._message(build_notice(event, self.desk)))).trouble
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
+    async def open(self) -> AsyncIterator[Deliver]:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
@@ -483,9 +483,9 @@ class _ToGuardian:
             with_suppressed(build_notice(event, self.desk), self.pace.take_suppressed())
         )
         trouble = ""
-        for pause in (0.0, *self.patience.pauses):
+        for pause in (0.0, *self.times.pauses):
             await asyncio.sleep(pause)
-            trouble, again = await self._sent(message)
+            trouble, again = await self._send(message)
             if not again:
                 break
         return trouble
@@ -493,7 +493,7 @@ class _ToGuardian:
     def _message(self, told: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
 
-    async def _sent(self, message: bytes) -> _Try:
+    async def _send(self, message: bytes) -> _Try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", send_notice.__name__),
             stdin=asyncio.subprocess.PIPE,
@@ -502,8 +502,8 @@ class _ToGuardian:
             env=_environment({}),
             start_new_session=True,
         )
-        if not await _finished(process, message, self.patience.notice):
-            return _Try(f"it was not sent within {self.patience.notice:g} s", again=True)
+        if not await _run_to_end(process, message, self.times.notice):
+            return _Try(f"it was not sent within {self.times.notice:g} s", again=True)
         code = process.returncode or send_notice.SENT
         if code == send_notice.SENT:
             return _Try("", again=False)

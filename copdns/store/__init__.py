@@ -1,1 +1,1 @@
-"""What lasts: `household.db` (policy, accounts, audit) and `log.db` (queries, counts)."""
+"""The databases: `household.db` (policy, accounts, audit) and `log.db` (queries, counts, usage)."""

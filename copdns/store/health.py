@@ -1,4 +1,4 @@
-"""Look a database of the data folder over, without making, migrating or changing it."""
+"""Check a database of the data folder, without making, migrating or changing it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _CHECK = "pragma quick_check(5)"
 
 
 def find_damage(path: Path) -> tuple[str, ...]:
-    """Return what SQLite finds wrong inside a file, () when it is whole; raise StoreError.
+    """Return what SQLite finds damaged inside a file, () for nothing; raise StoreError.
 
-    The file must be there.  A large log takes a second or two.
+    The file must exist.  A large log takes a second or two.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:

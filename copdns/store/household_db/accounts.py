@@ -1,8 +1,8 @@
 """Accounts, their passwords and second factors, and the one-time codes that open them.
 
-Who may make or remove which account is asked of `accounts/roles.py` in here, so that no page and no
-command gets past it.  Every change is a line of the audit, and one about a guardian a notice to
-all.
+The rules of `accounts/roles.py` on who may make or remove an account are checked here, so that they
+hold for every page and command.  Every change writes a line of the audit, and one about a guardian
+a notice for all guardians.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _COLUMNS = "household, id, name, role, profile, made, password, totp, totp_used"
 
 
 class Accounts:
-    """Methods raise AccountError for what must not be, and StoreError.
+    """The accounts of all households.  Methods raise AccountError for what is not allowed, and
+    StoreError.
 
-    by: who does it; None is whoever sits at the machine.
+    by: who does it; None for the console.  now: seconds since the epoch.
     """
 
     def __init__(self, thread: StoreThread) -> None:
@@ -37,7 +38,7 @@ class Accounts:
 
     async def all(self, household: str) -> tuple[Account, ...]:
         """Return all accounts, the oldest first."""
-        return await self._thread.read(lambda connection: _all(connection, household))
+        return await self._thread.read(lambda connection: _read_all(connection, household))
 
     async def get(self, household: str, account: str) -> Account | None:
         return await self._thread.read(
@@ -45,23 +46,28 @@ class Accounts:
         )
 
     async def credentials(self, household: str, name: str) -> Credentials | None:
-        """Return what the login of a name is checked against; case does not count."""
+        """Return what a login under a name is checked against; None for an unknown name.
+
+        Case does not count.
+        """
 
         def work(connection: sqlite3.Connection) -> Credentials | None:
             row = connection.execute(
                 f"select {_COLUMNS} from account where household = ? and name = ?",  # noqa: S608
-                (household, _clean(name)),
+                (household, _clean_name(name)),
             ).fetchone()
-            return None if row is None else Credentials(_account(row), *row[6:])
+            return None if row is None else Credentials(_account_from_row(row), *row[6:])
 
         return await self._thread.read(work)
 
     async def add(self, account: Account, by: Actor | None, now: int) -> Account:
-        """Return a new account as stored, with its id; without a password until a code is used."""
-        return await self._thread.write(lambda connection: _add(connection, account, by, now))
+        """Store a new account, without a password so far; return it with its id."""
+        return await self._thread.write(
+            lambda connection: _add_account(connection, account, by, now)
+        )
 
     async def remove(self, household: str, account: str, by: Actor | None, now: int) -> Account:
-        """Remove an account with its sessions and tokens; return what it was."""
+        """Remove an account with its sessions and tokens; return it."""
 
         def work(connection: sqlite3.Connection) -> Account:
             found = require_account(connection, household, account)
@@ -73,7 +79,7 @@ class Accounts:
                 "delete from one_time_code where household = ? and account = ?",
                 (household, account),
             )
-            _tell(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
+            _record_change(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
             return found
 
         return await self._thread.write(work)
@@ -81,8 +87,7 @@ class Accounts:
     async def set_role(
         self, household: str, account: str, role: Role, by: Actor | None, now: int
     ) -> Account:
-        """Give an account another role: the old one is taken as by `remove`, the new one given as
-        by `add`."""
+        """Give an account another role: who does it must be allowed to remove and to add it."""
 
         def work(connection: sqlite3.Connection) -> Account:
             found = require_account(connection, household, account)
@@ -94,9 +99,9 @@ class Accounts:
                 "update account set role = ? where household = ? and id = ?",
                 (role, household, account),
             )
-            _end_all(connection, household, account)
+            _end_sessions(connection, household, account)
             what = f"made {role}"
-            _tell(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
+            _record_change(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
             return replace(found, role=role)
 
         return await self._thread.write(work)
@@ -111,10 +116,10 @@ class Accounts:
         *,
         by: Actor | None,
     ) -> None:
-        """Set a password, as `passwords.hashed` gave it, and end every session but one.
+        """Set a password, end every session but one, and forget the account's browsers.
 
-        stays: the digest of the session in which it was set.  Browsers are no longer known.  by:
-        its owner, or the console, of which all guardians hear.
+        password_hash: from `hash_password`.  but_session: the digest of the session that stays.
+        by: the owner of the account, or None for the console, of which all guardians are told.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -122,7 +127,7 @@ class Accounts:
             if by is not None and (by.id != account or not _is_at_home(by, household)):
                 raise AccountError("everybody sets their own password; the console can for others")
             _set_password(connection, found, password_hash)
-            _end_all(connection, household, account, but_session)
+            _end_sessions(connection, household, account, but_session)
             if by is None and found.role.is_guardian:
                 kind = NoticeKind.ACCOUNT_CHANGED
                 notify(
@@ -134,7 +139,8 @@ class Accounts:
         await self._thread.write(work)
 
     async def rehash(self, household: str, account: str, before: str, password_hash: str) -> None:
-        """Put the same password, hashed in a newer way, in place of what was kept before."""
+        """Replace the hash of a password by another one of the same password, if it is still
+        `before`."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -153,10 +159,10 @@ class Accounts:
         now: int,
         last_step: int = 0,
     ) -> None:
-        """Ask for a second factor from now on, or no longer ("").
+        """Ask for a second factor from now on; secret: "" for no longer.
 
-        recovery: digests of the codes that stand in for it, once each.  used: the time step by
-        which its owner showed that the authenticator has it.
+        recovery: digests of the codes that replace it once each.  last_step: the time step of the
+        code by which the owner confirmed it.
         """
         digests = tuple(recovery)
 
@@ -173,7 +179,7 @@ class Accounts:
         await self._thread.write(work)
 
     async def use_totp(self, household: str, account: str, step: int) -> bool:
-        """Note that a code of a time step was used; False when it, or a later one, was before."""
+        """Note that the code of a time step was used; False where it or a later one was before."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -188,7 +194,7 @@ class Accounts:
         return await self._thread.write(work)
 
     async def use_recovery(self, household: str, account: str, digest: str, now: int) -> bool:
-        """Use up a recovery code; False when there is none such."""
+        """Delete a recovery code, by its digest; False where there is no such code."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -204,7 +210,7 @@ class Accounts:
         return await self._thread.write(work)
 
     async def recovery_left(self, household: str, account: str) -> int:
-        """Return how many recovery codes an account has that were not used."""
+        """Return how many unused recovery codes an account has."""
 
         def work(connection: sqlite3.Connection) -> int:
             (left,) = connection.execute(
@@ -218,9 +224,9 @@ class Accounts:
     # --- one-time codes ---
 
     async def make_code(self, code: Code, digest: str, by: Actor | None, now: int) -> None:
-        """Keep the digest of a one-time code; an earlier one for the same is void.
+        """Store the digest of a one-time code, in place of an earlier one of the same account.
 
-        A way back into the account of a guardian is made at the console only.
+        Only the console makes a code for the account of a guardian that has a password.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -236,35 +242,36 @@ class Accounts:
                 """,
                 (digest, code.household, code.purpose, code.account, code.expires),
             )
-            _tell_code(connection, code, by, now)
+            _record_code(connection, code, by, now)
 
         await self._thread.write(work)
 
     async def find_code(self, digest: str, now: int) -> Code | None:
-        """Return what a one-time code is good for, while it is good."""
-        return await self._thread.read(lambda connection: _code(connection, digest, now))
+        """Return what a one-time code is for; None for one that is unknown or over."""
+        return await self._thread.read(lambda connection: _read_code(connection, digest, now))
 
     async def set_up(self, digest: str, name: str, password_hash: str, now: int) -> Account:
-        """Use up a set-up code for the first account, an owner with this password's hash."""
+        """Use a set-up code to make the first account, an owner with this password."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            code = _used(connection, digest, now)
+            code = _use_up_code(connection, digest, now)
             if code.purpose is not Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
-            _check_none(connection, code.household)
+            _check_not_set_up(connection, code.household)
             new = Account(code.household, "", name, Role.OWNER)
-            made = _add(connection, new, None, now)
+            made = _add_account(connection, new, None, now)
             _set_password(connection, made, password_hash)
-            _has_seen_all(connection, made, now)
+            _mark_all_seen(connection, made, now)
             return replace(made, has_password=True)
 
         return await self._thread.write(work)
 
     async def use_code(self, digest: str, password_hash: str, now: int) -> Account:
-        """Use up a code for an account: a new password, no second factor, and no old session."""
+        """Use the code of an account: set its password, remove its second factor, end its
+        sessions."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            code = _used(connection, digest, now)
+            code = _use_up_code(connection, digest, now)
             if code.purpose is Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
             found = require_account(connection, code.household, code.account)
@@ -274,14 +281,14 @@ class Accounts:
                 (found.household, found.id),
             )
             _set_recovery(connection, found.household, found.id, ())
-            _end_all(connection, found.household, found.id)
+            _end_sessions(connection, found.household, found.id)
             audit(connection, found.household, found.name, "password set with a code", now)
             return replace(found, has_password=True, totp=False)
 
         return await self._thread.write(work)
 
     async def tidy(self, now: int) -> int:
-        """Delete codes that are over, of all households; return how many."""
+        """Delete the codes that are over, of all households; return how many."""
 
         def work(connection: sqlite3.Connection) -> int:
             sql = "delete from one_time_code where expires <= ?"
@@ -295,17 +302,17 @@ _BAD_CODE = sentence(
 )
 
 
-def _account(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
+def _account_from_row(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
     household, account, name, role, profile, made, password, totp, _ = row
     return Account(household, account, name, Role(role), profile, made, bool(password), bool(totp))
 
 
-def _all(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
+def _read_all(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
     rows = connection.execute(
         f"select {_COLUMNS} from account where household = ? order by made, id",  # noqa: S608
         (household,),
     )
-    return tuple(map(_account, rows))
+    return tuple(map(_account_from_row, rows))
 
 
 def account_of(connection: sqlite3.Connection, household: str, account: str) -> Account | None:
@@ -313,11 +320,11 @@ def account_of(connection: sqlite3.Connection, household: str, account: str) -> 
         f"select {_COLUMNS} from account where household = ? and id = ?",  # noqa: S608
         (household, account),
     ).fetchone()
-    return None if row is None else _account(row)
+    return None if row is None else _account_from_row(row)
 
 
 def require_account(connection: sqlite3.Connection, household: str, account: str) -> Account:
-    """Return an account; raise AccountError when it is gone."""
+    """Return an account; raise AccountError where it is gone."""
     found = account_of(connection, household, account)
     if found is None:
         raise AccountError("this account is gone")
@@ -325,7 +332,7 @@ def require_account(connection: sqlite3.Connection, household: str, account: str
 
 
 def pick_account(accounts: Iterable[Account], name: str) -> Account:
-    """Return the account that somebody means by its name or id; raise AccountError."""
+    """Return the account of a name or id; raise AccountError where there is none."""
     there = tuple(accounts)
     for each in there:
         if name == each.id or name.casefold() == each.name.casefold():
@@ -333,12 +340,12 @@ def pick_account(accounts: Iterable[Account], name: str) -> Account:
     raise AccountError(no_such("account", name, [each.name for each in there]))
 
 
-def _clean(name: str) -> str:
+def _clean_name(name: str) -> str:
     return " ".join(name.split())
 
 
-def _named(name: str) -> str:
-    clean = _clean(name)
+def _check_name(name: str) -> str:
+    clean = _clean_name(name)
     if not clean or len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
         raise AccountError(
             "an account's name has 1 to %(most)s letters that can be seen",
@@ -348,10 +355,12 @@ def _named(name: str) -> str:
     return clean
 
 
-def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now: int) -> Account:
+def _add_account(
+    connection: sqlite3.Connection, account: Account, by: Actor | None, now: int
+) -> Account:
     _check_add(account.role, account.household, by)
-    there = _all(connection, account.household)
-    name = _named(account.name)
+    there = _read_all(connection, account.household)
+    name = _check_name(account.name)
     if any(each.name.casefold() == name.casefold() for each in there):
         raise AccountError(
             "there is an account '%(called)s' already; take another name", name="name", called=name
@@ -366,12 +375,12 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
         f"insert into account ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, '', '', 0)",  # noqa: S608
         (new.household, new.id, new.name, new.role, new.profile, new.made),
     )
-    _tell(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
+    _record_change(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
     return new
 
 
-def _has_seen_all(connection: sqlite3.Connection, account: Account, now: int) -> None:
-    """The first guardian of a house need not be told of themselves."""
+def _mark_all_seen(connection: sqlite3.Connection, account: Account, now: int) -> None:
+    """Mark all notices as seen by an account: the first guardian need not be told of themselves."""
     connection.execute(
         """
         insert or ignore into notice_seen (household, notice, account, at)
@@ -402,7 +411,7 @@ def _check_add(role: Role, household: str, by: Actor | None) -> None:
 def _check_remove(
     connection: sqlite3.Connection, account: Account, by: Actor | None, *, stays: bool = False
 ) -> None:
-    """stays: it will be a guardian still."""
+    """Raise AccountError where an account may not be removed; stays: it remains a guardian's."""
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
@@ -410,7 +419,7 @@ def _check_remove(
         )
     if not account.role.is_guardian or stays:
         return
-    others = [each for each in _all(connection, account.household) if each.id != account.id]
+    others = [each for each in _read_all(connection, account.household) if each.id != account.id]
     if not any(each.role.is_guardian for each in others):
         raise AccountError(
             "%(account)s is the only guardian; add another one first", account=account.name
@@ -418,11 +427,11 @@ def _check_remove(
 
 
 def _is_at_home(by: Actor | None, household: str) -> bool:
-    """Somebody acts in their own household, and as a person: a token never lets people in."""
+    """Tell whether a person acts in their own household: no token adds or removes accounts."""
     return by is None or (by.household == household and by.scopes is None)
 
 
-def _tell(
+def _record_change(
     connection: sqlite3.Connection,
     kind: NoticeKind,
     account: Account,
@@ -457,7 +466,9 @@ def _set_recovery(
     )
 
 
-def _end_all(connection: sqlite3.Connection, household: str, account: str, stays: str = "") -> None:
+def _end_sessions(
+    connection: sqlite3.Connection, household: str, account: str, stays: str = ""
+) -> None:
     connection.execute(
         "delete from session where household = ? and account = ? and digest <> ?",
         (household, account, stays),
@@ -471,7 +482,7 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
     if code.purpose is Purpose.SETUP:
         if by is not None:
             raise AccountError("a set-up code is made on the machine: `copdns account code`")
-        _check_none(connection, code.household)
+        _check_not_set_up(connection, code.household)
         return
     account = require_account(connection, code.household, code.account)
     invited = code.purpose is Purpose.INVITE and not account.has_password
@@ -483,15 +494,15 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
         )
 
 
-def _check_none(connection: sqlite3.Connection, household: str) -> None:
-    """A set-up code is no way past the accounts that there are."""
-    if any(each.role.is_guardian for each in _all(connection, household)):
+def _check_not_set_up(connection: sqlite3.Connection, household: str) -> None:
+    """Raise AccountError where there is a guardian: a set-up code would bypass their account."""
+    if any(each.role.is_guardian for each in _read_all(connection, household)):
         raise AccountError(
             "this house is set up already; `copdns account code NAME` makes a code for an account"
         )
 
 
-def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
+def _record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
     if code.purpose is Purpose.SETUP:
         audit(connection, code.household, author_of(by), "set-up code made", now)
         return
@@ -502,7 +513,7 @@ def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now
         notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
 
 
-def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
+def _read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
     row = connection.execute(
         """
         select household, purpose, account, expires from one_time_code
@@ -513,8 +524,8 @@ def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
     return None if row is None else Code(row[0], Purpose(row[1]), row[2], row[3])
 
 
-def _used(connection: sqlite3.Connection, digest: str, now: int) -> Code:
-    code = _code(connection, digest, now)
+def _use_up_code(connection: sqlite3.Connection, digest: str, now: int) -> Code:
+    code = _read_code(connection, digest, now)
     if code is None:
         raise AccountError(_BAD_CODE, name="code")
     connection.execute("delete from one_time_code where digest = ?", (digest,))

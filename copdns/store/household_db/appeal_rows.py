@@ -1,4 +1,4 @@
-"""The tables of appeals: their SQL, and how rows are values of `appeal`."""
+"""The SQL of the tables of appeals, and how their rows become values of `appeals/appeal.py`."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def select(
     after: int = 0,
     limit: int = -1,
 ) -> tuple[Appeal, ...]:
-    """Return a household's appeals that fit, the newest first; two queries, however many.
+    """Return a household's appeals that match, the newest first; it takes two queries.
 
-    appeal: the one id.  profile, states: "" and () for any.  device, after: besides those, what
-    was asked from a device since then.  limit: -1 for none.
+    appeal: only the one with this id.  profile, states: "" and () for any.  device, after: also
+    those made on a device since then (seconds since the epoch).  limit: -1 for none.
     """
     wanted = {
         "household": household,
@@ -109,12 +109,12 @@ def select(
     answers: dict[str, list[AppealAnswer]] = {}
     ids = as_json(row[0] for row in rows)
     for row in connection.execute(_ANSWERS, (household, ids)) if rows else ():
-        answers.setdefault(row[0], []).append(_answer(household, row))
-    return tuple(_appeal(household, row, tuple(answers.get(row[0], ()))) for row in rows)
+        answers.setdefault(row[0], []).append(_answer_from_row(household, row))
+    return tuple(_appeal_from_row(household, row, tuple(answers.get(row[0], ()))) for row in rows)
 
 
 def save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> None:
-    """Write an appeal whole; what an answer said and made stays, only its text may go."""
+    """Write an appeal; of an answer that is stored already only its text is updated."""
     connection.execute(_SAVE, (household, *_cells(appeal), mark(appeal)))
     connection.executemany(_SAVE_ANSWER, _answer_rows(household, appeal))
 
@@ -139,29 +139,31 @@ def _answer_rows(household: str, appeal: Appeal) -> Iterable[Cells]:
         )
 
 
-def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]) -> Appeal:
+def _appeal_from_row(
+    household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]
+) -> Appeal:
     found = dict(zip(COLUMNS, row, strict=True))
     try:
         return Appeal(
             id=read_text(found["id"]),
-            ask=_ask(found),
+            ask=_request_from_row(found),
             asked=read_number(found["asked"]),
             since=read_number(found["since"]),
             state=AppealState(read_text(found["state"])),
-            seen=_maybe(found["seen"]),
+            seen=_read_optional_number(found["seen"]),
             answers=answers,
             disagreed=bool(read_number(found["disagreed"])),
             more_words=read_text(found["more_words"]),
             provisional=read_text(found["provisional"]),
-            reminded=_maybe(found["reminded"]),
-            overdue=_maybe(found["overdue"]),
-            closed=_maybe(found["closed"]),
+            reminded=_read_optional_number(found["reminded"]),
+            overdue=_read_optional_number(found["overdue"]),
+            closed=_read_optional_number(found["closed"]),
         )
     except ValueError as error:
         raise odd_row_error("appeal", row[0], household, error) from error
 
 
-def _ask(found: Mapping[str, object]) -> AppealRequest:
+def _request_from_row(found: Mapping[str, object]) -> AppealRequest:
     day = found["day"]
     return AppealRequest(
         profile=read_text(found["profile"]),
@@ -185,7 +187,7 @@ def _ask(found: Mapping[str, object]) -> AppealRequest:
 _TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period")
 
 
-def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
+def _answer_from_row(household: str, row: tuple[object, ...]) -> AppealAnswer:
     _, at, state, reason, role, name, account, words, made, until = row
     try:
         return AppealAnswer(
@@ -201,5 +203,5 @@ def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
         raise odd_row_error("appeal_answer", row[0], household, error) from error
 
 
-def _maybe(cell: object) -> int | None:
+def _read_optional_number(cell: object) -> int | None:
     return None if cell is None else read_number(cell)

@@ -1,7 +1,7 @@
-"""What a table of `household.db` is, and how single cells are read.
+"""The description of a table of `household.db`, and functions that read single cells.
 
-Text is checked on the way in: a database may have been edited by hand, or come from a disk that
-fails.
+Each `read_` function raises ValueError for a cell that copdns does not write: a database may have
+been edited by hand, or come from a disk that fails.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class HouseholdTable(Generic[T]):
-    """One table, whose rows are the values of one field of `Household`, in their order.
+    """A table whose rows are the values of one field of `Household`, in their order.
 
-    cells: a value's columns, the key first.  value: the reverse; ValueError for odd cells.
-    select, write, delete: take (household), (household, position, *cells), (household, key).
+    cells: returns the columns of a value, the key first.  value: the reverse; raises ValueError.
+    select, write, delete: SQL that takes (household), (household, position, *cells) and
+    (household, key).
     """
 
     name: str
@@ -37,7 +38,7 @@ class HouseholdTable(Generic[T]):
 
 
 def read_text(cell: object) -> str:
-    """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
+    """Return a text; ValueError also for one that is no UTF-8 (UnicodeEncodeError)."""
     if not isinstance(cell, str):
         raise ValueError(f"{cell!r} is no text")
     cell.encode()
@@ -75,7 +76,7 @@ def as_json(items: Iterable[str]) -> str:
 
 
 def read_matcher(cell: object) -> Matcher:
-    """Undo `str(Matcher)`; a normal form holds neither "=" nor "*"."""
+    """Return the matcher of its `str()`; a normalized name has neither "=" nor "*"."""
     written = read_text(cell)
     if written.startswith("="):
         return Matcher(written[1:], Match.EXACT)
@@ -85,13 +86,13 @@ def read_matcher(cell: object) -> Matcher:
 
 
 def read_target(cell: object) -> Matcher | str:
-    """Read what a rule is about: a name with what it covers, or a network in CIDR form."""
+    """Return the target of a rule: a matcher, or a network in CIDR form."""
     written = read_text(cell)
-    return written if "/" in written else read_matcher(written)  # a normal form holds no "/"
+    return written if "/" in written else read_matcher(written)  # a normalized name has no "/"
 
 
 def read_subject(cell: object) -> Subject:
-    """Undo `str(Topic)` and `str(Matcher)`; a normal form holds no ":"."""
+    """Return the topic or matcher of its `str()`; a normalized name has no ":"."""
     kind, colon, slug = read_text(cell).partition(":")
     return Topic(TopicKind(kind), slug) if colon else read_matcher(cell)
 

@@ -1,4 +1,4 @@
-"""Unknown devices that a guardian does not want to be shown any more."""
+"""Unknown devices that a guardian ignores: the pages do not show them any more."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from copdns.store.household_db.thread import StoreThread
 
 
 class IgnoredDevices:
-    """Methods raise StoreError.  visitor: an id, as of a `Visitor`."""
+    """The ignored devices of all households.  Methods raise StoreError.
+
+    visitor: the id of an `UnknownDevice`.
+    """
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
     async def of(self, household: str) -> frozenset[str]:
-        """Return the ids of visitors that a household wants to hear no more of."""
+        """Return the ids of the unknown devices that a household ignores."""
 
         def work(connection: sqlite3.Connection) -> frozenset[str]:
             rows = connection.execute(
@@ -30,9 +33,9 @@ class IgnoredDevices:
     async def add(
         self, household: str, visitor: str, there: Iterable[str], author: str, now: int
     ) -> None:
-        """Ignore a visitor, and forget those that are not there any more; twice is harmless.
+        """Ignore an unknown device, if it is not ignored already.
 
-        there: the ids of all visitors.
+        there: the ids of all unknown devices; ignored ones that are not among them are deleted.
         """
         kept = json.dumps(list(there))
 
@@ -54,7 +57,7 @@ class IgnoredDevices:
         await self._thread.write(work)
 
     async def remove(self, household: str, visitor: str, author: str, now: int) -> None:
-        """Show a visitor again; twice is harmless."""
+        """Stop ignoring an unknown device, if it is ignored."""
 
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(

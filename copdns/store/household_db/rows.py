@@ -1,4 +1,4 @@
-"""The tables of people, devices, rules and names: their SQL, and how rows are values of `model`."""
+"""The tables of people, devices, rules and names: SQL, and how rows become values of `model`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _profile_cells(profile: Profile) -> Cells:
     )
 
 
-def _profile(cells: Cells) -> Profile:
+def _read_profile(cells: Cells) -> Profile:
     full_start, full_end, change_to, change_at, max_ttl, always, homework = cells[15:]
     return Profile(
         id=read_text(cells[0]),
@@ -111,7 +111,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     delete="delete from profile where household = ? and id = ?",
     cells=_profile_cells,
-    value=_profile,
+    value=_read_profile,
 )
 
 DEVICE: HouseholdTable[Device] = HouseholdTable(

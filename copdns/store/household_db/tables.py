@@ -1,4 +1,4 @@
-"""Read a household from its tables, whole, and write it by difference."""
+"""Read a whole household from its tables, and write the rows of one that differ."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ TABLES: tuple[HouseholdTable[Any], ...] = (
 def load(
     connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
 ) -> Household | None:
-    """Return a household as stored; raise StoreError for what is no value of ours.
+    """Return a household as stored; None where there is none.
 
-    as_written: also what no rule of ours would have let in (`privacy.lawful`).
+    Raises StoreError for a row that copdns does not write.  as_written: without the limits of
+    `safeguards.enforce_limits`.
     """
     row = connection.execute(
         """
@@ -76,11 +77,11 @@ def load(
     if row is None:
         return None
     fields: dict[str, Any] = {
-        table.field: tuple(_values(connection, table, household_id)) for table in TABLES
+        table.field: tuple(_read_values(connection, table, household_id)) for table in TABLES
     }
     if not as_written:
         fields["profiles"] = tuple(
-            enforce_limits(each, agreed=_is_granted(connection, household_id, each))
+            enforce_limits(each, agreed=_is_full_log_granted(connection, household_id, each))
             for each in fields["profiles"]
         )
     try:
@@ -103,8 +104,10 @@ def load(
         raise odd_row_error("household", household_id, household_id, error) from error
 
 
-def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Profile) -> bool:
-    """Tell whether a profile's full log, if it has one, is among those that were granted."""
+def _is_full_log_granted(
+    connection: sqlite3.Connection, household_id: str, profile: Profile
+) -> bool:
+    """Tell whether a profile has a full log, and the history has it as well."""
     full = profile.full_log
     return full is not None and bool(
         connection.execute(
@@ -117,7 +120,7 @@ def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Prof
     )
 
 
-def _values(
+def _read_values(
     connection: sqlite3.Connection, table: HouseholdTable[T], household_id: str
 ) -> Iterator[T]:
     for row in connection.execute(table.select, (household_id,)):
@@ -128,7 +131,7 @@ def _values(
 
 
 def odd_row_error(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
-    """Return the error for a row that was edited by hand, or that a bad disk changed."""
+    """Return the error for a row that copdns does not write: edited by hand, or damaged."""
     return StoreError(
         f"table {table}, row {key!r} of household {household_id!r}: {error};"
         " correct that row, or restore a backup"
@@ -136,7 +139,7 @@ def odd_row_error(table: str, key: object, household_id: str, error: ValueError)
 
 
 def write(connection: sqlite3.Connection, before: Household | None, after: Household) -> None:
-    """Write what differs; before: as stored, None for a new household.
+    """Write the rows that differ.  before: the household as stored; None for a new one.
 
     Raises HouseholdError, before anything is written, for what the tables cannot hold.
     """
@@ -151,7 +154,7 @@ def write(connection: sqlite3.Connection, before: Household | None, after: House
 
 
 def _rows(table: HouseholdTable[Any], household: Household | None) -> dict[Cell, Cells]:
-    """Return (position, *cells) by key."""
+    """Return the rows of a table, (position, *cells), by key."""
     rows: dict[Cell, Cells] = {}
     for position, value in enumerate(getattr(household, table.field) if household else ()):
         cells = table.cells(value)

@@ -1,4 +1,4 @@
-"""The tables of time: their SQL, and how rows are values of `times`."""
+"""The tables of time: SQL, and how rows become values of `model/times.py`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def days_json(days: Iterable[tuple[date, DayType]]) -> str:
 
 
 def read_calendar(weekend: object, days: object) -> Calendar:
-    """Read a calendar from its two cells; raise ValueError for what none of ours wrote."""
+    """Return the calendar of its two cells; raise ValueError as the functions of `cells` do."""
     kinds = json.loads(read_text(days))
     if not isinstance(kinds, dict):
         raise ValueError(f"{days!r} is no mapping")
@@ -66,21 +66,21 @@ def _slots_json(slots: Iterable[Slot]) -> str:
     return json.dumps([[sorted(each.days), each.start, each.length] for each in slots])
 
 
-def _slots(cell: object) -> tuple[Slot, ...]:
+def _read_slots(cell: object) -> tuple[Slot, ...]:
     slots = []
-    for days, start, length in _rows(cell, 3):
+    for days, start, length in _read_lists(cell, 3):
         if not isinstance(days, list):
             raise ValueError(f"{days!r} is no list")
         slots.append(Slot(frozenset(map(read_text, days)), read_number(start), read_number(length)))
     return tuple(slots)
 
 
-def _minutes(cell: object) -> tuple[tuple[str, int], ...]:
-    return tuple((read_text(word), read_number(minutes)) for word, minutes in _rows(cell, 2))
+def _read_minutes(cell: object) -> tuple[tuple[str, int], ...]:
+    return tuple((read_text(word), read_number(minutes)) for word, minutes in _read_lists(cell, 2))
 
 
-def _rows(cell: object, size: int) -> list[list[object]]:
-    """Return a list of lists of one size; ValueError for anything else."""
+def _read_lists(cell: object, size: int) -> list[list[object]]:
+    """Return a list of lists of one size; raise ValueError for anything else."""
     rows = json.loads(read_text(cell))
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == size for row in rows
@@ -93,7 +93,7 @@ def _subject_cell(about: Subject | None) -> str | None:
     return None if about is None else str(about)
 
 
-def _subject(cell: object) -> Subject | None:
+def _read_optional_subject(cell: object) -> Subject | None:
     return None if cell is None else read_subject(cell)
 
 
@@ -121,7 +121,7 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     value=lambda cells: Schedule(
         id=read_text(cells[0]),
         scope=read_text(cells[1]),
-        slots=_slots(cells[2]),
+        slots=_read_slots(cells[2]),
         about=read_subjects(cells[3]),
         opens=bool(read_number(cells[4])),
         grace=read_number(cells[5]),
@@ -153,7 +153,7 @@ BUDGET: HouseholdTable[Budget] = HouseholdTable(
     value=lambda cells: Budget(
         id=read_text(cells[0]),
         scope=read_text(cells[1]),
-        minutes=_minutes(cells[2]),
+        minutes=_read_minutes(cells[2]),
         about=read_subjects(cells[3]),
         carry_over=bool(read_number(cells[4])),
         grace=read_number(cells[5]),
@@ -184,12 +184,12 @@ PAUSE: HouseholdTable[Pause] = HouseholdTable(
 )
 
 
-def _grant(cells: Cells) -> Grant:
+def _read_grant(cells: Cells) -> Grant:
     grant_id, profile, about, start, end, given, content, time, origin, author, note = cells
     return Grant(
         id=read_text(grant_id),
         profile=read_text(profile),
-        about=_subject(about),
+        about=_read_optional_subject(about),
         start=read_moment(start),
         end=read_moment(end),
         given=read_moment(given),
@@ -226,7 +226,7 @@ GRANT: HouseholdTable[Grant] = HouseholdTable(
         grant.author,
         grant.note,
     ),
-    value=_grant,
+    value=_read_grant,
 )
 
 BONUS: HouseholdTable[Bonus] = HouseholdTable(
@@ -264,7 +264,7 @@ BONUS: HouseholdTable[Bonus] = HouseholdTable(
 )
 
 
-def _ticket(cells: Cells) -> Ticket:
+def _read_ticket(cells: Cells) -> Ticket:
     ticket_id, digest, minutes, made, expires, profile, about, label, author, used, user = cells
     return Ticket(
         id=read_text(ticket_id),
@@ -273,7 +273,7 @@ def _ticket(cells: Cells) -> Ticket:
         made=read_number(made),
         expires=read_number(expires),
         profile=read_text(profile),
-        about=_subject(about),
+        about=_read_optional_subject(about),
         label=read_text(label),
         author=read_text(author),
         redeemed=None if used is None else read_number(used),
@@ -308,5 +308,5 @@ TICKET: HouseholdTable[Ticket] = HouseholdTable(
         ticket.redeemed,
         ticket.redeemed_by,
     ),
-    value=_ticket,
+    value=_read_ticket,
 )
