@@ -57,20 +57,20 @@ def is_outdated(stored_hash: str) -> bool:
     return stored_hash.startswith(_SCRYPT) or hasher.check_needs_rehash(stored_hash)
 
 
-def _matches(password: str, kept: str) -> bool:
-    if kept.startswith(_SCRYPT):
+def _matches(password: str, stored_hash: str) -> bool:
+    if stored_hash.startswith(_SCRYPT):
         try:
-            salt = base64.b64decode(kept.split("$")[2], validate=True)
+            salt = base64.b64decode(stored_hash.split("$")[2], validate=True)
         except (binascii.Error, IndexError):
             return False
-        return hmac.compare_digest(_scrypt(password, salt), kept)
+        return hmac.compare_digest(_scrypt(password, salt), stored_hash)
     hasher = _hasher()
     if hasher is None:
         return False
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        return hasher.verify(kept, normalize_password(password))
+        return hasher.verify(stored_hash, normalize_password(password))
     except (Argon2Error, InvalidHashError):
         return False
 

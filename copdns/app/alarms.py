@@ -1,4 +1,4 @@
-"""Trouble that lasts, told once when it does and once when it is over.  Pure."""
+"""Alarms about upstreams and lists: one event when trouble lasts, one when it ends.  Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from copdns.model.events import EventKind, TroubleEvent
 from copdns.time.moment import Moment
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
-MAX_LIST_AGE = 2 * DAY  # the age from which a list that cannot be fetched is worth a word
+MAX_LIST_AGE = 2 * DAY  # the age from which a list that cannot be fetched raises the alarm
 
 
 class FetchedList(Protocol):
-    """A list that is fetched.  age: seconds of its copy; None without one."""
+    """A fetched list.  age: of its copy in seconds; None without one.  failing: the last fetch
+    failed."""
 
     @property
     def age(self) -> float | None: ...
@@ -23,7 +24,7 @@ class FetchedList(Protocol):
 
 
 class Alarm:
-    """One kind of it.  lasts: seconds after which it is worth telling."""
+    """One kind of trouble.  began, ended: the events.  after: seconds for which it must last."""
 
     def __init__(self, began: EventKind, ended: EventKind, after: float) -> None:
         self._began, self._ended, self._after = began, ended, after
@@ -31,7 +32,7 @@ class Alarm:
         self._is_raised = False
 
     def check(self, holds: bool, now: Moment) -> TroubleEvent | None:
-        """Return what there is to tell by now."""
+        """Return the event that is due now, if any.  holds: the trouble is there now."""
         if not holds:
             was, self._is_raised, self._since = self._is_raised, False, None
             return TroubleEvent(self._ended, now.wall) if was else None
@@ -44,7 +45,7 @@ class Alarm:
 
 
 class Alarms:
-    """Those of one running copdns: with upstreams, and with lists."""
+    """The two alarms: no upstream answers; a list is old and cannot be fetched."""
 
     def __init__(self) -> None:
         self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)
@@ -53,7 +54,7 @@ class Alarms:
     def check(
         self, healths: Iterable[Health], lists: Iterable[FetchedList], now: Moment
     ) -> Iterable[TroubleEvent]:
-        """Return what there is to tell by now; called every few seconds."""
+        """Return the events that are due now; to be called every few seconds."""
         found = (
             self._upstreams.check(all(each.is_down for each in healths), now),
             self._lists.check(any(map(_is_old, lists)), now),

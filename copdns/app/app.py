@@ -1,6 +1,7 @@
-"""Wiring: build everything from the settings, start it, follow changes, stop it.
+"""Build everything from the settings, start it, apply changes, stop it.
 
-Knows every room; no room knows it.  All clocks and signals are here, and all tasks begin here.
+It imports every folder; only `cli` imports it.  All clocks, signals and tasks of the server are
+made here.
 """
 
 from __future__ import annotations
@@ -76,26 +77,28 @@ from copdns.web.logins import Logins
 
 log = structlog.get_logger("copdns")
 
-FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
-FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
-FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
-FLUSH_EVERY = 0.25  # seconds between what is tallied and the log: a killed process loses little
-FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
-REMIND_EVERY = 60.0  # seconds between looks for appeals that wait too long
-FREE_EVERY = 0.1  # seconds between looks for what is to be let go of
-MAX_FLUSHED = 500  # tallies at a time: all those of a thousand profiles would hold up answers
-FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
-REOPEN_EVERY = 5.0  # seconds between looks whether a disk takes writing again
-CHORES_EVERY = 2.0  # seconds between two looks at who is unknown, and at lease files
-SWITCH_INTERVAL = 0.0001  # seconds that a thread may go on working while another waits to
-TIDY_EVERY = 600.0  # seconds between purges of what is too old to keep
+# Seconds between two runs of a chore.
+FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
+FOLLOW_MACHINE = 5.0  # its addresses and resolvers
+FOLLOW_LISTS = 2.0  # which lists are here, and which are due
+FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
+FOLLOW_APPEALS = 2.0
+REMIND_EVERY = 60.0
+FREE_EVERY = 0.1
+FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
+REOPEN_EVERY = 5.0  # of a household whose disk could not be written
+CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
+TIDY_EVERY = 600.0
+
+MAX_FLUSHED = 500  # tallies at a time: all those of a thousand profiles would delay answers
+SWITCH_INTERVAL = 0.0001  # seconds for which a thread may run while another waits
 
 
 class App:
     """One running copdns."""
 
     def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
-        """reread: gives the settings as they are now, for SIGHUP; may raise CopdnsError."""
+        """reread: returns the settings as they are now, for SIGHUP; may raise CopdnsError."""
         self.settings = settings
         self._reread = reread
         self._folder = Path(settings.data)
@@ -124,7 +127,7 @@ class App:
         )
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
+        """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
         configure_gc()
         households = await self._open()
         await self._begin_recording(households)
@@ -145,7 +148,7 @@ class App:
     # --- building ---
 
     async def _open(self) -> Sequence[Household]:
-        """Open what is stored, and put lists in force; return the households."""
+        """Open the store, and load lists; return the households."""
         await self._source.open()
         self._store = self._source.store
         self._thread = StoreThread(self._store)
@@ -155,13 +158,13 @@ class App:
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
         await self._source.seed()
-        if not households:  # the first start; what was written until here need not be read twice
+        if not households:  # the first start; `is_changed` then ignores what was written so far
             await self._source.is_changed()
             households = await self._account_chores.with_guests(await self._source.households())
         return households
 
     async def _begin_recording(self, households: Sequence[Household]) -> None:
-        """Make what counts, keeps and tells what happens, minutes among them."""
+        """Make what counts and records look-ups, minutes, appeals and events."""
         self._counters = Counters()
         self._log = QueryLog(self._folder)
         self._recent_blocks = RecentBlocks(make_appeal_code)
@@ -183,7 +186,7 @@ class App:
         )
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
-        """Make what answers, and what follows changes of household, lists and upstreams."""
+        """Make what answers, and what applies changes of household, lists and upstreams."""
         self._upstreams = Upstreams(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
@@ -220,7 +223,7 @@ class App:
         self._listeners = Listeners(self._resolver, self._clock)
 
     async def _begin_recognising(self) -> None:
-        """Make what tells devices apart, and says how all is."""
+        """Make what recognises devices, and what reports readiness."""
         self._probes = Probes()
         self._resolver.on_probe = self._probes.note_query
         self._recognition = Recognition(self._loop, self._resolver)
@@ -270,7 +273,7 @@ class App:
                 task.cancel()
 
     def _chores(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """Yield what goes on beside the answering for as long as the program runs."""
+        """Yield the chores that run for as long as the program does."""
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
@@ -305,7 +308,7 @@ class App:
         return self._clock().wall
 
     def _is_unlogged(self, household: str, profile: str) -> bool:
-        """Tell whether the log must not name a profile: nothing is kept of it, or it is gone."""
+        """Tell whether the log must not name a profile: its privacy mode is off, or it is gone."""
         home = self._resolver.live.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now()) is PrivacyMode.OFF
@@ -333,7 +336,7 @@ class App:
         await self._listeners.listen(self.settings.dns)
 
     def _build_pages(self) -> web.Application:
-        """Make what browsers are served, in a thread; `web/http_server.py` says why no sooner."""
+        """Build the web application, in a thread; `web/http_server.py` says why so late."""
         from copdns.web.context import AppContext, ListsState
         from copdns.web.pages import Pages
         from copdns.web.routes import application
@@ -345,7 +348,7 @@ class App:
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             live=lambda: self._resolver.live,
             readings=lambda: self._time_chores.policy_inputs,
-            who=lambda asker: self._recognition.identify(asker, self._clock()),
+            who=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
             now=self._now,
             pages=Pages(door=self._child_page),
@@ -407,10 +410,10 @@ class App:
         collect_young()
 
     async def _reload(self) -> None:
-        """Take over changed settings and lists; a mistake in the settings changes nothing.
+        """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
-        Lists that cannot be compiled are no such mistake: those of before stay, and it is tried
-        again.
+        Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
+        compiling is tried again.
         """
         async with self._list_reloader.one_by_one:
             self._manager.notify_reloading()
@@ -430,14 +433,14 @@ class App:
     async def _apply_settings(self, settings: Settings, loaded: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.build_for_lists(self._resolver.live, loaded.library)
+            snapshot = await self._snapshots.build_for_lists(self._resolver.live, loaded.library)
             await self._listen()
         except Exception:
             self.settings = before
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.live.households.values())
             raise
-        self._resolver.live, self._lists.loaded = live, loaded
+        self._resolver.live, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.reconfigure(
             self._new_rebinding_guard(), self._new_cache(), self._new_packet_cache()
@@ -450,16 +453,16 @@ class App:
 
 
 def _fixed_settings(settings: Settings) -> object:
-    """Return the settings that hold as long as the process runs."""
+    """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
     return dns.port, tcp, settings.web, settings.data
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
-    """Run one App, the only one of its data folder; raise CopdnsError when that cannot begin."""
-    # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
-    # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
+    """Run one App, the only one of its data folder; raise CopdnsError where it cannot start."""
+    # Each system call lets another thread take Python's lock.  With Python's default of 5 ms, a
+    # thread that reads a file would delay hundreds of queries.
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.suppress(asyncio.CancelledError), hold_server_lock(Path(settings.data)):
         await App(settings, reread).run()

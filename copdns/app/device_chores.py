@@ -1,6 +1,6 @@
-"""Beside the answering, every few seconds: note who is unknown, tell of it, read leases anew.
+"""Chores for devices: store unknown ones, publish events about them, and read lease files.
 
-What is decided stands in `visitors` and `crowd`; here it is kept, told and put together.
+`network/unknown_devices.py` and `network/same_client.py` decide; this module stores and reports.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from copdns.time.moment import Moment
 
 log = structlog.get_logger("copdns")
 
-MAX_COMPARED = 64  # that are compared; two are enough to tell them apart
+MAX_COMPARED = 64  # clients; two different ones are enough
 IDENTIFY_ANEW_EVERY = 3600.0  # seconds, so that the day on which a device was last seen is right
 
 
 class DeviceChores:
     """Keeps the list of unknown devices.
 
-    warning: what is wrong with how devices are told apart; "" when nothing is.
+    warning: why devices cannot be told apart, for people; "" where they can.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class DeviceChores:
         questions: Callable[[], int],
         events: EventBus,
     ) -> None:
-        """questions: how many were answered since the start."""
+        """questions: returns how many queries were answered since the start."""
         self.warning = ""
         self._folder = folder
         self._recognition = recognition
@@ -58,23 +58,23 @@ class DeviceChores:
         self._events = events
         self._unknown: tuple[UnknownDevice, ...] = ()
         self._stored: tuple[UnknownDevice, ...] | None = None  # None: not read yet
-        self._highest_numbers: dict[str, int] = {}  # by household: the highest that a visitor had
+        self._highest_numbers: dict[str, int] = {}  # by household, of ids
         self._names: Mapping[str, str] = {}
         self._leases = LeaseFiles()
-        self._requestors: set[tuple[str, str]] = set()  # addresses, and MACs that a forwarder told
+        self._requestors: set[tuple[str, str]] = set()  # addresses, and MACs from forwarders
         self._started_at = self._identified_at = clock().mono
         self._in_container = in_container()
         self._failing = False
 
     async def configure(self, settings: IdentitySettings) -> None:
-        """Look at the network as the settings say, from now on."""
+        """Apply the settings, and read the lease files that they name."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
         self._leases = LeaseFiles.of([(each.path, each.format) for each in settings.leases])
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._apply_leases(leases or ())
 
     async def run_once(self) -> None:
-        """Do everything once."""
+        """Run all chores once."""
         moment = self._clock()
         leases = await asyncio.to_thread(self._leases.read, moment.wall)
         if leases is not None:
@@ -90,10 +90,10 @@ class DeviceChores:
         self._recognition.set_leases({each.address: each.mac for each in leases if each.mac})
 
     def _take_unknown(self, moment: Moment) -> None:
-        """Take over who was noticed, and is unknown still."""
+        """Add the clients that were seen and are still unknown, and publish events."""
         snapshot = self._recognition.live
-        seen_now = map(self._seen_now, snapshot.take_unknown())
-        unknown = [each for each in seen_now if not _device_of(snapshot, each)]
+        seen = map(self._with_mac, snapshot.take_unknown())
+        unknown = [each for each in seen if not _device_of(snapshot, each)]
         found = update_unknown(
             self._unknown, unknown, self._name, moment.wall, self._highest_numbers
         )
@@ -110,26 +110,28 @@ class DeviceChores:
             self._identified_at = moment.mono
             self._recognition.identify_anew()
 
-    def _seen_now(self, notice: UnknownClient) -> UnknownClient:
-        """Add the MAC address, which often is seen only after the first answer went out."""
-        return notice._replace(
-            mac=notice.mac or self._recognition.live.sightings.mac_at(notice.address)
+    def _with_mac(self, client: UnknownClient) -> UnknownClient:
+        """Add the MAC address, which often is seen only after the first answer was sent."""
+        return client._replace(
+            mac=client.mac or self._recognition.live.sightings.mac_at(client.address)
         )
 
-    def _name(self, notice: UnknownClient) -> str:
-        return self._names.get(notice.address, "")
+    def _name(self, client: UnknownClient) -> str:
+        return self._names.get(client.address, "")
 
     def _drop_known(self) -> None:
-        """Let those go who have a name now."""
+        """Remove the unknown devices that are named now."""
         snapshot = self._recognition.live
-        for left, device in list(now_known(self._unknown, lambda each: _device_of(snapshot, each))):
-            self._unknown = tuple(each for each in self._unknown if each is not left)
+        for known, device in list(
+            now_known(self._unknown, lambda each: _device_of(snapshot, each))
+        ):
+            self._unknown = tuple(each for each in self._unknown if each is not known)
             self._events.publish(
-                DeviceEvent(EventKind.DEVICE_RECOGNISED, left.household, left.id, device)
+                DeviceEvent(EventKind.DEVICE_RECOGNISED, known.household, known.id, device)
             )
 
     async def _load(self) -> None:
-        """Read the list once; while it cannot be read, those who ask now are all there are."""
+        """Read the stored list, once it can be read."""
         if self._stored is not None:
             return
         try:
@@ -141,7 +143,7 @@ class DeviceChores:
         self._unknown, self._stored, self._highest_numbers = stored, stored, numbers
 
     async def _save(self) -> None:
-        """Keep the list; a disk that is full or busy is told of once, and tried again."""
+        """Store the list; where that fails, log it once and try again."""
         if self._stored is None or self._unknown == self._stored:
             return
         unknown = self._unknown
@@ -158,7 +160,7 @@ class DeviceChores:
         self._failing = True
 
     def _check_same_client(self, moment: Moment) -> None:
-        """Warn while all that asked look like one."""
+        """Warn while all requestors look like one client."""
         snapshot = self._recognition.live
         if len(self._requestors) < MAX_COMPARED:
             self._requestors.update(snapshot.recent_requestors(MAX_COMPARED))
@@ -179,7 +181,7 @@ class DeviceChores:
 
 
 def _device_of(snapshot: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
-    """Return the device that somebody is known as now: by the MAC address, else the address."""
+    """Return the id of the device with this MAC, or without a MAC this address; "" for none."""
     client = (
         snapshot.client_by_mac(seen.mac) if seen.mac else snapshot.client_by_address(seen.address)
     )

@@ -1,4 +1,4 @@
-"""The metrics that nobody counts: they are read off the running program when somebody asks."""
+"""The metrics that are read from the running program, instead of counted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from copdns.store.log_db.querylog import QueryLog
 def build_gauges(
     resolver: Resolver, log: QueryLog, targets: Targets
 ) -> dict[str, Callable[[], float]]:
-    """Return how each is read, by its name; `metrics` says what they mean."""
+    """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
         "copdns_cache_entries": lambda: len(resolver.cache),
         "copdns_cache_octets": lambda: resolver.cache.octets,

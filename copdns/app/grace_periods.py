@@ -1,7 +1,7 @@
-"""Soft ends: what was in use when something closed stays open for a while, new names do not.
+"""Grace periods: names that are in use when something closes stay open for a while; others do not.
 
-So a match or a lesson is not cut in the middle.  The names become permissions that end by
-themselves; nobody gave them and nobody keeps them.  Pure.
+So a match or a lesson is not cut off.  Each name gets a grant that ends by itself; these grants are
+not stored.  Pure.  Moments are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MinutesByProfile = Mapping[Who, Mapping[str, Minutes]]
 
 
 class GracePeriod(NamedTuple):
-    """Something that closes softly.  grace: seconds."""
+    """A closure with a grace period.  grace: seconds."""
 
     who: Who
     closure: Closure
@@ -32,7 +32,7 @@ class GracePeriod(NamedTuple):
 
 
 def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
-    """Yield the schedules that close softly in (start, end]."""
+    """Yield the schedules with a grace period that close in (start, end]."""
     for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
         for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
@@ -44,7 +44,7 @@ def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[G
 def ended_budgets(
     snapshot: Snapshot, before: MinutesByProfile, after: MinutesByProfile, now: float
 ) -> Iterator[GracePeriod]:
-    """Yield the budgets that were used up between two counts of their minutes."""
+    """Yield the budgets with a grace period that were used up between two counts of minutes."""
     for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
         for remaining in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
@@ -64,7 +64,7 @@ def _profiles_with_grace(snapshot: Snapshot) -> Iterator[tuple[Who, Policy, Hous
 
 
 def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> Iterator[Grant]:
-    """Yield a permission for each name in use that the end would close."""
+    """Yield a grant for each name in use that the closure covers."""
     closure = end.closure
     matcher = SubjectMatcher(closure.about, policy.index.infos)
     for name in sorted(names):

@@ -1,7 +1,7 @@
-"""Which lists are in force while the program runs, and what is in the way of newer ones.
+"""The lists in force while the program runs, and why newer ones are not.
 
-Lists that cannot be compiled change nothing: those of before stay, it is told why, and it is tried
-again, at ever longer intervals.  Who asks swaps what comes back into the snapshot.
+Where lists cannot be compiled the earlier ones stay, the reason is logged, and compiling is tried
+again, at ever longer intervals.  The callers build the snapshot.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STILL_COMPILING = "lists are being compiled; until that is done, those of before
 
 
 class ListsInForce:
-    """fetched: lists of other people.  shelved: what is in force, all together."""
+    """fetched: the lists that were downloaded.  loaded: the index of all lists in force."""
 
     loaded: LoadedLists
 
@@ -46,18 +46,18 @@ class ListsInForce:
 
     @property
     def warning(self) -> str:
-        """Return why those of before are in force, for people; "" when they are not."""
+        """Return why earlier lists are in force, for people; "" where the current ones are."""
         return "" if self.loaded.current else self._reason or STILL_COMPILING
 
     @property
     def is_due(self) -> bool:
-        """Tell whether it is time to compile what is not in force."""
+        """Tell whether it is time to compile lists that are not in force."""
         return not self.loaded.current and self._monotonic() >= self._not_before
 
     async def begin(self, own: Iterable[ListFile]) -> None:
-        """Put in force what is there without compiling: own lists, fetched ones, those that ship.
+        """Load what needs no compiling.  own: the lists of the settings.
 
-        Raise ConfigError or ListError for a bundled file.
+        Raises ConfigError or ListError for a bundled file.
         """
         self.loaded = await asyncio.to_thread(self._index_store.load_available, self._sources(own))
         for each in self.loaded.trouble:
@@ -66,7 +66,7 @@ class ListsInForce:
             log.warning(STILL_COMPILING)
 
     async def compile(self, own: Iterable[ListFile]) -> LoadedLists:
-        """Return what shall be in force, or what is, marked so, to be tried again later."""
+        """Return the compiled lists; after a failure those in force, marked as not current."""
         sources = self._sources(own)
         try:
             loaded = await self._index_store.compile(sources, self.loaded)
@@ -82,17 +82,17 @@ class ListsInForce:
         return loaded
 
     async def tell(self) -> None:
-        """Tell what is in force now, and remove what was compiled before."""
+        """Log what is in force now, and delete older indexes."""
         await asyncio.to_thread(self._index_store.clear, self.loaded.key)
         infos = self.library.index.infos
         log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
 
     def _sources(self, own: Iterable[ListFile]) -> tuple[ListSource, ...]:
-        """Return the lists that are to be in force, besides those that ship."""
+        """Return the lists to compile, besides those that ship."""
         return (*own_files(own), *self.fetched)
 
     def _schedule_retry(self) -> float:
-        """Return in how many seconds it is tried again."""
+        """Set when compiling is tried again; return in how many seconds that is."""
         pause = min(FIRST_RETRY * 3.0**self._failures, LAST_RETRY)
         self._failures += 1
         self._not_before = self._monotonic() + pause

@@ -1,4 +1,4 @@
-"""What `/readyz` says: what keeps us from answering as we should, and what else is amiss."""
+"""What `/readyz` says: what keeps us from answering as we should, and warnings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from copdns.web.http_server import HttpServer
 
 
 class Readiness:
-    """Asks those who know, each time anew; all texts are for people."""
+    """Reads the state of the program at each call; all texts are for people."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Readiness:
         self._http_server = http_server
 
     def missing(self) -> tuple[str, ...]:
-        """Return what keeps us from answering as we should; nothing: we are ready."""
+        """Return what keeps us from answering as we should; () where we are ready."""
         healths = self._upstreams.healths
         missing = []
         if not healths:

@@ -19,7 +19,10 @@ HOME = "home"  # the id of the one household that a family has
 async def seed_household(
     store: HouseholdStore, settings: Settings, library: Catalogue, now: int
 ) -> None:
-    """Make the household where none is stored yet; raise ConfigError for a file in error."""
+    """Make the household where none is stored; raise ConfigError for a file with a mistake.
+
+    now: seconds since the epoch.
+    """
     if await store.households():
         return
     first = Household(HOME, "Home")
@@ -32,7 +35,7 @@ async def seed_household(
     try:
         await store.create(first, FIRST_START, now)
     except HouseholdError:
-        if not await store.households():  # else another process was first, which is as good
+        if not await store.households():  # else another process made it first
             raise
 
 

@@ -1,8 +1,8 @@
-"""Beside the answering, every second: count minutes, let soft ends be soft, tell what happens.
+"""Chores for time, every second: count minutes, give grace periods, publish events and warnings.
 
-What is decided stands in `time/plan.py`, `time/ledger.py`, `app/time_events.py` and
-`time/closing_soon.py`; here it is kept between two looks, stored once a minute, and handed to
-whoever builds policies, as `readings`.
+`time/plan.py`, `time/ledger.py`, `app/time_events.py`, `app/grace_periods.py` and
+`time/closing_soon.py` decide.  This module keeps their state, stores minutes once a minute, and has
+the `policy_inputs` that policies are built from.
 """
 
 from __future__ import annotations
@@ -39,17 +39,18 @@ from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
 
-AHEAD = 2.0  # seconds before a soft end, in which what is in use is looked up
-IN_USE = 3  # minutes: a budget that was used so recently is in use
+AHEAD = 2.0  # seconds before a closure at which its grace period is prepared
+IN_USE = 3  # minutes: a budget counts as in use for so long after its last minute
 _ONE_DAY = timedelta(days=1)
 
 Who = tuple[str, str]
 
 
 class TimeChores:
-    """What time needs to be kept of, of a running copdns.
+    """The minutes of use, the clock and the time events of a running copdns.
 
-    readings: for building policies; another object as soon as they are to be built anew.
+    policy_inputs: another object as soon as policies have to be built again.
+    ledger: the minutes of use.
     """
 
     def __init__(
@@ -65,14 +66,14 @@ class TimeChores:
         self._households: Mapping[str, Household] = {}
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
-        self._recalled_on = date.min  # the date, in UTC, on which what is stored was read last
+        self._recalled_on = date.min  # in UTC: when the stored minutes were read last
         self._used_at: dict[Used, float] = {}  # when each budget was used last
         self._time_state: TimeState | None = None
         self._warning_state = WarningState()
         self._failing = False
 
     async def begin(self, households: Iterable[Household]) -> None:
-        """Take up where the last run left off; a log that cannot be read is none."""
+        """Continue from the last run; a log that cannot be read counts as empty."""
         self._set_households({each.id: each for each in households})
         try:
             last_seen = await asyncio.to_thread(load_clock, self._folder)
@@ -87,7 +88,7 @@ class TimeChores:
         self.policy_inputs = replace(self._read_inputs(now), clock_is_wrong=self._clock.is_wrong)
 
     def _begin_clock(self, last_seen: LastSeen | None) -> tuple[float, float | None]:
-        """Return the moment, and since when the clock is wrong."""
+        """Return the moment, and since when the clock is wrong (monotonic; None: it is right)."""
         wrong_since = self._clock.begin(last_seen, continues_when_wrong(self._households.values()))
         now = self._clock().wall
         if wrong_since is not None:
@@ -96,14 +97,14 @@ class TimeChores:
         return now, wrong_since
 
     def set_missing(self, missing: frozenset[str]) -> bool:
-        """Take over which categories lack a full list; tell whether that is another matter now."""
+        """Set the categories that lack a full list; tell whether they changed."""
         if missing == self.policy_inputs.missing:
             return False
         self.policy_inputs = replace(self.policy_inputs, missing=missing)
         return True
 
     async def run_second(self) -> bool:
-        """Do what a second brings; tell whether policies are to be built anew."""
+        """Run the chores of a second; tell whether policies have to be built again."""
         snapshot, before = self._snapshot(), self.policy_inputs
         self._set_households(snapshot.households)
         if self._clock.recheck():
@@ -123,13 +124,13 @@ class TimeChores:
         return self.policy_inputs != before
 
     def _note_closed(self, snapshot: Snapshot, now: float) -> None:
-        """Note what was closed in the minute that is over."""
+        """Note the budgets that were closed in the last minute."""
         last = now // MINUTE * MINUTE - 1
         for who, budgets in time_events.closed_budgets(snapshot, last):
             self.ledger.note_closed(*who, budgets, last)
 
     def tell(self) -> None:
-        """Tell what happened since this was called last, and what is soon to happen."""
+        """Publish events of what happened since the last call, and warnings of what closes soon."""
         snapshot, now = self._snapshot(), self._clock().wall
         after = time_events.time_state(snapshot, now)
         if self._time_state is not None:
@@ -155,7 +156,7 @@ class TimeChores:
             )
 
     async def close(self) -> None:
-        """Keep what was counted up to now."""
+        """Store what was counted so far."""
         now = self._clock().wall
         self.ledger.finish(now)
         await self._save(now)
@@ -181,7 +182,7 @@ class TimeChores:
         return NARROW if found is not None and found.about else WIDE
 
     def _read_inputs(self, now: float) -> PolicyInputs:
-        """Return the readings with the minutes as they are now."""
+        """Return the policy inputs with the minutes as they are now."""
         used: dict[Who, Mapping[str, Minutes]] = {}
         before: dict[Who, Mapping[str, Minutes]] = {}
         for household, profile in self._profiles_with_budgets():
@@ -202,11 +203,14 @@ class TimeChores:
                 yield household, profile
 
     async def _recall_daily(self, now: float) -> None:
-        """Read again what is stored when another date begins: where the clock was set, an earlier
-        run counted it already, or this one, which keeps few days in memory."""
+        """Read the stored minutes again on another date.
+
+        After the clock was set, the day may have been counted before, by an earlier run or by this
+        one, which holds few days in memory.
+        """
         if _date(now) == self._recalled_on:
             return
-        await self._save(now)  # what is read may push a day out of memory
+        await self._save(now)  # reading may drop a day from memory
         if self._failing:
             return  # the next minute tries again
         try:
@@ -215,9 +219,9 @@ class TimeChores:
             log.warning("minutes of use were not read", error=str(error))
 
     async def _recall(self, now: float) -> None:
-        """Read what is stored of today and yesterday, wherever on Earth that is.
+        """Read the stored minutes of today and yesterday, in any time zone.
 
-        Not of days to come, which a wrong clock counted: they would push out yesterday.
+        Not those of later days, which a wrong clock counted: they would drop yesterday from memory.
         """
         today = _date(now)
         stored = await asyncio.to_thread(self._store.load, today - 2 * _ONE_DAY)
@@ -225,7 +229,7 @@ class TimeChores:
         self._recalled_on = today
 
     def _add_grace(self, snapshot: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
-        """Let what is in use stay open for a while, beside what still does."""
+        """Add grants for the names in use to those that have not ended."""
         open_now = {
             who: {grant for grant in grants if grant.end > now}
             for who, grants in self.policy_inputs.in_use.items()
@@ -240,7 +244,7 @@ class TimeChores:
     # --- what is kept ---------------------------------------------------------------------------
 
     async def _save(self, now: float) -> None:
-        """Store the minutes; a disk that is full or busy is told of once, and tried again."""
+        """Store the minutes; where that fails, log it once and try again."""
         usages = self.ledger.take_unsaved()
         try:
             erased = await asyncio.to_thread(self._write, usages, now)
@@ -255,13 +259,13 @@ class TimeChores:
             self.ledger.erase(*who)
 
     def _write(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
-        """Write, in a thread: the minutes, what is over of days, and the clock."""
+        """Write the minutes and the clock, and close past days; runs in a thread."""
         erased = self._store.save(usages)
         for household in self._households.values():
             people = profiles_of(household)
-            kept = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
+            counted = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
             day = budget_day(now, zone_of(household.timezone), household.day_starts).day
-            close_days(self._folder, household.id, day, kept)
+            close_days(self._folder, household.id, day, counted)
         if not self._clock.is_wrong:
             save_clock(self._folder, now)
         return erased

@@ -1,7 +1,7 @@
-"""How things stand for every profile at a moment, and what happened between two moments.
+"""The state of times and grants at a moment, and the events between two states.
 
-Compared as values, so that an event is told once, whatever made it happen: the hour, a guardian,
-minutes that were used up, or a clock that was set.  Pure.
+States are compared as values, so an event comes once, whatever caused it: the hour, a guardian,
+minutes that were used up, or a clock that was set.  Pure.  Moments are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
 Key = tuple[str, str]
 Value = TypeVar("Value")
 
-SOON = 16 * MINUTE  # seconds: what begins later is not warned of yet
+SOON = 16 * MINUTE  # seconds: there is no warning of what begins later
 _PLANNED = (Reason.SCHEDULE, Reason.BUDGET)
 
 
 class ActiveClosure(NamedTuple):
-    """Something that is closed now.  everything: all names."""
+    """A schedule or budget that closes now.  id: its id.  everything: it closes all names."""
 
     reason: Reason
     id: str
@@ -39,7 +39,11 @@ class ActiveClosure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TimeState:
-    """What holds, by ids of household and profile."""
+    """What is closed, paused, granted and redeemed at a moment.
+
+    closed, pauses: by ids of household and profile.  grants, redeemed: by ids of household and
+    grant or ticket.
+    """
 
     closed: Mapping[Key, frozenset[ActiveClosure]] = field(default_factory=dict)
     pauses: Mapping[Key, Pause] = field(default_factory=dict)
@@ -48,7 +52,7 @@ class TimeState:
 
 
 def time_state(snapshot: Snapshot, now: float) -> TimeState:
-    """Return how things stand.  Keys of grants and tickets are ids of household and their own."""
+    """Return the state of all households at a moment."""
     closed: dict[Key, frozenset[ActiveClosure]] = {}
     pauses: dict[Key, Pause] = {}
     grants: dict[Key, Grant] = {}
@@ -77,15 +81,15 @@ def time_state(snapshot: Snapshot, now: float) -> TimeState:
 def time_plans(
     snapshot: Snapshot, household: Household
 ) -> Iterator[tuple[tuple[str, str], TimePlan]]:
-    """Yield what time adds to each profile of a household."""
+    """Yield the time plan of each profile of a household."""
     for profile in household.profiles:
         time_rules = snapshot.policy(household.id, profile.id).time_rules
         yield (household.id, profile.id), time_rules.timing if time_rules else NO_TIME_PLAN
 
 
 def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
-    """Yield for each profile the budgets of which nothing can be used now: they are spent, or
-    everything is closed."""
+    """Yield for each profile the ids of budgets that cannot be used now: they are used up, or all
+    names are closed."""
     for household in snapshot.households.values():
         for who, plan in time_plans(snapshot, household):
             closed = [each for each in plan.closures if each.start <= now < each.end]
@@ -97,7 +101,7 @@ def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozen
 
 
 def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:
-    """Yield what happened between two moments; what ended first, then what began."""
+    """Yield the events between two states: of each kind what ended, then what began."""
     yield from _closure_events(EventKind.TIME_OPENED, before, after, now)
     yield from _closure_events(EventKind.TIME_CLOSED, after, before, now)
     for (household, profile), pause in _only_in_first(before.pauses, after.pauses):
@@ -129,7 +133,7 @@ def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Eve
 def _closure_events(
     kind: EventKind, here: TimeState, there: TimeState, now: float
 ) -> Iterator[TimeEvent]:
-    """Yield what is shut here and not there."""
+    """Yield an event for each closure that is in one state and not in the other."""
     for who, closed in here.closed.items():
         for each in sorted(closed - there.closed.get(who, frozenset())):
             yield TimeEvent(
@@ -140,7 +144,7 @@ def _closure_events(
 def _only_in_first(
     here: Mapping[Key, Value], there: Mapping[Key, Value]
 ) -> list[tuple[Key, Value]]:
-    """Return what is here and not there."""
+    """Return the items whose keys are only in the first mapping."""
     return [(key, value) for key, value in here.items() if key not in there]
 
 
@@ -149,8 +153,8 @@ def upcoming_closures(
 ) -> Iterator[UpcomingClosure]:
     """Yield what closes soon, for warnings.
 
-    used_now: budgets that were used in the minutes just past, by household, profile and id; a
-    budget that nobody uses ends nowhere.
+    used_now: the budgets used in the last minutes, as ids of household, profile and budget; of
+    others there is no warning.
     """
     in_use = frozenset(used_now)
     for household in snapshot.households.values():

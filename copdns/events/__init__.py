@@ -1,1 +1,1 @@
-"""What happened, passed on: to the log, to webhooks and programs, and to guardians."""
+"""Events: published to the log, to webhooks and a program, and to guardians as notices."""

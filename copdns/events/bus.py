@@ -1,7 +1,7 @@
-"""One place that tells events (`model/events.py`): to the log, and to whoever subscribed.
+"""Publish events (`model/events.py`) to the log and to subscribers.
 
-The log says nothing of a profile whose privacy mode is `off`.  Subscribers hear of it all the
-same: they pass on only what somebody asked for in the settings.
+The log leaves out events of a profile whose privacy mode is `off`.  Subscribers get them all the
+same: they pass on only the kinds that the settings name.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ def _hide_all(_household: str, _profile: str) -> bool:
 
 
 class EventBus:
-    """Tells events, in the order in which they happen."""
+    """Publishes events in the order in which they happen."""
 
     def __init__(self, is_unlogged: IsUnlogged = _hide_all) -> None:
-        """unlogged: whether the log must not name a profile, by the ids of household and profile;
-        unless somebody knows better it names none."""
+        """is_unlogged: tells whether the log must not name a profile, by the ids of household and
+        profile; by default it names none."""
         self._unlogged = is_unlogged
         self._subscribers: list[Callable[[Event], None]] = []
 
     def subscribe(self, on_event: Callable[[Event], None]) -> None:
-        """Let somebody hear of all events from now on, in the loop: it must not wait."""
+        """Call a function with every event from now on, in the event loop: it must not block."""
         self._subscribers.append(on_event)
 
     def publish(self, event: Event) -> None:
-        """Write a line of it, and let all subscribers hear it.
+        """Log an event, and call all subscribers.
 
-        A subscriber that fails keeps neither the others nor the caller from going on.
+        Where a subscriber fails, that is logged, and the others are called.
         """
         self._log_event(event)
         for on_event in self._subscribers:
@@ -48,8 +48,8 @@ class EventBus:
                 log.error("an event was not heard", traceback=traceback.format_exc())
 
     def _log_event(self, event: Event) -> None:
-        """Write a line, unless it is about somebody of whom nothing is kept."""
-        # A log is read by others, and kept.
+        """Log an event, unless it names a profile that the log must not name."""
+        # The log shows no name of an appeal, and not which child wants to talk.
         if isinstance(event, AppealEvent):
             event = event._replace(profile="", name="")
         elif event.kind is EventKind.WANTS_TO_TALK:

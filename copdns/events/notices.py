@@ -1,8 +1,7 @@
-"""What guardians are told of an event: a line and a few sentences, and not too often.
+"""The texts of notices to guardians about events, and how often they are sent.
 
-Texts hold ids of profiles at most; the name that an appeal is about only where the event has it,
-which the settings decide.  Pure: `events/targets.py` hands notices on, and `events/send_notice.py`
-sends them.
+Texts name profiles by id, and the name that an appeal is about only where the event has it, which
+the settings decide.  Pure: `events/targets.py` runs `events/send_notice.py`, which sends them.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import NamedTuple
 
 from copdns.model.events import AppealEvent, Event, EventKind, event_json
 
-MAX_AT_ONCE = 6  # notices that may follow each other directly
-ONE_MORE_EVERY = 600.0  # seconds after which one more may
-SAME_WITHIN = 600.0  # seconds for which the same is not told again
-MAX_REMEMBERED = 1000  # of those: a bound, whatever a network makes up
+MAX_AT_ONCE = 6  # notices without a pause
+ONE_MORE_EVERY = 600.0  # seconds
+SAME_WITHIN = 600.0  # seconds for which the same notice is not sent again
+MAX_REMEMBERED = 1000  # notices sent: a network can make up any number of devices
 
 
 class NoticeText(NamedTuple):
@@ -103,14 +102,14 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
 
 
 def build_notice(event: Event, desk: str) -> NoticeText:
-    """Return what to tell.  desk: the address of the guardians' pages."""
+    """Return the notice of an event.  desk: the address of the guardians' pages."""
     title, body = _TEXTS[event.kind]
-    told = event_json(event)
+    fields = event_json(event)
     body = body.format(
-        who=told.get("profile", ""),
-        id=told.get("id") or "everything",
-        minutes=told.get("minutes", 0),
-        account=told.get("account", ""),
+        who=fields.get("profile", ""),
+        id=fields.get("id") or "everything",
+        minutes=fields.get("minutes", 0),
+        account=fields.get("account", ""),
     )
     return NoticeText(
         title, "\n".join(filter(None, (body, _appeal_line(event), "", _MORE.format(desk=desk))))
@@ -118,14 +117,14 @@ def build_notice(event: Event, desk: str) -> NoticeText:
 
 
 def _appeal_line(event: Event) -> str:
-    """Return whose an appeal is and about what, where the event was told so."""
+    """Return whose an appeal is and what it is about, where the event says so; else ""."""
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""
     return f"{event.profile}: {event.name or 'more time'}"
 
 
 class NoticeThrottle:
-    """How often somebody is told: the same once, and much of anything slowly.
+    """Limits the notices to one recipient: the same one once, and a burst of any.
 
     now: monotonic seconds.
     """
@@ -137,7 +136,7 @@ class NoticeThrottle:
         self._suppressed = 0
 
     def allows(self, event: Event, now: float) -> bool:
-        """Tell whether an event is told; what is too much is counted."""
+        """Tell whether the notice of an event may be sent; count it where it may not."""
         key = _event_key(event)
         if now - self._told_at.get(key, -SAME_WITHIN) < SAME_WITHIN:
             return False
@@ -154,19 +153,19 @@ class NoticeThrottle:
         return True
 
     def take_suppressed(self) -> int:
-        """Return how many were too much since this was asked last."""
+        """Return how many notices of a burst were not sent since the last call."""
         suppressed, self._suppressed = self._suppressed, 0
         return suppressed
 
 
 def _event_key(event: Event) -> tuple[object, ...]:
-    """Return what makes two events the same: all but their moments."""
+    """Return what two equal events share: all fields but their moments."""
     return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 
 
-def with_suppressed(told: NoticeText, unsaid: int) -> NoticeText:
-    """Add how much happened besides that nobody was told of."""
+def with_suppressed(text: NoticeText, unsaid: int) -> NoticeText:
+    """Return a notice that also says how many were not sent."""
     if not unsaid:
-        return told
+        return text
     more = f"{unsaid} more came too fast to be sent one by one; they are not sent any more."
-    return told._replace(body=f"{told.body}\n{more}")
+    return text._replace(body=f"{text.body}\n{more}")

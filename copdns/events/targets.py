@@ -1,10 +1,10 @@
 """Pass events on: to web servers (webhooks), to a program that the settings name, and to guardians
 in plain words (notices).
 
-`Targets.hears` only puts an event aside and never waits; `run` does all the waiting, for each
-target one event after another.  One that is slow or gone costs nobody else anything: what waits
-for it is bounded, and the oldest goes first.  Logs call webhooks and notices by their place in the
-settings, since an address may be a secret.  docs/events.md tells people what they get.
+`Targets.enqueue` only queues an event and never waits; `run` delivers, to each target one event
+after another.  A target that is slow or gone does not delay the others: its queue is bounded, and
+the oldest event is dropped.  Logs name webhooks and notices by their place in the settings, since
+an address may be a secret.  docs/events.md says what each gets.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ from copdns.model.hosts import desk_url
 
 log = structlog.get_logger("copdns")
 
-MAX_WAITING = 1000  # events that wait for one target at most
+MAX_WAITING = 1000  # events in the queue of one target
 
-Deliver = Callable[[Event], Awaitable[str]]  # gives what went wrong; "" when nothing did
+Deliver = Callable[[Event], Awaitable[str]]  # returns what went wrong; "" for nothing
 
 
 class DeliveryTimes(NamedTuple):
-    """Seconds.  post: for one try.  pauses: before the second try and the third.
-    command: after which a program is killed; notice: after which sending one is.
+    """Seconds.  post: for one attempt with a webhook.  pauses: before the second attempt and the
+    third.  command, notice: after which the program, or the sending of a notice, is killed.
     """
 
     post: float = 10.0
@@ -67,11 +67,12 @@ DEFAULT_TIMES = DeliveryTimes()
 
 
 class TargetStatus(NamedTuple):
-    """A target as people may see it, without its address, which may be a secret.
+    """A target as pages show it: without its address, which may be a secret.
 
-    name: by its place in the settings, such as "webhook 1".  way: webhook, command, or what an
-    address of apprise begins with.  dropped: events that were never passed on.  trouble: why the
-    last one was not taken; "" where it was, or none came yet.
+    name: by its place in the settings, such as "webhook 1".  way: webhook, command, or the scheme
+    of an apprise URL.  kinds: of the events that it gets.  waiting: events in its queue.  dropped:
+    events that were never delivered.  trouble: why the last event was not delivered; "" where it
+    was, or there was none.
     """
 
     name: str
@@ -83,7 +84,7 @@ class TargetStatus(NamedTuple):
 
 
 class Targets:
-    """Who hears of events, besides the log."""
+    """All targets of the settings."""
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class Targets:
         times: DeliveryTimes = DEFAULT_TIMES,
         desk: str = desk_url(80, 443),
     ) -> None:
-        """desk: where guardians read more than they are told."""
+        """desk: the address of the guardians' pages, for notices."""
         self._desk = desk
         self._times = times
         self._targets: tuple[_Target, ...] = ()
@@ -105,12 +106,12 @@ class Targets:
 
     @property
     def dropped_count(self) -> int:
-        """How many events were never passed on, because too many waited."""
+        """How many events were dropped because too many waited."""
         return self._dropped_by_gone + sum(each.dropped for each in self._targets)
 
     @property
     def waiting(self) -> int:
-        """How many events wait, of all targets; one that is on its way does not."""
+        """How many events wait, of all targets; not those that are being delivered."""
         return sum(each.waiting for each in self._targets)
 
     @property
@@ -118,9 +119,9 @@ class Targets:
         return tuple(each.status for each in self._targets)
 
     async def send_test(self, name: str, event: Event) -> str:
-        """Send an event to one target, once and past all that waits; return what went wrong.
+        """Deliver an event to one target at once, without a second attempt; return what went wrong.
 
-        Raises KeyError for a target that is not there, and BusyError while another is tried.
+        Raises KeyError for an unknown target, and BusyError while another test runs.
         """
         target = {each.way.name: each for each in self._targets}[name]
         if self._is_testing:
@@ -132,7 +133,7 @@ class Targets:
             self._is_testing = False
 
     def configure(self, settings: EventSettings) -> None:
-        """Tell these from now on; what waits for one that stays as it is stays too."""
+        """Apply settings; a target that stays the same keeps its queue."""
         before = {each.way: each for each in self._targets}
         self._targets = tuple(before.get(way) or _Target(way) for way in self._ways(settings))
         gone = set(before.values()) - set(self._targets)
@@ -153,12 +154,12 @@ class Targets:
         return ways
 
     def enqueue(self, event: Event) -> None:
-        """Put an event aside for all that want to hear of it."""
+        """Queue an event for all targets that get its kind."""
         for each in self._targets:
             each.enqueue(event)
 
     async def run(self) -> None:
-        """Pass on what was heard, until `close` is called or this is cancelled."""
+        """Deliver events, until `close` is called or this is cancelled."""
         self._idle.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -176,7 +177,7 @@ class Targets:
             self._idle.set()
 
     async def close(self) -> None:
-        """End `run`, with what is on its way; a program that runs is killed."""
+        """End `run` and the deliveries under way; a program that runs is killed."""
         self._closing = True
         self._changed.set()
         await self._idle.wait()
@@ -185,31 +186,31 @@ class Targets:
 
 
 class _Way(Protocol):
-    """How events get somewhere.  Equal ways lead to the same place."""
+    """How events are delivered to one target.  Equal ways are the same target."""
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """Its name in the log."""
 
     @property
     def kinds(self) -> frozenset[EventKind]:
-        """Of which events it hears."""
+        """The kinds of events that it gets."""
 
     @property
     def label(self) -> str:
-        """What people call such a way."""
+        """What pages call such a way."""
 
     def open(self) -> AbstractAsyncContextManager[Deliver]:
-        """Give what delivers some events, one after another."""
+        """Open what delivers several events, one after another."""
 
     async def deliver_once(self, event: Event) -> str:
-        """Try to deliver one event, once; return what went wrong."""
+        """Deliver one event, without a second attempt; return what went wrong."""
 
 
 class _Target:
-    """What waits for somebody, and whether they take it.
+    """A way with its queue.
 
-    dropped: how many events went because more than `WAITING` waited.
+    dropped: how many events were dropped because more than `MAX_WAITING` waited.
     """
 
     def __init__(self, way: _Way) -> None:
@@ -237,7 +238,7 @@ class _Target:
             self._has_events.set()
 
     async def work(self) -> None:
-        """Deliver whatever waits, for ever."""
+        """Deliver what is queued, for ever."""
         while True:
             await self._has_events.wait()
             self._has_events.clear()
@@ -250,7 +251,7 @@ class _Target:
                 log.error("events were not passed on", target=self.way.name, traceback=error)
 
     def _note(self, trouble: str) -> None:
-        """Say so when an event is not taken, and when one is again."""
+        """Log when an event is not delivered, and when one is again."""
         if trouble and not self._trouble:
             log.warning("events are not taken", target=self.way.name, error=trouble)
         elif self._trouble and not trouble:
@@ -262,7 +263,7 @@ class _Target:
 
 
 class _Try(NamedTuple):
-    """How one try went.  again: another one may go better."""
+    """The result of one attempt.  trouble: "" for none.  again: another attempt may succeed."""
 
     trouble: str
     again: bool
@@ -288,8 +289,8 @@ class _ToWebhook:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Deliver]:
-        # aiohttp's own context has no certificates (`lean`); reading them takes a while, and
-        # megabytes until it is quiet again.
+        # aiohttp's own TLS context has no certificates (`app/memory_use.py`).  Reading them takes
+        # time, and megabytes until the session is closed.
         encrypted = self.webhook.url.startswith("https:")
         certificates = await asyncio.to_thread(create_default_context) if encrypted else True
         async with ClientSession(
@@ -297,8 +298,8 @@ class _ToWebhook:
             headers=self._headers(),
             timeout=ClientTimeout(total=self.times.post),
             cookie_jar=DummyCookieJar(),
-            auto_decompress=False,  # nobody reads what comes back
-            trust_env=False,  # no ~/.netrc: nobody's password goes out
+            auto_decompress=False,  # the response is not read
+            trust_env=False,  # no ~/.netrc, whose passwords would be sent
         ) as session:
             yield partial(self._deliver, session)
 
@@ -325,7 +326,7 @@ class _ToWebhook:
 
     async def _post(self, session: ClientSession, body: bytes) -> _Try:
         try:
-            # A redirect would carry the event, and the token, to where nobody wanted them.
+            # A redirect would send the event, and the token, to another address.
             async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
                 return _judge_status(reply.status)
         except TimeoutError:
@@ -335,7 +336,7 @@ class _ToWebhook:
 
 
 def _judge_status(status: int) -> _Try:
-    """Return what a status means: 408, 429 and those from 500 on pass by themselves."""
+    """Return what an HTTP status means; 408, 429 and those from 500 on may pass by themselves."""
     if 200 <= status < 300:
         return _Try("", again=False)
     if 300 <= status < 400:
@@ -345,7 +346,7 @@ def _judge_status(status: int) -> _Try:
 
 
 def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
-    """Say what went wrong, without the address."""
+    """Return what went wrong, without the address."""
     match error:
         case ClientConnectorCertificateError() | ClientConnectorSSLError():
             return "it has no certificate that this machine trusts; is its clock right?"
@@ -358,7 +359,7 @@ def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
 
 # --- a program ------------------------------------------------------------------------------------
 
-# What a program may need of our environment.  The rest holds settings, with their tokens.
+# What a program may need of our environment.  The rest has settings, with their tokens.
 _PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
@@ -384,7 +385,7 @@ class _ToCommand:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
-        """Run the program to its end; what it prints is nobody's business here."""
+        """Run the program to its end; its output is discarded."""
         fields = event_json(event)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -403,12 +404,14 @@ class _ToCommand:
         return _describe_end(process.returncode)
 
 
-async def _run_to_end(process: asyncio.subprocess.Process, told: bytes, seconds: float) -> bool:
-    """Tell a program something and wait for its end; kill it with all that it started when it
-    takes too long, or nobody waits any more."""
+async def _run_to_end(process: asyncio.subprocess.Process, octets: bytes, seconds: float) -> bool:
+    """Send a program its input and wait for its end; False where it took longer.
+
+    It is killed, with all that it started, after so many seconds or where this is cancelled.
+    """
     try:
         async with asyncio.timeout(seconds):
-            await process.communicate(told)
+            await process.communicate(octets)
     except TimeoutError:
         return False
     finally:
@@ -420,14 +423,14 @@ async def _run_to_end(process: asyncio.subprocess.Process, told: bytes, seconds:
 
 
 def _describe_end(code: int | None) -> str:
-    """Return what the end of a program means; below 0 is the number of a signal."""
+    """Return what went wrong with a program.  code: below 0 it is the number of a signal."""
     if not code:
         return ""
     return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"
 
 
 def _environment(fields: dict[str, object]) -> dict[str, str]:
-    """Return an event as variables, beside the few that every program needs."""
+    """Return an event as environment variables, with those that every program needs."""
     passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return passed | {_variable(key): _text(value) for key, value in fields.items()}
 
@@ -447,10 +450,10 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _ToGuardian:
-    """url: holds passwords, so it goes nowhere but to the program that sends.
+    """url: may hold a password, so only the process that sends gets it, on its standard input.
 
     desk: the address of the guardians' pages.
-    pace: goes on when the settings are read again.
+    pace: limits the notices; it stays while the settings of this target do.
     """
 
     number: int
@@ -469,7 +472,7 @@ class _ToGuardian:
         return self.url.partition(":")[0]
 
     async def deliver_once(self, event: Event) -> str:
-        """However many went before it."""
+        """Not limited by pace."""
         return (await self._send(self._message(build_notice(event, self.desk)))).trouble
 
     @asynccontextmanager
@@ -490,8 +493,8 @@ class _ToGuardian:
                 break
         return trouble
 
-    def _message(self, told: NoticeText) -> bytes:
-        return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
+    def _message(self, text: NoticeText) -> bytes:
+        return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()
 
     async def _send(self, message: bytes) -> _Try:
         process = await asyncio.create_subprocess_exec(
