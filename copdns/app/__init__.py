@@ -1,1 +1,1 @@
-"""The running program: `app.py` builds it from the settings; the other modules are its chores."""
+"""The running program: `app.py` builds it from the settings; the rest is its chores."""

@@ -1,1 +1,1 @@
-"""Events: published to the log, to webhooks and a program, and to guardians as notices."""
+"""What happened, passed on: to the log, to webhooks and programs, and to guardians."""

@@ -1,1 +1,1 @@
-"""The databases: `household.db` (policy, accounts, audit) and `log.db` (queries, counts, usage)."""
+"""What lasts: `household.db` (policy, accounts, audit) and `log.db` (queries, counts)."""

@@ -93,7 +93,7 @@ class Accounts:
             found = require_account(connection, household, account)
             if found.role is role:
                 return found
-            _check_remove(connection, found, by, stays=role.is_guardian)
+            _check_remove(connection, found, by, remains_guardian=role.is_guardian)
             _check_add(role, household, by)
             connection.execute(
                 "update account set role = ? where household = ? and id = ?",
@@ -409,15 +409,22 @@ def _check_add(role: Role, household: str, by: Actor | None) -> None:
 
 
 def _check_remove(
-    connection: sqlite3.Connection, account: Account, by: Actor | None, *, stays: bool = False
+    connection: sqlite3.Connection,
+    account: Account,
+    by: Actor | None,
+    *,
+    remains_guardian: bool = False,
 ) -> None:
-    """Raise AccountError where an account may not be removed; stays: it remains a guardian's."""
+    """Raise AccountError where `by` may not remove an account, or it is the only guardian's.
+
+    remains_guardian: its role changes to one of a guardian.
+    """
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
             "no guardian removes another; whoever owns the machine can: `copdns account remove`"
         )
-    if not account.role.is_guardian or stays:
+    if not account.role.is_guardian or remains_guardian:
         return
     others = [each for each in _read_all(connection, account.household) if each.id != account.id]
     if not any(each.role.is_guardian for each in others):
@@ -447,10 +454,10 @@ def _record_change(
         )
 
 
-def _set_password(connection: sqlite3.Connection, account: Account, kept: str) -> None:
+def _set_password(connection: sqlite3.Connection, account: Account, password_hash: str) -> None:
     connection.execute(
         "update account set password = ? where household = ? and id = ?",
-        (kept, account.household, account.id),
+        (password_hash, account.household, account.id),
     )
 
 
@@ -467,11 +474,11 @@ def _set_recovery(
 
 
 def _end_sessions(
-    connection: sqlite3.Connection, household: str, account: str, stays: str = ""
+    connection: sqlite3.Connection, household: str, account: str, but_session: str = ""
 ) -> None:
     connection.execute(
         "delete from session where household = ? and account = ? and digest <> ?",
-        (household, account, stays),
+        (household, account, but_session),
     )
     connection.execute(
         "delete from browser where household = ? and account = ?", (household, account)

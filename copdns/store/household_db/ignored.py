@@ -13,7 +13,7 @@ from copdns.store.household_db.thread import StoreThread
 class IgnoredDevices:
     """The ignored devices of all households.  Methods raise StoreError.
 
-    visitor: the id of an `UnknownDevice`.
+    device: the id of an `UnknownDevice`.
     """
 
     def __init__(self, thread: StoreThread) -> None:
@@ -31,13 +31,13 @@ class IgnoredDevices:
         return await self._thread.read(work)
 
     async def add(
-        self, household: str, visitor: str, there: Iterable[str], author: str, now: int
+        self, household: str, device: str, there: Iterable[str], author: str, now: int
     ) -> None:
         """Ignore an unknown device, if it is not ignored already.
 
         there: the ids of all unknown devices; ignored ones that are not among them are deleted.
         """
-        kept = json.dumps(list(there))
+        ids = json.dumps(list(there))
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -45,25 +45,25 @@ class IgnoredDevices:
                 delete from ignored_visitor
                  where household = ? and id not in (select value from json_each(?))
                 """,
-                (household, kept),
+                (household, ids),
             )
             done = connection.execute(
                 "insert or ignore into ignored_visitor (household, id, at) values (?, ?, ?)",
-                (household, visitor, now),
+                (household, device, now),
             )
             if done.rowcount:
-                audit(connection, household, author, f"unknown device {visitor} ignored", now)
+                audit(connection, household, author, f"unknown device {device} ignored", now)
 
         await self._thread.write(work)
 
-    async def remove(self, household: str, visitor: str, author: str, now: int) -> None:
+    async def remove(self, household: str, device: str, author: str, now: int) -> None:
         """Stop ignoring an unknown device, if it is ignored."""
 
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(
-                "delete from ignored_visitor where household = ? and id = ?", (household, visitor)
+                "delete from ignored_visitor where household = ? and id = ?", (household, device)
             )
             if done.rowcount:
-                audit(connection, household, author, f"unknown device {visitor} shown again", now)
+                audit(connection, household, author, f"unknown device {device} shown again", now)
 
         await self._thread.write(work)
