@@ -1,8 +1,8 @@
-"""Accounts and what hangs on them, as values: sessions, tokens, codes, pairings, looks, notices.
+"""Values: accounts and their sessions, tokens, codes, pairings, guests, looks and notices.
 
-What somebody may do is `accounts/roles.py`; where all of it is kept, and for how long,
-`store/household_db/accounts.py` and its neighbours.  Secrets are here only as digests: the secret
-itself is told once, to whoever needs it.  Moments are whole seconds since the epoch, UTC.
+`accounts/roles.py` says who may do what; `store/household_db/accounts.py` and the modules beside it
+store these values and delete them.  Of a secret only the digest is here: the secret itself is shown
+once.  Moments are whole seconds since the epoch, UTC.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from copdns.accounts.roles import Permission, Role
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
-SESSION_IDLE = 7 * DAY  # a session that nobody used for so long is over
-SESSION_LONGEST = 30 * DAY  # and every session after this
-SESSION_FRESH = 15 * MINUTE  # for so long after a login nobody is asked for the password again
-TOUCHED = 5 * MINUTE  # "last used" is no more exact, so that reading a page writes nothing
+SESSION_IDLE = 7 * DAY  # a session ends when it has not been used for this long
+SESSION_LONGEST = 30 * DAY  # every session ends after this
+SESSION_FRESH = 15 * MINUTE  # after a login; later, some actions ask for the password again
+USED_PRECISION = 5 * MINUTE  # "last used" is no more exact, so that most pages write nothing
 TOKEN_USUAL, TOKEN_LONGEST = 90 * DAY, 365 * DAY
 CODE_LASTS = HOUR  # a code from the console
-BROWSER_LASTS = 365 * DAY  # a browser that an account was used on, since its last login
-PAIRING_LASTS = 365 * DAY  # a pairing that was not used for so long is over
-PAIRING_OPEN = HOUR  # for so long a guardian lets a further browser of a device in
+BROWSER_LASTS = 365 * DAY  # for how long a browser stays known after its last login
+PAIRING_LASTS = 365 * DAY  # a pairing ends when it has not been used for this long
+PAIRING_OPEN = HOUR  # for how long another browser of a device may be paired
 GUEST_LASTS = DAY
-REQUEST_LASTS = DAY  # for so long a guardian can answer a device that asks to be let in
-TOLD_AGAIN = HOUR  # a child who tells the same again within it tells it once
-PERSON_LASTS = 4 * HOUR  # who said by PIN that it is them, on a shared device
-LOOKS_KEPT = 365 * DAY
-LOOKS_JOINED = 5 * MINUTE  # paging through one log is one look
-NOTICES_KEPT = 90 * DAY
+REQUEST_LASTS = DAY  # for how long a guardian can answer a device that asks to be let in
+TALK_INTERVAL = HOUR  # between two notices that the same child wants to talk
+PERSON_LASTS = 4 * HOUR  # for how long a PIN makes a shared device somebody's
+LOOK_LASTS = 365 * DAY
+SAME_LOOK_WITHIN = 5 * MINUTE  # looks at the same thing count as one: paging through a log
+NOTICE_LASTS = 90 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may log in.
+    """An account that can log in.
 
-    id: short text, unique in its household; name: what is typed at the login, unique as well.
-    profile: the person in the household that this account belongs to, "" for none.
-    has_password: False until a code from the console was used.  totp: a second factor is asked for.
+    id: short text, unique in its household.  name: what its owner types at the login; also unique.
+    profile: the person of the household whose account it is; "" for none.  made: when it was made.
+    has_password: False until its one-time code has been used.  totp: the login asks for a second
+    factor.
     """
 
     household: str
@@ -55,8 +56,8 @@ class Account:
 class Credentials(NamedTuple):
     """What a login is checked against.
 
-    password: "" for none yet.  totp: the secret, "" for none.  totp_used: the last time step that
-    a code was taken for, so that no code counts twice.
+    password: its hash; "" for none yet.  totp: the secret; "" for none.  totp_used: the time step
+    of the last code that was accepted, so that no code counts twice.
     """
 
     account: Account
@@ -66,7 +67,11 @@ class Credentials(NamedTuple):
 
 
 class Session(NamedTuple):
-    """label: what the browser is, for people, "" for unknown.  used: exact to 5 minutes."""
+    """A browser that is logged in.
+
+    label: names the browser for people; "" for unknown.  used: exact to 5 minutes.  expires: its
+    end, however often it is used.
+    """
 
     digest: str
     household: str
@@ -77,8 +82,10 @@ class Session(NamedTuple):
     expires: int
 
     def is_fresh(self, now: int) -> bool:
-        """Tell whether the password was typed lately enough for what must not be done by whoever
-        finds an open browser."""
+        """Tell whether the login is less than 15 minutes old.
+
+        What nobody should do who finds a browser logged in asks for the password again otherwise.
+        """
         return 0 <= now - self.made < SESSION_FRESH
 
     def is_over(self, now: int) -> bool:
@@ -86,7 +93,7 @@ class Session(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A key for a program.  used: exact to 5 minutes, None for never."""
+    """A key for a program.  used: exact to 5 minutes; None for never."""
 
     household: str
     id: str
@@ -99,7 +106,7 @@ class Token(NamedTuple):
 
 
 class Purpose(StrEnum):
-    """What a one-time code from the console is good for."""
+    """What a one-time code is for."""
 
     SETUP = "setup"  # the first account of a house
     PASSWORD = "password"  # noqa: S105 - a purpose: a new password for an account
@@ -107,7 +114,7 @@ class Purpose(StrEnum):
 
 
 class Code(NamedTuple):
-    """A one-time code, as it is kept.  account: "" for the set-up."""
+    """A one-time code as it is stored.  account: "" for the set-up."""
 
     household: str
     purpose: Purpose
@@ -116,7 +123,7 @@ class Code(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """A browser that belongs to a device.  used: exact to a day."""
+    """A browser that is known to belong to a device.  used: exact to a day."""
 
     household: str
     id: str
@@ -132,10 +139,10 @@ class GuestKind(StrEnum):
 
 
 class Guest(NamedTuple):
-    """A device that is somebody's for a while.
+    """A device that belongs to somebody for a while.
 
-    address: by which it asks; mac: "" where none is known.  profile: "" for the guests' own rules.
-    author: who said so, in people's words.
+    address: where its queries come from.  mac: "" where none is known.  profile: "" for the rules
+    of guests.  author: who said so, in people's words.
     """
 
     household: str
@@ -150,7 +157,7 @@ class Guest(NamedTuple):
 
 
 class GuestRequest(NamedTuple):
-    """An unknown device whose user asks to be let in.  address, mac: as of a guest."""
+    """An unknown device whose user asks to be let in.  address, mac: as in Guest."""
 
     household: str
     address: str
@@ -169,9 +176,10 @@ class ViewedPart(StrEnum):
 
 
 class AccessRecord(NamedTuple):
-    """Somebody looked at what is kept of a person.  at: of the first of looks that were joined.
+    """Somebody looked at what is kept of a person.
 
-    account: for the other guardians; the child sees the role, and the name as the page likes.
+    at: when, or when the first of several looks within five minutes was.  account: the id of the
+    account; the other guardians see it.
     """
 
     household: str
@@ -188,15 +196,15 @@ class NoticeKind(StrEnum):
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"  # another role, or a way back in from the console
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
-    WANTS_TO_TALK = "child wants to talk"  # something happened; what, nobody is told here
-    PROPOSAL_DUE = "proposal due"  # the day has come on which other rules were to hold
+    WANTS_TO_TALK = "child wants to talk"  # something happened; it does not say what
+    PROPOSAL_DUE = "proposal due"  # the day on which other rules should begin
 
 
 class GuardianNotice(NamedTuple):
-    """Something that no guardian may do unseen by the others, or that a child tells all of them.
+    """A notice for all guardians: of what one of them did, or of what a child tells them.
 
     about: the id of the profile, or the name of the account.  author: in people's words.  starts,
-    ends: of a full log, else 0.
+    ends: those of a full log; starts of PROPOSAL_DUE is the day of the proposal; else 0.
     """
 
     id: int

@@ -1,7 +1,8 @@
-"""How often somebody may type a ticket's code that nobody made, before they have to wait.
+"""How many wrong ticket codes somebody may type before they have to wait.
 
-A code has 40 bits of chance, so nobody finds one by trying a few; many are not to be tried.  What
-was tried the store counts, so that all ways in count together.  Pure; moments in seconds.
+A code has 40 random bits, so a few guesses find none; this prevents many guesses.  The store keeps
+the attempts, so those of the page, the API and the command line count together.  Pure; moments are
+in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-WRONG = 5  # codes that are not known
-WITHIN = 900  # seconds in which they count
+MAX_WRONG_CODES = 5  # within ATTEMPT_WINDOW
+ATTEMPT_WINDOW = 900  # seconds for which an attempt counts
 
 
 class WrongCode(NamedTuple):
-    """A code that was not known.  device: "" where none is told, as on the command line."""
+    """An attempt with a code that does not exist.  device: "" for none, as on the command line."""
 
     profile: str
     device: str
@@ -22,14 +23,14 @@ class WrongCode(NamedTuple):
 
 
 def refused_until(attempts: Iterable[WrongCode], profile: str, device: str, now: int) -> int | None:
-    """Return until when a profile, or its device, may try no code; None: it may.
+    """Return until when a profile, or its device, may try no code; None where it may.
 
-    What a clock that was set back shows as still to come counts if it is as near as that.
+    After the clock was set back an attempt may lie in the future: it counts within the same window.
     """
     recent = sorted(
         each.at
         for each in attempts
-        if abs(now - each.at) < WITHIN
+        if abs(now - each.at) < ATTEMPT_WINDOW
         and (each.profile == profile or (each.device == device != ""))
     )
-    return recent[-WRONG] + WITHIN if len(recent) >= WRONG else None
+    return recent[-MAX_WRONG_CODES] + ATTEMPT_WINDOW if len(recent) >= MAX_WRONG_CODES else None

@@ -1,57 +1,57 @@
-"""Chance: codes that people read aloud and type, and secrets that programs keep."""
+"""Draw random codes, which people read aloud and type, and secrets, which programs store."""
 
 from __future__ import annotations
 
 import secrets
 from hashlib import sha256
 
-# Crockford's base 32: no letter that looks like a digit, and none that makes words of four.
+# Crockford's base 32: no letter that looks like a digit, and no U.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def appeal_code() -> str:
-    """Return a handle to a recent block, such as "K7QF-2M9D": 40 bits of chance."""
+def make_appeal_code() -> str:
+    """Return a new code for a recent block, such as "K7QF-2M9D": 40 random bits."""
     return _code()
 
 
-def appeal_id() -> str:
-    """Return the id of an appeal, such as "k7qf2m9d": nobody finds another one by counting."""
+def make_appeal_id() -> str:
+    """Return a new id for an appeal, such as "k7qf2m9d"; random, so that none can be guessed."""
     return _code().replace("-", "").lower()
 
 
-def ticket_code() -> str:
-    """Return what a child redeems for minutes, such as "7K3M-PQ9T": 40 bits of chance.
+def make_ticket_code() -> str:
+    """Return a new code that a child redeems for minutes, such as "7K3M-PQ9T": 40 random bits.
 
-    It is told once; `tickets.ticket_digest` is what can be kept of it.
+    It is shown once; only its `tickets.ticket_digest` is stored.
     """
     return _code()
 
 
-def one_time_code() -> str:
-    """Return what opens an account once, such as "9T3K-7M2Q": 40 bits of chance, for an hour."""
+def make_one_time_code() -> str:
+    """Return a new code that opens an account once, such as "9T3K-7M2Q": 40 random bits."""
     return _code()
 
 
-def recovery_code() -> str:
-    """Return what stands in for a lost telephone, once: 40 bits of chance."""
+def make_recovery_code() -> str:
+    """Return a new code that replaces the second factor once: 40 random bits."""
     return _code()
 
 
-def secret() -> str:
-    """Return 256 bits of chance for a cookie or a token, as 43 letters that need no quoting."""
+def make_secret() -> str:
+    """Return 256 new random bits for a cookie or a token, as 43 characters that need no quoting."""
     return secrets.token_urlsafe(32)
 
 
-def secret_digest(told: str) -> str:
-    """Return what is kept of a `secret`.
+def secret_digest(secret: str) -> str:
+    """Return the digest that is stored of a secret from `make_secret`.
 
-    Chance of this length cannot be tried through, so one round of SHA-256 is enough.
+    Nobody can try 256 random bits through, so one round of SHA-256 is enough.
     """
-    return sha256(told.encode(errors="replace")).hexdigest()
+    return sha256(secret.encode(errors="replace")).hexdigest()
 
 
-def short_id() -> str:
-    """Return an id that tells nothing and need not be secret: 10 letters, 50 bits of chance."""
+def make_short_id() -> str:
+    """Return a new id that says nothing and need not be secret: 10 characters, 50 random bits."""
     return "".join(secrets.choice(_LETTERS) for _ in range(10)).lower()
 
 
@@ -60,4 +60,4 @@ def _code() -> str:
     return f"{letters[:4]}-{letters[4:]}"
 
 
-CODE = "account"  # the kind of one-time codes, for `code_digest`
+ACCOUNT_CODE = "account"  # the kind of one-time codes, for `code_digest`

@@ -1,7 +1,7 @@
-"""Devices that are somebody's for a while, as devices of the household.
+"""Add the guests of a moment to a household, as devices.
 
-Pure: a household and its guests in, the household that answers are given by out.  What is stored
-stays as it is, so that a guest leaves nothing behind.
+Pure.  Only the household that queries are answered by has them: the stored one does not change, so
+nothing has to be removed when a guest's time ends.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from dataclasses import replace
 from copdns.accounts.account import Guest
 from copdns.model.household import Device, Household
 
-# What the id of a guest's device begins with, and where a pairing has one, that of a device that
-# asks to be let in.  No id of a named device has a colon.
+# Prefixes of device ids: of a guest, and (in pairings only) of an address that asks to be let in.
+# The id of a named device has no colon.
 GUEST, ASKS = "guest:", "asks:"
 
 
 def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Household:
-    """Return the household with its guests as devices behind all others, which they outrank at
-    their address and MAC.  Those without a person get the rules of guests in any case."""
+    """Return the household with its guests as devices after all others.
+
+    They come last because the last device with an address or MAC wins.  A guest without a person
+    is left out, and so gets the rules of guests.
+    """
     devices = tuple(
         Device(
             f"{GUEST}{each.id}",

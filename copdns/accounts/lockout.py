@@ -1,8 +1,8 @@
-"""How long somebody who failed to log in has to wait, per account and per address.
+"""How long somebody has to wait after failed logins, per account and per address.
 
-A stranger who guesses slows down strangers only: a browser that was logged in before counts for
-itself, so nobody can lock a guardian out of their own telephone.  Pure: the book is a value.
-`now` is of a clock that only goes forward, in seconds.
+Failures of a browser that the account knows count for that browser alone, and those of unknown
+browsers do not make it wait: so no stranger can lock a guardian out of their own telephone.  Pure:
+the log is a value.  `now` and `last` are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-FREE = 5  # failures that cost nothing but themselves
-FREE_ADDRESS = 20  # several people, or several accounts, may share one
-FIRST, LONGEST = 30.0, 900.0  # seconds: the first wait; each failure doubles it up to the longest
-FORGOTTEN = 86_400.0  # seconds without a failure after which it all begins anew
-MOST = 4096  # entries of each kind; the one that failed longest ago makes room
+FREE_TRIES = 5  # failures without a wait
+FREE_TRIES_PER_ADDRESS = 20  # several people, or several accounts, may share an address
+FIRST_WAIT, MAX_WAIT = 30.0, 900.0  # seconds; each failure doubles the wait
+FORGET_AFTER = 86_400.0  # seconds without a failure
+MAX_ENTRIES = 4096  # of each kind; the one that failed longest ago is dropped
 
-Key = tuple[str, str]  # the kind, and who
+FailureKey = tuple[str, str]  # the kind (account, address, browser), and which
 
 
 class FailureCount(NamedTuple):
-    """tries: those that failed.  last: when."""
+    """tries: how many failed.  last: when the last one did."""
 
     tries: int
     last: float
 
 
 class Attempt(NamedTuple):
-    """Somebody tries.
+    """An attempt to log in.
 
-    account: what it is about: "account:<id>", "pin:<profile>", or the name typed where there is
-    none such, so that it cannot be told by waiting which there are.  browser: the digest of a
-    known browser of that account, else "".
+    account: "account:<id>", "pin:<profile>", or the name as typed where there is no such account:
+    so the wait does not show which accounts there are.  browser: the digest of a browser that the
+    account knows, else "".
     """
 
     account: str
@@ -43,39 +43,39 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FailureLog:
-    """Who failed, and when; what is oldest comes first."""
+    """The failures by account, address and browser, the oldest first."""
 
-    failures: Mapping[Key, FailureCount] = field(default_factory=dict)
-
-
-def seconds_to_wait(book: FailureLog, attempt: Attempt, now: float) -> float:
-    """Return for how many seconds this must not be tried; 0 is now."""
-    return max(_left(key, book.failures.get(key), now) for key in _keys(attempt))
+    failures: Mapping[FailureKey, FailureCount] = field(default_factory=dict)
 
 
-def add_failure(book: FailureLog, attempt: Attempt, now: float) -> FailureLog:
-    """Return the book with one more failure.
+def seconds_to_wait(log: FailureLog, attempt: Attempt, now: float) -> float:
+    """Return how many seconds this attempt has to wait; 0 for none."""
+    return max(_seconds_left(key, log.failures.get(key), now) for key in _keys(attempt))
 
-    To be written before the password is looked at, so that a hundred tries at once are a hundred;
-    `succeeded` takes it back.
+
+def add_failure(log: FailureLog, attempt: Attempt, now: float) -> FailureLog:
+    """Return the log with one more failure.
+
+    To be called before the password is checked, so that a hundred attempts at once count as a
+    hundred; `clear_failures` takes it back.
     """
-    failures = dict(book.failures)
+    failures = dict(log.failures)
     for key in _keys(attempt):
         before = failures.pop(key, None)
-        known = before is not None and now - before.last < FORGOTTEN
+        known = before is not None and now - before.last < FORGET_AFTER
         failures[key] = FailureCount(before.tries + 1 if before and known else 1, now)
         _make_room(failures, key[0])
     return FailureLog(failures)
 
 
-def clear_failures(book: FailureLog, attempt: Attempt) -> FailureLog:
-    """Return the book without what was held against them.
+def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
+    """Return the log after a login that succeeded.
 
-    The address keeps its count but for this try: whoever owns one account must not get further
-    guesses at the others by logging in between.  An account keeps what strangers did to it when it
-    was a known browser that got in.
+    The address loses this attempt only: whoever owns one account must not gain further guesses at
+    others by logging in between.  The account is cleared, but not by a login from a known browser,
+    which clears that browser alone.
     """
-    failures = dict(book.failures)
+    failures = dict(log.failures)
     for key in _keys(attempt):
         found = failures.get(key)
         if found is None:
@@ -87,14 +87,14 @@ def clear_failures(book: FailureLog, attempt: Attempt) -> FailureLog:
     return FailureLog(failures)
 
 
-def _keys(attempt: Attempt) -> tuple[Key, ...]:
+def _keys(attempt: Attempt) -> tuple[FailureKey, ...]:
     if attempt.browser:
         return (("browser", attempt.browser),)
     return (("account", attempt.account), ("address", _network(attempt.address)))
 
 
 def _network(address: str) -> str:
-    """Return what one device can hardly leave: an IPv6 address is one of 2^64 that it may take."""
+    """Return the address, or the /64 of an IPv6 address: a device may choose any address in it."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -104,22 +104,22 @@ def _network(address: str) -> str:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-def _left(key: Key, failures: FailureCount | None, now: float) -> float:
-    if failures is None or now - failures.last >= FORGOTTEN:
+def _seconds_left(key: FailureKey, failures: FailureCount | None, now: float) -> float:
+    if failures is None or now - failures.last >= FORGET_AFTER:
         return 0.0
-    over = failures.tries - (FREE_ADDRESS if key[0] == "address" else FREE)
+    over = failures.tries - (FREE_TRIES_PER_ADDRESS if key[0] == "address" else FREE_TRIES)
     if over < 0:
         return 0.0
-    seconds = min(LONGEST, FIRST * 2.0 ** min(over, 16))
+    seconds = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(over, 16))
     return max(0.0, failures.last + seconds - now)
 
 
-def _make_room(failures: dict[Key, FailureCount], kind: str) -> None:
-    if len(failures) > MOST:
-        of_kind = list(_of(failures, kind))
-        if len(of_kind) > MOST:
+def _make_room(failures: dict[FailureKey, FailureCount], kind: str) -> None:
+    if len(failures) > MAX_ENTRIES:
+        of_kind = list(_keys_of_kind(failures, kind))
+        if len(of_kind) > MAX_ENTRIES:
             del failures[of_kind[0]]
 
 
-def _of(failures: Mapping[Key, FailureCount], kind: str) -> Iterator[Key]:
+def _keys_of_kind(failures: Mapping[FailureKey, FailureCount], kind: str) -> Iterator[FailureKey]:
     return (key for key in failures if key[0] == kind)

@@ -1,6 +1,6 @@
-"""Which passwords and PINs are too easy to guess, told kindly.
+"""Tell which passwords and PINs are too easy to guess.
 
-Length is what helps; mixtures of signs are not asked for (NIST SP 800-63B section 3.1.1.2).
+Length is what helps; no mixture of character types is required (NIST SP 800-63B section 3.1.1.2).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from itertools import pairwise
 
 from copdns.model.sentences import Sentence, sentence
 
-SHORTEST = 10  # letters
-LONGEST = 256  # letters: hashing must not be made slow by a long text
-PIN_SHORTEST, PIN_LONGEST = 4, 8
+MIN_PASSWORD_LENGTH = 10  # letters
+MAX_PASSWORD_LENGTH = 256  # letters: a long text would make hashing slow
+MIN_PIN_LENGTH, MAX_PIN_LENGTH = 4, 8
 
-# What is tried first everywhere; compared without case, digits and signs at its ends.
+# The first guesses everywhere; compared without case, and without digits and signs at the ends.
 _COMMON = frozenset(
     {
         "password",
@@ -52,24 +52,24 @@ _COMMON = frozenset(
 )
 
 
-def normal(password: str) -> str:
-    """Return a password as it is hashed: one text however a keyboard composes its letters."""
+def normalize_password(password: str) -> str:
+    """Return a password as it is hashed: the same text however a keyboard composes its letters."""
     return unicodedata.normalize("NFKC", password)
 
 
-def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
-    """Return what is too easy about a password, for its owner; None when it is good.
+def password_weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
+    """Return why a password is too easy to guess, for its owner; None where it is not.
 
-    names: of the account, its person, the household: what a stranger tries first.
+    names: of the account, its person and the household, which a stranger would try first.
     """
-    text = normal(password)
-    if len(text) < SHORTEST:
+    text = normalize_password(password)
+    if len(text) < MIN_PASSWORD_LENGTH:
         return sentence(
             "Please use at least %(least)s characters. A short sentence is easy to remember.",
-            least=SHORTEST,
+            least=MIN_PASSWORD_LENGTH,
         )
-    if len(text) > LONGEST:
-        return sentence("Please use at most %(most)s characters.", most=LONGEST)
+    if len(text) > MAX_PASSWORD_LENGTH:
+        return sentence("Please use at most %(most)s characters.", most=MAX_PASSWORD_LENGTH)
     core = _core(text)
     if len(set(text)) < 4 or _is_a_run(text) or not core:
         return sentence(
@@ -83,10 +83,10 @@ def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
 
 
 def pin_weakness(pin: str) -> Sentence | None:
-    """Return what is too easy about a child's PIN, for the child; None when it is good."""
-    if not (pin.isascii() and pin.isdecimal() and PIN_SHORTEST <= len(pin) <= PIN_LONGEST):
+    """Return why a PIN is too easy to guess, for the child; None where it is not."""
+    if not (pin.isascii() and pin.isdecimal() and MIN_PIN_LENGTH <= len(pin) <= MAX_PIN_LENGTH):
         return sentence(
-            "A PIN needs %(least)s to %(most)s digits.", least=PIN_SHORTEST, most=PIN_LONGEST
+            "A PIN needs %(least)s to %(most)s digits.", least=MIN_PIN_LENGTH, most=MAX_PIN_LENGTH
         )
     if len(set(pin)) == 1 or _is_a_run(pin):
         return sentence("This PIN is easy to guess. Please choose another.")
@@ -94,13 +94,13 @@ def pin_weakness(pin: str) -> Sentence | None:
 
 
 def _is_a_run(text: str) -> bool:
-    """Tell whether each letter is the next one to the one before: 123456, fedcba."""
+    """Tell whether the letters follow each other, up or down: 123456, fedcba."""
     steps = {ord(after) - ord(before) for before, after in pairwise(text)}
     return steps in ({1}, {-1})
 
 
 def _core(text: str) -> str:
-    """Return the letters between the digits and signs that are put around a word."""
+    """Return a text without case, blanks, and digits and signs at its ends."""
     letters = text.casefold()
     start, end = 0, len(letters)
     while start < end and not letters[start].isalpha():

@@ -1,9 +1,9 @@
-"""Who may do what: roles, permissions, the table between them, and what guardians owe each other.
+"""Who may do what: roles, permissions, and what happens when two guardians disagree.
 
-`may` is the one question; every handler asks it first.  Guardians are equal: no page lets one
-remove, demote or replace another, and what two of them want differently is settled by the preset of
-the child's age (`settled`).  Only the console, which is whoever owns the machine, removes a
-guardian, and all of them hear of it.
+Every handler calls `may` first.  Guardians are equal: no page lets one remove, demote or replace
+another.  Where two of them set something differently, the preset of the child's age holds
+(`weigh`).  Only the console, so whoever owns the machine, removes a guardian, and all guardians are
+told of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Role(StrEnum):
     OWNER = "owner"  # a guardian who also runs the machine
     GUARDIAN = "guardian"
     REVIEWER = "reviewer"  # decides appeals, and sees no log
-    AUDITOR = "auditor"  # sees what was done, and changes nothing
+    AUDITOR = "auditor"  # sees the profiles and the audit, and changes nothing
     CHILD = "child"
 
     @property
@@ -31,20 +31,20 @@ class Role(StrEnum):
 class Permission(StrEnum):
     """A closed list; docs/accounts.md explains each.  Those of tokens are called scopes."""
 
-    SEE_STATUS = "see_status"  # that it runs, what is missing, numbers without people
+    SEE_STATUS = "see_status"  # that it runs, what is missing, numbers that name nobody
     SEE_PROFILES = "see_profiles"  # people, their rules, times and devices
-    SEE_LOG = "see_log"  # what is kept of a person's look-ups and minutes
+    SEE_LOG = "see_log"  # a person's look-ups and minutes, as far as they are kept
     SEE_APPEALS = "see_appeals"
     SEE_AUDIT = "see_audit"  # who changed what, and who looked
     DECIDE_APPEALS = "decide_appeals"
     GIVE_TIME = "give_time"  # pause, bonus, grants, tickets
     EDIT_PROFILES = "edit_profiles"  # rules, categories, services, times, age bands
     EDIT_DEVICES = "edit_devices"  # devices, guests, pairings, PINs
-    EDIT_HOUSEHOLD = "edit_household"  # what holds for all, lists among it
+    EDIT_HOUSEHOLD = "edit_household"  # what applies to everyone, lists included
     EXPORT = "export"
     ERASE = "erase"
     ASK_FULL_LOG = "ask_full_log"
-    MANAGE_ACCOUNTS = "manage_accounts"  # add any; remove those who are no guardians
+    MANAGE_ACCOUNTS = "manage_accounts"  # add accounts; remove those that are no guardian's
     MANAGE_TOKENS = "manage_tokens"  # one's own
     RUN_MACHINE = "run_machine"  # settings, backups, restart
     SEE_OWN = "see_own"  # a child: what applies to me, what is kept, who looked
@@ -81,8 +81,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.CHILD: frozenset({Permission.SEE_OWN, Permission.ASK}),
 }
 
-# What no token can do: a program must not make keys, let people in, or begin what children are
-# owed a person's word about.
+# What no token can do: a program must not make keys or let people in; a full log or an erasure
+# is for a person to begin.
 NO_SCOPES = frozenset(
     {
         Permission.MANAGE_ACCOUNTS,
@@ -95,12 +95,12 @@ NO_SCOPES = frozenset(
     }
 )
 
-# About one person's life, and not about rules for them.
+# What shows a person's life, rather than rules for them.
 _PERSONAL = frozenset({Permission.SEE_LOG, Permission.EXPORT, Permission.ASK_FULL_LOG})
 
 
 class HasRole(Protocol):
-    """An `Account`, or whatever else has these."""
+    """An `Account`, or whatever else has these fields."""
 
     @property
     def id(self) -> str: ...
@@ -112,10 +112,10 @@ class HasRole(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, by a session, a token or a paired device.
+    """Who acts, through a session, a token or a paired device.
 
-    id: of the account, "" for a child known by the device.  scopes: None for a person; of a token
-    those that it was given.
+    id: of the account; "" for a child known by the device.  profile: the person it is; "" for
+    none.  scopes: those of a token; None for a person.
     """
 
     household: str
@@ -127,10 +127,9 @@ class Actor:
 
 
 def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = None) -> bool:
-    """Tell whether somebody may do something, to a person where it is about one.
+    """Tell whether somebody may do something; profile: the person it is about, if any.
 
-    A child has only itself.  Nobody looks into the log of another adult: not even somebody who
-    keeps house with them.
+    A child may only act for itself.  Nobody sees, exports or asks for the log of another adult.
     """
     if permission not in PERMISSIONS[who.role]:
         return False
@@ -147,23 +146,24 @@ def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = 
 
 
 def scopes_for(role: Role) -> frozenset[Permission]:
-    """Return what a token of somebody with this role can be given."""
+    """Return the scopes that a token of an account with this role can have."""
     return PERMISSIONS[role] - NO_SCOPES
 
 
 def may_remove(by: Role | None, account: Role) -> bool:
-    """Tell whether an account can be removed; by: None is the console.  `may_demote` is the same,
-    since a guardian without the role is one who was removed."""
+    """Tell whether an account of a role can be removed, or get another role.
+
+    by: the role of who does it; None for the console.
+    """
     if by is None:
         return True
     return Permission.MANAGE_ACCOUNTS in PERMISSIONS[by] and not account.is_guardian
 
 
 def may_add(by: Role | None, role: Role) -> bool:
-    """Tell whether an account of a role can be made; by: None is the console.
+    """Tell whether an account of a role can be made; by: as in `may_remove`.
 
-    A guardian lets a second guardian in, and all of them hear of it; an owner comes from the
-    console only, since it runs the machine.
+    A guardian may add another guardian.  Only the console makes an owner, who runs the machine.
     """
     if by is None:
         return True
@@ -172,11 +172,11 @@ def may_add(by: Role | None, role: Role) -> bool:
 
 # --- two guardians who want something differently -------------------------------------------------
 
-STANDS = 30 * 86_400  # seconds that what a guardian set counts as their word
+CHOICE_LASTS = 30 * 86_400  # seconds for which a guardian's choice counts
 
 
 class GuardianChoice(NamedTuple):
-    """What a guardian set last.  setting: a field of Profile.  value: of that field."""
+    """What a guardian last chose.  setting: a field of Profile.  value: of that field."""
 
     account: str
     profile: str
@@ -186,9 +186,10 @@ class GuardianChoice(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """What a change needs to be weighed against the word of the other guardians.
+    """What it takes to weigh a change against the choices of the other guardians.
 
-    account: who makes it.  preset: gives a person as the preset of their age has them.
+    account: the id of who makes the change.  preset: returns a profile with the settings of the
+    preset for its age.
     """
 
     account: str
@@ -196,19 +197,19 @@ class Balance(NamedTuple):
 
 
 class WeighedSetting(NamedTuple):
-    """disputed: guardians want it differently, so the value is the preset's."""
+    """disputed: two guardians chose differently, so the value is the preset's."""
 
     value: Any
     disputed: bool
 
 
-def weigh(stances: Iterable[GuardianChoice], preset: Any, now: int) -> WeighedSetting | None:
-    """Return what holds of one setting of one person; None where no guardian's word counts.
+def weigh(choices: Iterable[GuardianChoice], preset: Any, now: int) -> WeighedSetting | None:
+    """Return the value that holds for one setting of one person; None where no choice counts.
 
-    stances: of that setting, one a guardian.  preset: what the child's age starts with.  It ends
-    when one takes the other's value, or when the older word is 30 days old and said no more.
+    choices: those of that setting, one a guardian; each counts for 30 days.  preset: the value of
+    the preset for the child's age, which holds while they differ.  now: seconds since the epoch.
     """
-    values = [each.value for each in stances if 0 <= now - each.at < STANDS]
+    values = [each.value for each in choices if 0 <= now - each.at < CHOICE_LASTS]
     if not values:
         return None
     if all(each == values[0] for each in values):

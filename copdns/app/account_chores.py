@@ -1,7 +1,7 @@
-"""What the running program does about accounts and guests, beside letting them in.
+"""Chores for accounts and guests.
 
-Guests are put among the household's devices while their time lasts; what no guardian may do unseen
-by the others becomes events; what is over is deleted.
+Add guests to the household's devices while their time lasts, publish events for the guardians'
+notices, remind of proposals, and delete what is over.
 """
 
 from __future__ import annotations
@@ -33,46 +33,50 @@ _OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PR
 
 
 class AccountChores:
-    """now: the wall clock.  All methods raise StoreError."""
+    """All methods raise StoreError.
+
+    now: returns seconds since the epoch.  next_guest_end: when the first guest's time ends; None
+    without guests.
+    """
 
     def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
         self._guests = Guests(thread)
         self._notices = Notices(thread)
         self._proposals = Proposals(thread)
-        self._tidied = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
+        self._stores = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
         self._now = now
-        self.next_end: float | None = None  # when the first guest has to go
+        self.next_guest_end: float | None = None
 
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
-        """Return the households with their guests of this moment."""
+        """Return the households with the guests of this moment."""
         now, ends, found = self._now(), [], []
         for each in households:
             guests = await self._guests.of(each.id, int(now))
             found.append(with_guests(each, guests, now))
             ends += [guest.until for guest in guests]
-        self.next_end = min(ends, default=None)
+        self.next_guest_end = min(ends, default=None)
         return found
 
     @property
     def is_guest_due(self) -> bool:
-        return self.next_end is not None and self._now() >= self.next_end
+        return self.next_guest_end is not None and self._now() >= self.next_guest_end
 
     async def tell(self, events: EventBus) -> None:
-        """Tell what is not told yet; a process killed meanwhile tells it once more."""
-        untold = await self._notices.untold()
+        """Publish the events that are missing; a process killed meanwhile repeats them."""
+        untold = await self._notices.find_untold()
         for each in untold:
             events.publish(event_of(each))
         if untold:
-            await self._notices.told(each.id for each in untold)
+            await self._notices.mark_told(each.id for each in untold)
 
     async def remind(self) -> None:
-        """Bring proposals up whose day has come, by a clock that is right."""
+        """Write notices of proposals whose day has come.  The clock must be right."""
         await self._proposals.remind(int(self._now()))
 
     async def tidy(self) -> None:
-        """Delete what is over, by a clock that is right."""
+        """Delete what is over.  The clock must be right."""
         now = int(self._now())
-        for each in self._tidied:
+        for each in self._stores:
             await each.tidy(now)
         await self._guests.tidy(now)
 

@@ -1,4 +1,4 @@
-"""Trouble that lasts, told once when it does and once when it is over.  Pure."""
+"""Alarms about upstreams and lists: one event when trouble lasts, one when it ends.  Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from copdns.model.events import EventKind, TroubleEvent
 from copdns.time.moment import Moment
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
-OLD = 2 * DAY  # the age from which a list that cannot be fetched is worth a word
+MAX_LIST_AGE = 2 * DAY  # the age from which a list that cannot be fetched raises the alarm
 
 
-class Fetched(Protocol):
-    """A list that is fetched.  age: seconds of its copy; None without one."""
+class FetchedList(Protocol):
+    """A fetched list.  age: of its copy in seconds; None without one.  failing: the last fetch
+    failed."""
 
     @property
     def age(self) -> float | None: ...
@@ -23,43 +24,43 @@ class Fetched(Protocol):
 
 
 class Alarm:
-    """One kind of it.  lasts: seconds after which it is worth telling."""
+    """One kind of trouble.  began, ended: the events.  after: seconds for which it must last."""
 
-    def __init__(self, began: EventKind, ended: EventKind, lasts: float) -> None:
-        self._began, self._ended, self._lasts = began, ended, lasts
+    def __init__(self, began: EventKind, ended: EventKind, after: float) -> None:
+        self._began, self._ended, self._after = began, ended, after
         self._since: float | None = None
-        self._told = False
+        self._is_raised = False
 
-    def look(self, holds: bool, now: Moment) -> TroubleEvent | None:
-        """Return what there is to tell by now."""
+    def check(self, holds: bool, now: Moment) -> TroubleEvent | None:
+        """Return the event that is due now, if any.  holds: the trouble is there now."""
         if not holds:
-            was, self._told, self._since = self._told, False, None
+            was, self._is_raised, self._since = self._is_raised, False, None
             return TroubleEvent(self._ended, now.wall) if was else None
         if self._since is None:
             self._since = now.mono
-        if self._told or now.mono - self._since < self._lasts:
+        if self._is_raised or now.mono - self._since < self._after:
             return None
-        self._told = True
+        self._is_raised = True
         return TroubleEvent(self._began, now.wall)
 
 
 class Alarms:
-    """Those of one running copdns: with upstreams, and with lists."""
+    """The two alarms: no upstream answers; a list is old and cannot be fetched."""
 
     def __init__(self) -> None:
         self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)
         self._lists = Alarm(EventKind.LIST_TROUBLE, EventKind.LIST_WELL, HOUR)
 
-    def look(
-        self, healths: Iterable[Health], lists: Iterable[Fetched], now: Moment
+    def check(
+        self, healths: Iterable[Health], lists: Iterable[FetchedList], now: Moment
     ) -> Iterable[TroubleEvent]:
-        """Return what there is to tell by now; called every few seconds."""
+        """Return the events that are due now; to be called every few seconds."""
         found = (
-            self._upstreams.look(all(each.is_down for each in healths), now),
-            self._lists.look(any(map(_is_old, lists)), now),
+            self._upstreams.check(all(each.is_down for each in healths), now),
+            self._lists.check(any(map(_is_old, lists)), now),
         )
         return [each for each in found if each is not None]
 
 
-def _is_old(fetched: Fetched) -> bool:
-    return fetched.is_failing and (fetched.age is None or fetched.age > OLD)
+def _is_old(fetched: FetchedList) -> bool:
+    return fetched.is_failing and (fetched.age is None or fetched.age > MAX_LIST_AGE)

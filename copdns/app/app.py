@@ -1,6 +1,7 @@
-"""Wiring: build everything from the settings, start it, follow changes, stop it.
+"""Build everything from the settings, start it, apply changes, stop it.
 
-Knows every room; no room knows it.  All clocks and signals are here, and all tasks begin here.
+It imports every folder; only `cli` imports it.  All clocks, signals and tasks of the server are
+made here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from copdns.accounts.codes import appeal_code
+from copdns.accounts.codes import make_appeal_code
 from copdns.app.account_chores import AccountChores
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
@@ -26,15 +27,15 @@ from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.collector import collect_young, configure_gc
 from copdns.app.device_chores import DeviceChores
 from copdns.app.first_account import tell_code
-from copdns.app.gauges import gauges
+from copdns.app.gauges import build_gauges
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
 from copdns.app.memory_use import trim_memory
 from copdns.app.monitoring import Readiness
 from copdns.app.relisting import ListReloader
-from copdns.app.seed import seeded_household
-from copdns.app.service_manager import feed_watchdog, service_manager
+from copdns.app.seed import seed_household
+from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -66,7 +67,7 @@ from copdns.server.metrics import Counters, registry
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
-from copdns.store.folder_lock import sole_server
+from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -77,67 +78,67 @@ from copdns.web.logins import Logins
 
 log = structlog.get_logger("copdns")
 
-FOLLOW_HOUSEHOLD = 0.1  # seconds between looks for a change: in force well within a second
-FOLLOW_MACHINE = 5.0  # seconds between looks at the machine's addresses and resolvers
-FOLLOW_LISTS = 2.0  # seconds between looks at what lists are here, and which are due
-PASS_ON = 0.25  # seconds between what is tallied and the log: a killed process loses little
-FOLLOW_APPEALS = 2.0  # seconds between looks at what there is to tell of appeals
-BRING_UP = 60.0  # seconds between looks for appeals that wait too long
-LET_GO = 0.1  # seconds between looks for what is to be let go of
-PASSED_ON = 500  # tallies at a time: all those of a thousand profiles would hold up answers
-FOLLOW_TIME = 1.0  # seconds between looks at what time brings; what closes does so by itself
-MEND_STORE = 5.0  # seconds between looks whether a disk takes writing again
-LOOK_ROUND = 2.0  # seconds between two looks at who is unknown, and at lease files
-GIVE_WAY = 0.0001  # seconds that a thread may go on working while another waits to
-HOUSEKEEPING = 600.0  # seconds between purges of what is too old to keep
+# Seconds between two runs of a chore.
+FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
+FOLLOW_MACHINE = 5.0  # its addresses and resolvers
+FOLLOW_LISTS = 2.0  # which lists are here, and which are due
+FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
+FOLLOW_APPEALS = 2.0
+REMIND_EVERY = 60.0
+FREE_EVERY = 0.1
+FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
+REOPEN_EVERY = 5.0  # of a household whose disk could not be written
+CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
+TIDY_EVERY = 600.0
+
+MAX_FLUSHED = 500  # tallies at a time: all those of a thousand profiles would delay answers
+SWITCH_INTERVAL = 0.0001  # seconds for which a thread may run while another waits
 
 
 class App:
     """One running copdns."""
 
     def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
-        """reread: gives the settings as they are now, for SIGHUP; may raise CopdnsError."""
+        """reread: returns the settings as they are now, for SIGHUP; may raise CopdnsError."""
         self.settings = settings
         self._reread = reread
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._waste = LazyFreeQueue()
+        self._lazy_free = LazyFreeQueue()
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
             available_lists(read_files(bundled_text)),
             lambda: self.settings,
             lambda: self._resolver.live.households.values(),
-            lambda: self._library,
+            lambda: self._catalogue,
             time.time,
-            lambda fetched: self._relisting.reload(fetched),
+            lambda fetched: self._list_reloader.reload(fetched),
         )
-        self._manager = service_manager()
+        self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
-        self._stored = HouseholdSource(
+        self._source = HouseholdSource(
             self._folder,
-            lambda store: seeded_household(store, self.settings, self._library, int(time.time())),
+            lambda store: seed_household(store, self.settings, self._catalogue, int(time.time())),
         )
-        self._door = child_page_url(
-            settings.web.port
-        )  # another port is taken over at the next start
-        self._front = HttpServer(
-            settings.web, Https(self._folder, settings.web, self._now), self._pages
+        self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
+        self._http_server = HttpServer(
+            settings.web, Https(self._folder, settings.web, self._now), self._build_pages
         )
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; raise CopdnsError when that cannot begin."""
+        """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
         configure_gc()
         households = await self._open()
-        await self._begin_noting(households)
+        await self._begin_recording(households)
         await self._begin_answering(households)
         await self._begin_recognising()
         self._counters.lists = self._updates.metrics
         self._counters.appeals = lambda: {
-            str(state): count for state, count in self._reminders.counts.items()
+            str(state): count for state, count in self._appeal_chores.counts.items()
         }
-        self._counters.gauges = gauges(self._resolver, self._log, self._targets)
+        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
         trim_memory()
         try:
@@ -148,38 +149,38 @@ class App:
     # --- building ---
 
     async def _open(self) -> Sequence[Household]:
-        """Open what is stored, and put lists in force; return the households."""
-        await self._stored.open()
-        self._store = self._stored.store
+        """Open the store, and load lists; return the households."""
+        await self._source.open()
+        self._store = self._source.store
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
-        self._porter = AccountChores(self._thread, self._now)
-        households = await self._porter.with_guests(await self._stored.households())
+        self._account_chores = AccountChores(self._thread, self._now)
+        households = await self._account_chores.with_guests(await self._source.households())
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
-        await self._stored.seed()
-        if not households:  # the first start; what was written until here need not be read twice
-            await self._stored.is_changed()
-            households = await self._porter.with_guests(await self._stored.households())
+        await self._source.seed()
+        if not households:  # the first start; `is_changed` then ignores what was written so far
+            await self._source.is_changed()
+            households = await self._account_chores.with_guests(await self._source.households())
         return households
 
-    async def _begin_noting(self, households: Sequence[Household]) -> None:
-        """Make what counts, keeps and tells what happens, minutes among them."""
+    async def _begin_recording(self, households: Sequence[Household]) -> None:
+        """Make what counts and records look-ups, minutes, appeals and events."""
         self._counters = Counters()
         self._log = QueryLog(self._folder)
-        self._recent = RecentBlocks(appeal_code)
+        self._recent_blocks = RecentBlocks(make_appeal_code)
         desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
-        self._events = EventBus(self._unlogged)
+        self._events = EventBus(self._is_unlogged)
         self._targets = Targets(self.settings.events, desk=desk, speaks=self._speaks)
         self._events.subscribe(self._targets.enqueue)
-        self._troubles = Alarms()
-        self._timekeeper = TimeChores(
+        self._alarms = Alarms()
+        self._time_chores = TimeChores(
             self._folder, lambda: self._resolver.live, self._clock, self._events
         )
-        await self._timekeeper.begin(households)
-        self._reminders = AppealChores(
+        await self._time_chores.begin(households)
+        self._appeal_chores = AppealChores(
             AppealStore(self._store),
-            lambda: self._library,
+            lambda: self._catalogue,
             lambda: self.settings,
             self._clock,
             self._events,
@@ -197,64 +198,71 @@ class App:
             return ENGLISH
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
-        """Make what answers, and what follows changes of household, lists and upstreams."""
+        """Make what answers, and what applies changes of household, lists and upstreams."""
         self._upstreams = Upstreams(self._loop)
         self._counters.upstreams = self._upstreams.numbers
-        self._asked = UpstreamsInForce(self._upstreams, lambda: self.settings)
+        self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings.dns, self._door),
-            lambda: self._timekeeper.readings,
-            self._asked,
+            lambda: defaults_of(self.settings.dns, self._child_page),
+            lambda: self._time_chores.policy_inputs,
+            self._upstreams_in_force,
             self._now,
         )
-        self._recorder = Recorder(self._counters, self._recent, self._log, self._timekeeper.ledger)
+        self._recorder = Recorder(
+            self._counters, self._recent_blocks, self._log, self._time_chores.ledger
+        )
         self._resolver = Resolver(
-            await self._snapshots.build(None, self._library, households),
+            await self._snapshots.build(None, self._catalogue, households),
             self._upstreams,
             self._new_cache(),
             self._recorder,
             self._clock,
-            self._rebinding(),
-            self._lane(),
-            self._waste,
+            self._new_rebinding_guard(),
+            self._new_packet_cache(),
+            self._lazy_free,
         )
         self._household = HouseholdInForce(
-            self._stored, self._snapshots, self._resolver, self._porter, self._events, self._now
+            self._source,
+            self._snapshots,
+            self._resolver,
+            self._account_chores,
+            self._events,
+            self._now,
         )
-        self._relisting = ListReloader(
-            self._lists, self._snapshots, self._resolver, self._reminders, lambda: self.settings
+        self._list_reloader = ListReloader(
+            self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._listeners = Listeners(self._resolver, self._clock)
 
     async def _begin_recognising(self) -> None:
-        """Make what tells devices apart, and says how all is."""
+        """Make what recognises devices, and what reports readiness."""
         self._probes = Probes()
         self._resolver.on_probe = self._probes.note_query
         self._recognition = Recognition(self._loop, self._resolver)
-        self._reception = DeviceChores(
+        self._device_chores = DeviceChores(
             self._folder,
             self._recognition,
             self._clock,
             lambda: sum(self._counters.queries.values()),
             self._events,
         )
-        await self._reception.configure(self.settings.identity)
+        await self._device_chores.configure(self.settings.identity)
         self._readiness = Readiness(
             self._upstreams,
-            self._stored,
+            self._source,
             self._log,
             self._lists,
             self._updates,
-            self._reception,
-            self._front,
+            self._device_chores,
+            self._http_server,
         )
 
     # --- serving ---
 
     async def _serve(self) -> None:
         await self._listen()
-        await self._front.begin()
-        await run_logged(lambda: self._porter.tell(self._events))
+        await self._http_server.begin()
+        await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
@@ -263,56 +271,56 @@ class App:
             self._loop.add_signal_handler(
                 signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
             )
-            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
+            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
                 addresses=sorted(self._listeners.addresses),
                 port=self.settings.dns.port,
-                web=[f"{host}:{port}" for host, port in self._front.addresses],
+                web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
             await run_logged(self._tell_code)
             await self._stop.wait()
-            self._manager.stopping()
+            self._manager.notify_stopping()
             for task in running:
                 task.cancel()
 
     def _chores(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """Yield what goes on beside the answering for as long as the program runs."""
+        """Yield the chores that run for as long as the program does."""
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
-        yield repeat(self._household.reopen, MEND_STORE)
+        yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
-        yield repeat(self._pass_on, PASS_ON)
-        yield repeat(lambda: free_gradually(self._waste), LET_GO)
+        yield repeat(self._flush_records, FLUSH_EVERY)
+        yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
         yield repeat(self._follow_time, FOLLOW_TIME)
-        yield repeat(self._reminders.tell, FOLLOW_APPEALS)
-        yield repeat(self._reminders.raise_overdue, BRING_UP)
+        yield repeat(self._appeal_chores.tell, FOLLOW_APPEALS)
+        yield repeat(self._appeal_chores.raise_overdue, REMIND_EVERY)
         yield self._targets.run()
-        yield repeat(self._keep_house, HOUSEKEEPING)
-        yield repeat(self._reception.run_once, LOOK_ROUND)
-        yield repeat(self._tell_trouble, LOOK_ROUND)
-        yield self._relisting.retry_forever()
+        yield repeat(self._tidy, TIDY_EVERY)
+        yield repeat(self._device_chores.run_once, CHORES_EVERY)
+        yield repeat(self._check_alarms, CHORES_EVERY)
+        yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
         yield feed_watchdog(self._manager)
 
     async def _close(self) -> None:
         self._listeners.close()
-        await self._front.close()
+        await self._http_server.close()
         self._recognition.close()
         self._upstreams.close()
-        await self._timekeeper.close()
+        await self._time_chores.close()
         await self._targets.close()
         self._recorder.flush(self._now())
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._logins.close)
-        await self._stored.close()
+        await self._source.close()
         log.info("stopped")
 
     def _now(self) -> float:
         return self._clock().wall
 
-    def _unlogged(self, household: str, profile: str) -> bool:
-        """Tell whether the log must not name a profile: nothing is kept of it, or it is gone."""
+    def _is_unlogged(self, household: str, profile: str) -> bool:
+        """Tell whether the log must not name a profile: its privacy mode is off, or it is gone."""
         home = self._resolver.live.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now()) is PrivacyMode.OFF
@@ -320,40 +328,42 @@ class App:
     # --- what is in force ---
 
     @property
-    def _library(self) -> Catalogue:
+    def _catalogue(self) -> Catalogue:
         return self._lists.library
 
     def _new_cache(self) -> Cache:
-        kept = self.settings.cache
-        return Cache(kept.entries, kept.megabytes << 20, kept.max_ttl, kept.max_negative_ttl)
+        chosen = self.settings.cache
+        return Cache(
+            chosen.entries, chosen.megabytes << 20, chosen.max_ttl, chosen.max_negative_ttl
+        )
 
-    def _rebinding(self) -> RebindingGuard:
+    def _new_rebinding_guard(self) -> RebindingGuard:
         chosen = self.settings.rebinding
         return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
-    def _lane(self) -> PacketCache | None:
-        return PacketCache(self._waste) if self.settings.dns.fast_lane else None
+    def _new_packet_cache(self) -> PacketCache | None:
+        return PacketCache(self._lazy_free) if self.settings.dns.fast_lane else None
 
     async def _listen(self) -> None:
         await self._listeners.listen(self.settings.dns)
 
-    def _pages(self) -> web.Application:
-        """Make what browsers are served, in a thread; `web/http_server.py` says why no sooner."""
+    def _build_pages(self) -> web.Application:
+        """Build the web application, in a thread; `web/http_server.py` says why so late."""
         from copdns.web.context import AppContext, ListsState
         from copdns.web.pages import Pages
         from copdns.web.routes import application
 
-        parts = AppContext(
+        context = AppContext(
             registry=registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             live=lambda: self._resolver.live,
-            readings=lambda: self._timekeeper.readings,
-            who=lambda asker: self._recognition.identify(asker, self._clock()),
-            recent=self._recent,
+            readings=lambda: self._time_chores.policy_inputs,
+            who=lambda requestor: self._recognition.identify(requestor, self._clock()),
+            recent=self._recent_blocks,
             now=self._now,
-            pages=Pages(door=self._door),
+            pages=Pages(door=self._child_page),
             store=self._store,
             thread=self._thread,
             folder=self._folder,
@@ -368,7 +378,7 @@ class App:
             targets=self._targets,
             desk_over_http=self.settings.web.desk_over_http,
         )
-        return application(parts)
+        return application(context)
 
     async def _tell_code(self) -> None:
         await tell_code(
@@ -378,91 +388,93 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
-        missing = self._timekeeper.set_missing(self._updates.missing_categories)
-        if await self._timekeeper.run_second() or missing:
+        missing = self._time_chores.set_missing(self._updates.missing_categories)
+        if await self._time_chores.run_second() or missing:
             await self._household.apply()
-        self._timekeeper.tell()
+        self._time_chores.tell()
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
         if set(own) != set(self._listeners.addresses):
             await self._listen()
-        if not self._asked.fits(own):
-            await self._asked.use(self._resolver.live.households.values())
-        await self._front.look()
+        if not self._upstreams_in_force.is_current(own):
+            await self._upstreams_in_force.apply(self._resolver.live.households.values())
+        await self._http_server.look()
 
-    async def _tell_trouble(self) -> None:
+    async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
-        for event in self._troubles.look(self._upstreams.healths, lists, self._clock()):
+        for event in self._alarms.check(self._upstreams.healths, lists, self._clock()):
             self._events.publish(event)
 
-    async def _pass_on(self) -> None:
-        self._recorder.flush(self._now(), PASSED_ON)
+    async def _flush_records(self) -> None:
+        self._recorder.flush(self._now(), MAX_FLUSHED)
 
-    async def _keep_house(self) -> None:
-        now, kept = self._now(), self.settings.log
+    async def _tidy(self) -> None:
+        now, chosen = self._now(), self.settings.log
         if not self._clock.is_wrong:
             await self._store.tidy(int(now))
-            await self._reminders.tidy()
-            await self._porter.tidy()
-            await self._porter.remind()
-        self._timekeeper.ledger.forget(now)
-        await asyncio.to_thread(self._log.purge, now, kept.rows_days, kept.counts_days)
-        self._recent.forget(now)
+            await self._appeal_chores.tidy()
+            await self._account_chores.tidy()
+            await self._account_chores.remind()
+        self._time_chores.ledger.forget(now)
+        await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        self._recent_blocks.forget(now)
         collect_young()
 
     async def _reload(self) -> None:
-        """Take over changed settings and lists; a mistake in the settings changes nothing.
+        """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
-        Lists that cannot be compiled are no such mistake: those of before stay, and it is tried
-        again.
+        Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
+        compiling is tried again.
         """
-        async with self._relisting.one_by_one:
-            self._manager.reloading()
+        async with self._list_reloader.one_by_one:
+            self._manager.notify_reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
-                shelved = await self._lists.compiled(settings.lists)
+                loaded = await self._lists.compile(settings.lists)
                 async with self._snapshots.changing:
-                    await self._take_over(settings, shelved)
-                if shelved.is_current:
+                    await self._apply_settings(settings, loaded)
+                if loaded.is_current:
                     await self._lists.tell()
             except CopdnsError as error:
                 log.error("the settings were not reloaded", error=str(error))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 log.error("the settings were not reloaded", traceback=traceback.format_exc())
-            self._manager.ready(f"answering on {', '.join(self._listeners.addresses)}")
+            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
 
-    async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
+    async def _apply_settings(self, settings: Settings, loaded: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.catalogue)
+            snapshot = await self._snapshots.build_for_lists(self._resolver.live, loaded.catalogue)
             await self._listen()
         except Exception:
             self.settings = before
             self._listeners.set_forwarders(before.dns)
-            await self._asked.use(self._resolver.live.households.values())
+            await self._upstreams_in_force.apply(self._resolver.live.households.values())
             raise
-        self._resolver.live, self._lists.shelved = live, shelved
-        await self._reception.configure(settings.identity)
-        self._resolver.reconfigure(self._rebinding(), self._new_cache(), self._lane())
+        self._resolver.live, self._lists.loaded = snapshot, loaded
+        await self._device_chores.configure(settings.identity)
+        self._resolver.reconfigure(
+            self._new_rebinding_guard(), self._new_cache(), self._new_packet_cache()
+        )
         self._listeners.set_forwarders(settings.dns)
-        self._targets.use(settings.events)
+        self._targets.configure(settings.events)
         log.info("reloaded")
-        if _bound(before) != _bound(settings):
+        if _fixed_settings(before) != _fixed_settings(settings):
             log.warning("changes to ports, TCP limits, web and data take effect at the next start")
 
 
-def _bound(settings: Settings) -> object:
-    """Return the settings that hold as long as the process runs."""
+def _fixed_settings(settings: Settings) -> object:
+    """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
     return dns.port, tcp, settings.web, settings.data
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
-    """Run one App, the only one of its data folder; raise CopdnsError when that cannot begin."""
-    # Each packet that comes or goes lets other threads in, and whoever answers waits for its turn
-    # then: by Python's usual 5 ms a thread that reads a file would hold up hundreds of questions.
-    sys.setswitchinterval(GIVE_WAY)
-    with contextlib.suppress(asyncio.CancelledError), sole_server(Path(settings.data)):
+    """Run one App, the only one of its data folder; raise CopdnsError where it cannot start."""
+    # Each system call lets another thread take Python's lock.  With Python's default of 5 ms, a
+    # thread that reads a file would delay hundreds of queries.
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with contextlib.suppress(asyncio.CancelledError), hold_server_lock(Path(settings.data)):
         await App(settings, reread).run()

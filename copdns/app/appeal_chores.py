@@ -1,7 +1,7 @@
-"""Beside the answering: bring up appeals that wait, and tell what happens to them.
+"""Chores for appeals: remind of those that wait, and publish events about them.
 
-What is due and what there is to tell others decide (`appeals/life.py`, `appeals/news.py`); what was
-told is stored with the appeal, so that a restart neither forgets nor repeats it.
+`appeals/life.py` decides what is due, `appeals/news.py` which event there is.  What was published
+is stored with the appeal, so that a restart neither forgets nor repeats it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from copdns.time.clock import Clock
 
 
 class AppealChores:
-    """The appeals of one running copdns.  counts: how many are in each state."""
+    """counts: how many appeals are in each state.  All methods raise StoreError."""
 
     def __init__(
         self,
@@ -40,17 +40,20 @@ class AppealChores:
         self._events = events
 
     async def tell(self) -> None:
-        """Tell what is new, whichever process made it so."""
+        """Publish the events of appeals that changed, whichever process changed them."""
         telling = self._settings().events.appeal_names
-        for untold in await self._store.untold():
+        for untold in await self._store.find_untold():
             event = news(untold.household, untold.appeal, untold.before, telling=telling)
             if event is not None:
                 self._events.publish(event)
-            await self._store.told(untold)
+            await self._store.mark_told(untold)
         self.counts = await self._store.counts()
 
     async def tell_mistakes(self, before: Catalogue) -> None:
-        """Tell which lists name again what they were wrong about.  before: what was in force."""
+        """Publish an event for each list that has a name again that it was wrong about.
+
+        before: the lists that were in force.
+        """
         now, after = self._clock().wall, self._library().index
         for household in await self._store.households():
             errors = await self._store.list_errors(household)
@@ -59,22 +62,22 @@ class AppealChores:
                 self._events.publish(event)
 
     async def raise_overdue(self) -> None:
-        """Remind of what waits, and open what waits too long where that does little harm."""
+        """Remind of appeals that wait, and open what waits too long where that does little harm."""
         if self._clock.is_wrong:
             return
         library = self._library()
         low_harm = {slug for slug, each in library.categories.items() if each.low_harm}
         services = {slug: each.matchers for slug, each in library.services.items()}
         now = int(self._clock().wall)
-        await self._store.due(low_harm, known_ids(library), services, now, self.patience)
+        await self._store.raise_overdue(low_harm, known_ids(library), services, now, self.deadlines)
 
     async def tidy(self) -> None:
-        """Delete what is too old; only by a clock that is right."""
-        await self._store.tidy(int(self._clock().wall), self.patience)
+        """Delete what is too old.  The clock must be right."""
+        await self._store.tidy(int(self._clock().wall), self.deadlines)
 
     @property
-    def patience(self) -> AppealDeadlines:
-        """Return how long appeals may wait, as the settings in force have it."""
+    def deadlines(self) -> AppealDeadlines:
+        """Return the deadlines of the settings in force."""
         chosen = self._settings().appeals
         return AppealDeadlines(
             chosen.reminder_hours * HOUR,

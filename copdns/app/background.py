@@ -1,4 +1,4 @@
-"""Work beside the answering: repeated, in slices that no question waits for, its bugs only told."""
+"""Run chores: repeatedly, in short slices so that no query waits, and with errors only logged."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from copdns.server.lazy_free import LazyFreeQueue
 log = structlog.get_logger("copdns")
 
 SLICE = 0.001  # seconds of work at a time
-LET_GO_OF = 50  # replies or answers between looks at the clock
+FREE_AT_ONCE = 50  # objects freed between two looks at the clock
 
 T = TypeVar("T")
 Work = Callable[[], Awaitable[None]]
 
 
 async def repeat(work: Work, seconds: float) -> None:
-    """Do something again and again, first after so many seconds."""
+    """Run work for ever, with a pause of so many seconds before each run."""
     while True:
         await asyncio.sleep(seconds)
         await run_logged(work)
 
 
 async def run_logged(work: Work) -> None:
-    """Do something once; trouble is told, and answering goes on."""
+    """Run work once; log what it raises."""
     try:
         await work()
     except CopdnsError as error:
@@ -40,9 +40,9 @@ async def run_logged(work: Work) -> None:
 
 
 async def in_slices(steps: Generator[None, None, T]) -> T:
-    """Return what comes of all steps, with questions answered between them.
+    """Run all steps and return their result; queries are answered in between.
 
-    Not in a thread: each packet that is answered would hand it the interpreter, and wait.
+    Not in a thread: with each packet the event loop would wait for it to release Python's lock.
     """
     while True:
         until = time.monotonic() + SLICE
@@ -50,15 +50,15 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
             while time.monotonic() < until:
                 next(steps)
         except StopIteration as done:
-            made: T = done.value
-            return made
+            result: T = done.value
+            return result
         await asyncio.sleep(0)
 
 
-async def free_gradually(waste: LazyFreeQueue) -> None:
-    """Free what is of no more use, as slowly as nobody notices."""
-    while waste:
+async def free_gradually(lazy_free: LazyFreeQueue) -> None:
+    """Free what is queued, in slices so short that no query waits."""
+    while lazy_free:
         until = time.monotonic() + SLICE
-        while waste and time.monotonic() < until:
-            waste.free(LET_GO_OF)
+        while lazy_free and time.monotonic() < until:
+            lazy_free.free(FREE_AT_ONCE)
         await asyncio.sleep(0)

@@ -1,8 +1,8 @@
-"""Python's collector of garbage, kept from holding up answers.
+"""Keep Python's garbage collector from delaying answers.
 
-Answers and questions hold no cycles, so looking through them for some finds nothing, and with
-thousands of questions on their way it took half of all time.  What is new is looked through once;
-the rest when the housekeeping asks.
+Queries and answers make no reference cycles, so the collector finds nothing in them; with thousands
+of pending queries it took half of the time.  It runs on new objects by itself, and on older ones
+when the housekeeping calls `collect_young`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 
 
 def configure_gc() -> None:
-    """Look through what is new, and by itself never through the rest."""
+    """Let the collector run on new objects only."""
     gc.set_threshold(*THRESHOLDS)
 
 
 def collect_young() -> None:
-    """Look through what has lived on for a while: the housekeeping asks."""
+    """Run the collector on the two younger generations."""
     gc.collect(1)
 
 
 @contextmanager
 def frozen_from_gc(*, serving: bool) -> Iterator[None]:
-    """Let the collector never look through what is made meanwhile: lists and policies stay.
+    """Exclude what is made meanwhile, such as lists and policies, from garbage collection.
 
-    To look through them would hold up questions for as long as it takes, and so would a look
-    through all answers that are kept, some 40 ms: while serving, only at what is youngest.
+    serving: queries wait while the collector runs, some 40 ms with all cached answers; so it runs
+    on the youngest objects only.
     """
-    # What is dead by now should not stay for good.  What has lived on for a while before it died,
-    # and in a circle, does: a few objects a change, since answers and questions have no circles.
+    # Collect first: what is frozen is never freed if it is a cycle.  While serving, older cycles
+    # are frozen as well; those are a few objects a change.
     gc.collect(0 if serving else 2)
     gc.disable()
     try:

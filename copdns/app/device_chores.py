@@ -1,6 +1,6 @@
-"""Beside the answering, every few seconds: note who is unknown, tell of it, read leases anew.
+"""Chores for devices: store unknown ones, publish events about them, and read lease files.
 
-What is decided stands in `visitors` and `crowd`; here it is kept, told and put together.
+`network/unknown_devices.py` and `network/same_client.py` decide; this module stores and reports.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ from copdns.network.same_client import SeenRequestor, same_client_warning
 from copdns.network.unknown_devices import UnknownDevice, find_named, highest_number, update_unknown
 from copdns.policy.snapshot import Snapshot, UnknownClient
 from copdns.server.recognition import Recognition
-from copdns.store.log_db.unknown_devices import load_numbers, load_visitors, save_visitors
+from copdns.store.log_db.unknown_devices import (
+    load_highest_numbers,
+    load_unknown_devices,
+    save_unknown_devices,
+)
 from copdns.time.moment import Moment
 
 log = structlog.get_logger("copdns")
 
-CLIENTS = 64  # that are compared; two are enough to tell them apart
-AFRESH = 3600.0  # seconds after which whoever asks is looked at anew, so that a last day is right
+MAX_COMPARED = 64  # clients; two different ones are enough
+IDENTIFY_ANEW_EVERY = 3600.0  # seconds, so that the day on which a device was last seen is right
 
 
 class DeviceChores:
     """Keeps the list of unknown devices.
 
-    warning: what is wrong with how devices are told apart; "" when nothing is.
+    warning: why devices cannot be told apart, for people; "" where they can.
     """
 
     def __init__(
@@ -45,125 +49,132 @@ class DeviceChores:
         questions: Callable[[], int],
         events: EventBus,
     ) -> None:
-        """questions: how many were answered since the start."""
+        """questions: returns how many queries were answered since the start."""
         self.warning = ""
         self._folder = folder
         self._recognition = recognition
         self._clock = clock
         self._questions = questions
         self._events = events
-        self._visitors: tuple[UnknownDevice, ...] = ()
+        self._unknown: tuple[UnknownDevice, ...] = ()
         self._stored: tuple[UnknownDevice, ...] | None = None  # None: not read yet
-        self._numbers: dict[str, int] = {}  # by household: the highest that a visitor had
+        self._highest_numbers: dict[str, int] = {}  # by household, of ids
         self._names: Mapping[str, str] = {}
         self._leases = LeaseFiles()
-        self._asking: set[tuple[str, str]] = set()  # addresses, and MACs that a forwarder told
-        self._since = self._afresh = clock().mono
+        self._requestors: set[tuple[str, str]] = set()  # addresses, and MACs from forwarders
+        self._started_at = self._identified_at = clock().mono
         self._in_container = in_container()
         self._failing = False
 
     async def configure(self, settings: IdentitySettings) -> None:
-        """Look at the network as the settings say, from now on."""
+        """Apply the settings, and read the lease files that they name."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
         self._leases = LeaseFiles.from_settings(
             [(each.path, each.format) for each in settings.leases]
         )
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
-        self._lease(leases or ())
+        self._apply_leases(leases or ())
 
     async def run_once(self) -> None:
-        """Do everything once."""
+        """Run all chores once."""
         moment = self._clock()
         leases = await asyncio.to_thread(self._leases.read, moment.wall)
         if leases is not None:
-            self._lease(leases)
+            self._apply_leases(leases)
         await self._load()
-        self._see_off()
-        self._greet(moment)
+        self._drop_known()
+        self._take_unknown(moment)
         await self._save()
-        self._compare(moment)
+        self._check_same_client(moment)
 
-    def _lease(self, leases: tuple[Lease, ...]) -> None:
+    def _apply_leases(self, leases: tuple[Lease, ...]) -> None:
         self._names = {each.address: each.name for each in leases if each.name}
         self._recognition.set_leases({each.address: each.mac for each in leases if each.mac})
 
-    def _greet(self, moment: Moment) -> None:
-        """Take over who was noticed, and is unknown still."""
-        live = self._recognition.live
-        noticed = map(self._seen_now, live.take_unknown())
-        unknown = [each for each in noticed if not _owner(live, each)]
-        found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
-        self._visitors = found.devices
+    def _take_unknown(self, moment: Moment) -> None:
+        """Add the clients that were seen and are still unknown, and publish events."""
+        snapshot = self._recognition.live
+        seen = map(self._with_mac, snapshot.take_unknown())
+        unknown = [each for each in seen if not _device_of(snapshot, each)]
+        found = update_unknown(
+            self._unknown, unknown, self._name, moment.wall, self._highest_numbers
+        )
+        self._unknown = found.devices
         for each in found.newcomers:
-            self._numbers[each.household] = max(
-                self._numbers.get(each.household, 0), highest_number([each.id])
+            self._highest_numbers[each.household] = max(
+                self._highest_numbers.get(each.household, 0), highest_number([each.id])
             )
             kind = EventKind.UNKNOWN_MAC if each.device else EventKind.UNKNOWN_DEVICE
             self._events.publish(
                 DeviceEvent(kind, each.household, each.id, each.device, private=each.is_private)
             )
-        if moment.mono > self._afresh + AFRESH:
-            self._afresh = moment.mono
+        if moment.mono > self._identified_at + IDENTIFY_ANEW_EVERY:
+            self._identified_at = moment.mono
             self._recognition.identify_anew()
 
-    def _seen_now(self, notice: UnknownClient) -> UnknownClient:
-        """Add the MAC address, which often is seen only after the first answer went out."""
-        return notice._replace(
-            mac=notice.mac or self._recognition.live.sightings.mac_at(notice.address)
+    def _with_mac(self, client: UnknownClient) -> UnknownClient:
+        """Add the MAC address, which often is seen only after the first answer was sent."""
+        return client._replace(
+            mac=client.mac or self._recognition.live.sightings.mac_at(client.address)
         )
 
-    def _name(self, notice: UnknownClient) -> str:
-        return self._names.get(notice.address, "")
+    def _name(self, client: UnknownClient) -> str:
+        return self._names.get(client.address, "")
 
-    def _see_off(self) -> None:
-        """Let those go who have a name now."""
-        live = self._recognition.live
-        for visitor, device in list(find_named(self._visitors, lambda each: _owner(live, each))):
-            self._visitors = tuple(each for each in self._visitors if each is not visitor)
+    def _drop_known(self) -> None:
+        """Remove the unknown devices that are named now."""
+        snapshot = self._recognition.live
+        for known, device in list(
+            find_named(self._unknown, lambda each: _device_of(snapshot, each))
+        ):
+            self._unknown = tuple(each for each in self._unknown if each is not known)
             self._events.publish(
-                DeviceEvent(EventKind.DEVICE_RECOGNISED, visitor.household, visitor.id, device)
+                DeviceEvent(EventKind.DEVICE_RECOGNISED, known.household, known.id, device)
             )
 
     async def _load(self) -> None:
-        """Read the list once; while it cannot be read, those who ask now are all there are."""
+        """Read the stored list, once it can be read."""
         if self._stored is not None:
             return
         try:
-            stored = await asyncio.to_thread(load_visitors, self._folder)
-            numbers = await asyncio.to_thread(load_numbers, self._folder)
+            stored = await asyncio.to_thread(load_unknown_devices, self._folder)
+            numbers = await asyncio.to_thread(load_highest_numbers, self._folder)
         except StoreError as error:
-            self._not_kept(error)
+            self._warn_not_kept(error)
             return
-        self._visitors, self._stored, self._numbers = stored, stored, numbers
+        self._unknown, self._stored, self._highest_numbers = stored, stored, numbers
 
     async def _save(self) -> None:
-        """Keep the list; a disk that is full or busy is told of once, and tried again."""
-        if self._stored is None or self._visitors == self._stored:
+        """Store the list; where that fails, log it once and try again."""
+        if self._stored is None or self._unknown == self._stored:
             return
-        visitors = self._visitors
+        unknown = self._unknown
         try:
-            await asyncio.to_thread(save_visitors, self._folder, visitors)
+            await asyncio.to_thread(save_unknown_devices, self._folder, unknown)
         except StoreError as error:
-            self._not_kept(error)
+            self._warn_not_kept(error)
             return
-        self._stored, self._failing = visitors, False
+        self._stored, self._failing = unknown, False
 
-    def _not_kept(self, error: StoreError) -> None:
+    def _warn_not_kept(self, error: StoreError) -> None:
         if not self._failing:
             log.warning("unknown devices are not recorded", error=str(error))
         self._failing = True
 
-    def _compare(self, moment: Moment) -> None:
-        """Warn while all that asked look like one."""
-        live = self._recognition.live
-        if len(self._asking) < CLIENTS:
-            self._asking.update(live.recent_requestors(CLIENTS))
-        seen = live.sightings
+    def _check_same_client(self, moment: Moment) -> None:
+        """Warn while all requestors look like one client."""
+        snapshot = self._recognition.live
+        if len(self._requestors) < MAX_COMPARED:
+            self._requestors.update(snapshot.recent_requestors(MAX_COMPARED))
+        seen = snapshot.sightings
         warning = same_client_warning(
-            [SeenRequestor(address, mac or seen.mac_at(address)) for address, mac in self._asking],
+            [
+                SeenRequestor(address, mac or seen.mac_at(address))
+                for address, mac in self._requestors
+            ],
             self._questions(),
-            moment.mono - self._since,
-            named=sum(len(each.devices) for each in live.households.values()),
+            moment.mono - self._started_at,
+            named=sum(len(each.devices) for each in snapshot.households.values()),
             in_container=self._in_container,
         )
         if warning and not self.warning:
@@ -171,7 +182,9 @@ class DeviceChores:
         self.warning = warning
 
 
-def _owner(live: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
-    """Return the device that somebody is known as now: by the MAC address, else the address."""
-    client = live.client_by_mac(seen.mac) if seen.mac else live.client_by_address(seen.address)
+def _device_of(snapshot: Snapshot, seen: UnknownDevice | UnknownClient) -> str:
+    """Return the id of the device with this MAC, or without a MAC this address; "" for none."""
+    client = (
+        snapshot.client_by_mac(seen.mac) if seen.mac else snapshot.client_by_address(seen.address)
+    )
     return client.device if client is not None and client.household == seen.household else ""

@@ -1,4 +1,4 @@
-"""Tell whoever reads the console how the first account is made, while there is none."""
+"""Log how to make the first account, while there is none."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ log = structlog.get_logger("copdns")
 async def tell_code(
     logins: Logins, households: Iterable[str], web: WebSettings, now: float
 ) -> None:
-    """Tell the page and a code for each household without an account; raise StoreError.
+    """Log the page and a code for each household without an account; raise StoreError.
 
     now: seconds since the epoch.
     """
-    # Where only this machine is served, its own browser does not ask us for names.
+    # Where only this machine is served, its own browser may not use us for DNS: name an address.
     own = await asyncio.to_thread(listen_addresses, web.listen)
     host = DESK_HOST if any(not is_loopback(each) for each in own) else own[0]
     page = f"{desk_url(web.port, web.tls_port, host)}setup"

@@ -1,4 +1,4 @@
-"""The metrics that nobody counts: they are read off the running program when somebody asks."""
+"""The metrics that are read from the running program, instead of counted."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from copdns.server.answer import Resolver
 from copdns.store.log_db.querylog import QueryLog
 
 
-def gauges(resolver: Resolver, log: QueryLog, targets: Targets) -> dict[str, Callable[[], float]]:
-    """Return how each is read, by its name; `metrics` says what they mean."""
+def build_gauges(
+    resolver: Resolver, log: QueryLog, targets: Targets
+) -> dict[str, Callable[[], float]]:
+    """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
         "copdns_cache_entries": lambda: len(resolver.cache),
         "copdns_cache_octets": lambda: resolver.cache.octets,
-        "copdns_log_dropped": lambda: log.dropped,
+        "copdns_log_dropped": lambda: log.dropped_count,
         "copdns_log_failures": lambda: log.failures,
-        "copdns_events_dropped": lambda: targets.dropped,
+        "copdns_events_dropped": lambda: targets.dropped_count,
         "copdns_policy_revision": lambda: max(
             (each.revision for each in resolver.live.households.values()), default=0
         ),

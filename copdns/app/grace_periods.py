@@ -1,7 +1,7 @@
-"""Soft ends: what was in use when something closed stays open for a while, new names do not.
+"""Grace periods: names that are in use when something closes stay open for a while; others do not.
 
-So a match or a lesson is not cut in the middle.  The names become permissions that end by
-themselves; nobody gave them and nobody keeps them.  Pure.
+So a match or a lesson is not cut off.  Each name gets a grant that ends by itself; these grants are
+not stored.  Pure.  Moments are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from copdns.time.minutes import MINUTE, NO_MINUTES, Minutes
 from copdns.time.plan import Closure
 
 Who = tuple[str, str]
-Used = Mapping[Who, Mapping[str, Minutes]]
+MinutesByProfile = Mapping[Who, Mapping[str, Minutes]]
 
 
 class GracePeriod(NamedTuple):
-    """Something that closes softly.  grace: seconds."""
+    """A closure with a grace period.  grace: seconds."""
 
     who: Who
     closure: Closure
     grace: int
 
 
-def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
-    """Yield the schedules that close softly in (start, end]."""
-    for who, policy, household in _timed(live):
+def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[GracePeriod]:
+    """Yield the schedules with a grace period that close in (start, end]."""
+    for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
         for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
@@ -41,32 +41,34 @@ def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[Grace
                 yield GracePeriod(who, closure, grace)
 
 
-def ended_budgets(live: Snapshot, before: Used, after: Used, now: float) -> Iterator[GracePeriod]:
-    """Yield the budgets that were used up between two counts of their minutes."""
-    for who, policy, household in _timed(live):
+def ended_budgets(
+    snapshot: Snapshot, before: MinutesByProfile, after: MinutesByProfile, now: float
+) -> Iterator[GracePeriod]:
+    """Yield the budgets with a grace period that were used up between two counts of minutes."""
+    for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for left in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
-            had = before.get(who, {}).get(left.id, NO_MINUTES).likely
-            has = after.get(who, {}).get(left.id, NO_MINUTES).likely
-            if graces.get(left.id) and left.minutes <= has - had:
-                closure = Closure(Reason.BUDGET, now, left.end, left.about, left.id)
-                yield GracePeriod(who, closure, graces[left.id])
+        for remaining in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
+            had = before.get(who, {}).get(remaining.id, NO_MINUTES).likely
+            has = after.get(who, {}).get(remaining.id, NO_MINUTES).likely
+            if graces.get(remaining.id) and remaining.minutes <= has - had:
+                closure = Closure(Reason.BUDGET, now, remaining.end, remaining.about, remaining.id)
+                yield GracePeriod(who, closure, graces[remaining.id])
 
 
-def _timed(live: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
-    for household in live.households.values():
+def _profiles_with_grace(snapshot: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
+    for household in snapshot.households.values():
         for profile in household.profiles:
-            policy = live.policy(household.id, profile.id)
+            policy = snapshot.policy(household.id, profile.id)
             if policy.time_rules is not None and policy.time_rules.timing.has_grace:
                 yield (household.id, profile.id), policy, household
 
 
 def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> Iterator[Grant]:
-    """Yield a permission for each name in use that the end would close."""
+    """Yield a grant for each name in use that the closure covers."""
     closure = end.closure
-    reach = SubjectMatcher(closure.about, policy.index.infos)
+    matcher = SubjectMatcher(closure.about, policy.index.infos)
     for name in sorted(names):
-        if not closure.about or reach.covers(name, policy.index.find(name)):
+        if not closure.about or matcher.covers(name, policy.index.find(name)):
             start, until = closure.start, closure.start + end.grace
             about = Matcher(name, Match.EXACT)
             yield Grant(about, start, until, start, content=False, time=True)

@@ -1,4 +1,4 @@
-"""Put in force what is stored of the household, as soon as it changes or its time has come."""
+"""Apply the stored household when it changes, or when a new snapshot is due."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ SET_BACK = 60.0  # seconds that a clock is set back before another day is worked
 
 
 class HouseholdInForce:
-    """What is stored, as `resolver` answers by it.  All methods raise StoreError."""
+    """Keeps the snapshot of `resolver` up to date.  All methods raise StoreError."""
 
     def __init__(
         self,
-        stored: HouseholdSource,
+        source: HouseholdSource,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
-        porter: AccountChores,
+        account_chores: AccountChores,
         events: EventBus,
         now: Callable[[], float],
     ) -> None:
-        self._stored = stored
+        self._source = source
         self._snapshots = snapshots
         self._resolver = resolver
-        self._porter = porter
+        self._account_chores = account_chores
         self._events = events
         self._now = now
-        self._behind = False  # a change was seen that is not in force yet
+        self._is_behind = False  # there is a change that is not in force yet
 
     async def poll(self) -> None:
-        """Take up what was changed, by whomever, and what is due by now."""
-        if await self._stored.is_changed():
-            self._behind = True  # until it is in force: a busy database is asked again
-        if self._behind and not await self._concerns_answers():
-            await self._porter.tell(self._events)
-            self._behind = False
-        now, live = self._now(), self._resolver.live
-        due = live.is_due(now) or self._porter.is_guest_due
-        if self._behind or due or now < live.built_at - SET_BACK:
+        """Apply what any process changed, and what is due by now."""
+        if await self._source.is_changed():
+            self._is_behind = True  # until it is applied: a busy database is read again next time
+        if self._is_behind and not await self._concerns_answers():
+            await self._account_chores.tell(self._events)
+            self._is_behind = False
+        now, snapshot = self._now(), self._resolver.live
+        due = snapshot.is_due(now) or self._account_chores.is_guest_due
+        if self._is_behind or due or now < snapshot.built_at - SET_BACK:
             await self.apply()
-            await self._porter.tell(self._events)
+            await self._account_chores.tell(self._events)
 
     async def apply(self) -> None:
-        """Put in force what is stored."""
+        """Build a snapshot of what is stored, and answer by it."""
         async with self._snapshots.changing:
-            households = await self._porter.with_guests(await self._stored.households())
+            households = await self._account_chores.with_guests(await self._source.households())
             before = self._resolver.live
             self._resolver.live = await self._snapshots.build(before, before.library, households)
-            self._behind = False
+            self._is_behind = False
 
     async def reopen(self) -> None:
-        """Go back to the disk once it takes writing again."""
-        if await self._stored.reopen(self._snapshots.changing):
-            self._behind = True
+        """Use the database on the disk again once it can be written."""
+        if await self._source.reopen(self._snapshots.changing):
+            self._is_behind = True
 
     async def _concerns_answers(self) -> bool:
-        """Tell whether what was stored may change an answer: a login, say, does not."""
-        return await self._stored.revisions() != {
+        """Tell whether a change may affect answers: a login, for example, does not."""
+        return await self._source.revisions() != {
             each.id: each.revision for each in self._resolver.live.households.values()
         }

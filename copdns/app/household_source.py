@@ -1,7 +1,7 @@
-"""The household's database of a running copdns: opened, followed, and done without for a while.
+"""The household's database of a running copdns: opened, watched, and replaced by a copy if need be.
 
-On a disk that takes no writing the household is a copy in memory: answering goes on by what stands
-there.  As soon as the disk takes writing again, all go on with what is on it.
+While its disk cannot be written, the household is a copy in memory, and queries are answered by it.
+Once the disk can be written again, the database on it is used.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ Seed = Callable[[HouseholdStore], Awaitable[object]]
 
 
 class HouseholdSource:
-    """store: the same object for as long as the program runs, whatever it holds.
+    """store: the same object as long as the program runs; its connection may change.
 
-    unwritten: why it is a copy in memory, for people; "" when it is not.
-    is_replaced: the file was moved away while it was open.
+    read_only_reason: why it is a copy in memory, for people; "" where it is not.
+    is_replaced: the file was moved or replaced while it was open.
     """
 
     store: HouseholdStore
 
     def __init__(self, folder: Path, seed: Seed) -> None:
-        """seed: makes the household of a first start, in a store that may have one."""
+        """seed: makes the household of a first start, unless the store has one."""
         self.read_only_reason = ""
         self.is_replaced = False
         self._folder = folder
@@ -53,9 +53,9 @@ class HouseholdSource:
         self._watcher: Watcher | None = None  # None: the household is a copy in memory
 
     async def open(self) -> None:
-        """Open the database, or a copy of it in memory where the disk takes no writing.
+        """Open the database, or a copy of it in memory where its disk cannot be written.
 
-        Raise StoreError where it cannot be read, or is what no copdns made.
+        Raises StoreError where it cannot be read, or is no database of copdns.
         """
         try:
             self._watcher = await asyncio.to_thread(Watcher, self._folder)
@@ -64,7 +64,7 @@ class HouseholdSource:
             self.store = await self._copy(error)
 
     async def seed(self) -> None:
-        """Make the household at the first start: in memory only, where it cannot be kept."""
+        """Make the household at the first start; in memory where it cannot be stored."""
         try:
             await self._seed(self.store)
         except StoreError as error:
@@ -73,13 +73,13 @@ class HouseholdSource:
             await self._seed(self.store)
 
     async def reopen(self, changing: asyncio.Lock) -> bool:
-        """Go back to the disk if it takes writing again; tell whether that is so now.
+        """Use the database on the disk again if it can be written; tell whether that was done.
 
-        changing: held while the household is another one.
+        changing: the lock to hold while the store's connection is replaced.
         """
         if not self.read_only_reason:
             return False
-        with contextlib.suppress(StoreError):  # told already, and still so
+        with contextlib.suppress(StoreError):  # it still cannot be written; logged already
             with await asyncio.to_thread(HouseholdStore.open, self._folder) as store:
                 await self._seed(store)
             watcher = await asyncio.to_thread(Watcher, self._folder)
@@ -92,23 +92,23 @@ class HouseholdSource:
         return False
 
     async def is_changed(self) -> bool:
-        """Tell whether anything was written since this was asked last."""
+        """Tell whether anything was written since the last call."""
         watcher = self._watcher
         if watcher is None:
             return False
         if not self.is_replaced and await asyncio.to_thread(watcher.is_replaced):
             self.is_replaced = True
             log.error(REPLACED)
-        return await asyncio.to_thread(watcher.changed)
+        return await asyncio.to_thread(watcher.has_changed)
 
     async def households(self) -> Sequence[Household]:
-        """Return all that is stored; raise StoreError while it cannot be read."""
+        """Return all households; raise StoreError while they cannot be read."""
         ids = await self.store.households()
         found = [await self.store.household(each) for each in ids]
         return [each for each in found if each is not None]
 
     async def revisions(self) -> Mapping[str, int]:
-        """Return the revision of each household, as stored."""
+        """Return the stored revision of each household, by id."""
         if self._watcher is not None:
             return await asyncio.to_thread(self._watcher.revisions)
         return {each.id: each.revision for each in await self.households()}
@@ -119,10 +119,10 @@ class HouseholdSource:
         await asyncio.to_thread(self.store.close)
 
     async def _copy(self, error: StoreError) -> HouseholdStore:
-        """Return what can be read; raise the error when the disk is not what is at fault."""
+        """Return a copy in memory; raise the error again where the disk is not at fault."""
         if self.read_only_reason or not is_unwritable(error):
             raise error
-        copy = await asyncio.to_thread(HouseholdStore.copy, self._folder)
+        copy = await asyncio.to_thread(HouseholdStore.open_copy, self._folder)
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
             self._watcher = None

@@ -1,7 +1,7 @@
-"""Which lists are in force while the program runs, and what is in the way of newer ones.
+"""The lists in force while the program runs, and why newer ones are not.
 
-Lists that cannot be compiled change nothing: those of before stay, it is told why, and it is tried
-again, at ever longer intervals.  Who asks swaps what comes back into the snapshot.
+Where lists cannot be compiled the earlier ones stay, the reason is logged, and compiling is tried
+again, at ever longer intervals.  The callers build the snapshot.
 """
 
 from __future__ import annotations
@@ -28,71 +28,71 @@ STILL_COMPILING = "lists are being prepared; until they are ready, the previous 
 
 
 class ListsInForce:
-    """fetched: lists of other people.  shelved: what is in force, all together."""
+    """fetched: the lists that were downloaded.  loaded: the index of all lists in force."""
 
-    shelved: LoadedLists
+    loaded: LoadedLists
 
     def __init__(self, data: Path, monotonic: Callable[[], float]) -> None:
         self.fetched: tuple[ListSource, ...] = ()
-        self._shelf = IndexStore(data)
+        self._index_store = IndexStore(data)
         self._monotonic = monotonic
-        self._why = ""  # those of before are in force, for people
+        self._reason = ""  # those of before are in force, for people
         self._failures = 0  # in a row
         self._not_before = 0.0  # monotonic seconds
 
     @property
     def library(self) -> Catalogue:
-        return self.shelved.catalogue
+        return self.loaded.catalogue
 
     @property
     def warning(self) -> str:
-        """Return why those of before are in force, for people; "" when they are not."""
-        return "" if self.shelved.is_current else self._why or STILL_COMPILING
+        """Return why earlier lists are in force, for people; "" where the current ones are."""
+        return "" if self.loaded.is_current else self._reason or STILL_COMPILING
 
     @property
     def is_due(self) -> bool:
-        """Tell whether it is time to compile what is not in force."""
-        return not self.shelved.is_current and self._monotonic() >= self._not_before
+        """Tell whether it is time to compile lists that are not in force."""
+        return not self.loaded.is_current and self._monotonic() >= self._not_before
 
     async def begin(self, own: Iterable[ListFile]) -> None:
-        """Put in force what is there without compiling: own lists, fetched ones, those that ship.
+        """Load what needs no compiling.  own: the lists of the settings.
 
-        Raise ConfigError or ListError for a bundled file.
+        Raises ConfigError or ListError for a bundled file.
         """
-        self.shelved = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
-        for each in self.shelved.problems:
+        self.loaded = await asyncio.to_thread(self._index_store.load_available, self._sources(own))
+        for each in self.loaded.problems:
             log.warning("a list index was ignored", error=each)
-        if not self.shelved.is_current:
+        if not self.loaded.is_current:
             log.warning(STILL_COMPILING)
 
-    async def compiled(self, own: Iterable[ListFile]) -> LoadedLists:
-        """Return what shall be in force, or what is, marked so, to be tried again later."""
+    async def compile(self, own: Iterable[ListFile]) -> LoadedLists:
+        """Return the compiled lists; after a failure those in force, marked as not current."""
         sources = self._sources(own)
         try:
-            shelved = await self._shelf.compile(sources, self.shelved)
+            loaded = await self._index_store.compile(sources, self.loaded)
         except ListError as error:
-            pause = self._put_off()
-            waiting = await asyncio.to_thread(self._shelf.find_uncompiled, sources)
-            said = str(replace(waiting, why=str(error)) if waiting else error)
-            self._why = f"{said}; copdns will try again"
-            log.error("the lists could not be compiled", error=said, again_in=f"{pause:g} s")
-            self.shelved = replace(self.shelved, is_current=False)
-            return self.shelved
-        self._failures, self._not_before, self._why = 0, 0.0, ""
-        return shelved
+            pause = self._schedule_retry()
+            waiting = await asyncio.to_thread(self._index_store.find_uncompiled, sources)
+            text = str(replace(waiting, why=str(error)) if waiting else error)
+            self._reason = f"{text}; copdns will try again"
+            log.error("the lists could not be compiled", error=text, again_in=f"{pause:g} s")
+            self.loaded = replace(self.loaded, is_current=False)
+            return self.loaded
+        self._failures, self._not_before, self._reason = 0, 0.0, ""
+        return loaded
 
     async def tell(self) -> None:
-        """Tell what is in force now, and remove what was compiled before."""
-        await asyncio.to_thread(self._shelf.clear, self.shelved.key)
+        """Log what is in force now, and delete older indexes."""
+        await asyncio.to_thread(self._index_store.clear, self.loaded.key)
         infos = self.library.index.infos
         log.info("the lists are active", lists=len(infos), entries=sum(info.size for info in infos))
 
     def _sources(self, own: Iterable[ListFile]) -> tuple[ListSource, ...]:
-        """Return the lists that are to be in force, besides those that ship."""
+        """Return the lists to compile, besides those that ship."""
         return (*own_sources(own), *self.fetched)
 
-    def _put_off(self) -> float:
-        """Return in how many seconds it is tried again."""
+    def _schedule_retry(self) -> float:
+        """Set when compiling is tried again; return in how many seconds that is."""
         pause = min(FIRST_RETRY * 3.0**self._failures, LAST_RETRY)
         self._failures += 1
         self._not_before = self._monotonic() + pause

@@ -1,7 +1,7 @@
-"""Leave out of memory what a server has no use for.
+"""Keep out of memory what a server does not need.
 
-That is what libraries load by themselves, megabytes of the 60 that a whole copdns takes, and what
-was needed only to begin.
+That is what libraries import by themselves, several of the 60 MB of a copdns, and what only the
+start needs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 
 
 def import_without_extras() -> None:
-    """Import aiohttp and structlog without what they would bring along.
+    """Import aiohttp and structlog without what they import only for extras.
 
-    Called before anything else is imported.
+    To be called before anything else is imported.
     """
     with _absent("rich"):  # 5 MB for tracebacks in colour
         import structlog  # noqa: F401
@@ -25,9 +25,9 @@ def import_without_extras() -> None:
 
 
 def trim_memory() -> None:
-    """Give the system back what is free now, where the C library can (malloc_trim(3)).
+    """Return free memory to the system, where the C library can (malloc_trim(3)).
 
-    After a household was read and put in force: 5 MB with 1,000 profiles.
+    After the start that is 5 MB with 1,000 profiles.
     """
     with suppress(AttributeError):  # as with musl
         ctypes.CDLL(None).malloc_trim(0)
@@ -35,11 +35,11 @@ def trim_memory() -> None:
 
 @contextmanager
 def _absent(package: str) -> Iterator[None]:
-    """Let imports of an optional package fail, unless it is there already."""
+    """Let imports of an optional package fail, unless it was imported already."""
     if package in sys.modules:
         yield
         return
-    sys.modules[package] = None  # type: ignore[assignment]  # how Python is told: not to be found
+    sys.modules[package] = None  # type: ignore[assignment]  # makes its import fail
     try:
         yield
     finally:
@@ -50,7 +50,7 @@ def _absent(package: str) -> Iterator[None]:
 def _without_certificates() -> Iterator[None]:
     """Let OpenSSL find no certificates: aiohttp reads them all on import, 3 MB.
 
-    Whoever asks a server over TLS makes a context of its own; aiohttp's trusts nobody then.
+    So aiohttp's own TLS context trusts nobody; clients must make one of their own.
     """
     variables = {name: os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")}
     os.environ.update(dict.fromkeys(variables, os.devnull))

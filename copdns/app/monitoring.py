@@ -1,4 +1,4 @@
-"""What `/readyz` says: what keeps us from answering as we should, and what else is amiss."""
+"""What `/readyz` says: what keeps us from answering as we should, and warnings."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from copdns.web.http_server import HttpServer
 
 
 class Readiness:
-    """Asks those who know, each time anew; all texts are for people."""
+    """Reads the state of the program at each call; all texts are for people."""
 
     def __init__(
         self,
         upstreams: Upstreams,
-        stored: HouseholdSource,
+        source: HouseholdSource,
         log: QueryLog,
         lists: ListsInForce,
         updates: ListUpdater,
-        reception: DeviceChores,
-        front: HttpServer,
+        device_chores: DeviceChores,
+        http_server: HttpServer,
     ) -> None:
         self._upstreams = upstreams
-        self._stored = stored
+        self._source = source
         self._log = log
         self._lists = lists
         self._updates = updates
-        self._reception = reception
-        self._front = front
+        self._device_chores = device_chores
+        self._http_server = http_server
 
     def missing(self) -> tuple[str, ...]:
-        """Return what keeps us from answering as we should; nothing: we are ready."""
+        """Return what keeps us from answering as we should; () where we are ready."""
         healths = self._upstreams.healths
         missing = []
         if not healths:
             missing.append("no DNS server is set; add one to upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no DNS server answers")
-        if self._stored.is_replaced:
+        if self._source.is_replaced:
             missing.append(REPLACED)
         return tuple(missing)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        kept = self._log.last_error and f"nothing can be recorded: {self._log.last_error}"
-        told = (
-            self._stored.read_only_reason,
-            kept,
+        not_kept = self._log.last_error and f"nothing can be recorded: {self._log.last_error}"
+        found = (
+            self._source.read_only_reason,
+            not_kept,
             self._lists.warning,
             self._updates.missing_text,
-            self._reception.warning,
-            self._front.warning,
+            self._device_chores.warning,
+            self._http_server.warning,
         )
-        return tuple(filter(None, told))
+        return tuple(filter(None, found))

@@ -1,7 +1,6 @@
-"""Put lists in force while questions are answered: those that came, or that could not be compiled.
+"""Put new lists in force while queries are answered, and try again those that did not compile.
 
-Lists that cannot be compiled change nothing: those of before stay, and it is tried again
-(`lists_in_force`).
+Where lists cannot be compiled the earlier ones stay (`lists_in_force`).
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from copdns.config import Settings
 from copdns.lists.source import ListSource
 from copdns.server.answer import Resolver
 
-LOOK = 2.0  # seconds between looks whether it is time to try again
+CHECK_EVERY = 2.0  # seconds
 
 
 class ListReloader:
-    """one_by_one: held by whoever puts lists in force: the last one asked for counts.
+    """one_by_one: the lock to hold while lists are put in force, so that the latest ones win.
 
-    settings: gives those in force, which name the household's own lists.
+    settings: returns those in force, which name the household's own lists.
     """
 
     def __init__(
@@ -31,36 +30,38 @@ class ListReloader:
         lists: ListsInForce,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
-        reminders: AppealChores,
+        appeal_chores: AppealChores,
         settings: Callable[[], Settings],
     ) -> None:
         self.one_by_one = asyncio.Lock()
         self._lists = lists
         self._snapshots = snapshots
         self._resolver = resolver
-        self._reminders = reminders
+        self._appeal_chores = appeal_chores
         self._settings = settings
 
     async def reload(self, fetched: Sequence[ListSource]) -> None:
-        """Put the lists in force as they are on disk now, or keep those of before and try again.
+        """Put the lists in force as they are on disk now, or keep the earlier ones and try again.
 
-        fetched: those of other people.
+        fetched: the lists that were downloaded.
         """
         async with self.one_by_one:
             self._lists.fetched = tuple(fetched)
-            shelved = await self._lists.compiled(self._settings().lists)
-            if shelved is self._lists.shelved:
+            loaded = await self._lists.compile(self._settings().lists)
+            if loaded is self._lists.loaded:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
-                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.catalogue)
-                self._resolver.live, self._lists.shelved = live, shelved
-            await run_logged(lambda: self._reminders.tell_mistakes(before))
+                snapshot = await self._snapshots.build_for_lists(
+                    self._resolver.live, loaded.catalogue
+                )
+                self._resolver.live, self._lists.loaded = snapshot, loaded
+            await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
             await self._lists.tell()
 
     async def retry_forever(self) -> None:
-        """Compile lists that were not at the start, or could not be compiled, once it is time."""
+        """Compile lists that are not in force, whenever it is time."""
         while True:
             if self._lists.is_due:
                 await run_logged(lambda: self.reload(self._lists.fetched))
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)

@@ -16,10 +16,13 @@ from copdns.store.household_db.notes import FIRST_START
 HOME = "home"  # the id of the one household that a family has
 
 
-async def seeded_household(
+async def seed_household(
     store: HouseholdStore, settings: Settings, library: Catalogue, now: int
 ) -> None:
-    """Make the household where none is stored yet; raise ConfigError for a file in error."""
+    """Make the household where none is stored; raise ConfigError for a file with a mistake.
+
+    now: seconds since the epoch.
+    """
     if await store.households():
         return
     first = Household(HOME, "Home")
@@ -27,16 +30,16 @@ async def seeded_household(
         from copdns.household.file import parse  # once in a household's life; it takes 2 MB
 
         path = Path(settings.household)
-        text = await asyncio.to_thread(_text, path)
+        text = await asyncio.to_thread(_read_file, path)
         first = parse(text, str(path), known_ids(library))
     try:
         await store.create(first, FIRST_START, now)
     except HouseholdError:
-        if not await store.households():  # else another process was first, which is as good
+        if not await store.households():  # else another process made it first
             raise
 
 
-def _text(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,6 @@
-"""Tell the service manager how we are: sd_notify(3), a datagram of `NAME=value` lines.
+"""Report our state to the service manager: sd_notify(3), a datagram of `NAME=value` lines.
 
-Where nobody listens (a shell, a container, another init) every call does nothing.
+Without one (in a shell, a container, another init) every call does nothing.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServiceManager:
-    """Whoever started us and wants to hear.
+    """The service manager that started us; its methods tell whether the message was sent.
 
-    address: of a datagram socket, as socket.sendto takes it; "" is nobody.
-    watchdog: seconds after which we are taken for hung and restarted; None: never.
+    address: of a datagram socket, as socket.sendto takes it; "" for none.
+    watchdog: seconds without `notify_alive` after which we are restarted; None for never.
     """
 
     address: str = ""
     watchdog: float | None = None
 
-    def ready(self, status: str = "") -> bool:
-        """Every listener answers, or again does after a reload."""
-        return self._tell("READY=1", f"STATUS={_line(status)}")
+    def notify_ready(self, status: str = "") -> bool:
+        """Report that every listener answers, after the start or a reload."""
+        return self._send("READY=1", f"STATUS={_one_line(status)}")
 
-    def reloading(self) -> bool:
-        """A reload begins; `ready` ends it.  The manager wants the moment in microseconds."""
-        return self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    def notify_reloading(self) -> bool:
+        """Report that a reload begins; `notify_ready` ends it."""
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> bool:
-        return self._tell("STOPPING=1")
+    def notify_stopping(self) -> bool:
+        return self._send("STOPPING=1")
 
-    def status(self, text: str) -> bool:
+    def notify_status(self, text: str) -> bool:
         """Set the line that `systemctl status` shows."""
-        return self._tell(f"STATUS={_line(text)}")
+        return self._send(f"STATUS={_one_line(text)}")
 
-    def alive(self) -> bool:
-        """Feed the watchdog; due well before every `watchdog` seconds: half of it is usual."""
-        return self._tell("WATCHDOG=1")
+    def notify_alive(self) -> bool:
+        """Feed the watchdog; to be called well within `watchdog` seconds."""
+        return self._send("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> bool:
-        """Send without waiting, and return whether it went out.
+    def _send(self, *lines: str) -> bool:
+        """Send without waiting, and tell whether it was sent.
 
         A manager that is gone or does not read must not keep us from answering queries.
         """
@@ -59,30 +59,30 @@ class ServiceManager:
 
 
 async def feed_watchdog(manager: ServiceManager) -> None:
-    """Show again and again that the loop does not hang, where somebody looks."""
+    """Feed the watchdog from the event loop for ever, if there is one."""
     if manager.watchdog is None:
         return
     while True:
-        manager.alive()
+        manager.notify_alive()
         await asyncio.sleep(manager.watchdog / 3)
 
 
-def service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
+def find_service_manager(environment: Mapping[str, str] = os.environ) -> ServiceManager:
     """Read NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_watchdog_enabled(3)).
 
-    "@name" stands for a socket in the abstract namespace.  Sockets of other families, which
-    only managers of virtual machines use, count as nobody.
+    "@name" is a socket in the abstract namespace.  Sockets of other families, which only managers
+    of virtual machines use, are ignored.
     """
     address = environment.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return ServiceManager()
     if address.startswith("@"):
         address = f"\0{address[1:]}"
-    return ServiceManager(address, _watchdog(environment))
+    return ServiceManager(address, _read_watchdog(environment))
 
 
-def _watchdog(environment: Mapping[str, str]) -> float | None:
-    """Return the watchdog's seconds when it is meant for this process."""
+def _read_watchdog(environment: Mapping[str, str]) -> float | None:
+    """Return the watchdog's seconds; None where there is none for this process."""
     text = environment.get("WATCHDOG_USEC", "")
     if not text.isdecimal() or int(text) == 0:
         return None
@@ -91,6 +91,6 @@ def _watchdog(environment: Mapping[str, str]) -> float | None:
     return int(text) / 1_000_000
 
 
-def _line(text: str) -> str:
-    """A line break would begin another message."""
+def _one_line(text: str) -> str:
+    """Return a text in one line: a line break would begin another variable."""
     return " ".join(text.split())

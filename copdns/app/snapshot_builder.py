@@ -1,4 +1,4 @@
-"""Build the snapshot that questions are answered by, while questions are answered."""
+"""Build snapshots while queries are answered."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from copdns.time.plan import PolicyInputs
 
 
 class SnapshotBuilder:
-    """changing: held by whoever builds one, from reading what is stored until it is swapped in.
+    """changing: the lock to hold from reading the store until the snapshot is swapped in.
 
-    Without that, of two who build at once the slower would put in force what is older.
+    Without it the slower of two that build at once would put the older one in force.
     """
 
     def __init__(
         self,
         defaults: Callable[[], AnswerDefaults],
-        readings: Callable[[], PolicyInputs],
+        policy_inputs: Callable[[], PolicyInputs],
         upstreams: UpstreamsInForce,
         now: Callable[[], float],
     ) -> None:
-        """All but upstreams: what a snapshot is built from besides lists and households."""
+        """defaults, policy_inputs, now: return what else a snapshot is built from."""
         self.changing = asyncio.Lock()
         self._defaults = defaults
-        self._readings = readings
+        self._policy_inputs = policy_inputs
         self._upstreams = upstreams
         self._now = now
 
     async def build(
         self, before: Snapshot | None, library: Catalogue, households: Sequence[Household]
     ) -> Snapshot:
-        """Return the snapshot for these lists and households, and ask their upstreams from now on.
+        """Return the snapshot for these lists and households, and use their upstreams from now on.
 
-        before: the one in force, of which stays what did not change; a thousand profiles anew take
-        half a second.
+        before: the one in force, whose policies are used again where nothing changed; a thousand
+        new ones take half a second.
         """
-        readings = self._readings()
+        inputs = self._policy_inputs()
         with frozen_from_gc(serving=before is not None):
             steps = build_in_steps(
-                before, library, self._defaults(), households, self._now(), readings
+                before, library, self._defaults(), households, self._now(), inputs
             )
-            live = await in_slices(steps)
-        await self._upstreams.use(households)
-        return live
+            snapshot = await in_slices(steps)
+        await self._upstreams.apply(households)
+        return snapshot
 
     async def build_for_lists(self, before: Snapshot, library: Catalogue) -> Snapshot:
-        """Return a snapshot for other lists; whoever follows the household sees to the rest."""
+        """Return the snapshot for other lists, with the households of the one before."""
         return await self.build(before, library, list(before.households.values()))

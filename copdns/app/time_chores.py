@@ -1,8 +1,8 @@
-"""Beside the answering, every second: count minutes, let soft ends be soft, tell what happens.
+"""Chores for time, every second: count minutes, give grace periods, publish events and warnings.
 
-What is decided stands in `time/plan.py`, `time/ledger.py`, `app/time_events.py` and
-`time/closing_soon.py`; here it is kept between two looks, stored once a minute, and handed to
-whoever builds policies, as `readings`.
+`time/plan.py`, `time/ledger.py`, `app/time_events.py`, `app/grace_periods.py` and
+`time/closing_soon.py` decide.  This module keeps their state, stores minutes once a minute, and has
+the `policy_inputs` that policies are built from.
 """
 
 from __future__ import annotations
@@ -39,44 +39,45 @@ from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
 
-AHEAD = 2.0  # seconds before a soft end, in which what is in use is looked up
-IN_USE = 3  # minutes: a budget that was used so recently is in use
+AHEAD = 2.0  # seconds before a closure at which its grace period is prepared
+IN_USE = 3  # minutes: a budget counts as in use for so long after its last minute
 _ONE_DAY = timedelta(days=1)
 
 Who = tuple[str, str]
 
 
 class TimeChores:
-    """What time needs to be kept of, of a running copdns.
+    """The minutes of use, the clock and the time events of a running copdns.
 
-    readings: for building policies; another object as soon as they are to be built anew.
+    policy_inputs: another object as soon as policies have to be built again.
+    ledger: the minutes of use.
     """
 
     def __init__(
-        self, folder: Path, live: Callable[[], Snapshot], clock: Clock, events: EventBus
+        self, folder: Path, snapshot: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
-        self.readings = NO_INPUTS
-        self.ledger = UsageLedger(self._day_of, self._sense_of)
+        self.policy_inputs = NO_INPUTS
+        self.ledger = UsageLedger(self._day_of, self._criteria_of)
         self._folder = folder
-        self._live = live
+        self._snapshot = snapshot
         self._clock = clock
         self._events = events
         self._store = UsageStore(folder)
         self._households: Mapping[str, Household] = {}
         self._days: dict[str, BudgetDay] = {}
         self._minute = 0
-        self._recalled = date.min  # the date, in UTC, on which what is stored was read last
+        self._recalled_on = date.min  # in UTC: when the stored minutes were read last
         self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
-        self._standing: TimeState | None = None
-        self._told = WarningState()
+        self._time_state: TimeState | None = None
+        self._warning_state = WarningState()
         self._failing = False
 
     async def begin(self, households: Iterable[Household]) -> None:
-        """Take up where the last run left off; a log that cannot be read is none."""
-        self._know({each.id: each for each in households})
+        """Continue from the last run; a log that cannot be read counts as empty."""
+        self._set_households({each.id: each for each in households})
         try:
-            seen = await asyncio.to_thread(load_clock, self._folder)
-            now, wrong_since = self._begin_clock(seen)
+            last_seen = await asyncio.to_thread(load_clock, self._folder)
+            now, wrong_since = self._begin_clock(last_seen)
             await self._recall(now)
             if wrong_since is not None:
                 await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
@@ -84,107 +85,107 @@ class TimeChores:
             now = self._clock().wall
             log.warning("usage minutes could not be read", error=str(error))
         self._minute = int(now) // MINUTE
-        self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
+        self.policy_inputs = replace(self._read_inputs(now), clock_is_wrong=self._clock.is_wrong)
 
-    def _begin_clock(self, seen: LastSeen | None) -> tuple[float, float | None]:
-        """Return the moment, and since when the clock is wrong."""
-        wrong_since = self._clock.begin(seen, continues_when_wrong(self._households.values()))
+    def _begin_clock(self, last_seen: LastSeen | None) -> tuple[float, float | None]:
+        """Return the moment, and since when the clock is wrong (monotonic; None: it is right)."""
+        wrong_since = self._clock.begin(last_seen, continues_when_wrong(self._households.values()))
         now = self._clock().wall
         if wrong_since is not None:
             self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
-        self._told = WarningState(warned_until=seen.at if seen else 0.0)
+        self._warning_state = WarningState(warned_until=last_seen.at if last_seen else 0.0)
         return now, wrong_since
 
     def set_missing(self, missing: frozenset[str]) -> bool:
-        """Take over which categories lack a full list; tell whether that is another matter now."""
-        if missing == self.readings.missing_categories:
+        """Set the categories that lack a full list; tell whether they changed."""
+        if missing == self.policy_inputs.missing_categories:
             return False
-        self.readings = replace(self.readings, missing_categories=missing)
+        self.policy_inputs = replace(self.policy_inputs, missing_categories=missing)
         return True
 
     async def run_second(self) -> bool:
-        """Do what a second brings; tell whether policies are to be built anew."""
-        live, before = self._live(), self.readings
-        self._know(live.households)
+        """Run the chores of a second; tell whether policies have to be built again."""
+        snapshot, before = self._snapshot(), self.policy_inputs
+        self._set_households(snapshot.households)
         if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
-        ends = list(ending_schedules(live, now, now + AHEAD))
+        ends = list(ending_schedules(snapshot, now, now + AHEAD))
         if int(now) // MINUTE != self._minute:
             self._minute = int(now) // MINUTE
-            self._note_closed(live, now)
-            await self._keep_up(now)
+            self._note_closed(snapshot, now)
+            await self._recall_daily(now)
             self._used_at |= dict.fromkeys(self.ledger.fold(now), now)
-            self.readings = self._read(now)
-            ends += ended_budgets(live, before.used, self.readings.used, now)
+            self.policy_inputs = self._read_inputs(now)
+            ends += ended_budgets(snapshot, before.used, self.policy_inputs.used, now)
             await self._save(now)
-        self._open_softly(live, ends, now)
-        self.readings = replace(self.readings, clock_is_wrong=self._clock.is_wrong)
-        return self.readings != before
+        self._add_grace(snapshot, ends, now)
+        self.policy_inputs = replace(self.policy_inputs, clock_is_wrong=self._clock.is_wrong)
+        return self.policy_inputs != before
 
-    def _note_closed(self, live: Snapshot, now: float) -> None:
-        """Note what was closed in the minute that is over."""
+    def _note_closed(self, snapshot: Snapshot, now: float) -> None:
+        """Note the budgets that were closed in the last minute."""
         last = now // MINUTE * MINUTE - 1
-        for who, budgets in time_events.closed_budgets(live, last):
+        for who, budgets in time_events.closed_budgets(snapshot, last):
             self.ledger.note_closed(*who, budgets, last)
 
     def tell(self) -> None:
-        """Tell what happened since this was called last, and what is soon to happen."""
-        live, now = self._live(), self._clock().wall
-        after = time_events.time_state(live, now)
-        if self._standing is not None:
-            for event in time_events.time_events(self._standing, after, now):
+        """Publish events of what happened since the last call, and warnings of what closes soon."""
+        snapshot, now = self._snapshot(), self._clock().wall
+        after = time_events.time_state(snapshot, now)
+        if self._time_state is not None:
+            for event in time_events.time_events(self._time_state, after, now):
                 self._events.publish(event)
-        self._standing = after
+        self._time_state = after
         recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
-        warnings, self._told = due_warnings(
-            time_events.upcoming_closures(live, recent, now), self._told, now
+        warnings, self._warning_state = due_warnings(
+            time_events.upcoming_closures(snapshot, recent, now), self._warning_state, now
         )
-        for coming, minutes in warnings:
+        for closing, minutes in warnings:
             self._events.publish(
                 TimeEvent(
                     EventKind.TIME_WARNING,
-                    coming.household,
-                    coming.profile,
-                    coming.reason,
-                    coming.id,
-                    coming.at,
+                    closing.household,
+                    closing.profile,
+                    closing.reason,
+                    closing.id,
+                    closing.at,
                     minutes,
-                    coming.closes_everything,
+                    closing.closes_everything,
                 )
             )
 
     async def close(self) -> None:
-        """Keep what was counted up to now."""
+        """Store what was counted so far."""
         now = self._clock().wall
         self.ledger.finish(now)
         await self._save(now)
 
     # --- what is read ---------------------------------------------------------------------------
 
-    def _know(self, households: Mapping[str, Household]) -> None:
+    def _set_households(self, households: Mapping[str, Household]) -> None:
         if households is not self._households:
             self._households = households
             self._days.clear()
 
     def _day_of(self, household: str, profile: str, at: float) -> DayStart:
-        known = self._days.get(household)
-        if known is None or not known.start <= at < known.end:
+        day = self._days.get(household)
+        if day is None or not day.start <= at < day.end:
             home = self._households.get(household)
             zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
-            known = self._days[household] = budget_day(at, zone_of(zone), starts)
-        return DayStart(known.day, int(known.start))
+            day = self._days[household] = budget_day(at, zone_of(zone), starts)
+        return DayStart(day.day, int(day.start))
 
-    def _sense_of(self, household: str, profile: str, budget: str) -> UseCriteria:
+    def _criteria_of(self, household: str, profile: str, budget: str) -> UseCriteria:
         home = self._households.get(household)
         found = next((each for each in home.budgets if each.id == budget), None) if home else None
         return NARROW if found is not None and found.about else WIDE
 
-    def _read(self, now: float) -> PolicyInputs:
-        """Return the readings with the minutes as they are now."""
+    def _read_inputs(self, now: float) -> PolicyInputs:
+        """Return the policy inputs with the minutes as they are now."""
         used: dict[Who, Mapping[str, Minutes]] = {}
         before: dict[Who, Mapping[str, Minutes]] = {}
-        for household, profile in self._with_budgets():
+        for household, profile in self._profiles_with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
             self.ledger.begin_day(*who, carried_budgets(household, profile), now)
@@ -194,19 +195,22 @@ class TimeChores:
                 found := self.ledger.minutes_by_budget(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
-        return replace(self.readings, used=used, used_before=before)
+        return replace(self.policy_inputs, used=used, used_before=before)
 
-    def _with_budgets(self) -> Iterator[tuple[Household, Profile]]:
+    def _profiles_with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():
             for profile in profiles_of(household) if household.budgets else ():
                 yield household, profile
 
-    async def _keep_up(self, now: float) -> None:
-        """Read again what is stored when another date begins: where the clock was set, an earlier
-        run counted it already, or this one, which keeps few days in memory."""
-        if _date(now) == self._recalled:
+    async def _recall_daily(self, now: float) -> None:
+        """Read the stored minutes again on another date.
+
+        After the clock was set, the day may have been counted before, by an earlier run or by this
+        one, which holds few days in memory.
+        """
+        if _date(now) == self._recalled_on:
             return
-        await self._save(now)  # what is read may push a day out of memory
+        await self._save(now)  # reading may drop a day from memory
         if self._failing:
             return  # the next minute tries again
         try:
@@ -215,35 +219,35 @@ class TimeChores:
             log.warning("usage minutes could not be read", error=str(error))
 
     async def _recall(self, now: float) -> None:
-        """Read what is stored of today and yesterday, wherever on Earth that is.
+        """Read the stored minutes of today and yesterday, in any time zone.
 
-        Not of days to come, which a wrong clock counted: they would push out yesterday.
+        Not those of later days, which a wrong clock counted: they would drop yesterday from memory.
         """
         today = _date(now)
         stored = await asyncio.to_thread(self._store.load, today - 2 * _ONE_DAY)
         self.ledger.load(each for each in stored if each.day <= today + _ONE_DAY)
-        self._recalled = today
+        self._recalled_on = today
 
-    def _open_softly(self, live: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
-        """Let what is in use stay open for a while, beside what still does."""
+    def _add_grace(self, snapshot: Snapshot, ends: Iterable[GracePeriod], now: float) -> None:
+        """Add grants for the names in use to those that have not ended."""
         open_now = {
             who: {grant for grant in grants if grant.end > now}
-            for who, grants in self.readings.in_use.items()
+            for who, grants in self.policy_inputs.in_use.items()
         }
         for end in ends:
             names = self.ledger.names_in_use(*end.who, now)
-            grants = grace_grants(live.policy(*end.who), end, names)
+            grants = grace_grants(snapshot.policy(*end.who), end, names)
             open_now.setdefault(end.who, set()).update(grants)
         in_use = {who: tuple(sorted(each, key=str)) for who, each in open_now.items() if each}
-        self.readings = replace(self.readings, in_use=in_use)
+        self.policy_inputs = replace(self.policy_inputs, in_use=in_use)
 
     # --- what is kept ---------------------------------------------------------------------------
 
     async def _save(self, now: float) -> None:
-        """Store the minutes; a disk that is full or busy is told of once, and tried again."""
+        """Store the minutes; where that fails, log it once and try again."""
         usages = self.ledger.take_unsaved()
         try:
-            erased = await asyncio.to_thread(self._saved, usages, now)
+            erased = await asyncio.to_thread(self._write, usages, now)
         except StoreError as error:
             self.ledger.put_back(usages)
             if not self._failing:
@@ -254,14 +258,14 @@ class TimeChores:
         for who in erased:
             self.ledger.erase(*who)
 
-    def _saved(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
-        """Write, in a thread: the minutes, what is over of days, and the clock."""
+    def _write(self, usages: Sequence[Usage], now: float) -> frozenset[Who]:
+        """Write the minutes and the clock, and close past days; runs in a thread."""
         erased = self._store.save(usages)
         for household in self._households.values():
             people = profiles_of(household)
-            kept = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
+            counted = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
             day = budget_day(now, zone_of(household.timezone), household.day_starts).day
-            close_days(self._folder, household.id, day, kept)
+            close_days(self._folder, household.id, day, counted)
         if not self._clock.is_wrong:
             save_clock(self._folder, now)
         return erased

@@ -1,7 +1,6 @@
-"""Which upstreams are asked, and for how long: as settings, machine and households have it.
+"""Choose the upstreams from settings, machine and households.
 
-An upstream called `system` stands for the resolvers that this machine was given, without copdns
-itself.
+The upstream `system` stands for the resolvers configured on this machine, without copdns itself.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from copdns.network.machine import listen_addresses
 
 
 class UpstreamsInForce:
-    """What `upstreams` ask for whom.  settings: gives those in force."""
+    """Configures `upstreams`.  settings: returns those in force."""
 
     def __init__(self, upstreams: Upstreams, settings: Callable[[], Settings]) -> None:
         self._upstreams = upstreams
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
 
-    async def use(self, households: Iterable[Household]) -> None:
-        """Ask what settings, machine and households say, from now on."""
+    async def apply(self, households: Iterable[Household]) -> None:
+        """Use the upstreams of settings, machine and households from now on."""
         settings = self._settings()
         chosen = settings.upstreams
         own = await asyncio.to_thread(listen_addresses, settings.dns.listen)
@@ -44,6 +43,6 @@ class UpstreamsInForce:
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._machine = own, machine.resolv_conf_stamp()
 
-    def fits(self, own: tuple[str, ...]) -> bool:
-        """Tell whether the machine is as it was at the last choice.  own: where we listen now."""
+    def is_current(self, own: tuple[str, ...]) -> bool:
+        """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())

@@ -20,7 +20,7 @@ import click
 from copdns.accounts.account import Guest, ViewedPart
 from copdns.accounts.guests import with_guests
 from copdns.accounts.roles import Actor, Role
-from copdns.app.seed import HOME, seeded_household
+from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
@@ -48,7 +48,7 @@ from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.usage import history, load_clock
+from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
@@ -208,7 +208,7 @@ class Home:
 
     def usage(self, since: date) -> tuple[Usage, ...]:
         """Return the minutes of use from a date on, by day, profile and budget."""
-        return history(self.folder, self.household.id, None, since)
+        return load_history(self.folder, self.household.id, None, since)
 
     @property
     def has_database(self) -> bool:
@@ -277,7 +277,7 @@ class Home:
 
     async def made_in(self, store: HouseholdStore, library: Catalogue) -> str:
         """Return the id of the household, which is made first if need be."""
-        await seeded_household(store, self.settings, library, self.now)
+        await seed_household(store, self.settings, library, self.now)
         household_id = await only(store)
         assert household_id is not None
         return household_id
@@ -325,7 +325,7 @@ class Home:
         """
         who = Actor(self.household.id, "", AUTHOR, Role.OWNER)
         return self.with_store(
-            lambda store: Proposals(StoreThread(store)).follow(
+            lambda store: Proposals(StoreThread(store)).propose_or_drop(
                 who, before, band, self.now, rules=rules
             )
         )

@@ -1,7 +1,7 @@
-"""One place that tells events (`model/events.py`): to the log, and to whoever subscribed.
+"""Publish events (`model/events.py`) to the log and to subscribers.
 
-The log says nothing of a profile whose privacy mode is `off`.  Subscribers hear of it all the
-same: they pass on only what somebody asked for in the settings.
+The log leaves out events of a profile whose privacy mode is `off`.  Subscribers get them all the
+same: they pass on only the kinds that the settings name.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from copdns.model.events import AppealEvent, Event, EventKind, event_json
 
 log = structlog.get_logger("copdns")
 
-Unlogged = Callable[[str, str], bool]
+IsUnlogged = Callable[[str, str], bool]
 
 
-def _everybody(_household: str, _profile: str) -> bool:
+def _hide_all(_household: str, _profile: str) -> bool:
     return True
 
 
 class EventBus:
-    """Tells events, in the order in which they happen."""
+    """Publishes events in the order in which they happen."""
 
-    def __init__(self, unlogged: Unlogged = _everybody) -> None:
-        """unlogged: whether the log must not name a profile, by the ids of household and profile;
-        unless somebody knows better it names none."""
-        self._unlogged = unlogged
+    def __init__(self, is_unlogged: IsUnlogged = _hide_all) -> None:
+        """is_unlogged: tells whether the log must not name a profile, by the ids of household and
+        profile; by default it names none."""
+        self._unlogged = is_unlogged
         self._subscribers: list[Callable[[Event], None]] = []
 
-    def subscribe(self, hears: Callable[[Event], None]) -> None:
-        """Let somebody hear of all events from now on, in the loop: it must not wait."""
-        self._subscribers.append(hears)
+    def subscribe(self, on_event: Callable[[Event], None]) -> None:
+        """Call a function with every event from now on, in the event loop: it must not block."""
+        self._subscribers.append(on_event)
 
     def publish(self, event: Event) -> None:
-        """Write a line of it, and let all subscribers hear it.
+        """Log an event, and call all subscribers.
 
-        A subscriber that fails keeps neither the others nor the caller from going on.
+        Where a subscriber fails, that is logged, and the others are called.
         """
-        self._note(event)
-        for hears in self._subscribers:
+        self._log_event(event)
+        for on_event in self._subscribers:
             try:
-                hears(event)
+                on_event(event)
             except Exception:  # noqa: BLE001 - one that fails must not keep the others from hearing
                 log.error(
                     "a subscriber failed to handle an event", traceback=traceback.format_exc()
                 )
 
-    def _note(self, event: Event) -> None:
-        """Write a line, unless it is about somebody of whom nothing is kept."""
-        # A log is read by others, and kept.
+    def _log_event(self, event: Event) -> None:
+        """Log an event, unless it names a profile that the log must not name."""
+        # The log shows no name of an appeal, and not which child wants to talk.
         if isinstance(event, AppealEvent):
             event = event._replace(profile="", name="")
         elif event.kind is EventKind.WANTS_TO_TALK:
@@ -59,5 +59,5 @@ class EventBus:
         fields = event._asdict()
         if fields.get("profile") and self._unlogged(fields["household"], fields["profile"]):
             return
-        told = {key: value for key, value in event_json(event).items() if value}
-        log.info(told.pop("event"), **told)
+        line = {key: value for key, value in event_json(event).items() if value}
+        log.info(line.pop("event"), **line)

@@ -15,10 +15,10 @@ from typing import NamedTuple, Protocol
 from copdns.model.events import AppealEvent, Event, EventKind, TimeEvent, event_json
 from copdns.model.verdict import Reason
 
-AT_ONCE = 6  # notices that may follow each other directly
-EVERY = 600.0  # seconds after which one more may
-SAME = 600.0  # seconds for which the same is not told again
-REMEMBERED = 1000  # of those: a bound, whatever a network makes up
+MAX_AT_ONCE = 6  # notices that may follow each other directly
+ONE_MORE_EVERY = 600.0  # seconds after which one more may
+SAME_WITHIN = 600.0  # seconds for which the same is not told again
+MAX_REMEMBERED = 1000  # of those: a bound, whatever a network makes up
 
 
 class NoticeText(NamedTuple):
@@ -188,7 +188,7 @@ _TIME_BODIES = {
 _MORE_TIME = _t("more time")
 
 
-def notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeText:
+def build_notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeText:
     """Return what to tell.  desk: the address of the guardians' pages."""
     title, body = _text_of(event)
     told = event_json(event)
@@ -226,45 +226,45 @@ class NoticeThrottle:
     """
 
     def __init__(self) -> None:
-        self._left = float(AT_ONCE)
+        self._left = float(MAX_AT_ONCE)
         self._at: float | None = None
         self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
-        self._unsaid = 0
+        self._suppressed = 0
 
     def allows(self, event: Event, now: float) -> bool:
         """Tell whether an event is told; what is too much is counted."""
-        key = _what(event)
-        if now - self._told.get(key, -SAME) < SAME:
+        key = _event_key(event)
+        if now - self._told.get(key, -SAME_WITHIN) < SAME_WITHIN:
             return False
         self._told[key] = now
         self._told.move_to_end(key)
-        while len(self._told) > REMEMBERED:
+        while len(self._told) > MAX_REMEMBERED:
             self._told.popitem(last=False)
         since = 0.0 if self._at is None else now - self._at
-        self._left, self._at = min(AT_ONCE, self._left + since / EVERY), now
+        self._left, self._at = min(MAX_AT_ONCE, self._left + since / ONE_MORE_EVERY), now
         if self._left < 1:
-            self._unsaid += 1
+            self._suppressed += 1
             return False
         self._left -= 1
         return True
 
     def take_suppressed(self) -> int:
-        """Return how many were too much since this was asked last."""
-        unsaid, self._unsaid = self._unsaid, 0
-        return unsaid
+        """Return how many notices were held back since the last call, and count from 0 again."""
+        count, self._suppressed = self._suppressed, 0
+        return count
 
 
-def _what(event: Event) -> tuple[object, ...]:
+def _event_key(event: Event) -> tuple[object, ...]:
     """Return what makes two events the same: all but their moments."""
     return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 
 
-def with_unsaid(told: NoticeText, unsaid: int, language: Speaks = ENGLISH) -> NoticeText:
-    """Add how much happened besides that nobody was told of."""
-    if not unsaid:
-        return told
-    more = language.ngettext(*_UNSAID, unsaid) % {"num": unsaid}
-    return told._replace(body=f"{told.body}\n{more}")
+def with_suppressed(text: NoticeText, count: int, language: Speaks = ENGLISH) -> NoticeText:
+    """Add how many notices were not sent since the last one."""
+    if not count:
+        return text
+    more = language.ngettext(*_UNSAID, count) % {"num": count}
+    return text._replace(body=f"{text.body}\n{more}")
 
 
 _UNSAID = _n(

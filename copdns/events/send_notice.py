@@ -1,8 +1,8 @@
 """python -m copdns.events.send_notice: send one notice, and end.
 
-A process of its own, so that what apprise is made of weighs nothing in the one that answers, and
-holds it up by nothing.  Standard input has JSON: url, title, body.  The exit code says how it went;
-nothing is printed, since an address holds passwords.
+A process of its own, so that apprise takes neither memory nor time of the one that answers.
+Standard input has JSON: url, title, body.  The exit code is the result of `send`; nothing is
+printed, since a URL may hold a password.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ TROUBLE = {
 
 
 def send(url: str, title: str, body: str) -> int:
-    """Send one notice, and return how it went: SENT, REFUSED, UNKNOWN or MISSING.
+    """Send one notice; return SENT, REFUSED, UNKNOWN or MISSING.
 
-    url: as apprise writes them; it may hold a password.
+    url: an address in the form of apprise; it may hold a password.
     """
     try:
         import apprise

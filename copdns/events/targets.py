@@ -1,10 +1,10 @@
 """Pass events on: to web servers (webhooks), to a program that the settings name, and to guardians
 in plain words (notices).
 
-`Targets.hears` only puts an event aside and never waits; `run` does all the waiting, for each
-target one event after another.  One that is slow or gone costs nobody else anything: what waits
-for it is bounded, and the oldest goes first.  Logs call webhooks and notices by their place in the
-settings, since an address may be a secret.  docs/events.md tells people what they get.
+`Targets.enqueue` only queues an event and never waits; `run` delivers, to each target one event
+after another.  A target that is slow or gone does not delay the others: its queue is bounded, and
+the oldest event is dropped.  Logs name webhooks and notices by their place in the settings, since
+an address may be a secret.  docs/events.md says what each gets.
 """
 
 from __future__ import annotations
@@ -40,21 +40,28 @@ from aiohttp import (
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
 from copdns.events import send_notice
-from copdns.events.notices import ENGLISH, NoticeText, NoticeThrottle, Speaks, notice, with_unsaid
+from copdns.events.notices import (
+    ENGLISH,
+    NoticeText,
+    NoticeThrottle,
+    Speaks,
+    build_notice,
+    with_suppressed,
+)
 from copdns.model.errors import BusyError
 from copdns.model.events import Event, EventKind, event_json
 from copdns.model.hosts import desk_url
 
 log = structlog.get_logger("copdns")
 
-WAITING = 1000  # events that wait for one target at most
+MAX_WAITING = 1000  # events in the queue of one target
 
-Deliver = Callable[[Event], Awaitable[str]]  # gives what went wrong; "" when nothing did
+Deliver = Callable[[Event], Awaitable[str]]  # returns what went wrong; "" for nothing
 
 
 class DeliveryTimes(NamedTuple):
-    """Seconds.  post: for one try.  pauses: before the second try and the third.
-    command: after which a program is killed; notice: after which sending one is.
+    """Seconds.  post: for one attempt with a webhook.  pauses: before the second attempt and the
+    third.  command, notice: after which the program, or the sending of a notice, is killed.
     """
 
     post: float = 10.0
@@ -63,15 +70,16 @@ class DeliveryTimes(NamedTuple):
     notice: float = 60.0
 
 
-PATIENCE = DeliveryTimes()
+DEFAULT_TIMES = DeliveryTimes()
 
 
 class TargetStatus(NamedTuple):
-    """A target as people may see it, without its address, which may be a secret.
+    """A target as pages show it: without its address, which may be a secret.
 
-    name: by its place in the settings, such as "webhook 1".  way: webhook, command, or what an
-    address of apprise begins with.  dropped: events that were never passed on.  trouble: why the
-    last one was not taken; "" where it was, or none came yet.
+    name: by its place in the settings, such as "webhook 1".  way: webhook, command, or the scheme
+    of an apprise URL.  kinds: of the events that it gets.  waiting: events in its queue.  dropped:
+    events that were never delivered.  trouble: why the last event was not delivered; "" where it
+    was, or there was none.
     """
 
     name: str
@@ -91,58 +99,58 @@ def _english(_household: str) -> Speaks:
 
 
 class Targets:
-    """Who hears of events, besides the log."""
+    """All targets of the settings."""
 
     def __init__(
         self,
         settings: EventSettings,
-        patience: DeliveryTimes = PATIENCE,
+        times: DeliveryTimes = DEFAULT_TIMES,
         desk: str = desk_url(80, 443),
         speaks: HouseholdLanguage = _english,
     ) -> None:
-        """desk: where guardians read more than they are told.  speaks: how a household does."""
+        """desk: the address of the guardians' pages, for notices.  speaks: how a household does."""
         self._desk = desk
         self._speaks = speaks
-        self._patience = patience
+        self._times = times
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
         self._changed = asyncio.Event()
         self._closing = False
-        self._trying = False
+        self._is_testing = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self.use(settings)
+        self.configure(settings)
 
     @property
-    def dropped(self) -> int:
-        """How many events were never passed on, because too many waited."""
+    def dropped_count(self) -> int:
+        """How many events were dropped because too many waited."""
         return self._dropped_by_gone + sum(each.dropped for each in self._targets)
 
     @property
     def waiting(self) -> int:
-        """How many events wait, of all targets; one that is on its way does not."""
+        """How many events wait, of all targets; not those that are being delivered."""
         return sum(each.waiting for each in self._targets)
 
     @property
-    def shown(self) -> tuple[TargetStatus, ...]:
-        return tuple(each.shown for each in self._targets)
+    def statuses(self) -> tuple[TargetStatus, ...]:
+        return tuple(each.status for each in self._targets)
 
     async def send_test(self, name: str, event: Event) -> str:
-        """Send an event to one target, once and past all that waits; return what went wrong.
+        """Deliver an event to one target at once, without a second attempt; return what went wrong.
 
-        Raises KeyError for a target that is not there, and BusyError while another is tried.
+        Raises KeyError for an unknown target, and BusyError while another test runs.
         """
         target = {each.way.name: each for each in self._targets}[name]
-        if self._trying:
+        if self._is_testing:
             raise BusyError("another test is running; wait until it has finished")
-        self._trying = True
+        self._is_testing = True
         try:
-            return await target.way.once(event)
+            return await target.way.deliver_once(event)
         finally:
-            self._trying = False
+            self._is_testing = False
 
-    def use(self, settings: EventSettings) -> None:
-        """Tell these from now on; what waits for one that stays as it is stays too."""
+    def configure(self, settings: EventSettings) -> None:
+        """Apply settings; a target that stays the same keeps its queue."""
         before = {each.way: each for each in self._targets}
         self._targets = tuple(before.get(way) or _Target(way) for way in self._ways(settings))
         gone = set(before.values()) - set(self._targets)
@@ -151,25 +159,25 @@ class Targets:
 
     def _ways(self, settings: EventSettings) -> list[_Way]:
         ways: list[_Way] = [
-            _ToWebhook(number, webhook, self._patience)
+            _ToWebhook(number, webhook, self._times)
             for number, webhook in enumerate(settings.webhooks, 1)
         ]
         if settings.command:
             kinds = frozenset(settings.command_kinds)
-            ways.append(_ToCommand(settings.command, kinds, self._patience.command))
+            ways.append(_ToCommand(settings.command, kinds, self._times.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            way = _ToGuardian(number, url, self._desk, self._speaks, kinds, self._patience)
+            way = _ToGuardian(number, url, self._desk, self._speaks, kinds, self._times)
             ways.append(way)
         return ways
 
     def enqueue(self, event: Event) -> None:
-        """Put an event aside for all that want to hear of it."""
+        """Queue an event for all targets that get its kind."""
         for each in self._targets:
-            each.hears(event)
+            each.enqueue(event)
 
     async def run(self) -> None:
-        """Pass on what was heard, until `close` is called or this is cancelled."""
+        """Deliver events, until `close` is called or this is cancelled."""
         self._idle.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -187,7 +195,7 @@ class Targets:
             self._idle.set()
 
     async def close(self) -> None:
-        """End `run`, with what is on its way; a program that runs is killed."""
+        """End `run` and the deliveries under way; a program that runs is killed."""
         self._closing = True
         self._changed.set()
         await self._idle.wait()
@@ -196,39 +204,39 @@ class Targets:
 
 
 class _Way(Protocol):
-    """How events get somewhere.  Equal ways lead to the same place."""
+    """How events are delivered to one target.  Equal ways are the same target."""
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """Its name in the log."""
 
     @property
     def kinds(self) -> frozenset[EventKind]:
-        """Of which events it hears."""
+        """The kinds of events that it gets."""
 
     @property
-    def called(self) -> str:
-        """What people call such a way."""
+    def label(self) -> str:
+        """What pages call such a way."""
 
-    def opened(self) -> AbstractAsyncContextManager[Deliver]:
-        """Give what delivers some events, one after another."""
+    def open(self) -> AbstractAsyncContextManager[Deliver]:
+        """Open what delivers several events, one after another."""
 
-    async def once(self, event: Event) -> str:
-        """Try to deliver one event, once; return what went wrong."""
+    async def deliver_once(self, event: Event) -> str:
+        """Deliver one event, without a second attempt; return what went wrong."""
 
 
 class _Target:
-    """What waits for somebody, and whether they take it.
+    """A way with its queue.
 
-    dropped: how many events went because more than `WAITING` waited.
+    dropped: how many events were dropped because more than `MAX_WAITING` waited.
     """
 
     def __init__(self, way: _Way) -> None:
         self.way = way
         self.dropped = 0
         self._kinds = way.kinds
-        self._queue: deque[Event] = deque(maxlen=WAITING)
-        self._heard = asyncio.Event()
+        self._queue: deque[Event] = deque(maxlen=MAX_WAITING)
+        self._has_events = asyncio.Event()
         self._trouble = ""
 
     @property
@@ -236,24 +244,24 @@ class _Target:
         return len(self._queue)
 
     @property
-    def shown(self) -> TargetStatus:
+    def status(self) -> TargetStatus:
         kinds = tuple(each for each in EventKind if each in self._kinds)
         way = self.way
-        return TargetStatus(way.name, way.called, kinds, self.waiting, self.dropped, self._trouble)
+        return TargetStatus(way.name, way.label, kinds, self.waiting, self.dropped, self._trouble)
 
-    def hears(self, event: Event) -> None:
+    def enqueue(self, event: Event) -> None:
         if event.kind in self._kinds:
-            self.dropped += len(self._queue) == WAITING
+            self.dropped += len(self._queue) == MAX_WAITING
             self._queue.append(event)
-            self._heard.set()
+            self._has_events.set()
 
     async def work(self) -> None:
-        """Deliver whatever waits, for ever."""
+        """Deliver what is queued, for ever."""
         while True:
-            await self._heard.wait()
-            self._heard.clear()
+            await self._has_events.wait()
+            self._has_events.clear()
             try:
-                async with self.way.opened() as deliver:
+                async with self.way.open() as deliver:
                     while self._queue:
                         self._note(await deliver(self._queue.popleft()))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
@@ -261,7 +269,7 @@ class _Target:
                 log.error("events could not be sent", target=self.way.name, traceback=error)
 
     def _note(self, trouble: str) -> None:
-        """Say so when an event is not taken, and when one is again."""
+        """Log when an event is not delivered, and when one is again."""
         if trouble and not self._trouble:
             log.warning("events are not being accepted", target=self.way.name, error=trouble)
         elif self._trouble and not trouble:
@@ -273,7 +281,7 @@ class _Target:
 
 
 class _Try(NamedTuple):
-    """How one try went.  again: another one may go better."""
+    """The result of one attempt.  trouble: "" for none.  again: another attempt may succeed."""
 
     trouble: str
     again: bool
@@ -283,14 +291,14 @@ class _Try(NamedTuple):
 class _ToWebhook:
     number: int
     webhook: Webhook
-    patience: DeliveryTimes
+    times: DeliveryTimes
 
     @property
     def name(self) -> str:
         return f"webhook {self.number}"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return "webhook"
 
     @property
@@ -298,24 +306,24 @@ class _ToWebhook:
         return frozenset(self.webhook.kinds)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
-        # aiohttp's own context has no certificates (`lean`); reading them takes a while, and
-        # megabytes until it is quiet again.
+    async def open(self) -> AsyncIterator[Deliver]:
+        # aiohttp's own TLS context has no certificates (`app/memory_use.py`).  Reading them takes
+        # time, and megabytes until the session is closed.
         encrypted = self.webhook.url.startswith("https:")
         certificates = await asyncio.to_thread(create_default_context) if encrypted else True
         async with ClientSession(
             connector=TCPConnector(ssl=certificates),
             headers=self._headers(),
-            timeout=ClientTimeout(total=self.patience.post),
+            timeout=ClientTimeout(total=self.times.post),
             cookie_jar=DummyCookieJar(),
-            auto_decompress=False,  # nobody reads what comes back
-            trust_env=False,  # no ~/.netrc: nobody's password goes out
+            auto_decompress=False,  # the response is not read
+            trust_env=False,  # no ~/.netrc, whose passwords would be sent
         ) as session:
             yield partial(self._deliver, session)
 
-    async def once(self, event: Event) -> str:
-        hasty = replace(self, patience=self.patience._replace(pauses=()))
-        async with hasty.opened() as deliver:
+    async def deliver_once(self, event: Event) -> str:
+        hasty = replace(self, times=self.times._replace(pauses=()))
+        async with hasty.open() as deliver:
             return await deliver(event)
 
     def _headers(self) -> dict[str, str]:
@@ -327,7 +335,7 @@ class _ToWebhook:
     async def _deliver(self, session: ClientSession, event: Event) -> str:
         body = json.dumps(event_json(event)).encode()
         trouble = ""
-        for pause in (0.0, *self.patience.pauses):
+        for pause in (0.0, *self.times.pauses):
             await asyncio.sleep(pause)
             trouble, again = await self._post(session, body)
             if not again:
@@ -336,17 +344,17 @@ class _ToWebhook:
 
     async def _post(self, session: ClientSession, body: bytes) -> _Try:
         try:
-            # A redirect would carry the event, and the token, to where nobody wanted them.
+            # A redirect would send the event, and the token, to another address.
             async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
-                return _judged(reply.status)
+                return _judge_status(reply.status)
         except TimeoutError:
-            return _Try(f"the server did not answer within {self.patience.post:g} s", again=True)
+            return _Try(f"the server did not answer within {self.times.post:g} s", again=True)
         except (ClientError, OSError, UnicodeError) as error:
-            return _Try(_in_words(error), again=True)
+            return _Try(_describe_error(error), again=True)
 
 
-def _judged(status: int) -> _Try:
-    """Return what a status means: 408, 429 and those from 500 on pass by themselves."""
+def _judge_status(status: int) -> _Try:
+    """Return what an HTTP status means; 408, 429 and those from 500 on may pass by themselves."""
     if 200 <= status < 300:
         return _Try("", again=False)
     if 300 <= status < 400:
@@ -360,8 +368,8 @@ def _judged(status: int) -> _Try:
     )
 
 
-def _in_words(error: ClientError | OSError | UnicodeError) -> str:
-    """Say what went wrong, without the address."""
+def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
+    """Return what went wrong, without the address."""
     match error:
         case ClientConnectorCertificateError() | ClientConnectorSSLError():
             return (
@@ -377,8 +385,8 @@ def _in_words(error: ClientError | OSError | UnicodeError) -> str:
 
 # --- a program ------------------------------------------------------------------------------------
 
-# What a program may need of our environment.  The rest holds settings, with their tokens.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+# What a program may need of our environment.  The rest has settings, with their tokens.
+_PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,18 +400,18 @@ class _ToCommand:
         return "command"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return self.name
 
-    async def once(self, event: Event) -> str:
+    async def deliver_once(self, event: Event) -> str:
         return await self._deliver(event)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
+    async def open(self) -> AsyncIterator[Deliver]:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
-        """Run the program to its end; what it prints is nobody's business here."""
+        """Run the program to its end; its output is discarded."""
         fields = event_json(event)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -417,17 +425,19 @@ class _ToCommand:
             )
         except OSError as error:
             return f"the program could not be started ({error.strerror})"
-        if not await _finished(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
+        if not await _run_to_end(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
             return f"the program took longer than {self.seconds:g} s and was stopped"
-        return _ended(process.returncode)
+        return _describe_end(process.returncode)
 
 
-async def _finished(process: asyncio.subprocess.Process, told: bytes, seconds: float) -> bool:
-    """Tell a program something and wait for its end; kill it with all that it started when it
-    takes too long, or nobody waits any more."""
+async def _run_to_end(process: asyncio.subprocess.Process, octets: bytes, seconds: float) -> bool:
+    """Send a program its input and wait for its end; False where it took longer.
+
+    It is killed, with all that it started, after so many seconds or where this is cancelled.
+    """
     try:
         async with asyncio.timeout(seconds):
-            await process.communicate(told)
+            await process.communicate(octets)
     except TimeoutError:
         return False
     finally:
@@ -438,8 +448,8 @@ async def _finished(process: asyncio.subprocess.Process, told: bytes, seconds: f
     return True
 
 
-def _ended(code: int | None) -> str:
-    """Return what the end of a program means; below 0 is the number of a signal."""
+def _describe_end(code: int | None) -> str:
+    """Return what went wrong with a program.  code: below 0 it is the number of a signal."""
     if not code:
         return ""
     return (
@@ -450,8 +460,8 @@ def _ended(code: int | None) -> str:
 
 
 def _environment(fields: dict[str, object]) -> dict[str, str]:
-    """Return an event as variables, beside the few that every program needs."""
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    """Return an event as environment variables, with those that every program needs."""
+    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
     return passed | {_variable(key): _text(value) for key, value in fields.items()}
 
 
@@ -470,11 +480,11 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _ToGuardian:
-    """url: holds passwords, so it goes nowhere but to the program that sends.
+    """url: may hold a password, so only the process that sends gets it, on its standard input.
 
     desk: the address of the guardians' pages.
     speaks: gives the language, by the id of the household.
-    pace: goes on when the settings are read again.
+    pace: limits the notices; it stays while the settings of this target do.
     """
 
     number: int
@@ -482,7 +492,7 @@ class _ToGuardian:
     desk: str
     speaks: HouseholdLanguage
     kinds: frozenset[EventKind]
-    patience: DeliveryTimes
+    times: DeliveryTimes
     pace: NoticeThrottle = field(default_factory=NoticeThrottle, compare=False)
 
     @property
@@ -490,28 +500,28 @@ class _ToGuardian:
         return f"notice {self.number}"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         return self.url.partition(":")[0]
 
-    async def once(self, event: Event) -> str:
-        """However many went before it."""
-        told = notice(event, self.desk, self._language_for(event))
-        return (await self._sent(self._message(told))).trouble
+    async def deliver_once(self, event: Event) -> str:
+        """Not limited by pace."""
+        text = build_notice(event, self.desk, self._language_for(event))
+        return (await self._send(self._message(text))).trouble
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Deliver]:
+    async def open(self) -> AsyncIterator[Deliver]:
         yield self._deliver
 
     async def _deliver(self, event: Event) -> str:
         if not self.pace.allows(event, time.monotonic()):
             return ""
         language = self._language_for(event)
-        told = notice(event, self.desk, language)
-        message = self._message(with_unsaid(told, self.pace.take_suppressed(), language))
+        text = build_notice(event, self.desk, language)
+        message = self._message(with_suppressed(text, self.pace.take_suppressed(), language))
         trouble = ""
-        for pause in (0.0, *self.patience.pauses):
+        for pause in (0.0, *self.times.pauses):
             await asyncio.sleep(pause)
-            trouble, again = await self._sent(message)
+            trouble, again = await self._send(message)
             if not again:
                 break
         return trouble
@@ -520,10 +530,10 @@ class _ToGuardian:
         """Return the language of the household that an event is about; some are about none."""
         return self.speaks(getattr(event, "household", ""))
 
-    def _message(self, told: NoticeText) -> bytes:
-        return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
+    def _message(self, text: NoticeText) -> bytes:
+        return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()
 
-    async def _sent(self, message: bytes) -> _Try:
+    async def _send(self, message: bytes) -> _Try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", send_notice.__name__),
             stdin=asyncio.subprocess.PIPE,
@@ -532,8 +542,8 @@ class _ToGuardian:
             env=_environment({}),
             start_new_session=True,
         )
-        if not await _finished(process, message, self.patience.notice):
-            return _Try(f"it could not be sent within {self.patience.notice:g} s", again=True)
+        if not await _run_to_end(process, message, self.times.notice):
+            return _Try(f"it could not be sent within {self.times.notice:g} s", again=True)
         code = process.returncode or send_notice.SENT
         if code == send_notice.SENT:
             return _Try("", again=False)

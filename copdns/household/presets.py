@@ -177,7 +177,7 @@ def rules_now(profile: Profile, preset: Preset | None, now: int) -> Preset | Non
     """Return a preset if it can be taken over now; None where its age is announced first.
 
     Rules that came at once would make the announcement an empty word, so they are proposed for
-    when the age holds (`store.proposals.Proposals.follow`).
+    when the age holds (`Proposals.propose_or_drop`).
     """
     if preset is None or is_announced(profile, preset.band, now):
         return None

@@ -1,9 +1,9 @@
-"""A backup as one file: databases and what is to be known of them, packed and taken apart again.
+"""Pack databases into a backup file, and unpack one.
 
 The file is a ZIP archive that holds `backup.json` and databases by their names, and nothing else.
-It is written beside its name and takes it when it is whole.  What is read may come from anybody:
-no name in it is a path, nothing is larger than it says, and what differs from what it says of
-itself is refused before anything is done with it.
+It is written under another name and renamed when it is complete.  A backup may come from anybody:
+no name in it may be a path, no part may be larger than `backup.json` says, and a backup that
+differs from its `backup.json` is refused before anything in it is used.
 """
 
 from __future__ import annotations
@@ -25,19 +25,22 @@ from copdns.model.errors import BackupError
 
 ABOUT = "backup.json"
 FORMAT = 1
-MOST = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
-_ABOUT_MOST = 64 << 10
+MAX_OCTETS = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
+_MAX_ABOUT = 64 << 10
 _BLOCK = 1 << 20
-_OURS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # other ways take memory as the file likes
-_BROKEN = (
+_COMPRESSIONS = {
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+}  # others let the file choose the memory used
+_BROKEN_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
     *(ValueError, OverflowError),
 )
-_LATEST = 1 << 37  # seconds: the year 6325, well before calendars end
+_MAX_MADE = 1 << 37  # seconds: the year 6325, well before calendars end
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArchivedDatabase:
     """A database in a backup.  octets: unpacked; digest: SHA-256 of them, in hex."""
 
     octets: int
@@ -46,26 +49,34 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup says of itself.  made: seconds since the epoch; version: of copdns."""
+    """The contents of `backup.json`.
+
+    made: seconds since the epoch.  version: of the copdns that made it.  parts: the databases by
+    file name.
+    """
 
     made: int
     version: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, ArchivedDatabase]
 
 
 def pack(file: Path, databases: Mapping[str, Path], made: int, version: str) -> Backup:
-    """Write a backup, readable by its owner only; raise BackupError.
+    """Write a backup that only its owner can read; raise BackupError.
 
-    A file of that name is replaced when the new one is whole, and stays as it was until then.
+    A file of that name is replaced when the new one is complete.  databases: paths by file name.
+    made: seconds since the epoch.
     """
     if file.exists() and not file.is_file():
         raise BackupError(
             f"{file}: this cannot be replaced, because it is not a regular file; name another file"
         )
     try:
-        parts = {name: _part(path) for name, path in databases.items()}
+        parts = {name: _describe(path) for name, path in databases.items()}
         found = Backup(made, version, parts)
-        with _replacing(file) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as out:
+        with (
+            _replace_when_whole(file) as stream,
+            zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as out,
+        ):
             out.writestr(ABOUT, json.dumps(_as_json(found), indent=1))
             for name, path in databases.items():
                 out.write(path, name)
@@ -75,17 +86,17 @@ def pack(file: Path, databases: Mapping[str, Path], made: int, version: str) -> 
 
 
 def unpack(file: Path, folder: Path) -> Backup:
-    """Write the databases of a backup into an empty folder; return what they are.
+    """Write the databases of a backup into an empty folder; return its `backup.json`.
 
-    Raises BackupError for what is no whole backup, or of a later format than this.
+    Raises BackupError for a backup that is damaged, or has another format.
     """
     try:
         if file.exists() and not file.is_file():
             raise BackupError(
                 f"{file}: this is not a file; name a backup"
-            )  # a pipe would be waited for
+            )  # reading a pipe would block
         with zipfile.ZipFile(file) as archive:
-            found = _about(file, archive)
+            found = _read_about(file, archive)
             free = shutil.disk_usage(folder).free
             if sum(each.octets for each in found.parts.values()) > free:
                 raise BackupError(
@@ -93,8 +104,8 @@ def unpack(file: Path, folder: Path) -> Backup:
                     "free some space"
                 )
             for name, part in found.parts.items():
-                _take(file, archive, name, part, folder / name)
-    except _BROKEN as error:
+                _extract(file, archive, name, part, folder / name)
+    except _BROKEN_ERRORS as error:
         raise BackupError(
             f"{file}: this backup of copdns is incomplete or damaged ({error}); use another one"
         ) from error
@@ -115,19 +126,19 @@ def _as_json(backup: Backup) -> dict[str, Any]:
     }
 
 
-def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
-    """Return what an archive says of itself; raise BackupError, and ValueError for no JSON."""
+def _read_about(file: Path, archive: zipfile.ZipFile) -> Backup:
+    """Return the `backup.json` of an archive; raise BackupError, and ValueError for no JSON."""
     names = archive.namelist()
-    if any(each.compress_type not in _OURS for each in archive.infolist()):
+    if any(each.compress_type not in _COMPRESSIONS for each in archive.infolist()):
         raise BackupError(
             f"{file}: this is not a backup of copdns: it is compressed in another way"
         )
-    strange = [each for each in names if each != ABOUT and each not in MOST]
+    strange = [each for each in names if each != ABOUT and each not in MAX_OCTETS]
     if strange or len(set(names)) != len(names) or ABOUT not in names:
-        said = f"it holds {strange[0]!a}" if strange else "it does not hold the parts of a backup"
-        raise BackupError(f"{file}: this is not a backup of copdns: {said}")
+        reason = f"it holds {strange[0]!a}" if strange else "it does not hold the parts of a backup"
+        raise BackupError(f"{file}: this is not a backup of copdns: {reason}")
     with archive.open(ABOUT) as stream:
-        found = json.loads(stream.read(_ABOUT_MOST))
+        found = json.loads(stream.read(_MAX_ABOUT))
     try:
         if found["format"] != FORMAT:
             raise BackupError(
@@ -135,7 +146,7 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
                 f"reads format {FORMAT}; restore it with the version that made it"
             )
         parts = {
-            str(name): Part(int(each["octets"]), str(each["sha256"]))
+            str(name): ArchivedDatabase(int(each["octets"]), str(each["sha256"]))
             for name, each in found["parts"].items()
         }
         backup = Backup(int(found["made"]), str(found["copdns"]), parts)
@@ -143,8 +154,8 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
         raise BackupError(
             f"{file}: its {ABOUT} was not written by copdns; use another backup"
         ) from error
-    too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MOST.get(n, -1)]
-    if not 0 <= backup.made < _LATEST:
+    too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MAX_OCTETS.get(n, -1)]
+    if not 0 <= backup.made < _MAX_MADE:
         raise BackupError(f"{file}: its {ABOUT} was not written by copdns; use another backup")
     if too_large or set(parts) != set(names) - {ABOUT} or "household.db" not in parts:
         raise BackupError(
@@ -153,9 +164,11 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     return backup
 
 
-def _take(file: Path, archive: zipfile.ZipFile, name: str, part: Part, to: Path) -> None:
+def _extract(
+    file: Path, archive: zipfile.ZipFile, name: str, part: ArchivedDatabase, to: Path
+) -> None:
     digest, left = hashlib.sha256(), part.octets
-    with archive.open(name) as source, open(to, "xb", opener=_private) as target:
+    with archive.open(name) as source, open(to, "xb", opener=_open_private) as target:
         while block := source.read(_BLOCK):
             left -= len(block)
             if left < 0:
@@ -168,18 +181,18 @@ def _take(file: Path, archive: zipfile.ZipFile, name: str, part: Part, to: Path)
         )
 
 
-def _part(path: Path) -> Part:
+def _describe(path: Path) -> ArchivedDatabase:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Part(path.stat().st_size, digest)
+    return ArchivedDatabase(path.stat().st_size, digest)
 
 
 @contextmanager
-def _replacing(file: Path) -> Iterator[IO[bytes]]:
-    """Give a new file that takes a name when it is whole, and goes when it is not."""
+def _replace_when_whole(file: Path) -> Iterator[IO[bytes]]:
+    """Yield a new file that replaces the one of this name; it is deleted after an error."""
     new = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
-        with open(new, "xb", opener=_private) as stream:
+        with open(new, "xb", opener=_open_private) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -190,7 +203,7 @@ def _replacing(file: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 

@@ -1,11 +1,12 @@
-"""Copy the databases of a data folder, and put a copy in the place of those that are there.
+"""Copy the databases of a data folder, and replace those of a folder by a copy.
 
-A copy shows one moment, whoever writes meanwhile, and nobody's way in: neither sessions nor codes.
+A copy is of one moment, whoever writes meanwhile, and has no sessions and no codes: nobody can log
+in with it.
 
-What is put back is the policy: people, devices, rules, times.  What happened since stays as it is,
-as with an import: accounts, appeals and their answers, who looked, what changed, permissions that
-run.  Only where nothing of that is here, as on a new machine, it comes from the copy.  So nobody
-gets rid of a look, an erasure or a revoked key by going back, and no full log begins anew.
+Restoring brings back the policy: people, devices, rules, times.  As with an import, everything else
+stays as it is here: accounts, appeals and their answers, looks, the audit, grants and pauses.  It
+comes from the copy only where this folder has none of it, as on a new machine.  So restoring
+removes no look, undoes no erasure, brings back no revoked key, and begins no full log again.
 """
 
 from __future__ import annotations
@@ -24,46 +25,46 @@ from copdns.household.check import violations
 from copdns.household.safeguards import repair_profile
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
-from copdns.store.db import BUSY, alone, open_database, store_error, transaction
+from copdns.store.db import BUSY, lock_folder, open_database, store_error, transaction
 from copdns.store.household_db import household as households
-from copdns.store.household_db.household import former, granted_full_logs, restored
+from copdns.store.household_db.household import former_profile, granted_full_logs, store_restored
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.read_only import copied, is_unwritable
-from copdns.store.schema_steps import Steps
+from copdns.store.read_only import copy_to_memory, is_unwritable
+from copdns.store.schema_steps import SchemaSteps
 
-# Who is logged in, and codes that are under way: a copy of the file must be no way in.
-_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
+# Sessions and codes: nobody must be able to log in with a copy of the file.
+_TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
 
-# What stays as it is here, in this order: those that others refer to first.
-_STAYS = (
+# What stays as it is here; tables that others refer to come first.
+_STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code"),
     *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
-# Of which both have a part.
-_JOINED = ("full_log_history", "list_error")
-_OF_PEOPLE = (
+# Rows of both databases are kept.
+_JOINED_TABLES = ("full_log_history", "list_error")
+_TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
     "full_log_question",
 )
 
 
-class Restored(NamedTuple):
-    """said: what is otherwise than in the backup, for people.  before: where the old database is
-    now, None where there was none."""
+class RestoreResult(NamedTuple):
+    """differences: what is not as in the backup, in sentences for people.  old_database: where the
+    database that was replaced is now; None where there was none."""
 
-    said: tuple[str, ...]
-    before: Path | None
+    differences: tuple[str, ...]
+    old_database: Path | None
 
 
-def copy_of(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
+def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
     """Copy the databases of a folder into another one; return the copies by name.
 
-    Raises StoreError, BackupError where there is nothing to copy.
+    Raises StoreError; BackupError where there is no household to copy.
     """
     source = folder / households.FILE
     if not source.exists():
@@ -71,31 +72,31 @@ def copy_of(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
             f"{folder}: there is no household here yet, so there is nothing to back up"
         )
     found = {households.FILE: into / households.FILE}
-    _copy(source, into / households.FILE)
+    _copy_database(source, into / households.FILE)
     if with_log and (folder / querylog.FILE).exists():
         found[querylog.FILE] = into / querylog.FILE
-        _copy(folder / querylog.FILE, into / querylog.FILE)
+        _copy_database(folder / querylog.FILE, into / querylog.FILE)
     return found
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_database(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
     try:
-        with closing(_readable(source)) as old, closing(sqlite3.connect(target)) as new:
+        with closing(_open_readable(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new)  # in one step: a copy of one moment
             new.isolation_level = None
             new.execute("pragma journal_mode = delete")  # one file, without a log beside it
             new.execute("pragma secure_delete = on")
             there = {name for (name,) in new.execute("select name from sqlite_master")}
-            for table in there.intersection(_NOT_COPIED):
+            for table in there.intersection(_TABLES_NOT_COPIED):
                 new.execute(f"delete from {table}")  # noqa: S608
             new.execute("vacuum")
     except sqlite3.Error as error:
         raise store_error(source, error) from error
 
 
-def _readable(path: Path) -> sqlite3.Connection:
-    """Open a database to be read, also on a disk that takes no writing."""
+def _open_readable(path: Path) -> sqlite3.Connection:
+    """Open a database for reading; a copy in memory where the disk cannot be written."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY)
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
@@ -103,43 +104,43 @@ def _readable(path: Path) -> sqlite3.Connection:
         connection.close()
         if not is_unwritable(error):
             raise
-        return copied(path)
+        return copy_to_memory(path)
     return connection
 
 
-def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored:
-    """Put a copy in the place of a folder's household; raise StoreError and BackupError.
+def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreResult:
+    """Replace the household of a folder by a copy; raise StoreError and BackupError.
 
-    copy: a file in that folder's file system, which is used up.  made: when; now: seconds since the
-    epoch.  Nobody may serve the folder meanwhile (`store/folder_lock.py`).
+    copy: a file in that folder's file system; it is moved.  made: when the backup was made.  made,
+    now: seconds since the epoch.  No copdns may serve the folder meanwhile (`folder_lock`).
     """
     there = folder / households.FILE
     said: list[str] = []
     try:
-        with closing(_strange(copy, HOUSEHOLD)) as connection:
+        with closing(_open_untrusted(copy, HOUSEHOLD)) as connection:
             here = _attach(connection, there, said)
             with transaction(connection):
                 connection.execute("pragma defer_foreign_keys = on")
-                lived_in = bool(here) and _is_lived_in(connection)
-                _check_whose(_ids(connection), here if lived_in else {})
+                has_history = bool(here) and _has_history(connection)
+                _check_same_household(_household_ids(connection), here if has_history else {})
                 if here:
                     _join(connection)
-                if lived_in:
+                if has_history:
                     _keep_what_stays(connection)
-                for each in _ids(connection):
-                    said += _settle(connection, each, here.get(each), made, now)
-                if lived_in:
+                for each in _household_ids(connection):
+                    said += _restore_one(connection, each, here.get(each), made, now)
+                if has_history:
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
-        return Restored(tuple(said), _put(copy, there))
+        return RestoreResult(tuple(said), _replace_database(copy, there))
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
 
 
 def restore_log(folder: Path, copy: Path) -> bool:
-    """Put the log of a copy into a folder that has none; tell whether that was done.
+    """Move the log of a copy into a folder that has none; tell whether that was done.
 
-    One that is here stays: what was erased or is too old must not come back.
+    A log that has any entry stays: what was erased or is too old must not come back.
     """
     there = folder / querylog.FILE
     try:
@@ -149,18 +150,18 @@ def restore_log(folder: Path, copy: Path) -> bool:
                 erased = " or exists (select 1 from erasure)"
                 if connection.execute(used + erased).fetchone()[0]:
                     return False
-        with closing(_strange(copy, LOG)):
+        with closing(_open_untrusted(copy, LOG)):
             pass
-        _put(copy, there, keep=False)
+        _replace_database(copy, there, keep=False)
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
     return True
 
 
-def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
-    """Open a database that anybody may have made, and bring it to the newest schema.
+def _open_untrusted(path: Path, steps: SchemaSteps) -> sqlite3.Connection:
+    """Open a database that anybody may have made, and migrate it to the newest schema.
 
-    Raises BackupError for what is not whole, or has a table, trigger or view that ours has not:
+    Raises BackupError for one that is damaged, or has a table, trigger or view that ours has not:
     a trigger could undo what is written later.
     """
     connection = sqlite3.connect(path, isolation_level=None)
@@ -170,7 +171,7 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = delete")
         if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
             raise BackupError(f"the {path.name} in this backup is damaged; use another backup")
-        newer = steps.applied(connection) - steps.names
+        newer = steps.read_applied(connection) - steps.names
         if newer:
             raise BackupError(
                 "this backup was made by a newer version of copdns "
@@ -184,7 +185,7 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
             raise BackupError(
                 f"the {path.name} in this backup is not a copdns database; use another backup"
             ) from error
-        if _schema(connection) != _our_schema(steps):
+        if _read_schema(connection) != _our_schema(steps):
             raise BackupError(
                 f"the {path.name} in this backup does not have the tables of copdns, so it was "
                 "not restored; use another backup"
@@ -208,56 +209,60 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
     return connection
 
 
-_FITS = {  # what SQLite lets any column hold, whatever is declared
+_CELL_CHECK_BY_TYPE = {  # SQLite lets a column hold any type, whatever is declared
     "integer": "typeof({0}) = 'integer' and {0} between -{1} and {1}",
     "real": "typeof({0}) in ('real', 'integer') and {0} between -{1} and {1}",
     "text": "typeof({0}) = 'text'",
     "blob": "typeof({0}) = 'blob'",
 }
-_MOST = 1 << 37  # as a moment the year 6325, well before calendars end
+_MAX_NUMBER = 1 << 37  # as a moment the year 6325, well before calendars end
 
 
 def _odd_column(connection: sqlite3.Connection) -> str:
-    """Return a column that holds what copdns never writes there; "" for none."""
+    """Return the first column with a value that copdns never writes there; "" for none."""
     tables = "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
     for (table,) in connection.execute(tables).fetchall():
         for _, column, declared, *_ in connection.execute(f'pragma table_info("{table}")'):
-            fits = _FITS[declared.lower() or "blob"].format(f'"{column}"', _MOST)
+            fits = _CELL_CHECK_BY_TYPE[declared.lower() or "blob"].format(
+                f'"{column}"', _MAX_NUMBER
+            )
             odd = f'select 1 from "{table}" where "{column}" is not null and not ({fits}) limit 1'  # noqa: S608
             if connection.execute(odd).fetchone() is not None:
                 return f"{table}.{column}"
     return ""
 
 
-def _odd_role(connection: sqlite3.Connection, steps: Steps) -> str:
-    """Return the column of roles where it has one that is none: nobody could list accounts."""
+def _odd_role(connection: sqlite3.Connection, steps: SchemaSteps) -> str:
+    """Return the column of roles if it has an unknown one, which nothing could read; else ""."""
     if steps is not HOUSEHOLD:
         return ""
     roles = {role for (role,) in connection.execute("select distinct role from account")}
     return "account.role" if roles - {str(each) for each in Role} else ""
 
 
-def _schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+def _read_schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
     rows = connection.execute("select type, name, coalesce(sql, '') from sqlite_master")
     return {(kind, name, " ".join(sql.split())) for kind, name, sql in rows}
 
 
-def _our_schema(steps: Steps) -> set[tuple[str, str, str]]:
+def _our_schema(steps: SchemaSteps) -> set[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         steps.apply(connection)
-        return _schema(connection)
+        return _read_schema(connection)
 
 
 def _attach(
     connection: sqlite3.Connection, there: Path, said: list[str]
 ) -> Mapping[str, Household]:
-    """Attach the database that is here as `here`; return its households, none where it cannot be
-    read."""
+    """Attach the folder's database as `here`; return its households by id.
+
+    Where it cannot be read, add a sentence to `said` and return none.
+    """
     if not there.exists():
         return {}
     try:
         with closing(open_database(there, HOUSEHOLD)) as here:  # at the newest schema
-            found = {each: _loaded(here, each) for each in _ids(here)}
+            found = {each: _load(here, each) for each in _household_ids(here)}
         connection.execute("attach database ? as here", (str(there),))
     except (sqlite3.Error, StoreError) as error:
         said.append(
@@ -268,8 +273,8 @@ def _attach(
     return found
 
 
-def _check_whose(ids: Sequence[str], here: Mapping[str, Household]) -> None:
-    """Raise BackupError for another household's, whose accounts would be let in here."""
+def _check_same_household(ids: Sequence[str], here: Mapping[str, Household]) -> None:
+    """Raise BackupError for another household: its accounts could log in here."""
     if len(ids) != 1 or (here and set(ids) != set(here)):
         raise BackupError(
             "this backup is of another household, so it was not restored; use a backup of this "
@@ -277,16 +282,14 @@ def _check_whose(ids: Sequence[str], here: Mapping[str, Household]) -> None:
         )
 
 
-def _loaded(
-    connection: sqlite3.Connection, household: str, *, as_written: bool = False
-) -> Household:
+def _load(connection: sqlite3.Connection, household: str, *, as_written: bool = False) -> Household:
     found = load(connection, household, as_written=as_written)
     assert found is not None  # its id was read from there
     return found
 
 
-def _is_lived_in(connection: sqlite3.Connection) -> bool:
-    """Tell whether anything happened here that a first start does not make."""
+def _has_history(connection: sqlite3.Connection) -> bool:
+    """Tell whether this folder has an account, an appeal or a look, which a first start has not."""
     (used,) = connection.execute(
         """
         select exists (select 1 from here.account)
@@ -301,8 +304,8 @@ _OURS = "household in (select household from main.household)"
 
 
 def _join(connection: sqlite3.Connection) -> None:
-    """Add what must not be forgotten: looks, changes, full logs, and who was how old."""
-    for table in _JOINED:
+    """Add what must not be lost: looks, changes, full logs, list errors and earlier age bands."""
+    for table in _JOINED_TABLES:
         connection.execute(
             f"insert or ignore into main.{table} select * from here.{table} where {_OURS}"  # noqa: S608
         )
@@ -328,21 +331,21 @@ def _join(connection: sqlite3.Connection) -> None:
 
 
 def _keep_what_stays(connection: sqlite3.Connection) -> None:
-    for table in reversed(_STAYS):
+    for table in reversed(_STAYING_TABLES):
         connection.execute(f"delete from main.{table} where {_OURS}")  # noqa: S608
-    for table in _STAYS:
+    for table in _STAYING_TABLES:
         connection.execute(
             f"insert into main.{table} select * from here.{table} where {_OURS}"  # noqa: S608
         )
 
 
 def _drop_who_is_gone(connection: sqlite3.Connection) -> None:
-    """Delete what is of people and devices that the restored household does not have."""
+    """Delete the rows of people and devices that the restored household does not have."""
     nobody = (
         "profile <> '' and not exists (select 1 from profile as p"
         " where p.household = {0}.household and p.id = {0}.profile)"
     )
-    for table in _OF_PEOPLE:
+    for table in _TABLES_OF_PEOPLE:
         connection.execute(f"delete from {table} where {nobody.format(table)}")  # noqa: S608
     connection.execute(
         "delete from pairing where not exists (select 1 from device as d"
@@ -353,22 +356,22 @@ def _drop_who_is_gone(connection: sqlite3.Connection) -> None:
     connection.execute(f"update account set profile = '' where {gone}")  # noqa: S608
 
 
-def _ids(connection: sqlite3.Connection) -> list[str]:
+def _household_ids(connection: sqlite3.Connection) -> list[str]:
     return [each for (each,) in connection.execute("select household from main.household")]
 
 
-def _settle(
+def _restore_one(
     connection: sqlite3.Connection, household: str, before: Household | None, made: int, now: int
 ) -> list[str]:
-    """Let stand of a household what may; return what did not, for people.
+    """Store the restored household as far as the safeguards allow; return what they changed.
 
-    before: the one that is here.
+    before: the household in this folder; None where there is none.
     """
-    written = _loaded(connection, household, as_written=True)
+    written = _load(connection, household, as_written=True)
     profiles, said = [], []
     for profile in written.profiles:
         old = before.profile(profile.id) if before is not None else None
-        old = old or former(connection, household, profile)
+        old = old or former_profile(connection, household, profile)
         granted = granted_full_logs(connection, household, profile.id)
         found = repair_profile(old, profile, granted, now)
         profiles.append(found.profile)
@@ -379,27 +382,30 @@ def _settle(
             "this backup has an invalid household, so it was not restored:\n" + "\n".join(wrong)
         )
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
-    restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
+    store_restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
     return said
 
 
-def _put(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
-    """Give a copy the name of the database that is here; return where that one is now."""
-    kept = there.with_name(there.name + querylog.BEFORE)
-    with alone(there.parent):
+def _replace_database(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
+    """Rename a copy to the name of the database; return where the old one is now.
+
+    keep: False deletes the old one.
+    """
+    aside = there.with_name(there.name + querylog.BEFORE_RESTORE)
+    with lock_folder(there.parent):
         owner = there.parent.stat()
         if os.geteuid() == 0:  # the file is for whoever runs copdns
             os.chown(copy, owner.st_uid, owner.st_gid)
         was_there = there.exists()
-        # The database goes last: a new one beside an old -wal would take that for its own.
+        # The database goes last: SQLite would apply an old -wal to a new database.
         for suffix in ("-shm", "-wal", ""):
             part = there.with_name(there.name + suffix)
             if keep:
-                kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+                aside.with_name(aside.name + suffix).unlink(missing_ok=True)
             if part.exists():
-                part.rename(kept.with_name(kept.name + suffix)) if keep else part.unlink()
+                part.rename(aside.with_name(aside.name + suffix)) if keep else part.unlink()
         copy.rename(there)
     if not (keep and was_there):
         return None
-    os.utime(kept)  # since when it is kept (`QueryLog.purge`)
-    return kept
+    os.utime(aside)  # `QueryLog.purge` deletes it by its age
+    return aside

@@ -1,7 +1,7 @@
-"""Open a SQLite database of the data folder, private to its owner and at its newest schema.
+"""Open a SQLite database of the data folder, readable by its owner only and at its newest schema.
 
-Every connection of copdns comes from here: WAL, so that readers never wait for the writer, and
-secure_delete, so that what was deleted is gone from the file.
+Connections are in WAL mode, so that readers never wait for the writer, and with secure_delete, so
+that deleted rows are gone from the file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
 
@@ -45,21 +45,21 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def open_database(
-    path: Path, steps: Steps, *, durable: bool = False, busy: float = BUSY
+    path: Path, steps: SchemaSteps, *, durable: bool = False, busy: float = BUSY
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
-    durable: a commit survives a power cut, at the price of a wait for the disk; without it a
-        commit survives the death of the process.  busy: seconds to wait for other processes.
-    Raises StoreError.  The connection may move between threads; one uses it at a time.
+    durable: a commit waits for the disk and survives a power cut; without it a commit survives the
+        death of the process only.  busy: seconds to wait for other processes.
+    Raises StoreError.  Threads may share the connection, one at a time.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with alone(path.parent):
+        with lock_folder(path.parent):
             path.touch(mode=0o600)  # SQLite gives the -wal and -shm files the mode of this one
             connection = _connect(path, busy)
             try:
-                _settle(connection, durable)
+                _set_pragmas(connection, durable)
                 _migrate(connection, path, steps)
             except BaseException:
                 connection.close()
@@ -69,22 +69,26 @@ def open_database(
         raise store_error(path, error) from error
 
 
-def in_memory(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
-    """Bring a database in memory to its newest schema; path: whose copy it is.  Raises as above."""
+def migrate_in_memory(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
+    """Migrate a database in memory to its newest schema; raise StoreError.
+
+    path: the file that it is a copy of, for the error.
+    """
     connection.execute("pragma foreign_keys = on")
     _migrate(connection, path, steps)
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keep other processes from making, migrating or moving a database of the folder.
 
-    SQLite's own locks do not cover the first switch to WAL, nor the renaming of a file.
+    Raises StoreError after BUSY seconds.  SQLite's own locks cover neither the first switch to WAL
+    nor the renaming of a file.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
         deadline = time.monotonic() + BUSY
-        while not _locked(handle):
+        while not _try_lock(handle):
             if time.monotonic() > deadline:
                 raise StoreError(f"{folder}: {_REMEDIES[sqlite3.SQLITE_BUSY]}")
             time.sleep(0.02)
@@ -93,7 +97,7 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
+def _try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -103,7 +107,7 @@ def _locked(handle: int) -> bool:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Write as the only writer from the first statement on: what is read inside stays true."""
+    """Run a transaction, as the only writer from its start: what it reads does not change."""
     connection.execute("begin immediate")
     try:
         yield
@@ -115,8 +119,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read several tables as they stood at one moment."""
+def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read several tables as of one moment."""
     connection.execute("begin")
     try:
         yield
@@ -125,30 +129,30 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Write a database anew, so that no free page and no log beside it holds what was deleted.
+    """Rewrite a database, so that neither free pages nor its -wal hold what was deleted.
 
-    A reader that holds on to old pages right now lets them go with the next checkpoint.
+    Pages that another process still reads go with the next checkpoint.
     """
     connection.execute("vacuum")
     connection.execute("pragma wal_checkpoint(truncate)").fetchone()
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
-    """Return the error for people: which file, what happened, what to do."""
+    """Return the error for people: which file, what is wrong, what to do."""
     if isinstance(error, OSError):
         remedy = _DISK_REMEDIES.get(error.errno or 0, _NO_ACCESS)
         return StoreError(f"{path}: {error.strerror or error}; {remedy}")
-    return StoreError(f"{path}: {error}; {_REMEDIES.get(_code(error), _UNKNOWN)}")
+    return StoreError(f"{path}: {error}; {_REMEDIES.get(_result_code(error), _UNKNOWN)}")
 
 
 def is_broken(error: BaseException | None) -> bool:
-    """Tell whether the file itself is at fault, so that trying again cannot help."""
+    """Tell whether the file itself is damaged, so that trying again cannot help."""
     if isinstance(error, StoreError):
         error = error.__cause__
-    return isinstance(error, sqlite3.Error) and _code(error) in _BROKEN
+    return isinstance(error, sqlite3.Error) and _result_code(error) in _BROKEN
 
 
-def _code(error: sqlite3.Error) -> int:
+def _result_code(error: sqlite3.Error) -> int:
     """Return the primary result code; 0 for errors that Python's own module raises."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
@@ -163,15 +167,15 @@ def _connect(path: Path, busy: float) -> sqlite3.Connection:
     )
 
 
-def _settle(connection: sqlite3.Connection, durable: bool) -> None:
+def _set_pragmas(connection: sqlite3.Connection, durable: bool) -> None:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma foreign_keys = on")
     connection.execute("pragma secure_delete = on")
     connection.execute(f"pragma synchronous = {'full' if durable else 'normal'}")
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
-    applied = steps.applied(connection)
+def _migrate(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
+    applied = steps.read_applied(connection)
     newer = applied - steps.names
     if newer:
         raise StoreError(

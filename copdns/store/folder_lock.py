@@ -1,6 +1,6 @@
-"""Let one copdns at a time serve a data folder: two would fetch, purge and count beside each other.
+"""Let one copdns at a time serve a data folder: two would both fetch, purge and count.
 
-Commands do not ask: they share the databases with whoever serves.
+Commands need no lock: they share the databases with the server.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from copdns.model.errors import StoreError
 from copdns.store.db import store_error
 from copdns.store.read_only import is_unwritable
 
-LOCK = "server.lock"
+LOCK_FILE = "server.lock"
 
 
 @contextmanager
-def sole_server(folder: Path) -> Iterator[None]:
-    """Hold the right to serve a folder, which is made if need be; raise StoreError.
+def hold_server_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which is made where needed; StoreError where another holds it.
 
-    The kernel takes it back when this process ends, however it does; the file stays.  Where the
-    disk takes no file there is nothing to hold, and what cannot write is in nobody's way.
+    The kernel releases it when this process ends, however it does; the file stays.  Where the disk
+    cannot be written there is no lock: a copdns that writes nothing disturbs no other.
     """
-    with _opened(folder) or nullcontext() as file:
+    with _open_lock_file(folder) or nullcontext() as file:
         if file is None:
             yield
             return
@@ -37,30 +37,30 @@ def sole_server(folder: Path) -> Iterator[None]:
                 f"{folder}: another copdns{_holder(file)} is using this folder; stop it, or "
                 "choose another folder with --data DIR"
             ) from None
-        with suppress(OSError):  # a full disk: who it is cannot be told then
+        with suppress(OSError):  # a full disk: the number of the process is then missing
             file.truncate(0)
-            os.write(file.fileno(), f"{os.getpid()}\n".encode())  # nothing is left to be written
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())  # so closing writes nothing
         yield
 
 
-def _opened(folder: Path) -> IO[str] | None:
-    path = folder / LOCK
+def _open_lock_file(folder: Path) -> IO[str] | None:
+    path = folder / LOCK_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         file = path.open("r+", encoding="ascii", errors="replace")
     except OSError as error:
         if is_unwritable(error):
-            return None  # whoever opens the databases tells what is wrong
+            return None  # opening the databases reports what is wrong
         raise store_error(path, error) from error
     owner = folder.stat()
-    if owner.st_uid != os.geteuid():  # root came first, and the owner must get in as well
+    if owner.st_uid != os.geteuid():  # made by root: the owner must be able to open it as well
         with suppress(OSError):
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
     return file
 
 
 def _holder(file: IO[str]) -> str:
-    """Return the number of the process that serves, for people; "" when it did not note it."""
+    """Return the number of the process that serves, for people; "" where it is not in the file."""
     number = file.read(20).strip()
     return f" (process {number})" if number.isdecimal() else ""

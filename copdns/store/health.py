@@ -1,4 +1,4 @@
-"""Look a database of the data folder over, without making, migrating or changing it."""
+"""Check a database of the data folder, without making, migrating or changing it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.store.db import BUSY, store_error
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 
 _CHECK = "pragma quick_check(5)"
 
 
-def page_faults(path: Path) -> tuple[str, ...]:
-    """Return what SQLite finds wrong inside a file, () when it is whole; raise StoreError.
+def find_damage(path: Path) -> tuple[str, ...]:
+    """Return what SQLite finds damaged inside a file, () for nothing; raise StoreError.
 
-    The file must be there.  A large log takes a second or two.
+    The file must exist.  A large log takes a second or two.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
@@ -24,6 +24,6 @@ def page_faults(path: Path) -> tuple[str, ...]:
     except sqlite3.Error as error:
         if not path.exists() or not is_unwritable(error):
             raise store_error(path, error) from error
-        with closing(copied(path)) as copy:
+        with closing(copy_to_memory(path)) as copy:
             rows = copy.execute(_CHECK).fetchall()
     return tuple(text for (text,) in rows if text != "ok")

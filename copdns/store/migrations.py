@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-HOUSEHOLD = Steps("household")
-LOG = Steps("log")
+HOUSEHOLD = SchemaSteps("household")
+LOG = SchemaSteps("log")
 
 
 @HOUSEHOLD(name="0001_household")

@@ -1,7 +1,7 @@
-"""The steps that lead to a schema, and which of them a database has taken.
+"""The migrations of a database, in steps, and which of them were applied to one.
 
-sqlite-utils takes them, and keeps a table of those that are taken.  It is loaded when there is one
-to take: a database that is as it should be, as nearly always, needs but a look into that table.
+sqlite-utils applies them and records them in a table.  It is imported only where a step is missing;
+nearly always a look into that table is enough.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-class Step(Protocol):
-    """A function that changes a database; what it is called does not matter."""
+class SchemaStep(Protocol):
+    """A function that changes a database; its name does not matter."""
 
     __name__: str
 
     def __call__(self, db: Database, /) -> None: ...
 
 
-class Steps:
-    """The steps of one kind of database, in their order.  name: under which they are kept."""
+class SchemaSteps:
+    """The steps of one kind of database, in order.  name: under which sqlite-utils records them."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._steps: dict[str, Step] = {}
+        self._steps: dict[str, SchemaStep] = {}
 
-    def __call__(self, *, name: str) -> Callable[[Step], Step]:
+    def __call__(self, *, name: str) -> Callable[[SchemaStep], SchemaStep]:
         """Add a step; a decorator."""
 
-        def added(step: Step) -> Step:
+        def add_step(step: SchemaStep) -> SchemaStep:
             assert name not in self._steps, name
             self._steps[name] = step
             return step
 
-        return added
+        return add_step
 
     @property
     def names(self) -> frozenset[str]:
         return frozenset(self._steps)
 
-    def applied(self, connection: sqlite3.Connection) -> frozenset[str]:
-        """Return the steps that a database has taken, also those that are not known here."""
+    def read_applied(self, connection: sqlite3.Connection) -> frozenset[str]:
+        """Return the names of the steps applied to a database, also of those unknown here."""
         known = "select 1 from sqlite_master where type = 'table' and name = '_sqlite_migrations'"
         if connection.execute(known).fetchone() is None:
             return frozenset()
@@ -52,11 +52,11 @@ class Steps:
         return frozenset(name for (name,) in connection.execute(taken, (self.name,)))
 
     def apply(self, connection: sqlite3.Connection) -> None:
-        """Take those that are not taken yet."""
+        """Apply the steps that are missing."""
         from sqlite_utils import Database, Migrations
 
         migrations = Migrations(self.name)
         for name, step in self._steps.items():
             migrations(name=name)(step)
-        # Neither plugins nor settings of another program's sqlite-utils have a say here.
+        # Without plugins, which another program may have installed for sqlite-utils.
         migrations.apply(Database(connection, recursive_triggers=False, execute_plugins=False))

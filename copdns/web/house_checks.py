@@ -22,7 +22,7 @@ async def look_at(parts: AppContext, home: Household) -> None:
         (Check.ALONE, around.state, around.detail),
     ):
         if not _stays(check, before, state):
-            await parts.setups.keep(home.id, check, state, now, detail=detail)
+            await parts.setups.save(home.id, check, state, now, detail=detail)
 
 
 async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
@@ -34,7 +34,7 @@ async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
     if found is None or found.state is not SetupState.UNKNOWN:
         raise HouseholdError("look first: what the machine can see itself goes before")
     now = int(parts.now())
-    await parts.setups.keep(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
+    await parts.setups.save(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
 
 
 def _stays(check: Check, before: SetupProgress, state: SetupState) -> bool:

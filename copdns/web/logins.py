@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.accounts.codes import CODE, one_time_code, recovery_code
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
     FailureLog,
@@ -23,12 +23,12 @@ from copdns.accounts.lockout import (
     clear_failures,
     seconds_to_wait,
 )
-from copdns.accounts.passphrase import pin_weakness, weakness
+from copdns.accounts.passphrase import password_weakness, pin_weakness
 from copdns.accounts.passwords import (
+    find_totp_step,
     hash_password,
     is_outdated,
-    totp_secret,
-    totp_step,
+    make_totp_secret,
     verify_password,
 )
 from copdns.accounts.tickets import code_digest
@@ -36,7 +36,7 @@ from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.pairings import Pins
-from copdns.store.household_db.sessions import Sessions, actor
+from copdns.store.household_db.sessions import Sessions, make_actor
 from copdns.store.household_db.thread import StoreThread
 
 WAITING = 8  # passwords that may wait for their turn; more are told to come back
@@ -137,16 +137,16 @@ class Logins:
         """Return a new code for the first account of a house; "" where there is an account."""
         if await self._accounts.all(household):
             return ""
-        code = one_time_code()
+        code = make_one_time_code()
         wanted = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
-        digest = await self._hash(code_digest, code, CODE)
+        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
         await self._accounts.make_code(wanted, digest, None, now)
         return code
 
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Make the first account with a code from the console.  names: as of `weakness`."""
+        """Make the first account with a code from the console.  names: as of `password_weakness`."""
         digest = await self._code(code, address, now)
         kept = await self._new(password, (*names, name))
         return await self._accounts.set_up(digest, name, kept, now)
@@ -156,7 +156,7 @@ class Logins:
     ) -> Account:
         """Give an account a new password with a code from the console, or an invitation."""
         digest = await self._code(code, address, now)
-        found = await self._accounts.code(digest, now)
+        found = await self._accounts.find_code(digest, now)
         owner = await self._accounts.get(found.household, found.account) if found else None
         kept = await self._new(password, (*names, owner.name if owner else ""))
         return await self._accounts.use_code(digest, kept, now)
@@ -167,12 +167,12 @@ class Logins:
         """Change the password of somebody who `confirm`ed; stays: as of `set_password`."""
         kept = await self._new(password, (*names, account.name))
         await self._accounts.set_password(
-            account.household, account.id, kept, now, stays, by=actor(account)
+            account.household, account.id, kept, now, stays, by=make_actor(account)
         )
 
     async def begin_totp(self) -> str:
         """Return a secret to show as a QR code; it counts when `finish_totp` took a code of it."""
-        return totp_secret()
+        return make_totp_secret()
 
     async def finish_totp(
         self, account: Account, secret: str, code: str, now: int
@@ -181,15 +181,15 @@ class Logins:
 
         Raises AccountError for a code that is not of the secret.
         """
-        step = totp_step(secret, code, now, 0)
+        step = find_totp_step(secret, code, now, 0)
         if step is None:
             raise AccountError(
                 "this code is wrong; check that your phone's clock is right", name="code"
             )
-        codes = tuple(recovery_code() for _ in range(RECOVERY_CODES))
+        codes = tuple(make_recovery_code() for _ in range(RECOVERY_CODES))
         digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
         await self._accounts.set_totp(
-            account.household, account.id, secret, digests, now, used=step
+            account.household, account.id, secret, digests, now, last_step=step
         )
         return codes
 
@@ -217,7 +217,7 @@ class Logins:
         if found is None:
             return Attempt(f"name:{typed.name.casefold()[:60]}", typed.address)
         account = found.account
-        browser = await self._sessions.known_browser(account, typed.browser, now)
+        browser = await self._sessions.find_browser(account, typed.browser, now)
         return Attempt(_about(account), typed.address, browser)
 
     def _try(self, attempt: Attempt) -> int:
@@ -236,7 +236,7 @@ class Logins:
 
     async def _second(self, found: Credentials, code: str, now: int) -> bool:
         account = found.account
-        step = totp_step(found.totp, code, now, found.totp_used)
+        step = find_totp_step(found.totp, code, now, found.totp_used)
         if step is not None:
             return await self._accounts.use_totp(account.household, account.id, step)
         digest = await self._hash(_recovery, account, code)
@@ -254,8 +254,8 @@ class Logins:
                 ),
                 name="code",
             )
-        digest = await self._hash(code_digest, code, CODE)
-        if await self._accounts.code(digest, now) is None:
+        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
+        if await self._accounts.find_code(digest, now) is None:
             raise AccountError(
                 "this code is wrong or has expired; get a new one on the server", name="code"
             )
@@ -263,7 +263,7 @@ class Logins:
         return digest
 
     async def _new(self, password: str, names: tuple[str, ...]) -> str:
-        if wrong := weakness(password, names):
+        if wrong := password_weakness(password, names):
             raise AccountError(wrong, name="password")
         return await self._hash(hash_password, password)
 

@@ -46,7 +46,7 @@ async def confirm(request: web.Request, own: Own, password: str, *, always: bool
     now = int(parts.now())
     if not always and own.session.is_fresh(now):
         return
-    known = await parts.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
+    known = await parts.sessions.find_browser(own.account, request.cookies.get(BROWSER, ""), now)
     address = requestor_of(request).address
     done = await parts.logins.confirm(own.account, password, address, known)
     if done.outcome is Outcome.WAIT:

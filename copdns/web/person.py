@@ -88,10 +88,10 @@ async def _known(
     if client.device.startswith(GUEST):
         guest = client.device.removeprefix(GUEST)
         told = request.cookies.get(GUEST_PAIRING, "")
-        kind = await parts.guests.paired(client.household, guest, profile.id, told, now)
+        kind = await parts.guests.find_paired_kind(client.household, guest, profile.id, told, now)
         return kind is not None, kind is GuestKind.PERSON
     told = request.cookies.get(PAIRING, "") if client.device else ""
-    found = await parts.pairings.known(*whose, told, now, quietly=quietly)
+    found = await parts.pairings.find(*whose, told, now, quietly=quietly)
     return found is not None, found is not None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from copdns.accounts.account import LOOKS_KEPT
+from copdns.accounts.account import LOOK_LASTS
 from copdns.privacy.personal_data import PersonalData
-from copdns.store.log_db.usage import history
+from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
 
 MOST = 1_000_000  # rows and lines of a file
@@ -26,12 +26,12 @@ async def kept_of(
     return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
         counts=await asyncio.to_thread(parts.log.counts, *whose),
-        minutes=await asyncio.to_thread(history, parts.log.path.parent, *whose, _ALWAYS),
+        minutes=await asyncio.to_thread(load_history, parts.log.path.parent, *whose, _ALWAYS),
         appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
         looks=tuple(
             each  # those that are over are deleted now and then only
             for each in await parts.looks.of(household, profile, lines)
-            if each.at > now - LOOKS_KEPT
+            if each.at > now - LOOK_LASTS
         ),
         changes=await parts.store.changes(household, lines),
         full_logs=await parts.store.full_logs(household, profile),

@@ -23,7 +23,7 @@ from copdns.privacy.report import (
     people_of,
 )
 from copdns.privacy.retention import CountKey
-from copdns.store.log_db.usage import history
+from copdns.store.log_db.usage import load_history
 from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 from copdns.web.context import AppContext
@@ -62,9 +62,9 @@ async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept
     percent = found.percent if found else lambda _: None
     errors = await parts.appeals.list_errors(home)
     return Kept(
-        hidden.counts(await asyncio.to_thread(log.added_up, home, month.start, month.end)),
-        await asyncio.to_thread(log.added_up, home, month.start, min(month.end, today)),
-        await asyncio.to_thread(history, parts.folder, home, None, month.first),
+        hidden.counts(await asyncio.to_thread(log.sum_counts, home, month.start, month.end)),
+        await asyncio.to_thread(log.sum_counts, home, month.start, min(month.end, today)),
+        await asyncio.to_thread(load_history, parts.folder, home, None, month.first),
         await parts.appeals.appeals(home, limit=_EVERY),
         tuple(lists_of(library.statuses, library.index, errors, percent)),
     )

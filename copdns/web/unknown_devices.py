@@ -14,7 +14,7 @@ from copdns.model.addresses import KnownBy, known_by
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
 
 LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
@@ -22,7 +22,7 @@ LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
 
 async def visitors_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
     """Return those that nobody named, what was seen last first."""
-    found = await asyncio.to_thread(load_visitors, context_of(request).folder)
+    found = await asyncio.to_thread(load_unknown_devices, context_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
 

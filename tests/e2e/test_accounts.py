@@ -20,7 +20,7 @@ from time import time
 from typing import TypeVar
 
 from copdns.accounts.account import Code, GuestKind, Purpose
-from copdns.accounts.codes import CODE
+from copdns.accounts.codes import ACCOUNT_CODE
 from copdns.accounts.tickets import code_digest
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.looks import Notices
@@ -88,7 +88,7 @@ def test_a_guardian_who_is_removed_is_told_as_an_event(tmp_path: Path) -> None:
 
         def told() -> bool:
             async def untold(thread: StoreThread) -> bool:
-                return not await Notices(thread).untold()
+                return not await Notices(thread).find_untold()
 
             return stored(home.data, untold)
 
@@ -166,10 +166,10 @@ def test_the_first_start_prints_the_code_that_opens_the_set_up(tmp_path: Path) -
         _, said = home.program.stop()
     (line,) = [each for each in said.splitlines() if "nobody has an account yet" in each]
     told = json.loads(line)["code"]
-    digest = code_digest(told, CODE)
+    digest = code_digest(told, ACCOUNT_CODE)
 
     async def work(thread: StoreThread) -> Code | None:
-        return await Accounts(thread).code(digest, int(time()))
+        return await Accounts(thread).find_code(digest, int(time()))
 
     found = stored(tmp_path / "data", work)
     assert found is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
 from tests.running import Program, running, upstream
@@ -42,7 +42,7 @@ class Home:
         return blocked
 
     def unknown(self) -> tuple[UnknownDevice, ...]:
-        return load_visitors(self.data)
+        return load_unknown_devices(self.data)
 
 
 @pytest.fixture

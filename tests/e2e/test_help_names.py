@@ -28,7 +28,7 @@ import yaml
 from copdns.household.shape import moment_text
 from copdns.model.household import PrivacyMode
 from copdns.store.db import open_database
-from copdns.store.folder_lock import LOCK
+from copdns.store.folder_lock import LOCK_FILE
 from copdns.store.migrations import HOUSEHOLD
 from tests.e2e.house import ROOT, House, Reply, eventually, house, traces
 from tests.e2e.upstream import has
@@ -136,7 +136,7 @@ def lived(folder: Path, between: Callable[[House], Iterator[Reply]]) -> Seen:
         _, said = home.program.stop()
         parts["events"] = events(said)
         # But for the number of the process that served, which may have a digit more.
-        files = [each for each in home.data.iterdir() if each.name != LOCK]
+        files = [each for each in home.data.iterdir() if each.name != LOCK_FILE]
         parts["files"] = {each.name: each.stat().st_size for each in files}
         texts = {"events": set(re.findall(TRACE, said.encode()))}
         found = {**while_running, **traces(home.data, TRACE), **texts}

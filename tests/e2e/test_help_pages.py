@@ -20,7 +20,7 @@ import pytest
 from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
-from copdns.app.app import PASS_ON
+from copdns.app.app import FLUSH_EVERY
 from copdns.store.db import open_database
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.thread import StoreThread
@@ -145,7 +145,7 @@ def test_help_that_was_looked_for_by_name_and_on_pages_shows_to_nobody(home: Hou
     shown = [page for child in ("mia", "tom") for page in looks_for_help(home, people[child])]
     assert any("is not blocked." in page for page in shown)
     began = monotonic()
-    eventually(lambda: monotonic() - began > 4 * PASS_ON)  # by then all is on the disk
+    eventually(lambda: monotonic() - began > 4 * FLUSH_EVERY)  # by then all is on the disk
     assert not {place: found for place, found in traces(home.data, TRACE).items() if found}
     after = looked_at(home, people)
     differing = {key: (before[key], after[key]) for key in before if before[key] != after[key]}

@@ -8,7 +8,7 @@ from copdns.accounts.account import Account
 from copdns.accounts.roles import Actor, Role
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.sessions import Sessions, Tokens, actor
+from copdns.store.household_db.sessions import Sessions, Tokens, make_actor
 from copdns.store.household_db.thread import StoreThread
 
 NOW = 1_800_000_000
@@ -33,7 +33,7 @@ class House:
         return await self.accounts.add(new, None, NOW)
 
     async def person(self, name: str, role: Role = Role.GUARDIAN, profile: str = "") -> Actor:
-        return actor(await self.account(name, role, profile))
+        return make_actor(await self.account(name, role, profile))
 
     async def audit(self) -> list[str]:
         """Return what the audit says, but for the making of the household."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.accounts.attempts import WITHIN, WRONG, WrongCode, refused_until
+from copdns.accounts.attempts import ATTEMPT_WINDOW, MAX_WRONG_CODES, WrongCode, refused_until
 
 NOW = 1_774_800_000
 
@@ -21,11 +21,11 @@ FIVE = tried(500, 400, 300, 200, 100)
     [
         ([], None),
         (FIVE[1:], None),
-        (FIVE, NOW - 500 + WITHIN),
-        (tried(600, 500, 400, 300, 200, 100), NOW - 500 + WITHIN),
-        (tried(WITHIN, 400, 300, 200, 100), None),  # the first counts no more
-        (tried(-500, -400, -300, -200, -100), NOW + 100 + WITHIN),  # the clock was set back
-        (tried(*[-WITHIN] * WRONG), None),  # by much
+        (FIVE, NOW - 500 + ATTEMPT_WINDOW),
+        (tried(600, 500, 400, 300, 200, 100), NOW - 500 + ATTEMPT_WINDOW),
+        (tried(ATTEMPT_WINDOW, 400, 300, 200, 100), None),  # the first counts no more
+        (tried(-500, -400, -300, -200, -100), NOW + 100 + ATTEMPT_WINDOW),  # the clock was set back
+        (tried(*[-ATTEMPT_WINDOW] * MAX_WRONG_CODES), None),  # by much
     ],
 )
 def test_after_a_few_codes_that_are_not_known_there_is_a_wait(

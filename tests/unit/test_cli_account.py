@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copdns.accounts.account import Credentials
-from copdns.accounts.codes import CODE
+from copdns.accounts.codes import ACCOUNT_CODE
 from copdns.accounts.passwords import verify_password
 from copdns.accounts.tickets import code_digest
 from copdns.store.household_db.accounts import Accounts
@@ -65,8 +65,8 @@ def test_a_set_up_code_is_for_a_house_without_a_guardian(home: Home) -> None:
 
     async def good() -> bool:
         with StoreThread.open(home.data) as thread:
-            digest = code_digest(code["code"], CODE)
-            return await Accounts(thread).code(digest, 0) is not None
+            digest = code_digest(code["code"], ACCOUNT_CODE)
+            return await Accounts(thread).find_code(digest, 0) is not None
 
     assert asyncio.run(good())
     home.ok("account", "add", "Ada")

@@ -20,7 +20,7 @@ from copdns.accounts.roles import Actor, Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.store.folder_lock import sole_server
+from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
@@ -301,7 +301,7 @@ def test_a_missing_folder_and_an_empty_house_are_told(home: Home, tmp_path: Path
 def test_a_restore_beside_a_running_copdns_is_refused(home: Home, file: Path) -> None:
     home.ok("backup", str(file))
     before = home.ok("household", "export")
-    with sole_server(home.data):
+    with hold_server_lock(home.data):
         home.ok("backup", str(file), "--force")  # saving needs no stop
         result = home.call("restore", str(file), "--yes")
     assert (result.exit_code, "stop it" in result.stderr) == (1, True)

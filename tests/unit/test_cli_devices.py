@@ -16,7 +16,7 @@ from copdns.cli.commands import check
 from copdns.cli.doctor import devices
 from copdns.network.same_client import ALIKE
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.unit.calling import Home
 
 CARD, STRANGE = "02:00:00:00:00:08", "02:00:00:00:00:99"
@@ -33,7 +33,7 @@ VISITORS = (
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path)
     set_up(made)
-    save_visitors(made.data, VISITORS)
+    save_unknown_devices(made.data, VISITORS)
     return made
 
 

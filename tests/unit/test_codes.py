@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from copdns.accounts.codes import appeal_code, ticket_code
+from copdns.accounts.codes import make_appeal_code, make_ticket_code
 
-CODES = pytest.mark.parametrize("code", [appeal_code, ticket_code])
+CODES = pytest.mark.parametrize("code", [make_appeal_code, make_ticket_code])
 
 
 @CODES

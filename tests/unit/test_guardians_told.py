@@ -17,7 +17,7 @@ from structlog.typing import EventDict
 
 from copdns.config import EventSettings
 from copdns.events import send_notice
-from copdns.events.notices import ENGLISH, Speaks, notice
+from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import DeliveryTimes, HouseholdLanguage, Targets
 from copdns.model.errors import ConfigError
 from copdns.model.events import AppealEvent, EventKind, TimeEvent
@@ -88,7 +88,7 @@ async def test_a_guardian_gets_an_e_mail_without_the_name(mail: MailServer) -> N
     async with telling(to(mail)) as targets:
         targets.enqueue(MADE)
         message = await next_mail(mail)
-    assert message["Subject"] == notice(MADE, DESK).title
+    assert message["Subject"] == build_notice(MADE, DESK).title
     assert "It is waiting for your answer." in text_of(message)
     assert DESK in text_of(message)
     assert "ada@mail.example" in mail.to[0]
@@ -105,7 +105,7 @@ async def test_a_notice_is_in_the_language_of_the_household(mail: MailServer) ->
         targets.hears(MADE)
         message = await next_mail(mail)
     assert str(make_header(decode_header(message["Subject"]))).startswith("[")
-    assert notice(MADE, DESK, phrases("en-XA")).body.splitlines()[0] in text_of(message)
+    assert build_notice(MADE, DESK, phrases("en-XA")).body.splitlines()[0] in text_of(message)
     assert asked == ["home"]
 
 
@@ -120,7 +120,7 @@ async def test_a_guardian_hears_what_they_want_to_hear(mail: MailServer) -> None
     async with telling(to(mail), notice_kinds=(EventKind.TIME_WARNING,)) as targets:
         targets.enqueue(MADE)
         targets.enqueue(warning)
-        assert (await next_mail(mail))["Subject"] == notice(warning, DESK).title
+        assert (await next_mail(mail))["Subject"] == build_notice(warning, DESK).title
 
 
 async def test_the_same_is_sent_once(mail: MailServer) -> None:
@@ -129,7 +129,7 @@ async def test_the_same_is_sent_once(mail: MailServer) -> None:
             targets.enqueue(MADE)
         targets.enqueue(MADE._replace(kind=EventKind.APPEAL_OVERDUE))
         titles = [(await next_mail(mail))["Subject"] for _ in range(2)]
-    assert titles == [notice(MADE, DESK).title, "A child has waited too long"]
+    assert titles == [build_notice(MADE, DESK).title, "A child has waited too long"]
     assert mail.tries == 2
 
 
@@ -170,7 +170,7 @@ async def test_other_services_of_apprise_are_told_as_well() -> None:
         targets.enqueue(MADE)
         async with asyncio.timeout(PATIENCE):
             told = await heard.get()
-    assert told["title"] == notice(MADE, DESK).title
+    assert told["title"] == build_notice(MADE, DESK).title
     assert "waiting for your answer" in told["message"]
 
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.accounts.lockout import (
-    FIRST,
-    FORGOTTEN,
-    FREE,
-    FREE_ADDRESS,
-    LONGEST,
-    MOST,
+    FIRST_WAIT,
+    FORGET_AFTER,
+    FREE_TRIES,
+    FREE_TRIES_PER_ADDRESS,
+    MAX_ENTRIES,
+    MAX_WAIT,
     Attempt,
     FailureLog,
     add_failure,
@@ -33,77 +33,80 @@ def failing(
 
 
 def test_five_failures_cost_nothing_and_then_waits_grow() -> None:
-    assert seconds_to_wait(failing(STRANGER, FREE - 1), STRANGER, 0.0) == 0.0
-    waits = [seconds_to_wait(failing(STRANGER, FREE + more), STRANGER, 0.0) for more in range(8)]
-    assert waits[:3] == [FIRST, 2 * FIRST, 4 * FIRST]
-    assert waits[-1] == LONGEST
+    assert seconds_to_wait(failing(STRANGER, FREE_TRIES - 1), STRANGER, 0.0) == 0.0
+    waits = [
+        seconds_to_wait(failing(STRANGER, FREE_TRIES + more), STRANGER, 0.0) for more in range(8)
+    ]
+    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert waits[-1] == MAX_WAIT
 
 
 def test_a_wait_ends() -> None:
-    book = failing(STRANGER, FREE)
-    assert seconds_to_wait(book, STRANGER, FIRST - 1) == 1.0
-    assert seconds_to_wait(book, STRANGER, FIRST) == 0.0
+    book = failing(STRANGER, FREE_TRIES)
+    assert seconds_to_wait(book, STRANGER, FIRST_WAIT - 1) == 1.0
+    assert seconds_to_wait(book, STRANGER, FIRST_WAIT) == 0.0
 
 
 def test_a_stranger_does_not_lock_a_guardian_out_of_a_known_browser() -> None:
     book = failing(STRANGER, 1000)
-    assert seconds_to_wait(book, STRANGER, 0.0) == LONGEST
+    assert seconds_to_wait(book, STRANGER, 0.0) == MAX_WAIT
     assert seconds_to_wait(book, OWN_PHONE, 0.0) == 0.0
 
 
 def test_a_stolen_browser_is_slowed_down_too() -> None:
-    assert seconds_to_wait(failing(OWN_PHONE, FREE), OWN_PHONE, 0.0) == FIRST
+    assert seconds_to_wait(failing(OWN_PHONE, FREE_TRIES), OWN_PHONE, 0.0) == FIRST_WAIT
 
 
 def test_guesses_from_many_addresses_at_one_account_add_up() -> None:
     book = FailureLog()
-    for last in range(FREE):
+    for last in range(FREE_TRIES):
         book = add_failure(book, Attempt("account:a1", f"192.0.2.{last}"), 0.0)
-    assert seconds_to_wait(book, Attempt("account:a1", "192.0.2.99"), 0.0) == FIRST
+    assert seconds_to_wait(book, Attempt("account:a1", "192.0.2.99"), 0.0) == FIRST_WAIT
 
 
 def test_guesses_at_many_accounts_from_one_address_add_up() -> None:
     book = FailureLog()
-    for number in range(FREE_ADDRESS):
+    for number in range(FREE_TRIES_PER_ADDRESS):
         book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
-    assert seconds_to_wait(book, Attempt("name:new", "192.0.2.66"), 0.0) == FIRST
+    assert seconds_to_wait(book, Attempt("name:new", "192.0.2.66"), 0.0) == FIRST_WAIT
     assert seconds_to_wait(book, Attempt("name:new", "192.0.2.67"), 0.0) == 0.0
 
 
 def test_one_device_has_one_count_for_all_its_addresses() -> None:
     book = FailureLog()
-    for last in range(FREE_ADDRESS):
+    for last in range(FREE_TRIES_PER_ADDRESS):
         book = add_failure(book, Attempt(f"name:{last}", f"2001:db8::{last:x}"), 0.0)
-    assert seconds_to_wait(book, Attempt("name:new", "2001:db8::ffff"), 0.0) == FIRST
-    mapped = failing(Attempt("a", "::ffff:192.0.2.1"), FREE_ADDRESS)
-    assert seconds_to_wait(mapped, Attempt("b", "192.0.2.1"), 0.0) == FIRST
+    assert seconds_to_wait(book, Attempt("name:new", "2001:db8::ffff"), 0.0) == FIRST_WAIT
+    mapped = failing(Attempt("a", "::ffff:192.0.2.1"), FREE_TRIES_PER_ADDRESS)
+    assert seconds_to_wait(mapped, Attempt("b", "192.0.2.1"), 0.0) == FIRST_WAIT
 
 
 def test_logging_in_clears_the_account_but_gives_no_free_guesses_at_others() -> None:
     book = FailureLog()
-    for number in range(FREE_ADDRESS - 1):
+    for number in range(FREE_TRIES_PER_ADDRESS - 1):
         book = add_failure(book, Attempt(f"name:{number}", "192.0.2.66"), 0.0)
     own = Attempt("account:mine", "192.0.2.66")
     book = clear_failures(add_failure(book, own, 0.0), own)
     assert seconds_to_wait(book, own, 0.0) == 0.0
     assert (
-        seconds_to_wait(add_failure(book, Attempt("name:x", "192.0.2.66"), 0.0), own, 0.0) == FIRST
+        seconds_to_wait(add_failure(book, Attempt("name:x", "192.0.2.66"), 0.0), own, 0.0)
+        == FIRST_WAIT
     )
 
 
 def test_a_day_later_it_begins_anew() -> None:
     book = failing(STRANGER, 50)
-    assert seconds_to_wait(book, STRANGER, FORGOTTEN) == 0.0
-    assert seconds_to_wait(add_failure(book, STRANGER, FORGOTTEN), STRANGER, FORGOTTEN) == 0.0
+    assert seconds_to_wait(book, STRANGER, FORGET_AFTER) == 0.0
+    assert seconds_to_wait(add_failure(book, STRANGER, FORGET_AFTER), STRANGER, FORGET_AFTER) == 0.0
 
 
 def test_a_flood_of_names_takes_bounded_memory_and_frees_no_address() -> None:
     book = FailureLog()
     flooder = "192.0.2.66"
-    for number in range(MOST + 50):
+    for number in range(MAX_ENTRIES + 50):
         book = add_failure(book, Attempt(f"name:{number}", flooder), 0.0)
-    assert len(book.failures) <= 2 * MOST
-    assert seconds_to_wait(book, Attempt("name:new", flooder), 0.0) == LONGEST
+    assert len(book.failures) <= 2 * MAX_ENTRIES
+    assert seconds_to_wait(book, Attempt("name:new", flooder), 0.0) == MAX_WAIT
 
 
 @given(
@@ -123,4 +126,4 @@ def test_no_wait_is_longer_than_the_longest(attempts: list[Attempt], later: floa
     for number, attempt in enumerate(attempts):
         book = add_failure(book, attempt, float(number))
     for attempt in attempts:
-        assert 0.0 <= seconds_to_wait(book, attempt, len(attempts) + later) <= LONGEST
+        assert 0.0 <= seconds_to_wait(book, attempt, len(attempts) + later) <= MAX_WAIT

@@ -9,8 +9,8 @@ import pyotp
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, one_time_code
-from copdns.accounts.lockout import FIRST, FREE
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.lockout import FIRST_WAIT, FREE_TRIES
 from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
@@ -43,9 +43,9 @@ async def logins(house: House, clock: Clock) -> AsyncIterator[Logins]:
 
 @pytest.fixture
 async def ada(house: House, logins: Logins) -> Account:
-    code = one_time_code()
+    code = make_one_time_code()
     wanted = Code("home", Purpose.SETUP, "", NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
     typed = code.lower().replace("-", " ")
     return await logins.set_up(typed, "Ada", GOOD, "192.0.2.40", NOW, ("Example family",))
 
@@ -79,16 +79,16 @@ async def test_what_is_wrong_is_not_told(
 async def test_guessing_has_to_wait_and_the_right_password_too(
     logins: Logins, ada: Account, clock: Clock
 ) -> None:
-    for _ in range(FREE):
+    for _ in range(FREE_TRIES):
         await logins.log_in("home", typed("wrong"), NOW)
     login = await logins.log_in("home", typed(), NOW)
-    assert (login.outcome, login.wait) == (Outcome.WAIT, FIRST)
-    clock.now = FIRST
+    assert (login.outcome, login.wait) == (Outcome.WAIT, FIRST_WAIT)
+    clock.now = FIRST_WAIT
     assert (await logins.log_in("home", typed(), NOW)).outcome is Outcome.IN
 
 
 async def test_a_name_that_is_none_waits_as_well(logins: Logins, ada: Account) -> None:
-    for _ in range(FREE):
+    for _ in range(FREE_TRIES):
         await logins.log_in("home", typed("wrong", "Bo"), NOW)
     assert (await logins.log_in("home", typed("wrong", "Bo"), NOW)).outcome is Outcome.WAIT
 
@@ -97,7 +97,7 @@ async def test_a_stranger_does_not_lock_ada_out_of_her_telephone(
     logins: Logins, ada: Account
 ) -> None:
     browser = (await logins.log_in("home", typed(address="192.0.2.40"), NOW)).browser
-    for _ in range(FREE + 5):
+    for _ in range(FREE_TRIES + 5):
         await logins.log_in("home", typed("wrong"), NOW)
     assert (await logins.log_in("home", typed(address="192.0.2.40"), NOW)).outcome is Outcome.WAIT
     known = typed(address="192.0.2.40", browser=browser)
@@ -108,7 +108,7 @@ async def test_a_hundred_tries_at_once_are_a_hundred(logins: Logins, ada: Accoun
     tries = (logins.log_in("home", typed("wrong", address=STRANGER), NOW) for _ in range(100))
     done = await asyncio.gather(*tries)
     looked_at = [each for each in done if each.outcome is Outcome.WRONG]
-    assert len(looked_at) <= min(FREE, WAITING)
+    assert len(looked_at) <= min(FREE_TRIES, WAITING)
 
 
 async def with_totp(logins: Logins, ada: Account) -> tuple[str, tuple[str, ...]]:
@@ -130,7 +130,7 @@ async def test_a_second_factor_is_asked_for_and_counts_once(logins: Logins, ada:
 
 async def test_guessing_the_second_factor_has_to_wait(logins: Logins, ada: Account) -> None:
     await with_totp(logins, ada)
-    for _ in range(FREE):
+    for _ in range(FREE_TRIES):
         await logins.log_in("home", typed(code="000000"), NOW)
     assert (await logins.log_in("home", typed(), NOW)).outcome is Outcome.WAIT
 
@@ -156,10 +156,10 @@ async def test_a_second_factor_begins_when_a_code_of_it_was_typed(
 async def test_an_easy_password_is_refused_and_the_code_stays_good(
     house: House, logins: Logins
 ) -> None:
-    code = one_time_code()
+    code = make_one_time_code()
     wanted = Code("home", Purpose.SETUP, "", NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
-    for easy in ["short"] * (FREE + 1):
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
+    for easy in ["short"] * (FREE_TRIES + 1):
         with pytest.raises(AccountError, match="at least 10"):
             await logins.set_up(code, "Ada", easy, STRANGER, NOW, ())
     assert (await logins.set_up(code, "Ada", GOOD, STRANGER, NOW, ())).name == "Ada"
@@ -168,10 +168,10 @@ async def test_an_easy_password_is_refused_and_the_code_stays_good(
 async def test_guessed_codes_make_only_the_stranger_wait(
     house: House, logins: Logins, ada: Account
 ) -> None:
-    code = one_time_code()
+    code = make_one_time_code()
     wanted = Code("home", Purpose.PASSWORD, ada.id, NOW + CODE_LASTS)
-    await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
-    for _ in range(FREE):
+    await house.accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, NOW)
+    for _ in range(FREE_TRIES):
         with pytest.raises(AccountError, match="has expired"):
             await logins.use_code("0000-0000", GOOD, STRANGER, NOW, ())
     with pytest.raises(AccountError, match="wait 30 seconds"):
@@ -199,6 +199,6 @@ async def test_a_pin_lets_a_child_say_who_it_is(logins: Logins) -> None:
     await logins.set_pin("home", "mia", "7302", "Ada", NOW)
     assert (await logins.is_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.IN
     assert (await logins.is_pin("home", "tom", "7302", STRANGER)).outcome is Outcome.WRONG
-    for _ in range(FREE):
+    for _ in range(FREE_TRIES):
         await logins.is_pin("home", "mia", "7303", STRANGER)
     assert (await logins.is_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.WAIT

@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 
 from copdns.events.notices import (
-    AT_ONCE,
-    EVERY,
-    REMEMBERED,
-    SAME,
+    MAX_AT_ONCE,
+    MAX_REMEMBERED,
+    ONE_MORE_EVERY,
+    SAME_WITHIN,
     NoticeThrottle,
-    notice,
-    with_unsaid,
+    build_notice,
+    with_suppressed,
 )
 from copdns.model.events import (
     USUAL,
@@ -73,7 +73,7 @@ def event(kind: EventKind) -> Event:
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_event_has_words_and_no_gap_in_them(kind: EventKind) -> None:
-    told = notice(event(kind), DESK)
+    told = build_notice(event(kind), DESK)
     assert told.title
     assert "\n" not in told.title
     for each in ("{", "}", "None", "  "):
@@ -92,16 +92,16 @@ def test_what_is_usual_is_no_everyday_matter() -> None:
 
 
 def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> None:
-    body = notice(MADE, DESK).body
+    body = build_notice(MADE, DESK).body
     assert "mia" not in body
     assert "k7qf2m9d" not in body
-    telling = notice(MADE._replace(profile="mia", name="chess.games.example"), DESK).body
+    telling = build_notice(MADE._replace(profile="mia", name="chess.games.example"), DESK).body
     assert "mia: chess.games.example" in telling
-    assert "mia: more time" in notice(MADE._replace(profile="mia"), DESK).body
+    assert "mia: more time" in build_notice(MADE._replace(profile="mia"), DESK).body
 
 
 def test_a_warning_says_whose_what_and_when() -> None:
-    assert notice(BEDTIME, DESK).body.startswith(
+    assert build_notice(BEDTIME, DESK).body.startswith(
         "mia: the schedule bedtime starts blocking in 15 min."
     )
 
@@ -109,12 +109,12 @@ def test_a_warning_says_whose_what_and_when() -> None:
 @pytest.mark.parametrize("kind", [EventKind.TIME_WARNING, EventKind.TIME_CLOSED])
 def test_a_limit_is_told_in_other_words_than_a_schedule(kind: EventKind) -> None:
     games = BEDTIME._replace(kind=kind, reason=Reason.BUDGET, id="games")
-    assert "the daily limit games" in notice(games, DESK).body
+    assert "the daily limit games" in build_notice(games, DESK).body
 
 
 @pytest.mark.parametrize("kind", EventKind)
 def test_every_notice_can_be_in_another_language(kind: EventKind) -> None:
-    told = notice(event(kind), DESK, phrases("en-XA"))
+    told = build_notice(event(kind), DESK, phrases("en-XA"))
     assert told.title.startswith("[")
     assert [line[0] for line in told.body.split("\n")] == ["[", "["]
     assert "{" not in told.body
@@ -122,7 +122,7 @@ def test_every_notice_can_be_in_another_language(kind: EventKind) -> None:
 
 
 def test_a_language_without_a_text_tells_it_in_english() -> None:
-    assert notice(MADE, DESK, phrases("fr")) == notice(MADE, DESK)
+    assert build_notice(MADE, DESK, phrases("fr")) == build_notice(MADE, DESK)
 
 
 # --- how often ------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ def appeal(number: int) -> AppealEvent:
 def test_the_same_is_told_once_in_a_while() -> None:
     pace = NoticeThrottle()
     assert pace.allows(MADE, 0)
-    assert not pace.allows(MADE._replace(at=AT + 5), SAME - 1)
-    assert pace.allows(MADE, SAME)
+    assert not pace.allows(MADE._replace(at=AT + 5), SAME_WITHIN - 1)
+    assert pace.allows(MADE, SAME_WITHIN)
     assert pace.take_suppressed() == 0  # it was said
 
 
@@ -148,30 +148,30 @@ def test_warnings_of_one_evening_are_not_the_same() -> None:
 def test_a_flood_is_slowed_down_and_what_was_left_out_is_counted() -> None:
     pace = NoticeThrottle()
     let = [pace.allows(appeal(number), number * 0.06) for number in range(1000)]
-    assert let == [True] * AT_ONCE + [False] * (1000 - AT_ONCE)
-    assert pace.allows(appeal(2000), EVERY + 1)
-    assert pace.take_suppressed() == 1000 - AT_ONCE
+    assert let == [True] * MAX_AT_ONCE + [False] * (1000 - MAX_AT_ONCE)
+    assert pace.allows(appeal(2000), ONE_MORE_EVERY + 1)
+    assert pace.take_suppressed() == 1000 - MAX_AT_ONCE
     assert pace.take_suppressed() == 0
-    assert not pace.allows(appeal(2001), EVERY + 2)
+    assert not pace.allows(appeal(2001), ONE_MORE_EVERY + 2)
 
 
 def test_after_a_quiet_day_no_more_come_at_once_than_before() -> None:
     pace = NoticeThrottle()
     assert pace.allows(MADE, 0)
     let = [pace.allows(appeal(number), 86_400) for number in range(50)]
-    assert sum(let) == AT_ONCE
+    assert sum(let) == MAX_AT_ONCE
 
 
 def test_what_is_remembered_is_bounded() -> None:
     pace = NoticeThrottle()
-    for number in range(3 * REMEMBERED):
+    for number in range(3 * MAX_REMEMBERED):
         pace.allows(appeal(number), 0)
-    assert len(pace._told) == REMEMBERED
+    assert len(pace._told_at) == MAX_REMEMBERED
 
 
 def test_a_notice_says_how_many_were_left_out() -> None:
-    told = notice(MADE, DESK)
-    assert with_unsaid(told, 0) == told
-    assert "7 more notices" in with_unsaid(told, 7).body
-    assert "1 more notice came" in with_unsaid(told, 1).body
-    assert "[" in with_unsaid(told, 7, phrases("en-XA")).body
+    told = build_notice(MADE, DESK)
+    assert with_suppressed(told, 0) == told
+    assert "7 more notices" in with_suppressed(told, 7).body
+    assert "1 more notice came" in with_suppressed(told, 1).body
+    assert "[" in with_suppressed(told, 7, phrases("en-XA")).body

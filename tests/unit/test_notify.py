@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.app.service_manager import ServiceManager, service_manager
+from copdns.app.service_manager import ServiceManager, find_service_manager
 
 ME, ANOTHER = str(os.getpid()), str(os.getpid() + 1)
 
@@ -29,17 +29,17 @@ def heard(ear: socket.socket) -> list[str]:
 
 
 def manager(ear: socket.socket) -> ServiceManager:
-    return service_manager({"NOTIFY_SOCKET": ear.getsockname()})
+    return find_service_manager({"NOTIFY_SOCKET": ear.getsockname()})
 
 
 def test_ready_carries_the_status_line(ear: socket.socket) -> None:
-    assert manager(ear).ready("answering on 2 addresses")
+    assert manager(ear).notify_ready("answering on 2 addresses")
     assert heard(ear) == ["READY=1", "STATUS=answering on 2 addresses"]
 
 
 def test_a_reload_says_when_it_began(ear: socket.socket) -> None:
     before = time.monotonic_ns() // 1000
-    assert manager(ear).reloading()
+    assert manager(ear).notify_reloading()
     state, moment = heard(ear)
     assert state == "RELOADING=1"
     name, _, value = moment.partition("=")
@@ -48,14 +48,14 @@ def test_a_reload_says_when_it_began(ear: socket.socket) -> None:
 
 
 def test_stopping_and_the_watchdog_are_one_line_each(ear: socket.socket) -> None:
-    assert manager(ear).stopping()
+    assert manager(ear).notify_stopping()
     assert heard(ear) == ["STOPPING=1"]
-    assert manager(ear).alive()
+    assert manager(ear).notify_alive()
     assert heard(ear) == ["WATCHDOG=1"]
 
 
 def test_a_status_cannot_smuggle_in_another_message(ear: socket.socket) -> None:
-    assert manager(ear).status("all is well\nSTOPPING=1")
+    assert manager(ear).notify_status("all is well\nSTOPPING=1")
     assert heard(ear) == ["STATUS=all is well STOPPING=1"]
 
 
@@ -64,24 +64,24 @@ def test_an_abstract_socket_is_reached() -> None:
         ear.bind("")  # Linux chooses a free abstract name
         ear.settimeout(5)
         name = ear.getsockname().decode()
-        assert service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).alive()
+        assert find_service_manager({"NOTIFY_SOCKET": f"@{name[1:]}"}).notify_alive()
         assert heard(ear) == ["WATCHDOG=1"]
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1234", "notify"])
 def test_without_a_manager_nothing_happens(address: str) -> None:
-    nobody = service_manager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
+    nobody = find_service_manager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1000000"})
     assert nobody == ServiceManager()
-    assert not nobody.ready()
+    assert not nobody.notify_ready()
 
 
 def test_a_manager_that_went_away_is_no_error(tmp_path: Path) -> None:
-    assert not service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
+    assert not find_service_manager({"NOTIFY_SOCKET": str(tmp_path / "gone")}).notify_ready()
 
 
 def test_a_manager_that_does_not_read_holds_nobody_up(ear: socket.socket) -> None:
     silent = manager(ear)
-    told = [silent.alive() for _ in range(10_000)]
+    told = [silent.notify_alive() for _ in range(10_000)]
     assert told[0]
     assert not told[-1]
 
@@ -100,4 +100,4 @@ def test_a_manager_that_does_not_read_holds_nobody_up(ear: socket.socket) -> Non
 def test_the_watchdog_is_ours_only_when_it_names_us(
     environment: dict[str, str], seconds: float | None
 ) -> None:
-    assert service_manager({"NOTIFY_SOCKET": "/run/notify", **environment}).watchdog == seconds
+    assert find_service_manager({"NOTIFY_SOCKET": "/run/notify", **environment}).watchdog == seconds

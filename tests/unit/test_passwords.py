@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.accounts.passphrase import LONGEST, pin_weakness, weakness
+from copdns.accounts.passphrase import MAX_PASSWORD_LENGTH, password_weakness, pin_weakness
 from copdns.accounts.passwords import (
-    STEP,
+    TOTP_STEP,
+    find_totp_step,
     hash_password,
     is_outdated,
-    totp_secret,
-    totp_step,
+    make_totp_secret,
     totp_uri,
     verify_password,
 )
@@ -40,12 +40,12 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
     ],
 )
 def test_what_is_easy_to_guess_is_refused_with_a_kind_sentence(password: str, says: str) -> None:
-    assert says in str(weakness(password, ["Adalbertine"]))
+    assert says in str(password_weakness(password, ["Adalbertine"]))
 
 
 @pytest.mark.parametrize("password", [GOOD, "сова сидит на крыше", "k7#Lq!9xPz"])
 def test_a_good_password_is_taken(password: str) -> None:
-    assert weakness(password, ["Ada", ""]) is None
+    assert password_weakness(password, ["Ada", ""]) is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_pin_has_a_few_digits_and_is_no_row(pin: str, good: bool) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_looked_at(text: str) -> None:
-    for found in (weakness(text, [text]), pin_weakness(text)):
+    for found in (password_weakness(text, [text]), pin_weakness(text)):
         assert found is None or str(found)
 
 
@@ -107,28 +107,28 @@ def test_where_there_is_no_argon2_it_is_scrypt(monkeypatch: pytest.MonkeyPatch) 
 @given(st.text(max_size=20))
 def test_no_text_breaks_the_check(text: str) -> None:
     assert not verify_password(text, "$argon2id$broken")
-    assert not verify_password("x" * (LONGEST + 1), text)
+    assert not verify_password("x" * (MAX_PASSWORD_LENGTH + 1), text)
 
 
 def test_a_code_of_the_second_factor_counts_once() -> None:
-    secret = totp_secret()
+    secret = make_totp_secret()
     code = pyotp.TOTP(secret).at(NOW)
-    step = totp_step(secret, f"{code[:3]} {code[3:]}", NOW, 0)
-    assert step == NOW // STEP
-    assert totp_step(secret, code, NOW, step) is None
+    step = find_totp_step(secret, f"{code[:3]} {code[3:]}", NOW, 0)
+    assert step == NOW // TOTP_STEP
+    assert find_totp_step(secret, code, NOW, step) is None
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(-30, True), (30, True), (-90, False), (90, False)])
 def test_a_telephones_clock_may_be_half_a_minute_off(seconds: int, good: bool) -> None:
-    secret = totp_secret()
+    secret = make_totp_secret()
     code = pyotp.TOTP(secret).at(NOW + seconds)
-    assert (totp_step(secret, code, NOW, 0) is not None) is good
+    assert (find_totp_step(secret, code, NOW, 0) is not None) is good
 
 
 @given(st.text(max_size=12))
 def test_what_is_no_code_is_none(text: str) -> None:
     if not text.isdecimal():
-        assert totp_step(SECRET, text, NOW, 0) is None
+        assert find_totp_step(SECRET, text, NOW, 0) is None
 
 
 def test_the_address_for_an_authenticator_names_house_and_account() -> None:

@@ -222,7 +222,7 @@ def test_nothing_is_lost_or_doubled_between_the_loop_and_the_writer(tmp_path: Pa
         log.add(one)
         log.count(key())
     log.stop()
-    assert log.dropped == 0
+    assert log.dropped_count == 0
     assert log.rows("home", limit=1)[0].id == number
     assert log.counts("home") == ((key(), number),)
 
@@ -291,7 +291,7 @@ def test_more_than_fits_is_dropped_and_counted(log: QueryLog) -> None:
     for hour in range(130):
         log.count(key(at=NOW + hour * HOUR))
         log.count(key())
-    assert log.dropped == 30 + 30
+    assert log.dropped_count == 30 + 30
     log.flush()
     assert qnames(log) == [f"n{n}.example" for n in range(100)]
     assert sum(n for _, n in log.counts("home")) == 130 + 100
@@ -315,7 +315,7 @@ def test_a_locked_database_is_tried_again_and_nothing_is_lost(
         log.flush()
     assert qnames(log) == ["before.example", "meanwhile.example"]
     assert log.counts("home") == ((key(), 2),)
-    assert (log.failures, log.last_error, log.dropped) == (2, "", 0)
+    assert (log.failures, log.last_error, log.dropped_count) == (2, "", 0)
     assert [each["event"] for each in events] == ["log_write_failed", "log_write_recovered"]
 
 
@@ -340,7 +340,7 @@ def test_what_waits_for_the_disk_is_bounded_and_the_oldest_stays(log: QueryLog) 
             log.count(key("tom", at=NOW + n * HOUR))
         log.flush()
     log.flush()
-    assert log.dropped == 20 + 20
+    assert log.dropped_count == 20 + 20
     assert qnames(log)[0] == "old0.example"
     assert qnames(log)[-1] == "new39.example"
 
@@ -364,7 +364,7 @@ def test_a_disk_that_takes_no_more_is_survived(log: QueryLog) -> None:
     log.flush()
     assert log.last_error == ""
     assert qnames(log) == names
-    assert log.dropped == 1
+    assert log.dropped_count == 1
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
@@ -445,7 +445,7 @@ def test_a_faulty_row_costs_its_batch_and_not_the_log(tmp_path: Path) -> None:
         log.stop()
     assert [each["event"] for each in events] == ["log_batch_lost"]
     assert "UnicodeEncodeError" in events[0]["traceback"]
-    assert log.dropped == 1
+    assert log.dropped_count == 1
     assert qnames(log) == ["a.example"]
 
 

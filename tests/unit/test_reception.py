@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.app.device_chores import AFRESH, DeviceChores
+from copdns.app.device_chores import IDENTIFY_ANEW_EVERY, DeviceChores
 from copdns.config import IdentitySettings, LeaseFile
 from copdns.events.bus import EventBus
 from copdns.model.events import DeviceEvent, Event, EventKind
 from copdns.model.household import Device
 from copdns.network.same_client import MIN_QUESTIONS, MIN_SECONDS
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from tests.unit.kernel import Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
 
@@ -67,7 +67,7 @@ async def test_an_unknown_device_is_told_once(desk: Desk) -> None:
     assert await desk.ask("192.0.2.99") == [UNKNOWN]
     desk.home.kernel.tell(entry("2001:db8::99", STRANGE))
     assert await desk.ask("192.0.2.99", "2001:db8::99") == []
-    (visitor,) = load_visitors(desk.folder)
+    (visitor,) = load_unknown_devices(desk.folder)
     assert (visitor.mac, visitor.address) == (STRANGE, "2001:db8::99")
 
 
@@ -99,7 +99,7 @@ async def test_a_device_that_got_a_name_is_told_and_leaves_the_list(desk: Desk) 
     assert await desk.ask("192.0.2.99") == [
         DeviceEvent(EventKind.DEVICE_RECOGNISED, "home", "u1", "phone")
     ]
-    assert load_visitors(desk.folder) == ()
+    assert load_unknown_devices(desk.folder) == ()
 
 
 async def test_a_card_at_the_address_of_a_known_device_is_told(desk: Desk) -> None:
@@ -116,9 +116,9 @@ async def test_who_asks_all_the_time_is_not_forgotten(desk: Desk) -> None:
     for _ in range(40):
         await desk.ask("192.0.2.99")
         desk.home.clock.wait(86_400)
-    assert len(load_visitors(desk.folder)) == 1
+    assert len(load_unknown_devices(desk.folder)) == 1
     assert desk.heard == [UNKNOWN]
-    assert AFRESH < 86_400
+    assert IDENTIFY_ANEW_EVERY < 86_400
 
 
 async def test_leases_give_names_and_macs_that_the_kernel_does_not_tell(desk: Desk) -> None:
@@ -128,7 +128,7 @@ async def test_leases_give_names_and_macs_that_the_kernel_does_not_tell(desk: De
     await desk.reception.configure(off)
     assert desk.home.whose("192.0.2.60") == "mia"
     assert await desk.ask("192.0.2.61") == [UNKNOWN]
-    assert load_visitors(desk.folder)[0].name == "visitor"
+    assert load_unknown_devices(desk.folder)[0].name == "visitor"
     path.write_text(f"0 {CARD} 192.0.2.61 tablet *\n")
     await desk.ask()
     assert (desk.home.whose("192.0.2.61"), desk.home.whose("192.0.2.60")) == ("mia", "guest")
@@ -145,7 +145,7 @@ async def test_a_disk_that_fails_is_told_once_and_tried_again(desk: Desk) -> Non
     ]
     (desk.folder / "log.db").rmdir()
     await desk.ask()
-    assert len(load_visitors(desk.folder)) == 1
+    assert len(load_unknown_devices(desk.folder)) == 1
 
 
 async def test_when_all_look_alike_that_is_a_warning_until_it_is_over(desk: Desk) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.accounts.roles import (
+    CHOICE_LASTS,
     NO_SCOPES,
     PERMISSIONS,
-    STANDS,
     Actor,
     GuardianChoice,
     Permission,
@@ -133,7 +133,7 @@ def test_what_two_want_differently_is_what_the_age_starts_with() -> None:
 def test_a_dispute_ends_when_one_takes_the_others_word_or_says_it_no_more() -> None:
     agreed = [stance("ada", 1), stance("other", 1)]
     assert weigh(agreed, 3, NOW) == WeighedSetting(1, disputed=False)
-    old = [stance("ada", 1, NOW - STANDS), stance("other", 2)]
+    old = [stance("ada", 1, NOW - CHOICE_LASTS), stance("other", 2)]
     assert weigh(old, 3, NOW) == WeighedSetting(2, disputed=False)
 
 

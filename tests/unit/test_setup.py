@@ -36,9 +36,9 @@ async def test_what_was_kept_last_counts_and_a_persons_word_is_in_the_audit(tmp_
     with HouseholdStore.open(tmp_path) as store, StoreThread.open(tmp_path) as thread:
         await store.create(Household("home", "Home"), "test", int(NOW))
         setups = Setups(thread)
-        await setups.keep("home", Check.LISTS, SetupState.FAILED, int(NOW), detail="2 are missing")
-        await setups.keep("home", Check.LISTS, SetupState.PASSED, int(NOW) + 1)
-        await setups.keep("home", Check.ALONE, SetupState.CONFIRMED, int(NOW), author="Ada")
+        await setups.save("home", Check.LISTS, SetupState.FAILED, int(NOW), detail="2 are missing")
+        await setups.save("home", Check.LISTS, SetupState.PASSED, int(NOW) + 1)
+        await setups.save("home", Check.ALONE, SetupState.CONFIRMED, int(NOW), author="Ada")
         found = await setups.progress("home")
         assert found.items["lists"] == SetupItem("lists", SetupState.PASSED, "", int(NOW) + 1)
         assert (await setups.progress("other")).items == {}

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import one_time_code
+from copdns.accounts.codes import make_one_time_code
 from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.accounts import the_account
-from copdns.store.household_db.sessions import actor
+from copdns.store.household_db.accounts import pick_account
+from copdns.store.household_db.sessions import make_actor
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
@@ -22,7 +22,7 @@ KEPT = "$argon2id$a"
 
 
 async def code(house: House, purpose: Purpose, account: str = "") -> str:
-    digest = code_digest(one_time_code(), "account")
+    digest = code_digest(make_one_time_code(), "account")
     await house.accounts.make_code(
         Code("home", purpose, account, NOW + CODE_LASTS), digest, None, NOW
     )
@@ -40,8 +40,8 @@ async def test_a_set_up_code_makes_the_owner_once(house: House) -> None:
 
 async def test_a_code_ends_and_a_newer_one_ends_it(house: House) -> None:
     first, second = await code(house, Purpose.SETUP), await code(house, Purpose.SETUP)
-    assert await house.accounts.code(first, NOW) is None
-    assert await house.accounts.code(second, NOW + CODE_LASTS) is None
+    assert await house.accounts.find_code(first, NOW) is None
+    assert await house.accounts.find_code(second, NOW + CODE_LASTS) is None
     with pytest.raises(AccountError):
         await house.accounts.set_up(second, "Ada", KEPT, NOW + CODE_LASTS)
 
@@ -139,9 +139,9 @@ async def test_the_last_guardian_stays(house: House) -> None:
 async def test_a_guardian_lets_others_in_and_no_stranger_does(house: House) -> None:
     ada = await house.person("Ada")
     added = await house.accounts.add(Account("home", "", "Reviewer", Role.REVIEWER), ada, NOW)
-    reviewer = actor(added)
-    bo = actor(await house.account("Bo", Role.OWNER, household="bos"))
-    program = actor(await house.account("Stranger"), frozenset())
+    reviewer = make_actor(added)
+    bo = make_actor(await house.account("Bo", Role.OWNER, household="bos"))
+    program = make_actor(await house.account("Stranger"), frozenset())
     for by in (reviewer, bo, program):
         with pytest.raises(AccountError):
             await house.accounts.add(Account("home", "", "New", Role.AUDITOR), by, NOW)
@@ -218,6 +218,6 @@ async def test_codes_that_are_over_are_deleted(house: House) -> None:
 
 async def test_an_account_is_meant_by_name_or_id(house: House) -> None:
     ada = await house.account("Ada")
-    assert the_account([ada], "ADA") == the_account([ada], ada.id) == ada
+    assert pick_account([ada], "ADA") == pick_account([ada], ada.id) == ada
     with pytest.raises(AccountError, match="did you mean Ada"):
-        the_account([ada], "Adda")
+        pick_account([ada], "Adda")

@@ -93,7 +93,7 @@ async def test_an_appeal_comes_back_with_everything_that_was_sent(store: AppealS
 
 async def test_all_of_a_life_comes_back(store: AppealStore) -> None:
     first = await filed(store)
-    await store.see("home", first.id, AT + 1)
+    await store.mark_seen("home", first.id, AT + 1)
     await decided(store, first, no(text="Later."))
     await store.disagree("home", first.id, "mia", "please", AT + DAY, second=False)
     last = await decided(store, first, yes(lasts=600), AT + DAY)
@@ -173,7 +173,7 @@ async def test_nobody_takes_back_or_disputes_for_somebody_else(store: AppealStor
         await store.disagree("home", first.id, "tom", "", AT, second=True)
     for elsewhere in ("other", ""):
         with pytest.raises(AppealError):
-            await store.see(elsewhere, first.id, AT)
+            await store.mark_seen(elsewhere, first.id, AT)
     assert await store.appeal("home", first.id) == first
     assert (await store.withdraw("home", first.id, "mia", AT)).state is AppealState.WITHDRAWN
 
@@ -269,7 +269,7 @@ async def test_what_waits_too_long_is_brought_up_once_and_opens_until_it_is_answ
     first = await filed(store)
 
     async def look(hours: int) -> list[tuple[bool, bool]]:
-        found = await store.due(LOW, KNOWN, SERVICES, AT + hours * HOUR)
+        found = await store.raise_overdue(LOW, KNOWN, SERVICES, AT + hours * HOUR)
         return [(each.remind, each.overdue) for _, each in found]
 
     assert [await look(hours) for hours in (1, 24, 25, 72, 73)] == [
@@ -293,7 +293,7 @@ async def test_taking_back_what_is_open_meanwhile_closes_it(
     households: HouseholdStore, store: AppealStore
 ) -> None:
     first = await filed(store)
-    await store.due(LOW, KNOWN, SERVICES, AT + 72 * HOUR)
+    await store.raise_overdue(LOW, KNOWN, SERVICES, AT + 72 * HOUR)
     await store.withdraw("home", first.id, "mia", AT + 73 * HOUR)
     (grant,) = (await stored(households)).grants
     assert grant.end == AT + 73 * HOUR
@@ -304,15 +304,15 @@ async def test_events_tell_of_each_state_until_somebody_says_that_they_did(
 ) -> None:
     first = await filed(store)
     for _ in range(2):
-        ((_, found, before),) = await store.untold()
+        ((_, found, before),) = await store.find_untold()
         assert (found, before) == (first, "")
-    (new,) = await store.untold()
+    (new,) = await store.find_untold()
     await decided(store, first, no())
-    await store.told(new)
-    ((_, found, before),) = await store.untold()
+    await store.mark_told(new)
+    ((_, found, before),) = await store.find_untold()
     assert (found.state, before) == (AppealState.REFUSED, mark(first))
-    await store.told((await store.untold())[0])
-    assert await store.untold() == ()
+    await store.mark_told((await store.find_untold())[0])
+    assert await store.find_untold() == ()
 
 
 async def test_texts_go_thirty_days_after_the_answer_and_the_rest_a_year_after(

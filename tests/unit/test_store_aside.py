@@ -14,7 +14,7 @@ from copdns.model.household import Household
 from copdns.store.db import store_error
 from copdns.store.household_db.household import FILE, HouseholdStore
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 
 NOW = 1_800_000_000
 
@@ -30,7 +30,7 @@ async def test_what_only_the_write_ahead_log_holds_is_copied_and_nothing_is_touc
         await store.create(Household("home", "Example family"), "ada", NOW)
         before = octets(tmp_path)
         assert before[f"{FILE}-wal"]
-        with HouseholdStore.copy(tmp_path) as copy:
+        with HouseholdStore.open_copy(tmp_path) as copy:
             assert await copy.households() == ("home",)
             await copy.create(Household("other", "Example family"), "ada", NOW)
         assert octets(tmp_path) == before
@@ -38,21 +38,21 @@ async def test_what_only_the_write_ahead_log_holds_is_copied_and_nothing_is_touc
 
 
 async def test_where_there_is_no_file_the_copy_is_empty_and_none_is_made(tmp_path: Path) -> None:
-    with HouseholdStore.copy(tmp_path / "nowhere") as copy:
+    with HouseholdStore.open_copy(tmp_path / "nowhere") as copy:
         assert await copy.households() == ()
     assert octets(tmp_path) == {}
 
 
 def test_a_file_from_an_unfinished_first_start_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
-    with closing(copied(tmp_path / FILE, HOUSEHOLD)) as copy:
+    with closing(copy_to_memory(tmp_path / FILE, HOUSEHOLD)) as copy:
         assert copy.execute("select count(*) from household").fetchone() == (0,)
 
 
 def test_a_broken_file_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database at all" * 1000)
     with pytest.raises(StoreError, match="restore a backup"):
-        copied(tmp_path / FILE, HOUSEHOLD)
+        copy_to_memory(tmp_path / FILE, HOUSEHOLD)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,17 @@ import pytest
 from sqlite_utils import Database
 
 from copdns.model.errors import StoreError
-from copdns.store.db import alone, is_broken, open_database, snapshot, store_error, transaction
-from copdns.store.schema_steps import Steps
+from copdns.store.db import (
+    is_broken,
+    lock_folder,
+    open_database,
+    read_transaction,
+    store_error,
+    transaction,
+)
+from copdns.store.schema_steps import SchemaSteps
 
-STEPS = Steps("notes")
+STEPS = SchemaSteps("notes")
 
 
 @STEPS(name="0001_note")
@@ -111,7 +118,7 @@ def test_a_snapshot_does_not_see_what_comes_after_its_first_read(
     path: Path, connection: sqlite3.Connection
 ) -> None:
     with closing(open_database(path, STEPS)) as other:
-        with snapshot(connection):
+        with read_transaction(connection):
             assert households(connection) == []
             write(other, "home")
             assert households(connection) == []
@@ -144,7 +151,7 @@ def test_a_damaged_database_is_told_as_one(path: Path) -> None:
 def test_a_database_of_a_newer_copdns_is_left_alone(
     path: Path, connection: sqlite3.Connection
 ) -> None:
-    newer = Steps("notes")
+    newer = SchemaSteps("notes")
     newer(name="0001_note")(note)
     newer(name="0002_colour")(
         lambda db: db.execute("alter table note add column colour text not null default ''")
@@ -161,7 +168,7 @@ def test_a_migration_that_fails_leaves_the_schema_before_it(path: Path) -> None:
         db.execute("create table other (household text)")
         db.execute("create table note (household text)")
 
-    failing = Steps("notes")
+    failing = SchemaSteps("notes")
     failing(name="0001_note")(note)
     failing(name="0002_half")(half)
     with pytest.raises(StoreError, match="already exists"):
@@ -232,9 +239,9 @@ def test_one_at_a_time_is_alone_in_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("copdns.store.db.BUSY", 0.0)
-    with alone(tmp_path), pytest.raises(StoreError, match="try again"), alone(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(StoreError, match="try again"), lock_folder(tmp_path):
         pass
-    with alone(tmp_path):
+    with lock_folder(tmp_path):
         pass
 
 

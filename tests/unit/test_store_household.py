@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.accounts.attempts import WITHIN
+from copdns.accounts.attempts import ATTEMPT_WINDOW
 from copdns.model.errors import (
     HouseholdError,
     PrivacyError,
@@ -531,7 +531,7 @@ async def test_unknown_codes_are_counted_over_restarts_and_forgotten_soon(tmp_pa
             with pytest.raises(TooManyTriesError):
                 await store.redeem("home", "right", profile, device=device, author="", now=5)
         assert len(await store.changes("home")) == 1
-        await store.tidy(5 + WITHIN)
+        await store.tidy(5 + ATTEMPT_WINDOW)
         home = await store.redeem("home", "right", "mia", author="mia", now=5)
         assert home.tickets[0].redeemed_by == "mia"
 

@@ -7,8 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts.account import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, ViewedPart
-from copdns.accounts.roles import STANDS, Actor, Balance, Role
+from copdns.accounts.account import (
+    LOOK_LASTS,
+    NOTICE_LASTS,
+    SAME_LOOK_WITHIN,
+    NoticeKind,
+    ViewedPart,
+)
+from copdns.accounts.roles import CHOICE_LASTS, Actor, Balance, Role
 from copdns.app.account_chores import event_of
 from copdns.model.events import AccountEvent, EventKind, PersonEvent
 from copdns.model.household import FullLog, Household, PrivacyMode, Profile
@@ -41,14 +47,14 @@ async def test_a_look_is_kept_for_the_child_to_see(house: House) -> None:
 async def test_paging_through_a_log_is_one_look(house: House) -> None:
     looks, ada = Looks(house.thread), await house.person("Ada")
     other = await house.person("Other")
-    for second in (0, 10, LOOKS_JOINED - 1):
+    for second in (0, 10, SAME_LOOK_WITHIN - 1):
         await looks.note(ada, "mia", ViewedPart.LOG, NOW + second)
     assert len(await looks.of("home", "mia")) == 1
     await looks.note(ada, "mia", ViewedPart.COUNTS, NOW + 1)
     await looks.note(other, "mia", ViewedPart.LOG, NOW + 1)
-    await looks.note(ada, "mia", ViewedPart.LOG, NOW + LOOKS_JOINED)
+    await looks.note(ada, "mia", ViewedPart.LOG, NOW + SAME_LOOK_WITHIN)
     assert len(await looks.of("home", "mia")) == 4
-    assert (await looks.of("home", "mia"))[0].at == NOW + LOOKS_JOINED
+    assert (await looks.of("home", "mia"))[0].at == NOW + SAME_LOOK_WITHIN
 
 
 async def test_a_clock_that_is_set_back_hides_no_look(house: House) -> None:
@@ -71,8 +77,8 @@ async def test_looks_outlive_the_account_and_end_after_a_year(house: House) -> N
     await looks.note(other, "mia", ViewedPart.LOG, NOW)
     await house.accounts.remove("home", other.id, None, NOW)
     assert len(await looks.of("home", "mia")) == 1
-    assert await looks.tidy(NOW + LOOKS_KEPT - 1) == 0
-    assert await looks.tidy(NOW + LOOKS_KEPT) == 1
+    assert await looks.tidy(NOW + LOOK_LASTS - 1) == 0
+    assert await looks.tidy(NOW + LOOK_LASTS) == 1
 
 
 async def test_no_full_log_begins_unseen_by_the_other_guardian(house: House) -> None:
@@ -89,8 +95,8 @@ async def test_no_full_log_begins_unseen_by_the_other_guardian(house: House) -> 
     assert event_of(notice) == PersonEvent(
         EventKind.FULL_LOG_ANNOUNCED, "home", "mia", NOW, NOW + DAY
     )
-    await notices.see("home", other.id, [notice.id], NOW)
-    await notices.see("home", other.id, [notice.id], NOW)
+    await notices.mark_seen("home", other.id, [notice.id], NOW)
+    await notices.mark_seen("home", other.id, [notice.id], NOW)
     assert notice not in await notices.unseen("home", other.id)
     # One that stays as it is, is no news.
     await house.store.change(
@@ -111,11 +117,11 @@ async def test_who_is_removed_at_the_console_is_told_to_all(house: House) -> Non
 async def test_events_are_made_of_notices_once(house: House) -> None:
     notices = Notices(house.thread)
     await house.account("Ada")
-    untold = await notices.untold()
+    untold = await notices.find_untold()
     assert [each.kind for each in untold] == [NoticeKind.ACCOUNT_ADDED]
-    await notices.told(each.id for each in untold)
-    assert await notices.untold() == ()
-    assert await Looks(house.thread).tidy(NOW + NOTICES_KEPT) == 1
+    await notices.mark_told(each.id for each in untold)
+    assert await notices.find_untold() == ()
+    assert await Looks(house.thread).tidy(NOW + NOTICE_LASTS) == 1
 
 
 async def test_nobody_sees_anothers_notices_away(house: House) -> None:
@@ -123,7 +129,7 @@ async def test_nobody_sees_anothers_notices_away(house: House) -> None:
     ada = await house.account("Ada")
     bo = await house.account("Bo", household="bos")
     (notice,) = await notices.unseen("home", ada.id)
-    await notices.see("bos", bo.id, [notice.id], NOW)
+    await notices.mark_seen("bos", bo.id, [notice.id], NOW)
     assert await notices.unseen("home", ada.id) == (notice,)
 
 
@@ -176,7 +182,7 @@ async def test_a_word_counts_for_a_month_and_as_long_as_its_guardian_is_one(
 ) -> None:
     ada, other = two
     await sets(house, ada, privacy=PrivacyMode.OFF)
-    later = NOW + STANDS
+    later = NOW + CHOICE_LASTS
     after = await sets(house, other, later, privacy=PrivacyMode.COUNTS)
     assert after.privacy is PrivacyMode.COUNTS
     await house.accounts.remove("home", other, None, later)

@@ -14,14 +14,14 @@ import pytest
 
 from copdns.store.db import open_database
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.schema_steps import Steps
+from copdns.store.schema_steps import SchemaSteps
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
 OWN = re.compile(r"_?sqlite_")  # tables of SQLite and of sqlite-utils
 
 
-def schema(folder: Path, migrations: Steps) -> str:
+def schema(folder: Path, migrations: SchemaSteps) -> str:
     with closing(open_database(folder / "new.db", migrations)) as connection:
         found = connection.execute(
             "select tbl_name, sql from sqlite_master where sql is not null order by rowid"
@@ -32,13 +32,15 @@ def schema(folder: Path, migrations: Steps) -> str:
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
 def test_migrations_add_up_to_the_golden_schema(
-    tmp_path: Path, file: str, migrations: Steps
+    tmp_path: Path, file: str, migrations: SchemaSteps
 ) -> None:
     assert schema(tmp_path, migrations) == (GOLDEN / file).read_text()
 
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
-def test_every_table_belongs_to_a_household(tmp_path: Path, file: str, migrations: Steps) -> None:
+def test_every_table_belongs_to_a_household(
+    tmp_path: Path, file: str, migrations: SchemaSteps
+) -> None:
     tables = re.findall(
         r"CREATE TABLE (\w+) \((.*?)\n[),]", schema(tmp_path, migrations), re.DOTALL
     )
@@ -49,7 +51,7 @@ def test_every_table_belongs_to_a_household(tmp_path: Path, file: str, migration
 
 
 @pytest.mark.parametrize(("file", "migrations"), FILES)
-def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: Steps) -> None:
+def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: SchemaSteps) -> None:
     assert schema(tmp_path, migrations) == schema(tmp_path, migrations)
 
 

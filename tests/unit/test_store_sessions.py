@@ -13,12 +13,12 @@ from copdns.accounts.account import (
     SESSION_IDLE,
     SESSION_LONGEST,
     TOKEN_LONGEST,
-    TOUCHED,
+    USED_PRECISION,
 )
 from copdns.accounts.codes import secret_digest
 from copdns.accounts.roles import Permission, Role, may
 from copdns.model.errors import AccountError
-from copdns.store.household_db.sessions import MOST_SESSIONS
+from copdns.store.household_db.sessions import MAX_SESSIONS
 from tests.unit.accounts import DAY, NOW, House
 
 PAUSE = frozenset({Permission.GIVE_TIME, Permission.SEE_STATUS})
@@ -81,10 +81,10 @@ async def test_reading_pages_writes_at_most_every_five_minutes(house: House) -> 
             return int(seen)
 
         before = version()
-        for second in range(TOUCHED):
+        for second in range(USED_PRECISION):
             await house.sessions.find(told, NOW + second)
         assert version() == before
-        await house.sessions.find(told, NOW + TOUCHED)
+        await house.sessions.find(told, NOW + USED_PRECISION)
         assert version() != before
 
 
@@ -98,8 +98,8 @@ async def test_sessions_are_ended_from_elsewhere(house: House) -> None:
     assert await house.sessions.find(there, NOW) is None
     browser = await house.sessions.remember_browser(ada, NOW)
     await house.sessions.begin(ada, NOW)
-    assert await house.sessions.revoke_all(ada, NOW, stays=secret_digest(here)) == 1
-    assert await house.sessions.known_browser(ada, browser, NOW) == ""
+    assert await house.sessions.revoke_all(ada, NOW, but_session=secret_digest(here)) == 1
+    assert await house.sessions.find_browser(ada, browser, NOW) == ""
     await house.sessions.end(here)
     await house.sessions.end(here)
     assert await house.sessions.of(ada, NOW) == ()
@@ -108,7 +108,9 @@ async def test_sessions_are_ended_from_elsewhere(house: House) -> None:
 async def test_a_new_password_ends_all_sessions_but_the_one_at_hand(house: House) -> None:
     ada = await house.account("Ada")
     here, there = await house.sessions.begin(ada, NOW), await house.sessions.begin(ada, NOW)
-    await house.accounts.set_password("home", ada.id, "x", NOW, stays=secret_digest(here), by=None)
+    await house.accounts.set_password(
+        "home", ada.id, "x", NOW, but_session=secret_digest(here), by=None
+    )
     assert await house.sessions.find(here, NOW) is not None
     assert await house.sessions.find(there, NOW) is None
 
@@ -127,22 +129,22 @@ async def test_who_is_removed_is_out_at_once(house: House) -> None:
 
 async def test_the_session_used_longest_ago_makes_room(house: House) -> None:
     ada = await house.account("Ada")
-    told = [await house.sessions.begin(ada, NOW + number) for number in range(MOST_SESSIONS + 1)]
+    told = [await house.sessions.begin(ada, NOW + number) for number in range(MAX_SESSIONS + 1)]
     assert await house.sessions.find(told[0], NOW + 60) is None
     assert await house.sessions.find(told[1], NOW + 60) is not None
-    assert len(await house.sessions.of(ada, NOW + 60)) == MOST_SESSIONS
+    assert len(await house.sessions.of(ada, NOW + 60)) == MAX_SESSIONS
 
 
 async def test_a_browser_is_known_to_its_account_for_a_year(house: House) -> None:
     ada, stranger = await house.account("Ada"), await house.account("Stranger")
     told = await house.sessions.remember_browser(ada, NOW)
-    assert await house.sessions.known_browser(ada, told, NOW) == secret_digest(told)
-    assert await house.sessions.known_browser(stranger, told, NOW) == ""
-    assert await house.sessions.known_browser(ada, "", NOW) == ""
-    assert await house.sessions.known_browser(ada, told, NOW + BROWSER_LASTS) == ""
+    assert await house.sessions.find_browser(ada, told, NOW) == secret_digest(told)
+    assert await house.sessions.find_browser(stranger, told, NOW) == ""
+    assert await house.sessions.find_browser(ada, "", NOW) == ""
+    assert await house.sessions.find_browser(ada, told, NOW + BROWSER_LASTS) == ""
     again = await house.sessions.remember_browser(ada, NOW, replaces=told)
-    assert await house.sessions.known_browser(ada, told, NOW) == ""
-    assert await house.sessions.known_browser(ada, again, NOW) != ""
+    assert await house.sessions.find_browser(ada, told, NOW) == ""
+    assert await house.sessions.find_browser(ada, again, NOW) != ""
 
 
 async def test_a_token_acts_within_its_scopes_until_it_ends(house: House) -> None:

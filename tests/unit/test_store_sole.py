@@ -10,35 +10,35 @@ from pathlib import Path
 import pytest
 
 from copdns.model.errors import StoreError
-from copdns.store.folder_lock import LOCK, sole_server
+from copdns.store.folder_lock import LOCK_FILE, hold_server_lock
 from copdns.store.household_db.household import HouseholdStore
 
 HOLDING = """
 import sys
 from pathlib import Path
-from copdns.store.folder_lock import sole_server
-with sole_server(Path(sys.argv[1])):
+from copdns.store.folder_lock import hold_server_lock
+with hold_server_lock(Path(sys.argv[1])):
     print("holds", flush=True)
     sys.stdin.read()
 """
 
 
 def test_a_second_one_is_told_who_serves(tmp_path: Path) -> None:
-    with sole_server(tmp_path):
+    with hold_server_lock(tmp_path):
         with (
             pytest.raises(StoreError, match=rf"another copdns \(process {os.getpid()}\)"),
-            sole_server(tmp_path),
+            hold_server_lock(tmp_path),
         ):
             pass
-        assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
-    with sole_server(tmp_path):
+        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+    with hold_server_lock(tmp_path):
         pass
 
 
 def test_what_stands_in_the_file_is_shown_only_if_it_is_a_process(tmp_path: Path) -> None:
-    with sole_server(tmp_path):
-        (tmp_path / LOCK).write_text("\x1b[2J of Bo")
-        with pytest.raises(StoreError, match="another copdns is using"), sole_server(tmp_path):
+    with hold_server_lock(tmp_path):
+        (tmp_path / LOCK_FILE).write_text("\x1b[2J of Bo")
+        with pytest.raises(StoreError, match="another copdns is using"), hold_server_lock(tmp_path):
             pass
 
 
@@ -51,30 +51,33 @@ def test_a_killed_one_is_in_nobodys_way(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "holds\n"
-        with pytest.raises(StoreError, match=rf"process {process.pid}\)"), sole_server(tmp_path):
+        with (
+            pytest.raises(StoreError, match=rf"process {process.pid}\)"),
+            hold_server_lock(tmp_path),
+        ):
             pass
         process.kill()
-    with sole_server(tmp_path):
+    with hold_server_lock(tmp_path):
         pass
 
 
 async def test_others_read_and_change_what_is_stored_meanwhile(tmp_path: Path) -> None:
-    with sole_server(tmp_path), HouseholdStore.open(tmp_path) as store:
+    with hold_server_lock(tmp_path), HouseholdStore.open(tmp_path) as store:
         assert await store.household("home") is None
 
 
 def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    with sole_server(tmp_path / "var" / "copdns"):
+    with hold_server_lock(tmp_path / "var" / "copdns"):
         pass
     assert (tmp_path / "var" / "copdns").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / "var" / "copdns" / LOCK).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "var" / "copdns" / LOCK_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(StoreError, match="choose another folder with --data DIR"),
-        sole_server(tmp_path / "file"),
+        hold_server_lock(tmp_path / "file"),
     ):
         pass
 
@@ -82,5 +85,5 @@ def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_root_leaves_the_folder_open_to_its_owner(tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, 12345)
-    with sole_server(tmp_path):
-        assert (tmp_path / LOCK).stat().st_uid == 12345
+    with hold_server_lock(tmp_path):
+        assert (tmp_path / LOCK_FILE).stat().st_uid == 12345

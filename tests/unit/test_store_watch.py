@@ -37,29 +37,29 @@ async def rename(store: HouseholdStore, name: str) -> None:
 
 
 async def test_a_change_is_told_once(store: HouseholdStore, watcher: Watcher) -> None:
-    assert not watcher.changed()
+    assert not watcher.has_changed()
     await store.create(Household("home", "Home"), "ada", NOW)
-    assert watcher.changed()
-    assert not watcher.changed()
+    assert watcher.has_changed()
+    assert not watcher.has_changed()
 
 
 async def test_a_change_by_another_store_is_told(
     tmp_path: Path, store: HouseholdStore, watcher: Watcher
 ) -> None:
     await store.create(Household("home", "Home"), "ada", NOW)
-    watcher.changed()
+    watcher.has_changed()
     with HouseholdStore.open(tmp_path) as other:
         await rename(other, "Our home")
-        assert watcher.changed()
+        assert watcher.has_changed()
 
 
 async def test_an_edit_that_changes_nothing_wakes_nobody(
     store: HouseholdStore, watcher: Watcher
 ) -> None:
     await store.create(Household("home", "Home"), "ada", NOW)
-    watcher.changed()
+    watcher.has_changed()
     await rename(store, "Home")
-    assert not watcher.changed()
+    assert not watcher.has_changed()
 
 
 async def test_the_revision_is_read_without_the_household(

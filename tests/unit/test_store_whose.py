@@ -10,7 +10,7 @@ import pytest
 from copdns.accounts.account import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, GuestKind
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.pairings import MOST_PAIRINGS, Guests, Pairings, Pins
+from copdns.store.household_db.pairings import MAX_PAIRINGS, Guests, Pairings, Pins
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
@@ -21,10 +21,10 @@ async def test_the_first_browser_of_a_device_is_paired_and_known_again(house: Ho
     pairings = Pairings(house.thread)
     told = await pairings.pair(*TABLET, NOW)
     assert told is not None
-    assert await pairings.known(*TABLET, told, NOW) is not None
-    assert await pairings.known("home", "tom-phone", "tom", told, NOW) is None
-    assert await pairings.known("bos", "mia-phone", "mia", told, NOW) is None
-    assert await pairings.known(*TABLET, "", NOW) is None
+    assert await pairings.find(*TABLET, told, NOW) is not None
+    assert await pairings.find("home", "tom-phone", "tom", told, NOW) is None
+    assert await pairings.find("bos", "mia-phone", "mia", told, NOW) is None
+    assert await pairings.find(*TABLET, "", NOW) is None
 
 
 async def test_whoever_takes_the_address_over_is_not_paired(house: House) -> None:
@@ -49,7 +49,7 @@ async def test_a_guardian_lets_one_more_in_for_an_hour(house: House) -> None:
     assert first is not None
     assert second is not None
     assert await pairings.pair(*TABLET, NOW + 2) is None  # one was meant
-    assert await pairings.known(*TABLET, first, NOW) is not None
+    assert await pairings.find(*TABLET, first, NOW) is not None
     with pytest.raises(AccountError, match="no device"):
         await pairings.let_another_in("home", "tv", "Ada", NOW)
 
@@ -58,22 +58,22 @@ async def test_a_pairing_is_ended_by_a_guardian_or_by_time(house: House) -> None
     pairings = Pairings(house.thread)
     told = await pairings.pair(*TABLET, NOW)
     assert told is not None
-    assert await pairings.known(*TABLET, told, NOW + PAIRING_LASTS) is None
+    assert await pairings.find(*TABLET, told, NOW + PAIRING_LASTS) is None
     (found,) = await pairings.of("home", "mia-phone")
     with pytest.raises(AccountError):
         await pairings.revoke("bos", found.id, "Bo", NOW)
     await pairings.revoke("home", found.id, "Ada", NOW)
-    assert await pairings.known(*TABLET, told, NOW) is None
+    assert await pairings.find(*TABLET, told, NOW) is None
     assert await pairings.pair(*TABLET, NOW) is not None
     assert await pairings.tidy(NOW + PAIRING_LASTS) == 1
 
 
 async def test_a_device_has_some_browsers_and_no_more(house: House) -> None:
     pairings = Pairings(house.thread)
-    for _ in range(MOST_PAIRINGS + 2):
+    for _ in range(MAX_PAIRINGS + 2):
         await pairings.let_another_in("home", "mia-phone", "Ada", NOW)
         await pairings.pair(*TABLET, NOW)
-    assert len(await pairings.of("home")) == MOST_PAIRINGS
+    assert len(await pairings.of("home")) == MAX_PAIRINGS
 
 
 async def test_what_is_paired_is_not_another_childs_when_the_device_moves(house: House) -> None:
@@ -86,7 +86,7 @@ async def test_what_is_paired_is_not_another_childs_when_the_device_moves(house:
         return replace(household, devices=devices)
 
     await house.store.change("home", moved, author="Ada", what="moved", now=NOW)
-    assert await pairings.known("home", "mia-phone", "tom", told, NOW) is None
+    assert await pairings.find("home", "mia-phone", "tom", told, NOW) is None
     assert await pairings.pair(*TABLET, NOW) is None  # it is not hers now
     assert await pairings.pair("home", "mia-phone", "tom", NOW) is not None
 
@@ -102,7 +102,7 @@ async def test_pairings_go_with_the_device_and_stay_when_it_is_renamed(house: Ho
         )
 
     await house.store.change("home", renamed, author="Ada", what="renamed", now=NOW)
-    assert await pairings.known(*TABLET, told, NOW) is not None
+    assert await pairings.find(*TABLET, told, NOW) is not None
 
     def gone(household: Household) -> Household:
         return replace(household, devices=())

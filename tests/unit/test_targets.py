@@ -18,7 +18,7 @@ from structlog.typing import EventDict
 
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
-from copdns.events.targets import WAITING, DeliveryTimes, Targets
+from copdns.events.targets import MAX_WAITING, DeliveryTimes, Targets
 from copdns.model.events import (
     ClockEvent,
     DeviceEvent,
@@ -228,13 +228,13 @@ async def test_what_waits_is_bounded_and_the_oldest_goes_first(hooks: Hooks) -> 
     async with passing_on(Webhook(url=hooks.url())) as targets:
         targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)  # on its way
-        for number in range(WAITING + 3):
+        for number in range(MAX_WAITING + 3):
             targets.enqueue(CLOSED._replace(id=f"b{number}"))
-        assert targets.dropped == 3
+        assert targets.dropped_count == 3
         hooks.open.set()
         assert [(await hooks.next())["id"] for _ in range(3)] == ["b3", "b4", "b5"]
-        targets.use(EventSettings())
-        assert targets.dropped == 3  # a counter never goes back
+        targets.configure(EventSettings())
+        assert targets.dropped_count == 3  # a counter never goes back
 
 
 async def test_a_slow_webhook_holds_no_other_one_up(hooks: Hooks) -> None:
@@ -451,14 +451,14 @@ async def test_with_other_settings_the_new_ones_hear_and_those_that_stay_lose_no
         targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)
         targets.enqueue(OPENED)
-        targets.use(EventSettings(webhooks=(stays, goes)))
-        targets.use(EventSettings(webhooks=(stays,)))
+        targets.configure(EventSettings(webhooks=(stays, goes)))
+        targets.configure(EventSettings(webhooks=(stays,)))
         targets.enqueue(SPENT)
         hooks.open.set()
         assert [await hooks.next(), await hooks.next()] == [event_json(OPENED), event_json(SPENT)]
-        targets.use(EventSettings())
+        targets.configure(EventSettings())
         targets.enqueue(CLOSED)
-        targets.use(EventSettings(webhooks=(goes,)))
+        targets.configure(EventSettings(webhooks=(goes,)))
         targets.enqueue(OPENED)
         request = await soon(hooks.told)
     assert (request.path, await request.json()) == ("/gone", event_json(OPENED))

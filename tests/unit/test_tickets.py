@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.accounts.codes import ticket_code
+from copdns.accounts.codes import make_ticket_code
 from copdns.accounts.tickets import ticket_digest
 
 CODE = "7K3M-0Q1T"
@@ -25,7 +25,7 @@ def test_another_code_is_another_ticket(typed: str) -> None:
 
 
 def test_what_is_kept_does_not_hold_the_code() -> None:
-    code = ticket_code()
+    code = make_ticket_code()
     assert len(ticket_digest(code)) == 64
     assert code.replace("-", "") not in ticket_digest(code).upper()
 

@@ -19,7 +19,7 @@ from copdns.policy.decide import decide
 from copdns.policy.snapshot import GUEST, Snapshot
 from copdns.policy.today import build_today
 from copdns.store.log_db.querylog import FILE
-from copdns.store.log_db.usage import history, load_clock
+from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, LastSeen
 from copdns.time.minutes import NO_MARKS
 from tests.household import MIA as PERSON
@@ -56,7 +56,9 @@ class Running:
 
     def build(self) -> None:
         lists = library(categories={"games": ["games.example"]})
-        self.live = live(self.house, now=self.taken, lists=lists, readings=self.keeper.readings)
+        self.live = live(
+            self.house, now=self.taken, lists=lists, readings=self.keeper.policy_inputs
+        )
 
     async def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -146,7 +148,7 @@ DAY = 86_400
 def minutes_left(home: Running) -> int:
     house = home.live.households["home"]
     profile, policy = home.live.profile(*MIA), home.live.policy(*MIA)
-    return build_today(house, profile, policy, home.keeper.readings, home.now).minutes[0].left
+    return build_today(house, profile, policy, home.keeper.policy_inputs, home.now).minutes[0].left
 
 
 async def test_a_new_budget_begins_with_its_minutes_and_carries_over_from_then_on(
@@ -170,14 +172,14 @@ async def test_nothing_is_carried_over_where_nothing_is_kept(tmp_path: Path) -> 
     await home.use(*VIDEO, minutes=5)
     await home.wait(DAY)
     assert minutes_left(home) == 30
-    assert history(tmp_path, "home", "mia", date(2026, 3, 1)) == ()
+    assert load_history(tmp_path, "home", "mia", date(2026, 3, 1)) == ()
 
 
 async def test_of_a_day_that_is_over_only_numbers_are_on_the_disk(tmp_path: Path) -> None:
     home = await Running(tmp_path, replace(family(), budgets=(CARRIED,))).begin()
     await home.use(*VIDEO, minutes=5)
     await home.wait(DAY)
-    (yesterday, _) = history(tmp_path, "home", "mia", date(2026, 3, 1))
+    (yesterday, _) = load_history(tmp_path, "home", "mia", date(2026, 3, 1))
     assert (yesterday.marks, yesterday.minutes.likely) == (NO_MARKS, 5)
 
 
@@ -189,7 +191,7 @@ async def test_a_stop_keeps_the_minute_that_runs(tmp_path: Path) -> None:
         home.keeper.ledger.record(*MIA, ["tube"], name, home.now)
     await home.keeper.close()
     again = await Running(tmp_path, house, home.now + 1).begin()
-    assert again.keeper.readings.used[MIA]["tube"].likely == 4
+    assert again.keeper.policy_inputs.used[MIA]["tube"].likely == 4
 
 
 async def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
@@ -205,12 +207,12 @@ async def test_a_clock_before_what_was_seen_is_told_and_time_goes_on(tmp_path: P
     assert load_clock(tmp_path) == LastSeen(NOW + 60)
     late = await Running(tmp_path, family(), now=NOW - 86_400).begin()
     assert late.kinds() == [EventKind.CLOCK_WRONG]
-    assert late.keeper.readings.clock_is_wrong
+    assert late.keeper.policy_inputs.clock_is_wrong
     assert load_clock(tmp_path) == LastSeen(NOW + 60, wrong_since=500 - 86_400)
     late.now = NOW + 100  # somebody sets it
     await late.wait(1)
     assert late.kinds() == [EventKind.CLOCK_WRONG, EventKind.CLOCK_RIGHT]
-    assert not late.keeper.readings.clock_is_wrong
+    assert not late.keeper.policy_inputs.clock_is_wrong
     await late.wait(60)
     assert load_clock(tmp_path) == LastSeen(NOW + 161)
 
@@ -271,7 +273,7 @@ async def test_a_budget_can_end_softly_too(tmp_path: Path) -> None:
     assert not home.is_open("other.tube.example")
     await home.wait(300)
     assert not home.is_open("cdn.tube.example")
-    (grant, *_) = home.keeper.readings.in_use.get(MIA) or (None,)
+    (grant, *_) = home.keeper.policy_inputs.in_use.get(MIA) or (None,)
     assert grant is None or grant.about == Matcher("cdn.tube.example", Match.EXACT)
 
 
@@ -279,4 +281,4 @@ async def test_categories_without_a_list_are_noted_once(tmp_path: Path) -> None:
     home = await Running(tmp_path, family()).begin()
     assert home.keeper.set_missing(frozenset({"games"}))
     assert not home.keeper.set_missing(frozenset({"games"}))
-    assert home.keeper.readings.missing_categories == {"games"}
+    assert home.keeper.policy_inputs.missing_categories == {"games"}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.app.alarms import DAY, HOUR, MINUTE, OLD, Alarms
+from copdns.app.alarms import DAY, HOUR, MAX_LIST_AGE, MINUTE, Alarms
 from copdns.dns.exchange import DOWN_AFTER, Health
 from copdns.model.events import EventKind
 from copdns.time.moment import Moment
@@ -19,7 +19,7 @@ class List(NamedTuple):
     is_failing: bool
 
 
-FRESH, OLDER, NEVER = List(HOUR, False), List(OLD + 1, True), List(None, True)
+FRESH, OLDER, NEVER = List(HOUR, False), List(MAX_LIST_AGE + 1, True), List(None, True)
 
 
 def health(down: bool) -> Health:
@@ -32,7 +32,7 @@ def told(*looks: tuple[float, bool, List]) -> list[tuple[EventKind, float]]:
     """Look at these moments, seconds after noon: whether the one upstream is down, and a list."""
     troubles, found = Alarms(), []
     for after, down, fetched in looks:
-        events = troubles.look([health(down)], [fetched], Moment(NOON + after, after))
+        events = troubles.check([health(down)], [fetched], Moment(NOON + after, after))
         found += [(event.kind, event.at - NOON) for event in events]
     return found
 
@@ -50,7 +50,7 @@ def test_one_upstream_that_answers_is_enough() -> None:
     troubles = Alarms()
     for after in (0.0, MINUTE, HOUR):
         now = Moment(NOON + after, after)
-        assert not list(troubles.look([health(True), health(False)], [], now))
+        assert not list(troubles.check([health(True), health(False)], [], now))
 
 
 @pytest.mark.parametrize("fetched", [OLDER, NEVER])
@@ -61,6 +61,8 @@ def test_a_list_that_stays_old_is_told_after_an_hour(fetched: List) -> None:
     ]
 
 
-@pytest.mark.parametrize("fetched", [List(OLD - 1, True), List(OLD + 1, False), FRESH])
+@pytest.mark.parametrize(
+    "fetched", [List(MAX_LIST_AGE - 1, True), List(MAX_LIST_AGE + 1, False), FRESH]
+)
 def test_a_list_that_is_fresh_enough_or_can_be_fetched_is_no_trouble(fetched: List) -> None:
     assert told((0, False, fetched), (HOUR, False, fetched)) == []

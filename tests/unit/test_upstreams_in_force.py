@@ -35,7 +35,7 @@ async def upstreams() -> AsyncIterator[Upstreams]:
 async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
     upstreams: Upstreams,
 ) -> None:
-    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([])
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([])
     assert [each.label for each in upstreams.healths] == ["1"]
     assert (upstreams.deadline, upstreams.attempt) == (3.0, 0.5)
 
@@ -45,7 +45,7 @@ async def test_system_stands_for_what_the_machine_was_given(
 ) -> None:
     given = [UpstreamAddress("192.0.2.1"), UpstreamAddress("192.0.2.2")]
     monkeypatch.setattr(machine, "system_resolvers", lambda _own, _port: given)
-    await UpstreamsInForce(upstreams, lambda: settings(SYSTEM, NEAR)).use([])
+    await UpstreamsInForce(upstreams, lambda: settings(SYSTEM, NEAR)).apply([])
     assert len(upstreams.healths) == 3
 
 
@@ -54,7 +54,7 @@ async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
 ) -> None:
     split = SplitUpstream("work.example", ("192.0.2.99",))
     house = Household("home", "Home", split_upstreams=(split,))
-    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([house])
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([house])
     assert len(upstreams.healths) == 1
     assert len(upstreams.numbers()) == 2
 
@@ -63,7 +63,7 @@ async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(
     upstreams: Upstreams,
 ) -> None:
     chosen = UpstreamsInForce(upstreams, lambda: settings(NEAR))
-    assert not chosen.fits(OWN)
-    await chosen.use([])
-    assert chosen.fits(OWN)
-    assert not chosen.fits(("192.0.2.7",))
+    assert not chosen.is_current(OWN)
+    await chosen.apply([])
+    assert chosen.is_current(OWN)
+    assert not chosen.is_current(("192.0.2.7",))

@@ -19,7 +19,11 @@ from copdns.network.unknown_devices import (
     update_unknown,
 )
 from copdns.policy.snapshot import UnknownClient
-from copdns.store.log_db.unknown_devices import load_numbers, load_visitors, save_visitors
+from copdns.store.log_db.unknown_devices import (
+    load_highest_numbers,
+    load_unknown_devices,
+    save_unknown_devices,
+)
 
 NOW = 1_774_800_000
 TODAY = NOW // 86_400 * 86_400
@@ -83,9 +87,9 @@ def test_ids_are_counted_by_household() -> None:
 
 def test_the_id_of_one_who_is_gone_is_nobody_elses(tmp_path: Path) -> None:
     gone = seen(notice(), notice(mac=OTHER)).devices
-    save_visitors(tmp_path, gone)
-    save_visitors(tmp_path, ())
-    numbers = load_numbers(tmp_path)
+    save_unknown_devices(tmp_path, gone)
+    save_unknown_devices(tmp_path, ())
+    numbers = load_highest_numbers(tmp_path)
     assert numbers == {"home": 2}
     after = update_unknown((), [notice(mac="02:00:00:00:00:98")], lambda _: "", NOW, numbers)
     assert [each.id for each in after.devices] == ["u3"]
@@ -118,17 +122,17 @@ def test_who_got_a_name_is_no_visitor_any_more() -> None:
 
 def test_visitors_are_kept_and_read_back(tmp_path: Path) -> None:
     visitors = seen(notice(), notice("192.0.2.40", OTHER, "laptop"), name="x").devices
-    assert load_visitors(tmp_path) == ()
+    assert load_unknown_devices(tmp_path) == ()
     assert not (tmp_path / "log.db").exists()
-    save_visitors(tmp_path, visitors)
-    assert load_visitors(tmp_path) == visitors
-    save_visitors(tmp_path, visitors[1:])
-    assert load_visitors(tmp_path) == visitors[1:]
+    save_unknown_devices(tmp_path, visitors)
+    assert load_unknown_devices(tmp_path) == visitors
+    save_unknown_devices(tmp_path, visitors[1:])
+    assert load_unknown_devices(tmp_path) == visitors[1:]
 
 
 def test_visitors_who_are_gone_leave_no_octet_on_the_disk(tmp_path: Path) -> None:
-    save_visitors(tmp_path, seen(notice(), name="tablet").devices)
-    save_visitors(tmp_path, ())
+    save_unknown_devices(tmp_path, seen(notice(), name="tablet").devices)
+    save_unknown_devices(tmp_path, ())
     octets = b"".join(each.read_bytes() for each in tmp_path.iterdir())
     assert CARD.encode() not in octets
 
@@ -136,4 +140,4 @@ def test_visitors_who_are_gone_leave_no_octet_on_the_disk(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
-        save_visitors(tmp_path / "file", ())
+        save_unknown_devices(tmp_path / "file", ())

@@ -11,7 +11,7 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import open_database
 from copdns.store.log_db.rows import write
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.store.migrations import LOG
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
@@ -67,7 +67,7 @@ def fill_log(site: Site, rows: int) -> None:
         UnknownDevice("home", f"u{n}", "", f"02:00:00:00:00:{n:02x}", "192.0.2.77", "x", n, n)
         for n in range(1, min(rows, 200))
     )
-    save_visitors(site.folder, seen)
+    save_unknown_devices(site.folder, seen)
 
 
 def _counts(rows: int) -> Iterator[tuple[CountKey, int]]:

@@ -50,7 +50,7 @@ async def nothing(site: Site, client: Client, appeal: str) -> None:
 
 
 async def look(site: Site, client: Client, appeal: str) -> None:
-    await site.appeals.see("home", appeal, site.now)
+    await site.appeals.mark_seen("home", appeal, site.now)
 
 
 async def yes(site: Site, client: Client, appeal: str) -> None:
@@ -86,14 +86,14 @@ async def disagree_with_two(site: Site, client: Client, appeal: str) -> None:
 async def wait(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
     parts = site.parts
-    await site.appeals.due(frozenset(), parts.known(), parts.services(), site.now)
+    await site.appeals.raise_overdue(frozenset(), parts.known(), parts.services(), site.now)
     await site.follow()
 
 
 async def wait_for_something_harmless(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
     parts = site.parts
-    await site.appeals.due({"games"}, parts.known(), parts.services(), site.now)
+    await site.appeals.raise_overdue({"games"}, parts.known(), parts.services(), site.now)
     await site.follow()
 
 

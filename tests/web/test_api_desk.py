@@ -284,7 +284,7 @@ async def test_a_target_is_tried_and_its_secrets_stay(ada: Caller, site: Site) -
     async with TestServer(app) as server:
         urls = [str(server.make_url(each)) for each in ("/secret-path", "/broken")]
         hooks = tuple(Webhook(url=each, token="secret-token") for each in urls)
-        site.targets.use(EventSettings(webhooks=hooks))
+        site.targets.configure(EventSettings(webhooks=hooks))
         found = await ada("GET", "/targets")
         assert [(each["id"], each["way"]) for each in found] == [
             ("webhook-1", "webhook"),
@@ -314,7 +314,7 @@ async def test_one_target_is_tried_at_a_time(ada: Caller, site: Site) -> None:
     app.router.add_post("/", hear)
     async with TestServer(app) as server:
         hook = Webhook(url=str(server.make_url("/")))
-        site.targets.use(EventSettings(webhooks=(hook,)))
+        site.targets.configure(EventSettings(webhooks=(hook,)))
         first = asyncio.create_task(ada("POST", "/targets/webhook-1/test"))
         await arrived.wait()
         await ada("POST", "/targets/webhook-1/test", 429)

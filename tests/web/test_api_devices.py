@@ -8,7 +8,7 @@ import pytest
 
 from copdns.accounts.guests import with_guests
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.programs import Caller, caller
@@ -30,7 +30,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
         UnknownDevice("home", "u2", "", OTHER, "192.0.2.8", "", 1, 0),
         UnknownDevice("other", "u3", "", "02:00:00:00:00:07", "192.0.2.7", "", 1, 0),
     ]
-    save_visitors(site.folder, seen)
+    save_unknown_devices(site.folder, seen)
     async with site.visited() as made:
         yield made
 
@@ -140,7 +140,7 @@ async def test_a_pairing_is_shown_and_ends(ada: Caller, site: Site) -> None:
     await ada("POST", "/devices/nobody/pairing", 404)
     await ada("DELETE", f"/pairings/{shown[0]['id']}", 204)
     await ada("DELETE", f"/pairings/{shown[0]['id']}", 404)
-    assert await site.pairings.known("home", "mia-phone", "mia", told, site.now) is None
+    assert await site.pairings.find("home", "mia-phone", "mia", told, site.now) is None
 
 
 async def test_a_pin_is_set_and_taken_away_and_never_shown(ada: Caller, site: Site) -> None:

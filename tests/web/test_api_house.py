@@ -9,7 +9,7 @@ import pytest
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.programs import Caller, caller
@@ -90,7 +90,9 @@ async def test_a_device_is_somebodys(ada: Caller) -> None:
 
 async def test_those_that_nobody_named_are_told(ada: Caller, site: Site) -> None:
     mac = "02:00:00:00:00:09"
-    save_visitors(site.folder, [UnknownDevice("home", "u1", "", mac, "192.0.2.9", "tv", 1, 0)])
+    save_unknown_devices(
+        site.folder, [UnknownDevice("home", "u1", "", mac, "192.0.2.9", "tv", 1, 0)]
+    )
     (found,) = await ada("GET", "/unknown-devices")
     assert (found["id"], found["mac"], found["private"]) == ("u1", mac, True)
     await ada("POST", "/devices", 201, json={"id": "tv", "profile": "tom", "macs": [mac]})

@@ -89,7 +89,7 @@ async def test_it_shows_when_somebody_has_seen_it(client: Client, site: Site) ->
     await send(client, "/bad/tell")
     unseen = await site.notices.unseen("home", ada.id)
     (notice,) = (each for each in unseen if each.kind is NoticeKind.WANTS_TO_TALK)
-    await site.notices.see("home", ada.id, [notice.id], site.now)
+    await site.notices.mark_seen("home", ada.id, [notice.id], site.now)
     assert "Someone has seen it." in await text(client, "/bad")
 
 

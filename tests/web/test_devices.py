@@ -8,7 +8,7 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -49,7 +49,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 def unknown(site: Site, name: str = "tablet", mac: str = MAC, device: str = "") -> None:
     site.log.flush()  # makes the file
     seen = UnknownDevice("home", "u1", device, mac, "192.0.2.77", name, site.now, site.now)
-    save_visitors(site.folder, [seen])
+    save_unknown_devices(site.folder, [seen])
 
 
 async def devices_of(site: Site) -> dict[str, tuple[str, ...]]:
@@ -100,7 +100,7 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     assert "Every device in use has been assigned" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
     await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
-    assert await site.parts.guests.asking("home", site.now) == ()
+    assert await site.parts.guests.requests("home", site.now) == ()
     (guest,) = await site.parts.guests.of("home", site.now)
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
 

@@ -56,7 +56,7 @@ async def hearing(site: Site, client: Client) -> AsyncIterator[Hearing]:
     async with TestServer(app) as server:
         urls = [str(server.make_url(each)) for each in ("/secret-path", "/broken")]
         hooks = tuple(Webhook(url=each, token="secret-token") for each in urls)
-        site.targets.use(EventSettings(webhooks=hooks))
+        site.targets.configure(EventSettings(webhooks=hooks))
         yield found
 
 

@@ -12,7 +12,7 @@ from copdns.accounts.guests import with_guests
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
-from copdns.store.household_db.pairings import MOST_REQUESTS
+from copdns.store.household_db.pairings import MAX_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
@@ -52,7 +52,7 @@ async def test_an_unknown_device_asks_once_to_be_let_in(client: Client, site: Si
     for _ in range(2):
         page = await send(client, "/whose/ask")
         assert "can see this request for a day" in page
-    (request,) = await site.guests.asking("home", site.now)
+    (request,) = await site.guests.requests("home", site.now)
     assert request.address == STRANGER
 
 
@@ -60,23 +60,23 @@ async def test_who_is_let_in_waits_no_longer_and_an_old_question_is_gone(
     client: Client, site: Site
 ) -> None:
     await send(client, "/whose/ask")
-    assert await site.guests.asking("home", site.now + REQUEST_LASTS) == ()
+    assert await site.guests.requests("home", site.now + REQUEST_LASTS) == ()
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "", "Ada", site.now)
-    assert await site.guests.asking("home", site.now) == ()
+    assert await site.guests.requests("home", site.now) == ()
 
 
 async def test_a_question_can_be_refused_twice(client: Client, site: Site) -> None:
     await send(client, "/whose/ask")
     for _ in range(2):
         await site.guests.refuse("home", STRANGER, "Ada", site.now)
-    assert await site.guests.asking("home", site.now) == ()
+    assert await site.guests.requests("home", site.now) == ()
 
 
 async def test_a_flood_of_addresses_is_not_kept(client: Client, site: Site) -> None:
-    for number in range(MOST_REQUESTS):
+    for number in range(MAX_REQUESTS):
         await site.guests.ask("home", f"192.0.2.{100 + number}", site.now)
     await send(client, "/whose/ask", 400)
-    assert len(await site.guests.asking("home", site.now)) == MOST_REQUESTS
+    assert len(await site.guests.requests("home", site.now)) == MAX_REQUESTS
 
 
 async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Site) -> None:
@@ -345,7 +345,7 @@ async def test_who_asks_what_she_asked_already_reads_nothing_of_hers(
 async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
     client: Client, site: Site
 ) -> None:
-    await site.notices.want_to_talk("home", "mia", "Mia", site.now)
+    await site.notices.note_wish_to_talk("home", "mia", "Mia", site.now)
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
     await arrive(site)
@@ -438,7 +438,7 @@ async def test_a_device_that_is_somebodys_stays_so(client: Client, site: Site) -
     await send(client, "/whose/pin", 403, name="Mia", pin=PIN)
     await send(client, "/whose/end")
     assert await site.guests.of("home", site.now) == ()
-    assert await site.guests.asking("home", site.now) == ()
+    assert await site.guests.requests("home", site.now) == ()
 
 
 async def test_another_house_changes_nothing(client: Client, site: Site) -> None:

@@ -14,7 +14,7 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, Household
 from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.web.context import PARTS
 from copdns.web.desk.household.qr import qr
 from copdns.web.languages import bundled_helplines
@@ -160,7 +160,7 @@ async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
 async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) -> None:
     seen = UnknownDevice("home", "u1", "", "02:00:00:00:00:99", GUEST, "tablet", site.now, site.now)
     other = UnknownDevice("other", "u2", "", "", "192.0.2.201", "Bo", site.now, site.now)
-    save_visitors(site.folder, [seen, other])
+    save_unknown_devices(site.folder, [seen, other])
     page = await text(desk, "/guardian/wizard/devices")
     assert "02:00:00:00:00:99" in page
     assert "192.0.2.201" not in page

@@ -18,8 +18,8 @@ from copdns.accounts.account import (
     Purpose,
     Token,
 )
-from copdns.accounts.codes import CODE, one_time_code
-from copdns.accounts.passphrase import weakness
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.passphrase import password_weakness
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Permission, Role, scopes_for
 from copdns.accounts.tickets import code_digest
@@ -30,7 +30,7 @@ from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import listing, local, print_json, safe
 from copdns.cli.params import DURATION, profile_option
 from copdns.model.errors import AccountError
-from copdns.store.household_db.accounts import Accounts, the_account
+from copdns.store.household_db.accounts import Accounts, pick_account
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.sessions import Tokens
 from copdns.store.household_db.thread import StoreThread
@@ -124,7 +124,7 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
     else:
         password = str(click.prompt("New password", hide_input=True, confirmation_prompt=True))
     names = (found.name, home.household.name, *(each.name for each in home.household.profiles))
-    if wrong := weakness(password, names):
+    if wrong := password_weakness(password, names):
         raise AccountError(wrong)
     kept = hash_password(password)
 
@@ -280,9 +280,9 @@ def remove_token(home: Home, token_id: str) -> None:
 async def _code(
     accounts: Accounts, household: str, purpose: Purpose, account: str, now: int
 ) -> str:
-    made = one_time_code()
+    made = make_one_time_code()
     wanted = Code(household, purpose, account, now + CODE_LASTS)
-    await accounts.make_code(wanted, code_digest(made, CODE), None, now)
+    await accounts.make_code(wanted, code_digest(made, ACCOUNT_CODE), None, now)
     return made
 
 
@@ -293,7 +293,7 @@ def _tell_code(code: str, page: str) -> None:
 
 
 def _found(home: Home, name: str) -> Account:
-    return the_account(_accounts(home), name)
+    return pick_account(_accounts(home), name)
 
 
 def _accounts(home: Home) -> tuple[Account, ...]:

@@ -287,7 +287,7 @@ def _seen(home: Home, appeal: str) -> Appeal:
     """Return an appeal, and note that it was looked at, which the child sees."""
     _appeal(home, appeal)
     household = home.household.id
-    return home.with_store(lambda store: AppealStore(store).see(household, appeal, home.now))
+    return home.with_store(lambda store: AppealStore(store).mark_seen(household, appeal, home.now))
 
 
 def _missing(appeal: str) -> NoReturn:

@@ -15,8 +15,8 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local, print_json, safe
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
-from copdns.store.backup import Restored, copy_of, restore_household, restore_log
-from copdns.store.folder_lock import sole_server
+from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
+from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import household
 from copdns.store.log_db import querylog
 from copdns.store.log_db.querylog import QueryLog
@@ -54,7 +54,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     if with_log:
         home.look("", ViewedPart.EXPORT)
     with _beside(file) as folder:
-        copies = copy_of(home.folder, Path(folder), with_log=with_log)
+        copies = copy_databases(home.folder, Path(folder), with_log=with_log)
         made = pack(file, copies, home.now, __version__)
     if as_json:
         print_json(_as_json(file, made))
@@ -79,7 +79,7 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     \b
     Example:  copdns restore copdns-2026-11-24.backup
     """
-    with sole_server(home.folder), _beside(home.folder / household.FILE) as unpacked:
+    with hold_server_lock(home.folder), _beside(home.folder / household.FILE) as unpacked:
         folder = Path(unpacked)
         found = unpack(file, folder)
         if not yes:
@@ -87,9 +87,9 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
         done = restore_household(home.folder, folder / household.FILE, found.made, home.now)
-        said = [*done.said, *_log_restored(home, found, folder)]
+        said = [*done.differences, *_log_restored(home, found, folder)]
     if as_json:
-        print_json(_as_json(file, found) | {"before": str(done.before or ""), "said": said})
+        print_json(_as_json(file, found) | {"before": str(done.old_database or ""), "said": said})
         return
     _tell(found, done, said, home)
 
@@ -105,13 +105,13 @@ def _log_restored(home: Home, found: Backup, folder: Path) -> list[str]:
     return ["the log in the backup is restored, except for what is too old by now"]
 
 
-def _tell(found: Backup, done: Restored, said: list[str], home: Home) -> None:
+def _tell(found: Backup, done: RestoreResult, said: list[str], home: Home) -> None:
     restored = Home(home.settings).household
     click.echo(safe(f"restored the household of {local(found.made, restored.timezone)}"))
     for line in said:
         click.echo(safe(line))
-    if done.before is not None:
-        click.echo(safe(f"previous database: {done.before}, kept for a week"))
+    if done.old_database is not None:
+        click.echo(safe(f"previous database: {done.old_database}, kept for a week"))
     click.echo("start copdns again")
 
 

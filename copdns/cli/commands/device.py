@@ -14,7 +14,7 @@ from copdns.cli.output import listing, local
 from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 
 _MACS = click.option(
     "--mac",
@@ -173,6 +173,6 @@ def _unknown(home: Home) -> list[UnknownDevice]:
     named = {text for each in devices for text in (*each.macs, *each.addresses)}
     return [
         each
-        for each in load_visitors(home.folder)
+        for each in load_unknown_devices(home.folder)
         if each.household == home.household.id and (each.mac or each.address) not in named
     ]

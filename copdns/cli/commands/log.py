@@ -10,7 +10,7 @@ from time import monotonic
 
 import click
 
-from copdns.accounts.account import LOOKS_JOINED, ViewedPart
+from copdns.accounts.account import SAME_LOOK_WITHIN, ViewedPart
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
@@ -23,7 +23,7 @@ from copdns.model.names import display
 from copdns.policy.snapshot import GUEST
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.rows import Logged
+from copdns.store.log_db.rows import StoredRow
 
 PAGE = 1000  # rows that are read at once
 PAUSE = 0.5  # seconds between two looks for new rows
@@ -85,11 +85,11 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
         return
 
 
-def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[Logged]:
+def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[StoredRow]:
     """Yield what is logged after a row, without an end; each look is kept, as long as it lasts."""
     looked = monotonic()
     while True:
-        if monotonic() - looked >= LOOKS_JOINED:
+        if monotonic() - looked >= SAME_LOOK_WITHIN:
             Home(home.settings).look(profile, ViewedPart.LOG)  # as of now, not of when it began
             looked = monotonic()
         more = kept.rows(home.household.id, profile or None, PAGE, after=last)

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from copdns.accounts.codes import ticket_code
+from copdns.accounts.codes import make_ticket_code
 from copdns.accounts.tickets import ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
@@ -68,7 +68,7 @@ def make(
     \b
     Example:  copdns ticket make 45 --profile mia --label "For the dishes."
     """
-    code = ticket_code()
+    code = make_ticket_code()
     edit = partial(
         add_ticket,
         digest=ticket_digest(code),

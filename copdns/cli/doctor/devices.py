@@ -12,7 +12,7 @@ from copdns.config import AUTO
 from copdns.network.machine import listen_addresses
 from copdns.network.neighbours import REMEDY, read_table
 from copdns.network.same_client import ALIKE
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 
 PATIENCE = 2.0  # seconds
 
@@ -20,7 +20,9 @@ PATIENCE = 2.0  # seconds
 def recognised(home: Home) -> Iterator[Finding]:
     """Say whether MAC addresses are seen, who is unknown, and what the running copdns warns of."""
     yield _neighbours(home)
-    visitors = [each for each in load_visitors(home.folder) if each.household == home.household.id]
+    visitors = [
+        each for each in load_unknown_devices(home.folder) if each.household == home.household.id
+    ]
     if visitors:
         unknown = counted(len(visitors), "unknown device")
         yield ok("neighbours", f"{unknown}; `copdns device unknown` lists them")

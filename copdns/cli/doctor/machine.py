@@ -24,7 +24,7 @@ from copdns.dns.records import AAAA, A
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
-from copdns.store.health import page_faults
+from copdns.store.health import find_damage
 from copdns.store.household_db import household as household_db
 from copdns.store.log_db import querylog
 
@@ -207,7 +207,7 @@ def databases(home: Home) -> Iterator[Finding]:
 def _database(path: Path) -> Finding:
     if not path.exists():
         return ok("databases", f"{path} does not exist yet; the first start creates it")
-    faults = page_faults(path)
+    faults = find_damage(path)
     if faults:
         todo = (
             "stop copdns, move the file away, and restore a backup or import an exported household"

@@ -54,6 +54,6 @@ def _keep(home: Home, found: Assessment) -> None:
             before = await setups.progress(household)
             # A guardian's word stands where nothing can be seen.
             if found.state is not SetupState.UNKNOWN or not before.is_done(Check.ALONE):
-                await setups.keep(household, Check.ALONE, found.state, now, detail=found.detail)
+                await setups.save(household, Check.ALONE, found.state, now, detail=found.detail)
 
     asyncio.run(work())

@@ -1,1 +1,1 @@
-"""What the family decided, and who may decide: each change is one transaction."""
+"""`household.db`: the household, accounts, appeals and audit; each change is one transaction."""

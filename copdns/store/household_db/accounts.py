@@ -1,8 +1,8 @@
 """Accounts, their passwords and second factors, and the one-time codes that open them.
 
-Who may make or remove which account is asked of `accounts/roles.py` in here, so that no page and no
-command gets past it.  Every change is a line of the audit, and one about a guardian a notice to
-all.
+The rules of `accounts/roles.py` on who may make or remove an account are checked here, so that they
+hold for every page and command.  Every change writes a line of the audit, and one about a guardian
+a notice for all guardians.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from copdns.accounts.account import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
-from copdns.accounts.codes import short_id
+from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Actor, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
@@ -20,16 +20,17 @@ from copdns.model.violations import no_such
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread
 
-MOST = 50  # accounts of a household
-LONGEST_NAME = 60
+MAX_ACCOUNTS = 50  # accounts of a household
+MAX_NAME_LENGTH = 60
 
 _COLUMNS = "household, id, name, role, profile, made, password, totp, totp_used"
 
 
 class Accounts:
-    """Methods raise AccountError for what must not be, and StoreError.
+    """The accounts of all households.  Methods raise AccountError for what is not allowed, and
+    StoreError.
 
-    by: who does it; None is whoever sits at the machine.
+    by: who does it; None for the console.  now: seconds since the epoch.
     """
 
     def __init__(self, thread: StoreThread) -> None:
@@ -37,7 +38,7 @@ class Accounts:
 
     async def all(self, household: str) -> tuple[Account, ...]:
         """Return all accounts, the oldest first."""
-        return await self._thread.read(lambda connection: _all(connection, household))
+        return await self._thread.read(lambda connection: _read_all(connection, household))
 
     async def get(self, household: str, account: str) -> Account | None:
         return await self._thread.read(
@@ -45,26 +46,31 @@ class Accounts:
         )
 
     async def credentials(self, household: str, name: str) -> Credentials | None:
-        """Return what the login of a name is checked against; case does not count."""
+        """Return what a login under a name is checked against; None for an unknown name.
+
+        Case does not count.
+        """
 
         def work(connection: sqlite3.Connection) -> Credentials | None:
             row = connection.execute(
                 f"select {_COLUMNS} from account where household = ? and name = ?",  # noqa: S608
-                (household, _clean(name)),
+                (household, _clean_name(name)),
             ).fetchone()
-            return None if row is None else Credentials(_account(row), *row[6:])
+            return None if row is None else Credentials(_account_from_row(row), *row[6:])
 
         return await self._thread.read(work)
 
     async def add(self, account: Account, by: Actor | None, now: int) -> Account:
-        """Return a new account as stored, with its id; without a password until a code is used."""
-        return await self._thread.write(lambda connection: _add(connection, account, by, now))
+        """Store a new account, without a password so far; return it with its id."""
+        return await self._thread.write(
+            lambda connection: _add_account(connection, account, by, now)
+        )
 
     async def remove(self, household: str, account: str, by: Actor | None, now: int) -> Account:
-        """Remove an account with its sessions and tokens; return what it was."""
+        """Remove an account with its sessions and tokens; return it."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             _check_remove(connection, found, by)
             connection.execute(
                 "delete from account where household = ? and id = ?", (household, account)
@@ -73,7 +79,7 @@ class Accounts:
                 "delete from one_time_code where household = ? and account = ?",
                 (household, account),
             )
-            _tell(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
+            _record_change(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
             return found
 
         return await self._thread.write(work)
@@ -81,22 +87,21 @@ class Accounts:
     async def set_role(
         self, household: str, account: str, role: Role, by: Actor | None, now: int
     ) -> Account:
-        """Give an account another role: the old one is taken as by `remove`, the new one given as
-        by `add`."""
+        """Give an account another role: who does it must be allowed to remove and to add it."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             if found.role is role:
                 return found
-            _check_remove(connection, found, by, stays=role.is_guardian)
+            _check_remove(connection, found, by, remains_guardian=role.is_guardian)
             _check_add(role, household, by)
             connection.execute(
                 "update account set role = ? where household = ? and id = ?",
                 (role, household, account),
             )
-            _end_all(connection, household, account)
+            _end_sessions(connection, household, account)
             what = f"is now {role}"
-            _tell(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
+            _record_change(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
             return replace(found, role=role)
 
         return await self._thread.write(work)
@@ -105,27 +110,27 @@ class Accounts:
         self,
         household: str,
         account: str,
-        kept: str,
+        password_hash: str,
         now: int,
-        stays: str = "",
+        but_session: str = "",
         *,
         by: Actor | None,
     ) -> None:
-        """Set a password, as `passwords.hashed` gave it, and end every session but one.
+        """Set a password, end every session but one, and forget the account's browsers.
 
-        stays: the digest of the session in which it was set.  Browsers are no longer known.  by:
-        its owner, or the console, of which all guardians hear.
+        password_hash: from `hash_password`.  but_session: the digest of the session that stays.
+        by: the owner of the account, or None for the console, of which all guardians are told.
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             if by is not None and (by.id != account or not _is_at_home(by, household)):
                 raise AccountError(
                     "you can only set your own password; for others, use `copdns account` on the "
                     "server"
                 )
-            _set_password(connection, found, kept)
-            _end_all(connection, household, account, stays)
+            _set_password(connection, found, password_hash)
+            _end_sessions(connection, household, account, but_session)
             if by is None and found.role.is_guardian:
                 kind = NoticeKind.ACCOUNT_CHANGED
                 notify(
@@ -136,13 +141,14 @@ class Accounts:
 
         await self._thread.write(work)
 
-    async def rehash(self, household: str, account: str, before: str, kept: str) -> None:
-        """Put the same password, hashed in a newer way, in place of what was kept before."""
+    async def rehash(self, household: str, account: str, before: str, password_hash: str) -> None:
+        """Replace the hash of a password by another one of the same password, if it is still
+        `before`."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "update account set password = ? where household = ? and id = ? and password = ?",
-                (kept, household, account, before),
+                (password_hash, household, account, before),
             )
 
         await self._thread.write(work)
@@ -154,20 +160,20 @@ class Accounts:
         secret: str,
         recovery: Iterable[str],
         now: int,
-        used: int = 0,
+        last_step: int = 0,
     ) -> None:
-        """Ask for a second factor from now on, or no longer ("").
+        """Ask for a second factor from now on; secret: "" for no longer.
 
-        recovery: digests of the codes that stand in for it, once each.  used: the time step by
-        which its owner showed that the authenticator has it.
+        recovery: digests of the codes that replace it once each.  last_step: the time step of the
+        code by which the owner confirmed it.
         """
         digests = tuple(recovery)
 
         def work(connection: sqlite3.Connection) -> None:
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             connection.execute(
                 "update account set totp = ?, totp_used = ? where household = ? and id = ?",
-                (secret, used, household, account),
+                (secret, last_step, household, account),
             )
             _set_recovery(connection, household, account, digests)
             what = (
@@ -180,7 +186,7 @@ class Accounts:
         await self._thread.write(work)
 
     async def use_totp(self, household: str, account: str, step: int) -> bool:
-        """Note that a code of a time step was used; False when it, or a later one, was before."""
+        """Note that the code of a time step was used; False where it or a later one was before."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -195,7 +201,7 @@ class Accounts:
         return await self._thread.write(work)
 
     async def use_recovery(self, household: str, account: str, digest: str, now: int) -> bool:
-        """Use up a recovery code; False when there is none such."""
+        """Delete a recovery code, by its digest; False where there is no such code."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -204,14 +210,14 @@ class Accounts:
             )
             if not done.rowcount:
                 return False
-            found = the_one(connection, household, account)
+            found = require_account(connection, household, account)
             audit(connection, household, found.name, "logged in with a recovery code", now)
             return True
 
         return await self._thread.write(work)
 
     async def recovery_left(self, household: str, account: str) -> int:
-        """Return how many recovery codes an account has that were not used."""
+        """Return how many unused recovery codes an account has."""
 
         def work(connection: sqlite3.Connection) -> int:
             (left,) = connection.execute(
@@ -225,9 +231,9 @@ class Accounts:
     # --- one-time codes ---
 
     async def make_code(self, code: Code, digest: str, by: Actor | None, now: int) -> None:
-        """Keep the digest of a one-time code; an earlier one for the same is void.
+        """Store the digest of a one-time code, in place of an earlier one of the same account.
 
-        A way back into the account of a guardian is made at the console only.
+        Only the console makes a code for the account of a guardian that has a password.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -243,52 +249,53 @@ class Accounts:
                 """,
                 (digest, code.household, code.purpose, code.account, code.expires),
             )
-            _tell_code(connection, code, by, now)
+            _record_code(connection, code, by, now)
 
         await self._thread.write(work)
 
-    async def code(self, digest: str, now: int) -> Code | None:
-        """Return what a one-time code is good for, while it is good."""
-        return await self._thread.read(lambda connection: _code(connection, digest, now))
+    async def find_code(self, digest: str, now: int) -> Code | None:
+        """Return what a one-time code is for; None for one that is unknown or over."""
+        return await self._thread.read(lambda connection: _read_code(connection, digest, now))
 
-    async def set_up(self, digest: str, name: str, kept: str, now: int) -> Account:
-        """Use up a set-up code for the first account, an owner with this password's hash."""
+    async def set_up(self, digest: str, name: str, password_hash: str, now: int) -> Account:
+        """Use a set-up code to make the first account, an owner with this password."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            code = _used(connection, digest, now)
+            code = _use_up_code(connection, digest, now)
             if code.purpose is not Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
-            _check_none(connection, code.household)
+            _check_not_set_up(connection, code.household)
             new = Account(code.household, "", name, Role.OWNER)
-            made = _add(connection, new, None, now)
-            _set_password(connection, made, kept)
-            _has_seen_all(connection, made, now)
+            made = _add_account(connection, new, None, now)
+            _set_password(connection, made, password_hash)
+            _mark_all_seen(connection, made, now)
             return replace(made, has_password=True)
 
         return await self._thread.write(work)
 
-    async def use_code(self, digest: str, kept: str, now: int) -> Account:
-        """Use up a code for an account: a new password, no second factor, and no old session."""
+    async def use_code(self, digest: str, password_hash: str, now: int) -> Account:
+        """Use the code of an account: set its password, remove its second factor, end its
+        sessions."""
 
         def work(connection: sqlite3.Connection) -> Account:
-            code = _used(connection, digest, now)
+            code = _use_up_code(connection, digest, now)
             if code.purpose is Purpose.SETUP:
                 raise AccountError(_BAD_CODE, name="code")
-            found = the_one(connection, code.household, code.account)
-            _set_password(connection, found, kept)
+            found = require_account(connection, code.household, code.account)
+            _set_password(connection, found, password_hash)
             connection.execute(
                 "update account set totp = '', totp_used = 0 where household = ? and id = ?",
                 (found.household, found.id),
             )
             _set_recovery(connection, found.household, found.id, ())
-            _end_all(connection, found.household, found.id)
+            _end_sessions(connection, found.household, found.id)
             audit(connection, found.household, found.name, "password set with a code", now)
             return replace(found, has_password=True, totp=False)
 
         return await self._thread.write(work)
 
     async def tidy(self, now: int) -> int:
-        """Delete codes that are over, of all households; return how many."""
+        """Delete the codes that are over, of all households; return how many."""
 
         def work(connection: sqlite3.Connection) -> int:
             sql = "delete from one_time_code where expires <= ?"
@@ -300,17 +307,17 @@ class Accounts:
 _BAD_CODE = sentence("this code is wrong or has expired; get a new one with `copdns account code`")
 
 
-def _account(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
+def _account_from_row(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
     household, account, name, role, profile, made, password, totp, _ = row
     return Account(household, account, name, Role(role), profile, made, bool(password), bool(totp))
 
 
-def _all(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
+def _read_all(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
     rows = connection.execute(
         f"select {_COLUMNS} from account where household = ? order by made, id",  # noqa: S608
         (household,),
     )
-    return tuple(map(_account, rows))
+    return tuple(map(_account_from_row, rows))
 
 
 def account_of(connection: sqlite3.Connection, household: str, account: str) -> Account | None:
@@ -318,19 +325,19 @@ def account_of(connection: sqlite3.Connection, household: str, account: str) -> 
         f"select {_COLUMNS} from account where household = ? and id = ?",  # noqa: S608
         (household, account),
     ).fetchone()
-    return None if row is None else _account(row)
+    return None if row is None else _account_from_row(row)
 
 
-def the_one(connection: sqlite3.Connection, household: str, account: str) -> Account:
-    """Return an account; raise AccountError when it is gone."""
+def require_account(connection: sqlite3.Connection, household: str, account: str) -> Account:
+    """Return an account; raise AccountError where it is gone."""
     found = account_of(connection, household, account)
     if found is None:
         raise AccountError("this account no longer exists")
     return found
 
 
-def the_account(accounts: Iterable[Account], name: str) -> Account:
-    """Return the account that somebody means by its name or id; raise AccountError."""
+def pick_account(accounts: Iterable[Account], name: str) -> Account:
+    """Return the account of a name or id; raise AccountError where there is none."""
     there = tuple(accounts)
     for each in there:
         if name == each.id or name.casefold() == each.name.casefold():
@@ -338,45 +345,48 @@ def the_account(accounts: Iterable[Account], name: str) -> Account:
     raise AccountError(no_such("account", name, [each.name for each in there]))
 
 
-def _clean(name: str) -> str:
+def _clean_name(name: str) -> str:
     return " ".join(name.split())
 
 
-def _named(name: str) -> str:
-    clean = _clean(name)
-    if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
+def _check_name(name: str) -> str:
+    clean = _clean_name(name)
+    if not clean or len(clean) > MAX_NAME_LENGTH or not clean.isprintable():
         raise AccountError(
             "an account name needs 1 to %(most)s visible characters",
             name="name",
-            most=LONGEST_NAME,
+            most=MAX_NAME_LENGTH,
         )
     return clean
 
 
-def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now: int) -> Account:
+def _add_account(
+    connection: sqlite3.Connection, account: Account, by: Actor | None, now: int
+) -> Account:
     _check_add(account.role, account.household, by)
-    there = _all(connection, account.household)
-    name = _named(account.name)
+    there = _read_all(connection, account.household)
+    name = _check_name(account.name)
     if any(each.name.casefold() == name.casefold() for each in there):
         raise AccountError(
             "the account '%(called)s' already exists; choose another name", name="name", called=name
         )
-    if len(there) >= MOST:
+    if len(there) >= MAX_ACCOUNTS:
         raise AccountError(
-            "there are already %(most)s accounts, the most possible; remove one first", most=MOST
+            "there are already %(most)s accounts, the most possible; remove one first",
+            most=MAX_ACCOUNTS,
         )
     _check_profile(connection, account)
-    new = replace(account, id=short_id(), name=name, made=now, has_password=False, totp=False)
+    new = replace(account, id=make_short_id(), name=name, made=now, has_password=False, totp=False)
     connection.execute(
         f"insert into account ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, '', '', 0)",  # noqa: S608
         (new.household, new.id, new.name, new.role, new.profile, new.made),
     )
-    _tell(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
+    _record_change(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
     return new
 
 
-def _has_seen_all(connection: sqlite3.Connection, account: Account, now: int) -> None:
-    """The first guardian of a house need not be told of themselves."""
+def _mark_all_seen(connection: sqlite3.Connection, account: Account, now: int) -> None:
+    """Mark all notices as seen by an account: the first guardian need not be told of themselves."""
     connection.execute(
         """
         insert or ignore into notice_seen (household, notice, account, at)
@@ -407,18 +417,25 @@ def _check_add(role: Role, household: str, by: Actor | None) -> None:
 
 
 def _check_remove(
-    connection: sqlite3.Connection, account: Account, by: Actor | None, *, stays: bool = False
+    connection: sqlite3.Connection,
+    account: Account,
+    by: Actor | None,
+    *,
+    remains_guardian: bool = False,
 ) -> None:
-    """stays: it will be a guardian still."""
+    """Raise AccountError where `by` may not remove an account, or it is the only guardian's.
+
+    remains_guardian: its role changes to one of a guardian.
+    """
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
             "guardians cannot remove each other; the server's owner can, with `copdns account "
             "remove`"
         )
-    if not account.role.is_guardian or stays:
+    if not account.role.is_guardian or remains_guardian:
         return
-    others = [each for each in _all(connection, account.household) if each.id != account.id]
+    others = [each for each in _read_all(connection, account.household) if each.id != account.id]
     if not any(each.role.is_guardian for each in others):
         raise AccountError(
             "%(account)s is the only guardian; add another guardian first", account=account.name
@@ -426,11 +443,11 @@ def _check_remove(
 
 
 def _is_at_home(by: Actor | None, household: str) -> bool:
-    """Somebody acts in their own household, and as a person: a token never lets people in."""
+    """Tell whether a person acts in their own household: no token adds or removes accounts."""
     return by is None or (by.household == household and by.scopes is None)
 
 
-def _tell(
+def _record_change(
     connection: sqlite3.Connection,
     kind: NoticeKind,
     account: Account,
@@ -446,10 +463,10 @@ def _tell(
         )
 
 
-def _set_password(connection: sqlite3.Connection, account: Account, kept: str) -> None:
+def _set_password(connection: sqlite3.Connection, account: Account, password_hash: str) -> None:
     connection.execute(
         "update account set password = ? where household = ? and id = ?",
-        (kept, account.household, account.id),
+        (password_hash, account.household, account.id),
     )
 
 
@@ -465,10 +482,12 @@ def _set_recovery(
     )
 
 
-def _end_all(connection: sqlite3.Connection, household: str, account: str, stays: str = "") -> None:
+def _end_sessions(
+    connection: sqlite3.Connection, household: str, account: str, but_session: str = ""
+) -> None:
     connection.execute(
         "delete from session where household = ? and account = ? and digest <> ?",
-        (household, account, stays),
+        (household, account, but_session),
     )
     connection.execute(
         "delete from browser where household = ? and account = ?", (household, account)
@@ -481,9 +500,9 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
             raise AccountError(
                 "a setup code can only be created on the server, with `copdns account code`"
             )
-        _check_none(connection, code.household)
+        _check_not_set_up(connection, code.household)
         return
-    account = the_one(connection, code.household, code.account)
+    account = require_account(connection, code.household, code.account)
     invited = code.purpose is Purpose.INVITE and not account.has_password
     allowed = may_add if invited else may_remove
     if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
@@ -493,20 +512,20 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
         )
 
 
-def _check_none(connection: sqlite3.Connection, household: str) -> None:
-    """A set-up code is no way past the accounts that there are."""
-    if any(each.role.is_guardian for each in _all(connection, household)):
+def _check_not_set_up(connection: sqlite3.Connection, household: str) -> None:
+    """Raise AccountError where there is a guardian: a set-up code would bypass their account."""
+    if any(each.role.is_guardian for each in _read_all(connection, household)):
         raise AccountError(
             "this household is already set up; to create a code for an account, run `copdns "
             "account code NAME`"
         )
 
 
-def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
+def _record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
     if code.purpose is Purpose.SETUP:
         audit(connection, code.household, author_of(by), "setup code created", now)
         return
-    account = the_one(connection, code.household, code.account)
+    account = require_account(connection, code.household, code.account)
     audit(
         connection, code.household, author_of(by), f"code created for account {account.name}", now
     )
@@ -515,7 +534,7 @@ def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now
         notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
 
 
-def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
+def _read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
     row = connection.execute(
         """
         select household, purpose, account, expires from one_time_code
@@ -526,8 +545,8 @@ def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
     return None if row is None else Code(row[0], Purpose(row[1]), row[2], row[3])
 
 
-def _used(connection: sqlite3.Connection, digest: str, now: int) -> Code:
-    code = _code(connection, digest, now)
+def _use_up_code(connection: sqlite3.Connection, digest: str, now: int) -> Code:
+    code = _read_code(connection, digest, now)
     if code is None:
         raise AccountError(_BAD_CODE, name="code")
     connection.execute("delete from one_time_code where digest = ?", (digest,))

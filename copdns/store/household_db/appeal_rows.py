@@ -1,4 +1,4 @@
-"""The tables of appeals: their SQL, and how rows are values of `appeal`."""
+"""The SQL of the tables of appeals, and how their rows become values of `appeals/appeal.py`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ from copdns.appeals.appeal import (
 from copdns.appeals.news import mark
 from copdns.appeals.review import DecisionReason
 from copdns.model.verdict import Action, Reason
-from copdns.store.household_db.cells import Cells, as_json, moment, number, text, texts
-from copdns.store.household_db.tables import odd_row
+from copdns.store.household_db.cells import (
+    Cells,
+    as_json,
+    read_moment,
+    read_number,
+    read_text,
+    read_texts,
+)
+from copdns.store.household_db.tables import odd_row_error
 
 COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
@@ -84,10 +91,10 @@ def select(
     after: int = 0,
     limit: int = -1,
 ) -> tuple[Appeal, ...]:
-    """Return a household's appeals that fit, the newest first; two queries, however many.
+    """Return a household's appeals that match, the newest first; it takes two queries.
 
-    appeal: the one id.  profile, states: "" and () for any.  device, after: besides those, what
-    was asked from a device since then.  limit: -1 for none.
+    appeal: only the one with this id.  profile, states: "" and () for any.  device, after: also
+    those made on a device since then (seconds since the epoch).  limit: -1 for none.
     """
     wanted = {
         "household": household,
@@ -102,12 +109,12 @@ def select(
     answers: dict[str, list[AppealAnswer]] = {}
     ids = as_json(row[0] for row in rows)
     for row in connection.execute(_ANSWERS, (household, ids)) if rows else ():
-        answers.setdefault(row[0], []).append(_answer(household, row))
-    return tuple(_appeal(household, row, tuple(answers.get(row[0], ()))) for row in rows)
+        answers.setdefault(row[0], []).append(_answer_from_row(household, row))
+    return tuple(_appeal_from_row(household, row, tuple(answers.get(row[0], ()))) for row in rows)
 
 
 def save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> None:
-    """Write an appeal whole; what an answer said and made stays, only its text may go."""
+    """Write an appeal; of an answer that is stored already only its text is updated."""
     connection.execute(_SAVE, (household, *_cells(appeal), mark(appeal)))
     connection.executemany(_SAVE_ANSWER, _answer_rows(household, appeal))
 
@@ -132,67 +139,69 @@ def _answer_rows(household: str, appeal: Appeal) -> Iterable[Cells]:
         )
 
 
-def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]) -> Appeal:
+def _appeal_from_row(
+    household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]
+) -> Appeal:
     found = dict(zip(COLUMNS, row, strict=True))
     try:
         return Appeal(
-            id=text(found["id"]),
-            ask=_ask(found),
-            asked=number(found["asked"]),
-            since=number(found["since"]),
-            state=AppealState(text(found["state"])),
-            seen=_maybe(found["seen"]),
+            id=read_text(found["id"]),
+            ask=_request_from_row(found),
+            asked=read_number(found["asked"]),
+            since=read_number(found["since"]),
+            state=AppealState(read_text(found["state"])),
+            seen=_read_optional_number(found["seen"]),
             answers=answers,
-            disagreed=bool(number(found["disagreed"])),
-            more_words=text(found["more_words"]),
-            provisional=text(found["provisional"]),
-            reminded=_maybe(found["reminded"]),
-            overdue=_maybe(found["overdue"]),
-            closed=_maybe(found["closed"]),
+            disagreed=bool(read_number(found["disagreed"])),
+            more_words=read_text(found["more_words"]),
+            provisional=read_text(found["provisional"]),
+            reminded=_read_optional_number(found["reminded"]),
+            overdue=_read_optional_number(found["overdue"]),
+            closed=_read_optional_number(found["closed"]),
         )
     except ValueError as error:
-        raise odd_row("appeal", row[0], household, error) from error
+        raise odd_row_error("appeal", row[0], household, error) from error
 
 
-def _ask(found: Mapping[str, object]) -> AppealRequest:
+def _request_from_row(found: Mapping[str, object]) -> AppealRequest:
     day = found["day"]
     return AppealRequest(
-        profile=text(found["profile"]),
-        device=text(found["device"]),
-        kind=AppealKind(text(found["kind"])),
+        profile=read_text(found["profile"]),
+        device=read_text(found["device"]),
+        kind=AppealKind(read_text(found["kind"])),
         to=ContestedVerdict(
-            action=Action(text(found["action"])),
-            reason=Reason(text(found["reason"])),
-            revision=number(found["revision"]),
-            **{each: text(found[each]) for each in _TEXTS},
+            action=Action(read_text(found["action"])),
+            reason=Reason(read_text(found["reason"])),
+            revision=read_number(found["revision"]),
+            **{each: read_text(found[each]) for each in _TEXTS},
         ),
-        name=text(found["name"]),
-        why=AppealMotive(text(found["why"])),
-        words=text(found["words"]),
-        wanted=WantedLength(text(found["wanted"])),
-        minutes=number(found["minutes"]),
-        day=None if day is None else date.fromisoformat(text(day)),
+        name=read_text(found["name"]),
+        why=AppealMotive(read_text(found["why"])),
+        words=read_text(found["words"]),
+        wanted=WantedLength(read_text(found["wanted"])),
+        minutes=read_number(found["minutes"]),
+        day=None if day is None else date.fromisoformat(read_text(day)),
     )
 
 
 _TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period")
 
 
-def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
+def _answer_from_row(household: str, row: tuple[object, ...]) -> AppealAnswer:
     _, at, state, reason, role, name, account, words, made, until = row
     try:
         return AppealAnswer(
-            at=number(at),
-            state=AppealState(text(state)),
-            reason=DecisionReason(text(reason)),
-            by=Decider(text(role), text(name), text(account)),
-            text=text(words),
-            made=texts(made),
-            until=None if until is None else moment(until),
+            at=read_number(at),
+            state=AppealState(read_text(state)),
+            reason=DecisionReason(read_text(reason)),
+            by=Decider(read_text(role), read_text(name), read_text(account)),
+            text=read_text(words),
+            made=read_texts(made),
+            until=None if until is None else read_moment(until),
         )
     except ValueError as error:
-        raise odd_row("appeal_answer", row[0], household, error) from error
+        raise odd_row_error("appeal_answer", row[0], household, error) from error
 
 
-def _maybe(cell: object) -> int | None:
-    return None if cell is None else number(cell)
+def _read_optional_number(cell: object) -> int | None:
+    return None if cell is None else read_number(cell)

@@ -1,8 +1,8 @@
-"""The appeals of `household.db`: each step of their life is one transaction.
+"""The appeals of `household.db`: each of their steps is one transaction.
 
-An answer, what it opens, the household's revision and the line of the audit stand or fall
-together: a process that is killed leaves all of it or nothing.  What each step means is
-`appeals/life.py`'s and `appeals/opening.py`'s to say.
+An answer, what it opens, the household's revision and the line of the audit are written together: a
+process that is killed leaves all of it or nothing.  `appeals/life.py` and `appeals/opening.py` say
+what each step does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
-from copdns.accounts.codes import appeal_id
+from copdns.accounts.codes import make_appeal_id
 from copdns.appeals import life
 from copdns.appeals.appeal import (
     WAITING,
@@ -37,20 +37,20 @@ from copdns.appeals.review import DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError
 from copdns.model.household import Household, Rule
-from copdns.store.db import rewrite, snapshot, transaction
+from copdns.store.db import read_transaction, rewrite, transaction
 from copdns.store.household_db.appeal_rows import save, select
-from copdns.store.household_db.household import HouseholdStore, edited
+from copdns.store.household_db.household import HouseholdStore, apply_edit
 from copdns.store.household_db.notes import Change, audit
 
 T = TypeVar("T")
 
-FORGOTTEN = 365 * life.DAY  # after its end nothing of an appeal is left (docs/privacy.md)
-PROGRAM = "copdns"  # the author of what nobody decided
+FORGET_AFTER = 365 * life.DAY  # from its end; then an appeal is deleted (docs/privacy.md)
+PROGRAM = "copdns"  # the author of what no person decided
 
 
-class Untold(NamedTuple):
-    """An appeal that is another one since events told of it last.  before: its mark then, "" for
-    a new one."""
+class UntoldAppeal(NamedTuple):
+    """An appeal that changed since its last event.  before: its mark at that event (`news.mark`);
+    "" for none yet."""
 
     household: str
     appeal: Appeal
@@ -58,9 +58,10 @@ class Untold(NamedTuple):
 
 
 class AppealStore:
-    """Appeals, on the connection and in the thread of the household's store.
+    """The appeals of all households, on the connection and in the thread of the HouseholdStore.
 
     All methods raise StoreError; those that take an id raise AppealError where there is none.
+    now: seconds since the epoch.
     """
 
     def __init__(self, store: HouseholdStore) -> None:
@@ -69,22 +70,22 @@ class AppealStore:
     # --- what a child does ---
 
     async def file(self, household: str, ask: AppealRequest, now: int) -> Filed:
-        """Store an appeal, or find the one about the same; raise AppealError as `filed` does."""
+        """Store an appeal, or find the one about the same; AppealError as in `life.file_appeal`."""
 
         def work(connection: sqlite3.Connection) -> Filed:
             _require_profile(connection, household, ask.profile)
-            there = _near(connection, household, ask, now)
-            found = life.file_appeal(there, ask, _free(connection, household), now)
+            there = _limiting_appeals(connection, household, ask, now)
+            found = life.file_appeal(there, ask, _draw_free_id(connection, household), now)
             if found.appeal not in there:
                 save(connection, household, found.appeal)
             return found
 
-        return await self._written(work)
+        return await self._write(work)
 
     async def open_list_error(
         self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
     ) -> Rule:
-        """Open a name that is vouched for, for everyone; nothing tells who met it."""
+        """Open a wrongly listed name for everyone; nothing shows who looked it up."""
 
         def work(connection: sqlite3.Connection) -> Rule:
             made: list[Rule] = []
@@ -95,36 +96,38 @@ class AppealStore:
                 return after
 
             change = Change(0, day_of(now), PROGRAM, f"blocked by mistake: {name}")
-            edited(connection, household, edit, change)
+            apply_edit(connection, household, edit, change)
             _remember_error(connection, household, name, to)
             return made[0]
 
-        return await self._written(work)
+        return await self._write(work)
 
     async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
-        """Take an appeal back.  profile: whose it has to be."""
+        """Withdraw an appeal, which must be of this profile."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _own(connection, household, appeal, profile)
+            before = _require_own_appeal(connection, household, appeal, profile)
             after = life.withdraw(before, now)
             change = Change(0, now, PROGRAM, f"request {appeal} cancelled")
-            edited(connection, household, lambda home: close_provisional(home, before, now), change)
-            return _saved(connection, household, after)
+            apply_edit(
+                connection, household, lambda home: close_provisional(home, before, now), change
+            )
+            return _save(connection, household, after)
 
-        return await self._written(work)
+        return await self._write(work)
 
     async def disagree(
         self, household: str, appeal: str, profile: str, words: str, now: int, *, second: bool
     ) -> Appeal:
-        """Note "I still disagree".  profile: as of `withdraw`; second: as of `disagreed`."""
+        """Note "I still disagree".  profile: as in `withdraw`; second: as in `add_disagreement`."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _own(connection, household, appeal, profile)
-            return _saved(
+            before = _require_own_appeal(connection, household, appeal, profile)
+            return _save(
                 connection, household, life.add_disagreement(before, words, now, second=second)
             )
 
-        return await self._written(work)
+        return await self._write(work)
 
     # --- what is looked at ---
 
@@ -161,10 +164,10 @@ class AppealStore:
 
     async def households(self) -> tuple[str, ...]:
         """Return the ids of all households."""
-        return await self._read(_ids)
+        return await self._read(_household_ids)
 
     async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
-        """Return the names that lists named wrongly, as was decided here, by name."""
+        """Return the names that were found to be listed wrongly here, sorted by name."""
 
         def read(connection: sqlite3.Connection) -> tuple[WrongEntry, ...]:
             rows = connection.execute(
@@ -177,15 +180,17 @@ class AppealStore:
 
     # --- what a guardian does ---
 
-    async def see(self, household: str, appeal: str, now: int) -> Appeal:
-        """Note that a guardian looked at an appeal."""
+    async def mark_seen(self, household: str, appeal: str, now: int) -> Appeal:
+        """Note that a guardian has seen an appeal; return it."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            return _saved(
-                connection, household, life.mark_seen(_one(connection, household, appeal), now)
+            return _save(
+                connection,
+                household,
+                life.mark_seen(_require_appeal(connection, household, appeal), now),
             )
 
-        return await self._written(work)
+        return await self._write(work)
 
     async def decide(
         self,
@@ -199,12 +204,12 @@ class AppealStore:
     ) -> Appeal:
         """Answer an appeal, and open what a yes opens, in one transaction.
 
-        services: those that ship, by slug.  Raises AppealError and HouseholdError, having
-        changed nothing.
+        services: those that ship, by slug.  Raises AppealError and HouseholdError; nothing is
+        changed then.
         """
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _one(connection, household, appeal)
+            before = _require_appeal(connection, household, appeal)
             life.require_answerable(before, by)
             reason, text = life.check_reason(decision.state, decision.reason, decision.text)
 
@@ -216,20 +221,20 @@ class AppealStore:
                 )
 
             what = f"request {appeal} from {before.ask.profile}: {decision.state}"
-            done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
+            done = _carry_out(connection, household, edit, Change(0, now, by.name, what))
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
-            return _saved(connection, household, life.add_answer(before, answer))
+            return _save(connection, household, life.add_answer(before, answer))
 
-        return await self._written(work)
+        return await self._write(work)
 
     async def erase(self, household: str, profile: str) -> int:
-        """Delete what a profile asked; return how many appeals were touched.
+        """Delete the closed appeals of a profile; return how many rows were deleted or changed.
 
-        One that waits, or is to be talked about, stays without the child's words: erasing is no
-        way to make a question go away unanswered.  What was granted stays.  Afterwards the file
-        holds no trace of what went.
+        An appeal that waits, or is to be talked about, stays without the child's words, so that
+        erasing leaves no question unanswered.  What was granted stays.  Afterwards the file holds
+        no trace of what was deleted.
         """
 
         def work(connection: sqlite3.Connection) -> int:
@@ -250,32 +255,32 @@ class AppealStore:
             ).rowcount
             return gone + bare
 
-        touched = await self._written(work)
+        touched = await self._write(work)
         if touched:
             await self._store.run(rewrite)
         return touched
 
     # --- what the clock does ---
 
-    async def due(
+    async def raise_overdue(
         self,
         low_harm: Collection[str],
         known: KnownIds,
         services: Services,
         now: int,
-        patience: AppealDeadlines = PATIENCE,
+        deadlines: AppealDeadlines = PATIENCE,
     ) -> tuple[tuple[str, Due], ...]:
-        """Bring up what waits too long, of all households, and return it; each comes once.
+        """Remind of the appeals of all households that wait too long; return them, each once.
 
-        low_harm: as of `appeal_life.due`; what it means to open holds when this returns.
-        services: as of `decide`.
+        low_harm: as in `life.overdue_appeals`; what that opens is open when this returns.
+        services: as in `decide`.
         """
 
         def work(connection: sqlite3.Connection) -> tuple[tuple[str, Due], ...]:
             found = []
-            for household in _ids(connection):
-                waiting = select(connection, household, states=_LATE)
-                for each in life.overdue_appeals(waiting, low_harm, now, patience):
+            for household in _household_ids(connection):
+                waiting = select(connection, household, states=_OVERDUE_STATES)
+                for each in life.overdue_appeals(waiting, low_harm, now, deadlines):
                     grant = ""
                     if each.open_meanwhile:
                         grant = _open_meanwhile(connection, household, each, known, services, now)
@@ -283,24 +288,24 @@ class AppealStore:
                     found.append((household, each))
             return tuple(found)
 
-        return await self._written(work)
+        return await self._write(work)
 
-    async def untold(self) -> tuple[Untold, ...]:
-        """Return the appeals of which events have not told yet as they are now."""
+    async def find_untold(self) -> tuple[UntoldAppeal, ...]:
+        """Return the appeals that changed since their last event, of all households."""
 
-        def read(connection: sqlite3.Connection) -> tuple[Untold, ...]:
+        def read(connection: sqlite3.Connection) -> tuple[UntoldAppeal, ...]:
             rows = connection.execute(
                 "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
             return tuple(
-                Untold(household, _one(connection, household, each), before)
+                UntoldAppeal(household, _require_appeal(connection, household, each), before)
                 for household, each, before in rows
             )
 
         return await self._read(read)
 
-    async def told(self, untold: Untold) -> None:
-        """Note that events told of it; what changed meanwhile is still to be told."""
+    async def mark_told(self, untold: UntoldAppeal) -> None:
+        """Note that the event of an appeal was published; a change since then needs another."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -308,52 +313,58 @@ class AppealStore:
                 (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
-        await self._written(work)
+        await self._write(work)
 
-    async def tidy(self, now: int, patience: AppealDeadlines = PATIENCE) -> int:
-        """Delete the texts of what ended some time ago, and a year later the rest; return how
-        many appeals were touched.  now: of a clock that is right."""
+    async def tidy(self, now: int, deadlines: AppealDeadlines = PATIENCE) -> int:
+        """Delete the texts of appeals that ended some time ago, and an appeal after a year.
+
+        Return how many appeals that was.  now: of a clock that is right.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
             gone = connection.execute(
-                "delete from appeal where closed < ?", (now - FORGOTTEN,)
+                "delete from appeal where closed < ?", (now - FORGET_AFTER,)
             ).rowcount
             rows = connection.execute(
                 "select household, id from appeal where closed < ? and not tidied",
-                (now - patience.texts,),
+                (now - deadlines.texts,),
             ).fetchall()
             for household, each in rows:
-                save(connection, household, life.without_texts(_one(connection, household, each)))
+                save(
+                    connection,
+                    household,
+                    life.without_texts(_require_appeal(connection, household, each)),
+                )
                 connection.execute(
                     "update appeal set tidied = 1 where household = ? and id = ?",
                     (household, each),
                 )
             return gone + len(rows)
 
-        return await self._written(work)
+        return await self._write(work)
 
-    async def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def alone(connection: sqlite3.Connection) -> T:
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def in_transaction(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 return work(connection)
 
-        return await self._store.run(alone)
+        return await self._store.run(in_transaction)
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        def whole(connection: sqlite3.Connection) -> T:
-            with snapshot(connection):
+        def in_transaction(connection: sqlite3.Connection) -> T:
+            with read_transaction(connection):
                 return read(connection)
 
-        return await self._store.run(whole)
+        return await self._store.run(in_transaction)
 
 
-_LATE = (*WAITING, AppealState.TALK)
+_OVERDUE_STATES = (*WAITING, AppealState.TALK)
 
 
-def _near(
+def _limiting_appeals(
     connection: sqlite3.Connection, household: str, ask: AppealRequest, now: int
 ) -> tuple[Appeal, ...]:
-    """Return the appeals that limit another one (`appeal_life.filed`)."""
+    """Return the appeals that count for the limits of a new one (`life.file_appeal`)."""
     return select(
         connection,
         household,
@@ -364,22 +375,24 @@ def _near(
     )
 
 
-def _one(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
+def _require_appeal(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
     found = select(connection, household, appeal=appeal)
     if not found:
         raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
     return found[0]
 
 
-def _own(connection: sqlite3.Connection, household: str, appeal: str, profile: str) -> Appeal:
-    """Return an appeal of a profile; another one's is as good as none."""
-    found = _one(connection, household, appeal)
+def _require_own_appeal(
+    connection: sqlite3.Connection, household: str, appeal: str, profile: str
+) -> Appeal:
+    """Return an appeal of a profile; AppealError where it is another one's, as for none."""
+    found = _require_appeal(connection, household, appeal)
     if found.ask.profile != profile:
         raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
     return found
 
 
-def _saved(connection: sqlite3.Connection, household: str, appeal: Appeal) -> Appeal:
+def _save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> Appeal:
     save(connection, household, appeal)
     return appeal
 
@@ -395,33 +408,33 @@ def _require_profile(connection: sqlite3.Connection, household: str, profile: st
         )
 
 
-def _free(connection: sqlite3.Connection, household: str) -> str:
+def _draw_free_id(connection: sqlite3.Connection, household: str) -> str:
     while True:
-        drawn = appeal_id()
-        if not select(connection, household, appeal=drawn):
-            return drawn
+        new_id = make_appeal_id()
+        if not select(connection, household, appeal=new_id):
+            return new_id
 
 
-def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(each for (each,) in connection.execute("select household from household"))
 
 
-def _carried_out(
+def _carry_out(
     connection: sqlite3.Connection,
     household: str,
     edit: Callable[[Household], ApprovalResult],
     change: Change,
 ) -> ApprovalResult:
-    """Edit the household as an answer says; the audit has a line even when nothing opens."""
+    """Edit the household as an answer says; write a line of the audit even if nothing opens."""
     done: list[ApprovalResult] = []
     revisions: list[int] = []
 
-    def noting(home: Household) -> Household:
+    def edit_and_note(home: Household) -> Household:
         revisions.append(home.revision)
         done.append(edit(home))
         return done[0].household
 
-    after = edited(connection, household, noting, change)
+    after = apply_edit(connection, household, edit_and_note, change)
     if after.revision == revisions[0]:
         audit(connection, household, change.author, change.what, change.at)
     return done[0]
@@ -435,7 +448,7 @@ def _open_meanwhile(
     services: Services,
     now: int,
 ) -> str:
-    """Open what waits too long; return the grant, "" where that cannot be (any more)."""
+    """Open what waits too long; return the id of the grant, "" where it cannot be opened."""
     grants: list[str] = []
 
     def edit(home: Household) -> Household:
@@ -445,8 +458,8 @@ def _open_meanwhile(
 
     change = Change(0, now, PROGRAM, f"request {each.appeal.id} allowed until it is answered")
     try:
-        edited(connection, household, edit, change)
-    except (AppealError, HouseholdError):  # such as a category that is gone: it still is overdue
+        apply_edit(connection, household, edit, change)
+    except (AppealError, HouseholdError):  # such as a category that is gone
         return ""
     return grants[0]
 
@@ -454,7 +467,7 @@ def _open_meanwhile(
 def _remember_error(
     connection: sqlite3.Connection, household: str, name: str, to: ContestedVerdict
 ) -> None:
-    """Keep a name for checking lists later; what no list named is no error of one."""
+    """Store a wrongly listed name, to check later lists for it; not one that no list has."""
     if name and to.list:
         connection.execute(
             """

@@ -1,10 +1,10 @@
-"""The table of ticket codes that were typed and are not known: who and when, never what."""
+"""The table of wrong ticket codes: who typed one and when, never what."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from copdns.accounts.attempts import WITHIN, WrongCode, refused_until
+from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode, refused_until
 from copdns.model.errors import TooManyTriesError
 
 MINUTE = 60
@@ -27,8 +27,8 @@ def refuse_too_many(
 
 
 def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongCode) -> None:
-    """Keep an attempt, and none that counts no more."""
-    delete_attempts(connection, attempt.at - WITHIN)
+    """Store an attempt, and delete those that no longer count."""
+    delete_attempts(connection, attempt.at - ATTEMPT_WINDOW)
     connection.execute(
         "insert into ticket_attempt (household, profile, device, at) values (?, ?, ?, ?)",
         (household, *attempt),
@@ -36,12 +36,12 @@ def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongC
 
 
 def forget_attempts(connection: sqlite3.Connection, household: str, profile: str) -> None:
-    """Delete the attempts of a profile, which found its code."""
+    """Delete the attempts of a profile that has typed a right code."""
     connection.execute(
         "delete from ticket_attempt where household = ? and profile = ?", (household, profile)
     )
 
 
 def delete_attempts(connection: sqlite3.Connection, before: int) -> None:
-    """Delete tries of codes until a moment, in seconds since the epoch."""
+    """Delete the attempts up to a moment, in seconds since the epoch."""
     connection.execute("delete from ticket_attempt where at <= ?", (before,))

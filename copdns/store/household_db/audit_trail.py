@@ -1,4 +1,4 @@
-"""The audit as it is read: every change and every look of a household, in order of time."""
+"""Read the audit: the changes and the looks of a household, by time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 from copdns.store.household_db.thread import StoreThread
 
 
-class Line(NamedTuple):
+class AuditEntry(NamedTuple):
     """One change, or one look at what is kept of a person.
 
-    at: seconds since the epoch.  who: an author in people's words, or of a look the account's id;
-    role: of a look only.  profile: whom a look was at.  what: the change in people's words, or the
-    view.
+    at: seconds since the epoch.  who: the author of a change in people's words; of a look, the id
+    of the account.  role, profile: of a look, in which role and at whom; else "".  what: the change
+    in people's words; of a look, the ViewedPart.
     """
 
     at: int
@@ -24,35 +24,35 @@ class Line(NamedTuple):
     what: str
 
 
-class Trail:
-    """Methods raise StoreError."""
+class AuditTrail:
+    """The audit of all households.  Methods raise StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def lines(
+    async def entries(
         self, household: str, limit: int, before: int | None = None
-    ) -> tuple[Line, ...]:
-        """Return the newest lines, or the newest before a moment; the newest first.
+    ) -> tuple[AuditEntry, ...]:
+        """Return the newest entries, or the newest before a moment; the newest first.
 
-        Lines of one second are not torn apart: there may be a few more than limit.
+        Entries of one second stay together, so there may be a few more than limit.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Line, ...]:
+        def work(connection: sqlite3.Connection) -> tuple[AuditEntry, ...]:
             values = {
                 "household": household,
                 "limit": limit,
-                "before": _EVER if before is None else before,
+                "before": _NO_END if before is None else before,
             }
             rows = connection.execute(_LINES, values)
-            return tuple(Line(at, bool(is_look), *rest) for at, is_look, *rest, _ in rows)
+            return tuple(AuditEntry(at, bool(is_look), *rest) for at, is_look, *rest, _ in rows)
 
         return await self._thread.read(work)
 
 
-_EVER = 1 << 62  # after every moment
+_NO_END = 1 << 62  # after every moment
 
-# `edge` is the moment of the last line that is wanted; found by the two indexes alone.
+# `edge` is the moment of the last entry that is wanted; found by the two indexes alone.
 _LINES = """
     with edge (at) as (
         select min(at) from (

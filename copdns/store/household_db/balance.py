@@ -1,7 +1,7 @@
-"""Weigh what a guardian sets of a person against what the other guardians set.
+"""Weigh what a guardian sets for a person against the choices of the other guardians.
 
-Each guardian's last word on each setting stands for a while (`roles.settled`).  Where two differ,
-neither holds: the value is what the preset of the person's age has, and all of them hear of it.
+Each guardian's last choice of each setting counts for a while (`roles.weigh`).  Where two differ,
+the value is the one of the preset for the person's age, and all guardians get a notice.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from copdns.model.household import SETTINGS, Household, Profile
 from copdns.store.household_db.notes import Change, notify
 
 
-def balanced(
+def balance_settings(
     connection: sqlite3.Connection,
     before: Household,
     after: Household,
     balance: Balance,
     change: Change,
 ) -> Household:
-    """Return an edited household with what all guardians can live with.
+    """Return an edited household with the preset's value for each setting that is disputed.
 
-    To be called in the transaction that stores it.  A person who is new has no word said yet.
+    To be called in the transaction that stores it.  The settings of a new person are not weighed.
     """
     profiles = []
     for profile in after.profiles:
         old = before.profile(profile.id)
         if old is not None and old != profile:
-            profile = _weighed(connection, before.id, old, profile, balance, change)
+            profile = _weigh_profile(connection, before.id, old, profile, balance, change)
         profiles.append(profile)
     return replace(after, profiles=tuple(profiles))
 
 
-def _weighed(
+def _weigh_profile(
     connection: sqlite3.Connection,
     household: str,
     old: Profile,
@@ -51,8 +51,8 @@ def _weighed(
         wanted = getattr(new, setting)
         if wanted == getattr(old, setting):
             continue
-        stances = _said(connection, household, new.id, setting, wanted, balance, change.at)
-        found = weigh(stances, None, change.at)
+        choices = _note_choice(connection, household, new.id, setting, wanted, balance, change.at)
+        found = weigh(choices, None, change.at)
         if found is not None and found.disputed:
             values[setting] = getattr(preset, setting)
     if values:
@@ -61,7 +61,7 @@ def _weighed(
     return replace(new, **values)
 
 
-def _said(
+def _note_choice(
     connection: sqlite3.Connection,
     household: str,
     profile: str,
@@ -70,13 +70,13 @@ def _said(
     balance: Balance,
     now: int,
 ) -> list[GuardianChoice]:
-    """Note a guardian's word, and return what all guardians said."""
+    """Store a guardian's choice, and return the choices of all guardians."""
     connection.execute(
         """
         insert or replace into stance (household, account, profile, setting, value, at)
         values (?, ?, ?, ?, ?, ?)
         """,
-        (household, balance.account, profile, setting, _written(wanted), now),
+        (household, balance.account, profile, setting, _value_text(wanted), now),
     )
     rows = connection.execute(
         """
@@ -91,8 +91,8 @@ def _said(
     return [GuardianChoice(*row) for row in rows]
 
 
-def _written(value: Any) -> str:
-    """Return a value as one text, whatever the order of what has none."""
+def _value_text(value: Any) -> str:
+    """Return a value as text; the same for equal sets."""
     if isinstance(value, frozenset):
         value = sorted(value)
     return json.dumps(value)

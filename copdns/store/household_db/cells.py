@@ -1,7 +1,7 @@
-"""What a table of `household.db` is, and how single cells are read.
+"""The description of a table of `household.db`, and functions that read single cells.
 
-Text is checked on the way in: a database may have been edited by hand, or come from a disk that
-fails.
+Each `read_` function raises ValueError for a cell that copdns does not write: a database may have
+been edited by hand, or come from a disk that fails.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Generic[T]):
-    """One table, whose rows are the values of one field of `Household`, in their order.
+class HouseholdTable(Generic[T]):
+    """A table whose rows are the values of one field of `Household`, in their order.
 
-    cells: a value's columns, the key first.  value: the reverse; ValueError for odd cells.
-    select, write, delete: take (household), (household, position, *cells), (household, key).
+    cells: returns the columns of a value, the key first.  value: the reverse; raises ValueError.
+    select, write, delete: SQL that takes (household), (household, position, *cells) and
+    (household, key).
     """
 
     name: str
@@ -36,47 +37,47 @@ class Table(Generic[T]):
     value: Callable[[Cells], T]
 
 
-def text(cell: object) -> str:
-    """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
+def read_text(cell: object) -> str:
+    """Return a text; ValueError also for one that is no UTF-8 (UnicodeEncodeError)."""
     if not isinstance(cell, str):
         raise ValueError(f"{cell!r} is not text")
     cell.encode()
     return cell
 
 
-def number(cell: object) -> int:
+def read_number(cell: object) -> int:
     if not isinstance(cell, int):
         raise ValueError(f"{cell!r} is not a whole number")
     return cell
 
 
-def moment(cell: object) -> float:
+def read_moment(cell: object) -> float:
     if not isinstance(cell, int | float):
         raise ValueError(f"{cell!r} is not a date and time")
     return cell
 
 
-def texts(cell: object) -> tuple[str, ...]:
-    items = json.loads(text(cell))
+def read_texts(cell: object) -> tuple[str, ...]:
+    items = json.loads(read_text(cell))
     if not isinstance(items, list):
         raise ValueError(f"{cell!r} is not a list")
-    return tuple(text(item) for item in items)
+    return tuple(read_text(item) for item in items)
 
 
-def pairs(cell: object) -> tuple[tuple[str, str], ...]:
-    items = json.loads(text(cell))
+def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
+    items = json.loads(read_text(cell))
     if not isinstance(items, dict):
         raise ValueError(f"{cell!r} is not a mapping")
-    return tuple((key, text(value)) for key, value in items.items())
+    return tuple((key, read_text(value)) for key, value in items.items())
 
 
 def as_json(items: Iterable[str]) -> str:
     return json.dumps(list(items), ensure_ascii=False)
 
 
-def matcher(cell: object) -> Matcher:
-    """Undo `str(Matcher)`; a normal form holds neither "=" nor "*"."""
-    written = text(cell)
+def read_matcher(cell: object) -> Matcher:
+    """Return the matcher of its `str()`; a normalized name has neither "=" nor "*"."""
+    written = read_text(cell)
     if written.startswith("="):
         return Matcher(written[1:], Match.EXACT)
     if written.startswith("*."):
@@ -84,20 +85,20 @@ def matcher(cell: object) -> Matcher:
     return Matcher(written)
 
 
-def target(cell: object) -> Matcher | str:
-    """Read what a rule is about: a name with what it covers, or a network in CIDR form."""
-    written = text(cell)
-    return written if "/" in written else matcher(written)  # a normal form holds no "/"
+def read_target(cell: object) -> Matcher | str:
+    """Return the target of a rule: a matcher, or a network in CIDR form."""
+    written = read_text(cell)
+    return written if "/" in written else read_matcher(written)  # a normalized name has no "/"
 
 
-def subject(cell: object) -> Subject:
-    """Undo `str(Topic)` and `str(Matcher)`; a normal form holds no ":"."""
-    kind, colon, slug = text(cell).partition(":")
-    return Topic(TopicKind(kind), slug) if colon else matcher(cell)
+def read_subject(cell: object) -> Subject:
+    """Return the topic or matcher of its `str()`; a normalized name has no ":"."""
+    kind, colon, slug = read_text(cell).partition(":")
+    return Topic(TopicKind(kind), slug) if colon else read_matcher(cell)
 
 
-def subjects(cell: object) -> tuple[Subject, ...]:
-    return tuple(subject(each) for each in texts(cell))
+def read_subjects(cell: object) -> tuple[Subject, ...]:
+    return tuple(read_subject(each) for each in read_texts(cell))
 
 
 def subjects_json(about: Iterable[Subject]) -> str:

@@ -1,6 +1,6 @@
 """Questions for consent to a full log, and the answers, which only the person gives.
 
-The one place that lets `privacy.adopt` know of a yes.  One question a person at most.
+Only this module passes consent to `safeguards.adopt`.  A person has one question at most.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLog, Household
 from copdns.privacy.consent import Question, agreed, asked
 from copdns.store.db import transaction
-from copdns.store.household_db.household import HouseholdStore, edited, granted_full_logs
+from copdns.store.household_db.household import HouseholdStore, apply_edit, granted_full_logs
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
 
@@ -25,23 +25,30 @@ _COLUMNS = "household, profile, days, author, at, refused"
 
 
 class Consents:
-    """On the connection of the household's store.  Methods raise StoreError."""
+    """The questions of all households, on the connection of the HouseholdStore.
+
+    Methods raise StoreError.  now: seconds since the epoch.
+    """
 
     def __init__(self, store: HouseholdStore) -> None:
         self._store = store
 
     async def of(self, household: str, profile: str) -> Question | None:
-        """Return the last question to a person, answered with no or not at all."""
-        return await self._store.run(lambda connection: _of(connection, household, profile))
+        """Return the last question to a person, if it was answered with no or not at all."""
+        return await self._store.run(
+            lambda connection: _read_question(connection, household, profile)
+        )
 
     async def ask(self, question: Question) -> None:
-        """Keep a question in the place of an earlier one; raise PrivacyError as `asked` does."""
+        """Store a question in place of an earlier one; PrivacyError where it may not be asked."""
         household, profile_id = question.household, question.profile
 
         def work(connection: sqlite3.Connection) -> None:
-            profile = require_profile(_home(connection, household), profile_id)
+            profile = require_profile(_load_household(connection, household), profile_id)
             history = granted_full_logs(connection, household, profile_id)
-            new = asked(profile, _of(connection, household, profile_id), history, question)
+            new = asked(
+                profile, _read_question(connection, household, profile_id), history, question
+            )
             connection.execute(
                 f"insert or replace into full_log_question ({_COLUMNS}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,
@@ -49,25 +56,25 @@ class Consents:
             asked_for = f"full log of {question.days} days requested from {profile_id}"
             audit(connection, household, question.author, asked_for, question.at)
 
-        await self._written(work)
+        await self._write(work)
 
     async def agree(self, question: Question, author: str, now: int) -> None:
         """Begin the full log that was asked for; raise PrivacyError where nobody asks (any more).
 
-        question: as the person read it: another one by now is not meant.
+        question: as the person read it; the consent does not count for a newer one.
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            _begin(connection, question, author, now)
-            _drop(connection, question.household, question.profile)
+            _begin_full_log(connection, question, author, now)
+            _delete_question(connection, question.household, question.profile)
 
-        await self._written(work)
+        await self._write(work)
 
     async def refuse(self, household: str, profile: str, author: str, now: int) -> None:
-        """Keep a no; twice, or where nobody asks, it changes nothing."""
+        """Store a no; where there is one already, or no question, nothing changes."""
 
         def work(connection: sqlite3.Connection) -> None:
-            question = _of(connection, household, profile)
+            question = _read_question(connection, household, profile)
             if question is None or question.refused is not None:
                 return
             connection.execute(
@@ -76,57 +83,61 @@ class Consents:
             )
             audit(connection, household, author, f"full log declined by {profile}", now)
 
-        await self._written(work)
+        await self._write(work)
 
     async def drop(self, household: str, profile: str) -> None:
-        """Take a question back that has no answer; a no stays, so that nobody asks every day."""
+        """Delete a question that has no answer; a no stays, so that nobody asks every day."""
 
         def work(connection: sqlite3.Connection) -> None:
-            question = _of(connection, household, profile)
+            question = _read_question(connection, household, profile)
             if question is not None and question.refused is None:
-                _drop(connection, household, profile)
+                _delete_question(connection, household, profile)
 
-        await self._written(work)
+        await self._write(work)
 
     async def take_back(self, household: str, profile: str, author: str, now: int) -> None:
-        """End a full log, or what was announced, at once; twice is harmless."""
+        """End a full log, also one that has not begun, at once; nothing changes without one."""
 
         def work(connection: sqlite3.Connection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
-            edited(connection, household, lambda home: _with(home, profile, None), change)
+            apply_edit(
+                connection, household, lambda home: _with_full_log(home, profile, None), change
+            )
 
-        await self._written(work)
+        await self._write(work)
 
-    async def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def alone(connection: sqlite3.Connection) -> T:
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def in_transaction(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 return work(connection)
 
-        return await self._store.run(alone)
+        return await self._store.run(in_transaction)
 
 
-def _begin(connection: sqlite3.Connection, question: Question, author: str, now: int) -> None:
+def _begin_full_log(
+    connection: sqlite3.Connection, question: Question, author: str, now: int
+) -> None:
     household, profile = question.household, question.profile
-    there = _of(connection, household, profile)
+    there = _read_question(connection, household, profile)
     history = granted_full_logs(connection, household, profile)
 
     def edit(home: Household) -> Household:
         meant = there if there == question else None
         full = agreed(require_profile(home, profile), meant, history, now)
-        return _with(home, profile, full)
+        return _with_full_log(home, profile, full)
 
     what = f"profile {profile} set: full-log of {question.days} days agreed to"
-    edited(connection, household, edit, Change(0, now, author, what), consenting=profile)
+    apply_edit(connection, household, edit, Change(0, now, author, what), consenting=profile)
 
 
-def _with(home: Household, profile_id: str, full_log: FullLog | None) -> Household:
+def _with_full_log(home: Household, profile_id: str, full_log: FullLog | None) -> Household:
     mine = require_profile(home, profile_id)
     changed = replace(mine, full_log=full_log)
     profiles = tuple(changed if each is mine else each for each in home.profiles)
     return replace(home, profiles=profiles)
 
 
-def _of(connection: sqlite3.Connection, household: str, profile: str) -> Question | None:
+def _read_question(connection: sqlite3.Connection, household: str, profile: str) -> Question | None:
     row = connection.execute(
         f"select {_COLUMNS} from full_log_question where household = ? and profile = ?",  # noqa: S608
         (household, profile),
@@ -134,14 +145,14 @@ def _of(connection: sqlite3.Connection, household: str, profile: str) -> Questio
     return None if row is None else Question(*row)
 
 
-def _home(connection: sqlite3.Connection, household: str) -> Household:
+def _load_household(connection: sqlite3.Connection, household: str) -> Household:
     home = load(connection, household)
     if home is None:
         raise HouseholdError("there is no household '%(household_id)s'", household_id=household)
     return home
 
 
-def _drop(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def _delete_question(connection: sqlite3.Connection, household: str, profile: str) -> None:
     connection.execute(
         "delete from full_log_question where household = ? and profile = ?", (household, profile)
     )

@@ -1,8 +1,8 @@
-"""The household of `household.db`: whole values out, edits in.
+"""The household of `household.db`: read as a whole, changed by edits.
 
-An edit is a pure function from one household to the next.  It runs inside one transaction that
-starts by becoming the only writer, so two processes that edit at once both win, one after the
-other; and what it gives passes `privacy.adopt`, so no way in gets past the rules there.
+An edit is a pure function from one household to the next.  It runs inside one transaction, as the
+only writer, so of two processes that edit at once one waits for the other.  Its result passes
+`safeguards.adopt`, so every change obeys the safeguards.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.attempts import WITHIN, WrongCode
+from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
 from copdns.model.errors import HouseholdError, StoreError, UnknownCodeError
 from copdns.model.household import Band, FullLog, Household, Profile
-from copdns.store.db import open_database, snapshot, store_error, transaction
+from copdns.store.db import open_database, read_transaction, store_error, transaction
 from copdns.store.household_db.attempts import (
     delete_attempts,
     forget_attempts,
     note_attempt,
     refuse_too_many,
 )
-from copdns.store.household_db.balance import balanced
+from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.notes import Change, audit, notify
-from copdns.store.household_db.tables import load, odd_row, write
+from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.read_only import copied, is_unwritable
+from copdns.store.read_only import copy_to_memory, is_unwritable
 
 FILE = "household.db"
 
 DAY = 86_400
-REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
+REMEMBER_FOR = 30 * DAY  # what ended by itself is deleted after this (docs/privacy.md)
 
 T = TypeVar("T")
 
 
 class HouseholdStore:
-    """One connection and the thread that it lives in; all methods raise StoreError."""
+    """The households, on one connection in a thread of its own; all methods raise StoreError."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -57,35 +57,35 @@ class HouseholdStore:
     def open(cls, folder: Path) -> Self:
         """Open the database of a data folder, making or migrating it where needed; blocks."""
         path = folder / FILE
-        # A rule that a parent saved survives a pulled plug: changes are rare enough to wait.
+        # durable: a saved rule survives a power cut; changes are so rare that waiting is no harm.
         connection = open_database(path, HOUSEHOLD, durable=True)
         connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
-        connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
+        connection.text_factory = _decode_leniently  # `read_text` then says which row is no UTF-8
         return cls(path, connection)
 
     @classmethod
-    def copy(cls, folder: Path) -> Self:
-        """Read the database of a folder that takes no writing into memory; blocks.
+    def open_copy(cls, folder: Path) -> Self:
+        """Copy the database of a folder into memory, where its disk cannot be written; blocks.
 
-        It is empty where there is none.  Changes are not kept.
+        It is empty where there is no database.  Changes are lost at the end.
         """
         path = folder / FILE
-        connection = copied(path, HOUSEHOLD)
-        connection.text_factory = _lenient
+        connection = copy_to_memory(path, HOUSEHOLD)
+        connection.text_factory = _decode_leniently
         return cls(path, connection)
 
     @classmethod
     def open_or_copy(cls, folder: Path) -> Self:
-        """Open the database to be read: a copy of it where its disk takes no writing; blocks."""
+        """Open the database for reading: a copy of it where its disk cannot be written; blocks."""
         try:
             return cls.open(folder)
         except StoreError as error:
             if not is_unwritable(error):
                 raise
-            return cls.copy(folder)
+            return cls.open_copy(folder)
 
     def become(self, other: HouseholdStore) -> None:
-        """Go on with another one's connection, for all who hold this one; blocks."""
+        """Take over the connection of another store, and close the own one; blocks."""
         self.close()
         self._connection, self._thread = other._connection, other._thread
 
@@ -101,16 +101,13 @@ class HouseholdStore:
 
     async def households(self) -> tuple[str, ...]:
         """Return the ids of all households, sorted."""
-        return await self.run(_ids)
+        return await self.run(_household_ids)
 
     async def household(self, household_id: str) -> Household | None:
-        """Return all that is stored of a household, as of one moment; None where there is none.
-
-        Raise StoreError while it cannot be read.
-        """
+        """Return a household as of one moment; None where there is none."""
 
         def read(connection: sqlite3.Connection) -> Household | None:
-            with snapshot(connection):
+            with read_transaction(connection):
                 return load(connection, household_id)
 
         return await self.run(read)
@@ -125,19 +122,20 @@ class HouseholdStore:
         now: int,
         balance: Balance | None = None,
     ) -> Household:
-        """Return the household as stored after an edit, which may raise HouseholdError.
+        """Return the household as stored after an edit.
 
-        edit: runs in another thread.  Its result's revision is ignored; when nothing else
-            changed either, nothing is written.  what: for the audit, in people's words.
-        now: seconds since the epoch.  balance: for a guardian, whose settings of people are weighed
-        against what the others set (`store/household_db/balance.py`).  Raises PrivacyError as
-        `privacy.adopt` does.
+        edit: runs in another thread, and may raise HouseholdError.  The revision of its result is
+            ignored; if nothing else changed, nothing is written.
+        what: for the audit, in people's words.  now: seconds since the epoch.
+        balance: for a guardian, whose settings are weighed against those of the others
+            (`store/household_db/balance.py`).
+        Raises PrivacyError as `safeguards.adopt` does.
         """
 
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
                 change = Change(0, now, author, what)
-                return edited(connection, household_id, edit, change, balance)
+                return apply_edit(connection, household_id, edit, change, balance)
 
         return await self.run(work)
 
@@ -153,8 +151,8 @@ class HouseholdStore:
     ) -> Household:
         """Return the household with a ticket redeemed; raise HouseholdError as `redeem` does.
 
-        A code that is not known is counted; after too many TooManyTriesError is raised for a
-        while, whatever the code.  device: "" where none is known.
+        digest: of the code (`ticket_digest`).  device: "" where none is known.  Wrong codes are
+        counted: after too many, every code raises TooManyTriesError for a while.
         """
 
         def work(connection: sqlite3.Connection) -> Household:
@@ -172,7 +170,7 @@ class HouseholdStore:
                     unknown = error
                 else:
                     forget_attempts(connection, household_id, profile_id)
-                    after = _adopted(connection, before, redeemed, now)
+                    after = _adopt(connection, before, redeemed, now)
                     what = f"ticket redeemed by {profile_id}"
                     return _store(connection, before, after, Change(0, now, author, what))
             raise unknown  # outside: what was counted stays
@@ -180,7 +178,7 @@ class HouseholdStore:
         return await self.run(work)
 
     async def create(self, household: Household, author: str, now: int) -> Household:
-        """Return a new household as stored; raise HouseholdError when its id is taken."""
+        """Store a new household, and return it; raise HouseholdError where its id is taken."""
 
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
@@ -191,7 +189,7 @@ class HouseholdStore:
                         household=household.id,
                     )
                 nobody = Household(household.id, household.name)
-                after = _adopted(connection, nobody, household, now)
+                after = _adopt(connection, nobody, household, now)
                 return _store(connection, None, after, Change(0, now, author, "created"))
 
         return await self.run(work)
@@ -199,23 +197,23 @@ class HouseholdStore:
     async def tidy(self, now: int) -> int:
         """Delete what ended more than 30 days ago, of all households; return how many rows.
 
-        No revision is raised, since nothing that is in force changes.  now: of a clock that is
-        right: one that runs ahead would delete too early.
+        The revisions stay, since nothing in force changes.  now: seconds since the epoch, of a
+        clock that is right: one that is ahead would delete too early.
         """
 
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
-                delete_attempts(connection, now - WITHIN)
-                return _delete_ended(connection, now - REMEMBERED)
+                delete_attempts(connection, now - ATTEMPT_WINDOW)
+                return _delete_ended(connection, now - REMEMBER_FOR)
 
         return await self.run(work)
 
     async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
-        """Return the newest lines of the audit, the newest last."""
-        return await self.run(lambda connection: _changes(connection, household_id, limit))
+        """Return the newest changes of the audit, the newest last."""
+        return await self.run(lambda connection: _read_changes(connection, household_id, limit))
 
     async def note(self, household_id: str, author: str, what: str, now: int) -> None:
-        """Write a line of the audit about something that is kept elsewhere."""
+        """Write a line of the audit about something that is stored elsewhere."""
 
         def work(connection: sqlite3.Connection) -> None:
             with transaction(connection):
@@ -224,11 +222,11 @@ class HouseholdStore:
         await self.run(work)
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
-        """Return every full log that was ever granted to a profile of this id."""
+        """Return every full log that a profile of this id ever had."""
         return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what some work gives on the one connection, in its thread.
+        """Return the result of some work on the connection, in its thread.
 
         For the other stores of the same file, so that what they write together is one transaction.
         """
@@ -245,28 +243,28 @@ class HouseholdStore:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-def restored(
+def store_restored(
     connection: sqlite3.Connection,
     before: Household | None,
     written: Household,
     mended: Household,
     change: Change,
 ) -> Household:
-    """Return the household of a database that takes another one's place, as stored.
+    """Store the household of a database that replaces another one, and return it.
 
-    before: the one that stood in that place.  written: as it is in the tables; mended: as it may
-    be.  Inside a transaction of the caller.
+    before: the household that is replaced.  written: as it is in the tables; mended: as the
+    safeguards allow it.  Inside a transaction of the caller.
     """
     revision = max(written.revision, before.revision if before is not None else 0) + 1
     after = replace(mended, revision=revision)
     write(connection, written, after)
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
-    _note(connection, after, change)
+    _write_change(connection, after, change)
     return after
 
 
-def edited(
+def apply_edit(
     connection: sqlite3.Connection,
     household_id: str,
     edit: Callable[[Household], Household],
@@ -277,39 +275,38 @@ def edited(
 ) -> Household:
     """Return the household as stored after an edit, inside a transaction of the caller.
 
-    change: its revision is ignored.  consenting: the profile of whoever agrees to a full log by
-    this, on their own device (`store/household_db/consents.py` alone).  Else as
-    `HouseholdStore.change`.
+    change: its revision is ignored.  consenting: the id of the profile that agrees to a full log
+    with this edit (`store/household_db/consents.py` alone).  Else as `HouseholdStore.change`.
     """
     before = load(connection, household_id)
     if before is None:
         raise HouseholdError("there is no household '%(household_id)s'", household_id=household_id)
     wanted = edit(before)
     if balance is not None:
-        wanted = balanced(connection, before, wanted, balance, change)
-    after = _adopted(connection, before, wanted, change.at, consenting)
+        wanted = balance_settings(connection, before, wanted, balance, change)
+    after = _adopt(connection, before, wanted, change.at, consenting)
     return before if after == before else _store(connection, before, after, change)
 
 
-# Neighbouring rows repeat scopes and profiles: a thousand profiles hold each text once.
+# Rows repeat scopes and ids of profiles: the cache makes equal texts one object.
 @lru_cache(maxsize=256)
-def _lenient(octets: bytes) -> str:
+def _decode_leniently(octets: bytes) -> str:
     return octets.decode(errors="surrogateescape")
 
 
-def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
     rows = connection.execute("select household from household order by household")
     return tuple(household_id for (household_id,) in rows)
 
 
-def _adopted(
+def _adopt(
     connection: sqlite3.Connection,
     before: Household,
     after: Household,
     now: int,
     consenting: str = "",
 ) -> Household:
-    """Return what may be stored of an edited household, with the revision it had."""
+    """Return an edited household as the safeguards allow it, with its revision of before."""
     if after.id != before.id:
         raise HouseholdError(
             "the household '%(before)s' cannot be renamed to '%(after)s'; keep its id",
@@ -317,13 +314,13 @@ def _adopted(
             after=after.id,
         )
     profiles = tuple(
-        _adopted_profile(connection, before, each, now, consented=each.id == consenting)
+        _adopt_profile(connection, before, each, now, consented=each.id == consenting)
         for each in after.profiles
     )
     return replace(after, profiles=profiles, revision=before.revision)
 
 
-def _adopted_profile(
+def _adopt_profile(
     connection: sqlite3.Connection,
     before: Household,
     profile: Profile,
@@ -335,24 +332,24 @@ def _adopted_profile(
     if profile == old:
         return profile
     history = granted_full_logs(connection, before.id, profile.id)
-    known = old or former(connection, before.id, profile)
+    known = old or former_profile(connection, before.id, profile)
     return adopt(known, profile, history, now, consented=consented)
 
 
 def _store(
     connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
 ) -> Household:
-    """Write one revision: the tables, what outlives them, and the line of the audit."""
+    """Write one revision: the tables, the histories and the line of the audit."""
     after = replace(after, revision=after.revision + 1)
     write(connection, before, after)
     _remember(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
-    _note(connection, after, change)
+    _write_change(connection, after, change)
     return after
 
 
-def _note(connection: sqlite3.Connection, after: Household, change: Change) -> None:
+def _write_change(connection: sqlite3.Connection, after: Household, change: Change) -> None:
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
@@ -362,7 +359,7 @@ def _note(connection: sqlite3.Connection, after: Household, change: Change) -> N
 def _announce(
     connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
 ) -> None:
-    """Tell the guardians of each full log that begins: none is turned on unseen by the others."""
+    """Write a notice for the guardians of each full log that is new."""
     for profile in after.profiles:
         full, old = profile.full_log, before.profile(profile.id) if before else None
         if full is not None and (old is None or old.full_log is None or old.full_log != full):
@@ -376,7 +373,7 @@ def _announce(
 def _remember(
     connection: sqlite3.Connection, before: Household | None, after: Household, now: int
 ) -> None:
-    """Keep what must hold even when a profile is removed and made again."""
+    """Store what applies even where a profile is removed and made again: full logs and bands."""
     connection.executemany(
         """
         insert or ignore into full_log_history (household, profile, starts, ends)
@@ -401,7 +398,7 @@ def _remember(
 def _forget_appeals(
     connection: sqlite3.Connection, before: Household | None, after: Household
 ) -> None:
-    """Delete what somebody asked who is gone."""
+    """Delete the appeals of profiles that were removed."""
     connection.executemany(
         "delete from appeal where household = ? and profile = ?",
         [
@@ -413,7 +410,7 @@ def _forget_appeals(
 
 
 def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
-    """Delete what was over before a moment.  A bonus is over with its day, wherever that is."""
+    """Delete what ended before a moment.  A bonus ends with its day, in any time zone."""
     day = datetime.fromtimestamp(before - DAY, UTC).date()
     statements = (
         ("delete from pause where ends < ?", before),
@@ -439,8 +436,13 @@ def granted_full_logs(
     return tuple(FullLog(starts, ends) for starts, ends in rows)
 
 
-def former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
-    """Return what binds a profile whose id was used before: it starts from that one's band."""
+def former_profile(
+    connection: sqlite3.Connection, household_id: str, profile: Profile
+) -> Profile | None:
+    """Return a profile with the last band of a removed one of the same id; None without one.
+
+    It is what a change of the new profile's band starts from.
+    """
     row = connection.execute(
         "select band from former_profile where household = ? and id = ?",
         (household_id, profile.id),
@@ -450,10 +452,12 @@ def former(connection: sqlite3.Connection, household_id: str, profile: Profile) 
     try:
         return Profile(profile.id, profile.name, Band(row[0]))
     except ValueError as error:
-        raise odd_row("former_profile", profile.id, household_id, error) from error
+        raise odd_row_error("former_profile", profile.id, household_id, error) from error
 
 
-def _changes(connection: sqlite3.Connection, household_id: str, limit: int) -> tuple[Change, ...]:
+def _read_changes(
+    connection: sqlite3.Connection, household_id: str, limit: int
+) -> tuple[Change, ...]:
     rows = connection.execute(
         """
         select revision, at, author, what from change

@@ -1,4 +1,4 @@
-"""Unknown devices that a guardian does not want to be shown any more."""
+"""Unknown devices that a guardian ignores: the pages do not show them any more."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
 
-class Ignored:
-    """Methods raise StoreError.  visitor: an id, as of a `Visitor`."""
+class IgnoredDevices:
+    """The ignored devices of all households.  Methods raise StoreError.
+
+    device: the id of an `UnknownDevice`.
+    """
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
     async def of(self, household: str) -> frozenset[str]:
-        """Return the ids of visitors that a household wants to hear no more of."""
+        """Return the ids of the unknown devices that a household ignores."""
 
         def work(connection: sqlite3.Connection) -> frozenset[str]:
             rows = connection.execute(
@@ -28,13 +31,13 @@ class Ignored:
         return await self._thread.read(work)
 
     async def add(
-        self, household: str, visitor: str, there: Iterable[str], author: str, now: int
+        self, household: str, device: str, there: Iterable[str], author: str, now: int
     ) -> None:
-        """Ignore a visitor, and forget those that are not there any more; twice is harmless.
+        """Ignore an unknown device, if it is not ignored already.
 
-        there: the ids of all visitors.
+        there: the ids of all unknown devices; ignored ones that are not among them are deleted.
         """
-        kept = json.dumps(list(there))
+        ids = json.dumps(list(there))
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -42,25 +45,25 @@ class Ignored:
                 delete from ignored_visitor
                  where household = ? and id not in (select value from json_each(?))
                 """,
-                (household, kept),
+                (household, ids),
             )
             done = connection.execute(
                 "insert or ignore into ignored_visitor (household, id, at) values (?, ?, ?)",
-                (household, visitor, now),
+                (household, device, now),
             )
             if done.rowcount:
-                audit(connection, household, author, f"unknown device {visitor} ignored", now)
+                audit(connection, household, author, f"unknown device {device} ignored", now)
 
         await self._thread.write(work)
 
-    async def remove(self, household: str, visitor: str, author: str, now: int) -> None:
-        """Show a visitor again; twice is harmless."""
+    async def remove(self, household: str, device: str, author: str, now: int) -> None:
+        """Stop ignoring an unknown device, if it is ignored."""
 
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(
-                "delete from ignored_visitor where household = ? and id = ?", (household, visitor)
+                "delete from ignored_visitor where household = ? and id = ?", (household, device)
             )
             if done.rowcount:
-                audit(connection, household, author, f"unknown device {visitor} shown again", now)
+                audit(connection, household, author, f"unknown device {device} shown again", now)
 
         await self._thread.write(work)

@@ -1,6 +1,6 @@
-"""Who looked at what is kept of whom, and what no guardian does unseen by the others.
+"""Looks at what is kept of a person, and notices for all guardians.
 
-The child sees its looks: that somebody looked, when, and in which role.  A notice stays on each
+A child sees who looked at what is kept of it, when, and in which role.  A notice stays on each
 guardian's desk until that guardian has seen it.
 """
 
@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterable
 
 from copdns.accounts.account import (
-    LOOKS_JOINED,
-    LOOKS_KEPT,
-    NOTICES_KEPT,
-    TOLD_AGAIN,
+    LOOK_LASTS,
+    NOTICE_LASTS,
+    SAME_LOOK_WITHIN,
+    TALK_INTERVAL,
     AccessRecord,
     GuardianNotice,
     NoticeKind,
@@ -39,15 +39,15 @@ _NOTICE = "id, household, kind, about, author, at, starts, ends"
 
 
 class Looks:
-    """Methods raise StoreError."""
+    """The looks of all households.  Methods raise StoreError.  now: seconds since the epoch."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
     async def note(self, who: Actor, profile: str, view: ViewedPart, now: int) -> None:
-        """Keep that somebody looks, before anything is shown.
+        """Store a look, before anything is shown.
 
-        A look at oneself is none, and the same again within five minutes is the same look.
+        A look at oneself does not count; the same look again within five minutes counts once.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -57,7 +57,7 @@ class Looks:
                  where household = ? and profile = ? and at > ? and at <= ?
                    and account = ? and role = ? and view = ?
                 """,
-                (who.household, profile, now - LOOKS_JOINED, now, who.id, who.role, view),
+                (who.household, profile, now - SAME_LOOK_WITHIN, now, who.id, who.role, view),
             ).fetchone()
             if row is None:
                 connection.execute(
@@ -71,13 +71,13 @@ class Looks:
     async def note_all(
         self, who: Actor, profiles: Iterable[str], views: Iterable[ViewedPart], now: int
     ) -> None:
-        """Keep that somebody looks at several people at once, as `note` does; one statement."""
+        """Store looks at several people at once, as `note` does; in one statement."""
         values = {
             "household": who.household,
             "profiles": json.dumps([each for each in profiles if each != who.profile]),
             "views": json.dumps([str(each) for each in views]),
             "now": now,
-            "joined": now - LOOKS_JOINED,
+            "joined": now - SAME_LOOK_WITHIN,
             "account": who.id,
             "role": str(who.role),
         }
@@ -101,7 +101,7 @@ class Looks:
                 """,  # noqa: S608
                 {"household": household, "profile": profile, "limit": limit},
             )
-            return tuple(map(_look, rows))
+            return tuple(map(_access_from_row, rows))
 
         return await self._thread.read(work)
 
@@ -110,8 +110,8 @@ class Looks:
 
         def work(connection: sqlite3.Connection) -> int:
             statements = (
-                ("delete from look where at <= ?", now - LOOKS_KEPT),
-                ("delete from notice where at <= ? and told", now - NOTICES_KEPT),
+                ("delete from look where at <= ?", now - LOOK_LASTS),
+                ("delete from notice where at <= ? and told", now - NOTICE_LASTS),
             )
             return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
 
@@ -119,13 +119,13 @@ class Looks:
 
 
 class Notices:
-    """Methods raise StoreError."""
+    """The notices of all households.  Methods raise StoreError.  now: seconds since the epoch."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
     async def unseen(self, household: str, account: str) -> tuple[GuardianNotice, ...]:
-        """Return what an account has not seen yet and was there for, the oldest first."""
+        """Return the notices since an account was made that it has not seen, the oldest first."""
 
         def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(
@@ -140,28 +140,31 @@ class Notices:
                 """,  # noqa: S608
                 {"household": household, "account": account},
             )
-            return tuple(map(_notice, rows))
+            return tuple(map(_notice_from_row, rows))
 
         return await self._thread.read(work)
 
-    async def want_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
-        """Tell all guardians that a child wants to talk, and no more; once an hour."""
+    async def note_wish_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
+        """Store a notice for all guardians that a child wants to talk; once an hour.
+
+        name: of the child, as the author.
+        """
         new = GuardianNotice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
 
         def work(connection: sqlite3.Connection) -> None:
-            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
-            if last is None or not 0 <= now - last.at < TOLD_AGAIN:
+            last = _last_notice(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            if last is None or not 0 <= now - last.at < TALK_INTERVAL:
                 notify(connection, new)
 
         await self._thread.write(work)
 
-    async def wanted_to_talk(
+    async def last_wish_to_talk(
         self, household: str, profile: str
     ) -> tuple[GuardianNotice, int] | None:
-        """Return when a child told so last, and how many guardians have seen it; None: never."""
+        """Return a child's last such notice, and how many accounts have seen it; None without."""
 
         def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, int] | None:
-            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            last = _last_notice(connection, household, NoticeKind.WANTS_TO_TALK, profile)
             if last is None:
                 return None
             (seen,) = connection.execute(
@@ -179,12 +182,14 @@ class Notices:
                 f"select {_NOTICE} from notice where household = ? order by id desc limit ?",  # noqa: S608
                 (household, limit),
             )
-            return tuple(map(_notice, rows))
+            return tuple(map(_notice_from_row, rows))
 
         return await self._thread.read(work)
 
-    async def see(self, household: str, account: str, notices: Iterable[int], now: int) -> None:
-        """Keep that an account has seen notices; twice is harmless."""
+    async def mark_seen(
+        self, household: str, account: str, notices: Iterable[int], now: int
+    ) -> None:
+        """Note that an account has seen notices, if that is not noted already."""
         ids = tuple(notices)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -198,17 +203,18 @@ class Notices:
 
         await self._thread.write(work)
 
-    async def untold(self) -> tuple[GuardianNotice, ...]:
-        """Return those of all households that no event was made of yet, the oldest first."""
+    async def find_untold(self) -> tuple[GuardianNotice, ...]:
+        """Return the notices without an event so far, of all households, the oldest first."""
 
         def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(f"select {_NOTICE} from notice where not told order by id")  # noqa: S608
-            return tuple(map(_notice, rows))
+            return tuple(map(_notice_from_row, rows))
 
         return await self._thread.read(work)
 
-    async def told(self, notices: Iterable[int]) -> None:
-        """Keep that events were made; a process killed before tells them once more."""
+    async def mark_told(self, notices: Iterable[int]) -> None:
+        """Note that the events of notices were published; a process killed before this repeats
+        them."""
         ids = [(each,) for each in notices]
 
         def work(connection: sqlite3.Connection) -> None:
@@ -217,12 +223,12 @@ class Notices:
         await self._thread.write(work)
 
 
-def _look(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
+def _access_from_row(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
     household, at, account, role, profile, view = row
     return AccessRecord(household, at, account, Role(role), profile, ViewedPart(view))
 
 
-def _last(
+def _last_notice(
     connection: sqlite3.Connection, household: str, kind: NoticeKind, about: str
 ) -> GuardianNotice | None:
     row = connection.execute(
@@ -232,8 +238,8 @@ def _last(
         """,  # noqa: S608
         (household, kind, about),
     ).fetchone()
-    return None if row is None else _notice(row)
+    return None if row is None else _notice_from_row(row)
 
 
-def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> GuardianNotice:
+def _notice_from_row(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> GuardianNotice:
     return GuardianNotice(*row)._replace(kind=NoticeKind(row[2]))

@@ -1,6 +1,6 @@
-"""Lines that changes beside the household leave: in the audit, and for the other guardians.
+"""Write lines of the audit, and notices for guardians.
 
-For use inside the transaction of the change itself, so that none is made without its line.
+To be called inside the transaction of the change itself, so that no change lacks its line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ FIRST_START = "first start"  # who made the household
 
 
 class Change(NamedTuple):
-    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
+    """A change in the audit.  revision: of the household after it.  at: seconds since the epoch.
+    author, what: in people's words."""
 
     revision: int
     at: int
@@ -25,12 +26,15 @@ class Change(NamedTuple):
 
 
 def author_of(by: Actor | None) -> str:
-    """Return who did it, in people's words; None is whoever sits at the machine."""
+    """Return who did something, in people's words; by: None for the console."""
     return CONSOLE if by is None else by.name
 
 
 def audit(connection: sqlite3.Connection, household: str, author: str, what: str, at: int) -> None:
-    """Write a line of the audit; the household's revision stays, since no answer changes."""
+    """Write a line of the audit; the household's revision stays, since no answer changes.
+
+    author, what: in people's words.  at: seconds since the epoch.
+    """
     connection.execute(
         """
         insert into change (household, revision, at, author, what)
@@ -41,7 +45,7 @@ def audit(connection: sqlite3.Connection, household: str, author: str, what: str
 
 
 def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | None = None) -> None:
-    """Keep a notice for all guardians but its author; its id is given here."""
+    """Store a notice for all guardians but its author; its id is assigned here."""
     done = connection.execute(
         """
         insert into notice (household, kind, about, author, at, starts, ends, told)

@@ -1,8 +1,8 @@
-"""What tells a person beside the address: pairings, PINs, and guests for a day.
+"""What identifies a person besides the address: pairings, PINs, and guests for a day.
 
-A pairing is a cookie that a device's browser got at its first visit.  Address and cookie together
-show what a device was blocked; the address alone, which another device can take, shows rules only.
-The browser of somebody who is let in for a while is paired as long: when that ends it is nobody's.
+A pairing is a cookie that a device's browser gets at its first visit.  With address and cookie a
+page shows what was blocked on the device; with the address alone, which another device can take, it
+shows the rules only.  The pairing of a guest's browser ends with the guest's time.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from copdns.accounts.account import (
     GuestRequest,
     Pairing,
 )
-from copdns.accounts.codes import secret, secret_digest, short_id
+from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.guests import ASKS, GUEST
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
-MOST_PAIRINGS = 8  # browsers of one device
-MOST_GUESTS = 100
-MOST_REQUESTS = 20  # a flood of made-up addresses fills no page
+MAX_PAIRINGS = 8  # browsers of one device
+MAX_GUESTS = 100
+MAX_REQUESTS = 20  # so that made-up addresses cannot fill the page
 
 _PAIRING = "household, id, device, profile, made, used"
 _GUEST = "household, id, kind, address, mac, profile, author, at, until"
@@ -37,27 +37,28 @@ _REQUEST = "household, address, mac, at"
 
 
 class Pairings:
-    """Methods raise AccountError and StoreError.
+    """The pairings of all households.  Methods raise AccountError and StoreError.
 
-    profile: whose the device is now; one that was moved to somebody else is paired anew.
+    profile: the person that the device belongs to now; after it was given to somebody else its
+    pairings no longer count.  now: seconds since the epoch.
     """
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
 
-    async def known(
+    async def find(
         self,
         household: str,
         device: str,
         profile: str,
-        told: str,
+        cookie: str,
         now: int,
         *,
         quietly: bool = False,
     ) -> Pairing | None:
         """Return the pairing of a cookie, if it is one of this device and this person.
 
-        quietly: it is not noted that it is in use.
+        quietly: do not update when it was last used.
         """
 
         def work(connection: sqlite3.Connection) -> Pairing | None:
@@ -66,7 +67,7 @@ class Pairings:
                 select {_PAIRING} from pairing
                  where digest = ? and household = ? and device = ? and profile = ? and used > ?
                 """,  # noqa: S608
-                (secret_digest(told), household, device, profile, now - PAIRING_LASTS),
+                (secret_digest(cookie), household, device, profile, now - PAIRING_LASTS),
             ).fetchone()
             if row is None:
                 return None
@@ -78,30 +79,33 @@ class Pairings:
                 )
             return found
 
-        return await self._thread.read(work) if told else None
+        return await self._thread.read(work) if cookie else None
 
     async def pair(self, household: str, device: str, profile: str, now: int) -> str | None:
-        """Return the secret of a new pairing, for the cookie; None where a guardian must let the
-        browser in first, because the device has been paired before."""
-        told = secret()
+        """Return the secret of a new pairing, for the cookie; None where there can be none.
+
+        That is where another browser of the device is paired and no guardian allowed one more,
+        where there are too many, or where the device is not this person's.
+        """
+        secret = make_secret()
 
         def work(connection: sqlite3.Connection) -> str | None:
-            there = _pairings(connection, household, device, profile, now)
-            if there and not _opened(connection, household, device, now):
+            there = _read_pairings(connection, household, device, profile, now)
+            if there and not _is_open_for_another(connection, household, device, now):
                 return None
-            if len(there) >= MOST_PAIRINGS or not _is_of(connection, household, device, profile):
+            if len(there) >= MAX_PAIRINGS or not _is_of(connection, household, device, profile):
                 return None
             connection.execute(
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
-            _pair(connection, household, device, profile, told, now)
+            _pair(connection, household, device, profile, secret, now)
             audit(connection, household, device, "browser linked to this device", now)
-            return told
+            return secret
 
         return await self._thread.write(work)
 
     async def let_another_in(self, household: str, device: str, author: str, now: int) -> None:
-        """Let the next browser that comes from a device within an hour be paired with it."""
+        """Allow the next browser of a device to be paired, within an hour."""
 
         def work(connection: sqlite3.Connection) -> None:
             _check_device(connection, household, device)
@@ -132,7 +136,7 @@ class Pairings:
         return await self._thread.read(work)
 
     async def revoke(self, household: str, pairing: str, author: str, now: int) -> None:
-        """End a pairing.  When it was the device's last, the next browser that comes is paired."""
+        """End a pairing.  Where it was the device's last, the next browser is paired again."""
 
         def work(connection: sqlite3.Connection) -> None:
             row = connection.execute(
@@ -159,7 +163,8 @@ class Pairings:
 
 
 class Pins:
-    """PINs of children, by which one says on a shared device who it is.  Methods raise as above."""
+    """PINs, by which children say on a shared device who they are.  Methods raise AccountError and
+    StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
@@ -176,7 +181,7 @@ class Pins:
         return await self._thread.read(work)
 
     async def people(self, household: str) -> frozenset[str]:
-        """Return the ids of the profiles that have one."""
+        """Return the ids of the profiles that have a PIN."""
 
         def work(connection: sqlite3.Connection) -> frozenset[str]:
             rows = connection.execute("select profile from pin where household = ?", (household,))
@@ -184,29 +189,29 @@ class Pins:
 
         return await self._thread.read(work)
 
-    async def set(self, household: str, profile: str, kept: str, author: str, now: int) -> None:
-        """Set a PIN, as `passwords.hashed` gave it; "" takes it away."""
+    async def set(self, household: str, profile: str, pin_hash: str, author: str, now: int) -> None:
+        """Set a PIN.  pin_hash: from `hash_password`; "" removes the PIN."""
 
         def work(connection: sqlite3.Connection) -> None:
             _check_profile(connection, household, profile)
             connection.execute(
                 "delete from pin where household = ? and profile = ?", (household, profile)
             )
-            if kept:
+            if pin_hash:
                 connection.execute(
                     "insert into pin (household, profile, hash, made) values (?, ?, ?, ?)",
-                    (household, profile, kept, now),
+                    (household, profile, pin_hash, now),
                 )
-            what = "PIN set" if kept else "PIN removed"
+            what = "PIN set" if pin_hash else "PIN removed"
             audit(connection, household, author, f"{profile}: {what}", now)
 
         await self._thread.write(work)
 
 
 class Guests:
-    """Devices that are somebody's for a while.
+    """Devices that belong to somebody for a while.  Methods raise AccountError and StoreError.
 
-    These change who is answered how, so they raise the household's revision.
+    A guest changes answers, so one that comes or is ended raises the household's revision.
     """
 
     def __init__(self, thread: StoreThread) -> None:
@@ -224,13 +229,13 @@ class Guests:
         mac: str = "",
         browser: str = "",
     ) -> Guest:
-        """Let an address be somebody's for a while; what was said of it before is over.
+        """Make an address somebody's for a while; an earlier guest or request of it ends.
 
         profile: "" for the rules of guests.  author: in people's words.  lasts: seconds, at most a
-        day.  browser: the secret of the one that is paired with it; without it the one that asked.
+        day.  browser: the secret of the browser to pair; "" for the one that asked.
         """
         until = now + min(max(lasts, 60), GUEST_LASTS)
-        new = Guest(household, short_id(), kind, address, mac, profile, author, now, until)
+        new = Guest(household, make_short_id(), kind, address, mac, profile, author, now, until)
 
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
@@ -246,7 +251,7 @@ class Guests:
             (there,) = connection.execute(
                 "select count(*) from guest where household = ?", (household,)
             ).fetchone()
-            if there >= MOST_GUESTS:
+            if there >= MAX_GUESTS:
                 raise AccountError(
                     "there are already %(there)s guests, the most possible; remove one first",
                     there=there,
@@ -257,7 +262,7 @@ class Guests:
             )
             if browser:
                 _pair(connection, household, GUEST + new.id, profile, browser, now)
-            _raise(connection, household)
+            _raise_revision(connection, household)
             what = f"a device assigned to {profile or 'a guest'} for a while"
             audit(connection, household, author, what, now)
             return new
@@ -265,21 +270,21 @@ class Guests:
         return await self._thread.write(work)
 
     async def of(self, household: str, now: int) -> tuple[Guest, ...]:
-        """Return those that are not over, the oldest first."""
+        """Return the guests whose time is not over, the oldest first."""
 
         def work(connection: sqlite3.Connection) -> tuple[Guest, ...]:
             rows = connection.execute(
                 f"select {_GUEST} from guest where household = ? and until > ? order by at, id",  # noqa: S608
                 (household, now),
             )
-            return tuple(map(_guest, rows))
+            return tuple(map(_guest_from_row, rows))
 
         return await self._thread.read(work)
 
-    async def paired(
-        self, household: str, guest: str, profile: str, told: str, now: int
+    async def find_paired_kind(
+        self, household: str, guest: str, profile: str, cookie: str, now: int
     ) -> GuestKind | None:
-        """Return how somebody came in for a while, if the cookie is of their browser."""
+        """Return the kind of a guest, if the cookie is of a browser that is paired with it."""
 
         def work(connection: sqlite3.Connection) -> GuestKind | None:
             row = connection.execute(
@@ -290,16 +295,18 @@ class Guests:
                  where guest.household = ? and guest.id = ? and guest.profile = ?
                    and guest.until > ? and pairing.digest = ?
                 """,
-                (GUEST + guest, household, guest, profile, now, secret_digest(told)),
+                (GUEST + guest, household, guest, profile, now, secret_digest(cookie)),
             ).fetchone()
             return GuestKind(row[0]) if row else None
 
-        return await self._thread.read(work) if told else None
+        return await self._thread.read(work) if cookie else None
 
     async def pair(self, household: str, guest: str, profile: str, now: int) -> str | None:
-        """Return the secret of the first browser of a device that a guardian let in without being
-        asked; None where there is one already.  A PIN pairs the browser that it is typed in."""
-        told = secret()
+        """Return the secret of a new pairing for a guest's first browser; None where it has one.
+
+        Only for a guest whom a guardian let in: a PIN pairs the browser that it is typed in.
+        """
+        secret = make_secret()
 
         def work(connection: sqlite3.Connection) -> str | None:
             free = connection.execute(
@@ -313,26 +320,27 @@ class Guests:
             ).fetchone()
             if free is None:
                 return None
-            _pair(connection, household, GUEST + guest, profile, told, now)
-            return told
+            _pair(connection, household, GUEST + guest, profile, secret, now)
+            return secret
 
         return await self._thread.write(work)
 
     async def ask(
         self, household: str, address: str, now: int, mac: str = "", browser: str = ""
     ) -> bool:
-        """Keep that a device's user asks to be let in, for a guardian to see; once an address.
+        """Store that the user of a device asks to be let in; return False where its address asks
+        already.
 
-        browser: the secret of the one that asks.  The first of an address is paired with whoever a
-        guardian says it is; return whether this was it.  Raises AccountError when too many ask.
+        browser: the secret of the browser that asks; it is paired when a guardian says whose the
+        device is.  Raises AccountError where too many ask.
         """
         new = GuestRequest(household, address, mac, now)
 
         def work(connection: sqlite3.Connection) -> bool:
-            found = _requests(connection, household, now)
+            found = _read_requests(connection, household, now)
             if any(each.address == address for each in found):
                 return False
-            if len(found) >= MOST_REQUESTS:
+            if len(found) >= MAX_REQUESTS:
                 raise AccountError(
                     "many devices are already waiting; please tell a grown-up at home"
                 )
@@ -340,19 +348,21 @@ class Guests:
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
                 new,
             )
-            _unpair(connection, household, ASKS + address)  # of a question that nobody answered
+            _unpair(connection, household, ASKS + address)  # of an older request without an answer
             if browser:
                 _pair(connection, household, ASKS + address, "", browser, now)
             return True
 
         return await self._thread.write(work)
 
-    async def asking(self, household: str, now: int) -> tuple[GuestRequest, ...]:
+    async def requests(self, household: str, now: int) -> tuple[GuestRequest, ...]:
         """Return the devices that wait to be let in, the oldest first; `approve` ends that."""
-        return await self._thread.read(lambda connection: _requests(connection, household, now))
+        return await self._thread.read(
+            lambda connection: _read_requests(connection, household, now)
+        )
 
     async def refuse(self, household: str, address: str, author: str, now: int) -> None:
-        """Take a device off those that wait; it keeps the rules of guests.  Twice is harmless."""
+        """Delete the request of an address, if any; the device keeps the rules of guests."""
 
         def work(connection: sqlite3.Connection) -> None:
             done = connection.execute(
@@ -366,7 +376,7 @@ class Guests:
         await self._thread.write(work)
 
     async def end(self, household: str, guest: str, author: str, now: int) -> None:
-        """End a guest's time now, and forget their browser; raise AccountError when it is over.
+        """End a guest's time now, and unpair their browser; AccountError where it is over.
 
         author: in people's words, for the audit.
         """
@@ -378,7 +388,7 @@ class Guests:
             if not done.rowcount:
                 raise AccountError("this guest's access has already ended")
             _unpair(connection, household, GUEST + guest)
-            _raise(connection, household)
+            _raise_revision(connection, household)
             audit(connection, household, author, "a guest's access was ended", now)
 
         await self._thread.write(work)
@@ -398,11 +408,11 @@ class Guests:
 
 
 def _pair(
-    connection: sqlite3.Connection, household: str, device: str, profile: str, told: str, now: int
+    connection: sqlite3.Connection, household: str, device: str, profile: str, secret: str, now: int
 ) -> None:
     connection.execute(
         f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (secret_digest(told), household, short_id(), device, profile, now, now),
+        (secret_digest(secret), household, make_short_id(), device, profile, now, now),
     )
 
 
@@ -420,7 +430,7 @@ def _pair_who_asked(connection: sqlite3.Connection, guest: Guest) -> None:
 
 
 def _unpair_guests(connection: sqlite3.Connection, household: str, address: str) -> None:
-    """End the pairings of whoever was at an address before, and of who asked there."""
+    """Delete the pairings of earlier guests and requests of an address."""
     rows = connection.execute(
         "select id from guest where household = ? and address = ?", (household, address)
     ).fetchall()
@@ -429,7 +439,7 @@ def _unpair_guests(connection: sqlite3.Connection, household: str, address: str)
 
 
 def _unpair_who_is_gone(connection: sqlite3.Connection) -> int:
-    """Delete the pairings of guests, and of those who asked, that are not there any more."""
+    """Delete the pairings of guests and requests that no longer exist."""
     return connection.execute(
         """
         delete from pairing
@@ -445,7 +455,7 @@ def _unpair_who_is_gone(connection: sqlite3.Connection) -> int:
     ).rowcount
 
 
-def _pairings(
+def _read_pairings(
     connection: sqlite3.Connection, household: str, device: str, profile: str, now: int
 ) -> list[tuple[str]]:
     return connection.execute(
@@ -457,7 +467,9 @@ def _pairings(
     ).fetchall()
 
 
-def _opened(connection: sqlite3.Connection, household: str, device: str, now: int) -> bool:
+def _is_open_for_another(
+    connection: sqlite3.Connection, household: str, device: str, now: int
+) -> bool:
     row = connection.execute(
         "select 1 from pairing_open where household = ? and device = ? and until > ?",
         (household, device, now),
@@ -487,13 +499,15 @@ def _check_profile(connection: sqlite3.Connection, household: str, profile: str)
         raise AccountError(no_such("profile", profile, ids))
 
 
-def _raise(connection: sqlite3.Connection, household: str) -> None:
+def _raise_revision(connection: sqlite3.Connection, household: str) -> None:
     connection.execute(
         "update household set revision = revision + 1 where household = ?", (household,)
     )
 
 
-def _requests(connection: sqlite3.Connection, household: str, now: int) -> tuple[GuestRequest, ...]:
+def _read_requests(
+    connection: sqlite3.Connection, household: str, now: int
+) -> tuple[GuestRequest, ...]:
     rows = connection.execute(
         f"select {_REQUEST} from guest_request where household = ? and at > ? order by at, address",  # noqa: S608
         (household, now - REQUEST_LASTS),
@@ -501,6 +515,6 @@ def _requests(connection: sqlite3.Connection, household: str, now: int) -> tuple
     return tuple(GuestRequest(*row) for row in rows)
 
 
-def _guest(row: tuple[str, str, str, str, str, str, str, int, int]) -> Guest:
+def _guest_from_row(row: tuple[str, str, str, str, str, str, str, int, int]) -> Guest:
     household, guest, kind, address, mac, profile, author, at, until = row
     return Guest(household, guest, GuestKind(kind), address, mac, profile, author, at, until)

@@ -1,7 +1,7 @@
-"""New rules that were proposed for a person who grows out of an age band.
+"""Proposals: the rules of the next age band, for a person who grows out of theirs.
 
-No birth date is kept, so a guardian says from when on.  Nothing switches by itself: a guardian
-takes them over, and until then both sides can read what would be different.
+No birth date is stored, so a guardian names the day.  No rule changes by itself: a guardian accepts
+the proposal, and until then guardian and child can read what would be different.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ _NOT_REMINDED = """
 
 
 class Proposal(NamedTuple):
-    """since: from when on it should hold, seconds since the epoch.  author: in people's words."""
+    """The rules of a band, proposed for a person.
+
+    since: from when they should apply; at: when they were proposed; both seconds since the epoch.
+    author: in people's words.
+    """
 
     household: str
     profile: str
@@ -40,7 +44,7 @@ class Proposal(NamedTuple):
 
 
 class Proposals:
-    """One a person at most.  Methods raise StoreError."""
+    """The proposals of all households, one a person at most.  Methods raise StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
@@ -51,24 +55,24 @@ class Proposals:
                 f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608
                 (household, profile),
             ).fetchone()
-            return None if row is None else _proposal(row)
+            return None if row is None else _proposal_from_row(row)
 
         return await self._thread.read(work)
 
     async def all(self, household: str) -> tuple[Proposal, ...]:
-        """Return those of all people, what should hold first first."""
+        """Return the proposals for all people, by the day from which they should apply."""
 
         def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
             rows = connection.execute(
                 f"select {_COLUMNS} from proposal where household = ? order by since, profile",  # noqa: S608
                 (household,),
             )
-            return tuple(map(_proposal, rows))
+            return tuple(map(_proposal_from_row, rows))
 
         return await self._thread.read(work)
 
     async def due(self, household: str, now: int) -> tuple[Proposal, ...]:
-        """Return those whose day has come, the longest due first."""
+        """Return the proposals whose day has come, the longest due first."""
 
         def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
             rows = connection.execute(
@@ -78,14 +82,15 @@ class Proposals:
                 """,  # noqa: S608
                 (household, now),
             )
-            return tuple(map(_proposal, rows))
+            return tuple(map(_proposal_from_row, rows))
 
         return await self._thread.read(work)
 
     async def remind(self, now: int) -> None:
-        """Keep a notice for all guardians of each proposal whose day has come, of all households.
+        """Write a notice for all guardians of each proposal whose day has come, of all households.
 
-        Each comes once for as long as notices are kept.  now: of a clock that is right.
+        Each comes once for as long as notices are kept.  now: seconds since the epoch, of a clock
+        that is right.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -97,7 +102,7 @@ class Proposals:
         await self._thread.write(work)
 
     async def propose(self, proposal: Proposal) -> None:
-        """Keep a proposal in the place of an earlier one; nothing of a person who is not there."""
+        """Store a proposal in place of an earlier one, if the household has the profile."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -113,12 +118,13 @@ class Proposals:
 
         await self._thread.write(work)
 
-    async def follow(
+    async def propose_or_drop(
         self, actor: Actor, profile: Profile, band: Band, now: int, *, rules: bool
     ) -> Proposal | None:
-        """Propose the rules of an age that was just announced, or be done with proposals.
+        """Propose the rules of a band that was just announced, or delete the proposal.
 
-        profile: as it was before.  rules: they are wanted, and not the age alone.
+        profile: as it was before.  rules: False to change the band alone.  Return the proposal;
+        None where there is none.
         """
         if not rules or not is_announced(profile, band, now):
             await self.drop(actor.household, profile.id)
@@ -128,7 +134,7 @@ class Proposals:
         return later
 
     async def drop(self, household: str, profile: str) -> None:
-        """Take a proposal back, or be done with it; twice is harmless."""
+        """Delete the proposal for a person, if there is one."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -138,6 +144,6 @@ class Proposals:
         await self._thread.write(work)
 
 
-def _proposal(row: tuple[str, str, str, int, str, int]) -> Proposal:
+def _proposal_from_row(row: tuple[str, str, str, int, str, int]) -> Proposal:
     household, profile, band, since, author, at = row
     return Proposal(household, profile, Band(band), since, author, at)

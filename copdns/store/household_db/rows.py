@@ -1,4 +1,4 @@
-"""The tables of people, devices, rules and names: their SQL, and how rows are values of `model`."""
+"""The tables of people, devices, rules and names: SQL, and how rows become values of `model`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from copdns.model.household import (
 )
 from copdns.store.household_db.cells import (
     Cells,
-    Table,
+    HouseholdTable,
     as_json,
-    matcher,
-    number,
-    pairs,
-    subjects,
+    read_matcher,
+    read_number,
+    read_pairs,
+    read_subjects,
+    read_target,
+    read_text,
+    read_texts,
     subjects_json,
-    target,
-    text,
-    texts,
 )
 
 
@@ -64,35 +64,37 @@ def _profile_cells(profile: Profile) -> Cells:
     )
 
 
-def _profile(cells: Cells) -> Profile:
+def _read_profile(cells: Cells) -> Profile:
     full_start, full_end, change_to, change_at, max_ttl, always, homework = cells[15:]
     return Profile(
-        id=text(cells[0]),
-        name=text(cells[1]),
-        band=Band(text(cells[2])),
-        tags=frozenset(texts(cells[3])),
-        security=bool(number(cells[4])),
-        categories=frozenset(texts(cells[5])),
-        services=frozenset(texts(cells[6])),
-        contacts=frozenset(Contact(each) for each in texts(cells[7])),
-        safe_search=pairs(cells[8]),
-        no_safe_search=bool(number(cells[9])),
-        bypass=bool(number(cells[10])),
-        canaries=frozenset(texts(cells[11])),
-        default=Default(text(cells[12])),
-        block_mode=BlockMode(text(cells[13])),
-        privacy=PrivacyMode(text(cells[14])),
-        full_log=None if full_start is None else FullLog(number(full_start), number(full_end)),
+        id=read_text(cells[0]),
+        name=read_text(cells[1]),
+        band=Band(read_text(cells[2])),
+        tags=frozenset(read_texts(cells[3])),
+        security=bool(read_number(cells[4])),
+        categories=frozenset(read_texts(cells[5])),
+        services=frozenset(read_texts(cells[6])),
+        contacts=frozenset(Contact(each) for each in read_texts(cells[7])),
+        safe_search=read_pairs(cells[8]),
+        no_safe_search=bool(read_number(cells[9])),
+        bypass=bool(read_number(cells[10])),
+        canaries=frozenset(read_texts(cells[11])),
+        default=Default(read_text(cells[12])),
+        block_mode=BlockMode(read_text(cells[13])),
+        privacy=PrivacyMode(read_text(cells[14])),
+        full_log=None
+        if full_start is None
+        else FullLog(read_number(full_start), read_number(full_end)),
         band_change=None
         if change_to is None
-        else BandChange(Band(text(change_to)), number(change_at)),
-        max_ttl=None if max_ttl is None else number(max_ttl),
-        always=subjects(always),
-        homework=subjects(homework),
+        else BandChange(Band(read_text(change_to)), read_number(change_at)),
+        max_ttl=None if max_ttl is None else read_number(max_ttl),
+        always=read_subjects(always),
+        homework=read_subjects(homework),
     )
 
 
-PROFILE: Table[Profile] = Table(
+PROFILE: HouseholdTable[Profile] = HouseholdTable(
     name="profile",
     field="profiles",
     select="""
@@ -109,10 +111,10 @@ PROFILE: Table[Profile] = Table(
         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     delete="delete from profile where household = ? and id = ?",
     cells=_profile_cells,
-    value=_profile,
+    value=_read_profile,
 )
 
-DEVICE: Table[Device] = Table(
+DEVICE: HouseholdTable[Device] = HouseholdTable(
     name="device",
     field="devices",
     select="""
@@ -130,15 +132,15 @@ DEVICE: Table[Device] = Table(
         as_json(device.macs),
     ),
     value=lambda cells: Device(
-        id=text(cells[0]),
-        name=text(cells[1]),
-        profile=text(cells[2]),
-        addresses=texts(cells[3]),
-        macs=texts(cells[4]),
+        id=read_text(cells[0]),
+        name=read_text(cells[1]),
+        profile=read_text(cells[2]),
+        addresses=read_texts(cells[3]),
+        macs=read_texts(cells[4]),
     ),
 )
 
-RULE: Table[Rule] = Table(
+RULE: HouseholdTable[Rule] = HouseholdTable(
     name="rule",
     field="rules",
     select="""
@@ -161,18 +163,18 @@ RULE: Table[Rule] = Table(
         rule.created,
     ),
     value=lambda cells: Rule(
-        id=text(cells[0]),
-        action=RuleAction(text(cells[1])),
-        target=target(cells[2]),
-        scope=text(cells[3]),
-        over_security=bool(number(cells[4])),
-        unsafe_search=bool(number(cells[5])),
-        note=text(cells[6]),
-        created=number(cells[7]),
+        id=read_text(cells[0]),
+        action=RuleAction(read_text(cells[1])),
+        target=read_target(cells[2]),
+        scope=read_text(cells[3]),
+        over_security=bool(read_number(cells[4])),
+        unsafe_search=bool(read_number(cells[5])),
+        note=read_text(cells[6]),
+        created=read_number(cells[7]),
     ),
 )
 
-OWN_SERVICE: Table[OwnService] = Table(
+OWN_SERVICE: HouseholdTable[OwnService] = HouseholdTable(
     name="own_service",
     field="services",
     select="""
@@ -189,14 +191,14 @@ OWN_SERVICE: Table[OwnService] = Table(
         service.contact,
     ),
     value=lambda cells: OwnService(
-        slug=text(cells[0]),
-        title=text(cells[1]),
-        names=tuple(matcher(each) for each in texts(cells[2])),
-        contact=Contact(text(cells[3])),
+        slug=read_text(cells[0]),
+        title=read_text(cells[1]),
+        names=tuple(read_matcher(each) for each in read_texts(cells[2])),
+        contact=Contact(read_text(cells[3])),
     ),
 )
 
-LOCAL_NAME: Table[LocalName] = Table(
+LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
     select="select name, addresses from local_name where household = ? order by position",
@@ -205,10 +207,10 @@ LOCAL_NAME: Table[LocalName] = Table(
         values (?, ?, ?, ?)""",
     delete="delete from local_name where household = ? and name = ?",
     cells=lambda local: (local.name, as_json(local.addresses)),
-    value=lambda cells: LocalName(text(cells[0]), texts(cells[1])),
+    value=lambda cells: LocalName(read_text(cells[0]), read_texts(cells[1])),
 )
 
-NAME_REWRITE: Table[NameRewrite] = Table(
+NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
     name="name_rewrite",
     field="rewrites",
     select="select matcher, target from name_rewrite where household = ? order by position",
@@ -217,10 +219,10 @@ NAME_REWRITE: Table[NameRewrite] = Table(
         values (?, ?, ?, ?)""",
     delete="delete from name_rewrite where household = ? and matcher = ?",
     cells=lambda rewrite: (str(rewrite.matcher), rewrite.target),
-    value=lambda cells: NameRewrite(matcher(cells[0]), text(cells[1])),
+    value=lambda cells: NameRewrite(read_matcher(cells[0]), read_text(cells[1])),
 )
 
-SPLIT_UPSTREAM: Table[SplitUpstream] = Table(
+SPLIT_UPSTREAM: HouseholdTable[SplitUpstream] = HouseholdTable(
     name="split_upstream",
     field="split_upstreams",
     select="select name, upstreams from split_upstream where household = ? order by position",
@@ -229,5 +231,5 @@ SPLIT_UPSTREAM: Table[SplitUpstream] = Table(
         values (?, ?, ?, ?)""",
     delete="delete from split_upstream where household = ? and name = ?",
     cells=lambda split: (split.name, as_json(split.upstreams)),
-    value=lambda cells: SplitUpstream(text(cells[0]), texts(cells[1])),
+    value=lambda cells: SplitUpstream(read_text(cells[0]), read_texts(cells[1])),
 )

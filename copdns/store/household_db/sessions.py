@@ -1,7 +1,7 @@
-"""Who is logged in where, which browsers an account knows, and the tokens of programs.
+"""Sessions, the browsers that an account knows, and the tokens of programs.
 
-The secret of each is told once, to the browser or program; kept is its digest.  "Last used" is
-written at most every five minutes, so that reading pages does not keep the disk busy.
+The secret of each is given once, to the browser or program; its digest is stored.  "Last used" is
+written every five minutes at most, so that reading pages does not keep the disk busy.
 """
 
 from __future__ import annotations
@@ -15,30 +15,33 @@ from copdns.accounts.account import (
     SESSION_IDLE,
     SESSION_LONGEST,
     TOKEN_LONGEST,
-    TOUCHED,
+    USED_PRECISION,
     Account,
     Session,
     Token,
 )
-from copdns.accounts.codes import secret, secret_digest, short_id
+from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
-from copdns.store.household_db.accounts import account_of, the_one
+from copdns.store.household_db.accounts import account_of, require_account
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
-MOST_SESSIONS = 20  # of an account; the one that was used longest ago makes room
-MOST_BROWSERS = 20
-MOST_TOKENS = 50
-LONGEST_LABEL = 80
+MAX_SESSIONS = 20  # of an account; the one that was used longest ago ends
+MAX_BROWSERS = 20
+MAX_TOKENS = 50
+MAX_LABEL_LENGTH = 80
 
 _SESSION = "digest, household, account, label, made, used, expires"
 _TOKEN = "household, id, account, label, scopes, made, expires, used"  # noqa: S105 - columns
 
 
 class Sessions:
-    """Methods raise StoreError."""
+    """The sessions of all households.  Methods raise StoreError.
+
+    cookie: the secret of a session or a browser, as it sends it.  now: seconds since the epoch.
+    """
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
@@ -46,45 +49,45 @@ class Sessions:
     async def begin(self, account: Account, now: int, label: str = "", replaces: str = "") -> str:
         """Return the secret of a new session, for the cookie.
 
-        replaces: the cookie that the browser had before, whosever it was: it ends, so that nobody
-        can leave a session of their own in a browser and find somebody else logged in to it.
+        replaces: the cookie that the browser had before.  Its session ends, whoever's it was, so
+        that nobody can plant a session in a browser and share it with the next person there.
         """
-        told = secret()
+        secret = make_secret()
 
         def work(connection: sqlite3.Connection) -> str:
-            the_one(connection, account.household, account.id)
+            require_account(connection, account.household, account.id)
             connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
-            _make_room(connection, "session", "used", account, MOST_SESSIONS)
+            _make_room(connection, "session", "used", account, MAX_SESSIONS)
             connection.execute(
                 f"insert into session ({_SESSION}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (
-                    secret_digest(told),
+                    secret_digest(secret),
                     account.household,
                     account.id,
-                    label[:LONGEST_LABEL],
+                    label[:MAX_LABEL_LENGTH],
                     now,
                     now,
                     now + SESSION_LONGEST,
                 ),
             )
-            return told
+            return secret
 
         return await self._thread.write(work)
 
-    async def find(self, told: str, now: int) -> tuple[Session, Account] | None:
-        """Return the session of a cookie and whose it is; None when it is over, or never was."""
+    async def find(self, cookie: str, now: int) -> tuple[Session, Account] | None:
+        """Return the session of a cookie and its account; None where it is over or unknown."""
 
         def work(connection: sqlite3.Connection) -> tuple[Session, Account] | None:
             row = connection.execute(
                 f"select {_SESSION} from session where digest = ?",  # noqa: S608
-                (secret_digest(told),),
+                (secret_digest(cookie),),
             ).fetchone()
             if row is None or (session := Session(*row)).is_over(now):
                 return None
             account = account_of(connection, session.household, session.account)
             if account is None:
                 return None
-            if abs(now - session.used) >= TOUCHED:
+            if abs(now - session.used) >= USED_PRECISION:
                 connection.execute(
                     "update session set used = ? where digest = ?", (now, session.digest)
                 )
@@ -93,7 +96,7 @@ class Sessions:
         return await self._thread.read(work)
 
     async def of(self, account: Account, now: int) -> tuple[Session, ...]:
-        """Return where an account is logged in, what was used last first."""
+        """Return the sessions of an account, the last used first."""
 
         def work(connection: sqlite3.Connection) -> tuple[Session, ...]:
             rows = connection.execute(
@@ -108,16 +111,16 @@ class Sessions:
 
         return await self._thread.read(work)
 
-    async def end(self, told: str) -> None:
-        """Log a browser out; twice is harmless."""
+    async def end(self, cookie: str) -> None:
+        """End the session of a cookie, if there is one."""
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute("delete from session where digest = ?", (secret_digest(told),))
+            connection.execute("delete from session where digest = ?", (secret_digest(cookie),))
 
         await self._thread.write(work)
 
     async def revoke(self, account: Account, digest: str) -> bool:
-        """End one session of an account, from another of its browsers; False if there is none."""
+        """End a session of an account, by its digest; False where there is none."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
@@ -128,13 +131,16 @@ class Sessions:
 
         return await self._thread.write(work)
 
-    async def revoke_all(self, account: Account, now: int, stays: str = "") -> int:
-        """End all sessions of an account but one (its digest), and forget its browsers."""
+    async def revoke_all(self, account: Account, now: int, but_session: str = "") -> int:
+        """End all sessions of an account but one, and forget its browsers; return how many ended.
+
+        but_session: the digest of the session that stays; "" for none.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
             done = connection.execute(
                 "delete from session where household = ? and account = ? and digest <> ?",
-                (account.household, account.id, stays),
+                (account.household, account.id, but_session),
             )
             connection.execute(
                 "delete from browser where household = ? and account = ?",
@@ -148,24 +154,27 @@ class Sessions:
     # --- browsers that an account was used on ---
 
     async def remember_browser(self, account: Account, now: int, replaces: str = "") -> str:
-        """Return the secret by which a browser is known at the next login, for a cookie of its
-        own: guesses from elsewhere do not make it wait (`accounts/lockout.py`)."""
-        told = secret()
+        """Return the secret by which the account knows a browser at its next login, for a cookie.
+
+        Failures of other browsers do not make it wait (`accounts/lockout.py`).  replaces: the
+        cookie that the browser had before.
+        """
+        secret = make_secret()
 
         def work(connection: sqlite3.Connection) -> str:
             connection.execute("delete from browser where digest = ?", (secret_digest(replaces),))
-            _make_room(connection, "browser", "expires", account, MOST_BROWSERS)
+            _make_room(connection, "browser", "expires", account, MAX_BROWSERS)
             connection.execute(
                 "insert into browser (digest, household, account, expires) values (?, ?, ?, ?)",
-                (secret_digest(told), account.household, account.id, now + BROWSER_LASTS),
+                (secret_digest(secret), account.household, account.id, now + BROWSER_LASTS),
             )
-            return told
+            return secret
 
         return await self._thread.write(work)
 
-    async def known_browser(self, account: Account, told: str, now: int) -> str:
+    async def find_browser(self, account: Account, cookie: str, now: int) -> str:
         """Return the digest of a browser that an account knows; "" for any other."""
-        digest = secret_digest(told)
+        digest = secret_digest(cookie)
 
         def work(connection: sqlite3.Connection) -> str:
             row = connection.execute(
@@ -177,7 +186,7 @@ class Sessions:
             ).fetchone()
             return digest if row else ""
 
-        return await self._thread.read(work) if told else ""
+        return await self._thread.read(work) if cookie else ""
 
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
@@ -195,7 +204,7 @@ class Sessions:
 
 
 class Tokens:
-    """Keys of programs.  Methods raise AccountError and StoreError."""
+    """The tokens of all households.  Methods raise AccountError and StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
@@ -209,48 +218,60 @@ class Tokens:
         now: int,
         author: str,
     ) -> tuple[Token, str]:
-        """Return a new token and its secret, which is told this once."""
+        """Return a new token and its secret, which nothing can show again.
+
+        expires: seconds since the epoch.  author: in people's words, for the audit.
+        """
         wanted = frozenset(scopes)
-        told = PREFIX + secret()
+        secret = TOKEN_PREFIX + make_secret()
         new = Token(
-            account.household, short_id(), account.id, label[:LONGEST_LABEL], wanted, now, expires
+            account.household,
+            make_short_id(),
+            account.id,
+            label[:MAX_LABEL_LENGTH],
+            wanted,
+            now,
+            expires,
         )
 
         def work(connection: sqlite3.Connection) -> tuple[Token, str]:
-            owner = the_one(connection, account.household, account.id)
+            owner = require_account(connection, account.household, account.id)
             _check_token(connection, owner, new, now)
             connection.execute(
                 f"insert into token (digest, {_TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                (secret_digest(told), *new._replace(scopes=json.dumps(sorted(wanted)))),  # type: ignore[arg-type]
+                (secret_digest(secret), *new._replace(scopes=json.dumps(sorted(wanted)))),  # type: ignore[arg-type]
             )
             what = f"token {new.label} created: {', '.join(sorted(wanted))}"
             audit(connection, new.household, author, what, now)
-            return new, told
+            return new, secret
 
         return await self._thread.write(work)
 
-    async def find(self, told: str, now: int) -> Actor | None:
-        """Return who a token acts for, and as far as both may; None for a token that is over."""
+    async def find(self, token_secret: str, now: int) -> Actor | None:
+        """Return who a token acts as; None where it is over or unknown.
+
+        It may do what both its scopes and the role of its account allow.
+        """
 
         def work(connection: sqlite3.Connection) -> Actor | None:
             row = connection.execute(
                 f"select {_TOKEN} from token where digest = ? and expires > ?",  # noqa: S608
-                (secret_digest(told), now),
+                (secret_digest(token_secret), now),
             ).fetchone()
             if row is None:
                 return None
-            token = _token(row)
+            token = _token_from_row(row)
             account = account_of(connection, token.household, token.account)
             if account is None:
                 return None
-            if token.used is None or abs(now - token.used) >= TOUCHED:
+            if token.used is None or abs(now - token.used) >= USED_PRECISION:
                 connection.execute(
                     "update token set used = ? where household = ? and id = ?",
                     (now, token.household, token.id),
                 )
-            return actor(account, token.scopes)
+            return make_actor(account, token.scopes)
 
-        return await self._thread.read(work) if told.startswith(PREFIX) else None
+        return await self._thread.read(work) if token_secret.startswith(TOKEN_PREFIX) else None
 
     async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
         """Return the tokens of a household, or of one account, the oldest first."""
@@ -263,19 +284,19 @@ class Tokens:
                 """,  # noqa: S608
                 (household, account, account),
             )
-            return tuple(map(_token, rows))
+            return tuple(map(_token_from_row, rows))
 
         return await self._thread.read(work)
 
     async def remove(self, household: str, token: str, author: str, now: int) -> Token:
-        """Delete a token, and return it; raise AccountError for one that is not there."""
+        """Delete a token, and return it; raise AccountError where there is none of this id."""
 
         def work(connection: sqlite3.Connection) -> Token:
             rows = connection.execute(
                 f"select {_TOKEN} from token where household = ?",  # noqa: S608
                 (household,),
             ).fetchall()
-            found = {each.id: each for each in map(_token, rows)}
+            found = {each.id: each for each in map(_token_from_row, rows)}
             if token not in found:
                 raise AccountError(no_such("token", token, found))
             connection.execute(
@@ -287,17 +308,17 @@ class Tokens:
         return await self._thread.write(work)
 
 
-PREFIX = "copdns_"  # so that a token that got lost is known for one
+TOKEN_PREFIX = "copdns_"  # noqa: S105 - so that scanners find a token that leaked
 
 
-def actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
-    """Return who acts with an account.  scopes: of a token."""
+def make_actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
+    """Return the actor of an account.  scopes: of a token; None for a person."""
     if scopes is not None:
         scopes &= PERMISSIONS[account.role]
     return Actor(account.household, account.id, account.name, account.role, account.profile, scopes)
 
 
-def _token(row: tuple[str, str, str, str, str, int, int, int | None]) -> Token:
+def _token_from_row(row: tuple[str, str, str, str, str, int, int, int | None]) -> Token:
     household, token, account, label, scopes, made, expires, used = row
     known = frozenset(Permission(each) for each in json.loads(scopes) if each in set(Permission))
     return Token(household, token, account, label, known, made, expires, used)
@@ -321,7 +342,7 @@ def _check_token(connection: sqlite3.Connection, account: Account, new: Token, n
         "select count(*) from token where household = ? and account = ?",
         (account.household, account.id),
     ).fetchone()
-    if there >= MOST_TOKENS:
+    if there >= MAX_TOKENS:
         raise AccountError(
             "%(account)s already has %(there)s tokens, the most possible; remove one first",
             there=there,

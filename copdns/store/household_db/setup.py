@@ -1,4 +1,4 @@
-"""How far the set-up of a house is, and what its checks found last."""
+"""The state of each step of the set-up, and what its checks found last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from copdns.store.household_db.thread import StoreThread
 
 
 class Setups:
-    """Methods raise StoreError."""
+    """The set-ups of all households.  Methods raise StoreError."""
 
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
@@ -35,7 +35,7 @@ class Setups:
 
         return await self._thread.read(work)
 
-    async def keep(
+    async def save(
         self,
         household: str,
         what: SetupStep | Check,
@@ -45,7 +45,10 @@ class Setups:
         detail: str = "",
         author: str = "",
     ) -> None:
-        """Keep what came of a step or a check.  author: for the audit, where a person said so."""
+        """Store the result of a step or a check.
+
+        author: writes a line of the audit; "" where no person did it.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(

@@ -1,4 +1,4 @@
-"""Read a household from its tables, whole, and write it by difference."""
+"""Read a whole household from its tables, and write the rows of one that differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 from copdns.household.safeguards import enforce_limits
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household, Profile
-from copdns.store.household_db.cells import Cell, Cells, T, Table, as_json, number, text, texts
+from copdns.store.household_db.cells import (
+    Cell,
+    Cells,
+    HouseholdTable,
+    T,
+    as_json,
+    read_number,
+    read_text,
+    read_texts,
+)
 from copdns.store.household_db.rows import (
     DEVICE,
     LOCAL_NAME,
@@ -26,13 +35,13 @@ from copdns.store.household_db.time_rows import (
     PAUSE,
     SCHEDULE,
     TICKET,
-    calendar,
     days_json,
-    failures,
+    read_calendar,
+    read_failures,
     weekend_json,
 )
 
-TABLES: tuple[Table[Any], ...] = (
+TABLES: tuple[HouseholdTable[Any], ...] = (
     PROFILE,
     DEVICE,
     RULE,
@@ -52,9 +61,10 @@ TABLES: tuple[Table[Any], ...] = (
 def load(
     connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
 ) -> Household | None:
-    """Return a household as stored; raise StoreError for what is no value of ours.
+    """Return a household as stored; None where there is none.
 
-    as_written: also what no rule of ours would have let in (`privacy.lawful`).
+    Raises StoreError for a row that copdns does not write.  as_written: without the limits of
+    `safeguards.enforce_limits`.
     """
     row = connection.execute(
         """
@@ -67,35 +77,37 @@ def load(
     if row is None:
         return None
     fields: dict[str, Any] = {
-        table.field: tuple(_values(connection, table, household_id)) for table in TABLES
+        table.field: tuple(_read_values(connection, table, household_id)) for table in TABLES
     }
     if not as_written:
         fields["profiles"] = tuple(
-            enforce_limits(each, agreed=_is_granted(connection, household_id, each))
+            enforce_limits(each, agreed=_is_full_log_granted(connection, household_id, each))
             for each in fields["profiles"]
         )
     try:
         return Household(
             id=household_id,
-            name=text(row[0]),
-            timezone=text(row[1]),
-            guest=text(row[2]),
-            protected=texts(row[3]),
-            revision=number(row[4]),
-            calendar=calendar(row[5], row[6]),
-            day_starts=number(row[7]),
-            failures=failures(*row[8:11]),
-            language=text(row[11]),
-            country=text(row[12]),
-            helplines=texts(row[13]),
+            name=read_text(row[0]),
+            timezone=read_text(row[1]),
+            guest=read_text(row[2]),
+            protected=read_texts(row[3]),
+            revision=read_number(row[4]),
+            calendar=read_calendar(row[5], row[6]),
+            day_starts=read_number(row[7]),
+            failures=read_failures(*row[8:11]),
+            language=read_text(row[11]),
+            country=read_text(row[12]),
+            helplines=read_texts(row[13]),
             **fields,
         )
     except ValueError as error:
-        raise odd_row("household", household_id, household_id, error) from error
+        raise odd_row_error("household", household_id, household_id, error) from error
 
 
-def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Profile) -> bool:
-    """Tell whether a profile's full log, if it has one, is among those that were granted."""
+def _is_full_log_granted(
+    connection: sqlite3.Connection, household_id: str, profile: Profile
+) -> bool:
+    """Tell whether a profile has a full log, and the history has it as well."""
     full = profile.full_log
     return full is not None and bool(
         connection.execute(
@@ -108,16 +120,18 @@ def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Prof
     )
 
 
-def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) -> Iterator[T]:
+def _read_values(
+    connection: sqlite3.Connection, table: HouseholdTable[T], household_id: str
+) -> Iterator[T]:
     for row in connection.execute(table.select, (household_id,)):
         try:
             yield table.value(row)
         except ValueError as error:
-            raise odd_row(table.name, row[0], household_id, error) from error
+            raise odd_row_error(table.name, row[0], household_id, error) from error
 
 
-def odd_row(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
-    """Return the error for a row that was edited by hand, or that a bad disk changed."""
+def odd_row_error(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
+    """Return the error for a row that copdns does not write: edited by hand, or damaged."""
     return StoreError(
         f"table {table}, row {key!r} of household {household_id!r}: {error};"
         " correct that row, or restore a backup"
@@ -125,7 +139,7 @@ def odd_row(table: str, key: object, household_id: str, error: ValueError) -> St
 
 
 def write(connection: sqlite3.Connection, before: Household | None, after: Household) -> None:
-    """Write what differs; before: as stored, None for a new household.
+    """Write the rows that differ.  before: the household as stored; None for a new one.
 
     Raises HouseholdError, before anything is written, for what the tables cannot hold.
     """
@@ -139,8 +153,8 @@ def write(connection: sqlite3.Connection, before: Household | None, after: House
         )
 
 
-def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
-    """Return (position, *cells) by key."""
+def _rows(table: HouseholdTable[Any], household: Household | None) -> dict[Cell, Cells]:
+    """Return the rows of a table, (position, *cells), by key."""
     rows: dict[Cell, Cells] = {}
     for position, value in enumerate(getattr(household, table.field) if household else ()):
         cells = table.cells(value)

@@ -1,7 +1,7 @@
-"""The household's store, for what stands beside the household in its file.
+"""Transactions of the stores that share `household.db` with the household.
 
-Accounts, pairings and looks share its connection and its thread; none of it raises the household's
-revision, since no answer depends on it.
+Accounts, pairings and looks use its connection and its thread.  What they write leaves the
+household's revision alone, except for guests, on whom answers depend.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 
 class StoreThread:
-    """Methods raise StoreError, and what their work raises on purpose."""
+    """Runs work in the thread of a HouseholdStore.  Methods raise StoreError, and what the work
+    raises."""
 
     def __init__(self, store: HouseholdStore) -> None:
         self._store = store
@@ -42,14 +43,14 @@ class StoreThread:
         self.close()
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what a query finds; what takes several belongs into a `snapshot`."""
+        """Return the result of a query; several of one moment need a `read_transaction`."""
         return await self._store.run(work)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what a change gives, which is made whole or not at all."""
+        """Return the result of a change, in one transaction."""
 
-        def whole(connection: sqlite3.Connection) -> T:
+        def in_transaction(connection: sqlite3.Connection) -> T:
             with transaction(connection):
                 return work(connection)
 
-        return await self.read(whole)
+        return await self.read(in_transaction)

@@ -1,4 +1,4 @@
-"""The tables of time: their SQL, and how rows are values of `times`."""
+"""The tables of time: SQL, and how rows become values of `model/times.py`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from copdns.model.times import (
 )
 from copdns.store.household_db.cells import (
     Cells,
-    Table,
+    HouseholdTable,
     as_json,
-    moment,
-    number,
-    subject,
-    subjects,
+    read_moment,
+    read_number,
+    read_subject,
+    read_subjects,
+    read_text,
+    read_texts,
     subjects_json,
-    text,
-    texts,
 )
 
 
@@ -45,41 +45,43 @@ def days_json(days: Iterable[tuple[date, DayType]]) -> str:
     return json.dumps({str(day): kind for day, kind in days})
 
 
-def calendar(weekend: object, days: object) -> Calendar:
-    """Read a calendar from its two cells; raise ValueError for what none of ours wrote."""
-    kinds = json.loads(text(days))
+def read_calendar(weekend: object, days: object) -> Calendar:
+    """Return the calendar of its two cells; raise ValueError as the functions of `cells` do."""
+    kinds = json.loads(read_text(days))
     if not isinstance(kinds, dict):
         raise ValueError(f"{days!r} is not a mapping")
     return Calendar(
-        frozenset(WEEKDAYS.index(each) for each in texts(weekend)),
-        tuple((date.fromisoformat(day), DayType(text(kind))) for day, kind in kinds.items()),
+        frozenset(WEEKDAYS.index(each) for each in read_texts(weekend)),
+        tuple((date.fromisoformat(day), DayType(read_text(kind))) for day, kind in kinds.items()),
     )
 
 
-def failures(clock: object, lists: object, devices: object) -> FailureChoices:
-    return FailureChoices(OnFailure(text(clock)), OnFailure(text(lists)), OnFailure(text(devices)))
+def read_failures(clock: object, lists: object, devices: object) -> FailureChoices:
+    return FailureChoices(
+        OnFailure(read_text(clock)), OnFailure(read_text(lists)), OnFailure(read_text(devices))
+    )
 
 
 def _slots_json(slots: Iterable[Slot]) -> str:
     return json.dumps([[sorted(each.days), each.start, each.length] for each in slots])
 
 
-def _slots(cell: object) -> tuple[Slot, ...]:
+def _read_slots(cell: object) -> tuple[Slot, ...]:
     slots = []
-    for days, start, length in _rows(cell, 3):
+    for days, start, length in _read_lists(cell, 3):
         if not isinstance(days, list):
             raise ValueError(f"{days!r} is not a list")
-        slots.append(Slot(frozenset(map(text, days)), number(start), number(length)))
+        slots.append(Slot(frozenset(map(read_text, days)), read_number(start), read_number(length)))
     return tuple(slots)
 
 
-def _minutes(cell: object) -> tuple[tuple[str, int], ...]:
-    return tuple((text(word), number(minutes)) for word, minutes in _rows(cell, 2))
+def _read_minutes(cell: object) -> tuple[tuple[str, int], ...]:
+    return tuple((read_text(word), read_number(minutes)) for word, minutes in _read_lists(cell, 2))
 
 
-def _rows(cell: object, size: int) -> list[list[object]]:
-    """Return a list of lists of one size; ValueError for anything else."""
-    rows = json.loads(text(cell))
+def _read_lists(cell: object, size: int) -> list[list[object]]:
+    """Return a list of lists of one size; raise ValueError for anything else."""
+    rows = json.loads(read_text(cell))
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == size for row in rows
     ):
@@ -91,11 +93,11 @@ def _subject_cell(about: Subject | None) -> str | None:
     return None if about is None else str(about)
 
 
-def _subject(cell: object) -> Subject | None:
-    return None if cell is None else subject(cell)
+def _read_optional_subject(cell: object) -> Subject | None:
+    return None if cell is None else read_subject(cell)
 
 
-SCHEDULE: Table[Schedule] = Table(
+SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
     select="""
@@ -117,17 +119,17 @@ SCHEDULE: Table[Schedule] = Table(
         schedule.note,
     ),
     value=lambda cells: Schedule(
-        id=text(cells[0]),
-        scope=text(cells[1]),
-        slots=_slots(cells[2]),
-        about=subjects(cells[3]),
-        opens=bool(number(cells[4])),
-        grace=number(cells[5]),
-        note=text(cells[6]),
+        id=read_text(cells[0]),
+        scope=read_text(cells[1]),
+        slots=_read_slots(cells[2]),
+        about=read_subjects(cells[3]),
+        opens=bool(read_number(cells[4])),
+        grace=read_number(cells[5]),
+        note=read_text(cells[6]),
     ),
 )
 
-BUDGET: Table[Budget] = Table(
+BUDGET: HouseholdTable[Budget] = HouseholdTable(
     name="budget",
     field="budgets",
     select="""
@@ -149,17 +151,17 @@ BUDGET: Table[Budget] = Table(
         budget.note,
     ),
     value=lambda cells: Budget(
-        id=text(cells[0]),
-        scope=text(cells[1]),
-        minutes=_minutes(cells[2]),
-        about=subjects(cells[3]),
-        carry_over=bool(number(cells[4])),
-        grace=number(cells[5]),
-        note=text(cells[6]),
+        id=read_text(cells[0]),
+        scope=read_text(cells[1]),
+        minutes=_read_minutes(cells[2]),
+        about=read_subjects(cells[3]),
+        carry_over=bool(read_number(cells[4])),
+        grace=read_number(cells[5]),
+        note=read_text(cells[6]),
     ),
 )
 
-PAUSE: Table[Pause] = Table(
+PAUSE: HouseholdTable[Pause] = HouseholdTable(
     name="pause",
     field="pauses",
     select="""
@@ -173,33 +175,33 @@ PAUSE: Table[Pause] = Table(
     delete="delete from pause where household = ? and profile = ?",
     cells=lambda pause: (pause.profile, pause.start, pause.end, pause.homework, pause.author),
     value=lambda cells: Pause(
-        profile=text(cells[0]),
-        start=number(cells[1]),
-        end=None if cells[2] is None else number(cells[2]),
-        homework=bool(number(cells[3])),
-        author=text(cells[4]),
+        profile=read_text(cells[0]),
+        start=read_number(cells[1]),
+        end=None if cells[2] is None else read_number(cells[2]),
+        homework=bool(read_number(cells[3])),
+        author=read_text(cells[4]),
     ),
 )
 
 
-def _grant(cells: Cells) -> Grant:
+def _read_grant(cells: Cells) -> Grant:
     grant_id, profile, about, start, end, given, content, time, origin, author, note = cells
     return Grant(
-        id=text(grant_id),
-        profile=text(profile),
-        about=_subject(about),
-        start=moment(start),
-        end=moment(end),
-        given=moment(given),
-        content=bool(number(content)),
-        time=bool(number(time)),
-        origin=Origin(text(origin)),
-        author=text(author),
-        note=text(note),
+        id=read_text(grant_id),
+        profile=read_text(profile),
+        about=_read_optional_subject(about),
+        start=read_moment(start),
+        end=read_moment(end),
+        given=read_moment(given),
+        content=bool(read_number(content)),
+        time=bool(read_number(time)),
+        origin=Origin(read_text(origin)),
+        author=read_text(author),
+        note=read_text(note),
     )
 
 
-GRANT: Table[Grant] = Table(
+GRANT: HouseholdTable[Grant] = HouseholdTable(
     name="grant",
     field="grants",
     select="""
@@ -224,10 +226,10 @@ GRANT: Table[Grant] = Table(
         grant.author,
         grant.note,
     ),
-    value=_grant,
+    value=_read_grant,
 )
 
-BONUS: Table[Bonus] = Table(
+BONUS: HouseholdTable[Bonus] = HouseholdTable(
     name="bonus",
     field="bonuses",
     select="""
@@ -250,36 +252,36 @@ BONUS: Table[Bonus] = Table(
         bonus.at,
     ),
     value=lambda cells: Bonus(
-        id=text(cells[0]),
-        profile=text(cells[1]),
-        budget=text(cells[2]),
-        day=date.fromisoformat(text(cells[3])),
-        minutes=number(cells[4]),
-        kind=Extra(text(cells[5])),
-        author=text(cells[6]),
-        at=number(cells[7]),
+        id=read_text(cells[0]),
+        profile=read_text(cells[1]),
+        budget=read_text(cells[2]),
+        day=date.fromisoformat(read_text(cells[3])),
+        minutes=read_number(cells[4]),
+        kind=Extra(read_text(cells[5])),
+        author=read_text(cells[6]),
+        at=read_number(cells[7]),
     ),
 )
 
 
-def _ticket(cells: Cells) -> Ticket:
+def _read_ticket(cells: Cells) -> Ticket:
     ticket_id, digest, minutes, made, expires, profile, about, label, author, used, user = cells
     return Ticket(
-        id=text(ticket_id),
-        digest=text(digest),
-        minutes=number(minutes),
-        made=number(made),
-        expires=number(expires),
-        profile=text(profile),
-        about=_subject(about),
-        label=text(label),
-        author=text(author),
-        redeemed=None if used is None else number(used),
-        redeemed_by=text(user),
+        id=read_text(ticket_id),
+        digest=read_text(digest),
+        minutes=read_number(minutes),
+        made=read_number(made),
+        expires=read_number(expires),
+        profile=read_text(profile),
+        about=_read_optional_subject(about),
+        label=read_text(label),
+        author=read_text(author),
+        redeemed=None if used is None else read_number(used),
+        redeemed_by=read_text(user),
     )
 
 
-TICKET: Table[Ticket] = Table(
+TICKET: HouseholdTable[Ticket] = HouseholdTable(
     name="ticket",
     field="tickets",
     select="""
@@ -306,5 +308,5 @@ TICKET: Table[Ticket] = Table(
         ticket.redeemed,
         ticket.redeemed_by,
     ),
-    value=_ticket,
+    value=_read_ticket,
 )

@@ -1,6 +1,6 @@
-"""The SQL of `log.db`: writing a batch, reading, forgetting.
+"""The SQL of `log.db`: write a batch, read, delete.
 
-What may be in a row or a count is decided in `keep`; here is how long it stays and how it goes.
+`privacy/retention.py` decides what may be in a row or a count.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import transaction
 
 DAY = 86_400
-_AT_ONCE = (100, 10, 1)  # rows of one statement: few different ones, which are prepared once
+_ROWS_PER_STATEMENT = (
+    100,
+    10,
+    1,
+)  # rows of one statement: few different ones, which are prepared once
 
 
-class Logged(NamedTuple):
-    """A row as stored.  id: rises with every row and is never used twice."""
+class StoredRow(NamedTuple):
+    """A row as stored.  id: rises with every row and is never used again."""
 
     id: int
     row: LogRow
 
 
 def last_erasure(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest erasure, 0 when there was none."""
+    """Return the number of the newest erasure; 0 for none."""
     (newest,) = connection.execute("select coalesce(max(id), 0) from erasure").fetchone()
     return int(newest)
 
@@ -40,13 +44,12 @@ def write(
 ) -> None:
     """Write a batch.
 
-    seen: the newest erasure when the oldest of it was asked, or before.  A profile that was
-        erased since, maybe by another process, loses its part: it was asked before the
-        erasure, or moments after.
+    seen: the newest erasure when, or before, the first row of the batch was added.  The rows of a
+        profile that was erased since are dropped: they precede the erasure, or follow it closely.
     """
     with transaction(connection):
         if last_erasure(connection) != seen:
-            erased = erased_since(connection, seen)
+            erased = profiles_erased_since(connection, seen)
             rows = [row for row in rows if (row.household, row.profile) not in erased]
             counts = {key: n for key, n in counts.items() if key[:2] not in erased}
         _insert(connection, _LOOKUP, rows)
@@ -70,11 +73,11 @@ def _insert(
 ) -> None:
     """Insert rows, many in one statement.
 
-    Python's lock is let go and taken again with every statement; a row each, and the event loop
-    would wait for it at its every system call, for as long as the batch takes.
+    Each statement releases and takes Python's lock: with a row each, the event loop would wait for
+    it at every system call while a batch is written.
     """
     at = 0
-    for size in _AT_ONCE:
+    for size in _ROWS_PER_STATEMENT:
         while len(rows) - at >= size:
             some = rows[at : at + size]
             row = f"({', '.join('?' * len(some[0]))})"
@@ -83,8 +86,8 @@ def _insert(
             at += size
 
 
-def erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
-    """Return the household and id of each profile that was erased after an erasure."""
+def profiles_erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+    """Return household and id of each profile that was erased after the erasure of this number."""
     return set(connection.execute("select household, profile from erasure where id > ?", (seen,)))
 
 
@@ -94,7 +97,7 @@ def rows(
     profile: str | None,
     limit: int,
     after: int | None,
-) -> tuple[Logged, ...]:
+) -> tuple[StoredRow, ...]:
     """Return the newest rows, or the first after an id; the newest last.  profile: None for all."""
     statement = _NEWEST if after is None else _AFTER
     found = connection.execute(
@@ -103,12 +106,12 @@ def rows(
     ).fetchall()
     if after is None:
         found.reverse()
-    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
+    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
 
 
-# Told by the text, and not by a parameter that may be null: the index of people ends with the id,
-# so with both columns it has the newest at its end; without the second one the table itself has
-# them (the + keeps SQLite from sorting the whole index).
+# Two texts, and not a parameter that may be null.  The index on household, profile and id finds
+# the newest rows of one profile; for all profiles the table itself does (the + keeps SQLite from
+# sorting the whole index).
 _OF_ONE = "household = :household and profile = :profile"
 _OF_ALL = "+household = :household"
 _NEWEST = """
@@ -135,10 +138,10 @@ def newest(
     profiles: Collection[str],
     limit: int,
     before: int | None,
-) -> tuple[Logged, ...]:
+) -> tuple[StoredRow, ...]:
     """Return the newest rows of some people, or the newest before an id; the newest first.
 
-    One statement, each part of which finds its rows by an index.
+    One statement, with a part for each profile, which an index serves.
     """
     each = _NEWEST_OF if before is None else _NEWEST_OF_BEFORE
     parts = " union all ".join([each] * len(profiles))
@@ -150,25 +153,25 @@ def newest(
     if not values:
         return ()
     found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
-    return tuple(Logged(row[0], LogRow(*row[1:])) for row in found)
+    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
 
 
-_LOGGED = """
+_COLUMNS = """
     id, at, household, profile, device, qname, qtype, action, reason,
     category, service, list, rule, via
     """
 _NEWEST_OF = f"""
-    select * from (select {_LOGGED} from lookup where household = ? and profile = ?
+    select * from (select {_COLUMNS} from lookup where household = ? and profile = ?
                     order by id desc limit ?)
     """  # noqa: S608
 _NEWEST_OF_BEFORE = f"""
-    select * from (select {_LOGGED} from lookup where household = ? and profile = ? and id < ?
+    select * from (select {_COLUMNS} from lookup where household = ? and profile = ? and id < ?
                     order by id desc limit ?)
     """  # noqa: S608
 
 
-def caught(connection: sqlite3.Connection, household: str) -> dict[str, int]:
-    """Return of how many rows each list is the reason, by its slug."""
+def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
+    """Return for how many rows each list is the reason, by its slug."""
     rows = connection.execute(
         """
         select list, count(*) from lookup
@@ -179,8 +182,9 @@ def caught(connection: sqlite3.Connection, household: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-class Tally(NamedTuple):
-    """How many look-ups of one hour, of some people together.  category: "" for none."""
+class HourCount(NamedTuple):
+    """How many look-ups some people made in one hour.  hour: since the epoch.  category: of blocked
+    ones; "" for none."""
 
     hour: int
     blocked: bool
@@ -188,9 +192,9 @@ class Tally(NamedTuple):
     n: int
 
 
-def tallies(
+def hour_counts(
     connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
-) -> tuple[Tally, ...]:
+) -> tuple[HourCount, ...]:
     """Return the counts of some people, added up, of every hour that ends after a moment."""
     rows = connection.execute(
         """
@@ -208,7 +212,7 @@ def tallies(
             "profiles": json.dumps(list(profiles)),
         },
     )
-    return tuple(Tally(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
+    return tuple(HourCount(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
 
 
 def counts(
@@ -228,11 +232,13 @@ def counts(
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
 
 
-def added_up(
+def sum_counts(
     connection: sqlite3.Connection, household: str, since: float, until: float
 ) -> tuple[tuple[CountKey, int], ...]:
-    """Return the counts of every hour that begins between two moments, the second not in it, added
-    up; the hour of each is the first one."""
+    """Return the sums of the counts of every hour that begins from `since` on and before `until`.
+
+    Their hour is the first one.
+    """
     first, end = -(-int(since) // 3600), -(-int(until) // 3600)
     found = connection.execute(
         """
@@ -251,7 +257,10 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
     """Delete what is older, and what a wrong clock dated more than a day ahead."""
     rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY
     hours = int(counts_from) // 3600, int(until) // 3600
-    days = _day(counts_from), _day(until + DAY)  # a zone's date may be one ahead of UTC's
+    days = (
+        _date_text(counts_from),
+        _date_text(until + DAY),
+    )  # a zone's date may be one ahead of UTC's
     with transaction(connection):
         connection.execute("delete from lookup where at not between ? and ?", (rows_from, until))
         connection.execute("delete from lookup_count where hour not between ? and ?", hours)
@@ -260,15 +269,15 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
     _empty_wal(connection)
 
 
-def _day(at: float) -> str:
+def _date_text(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def erase(connection: sqlite3.Connection, household: str, profile: str, now: float) -> bool:
-    """Delete all of a profile, then every place in the files where it may have left a trace.
+    """Delete all rows of a profile, then rewrite the file, so that no trace is left in it.
 
-    secure_delete clears what was deleted, but not the copies that pages leave when they are
-    reordered: the file is written anew.  False while a reader holds on to old pages.
+    secure_delete overwrites deleted rows, but not the copies that stay behind when SQLite moves
+    them.  Return False while another process reads old pages.
     """
     whose = (household, profile)
     with transaction(connection):
@@ -282,8 +291,8 @@ def erase(connection: sqlite3.Connection, household: str, profile: str, now: flo
 
 
 def forget(connection: sqlite3.Connection, household: str, profile: str) -> bool:
-    """Delete the names and counts of a profile as `erase` does; its minutes stay, which hold its
-    budgets."""
+    """Delete the names and counts of a profile as `erase` does; its minutes stay, on which its
+    budgets depend."""
     with transaction(connection):
         _delete_lookups(connection, household, profile)
     connection.execute("vacuum")
@@ -299,6 +308,6 @@ def _delete_lookups(connection: sqlite3.Connection, household: str, profile: str
 
 
 def _empty_wal(connection: sqlite3.Connection) -> bool:
-    """Copy the write-ahead log into the file and cut it to nothing; False while it is read."""
+    """Copy the -wal into the file and truncate it; return False while another process reads it."""
     (busy, _, _) = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
     return not busy

@@ -1,4 +1,4 @@
-"""The unknown devices of `log.db`, which are forgotten like all that is in it."""
+"""The unknown devices of `log.db`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from copdns.store.log_db.querylog import FILE
 from copdns.store.migrations import LOG
 
 
-def load_visitors(folder: Path) -> tuple[UnknownDevice, ...]:
-    """Return those of a data folder, who was seen first before the others; raise StoreError.
+def load_unknown_devices(folder: Path) -> tuple[UnknownDevice, ...]:
+    """Return the unknown devices of a data folder, the first seen first; raise StoreError.
 
-    Asking makes no file: the first to ask may be root, whose files the server cannot write.
+    It makes no file: it may run as root, whose files the server could not write.
     """
     path = folder / FILE
     if not path.exists():
@@ -35,8 +35,9 @@ def load_visitors(folder: Path) -> tuple[UnknownDevice, ...]:
     return tuple(UnknownDevice(*row) for row in rows)
 
 
-def load_numbers(folder: Path) -> dict[str, int]:
-    """Return the highest number that a visitor of each household ever had; raise StoreError."""
+def load_highest_numbers(folder: Path) -> dict[str, int]:
+    """Return, by household, the highest number that an id of an unknown device ever had; raise
+    StoreError."""
     path = folder / FILE
     if not path.exists():
         return {}
@@ -47,11 +48,11 @@ def load_numbers(folder: Path) -> dict[str, int]:
         raise store_error(path, error) from error
 
 
-def save_visitors(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
-    """Put these in the place of those that were kept; raise StoreError."""
+def save_unknown_devices(folder: Path, devices: Iterable[UnknownDevice]) -> None:
+    """Replace the stored unknown devices by these; raise StoreError."""
     path = folder / FILE
-    kept = tuple(visitors)
-    rows = [astuple(each) for each in kept]
+    stored = tuple(devices)
+    rows = [astuple(each) for each in stored]
     try:
         with closing(open_database(path, LOG)) as connection, transaction(connection):
             connection.execute("delete from visitor")
@@ -67,7 +68,7 @@ def save_visitors(folder: Path, visitors: Iterable[UnknownDevice]) -> None:
                 insert into visitor_number (household, last) values (?, ?)
                     on conflict do update set last = max(last, excluded.last)
                 """,
-                [(each.household, highest_number([each.id])) for each in kept],
+                [(each.household, highest_number([each.id])) for each in stored],
             )
     except sqlite3.Error as error:
         raise store_error(path, error) from error

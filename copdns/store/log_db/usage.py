@@ -1,7 +1,7 @@
-"""Minutes of use in `log.db`: today's bitmaps, the numbers of the days before, and the clock.
+"""Minutes of use in `log.db`: today's bitmaps, the numbers of earlier days, and the clock.
 
-All functions block and raise StoreError; none but those that save makes a file, since the first to
-ask may be root, whose files the server cannot write.  docs/usage.md says what stays for how long.
+All functions block and raise StoreError.  Only those that save make a file, since the others may
+run as root, whose files the server could not write.  docs/usage.md says what is kept for how long.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db.querylog import FILE
-from copdns.store.log_db.rows import erased_since, last_erasure
+from copdns.store.log_db.rows import last_erasure, profiles_erased_since
 from copdns.store.migrations import LOG
 from copdns.time.clock import LastSeen
 from copdns.time.minutes import (
@@ -28,67 +28,73 @@ from copdns.time.minutes import (
     fieldwise_max,
 )
 
-BUSY = 2.0  # seconds to wait for another process; what is not saved now is a minute later
+BUSY = 2.0  # seconds to wait for another process; what is not saved now is saved a minute later
 
 T = TypeVar("T")
 Who = tuple[str, str]  # household and profile
 
 
 class UsageStore:
-    """The minutes of a data folder, for the one process that counts them."""
+    """The minutes of a data folder, for the process that counts them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen: int | None = None  # the newest erasure that was heeded
+        self._last_erasure: int | None = None  # of those returned so far; None: not read yet
 
     def load(self, since: date) -> tuple[Usage, ...]:
-        """Return what is kept of a date and later: today's bitmaps, earlier numbers."""
+        """Return the usage of a date and later: bitmaps of today, numbers of earlier days."""
 
         def work(connection: sqlite3.Connection) -> tuple[Usage, ...]:
             with transaction(connection):
-                if self._seen is None:  # else `save` has yet to tell of what was erased since
-                    self._seen = last_erasure(connection)
-                return _read(connection, None, None, since)
+                if self._last_erasure is None:  # later ones are for `save` to return
+                    self._last_erasure = last_erasure(connection)
+                return _read_usage(connection, None, None, since)
 
-        return _ask(self._folder, work, ())
+        return _run_if_there(self._folder, work, ())
 
     def save(self, usages: Iterable[Usage]) -> frozenset[Who]:
-        """Add to what is stored; return who was erased since, whose part is not written.
+        """Add to what is stored; return the profiles that were erased since the last call.
 
-        Whoever counts has to forget these.  To be called also when there is nothing to save.
-        Saving the same twice is harmless, and no number becomes smaller.
+        Their minutes are not written, and the caller drops them; so it calls this also with nothing
+        to save.  Saving the same again changes nothing, and no number becomes smaller.
         """
         rows = tuple(usages)
-        return _make(self._folder, lambda each: self._save(each, rows)) if rows else self.erased()
+        return (
+            _run(self._folder, lambda each: self._save(each, rows)) if rows else self.take_erased()
+        )
 
-    def erased(self) -> frozenset[Who]:
-        """Return who was erased since this or `save` was asked last."""
+    def take_erased(self) -> frozenset[Who]:
+        """Return the profiles that were erased since the last call of this or of `save`."""
 
         def work(connection: sqlite3.Connection) -> frozenset[Who]:
             with transaction(connection):
-                return self._heeded(connection)
+                return self._take_erased(connection)
 
-        return _ask(self._folder, work, frozenset())
+        return _run_if_there(self._folder, work, frozenset())
 
     def _save(self, connection: sqlite3.Connection, rows: tuple[Usage, ...]) -> frozenset[Who]:
         with transaction(connection):
-            erased = self._heeded(connection)
+            erased = self._take_erased(connection)
             for each in rows:
                 if (each.household, each.profile) not in erased:
-                    _add(connection, each)
+                    _add_usage(connection, each)
         return erased
 
-    def _heeded(self, connection: sqlite3.Connection) -> frozenset[Who]:
+    def _take_erased(self, connection: sqlite3.Connection) -> frozenset[Who]:
         newest = last_erasure(connection)
-        erased = frozenset(erased_since(connection, newest if self._seen is None else self._seen))
-        self._seen = newest
+        erased = frozenset(
+            profiles_erased_since(
+                connection, newest if self._last_erasure is None else self._last_erasure
+            )
+        )
+        self._last_erasure = newest
         return erased
 
 
-def close_days(folder: Path, household: str, today: date, kept: Collection[str]) -> None:
-    """Drop the bitmaps of the days before a household's today, of which the numbers stay.
+def close_days(folder: Path, household: str, today: date, profiles_kept: Collection[str]) -> None:
+    """Delete the bitmaps of days before a household's today; their numbers stay.
 
-    kept: profiles that exist and whose privacy mode keeps counts; of the others nothing stays.
+    profiles_kept: the profiles whose privacy mode keeps counts; the rows of others are deleted.
     """
 
     def work(connection: sqlite3.Connection) -> None:
@@ -98,9 +104,11 @@ def close_days(folder: Path, household: str, today: date, kept: Collection[str])
                 "select distinct profile from usage where household = ? and day < ?", before
             ).fetchall()
             for (profile,) in profiles:
-                connection.execute(_CLOSE if profile in kept else _DROP, (*before, profile))
+                connection.execute(
+                    _CLOSE if profile in profiles_kept else _DROP, (*before, profile)
+                )
 
-    _ask(folder, work, None)
+    _run_if_there(folder, work, None)
 
 
 _CLOSE = """
@@ -110,43 +118,45 @@ _CLOSE = """
 _DROP = "delete from usage where household = ? and day < ? and profile = ?"
 
 
-def history(folder: Path, household: str, profile: str | None, since: date) -> tuple[Usage, ...]:
-    """Return the days of a household from a date on, in order.  profile: None for all."""
-    return _ask(folder, lambda each: _read(each, household, profile, since), ())
+def load_history(
+    folder: Path, household: str, profile: str | None, since: date
+) -> tuple[Usage, ...]:
+    """Return the usage of a household from a date on, by day.  profile: None for all."""
+    return _run_if_there(folder, lambda each: _read_usage(each, household, profile, since), ())
 
 
 def load_clock(folder: Path) -> LastSeen | None:
-    """Return what was seen last of the clock; None before the first look."""
+    """Return when the clock was last seen right; None for never."""
 
     def work(connection: sqlite3.Connection) -> LastSeen | None:
         row = connection.execute("select seen, wrong_since from clock").fetchone()
         return None if row is None else LastSeen(*row)
 
-    return _ask(folder, work, None)
+    return _run_if_there(folder, work, None)
 
 
 def save_clock(folder: Path, now: float) -> None:
-    """Keep a moment in the place of the one that was seen before, also when it is earlier."""
+    """Store when the clock was last seen right, also where that is earlier than before."""
 
     def work(connection: sqlite3.Connection) -> None:
         with transaction(connection):
             connection.execute("delete from clock")
             connection.execute("insert into clock (seen) values (?)", (int(now),))
 
-    _make(folder, work)
+    _run(folder, work)
 
 
 def note_wrong_clock(folder: Path, since: float) -> None:
-    """Keep since when the clock is wrong, until it is saved again.  since: of the other clock."""
+    """Store since when the clock is wrong, in monotonic seconds; `save_clock` clears it."""
 
     def work(connection: sqlite3.Connection) -> None:
         with transaction(connection):
             connection.execute("update clock set wrong_since = ?", (since,))
 
-    _ask(folder, work, None)
+    _run_if_there(folder, work, None)
 
 
-def _read(
+def _read_usage(
     connection: sqlite3.Connection, household: str | None, profile: str | None, since: date
 ) -> tuple[Usage, ...]:
     rows = connection.execute(
@@ -160,34 +170,37 @@ def _read(
         """,
         {"household": household, "profile": profile, "since": since.isoformat()},
     )
-    return tuple(map(_usage, rows))
+    return tuple(map(_usage_from_row, rows))
 
 
-def _usage(row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int]) -> Usage:
+def _usage_from_row(
+    row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int],
+) -> Usage:
     household, profile, budget, day, start, *bitmaps, low, likely, high = row
-    marks = _marks(bitmaps)
+    marks = _read_bitmaps(bitmaps)
     minutes = Minutes(low, likely, high)
     return Usage(household, profile, budget, date.fromisoformat(day), start, marks, minutes)
 
 
-def _add(connection: sqlite3.Connection, usage: Usage) -> None:
-    """Put what a day has beside what is stored of it: by another process, or before a start at
-    which it could not be read."""
+def _add_usage(connection: sqlite3.Connection, usage: Usage) -> None:
+    """Add a day's usage to what is stored of that day: by an earlier run, or by another process."""
     key = (usage.household, usage.profile, usage.budget, usage.day.isoformat())
-    before = connection.execute(_STORED, key).fetchone()
+    before = connection.execute(_SELECT, key).fetchone()
     marks, minutes = usage.marks, usage.minutes
     if before is not None:
         start, some, several, closed, *numbers = before
-        marks |= _marks((some, several, closed)).with_later_start((usage.start - start) // MINUTE)
+        marks |= _read_bitmaps((some, several, closed)).with_later_start(
+            (usage.start - start) // MINUTE
+        )
         minutes = fieldwise_max(minutes, Minutes(*numbers))
     connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes))
 
 
-def _marks(bitmaps: Iterable[bytes]) -> DayBitmaps:
+def _read_bitmaps(bitmaps: Iterable[bytes]) -> DayBitmaps:
     return DayBitmaps(*map(decode_bitmap, bitmaps))
 
 
-_STORED = """
+_SELECT = """
     select start, some, several, closed, low, likely, high from usage
      where household = ? and profile = ? and budget = ? and day = ?
     """
@@ -198,12 +211,12 @@ _REPLACE = """
     """
 
 
-def _ask(folder: Path, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
-    """Return what work gives on a connection of its own; nothing where no file is yet."""
-    return _make(folder, work) if (folder / FILE).exists() else nothing
+def _run_if_there(folder: Path, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+    """Return the result of work on a connection of its own; `nothing` where there is no file."""
+    return _run(folder, work) if (folder / FILE).exists() else nothing
 
 
-def _make(folder: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+def _run(folder: Path, work: Callable[[sqlite3.Connection], T]) -> T:
     path = folder / FILE
     try:
         with closing(open_database(path, LOG, busy=BUSY)) as connection:

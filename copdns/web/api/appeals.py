@@ -176,7 +176,7 @@ async def appeal(call: Call) -> object:
 async def see(call: Call) -> object:
     """The child sees that somebody looked."""
     await appeal(call)
-    found = await call.parts.appeals.see(call.household.id, call.part("appeal"), call.now)
+    found = await call.parts.appeals.mark_seen(call.household.id, call.part("appeal"), call.now)
     return appeal_json(found)
 
 

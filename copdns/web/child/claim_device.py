@@ -11,7 +11,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, Guest, GuestKind
-from copdns.accounts.codes import secret
+from copdns.accounts.codes import make_secret
 from copdns.model.errors import AccountError
 from copdns.model.household import Profile
 from copdns.web.child.in_force import in_force
@@ -30,7 +30,7 @@ async def whose(request: web.Request) -> web.Response:
 async def ask(request: web.Request) -> web.Response:
     """Ask the guardians to let this device in; they see it at their devices."""
     person, parts = await _anybodys(request), context_of(request)
-    address, told, done = requestor_of(request).address, secret(), web.HTTPSeeOther("/whose")
+    address, told, done = requestor_of(request).address, make_secret(), web.HTTPSeeOther("/whose")
     if await parts.guests.ask(person.household.id, address, int(parts.now()), browser=told):
         set_pairing_cookie(request, done, GUEST_PAIRING, told, REQUEST_LASTS + GUEST_LASTS)
     raise done
@@ -46,7 +46,7 @@ async def say(request: web.Request) -> web.Response:
     done = await parts.logins.is_pin(home, meant.id if meant else "", pin, address)
     if done.outcome is not Outcome.IN or meant is None:
         return await _page(request, person, done, str(fields.get("name", "")))
-    kind, told, now = GuestKind.PERSON, secret(), int(parts.now())
+    kind, told, now = GuestKind.PERSON, make_secret(), int(parts.now())
     await parts.guests.approve(
         home, kind, address, meant.id, meant.name, now, PERSON_LASTS, browser=told
     )
@@ -89,7 +89,7 @@ async def _page(
 ) -> web.Response:
     parts, now = context_of(request), int(context_of(request).now())
     address, home = requestor_of(request).address, person.household.id
-    asked = [each for each in await parts.guests.asking(home, now) if each.address == address]
+    asked = [each for each in await parts.guests.requests(home, now) if each.address == address]
     guest = await guest_here(request, person)
     status = 200 if done is None else 429 if done.outcome is Outcome.WAIT else 403
     return child_page(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from copdns.accounts.codes import appeal_id
+from copdns.accounts.codes import make_appeal_id
 from copdns.network.probes import assess_sightings, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
@@ -26,7 +26,7 @@ _DOT = (
 async def begin(request: web.Request) -> web.Response:
     """Pictures under names that nobody asked for before."""
     await person_of(request)
-    code = appeal_id()
+    code = make_appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
     hosts = (*probe_names(code), *map(_host, context_of(request).addresses()))
     page = context_of(request).pages.render(

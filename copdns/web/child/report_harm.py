@@ -19,7 +19,7 @@ async def bad(request: web.Request) -> web.Response:
     person = await person_of(request, quietly=True)
     told = None
     if person.is_proven:
-        told = await context_of(request).notices.wanted_to_talk(
+        told = await context_of(request).notices.last_wish_to_talk(
             person.household.id, person.profile.id
         )
     return _page(request, person, told)
@@ -31,7 +31,7 @@ async def tell(request: web.Request) -> web.Response:
     if not person.is_known or not person.band.is_child:
         raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     now = int(parts.now())
-    await parts.notices.want_to_talk(
+    await parts.notices.note_wish_to_talk(
         person.household.id, person.profile.id, person.profile.name, now
     )
     if person.is_proven:

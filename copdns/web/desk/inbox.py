@@ -78,7 +78,7 @@ async def look(request: web.Request) -> web.Response:
     """Note that somebody looks at it, which the child sees, and go there."""
     actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
-    await parts.appeals.see(actor.household, appeal, int(parts.now()))
+    await parts.appeals.mark_seen(actor.household, appeal, int(parts.now()))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 

@@ -28,7 +28,7 @@ async def overview(request: web.Request) -> web.Response:
     waiting = [each for each in asked if not is_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
-        await parts.guests.asking(household.id, now)
+        await parts.guests.requests(household.id, now)
         if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
         else ()
     )

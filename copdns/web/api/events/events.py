@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.accounts.account import LOOKS_JOINED, ViewedPart
+from copdns.accounts.account import SAME_LOOK_WITHIN, ViewedPart
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import Appeal
 from copdns.as_json.appeals import appeal_json
@@ -55,7 +55,7 @@ async def _pass_on(
     noted = call.now
     while not listener.ended.is_set() and await _may_still(call, permission):
         now = int(call.parts.now())
-        if abs(now - noted) >= LOOKS_JOINED:
+        if abs(now - noted) >= SAME_LOOK_WITHIN:
             await _note(call, now, rows=listener.rows)
             noted = now
         await stream.write(b": here\n\n")  # so that a line which is gone is noticed

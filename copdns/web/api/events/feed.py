@@ -16,7 +16,7 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal
 from copdns.model.errors import CopdnsError
-from copdns.store.log_db.rows import Logged
+from copdns.store.log_db.rows import StoredRow
 from copdns.web.context import PARTS, AppContext
 
 EVERY = 1.0  # seconds between two looks
@@ -25,7 +25,7 @@ WAITING = 1000  # news that wait for one listener; who is slower is let go, and 
 
 log = structlog.get_logger("copdns")
 
-News = Appeal | Logged
+News = Appeal | StoredRow
 
 
 @dataclass(eq=False)
@@ -119,7 +119,7 @@ class Feed:
             return []
         return [each for each in reversed(found) if before.get(each.id) != each]
 
-    async def _new_rows(self, household: str) -> Sequence[Logged]:
+    async def _new_rows(self, household: str) -> Sequence[StoredRow]:
         rows, last = self._parts.log.rows, self._last.get(household)
         if last is None:
             newest = await asyncio.to_thread(rows, household, None, 1)

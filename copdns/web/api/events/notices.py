@@ -51,7 +51,7 @@ async def notices(call: Call) -> object:
 async def see(call: Call) -> None:
     """Each guardian sees for themselves, so no token does.  Twice is harmless."""
     seen: NoticesSeen = call.body
-    await call.parts.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
+    await call.parts.notices.mark_seen(call.household.id, call.actor.id, seen.ids, call.now)
 
 
 OPERATIONS = (

@@ -42,7 +42,7 @@ async def targets(call: Call) -> object:
             "dropped": each.dropped,
             "trouble": each.trouble,
         }
-        for each in call.parts.targets.shown
+        for each in call.parts.targets.statuses
     ]
 
 
@@ -50,7 +50,7 @@ async def test(call: Call) -> object:
     """It hears of an event `test`, whichever kinds it hears of.  What came of it is told; one
     target is tried at a time."""
     wanted = call.part("target")
-    found = next((each for each in call.parts.targets.shown if _id(each) == wanted), None)
+    found = next((each for each in call.parts.targets.statuses if _id(each) == wanted), None)
     if found is None:
         raise Refused(404, "There is no such target")
     what = f"test event sent to {found.name}"

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
 from copdns.accounts.roles import Permission, Role
 from copdns.accounts.tickets import code_digest
 from copdns.as_json.accounts import account_json
@@ -86,9 +86,11 @@ async def _the_account(call: Call) -> Account:
 async def _with_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
     if account.id == call.actor.id:
         raise AccountError("your own password is changed on your own page")
-    told, until = one_time_code(), call.now + CODE_LASTS
+    told, until = make_one_time_code(), call.now + CODE_LASTS
     wanted = Code(call.household.id, purpose, account.id, until)
-    await call.parts.accounts.make_code(wanted, code_digest(told, CODE), call.actor, call.now)
+    await call.parts.accounts.make_code(
+        wanted, code_digest(told, ACCOUNT_CODE), call.actor, call.now
+    )
     return {**account_json(account), "code": told, "code_until": utc(until)}
 
 

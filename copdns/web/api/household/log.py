@@ -24,7 +24,7 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.retention import LogRow
-from copdns.store.log_db.usage import history
+from copdns.store.log_db.usage import load_history
 from copdns.time.days import budget_day, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import WHOLE, Limit, Moment
@@ -156,7 +156,7 @@ async def usage(call: Call) -> object:
     readings, who = call.parts.readings(), (household.id, person.id)
     used, carried = readings.used.get(who, {}), readings.used_before.get(who, {})
     since = today - timedelta(days=asked.days)
-    before = await asyncio.to_thread(history, call.parts.folder, *who, since)
+    before = await asyncio.to_thread(load_history, call.parts.folder, *who, since)
     found: list[Line] = list(lines(household, person, today, used, carried))
     return {
         "day": str(today),

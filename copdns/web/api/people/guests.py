@@ -58,7 +58,7 @@ async def guests(call: Call) -> object:
 
 
 async def requests(call: Call) -> object:
-    found = await call.parts.guests.asking(call.household.id, call.now)
+    found = await call.parts.guests.requests(call.household.id, call.now)
     return [request_json(each) for each in found]
 
 
@@ -80,7 +80,7 @@ async def let_in(call: Call) -> object:
 
 async def _mac(call: Call, address: str) -> str:
     """Return the MAC address that was seen with one that may be let in; raise HouseholdError."""
-    asking = await call.parts.guests.asking(call.household.id, call.now)
+    asking = await call.parts.guests.requests(call.household.id, call.now)
     there = {each.address: each.mac for each in await visitors(call)}
     there |= {each.address: each.mac for each in asking}
     if address not in there:

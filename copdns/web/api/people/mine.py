@@ -86,7 +86,7 @@ async def end_session(call: Call) -> None:
 async def end_sessions(call: Call) -> None:
     """Browsers are no longer known.  Where there is no other this changes nothing else."""
     own = await own_of(call.request, call.actor)
-    await call.parts.sessions.revoke_all(own.account, call.now, stays=own.session.digest)
+    await call.parts.sessions.revoke_all(own.account, call.now, but_session=own.session.digest)
 
 
 async def tokens(call: Call) -> object:

@@ -244,7 +244,9 @@ async def change(call: Call) -> object:
     after = await call.change(f"profile {call.person.id} set: {said}", edit)
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
-        await call.parts.proposals.follow(call.actor, call.person, band, call.now, rules=rules)
+        await call.parts.proposals.propose_or_drop(
+            call.actor, call.person, band, call.now, rules=rules
+        )
     return profile_json(require_profile(after, call.person.id), after, call.now)
 
 

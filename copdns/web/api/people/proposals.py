@@ -90,7 +90,7 @@ async def accept(call: Call) -> object:
     )
     what = f"profile {person.id} set: {'preset' if preset else 'band'} {found.band}"
     after = await call.change(what, edit)
-    await call.parts.proposals.follow(call.actor, person, found.band, call.now, rules=True)
+    await call.parts.proposals.propose_or_drop(call.actor, person, found.band, call.now, rules=True)
     return profile_json(require_profile(after, person.id), after, call.now)
 
 

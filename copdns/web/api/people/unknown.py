@@ -9,8 +9,8 @@ from copdns.accounts.roles import Permission
 from copdns.as_json.household import device_json, visitor_json
 from copdns.model.errors import HouseholdError
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.household_db.ignored import Ignored
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
@@ -42,7 +42,7 @@ class VisitorNamed(Sent):
 
 
 async def unknown(call: Call) -> object:
-    ignored = await Ignored(call.parts.thread).of(call.household.id)
+    ignored = await IgnoredDevices(call.parts.thread).of(call.household.id)
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
@@ -50,7 +50,7 @@ async def visitors(call: Call) -> list[UnknownDevice]:
     """Return the unknown devices of the household, which nobody named since."""
     household = call.household
     there = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    found = await asyncio.to_thread(load_visitors, call.parts.folder)
+    found = await asyncio.to_thread(load_unknown_devices, call.parts.folder)
     return [
         each
         for each in found
@@ -81,14 +81,14 @@ async def ignore(call: Call) -> None:
     there = await visitors(call)
     visitor = call.one("visitor", there)
     ids = [each.id for each in there]
-    ignored = Ignored(call.parts.thread)
+    ignored = IgnoredDevices(call.parts.thread)
     await ignored.add(call.household.id, visitor.id, ids, call.actor.name, call.now)
 
 
 async def show(call: Call) -> None:
     """Of one that is not ignored this changes nothing."""
     visitor = call.one("visitor", await visitors(call))
-    ignored = Ignored(call.parts.thread)
+    ignored = IgnoredDevices(call.parts.thread)
     await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)
 
 

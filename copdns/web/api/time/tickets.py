@@ -7,7 +7,7 @@ from functools import partial
 
 from pydantic import Field
 
-from copdns.accounts.codes import ticket_code
+from copdns.accounts.codes import make_ticket_code
 from copdns.accounts.roles import Permission
 from copdns.accounts.tickets import ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
@@ -61,7 +61,7 @@ async def tickets(call: Call) -> object:
 async def make(call: Call) -> object:
     """Only a digest of the code is kept."""
     wanted: TicketWanted = call.body
-    code = ticket_code()
+    code = make_ticket_code()
     edit = partial(
         add_ticket,
         digest=await asyncio.to_thread(ticket_digest, code),

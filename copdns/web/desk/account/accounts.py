@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
 from copdns.accounts.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
@@ -109,10 +109,10 @@ def _role(fields: Any) -> Role:
 async def _told(
     request: web.Request, actor: Actor, account: Account, purpose: Purpose
 ) -> web.Response:
-    parts, told = context_of(request), one_time_code()
+    parts, told = context_of(request), make_one_time_code()
     now = int(parts.now())
     wanted = Code(actor.household, purpose, account.id, now + CODE_LASTS)
-    await parts.accounts.make_code(wanted, code_digest(told, CODE), actor, now)
+    await parts.accounts.make_code(wanted, code_digest(told, ACCOUNT_CODE), actor, now)
     return parts.pages.render(
         request,
         "desk/invited.html",

@@ -37,7 +37,7 @@ async def see(request: web.Request) -> web.Response:
     fields = await fields_of(request)
     told = [str(each) for each in fields.getall("notice", [])]
     ids = [int(each) for each in told if _is_number(each)]
-    await parts.notices.see(actor.household, actor.id, ids, int(parts.now()))
+    await parts.notices.mark_seen(actor.household, actor.id, ids, int(parts.now()))
     raise web.HTTPSeeOther("/guardian/notices")
 
 

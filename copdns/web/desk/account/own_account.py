@@ -104,7 +104,7 @@ async def end_session(request: web.Request) -> web.Response:
     own, parts, fields = await _own(request), context_of(request), await fields_of(request)
     if "all" in fields:
         now = int(parts.now())
-        await parts.sessions.revoke_all(own.account, now, stays=own.session.digest)
+        await parts.sessions.revoke_all(own.account, now, but_session=own.session.digest)
     else:
         await parts.sessions.revoke(own.account, str(fields.get("session", "")))
     raise web.HTTPSeeOther(HERE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
-from copdns.store.household_db.audit_trail import Trail
+from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.notes import CONSOLE, FIRST_START
 from copdns.web.context import context_of
 from copdns.web.desk.page import house_of
@@ -20,7 +20,7 @@ async def changes(request: web.Request) -> web.Response:
     actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
     household = house_of(request, actor)
     before = _moment(request.query.get("before", ""))
-    lines = await Trail(parts.thread).lines(household.id, SHOWN, before)
+    lines = await AuditTrail(parts.thread).entries(household.id, SHOWN, before)
     names = {each.id: each.name for each in household.profiles}
     return parts.pages.render(
         request,

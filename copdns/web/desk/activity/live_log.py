@@ -15,14 +15,14 @@ import structlog
 
 from copdns.model.errors import StoreError
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.rows import Logged
+from copdns.store.log_db.rows import StoredRow
 
 log = structlog.get_logger("copdns")
 
 LOOK = 1.0  # seconds between two looks
 MOST = 100  # rows of one look; of more the oldest are left out, as a page shows no more anyhow
 
-Rows = tuple[Logged, ...]
+Rows = tuple[StoredRow, ...]
 
 
 class Following:
@@ -63,7 +63,7 @@ class Reader:
         self._kept = kept
         self._household = household
         self._every = every
-        self._rows: deque[Logged] = deque(maxlen=MOST)
+        self._rows: deque[StoredRow] = deque(maxlen=MOST)
         self._rendered: dict[Hashable, bytes] = {}
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._run())

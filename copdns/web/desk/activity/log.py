@@ -22,7 +22,7 @@ from copdns.policy.decide import has_help_prefix
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.masked_names import OTHER, build_mask
 from copdns.privacy.retention import LogRow
-from copdns.store.log_db.rows import Logged
+from copdns.store.log_db.rows import StoredRow
 from copdns.web.context import context_of
 from copdns.web.desk.activity.live_log import Following, Reader
 from copdns.web.desk.page import About, about
@@ -94,7 +94,7 @@ async def _pass_on(
             await stream.write(reader.shared(key, partial(_event, request, found, theirs)))
 
 
-def _event(request: web.Request, found: About, rows: list[Logged]) -> bytes:
+def _event(request: web.Request, found: About, rows: list[StoredRow]) -> bytes:
     """Return rows, the newest first, as one event."""
     html = context_of(request).pages.fragment(
         request, "desk/log_rows.html", **_shown(request, found, rows)
@@ -103,7 +103,7 @@ def _event(request: web.Request, found: About, rows: list[Logged]) -> bytes:
     return f"id: {rows[0].id}\n{lines}\n".encode()
 
 
-def _shown(request: web.Request, found: About, rows: Iterable[Logged]) -> dict[str, Any]:
+def _shown(request: web.Request, found: About, rows: Iterable[StoredRow]) -> dict[str, Any]:
     live = context_of(request).live()
     hiding = build_mask(discreet_names(), live.library)
     return {

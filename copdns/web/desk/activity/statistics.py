@@ -16,8 +16,8 @@ from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
-from copdns.store.log_db.rows import Tally
-from copdns.store.log_db.usage import history
+from copdns.store.log_db.rows import HourCount
+from copdns.store.log_db.usage import load_history
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
 from copdns.web.context import context_of
 from copdns.web.desk.activity.log import note_look
@@ -52,10 +52,10 @@ async def numbers(request: web.Request) -> web.Response:
     now = parts.now()
     buckets = hours(now) if span == 1 else days(now, span, home.timezone)
     since = buckets[0].start
-    tallies = await asyncio.to_thread(parts.log.tallies, home.id, found.ids, since)
+    tallies = await asyncio.to_thread(parts.log.hour_counts, home.id, found.ids, since)
     shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
-    usages = await asyncio.to_thread(history, parts.folder, home.id, person, shown[0])
+    usages = await asyncio.to_thread(load_history, parts.folder, home.id, person, shown[0])
     return parts.pages.render(
         request,
         "desk/numbers.html",
@@ -76,12 +76,12 @@ def _span(given: str) -> int:
     return next((each for each in SPANS if str(each) == given), 1)
 
 
-def _lookups(tallies: Sequence[Tally]) -> Iterator[tuple[float, str, int]]:
+def _lookups(tallies: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
     for each in tallies:
         yield each.hour * 3600, CLOSED if each.blocked else OPEN, each.n
 
 
-def _closed(tallies: Sequence[Tally]) -> Iterator[tuple[float, str, int]]:
+def _closed(tallies: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
     for each in tallies:
         if each.blocked:
             yield each.hour * 3600, each.category, each.n

@@ -21,8 +21,8 @@ from copdns.model.addresses import is_private_mac
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Device, Household
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.household_db.ignored import Ignored
-from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -39,7 +39,7 @@ async def devices(request: web.Request) -> web.Response:
     actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
     now = int(parts.now())
     household = await _stored(request, actor)
-    ignored = await Ignored(parts.thread).of(household.id)
+    ignored = await IgnoredDevices(parts.thread).of(household.id)
     visitors = await _visitors(request, household)
     return parts.pages.render(
         request,
@@ -49,7 +49,7 @@ async def devices(request: web.Request) -> web.Response:
         household=household,
         people={each.id: each.name for each in household.profiles},
         pairings=_by_device(await parts.pairings.of(household.id)),
-        requests=await parts.guests.asking(household.id, now),
+        requests=await parts.guests.requests(household.id, now),
         unknown=[each for each in visitors if each.id not in ignored],
         ignored=[each for each in visitors if each.id in ignored],
         guests=await parts.guests.of(household.id, now),
@@ -178,8 +178,8 @@ async def ignore(request: web.Request) -> web.Response:
     """Show an unknown device no more; it keeps the rules of guests."""
     actor, parts = await _editor(request), context_of(request)
     visitor = await _visitor(request, actor)
-    there = [each.id for each in await asyncio.to_thread(load_visitors, parts.folder)]
-    await Ignored(parts.thread).add(
+    there = [each.id for each in await asyncio.to_thread(load_unknown_devices, parts.folder)]
+    await IgnoredDevices(parts.thread).add(
         actor.household, visitor.id, there, actor.name, int(parts.now())
     )
     raise web.HTTPSeeOther(HERE)
@@ -189,7 +189,7 @@ async def show(request: web.Request) -> web.Response:
     """Show an unknown device again."""
     actor, parts = await _editor(request), context_of(request)
     visitor, now = request.match_info["visitor"], int(parts.now())
-    await Ignored(parts.thread).remove(actor.household, visitor, actor.name, now)
+    await IgnoredDevices(parts.thread).remove(actor.household, visitor, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -217,7 +217,7 @@ async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> N
 
 async def _visitors(request: web.Request, household: Household) -> list[UnknownDevice]:
     """Return the unknown devices of a household that nobody named since."""
-    found = await asyncio.to_thread(load_visitors, context_of(request).folder)
+    found = await asyncio.to_thread(load_unknown_devices, context_of(request).folder)
     named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
     return [
         each
@@ -240,7 +240,7 @@ async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
 async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
     """Return address and MAC address of a device that asks to be let in, or of an unknown one."""
     parts, wanted = context_of(request), request.match_info["visitor"]
-    for each in await parts.guests.asking(actor.household, int(parts.now())):
+    for each in await parts.guests.requests(actor.household, int(parts.now())):
         if each.address == wanted:
             return each.address, each.mac
     visitor = await _visitor(request, actor)

@@ -58,7 +58,7 @@ async def lists(request: web.Request) -> web.Response:
     """Every list, with what is known of it."""
     actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
     household = house_of(request, actor)
-    caught = await asyncio.to_thread(parts.log.caught, household.id)
+    caught = await asyncio.to_thread(parts.log.rows_by_list, household.id)
     found = await asyncio.to_thread(audit_results.load_results, parts.folder)
     statuses = parts.live().library.statuses
     shown = [each for each in statuses if each.info.kind in _SHOWN]

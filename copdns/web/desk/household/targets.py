@@ -27,7 +27,7 @@ async def test(request: web.Request) -> web.Response:
     """
     home = await house(request, Permission.EDIT_HOUSEHOLD)
     wanted = request.match_info["target"]
-    found = next((each for each in home.parts.targets.shown if _id(each) == wanted), None)
+    found = next((each for each in home.parts.targets.statuses if _id(each) == wanted), None)
     if found is None:
         raise web.HTTPNotFound
     what = f"test event sent to {found.name}"
@@ -46,7 +46,7 @@ def _page(home: House, tried: str = "", trouble: str = "", *, busy: bool = False
         "desk/targets.html",
         status=429 if busy else 200,
         actor=home.actor,
-        targets=[(_id(each), each) for each in home.parts.targets.shown],
+        targets=[(_id(each), each) for each in home.parts.targets.statuses],
         tried=tried,
         trouble=trouble,
         busy=busy,

@@ -82,7 +82,7 @@ async def take(request: web.Request) -> web.Response:
     if not done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
     now, household = int(parts.now()), going.home.id
-    await parts.setups.keep(household, this, SetupState.DONE, now, author=going.actor.name)
+    await parts.setups.save(household, this, SetupState.DONE, now, author=going.actor.name)
     after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
     raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
 

@@ -150,7 +150,7 @@ async def take_preset(request: web.Request) -> web.Response:
     assert wanted is not None
     what = f"profile {profile} set: {'preset' if preset else 'band'} {band}"
     stored = await change(request, found.actor, edit, what)
-    await parts.proposals.follow(found.actor, found.profile, band, now, rules=rules)
+    await parts.proposals.propose_or_drop(found.actor, found.profile, band, now, rules=rules)
     raise web.HTTPSeeOther(back(found, wanted, stored))
 
 

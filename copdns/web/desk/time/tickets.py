@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
-from copdns.accounts.codes import ticket_code
+from copdns.accounts.codes import make_ticket_code
 from copdns.accounts.roles import Permission
 from copdns.accounts.tickets import ticket_digest
 from copdns.household.time_edits import add_ticket, remove_ticket
@@ -32,7 +32,7 @@ async def make(request: web.Request) -> web.Response:
     """
     home = await house(request, Permission.GIVE_TIME)
     form = await form_of(request)
-    codes = tuple(ticket_code() for _ in range(form.number("count", 1, AT_ONCE, 1)))
+    codes = tuple(make_ticket_code() for _ in range(form.number("count", 1, AT_ONCE, 1)))
     made: list[tuple[str, Ticket]] = []
 
     def edit(household: Household) -> Household:
