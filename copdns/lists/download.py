@@ -237,8 +237,8 @@ def check_copy(copy: CopySummary, before: CopyState, *, may_shrink: bool = False
         and copy.names < MIN_SHARE_LEFT * old_names
     ):
         raise FetchError(
-            f"the new copy has only {copy.names} domains, the old one {old_names}; check it, and if that "
-            "is right, run copdns lists update --smaller SLUG"
+            f"the new copy has only {copy.names} domains, the old one {old_names}; check it, "
+            "and if that is right, run copdns lists update --smaller SLUG"
         )
 
 

@@ -146,7 +146,10 @@ class Logins:
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Make the first account with a code from the console.  names: as of `password_weakness`."""
+        """Make the first account with a code from the console.
+
+        names: as of `password_weakness`.
+        """
         digest = await self._code(code, address, now)
         kept = await self._new(password, (*names, name))
         return await self._accounts.set_up(digest, name, kept, now)
