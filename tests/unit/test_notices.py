@@ -122,7 +122,7 @@ def test_every_notice_can_be_in_another_language(kind: EventKind) -> None:
 
 
 def test_a_language_without_a_text_tells_it_in_english() -> None:
-    assert build_notice(MADE, DESK, phrases("fr")) == build_notice(MADE, DESK)
+    assert build_notice(MADE, DESK, phrases("ar")) == build_notice(MADE, DESK)
 
 
 # --- how often ------------------------------------------------------------------------------------

@@ -260,5 +260,5 @@ async def test_more_people_take_no_more_queries(client: Client, site: Site, part
 async def test_what_a_preset_is_is_said_in_the_readers_language(client: Client) -> None:
     headers = {"Accept": "text/html", "Accept-Language": "fr"}
     page = await (await client.get("/guardian/people", headers=headers)).text()
-    assert "Un Internet ouvert" in page
+    assert "La plupart des sites sont autorisés" in page
     assert "Most sites are allowed" not in page
