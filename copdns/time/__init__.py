@@ -1,1 +1,1 @@
-"""Days, schedules, budgets and minutes of use by the household's clock, and what they close."""
+"""The household's clock: days, schedules, budgets, minutes of use, and what is off when."""
