@@ -336,9 +336,9 @@ class App:
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
-            live=lambda: self._resolver.live,
-            readings=lambda: self._timekeeper.readings,
-            who=lambda asker: self._recognition.identify(asker, self._clock()),
+            snapshot=lambda: self._resolver.live,
+            policy_inputs=lambda: self._timekeeper.readings,
+            identify=lambda asker: self._recognition.identify(asker, self._clock()),
             recent=self._recent,
             now=self._now,
             pages=Pages(door=self._door),
@@ -348,7 +348,7 @@ class App:
             log=self._log,
             logins=self._logins,
             probes=self._probes,
-            look_around=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
+            scan_resolvers=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
             lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
@@ -377,7 +377,7 @@ class App:
             await self._listen()
         if not self._asked.fits(own):
             await self._asked.use(self._resolver.live.households.values())
-        await self._front.look()
+        await self._front.refresh()
 
     async def _tell_trouble(self) -> None:
         lists = self._updates.metrics()

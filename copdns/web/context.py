@@ -69,9 +69,9 @@ class AppContext:
     readiness: Readiness
     warnings: Readiness
     hosts: frozenset[str]
-    live: Callable[[], Snapshot]
-    readings: Callable[[], PolicyInputs]
-    who: Callable[[Requestor], Client]
+    snapshot: Callable[[], Snapshot]
+    policy_inputs: Callable[[], PolicyInputs]
+    identify: Callable[[Requestor], Client]
     recent: RecentBlocks
     now: Callable[[], float]
     pages: Pages
@@ -81,7 +81,7 @@ class AppContext:
     log: QueryLog
     logins: Logins
     probes: Probes
-    look_around: Callable[[], Awaitable[Assessment]]
+    scan_resolvers: Callable[[], Awaitable[Assessment]]
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
@@ -91,18 +91,18 @@ class AppContext:
 
     # --- what the lists in force say ---
 
-    def known(self) -> KnownIds:
+    def known_ids(self) -> KnownIds:
         """Return what a household may refer to."""
-        return known_ids(self.live().library)
+        return known_ids(self.snapshot().library)
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""
-        found = self.live().library.services
+        found = self.snapshot().library.services
         return {slug: each.matchers for slug, each in found.items()}
 
     def vouches(self) -> Vouch:
         """Return what tells of a name that no list may block."""
-        return vouched_names(self.live().library, bundled_presets().values())
+        return vouched_names(self.snapshot().library, bundled_presets().values())
 
     # --- what is stored, a subject each ---
 

@@ -11,14 +11,14 @@ from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 
-class Connection(NamedTuple):
+class BrowserConnection(NamedTuple):
     """How a request came.  secure: over HTTPS.  address: of the other end of the connection."""
 
     secure: bool
     address: str
 
 
-def desk_allowed(connection: Connection, *, over_http: bool) -> bool:
+def may_show_desk(connection: BrowserConnection, *, over_http: bool) -> bool:
     """Tell whether the desk, and what it is made of, may be shown and used.
 
     over_http: the setting `web.desk_over_http`.  What a proxy says of who asked is not looked at.
@@ -39,7 +39,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
-def cookie_name(name: str, connection: Connection) -> str:
+def cookie_name(name: str, connection: BrowserConnection) -> str:
     """Return the name of a cookie: over HTTPS one that no page over HTTP can plant (RFC 6265bis,
     section 4.1.3.2)."""
     return f"__Host-{name}" if connection.secure else name

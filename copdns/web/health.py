@@ -23,8 +23,8 @@ async def readyz(request: web.Request) -> web.Response:
 
     What is not as it should be stands below, in either case.
     """
-    parts = context_of(request)
-    missing, warnings = parts.readiness(), parts.warnings()
+    context = context_of(request)
+    missing, warnings = context.readiness(), context.warnings()
     text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
     return web.Response(status=503 if missing else 200, text=text)
 

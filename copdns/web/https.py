@@ -27,47 +27,47 @@ class Https:
     warning: what is not as it should be, for people; "" for nothing.
     """
 
-    def __init__(self, folder: Path, chosen: WebSettings, now: Callable[[], float]) -> None:
-        self._certificate = Certificate(folder, (chosen.tls_certificate, chosen.tls_key))
-        self._chosen = chosen
+    def __init__(self, folder: Path, settings: WebSettings, now: Callable[[], float]) -> None:
+        self._certificate = Certificate(folder, (settings.tls_certificate, settings.tls_key))
+        self._settings = settings
         self._now = now
         self.context: ssl.SSLContext | None = None
         self.warning = ""
 
     async def begin(self) -> None:
         """Read or make the certificate; without a port in the settings, or in trouble, do not."""
-        if not self._chosen.tls_port:
+        if not self._settings.tls_port:
             return
         try:
             names = await asyncio.to_thread(_names)
             self.context = await asyncio.to_thread(self._certificate.begin, names, self._now())
         except (CopdnsError, OSError) as error:
-            self._trouble(str(error))
+            self._warn(str(error))
         else:
-            self._tell()
+            self._log_fingerprint()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Follow files that changed, new addresses, and the end of a certificate."""
         if self.context is None:
             return
         try:
             names = await asyncio.to_thread(_names)
-            changed = await asyncio.to_thread(self._certificate.look, names, self._now())
+            changed = await asyncio.to_thread(self._certificate.refresh, names, self._now())
         except CertificateError as error:
-            self._trouble(str(error))
+            self._warn(str(error))
             return
         if changed:
             self.warning = ""
-            self._tell()
+            self._log_fingerprint()
 
-    def _tell(self) -> None:
+    def _log_fingerprint(self) -> None:
         log.info(
             "pages over HTTPS; a browser that warns should show this fingerprint",
-            port=self._chosen.tls_port,
+            port=self._settings.tls_port,
             sha256=self._certificate.fingerprint,
         )
 
-    def _trouble(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         if self.warning != f"HTTPS: {text}":
             self.warning = f"HTTPS: {text}"
             log.warning("no new certificate, or no HTTPS", error=text)

@@ -17,18 +17,18 @@ from copdns.words.phrases import PSEUDO, SOURCE, Phrases, phrases
 
 
 @cache
-def spoken(language: str) -> Phrases:
+def phrases_in(language: str) -> Phrases:
     """Return a language of LANGUAGES, or the pseudo-language of tests."""
     if language in (SOURCE, PSEUDO):
         return phrases(language)
-    return phrases(language, _text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
+    return phrases(language, _read_text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
 
 
 @cache
 def help_topic(language: str, slug: str) -> Topic:
     """Return a topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
-    return topic(_text(file), str(file))
+    return topic(_read_text(file), str(file))
 
 
 @cache
@@ -37,7 +37,7 @@ def bundled_helplines() -> Helplines:
     return helplines(bundled_text)
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     path = folder("web-ui") / file
     try:
         return path.read_text(encoding="utf-8")

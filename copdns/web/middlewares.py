@@ -20,16 +20,16 @@ from copdns.model.errors import CopdnsError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
-from copdns.web.forms import TOLD
+from copdns.web.forms import FORM_ERRORS
 from copdns.web.links import parts_of_link
-from copdns.web.pages import ACTOR, ELSEWHERE, wants_html
+from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.problem import is_for_programs, problem
 from copdns.web.received import fields_of
 
 log = structlog.get_logger("copdns")
 
-MOST_SENT = 64 << 10  # octets of a form: the longest are a household's rules
-PROBED = "/protection/dot/"  # what is fetched under a made-up name
+MAX_BODY = 64 << 10  # octets of a form: the longest are a household's rules
+PROBE_PATH = "/protection/dot/"  # what is fetched under a made-up name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # What reading a body raises where that is not as its headers say: packed otherwise, or cut off.
@@ -74,9 +74,9 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPRedirection:
         raise
     except web.HTTPException as error:
-        told = {key: value for key, value in error.headers.items() if key == "Allow"}
-        return await _error_page(request, error.status, _said(error), told)
-    except TOLD as error:  # sentences for whoever sent it
+        headers = {key: value for key, value in error.headers.items() if key == "Allow"}
+        return await _error_page(request, error.status, _own_reason(error), headers)
+    except FORM_ERRORS as error:  # sentences for whoever sent it
         return await _error_page(request, 400, error.sentences)
     except _BROKEN:
         return await _error_page(request, web.HTTPBadRequest.status_code, ())
@@ -89,7 +89,7 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         return await _error_page(request, 500, (Sentence("Something went wrong here"),))
 
 
-def _said(error: web.HTTPException) -> tuple[Sentence, ...]:
+def _own_reason(error: web.HTTPException) -> tuple[Sentence, ...]:
     """Return what a handler says; the words of HTTP itself, such as "Not Found", say nothing."""
     usual = HTTPStatus(error.status).phrase
     return (Sentence(error.reason.replace("%", "%%")),) if error.reason != usual else ()
@@ -112,15 +112,15 @@ async def _error_page(
         "error.html",
         status=status,
         said=said,
-        back=_back(request),
-        unsent=await _unsent(request) if status == web.HTTPUnauthorized.status_code else (),
+        back=_previous_page(request),
+        unsent=await _unsent_texts(request) if status == web.HTTPUnauthorized.status_code else (),
         home=_home(request, actor),
         actor=actor,
         guardians=await _guardians(request, actor) if actor else (),
     )
 
 
-async def _unsent(request: web.Request) -> tuple[str, ...]:
+async def _unsent_texts(request: web.Request) -> tuple[str, ...]:
     """Return the long texts of a form that came after its session had ended: nothing is lost."""
     try:
         fields = await fields_of(request)
@@ -137,7 +137,7 @@ def _home(request: web.Request, actor: Actor | None) -> str:
     return "/guardian/" if is_desk else "/"
 
 
-def _back(request: web.Request) -> str:
+def _previous_page(request: web.Request) -> str:
     """Return the page of ours from which a form was sent; "" where that is not told."""
     came = parts_of_link(request.headers.get("Referer", ""))
     inside = came.netloc.lower() == request.host.lower() and came.path.startswith("/")
@@ -148,12 +148,12 @@ def _back(request: web.Request) -> str:
 
 async def _guardians(request: web.Request, actor: Actor) -> list[str]:
     """Return who could do what somebody may not."""
-    there = await context_of(request).accounts.all(actor.household)
-    return [each.name for each in there if each.role.is_guardian and each.id != actor.id]
+    accounts = await context_of(request).accounts.all(actor.household)
+    return [each.name for each in accounts if each.role.is_guardian and each.id != actor.id]
 
 
 @web.middleware
-async def _known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse unknown names, so that no outside page can read us through a name that it points
     here (DNS rebinding).
 
@@ -161,14 +161,14 @@ async def _known_host(request: web.Request, handler: Handler) -> web.StreamRespo
     with this machine's address: a page without any data tells where to read more.
     """
     host = _without_port(request.host)
-    parts = context_of(request)
-    if host in parts.hosts or _is_address(host):
+    context = context_of(request)
+    if host in context.hosts or _is_address(host):
         return await handler(request)
-    if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBED):
+    if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBE_PATH):
         return await handler(request)  # a dot that anybody may have, and nothing else
-    request[ELSEWHERE] = True  # the same page for all paths: not even which there are shows
+    request[FOREIGN_HOST] = True  # the same page for all paths: not even which there are shows
     if request.method == "GET" and wants_html(request):
-        return parts.pages.render(request, "blocked.html", status=403)
+        return context.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest
 
 
@@ -180,7 +180,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     browser of the last years sends.  A program that sends neither brings a token, which no
     browser sends by itself.
     """
-    if request.method in _SAFE or _comes_by_itself(request):
+    if request.method in _SAFE or _needs_no_origin(request):
         return await handler(request)
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
@@ -189,7 +189,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     return await handler(request)
 
 
-def _comes_by_itself(request: web.Request) -> bool:
+def _needs_no_origin(request: web.Request) -> bool:
     """Tell whether nothing that a browser adds lets it do anything.
 
     The API knows nobody without a token or a cookie, and says so (401).
@@ -199,7 +199,7 @@ def _comes_by_itself(request: web.Request) -> bool:
     return is_for_programs(request) and "Cookie" not in request.headers
 
 
-GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _known_host, _own_forms_only)
+GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _own_hosts_only, _own_forms_only)
 
 
 def _without_port(host: str) -> str:

@@ -23,7 +23,7 @@ from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.plan import NO_TIME_PLAN, Closure
 
 _SOON = DAY_SECONDS // 2  # seconds: a closing further away is not what is meant now
-_TWICE = 60  # seconds within which the same again is a finger that slipped
+_SAME_TAP = 60  # seconds within which the same again is a finger that slipped
 
 
 class Kind(StrEnum):
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class More:
+class MoreTime:
     """start: from when on everything is open, a moment.  budgets: ids of those that get minutes."""
 
     kind: Kind
@@ -42,29 +42,29 @@ class More:
 
 
 def more_time(
-    household: Household, profile: Profile, policy: Policy, seen: Today, now: float
-) -> More | None:
+    household: Household, profile: Profile, policy: Policy, today: Today, now: float
+) -> MoreTime | None:
     """Return what more time is now; None where nothing closes that could close later.
 
     seen: how things stand now.
     """
-    opened = _opened_until(household, profile.id, now)
-    closed_by_clock = seen.closed is not None and seen.closed.reason is not Reason.BUDGET
-    if closed_by_clock or opened > now:
-        return More(Kind.OPEN, opened)
-    if spent := tuple(each.budget.id for each in seen.minutes if not each.left):
-        return More(Kind.MINUTES, budgets=spent)
+    open_until = _opened_until(household, profile.id, now)
+    closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
+    if closed_by_clock or open_until > now:
+        return MoreTime(Kind.OPEN, open_until)
+    if spent := tuple(each.budget.id for each in today.minutes if not each.left):
+        return MoreTime(Kind.MINUTES, budgets=spent)
     if (closing := _next_closing(policy, now)) is not None:
         start = _opened_until(household, profile.id, closing.start)
-        return More(Kind.LATER, start) if start < closing.end else None
-    rest = tuple(each.budget.id for each in seen.minutes)
-    return More(Kind.MINUTES, budgets=rest) if rest else None
+        return MoreTime(Kind.LATER, start) if start < closing.end else None
+    rest = tuple(each.budget.id for each in today.minutes)
+    return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
 
 
-def give(
+def give_more_time(
     household: Household,
     profile_id: str,
-    more: More,
+    more: MoreTime,
     minutes: int,
     known: KnownIds,
     *,
@@ -96,7 +96,7 @@ def give(
     )
 
 
-def mark(household: Household, profile_id: str) -> str:
+def time_mark(household: Household, profile_id: str) -> str:
     """Return what changes whenever somebody is given time: a page is sent back with it."""
     return "-".join(
         max((each.id for each in given if each.profile == profile_id), key=_number, default="")
@@ -104,22 +104,22 @@ def mark(household: Household, profile_id: str) -> str:
     )
 
 
-def is_sent_twice(
-    household: Household, profile_id: str, seen: str, author: str, now: float
+def was_sent_before(
+    household: Household, profile_id: str, mark: str, author: str, now: float
 ) -> bool:
     """Tell whether a form was sent already, so that two taps do not give twice.
 
-    seen: the `mark` of the page with the form; "": it has none.  Raise HouseholdError where
+    seen: the `time_mark` of the page with the form; "": it has none.  Raise HouseholdError where
     somebody gave time since that page was made, and whoever sends it cannot have seen that.
     """
-    if seen in ("", mark(household, profile_id)):
+    if mark in ("", time_mark(household, profile_id)):
         return False
-    if any(by == author and now - at < _TWICE for by, at in _given(household, profile_id)):
+    if any(by == author and now - at < _SAME_TAP for by, at in _gifts(household, profile_id)):
         return True
     raise HouseholdError("time was given since you opened the page; look at it again")
 
 
-def _given(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:
+def _gifts(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:
     """Yield who gave time, and when."""
     yield from ((e.author, e.given) for e in household.grants if e.profile == profile_id)
     yield from ((e.author, e.at) for e in household.bonuses if e.profile == profile_id)
@@ -145,10 +145,10 @@ def _opens_all(grant: Grant) -> bool:
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
     """Return what closes everything next by the clock, within half a day."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    plan = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
     coming = [
         each
-        for each in timing.closures
+        for each in plan.closures
         if each.reason is Reason.SCHEDULE and not each.about and now < each.start <= now + _SOON
     ]
     return min(coming, key=lambda each: each.start, default=None)

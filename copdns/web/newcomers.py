@@ -12,7 +12,9 @@ from copdns.model.violations import no_such
 from copdns.network.unknown_devices import UnknownDevice
 
 
-def named(household: Household, visitor: UnknownDevice, profile_id: str, called: str) -> Household:
+def add_unknown_device(
+    household: Household, visitor: UnknownDevice, profile_id: str, called: str
+) -> Household:
     """Add an unknown device as somebody's; it is the last of devices.
 
     It is known by its MAC address, or by its address where no other was seen.
@@ -22,17 +24,17 @@ def named(household: Household, visitor: UnknownDevice, profile_id: str, called:
         called
     )  # where nobody typed another name, it is what the device calls itself
     new = free_slug(called, (each.id for each in household.devices), "device")
-    addresses, macs = _known_by(visitor)
+    addresses, macs = _identifiers(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)
 
 
-def known_too(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
+def add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
     """Let a device be known by one more MAC address, or address where no other was seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:
-        there = [each.id for each in household.devices]
-        raise HouseholdError(no_such("device", device_id, there))
-    addresses, macs = _known_by(visitor)
+        ids = [each.id for each in household.devices]
+        raise HouseholdError(no_such("device", device_id, ids))
+    addresses, macs = _identifiers(visitor)
     return set_device(
         household,
         device_id,
@@ -41,6 +43,6 @@ def known_too(household: Household, visitor: UnknownDevice, device_id: str) -> H
     )
 
 
-def _known_by(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _identifiers(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return addresses and MAC addresses."""
     return ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())

@@ -17,7 +17,7 @@ from copdns.policy.today import PartialClosure
 from copdns.time.plan import in_scope
 
 _OF_RULES = (Reason.RULE, Reason.ADDRESS)
-_DOES = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
+_RULE_ACTION = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
 
 
 def note_of(
@@ -42,17 +42,17 @@ def _of_rule(rules: Sequence[Rule], decided: Verdict | ContestedVerdict) -> str:
     found = [
         each
         for each in rules
-        if str(each.target) == decided.rule and each.action is _DOES.get(decided.action)
+        if str(each.target) == decided.rule and each.action is _RULE_ACTION.get(decided.action)
     ]
-    return min(found, key=_width).note if found else ""
+    return min(found, key=_scope_rank).note if found else ""
 
 
-def _width(rule: Rule) -> int:
+def _scope_rank(rule: Rule) -> int:
     """Rank a rule by for how many it holds: one profile, those with a tag, all."""
     return 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
 
 
-def together(rules: Iterable[Rule]) -> list[list[Rule]]:
+def group_by_reason(rules: Iterable[Rule]) -> list[list[Rule]]:
     """Return rules, those together that do the same for the same reason: presets have some."""
     found: dict[tuple[str, str], list[Rule]] = {}
     for each in rules:

@@ -20,13 +20,13 @@ from copdns.web.person import requestor_of
 from copdns.web.session import BROWSER, LOGGED_IN
 
 
-class Own(NamedTuple):
+class OwnAccount(NamedTuple):
     actor: Actor
     account: Account
     session: Session
 
 
-async def own_of(request: web.Request, actor: Actor) -> Own:
+async def own_account_of(request: web.Request, actor: Actor) -> OwnAccount:
     """Return whose account it is; raise HTTPForbidden for a program."""
     session = request.get(LOGGED_IN)
     if session is None or actor.scopes is not None:
@@ -34,21 +34,23 @@ async def own_of(request: web.Request, actor: Actor) -> Own:
     account = await context_of(request).accounts.get(actor.household, actor.id)
     if account is None:
         raise web.HTTPNotFound
-    return Own(actor, account, session)
+    return OwnAccount(actor, account, session)
 
 
-async def confirm(request: web.Request, own: Own, password: str, *, always: bool = False) -> None:
+async def confirm(
+    request: web.Request, own: OwnAccount, password: str, *, always: bool = False
+) -> None:
     """Raise AccountError unless it is surely the owner of the account.
 
     always: a login a moment ago is not enough.
     """
-    parts = context_of(request)
-    now = int(parts.now())
+    context = context_of(request)
+    now = int(context.now())
     if not always and own.session.is_fresh(now):
         return
-    known = await parts.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
+    known = await context.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
     address = requestor_of(request).address
-    done = await parts.logins.confirm(own.account, password, address, known)
+    done = await context.logins.confirm(own.account, password, address, known)
     if done.outcome is Outcome.WAIT:
         raise AccountError(
             plural_sentence(

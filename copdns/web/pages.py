@@ -18,9 +18,9 @@ from copdns.accounts.roles import Actor
 from copdns.list_files.resources import folder
 from copdns.model.hosts import child_page_url
 from copdns.model.names import display
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.web.received import fields_of
-from copdns.web.template_words import speak
+from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
 _KINDS = {
@@ -31,20 +31,20 @@ _KINDS = {
 }
 LANGUAGE = "copdns_language"  # the cookie
 HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
-_A_YEAR_LONG = 365 * 86_400  # seconds
+_YEAR = 365 * 86_400  # seconds
 
 
-class Desk(NamedTuple):
+class DeskStatus(NamedTuple):
     """What every page of the desk tells.  unseen: notices that its reader has not seen yet."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
 
 
-DESK = web.RequestKey("desk", Desk)
+DESK = web.RequestKey("desk", DeskStatus)
 ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
-ELSEWHERE = web.RequestKey("elsewhere", bool)  # asked for by a name that is not ours
-SHOWN = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
+FOREIGN_HOST = web.RequestKey("elsewhere", bool)  # asked for by a name that is not ours
+SHOWN_PATH = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
 
 
 class File(NamedTuple):
@@ -60,7 +60,7 @@ class Pages:
         """ui: the folder with both; without it the one that ships.  door: the children's page."""
         ui = ui or folder("web-ui")
         self.door = door
-        self._files = {path.name: _file(path) for path in sorted((ui / "static").iterdir())}
+        self._files = {path.name: _read_file(path) for path in sorted((ui / "static").iterdir())}
         self._templates = Environment(
             loader=FileSystemLoader(ui / "templates"),
             autoescape=True,
@@ -68,7 +68,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        speak(self._templates)
+        install_translations(self._templates)
         self._pictures = {
             path.stem: Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - our own drawings
             for path in sorted((ui / "pictures").glob("*.svg"))
@@ -76,7 +76,7 @@ class Pages:
         self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = door
         self._templates.filters["domain"] = display
-        self._templates.globals["static"] = self._address
+        self._templates.globals["static"] = self._static_url
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
 
     def render(
@@ -88,14 +88,14 @@ class Pages:
 
     def fragment(self, request: web.Request, template: str, **values: Any) -> str:
         """Return a part of a page, or a whole one, in the language of whoever asks."""
-        phrases = spoken(language_of(request))
+        phrases = phrases_in(language_of(request))
         values = {
             "phrases": phrases,
             "lang": phrases.tag,
             "dir": phrases.direction,
-            "path": request.get(SHOWN, request.path),
-            "standing": request.get(DESK, Desk()),
-            "languages": [spoken(each) for each in languages_of(request)],
+            "path": request.get(SHOWN_PATH, request.path),
+            "standing": request.get(DESK, DeskStatus()),
+            "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
         return self._templates.get_template(template).render(values)
@@ -104,11 +104,11 @@ class Pages:
         """Return a style sheet, script or picture."""
         return self._files.get(name)
 
-    def _address(self, name: str) -> str:
+    def _static_url(self, name: str) -> str:
         return f"/static/{name}?{self._files[name].version}"
 
 
-def _file(path: Path) -> File:
+def _read_file(path: Path) -> File:
     octets = path.read_bytes()
     return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
 
@@ -119,7 +119,7 @@ def wants_html(request: web.Request) -> bool:
 
 def languages_of(request: web.Request) -> Sequence[str]:
     """Return the languages that a page can speak: the desk has fewer than a child's pages."""
-    is_desk = request.path.startswith("/guardian") and ELSEWHERE not in request
+    is_desk = request.path.startswith("/guardian") and FOREIGN_HOST not in request
     return DESK_LANGUAGES if is_desk else LANGUAGES
 
 
@@ -139,6 +139,6 @@ async def choose_language(request: web.Request) -> web.Response:
     chosen, back = str(fields.get("language", "")), str(fields.get("back", "/"))
     if chosen not in LANGUAGES or not back.startswith("/") or back.startswith(("//", "/\\")):
         raise web.HTTPBadRequest
-    found = web.HTTPSeeOther(back)
-    found.set_cookie(LANGUAGE, chosen, max_age=_A_YEAR_LONG, samesite="Lax", secure=request.secure)
-    raise found
+    redirect = web.HTTPSeeOther(back)
+    redirect.set_cookie(LANGUAGE, chosen, max_age=_YEAR, samesite="Lax", secure=request.secure)
+    raise redirect

@@ -69,33 +69,33 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
 
     quietly: nothing is noted of the visit, not even that its pairing is in use.
     """
-    parts = context_of(request)
-    client = parts.who(requestor_of(request))
-    household = parts.live().households.get(client.household)
+    context = context_of(request)
+    client = context.identify(requestor_of(request))
+    household = context.snapshot().households.get(client.household)
     if household is None:
         raise web.HTTPForbidden(reason="This device is in another household")
-    profile = parts.live().profile(household.id, client.policy.profile)
-    paired, proven = await _known(request, client, profile, quietly=quietly)
-    return Person(client, household, profile, profile.band_at(parts.now()), paired, proven)
+    profile = context.snapshot().profile(household.id, client.policy.profile)
+    paired, proven = await _check_pairing(request, client, profile, quietly=quietly)
+    return Person(client, household, profile, profile.band_at(context.now()), paired, proven)
 
 
-async def _known(
+async def _check_pairing(
     request: web.Request, client: Client, profile: Profile, *, quietly: bool
 ) -> tuple[bool, bool]:
     """Return whether a browser is its device's, and whether that proves who uses it."""
-    parts, now = context_of(request), int(context_of(request).now())
+    context, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
     if client.device.startswith(GUEST):
         guest = client.device.removeprefix(GUEST)
-        told = request.cookies.get(GUEST_PAIRING, "")
-        kind = await parts.guests.paired(client.household, guest, profile.id, told, now)
+        cookie = request.cookies.get(GUEST_PAIRING, "")
+        kind = await context.guests.paired(client.household, guest, profile.id, cookie, now)
         return kind is not None, kind is GuestKind.PERSON
-    told = request.cookies.get(PAIRING, "") if client.device else ""
-    found = await parts.pairings.known(*whose, told, now, quietly=quietly)
+    cookie = request.cookies.get(PAIRING, "") if client.device else ""
+    found = await context.pairings.known(*whose, cookie, now, quietly=quietly)
     return found is not None, found is not None
 
 
-def is_theirs(person: Person, appeal: Appeal) -> bool:
+def may_see_appeal(person: Person, appeal: Appeal) -> bool:
     """Tell whether somebody may see what came of a question: all of their own, and as somebody whom
     a guardian let in those that were asked from there meanwhile."""
     if appeal.ask.profile != person.profile.id:
@@ -104,11 +104,11 @@ def is_theirs(person: Person, appeal: Appeal) -> bool:
 
 
 def set_pairing_cookie(
-    request: web.Request, response: web.StreamResponse, cookie: str, told: str, lasts: int
+    request: web.Request, response: web.StreamResponse, name: str, secret: str, lasts: int
 ) -> None:
     """Give a browser the cookie that it is known by.  lasts: seconds."""
     response.set_cookie(
-        cookie, told, max_age=lasts, httponly=True, samesite="Strict", secure=request.secure
+        name, secret, max_age=lasts, httponly=True, samesite="Strict", secure=request.secure
     )
 
 
@@ -118,10 +118,12 @@ def requestor_of(request: web.Request) -> Requestor:
     if transport is None:  # the connection is gone; nobody will read the answer
         raise web.HTTPBadRequest
     listener = transport.get_extra_info("sockname")[0]
-    return Requestor(_plain(listener), _plain(transport.get_extra_info("peername")[0]), "tcp")
+    return Requestor(
+        _plain_address(listener), _plain_address(transport.get_extra_info("peername")[0]), "tcp"
+    )
 
 
-def _plain(text: str) -> str:
+def _plain_address(text: str) -> str:
     """Return an address without a zone, and an IPv4 address as such where it came by IPv6."""
     address = ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if address.version == 6 else None

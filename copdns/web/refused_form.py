@@ -13,24 +13,24 @@ from html import escape
 from html.parser import HTMLParser
 from itertools import accumulate
 
-Sent = Mapping[str, Sequence[str]]
+SentFields = Mapping[str, Sequence[str]]
 
-TOLD = "what-is-wrong"  # the id of the sentence
+ERROR_ID = "what-is-wrong"  # the id of the sentence
 _BUTTONS = frozenset({"submit", "button", "reset", "image"})
 _NEVER = frozenset({"password", "file"})
 _CHOICES = frozenset({"checkbox", "radio"})
 
 
-def given_back(page: str, action: str, sent: Sent, what: str, name: str = "") -> str | None:
+def refill_form(page: str, action: str, sent: SentFields, what: str, name: str = "") -> str | None:
     """Return the page with its form filled; None where it has no form that somebody fills in.
 
     action: where the form was sent to.  what: the sentence, as HTML.  name: of the field that it is
     about; "", or one that the form does not show: the sentence stands at the form's beginning.
     """
-    form = _meant(_read(page, action), sent)
+    form = _find_sent_form(_read_forms(page, action), sent)
     if form is None:
         return None
-    edits = [*_fill(form, sent), _tell(form, what, name), *_tags(form)]
+    edits = [*_fill(form, sent), _error_edit(form, what, name), *_tag_edits(form)]
     for start, end, text in sorted(edits, reverse=True):
         page = page[:start] + text + page[end:]
     return page
@@ -67,13 +67,13 @@ class _Tag:
         usual = "on" if self.kind in _CHOICES else self.text.strip()
         return self.get("value") if "value" in self.attrs else usual
 
-    def written(self) -> str:
-        """Return the tag as it is written with its attributes as they are now."""
+    def markup(self) -> str:
+        """Return the tag as it is markup with its attributes as they are now."""
         parts = (each if v is None else f'{each}="{escape(v)}"' for each, v in self.attrs.items())
         return f"<{' '.join((self.tag, *parts))}>"
 
     def edit(self) -> Edit:
-        return self.start, self.behind, self.written()
+        return self.start, self.behind, self.markup()
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class _Form:
     heads: list[_Tag] = field(default_factory=list)  # headings and legends
 
     @property
-    def typed(self) -> list[_Tag]:
+    def fields(self) -> list[_Tag]:
         """What somebody fills in."""
         return [each for each in self.controls if each.kind not in _BUTTONS | {"hidden"}]
 
@@ -147,20 +147,20 @@ class _Reader(HTMLParser):
             self._around.pop()
 
 
-def _read(page: str, action: str) -> list[_Form]:
+def _read_forms(page: str, action: str) -> list[_Form]:
     reader = _Reader(page, action)
     reader.feed(page)
     reader.close()
     return reader.forms
 
 
-def _meant(forms: list[_Form], sent: Sent) -> _Form | None:
+def _find_sent_form(forms: list[_Form], sent: SentFields) -> _Form | None:
     """Return the form that was sent: several can go to the same address."""
-    fit = [each for each in forms if each.typed and _fits(each, sent)]
-    return max(fit, key=lambda each: _same(each, sent), default=None)
+    fit = [each for each in forms if each.fields and _fits(each, sent)]
+    return max(fit, key=lambda each: _count_equal(each, sent), default=None)
 
 
-def _fits(form: _Form, sent: Sent) -> bool:
+def _fits(form: _Form, sent: SentFields) -> bool:
     """Tell whether a browser sends these fields for a form; what it leaves out may be missing."""
     names = {each.get("name") for each in form.controls}
     optional = _BUTTONS | _CHOICES | {"file", "select"}
@@ -168,72 +168,72 @@ def _fits(form: _Form, sent: Sent) -> bool:
     return not sent or always <= set(sent) <= names
 
 
-def _same(form: _Form, sent: Sent) -> int:
+def _count_equal(form: _Form, sent: SentFields) -> int:
     """Return how many of the values that nobody types are those that were sent."""
-    given = (each for each in form.controls if each.kind in _BUTTONS | {"hidden"})
-    return sum(each.value in sent.get(each.get("name"), ()) for each in given)
+    controls = (each for each in form.controls if each.kind in _BUTTONS | {"hidden"})
+    return sum(each.value in sent.get(each.get("name"), ()) for each in controls)
 
 
-def _fill(form: _Form, sent: Sent) -> Iterator[Edit]:
+def _fill(form: _Form, sent: SentFields) -> Iterator[Edit]:
     """Fill the controls as they were sent, and open what hides one that is not empty."""
     left = {name: list(values) for name, values in sent.items()}
-    for each in form.typed if sent else ():
+    for each in form.fields if sent else ():
         values = left.get(each.get("name"), [])
         if each.kind in _NEVER or each.get("autocomplete") == "one-time-code":
             continue
         if each.kind in _CHOICES:
-            _mark(each, "checked", values)
-            given = "checked" in each.attrs
+            _set_flag(each, "checked", values)
+            is_filled = "checked" in each.attrs
         elif each.tag == "select":
             for option in form.options.get(each.start, ()):
-                _mark(option, "selected", values)
-            given = False
+                _set_flag(option, "selected", values)
+            is_filled = False
         else:
-            typed = values.pop(0) if values else ""
-            given = bool(typed)
+            text = values.pop(0) if values else ""
+            is_filled = bool(text)
             if each.tag == "textarea":  # whose first line break does not count (HTML 13.1.2.5)
-                yield each.behind, each.until, f"\n{escape(typed)}"
+                yield each.behind, each.until, f"\n{escape(text)}"
             else:
-                each.attrs["value"] = typed
-        if given:
-            _show(each)
+                each.attrs["value"] = text
+        if is_filled:
+            _open_details(each)
 
 
-def _mark(control: _Tag, word: str, values: Sequence[str]) -> None:
+def _set_flag(control: _Tag, word: str, values: Sequence[str]) -> None:
     control.attrs.pop(word, None)
     if control.value in values:
         control.attrs[word] = None
 
 
-def _show(control: _Tag) -> None:
+def _open_details(control: _Tag) -> None:
     for each in control.inside:
         if each.tag == "details":
             each.attrs["open"] = None
 
 
-def _tell(form: _Form, what: str, name: str) -> Edit:
+def _error_edit(form: _Form, what: str, name: str) -> Edit:
     """Return the sentence at its place; whoever sent the form is led there."""
-    _show(form.tag)
-    about = [each for each in form.typed if name and each.get("name") == name]
+    _open_details(form.tag)
+    about = [each for each in form.fields if name and each.get("name") == name]
     if not about:
         place = _beginning(form)
-        text = f'<p class="error" role="alert" id="{TOLD}" tabindex="-1" autofocus>{what}</p>'
+        text = f'<p class="error" role="alert" id="{ERROR_ID}" tabindex="-1" autofocus>{what}</p>'
         return place, place, text
     for each in about[:1] if about[0].kind not in _CHOICES else about:
-        described = f"{each.get('aria-describedby')} {TOLD}"
+        described = f"{each.get('aria-describedby')} {ERROR_ID}"
         each.attrs["aria-describedby"] = described.strip()
         if each.kind != "radio":
             each.attrs["aria-invalid"] = "true"
     about[0].attrs["autofocus"] = None
-    _show(about[0])
+    _open_details(about[0])
     place = _before(form, about[0])
     # A span, which may stand within a paragraph.
-    return place, place, f'<span class="error" role="alert" id="{TOLD}">{what}</span>'
+    return place, place, f'<span class="error" role="alert" id="{ERROR_ID}">{what}</span>'
 
 
 def _beginning(form: _Form) -> int:
     """Return the place behind the form's heading, or where it begins without one."""
-    first = form.typed[0].start
+    first = form.fields[0].start
     heads = [each for each in form.heads if each.tag != "legend" and each.start < first]
     return _behind(heads[0]) if heads else form.tag.behind
 
@@ -254,9 +254,9 @@ def _behind(head: _Tag) -> int:
     return head.until + len(f"</{head.tag}>")
 
 
-def _tags(form: _Form) -> Iterator[Edit]:
+def _tag_edits(form: _Form) -> Iterator[Edit]:
     """Yield the tags whose attributes may be others by now, each once."""
     options = (each for several in form.options.values() for each in several)
-    tags = [*form.typed, *options, *form.tag.inside]
-    tags += [around for each in form.typed for around in each.inside]
-    yield from {each.start: (each.start, each.behind, each.written()) for each in tags}.values()
+    tags = [*form.fields, *options, *form.tag.inside]
+    tags += [around for each in form.fields for around in each.inside]
+    yield from {each.start: (each.start, each.behind, each.markup()) for each in tags}.values()

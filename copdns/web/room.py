@@ -10,25 +10,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-_NETWORK = 64  # bits
+_NETWORK_BITS = 64  # bits
 
 
-def to_drop(peers: Sequence[str]) -> int:
+def connection_to_drop(peers: Sequence[str]) -> int:
     """Return the place of the connection that goes.  peers: addresses, the oldest first; not none.
 
     Nobody who opens a few loses one to whoever opens thousands.
     """
-    whose = [_whose(each) for each in peers]
+    whose = [_network_of(each) for each in peers]
     ((most, _),) = Counter(whose).most_common(1)
     return whose.index(most)
 
 
 @lru_cache(4096)  # in a flood it is asked of each of them for each that comes
-def _whose(peer: str) -> str:
+def _network_of(peer: str) -> str:
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
     if not isinstance(address, IPv6Address) or address.ipv4_mapped:
         return str(address)
-    return str(int(address) >> (128 - _NETWORK))
+    return str(int(address) >> (128 - _NETWORK_BITS))

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from copdns.web.context import context_of
 
-_KEPT = "public, max-age=31536000, immutable"  # a file that changed has another address
+_FOR_GOOD = "public, max-age=31536000, immutable"  # a file that changed has another address
 
 
 async def static(request: web.Request) -> web.Response:
@@ -14,5 +14,7 @@ async def static(request: web.Request) -> web.Response:
     found = context_of(request).pages.file(request.match_info["file"])
     if found is None:
         raise web.HTTPNotFound
-    kept = _KEPT if request.query_string == found.version else "no-cache"
-    return web.Response(body=found.octets, content_type=found.kind, headers={"Cache-Control": kept})
+    cache_control = _FOR_GOOD if request.query_string == found.version else "no-cache"
+    return web.Response(
+        body=found.octets, content_type=found.kind, headers={"Cache-Control": cache_control}
+    )

@@ -22,7 +22,7 @@ from copdns.model.sentences import Sentence, UserError
 from copdns.words.phrases import Phrases
 
 
-def speak(environment: Environment) -> None:
+def install_translations(environment: Environment) -> None:
     """Make an environment translate by the `phrases` that each page is rendered with.
 
     A text is a format always: a percent sign in one is written `%%`.
@@ -31,14 +31,14 @@ def speak(environment: Environment) -> None:
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
     )
-    environment.filters["told"] = _told
-    environment.filters["coded"] = coded
-    environment.filters["listed"] = _listed
+    environment.filters["told"] = _error_text
+    environment.filters["coded"] = mark_code
+    environment.filters["listed"] = _join_list
     environment.filters["bdi"] = _bdi
-    environment.globals["labelled"] = _labelled
+    environment.globals["labelled"] = _add_label
 
 
-def coded(text: str) -> Markup:
+def mark_code(text: str) -> Markup:
     """Return a text, escaped, with what stands between backticks as code."""
     return Markup(_CODE.sub(r'<code dir="ltr">\1</code>', str(escape(text))))  # noqa: S704 - escaped
 
@@ -47,9 +47,9 @@ _CODE = re.compile(r"`([^`<>]+)`")
 
 
 @pass_context
-def _told(context: Context, said: UserError | Sentence) -> Markup:
-    sentences = said.sentences if isinstance(said, UserError) else (said,)
-    return coded(_phrases(context).tell(*sentences))
+def _error_text(context: Context, error: UserError | Sentence) -> Markup:
+    sentences = error.sentences if isinstance(error, UserError) else (error,)
+    return mark_code(_phrases(context).tell(*sentences))
 
 
 @pass_context
@@ -73,14 +73,14 @@ def _npgettext(context: Context, about: str, one: str, many: str, count: int) ->
 
 
 @pass_context
-def _listed(context: Context, items: Iterable[str]) -> str:
+def _join_list(context: Context, items: Iterable[str]) -> str:
     """Return things one after the other, as the language puts them."""
     whole = _phrases(context).listed([escape(each) for each in items])
     return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
 @pass_context
-def _labelled(
+def _add_label(
     context: Context, what: str, more: str = "", caller: Callable[[], str] | None = None
 ) -> Markup:
     """Return something and what is said of it; caller: gives that where it is a block."""

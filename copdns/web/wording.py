@@ -17,7 +17,7 @@ from copdns.model.household import Household
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.model.verdict import Verdict
 from copdns.web.context import context_of
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, StatusText, appeal_status
@@ -66,7 +66,7 @@ GROUPS = {
 }
 
 
-class Stands(NamedTuple):
+class AppealProgress(NamedTuple):
     """How far a question is, in words.  until: as of a `Standing`."""
 
     text: str
@@ -85,16 +85,16 @@ class Wording:
     now: float
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.why(_whole(verdict), self.level))
+        return self._say(child.why(_full_verdict(verdict), self.level))
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.until(_whole(verdict), self.level))
+        return self._say(child.until(_full_verdict(verdict), self.level))
 
     def hop(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.hop(_whole(verdict), self.level))
+        return self._say(child.hop(_full_verdict(verdict), self.level))
 
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.what_next(_whole(verdict), self.level))
+        return self._say(child.what_next(_full_verdict(verdict), self.level))
 
     def because(self, reason: DecisionReason) -> str:
         """Return why an appeal was answered so."""
@@ -105,7 +105,7 @@ class Wording:
         return self.phrases.pgettext(*STEPS[title])
 
     def category(self, slug: str) -> str:
-        name = self._called(slug)
+        name = self._category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
     def categories(self, slugs: Iterable[str]) -> list[str]:
@@ -115,7 +115,7 @@ class Wording:
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
-        about = self._about(slug)
+        about = self._category_note(slug)
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
@@ -153,18 +153,18 @@ class Wording:
         return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
 
     def _minutes(self, day: str, number: int) -> str:
-        told = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
-        return f"{told % {'num': number}} {self._day(day)}"
+        text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
+        return f"{text % {'num': number}} {self._day(day)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*child.DAYS[word])
 
-    def stands(self, appeal: Appeal) -> Stands:
+    def stands(self, appeal: Appeal) -> AppealProgress:
         """Return how far a question is."""
         stand, until = appeal_status(appeal, self.household, self.now)
         phrase = STANDS[stand].at(self.level)
         values = {} if until is None else {"time": self.soon(until)}
-        return Stands(self.phrases.say(phrase, **values), stand, until)
+        return AppealProgress(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
         return self.phrases.when(at, self.household.timezone)
@@ -188,7 +188,7 @@ class Wording:
     def list_title(self, info: ListInfo) -> str:
         """Return what a list is called, one of ours in the reader's language."""
         ours = self.phrases.gettext(info.title) if info.title else info.slug
-        return self._starter(info.slug) or ours
+        return self._starter_title(info.slug) or ours
 
     def title(self, kind: str, slug: str) -> str:
         """Return what a service, list or category of the household's own is called."""
@@ -201,55 +201,55 @@ class Wording:
             return category.title if category else slug
         infos = self.library.index.infos
         named = next((each.title for each in infos if each.slug == slug), slug)
-        return self._starter(slug) or named
+        return self._starter_title(slug) or named
 
-    def _starter(self, slug: str) -> str:
+    def _starter_title(self, slug: str) -> str:
         """Return what one of our own lists is called, in the reader's language; "" for others,
         which go by the names that their makers gave them."""
         start, _, about = slug.partition("-")
-        name = self._called(about) if start == "starter" else None
+        name = self._category_name(about) if start == "starter" else None
         if name is None:
             return ""
         what = self.phrases.pgettext(*name)
         return self.phrases.gettext(child.STARTER.text) % {"what": what}
 
-    def _said(self, said: Said | None) -> str:
+    def _say(self, said: Said | None) -> str:
         if said is None:
             return ""
         zone = self.household.timezone
-        return child.sentence(said, self.phrases, self.title, self.now, zone, self._called)
+        return child.sentence(said, self.phrases, self.title, self.now, zone, self._category_name)
 
     # What the reader calls a category.
-    _called = staticmethod(child.category_name)
-    _about = staticmethod(child.about_category)
+    _category_name = staticmethod(child.category_name)
+    _category_note = staticmethod(child.about_category)
 
 
-class DeskSaying(Wording):
+class DeskWording(Wording):
     """Sentences for a guardian, about somebody else."""
 
     __slots__ = ()
 
-    _called = staticmethod(desk.category_name)
-    _about = staticmethod(desk.about_category)
+    _category_name = staticmethod(desk.category_name)
+    _category_note = staticmethod(desk.about_category)
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(desk.why(_whole(verdict)))
+        return self._say(desk.why(_full_verdict(verdict)))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
-    parts = context_of(request)
-    phrases = spoken(language_of(request))
-    return Wording(phrases, level, household, parts.live().library, parts.now())
+    context = context_of(request)
+    phrases = phrases_in(language_of(request))
+    return Wording(phrases, level, household, context.snapshot().library, context.now())
 
 
-def desk_saying(request: web.Request, household: Household) -> Wording:
+def desk_wording(request: web.Request, household: Household) -> Wording:
     """Return sentences for a guardian; `saying` has the child's, which some pages preview."""
-    parts = context_of(request)
-    phrases = spoken(language_of(request))
-    return DeskSaying(phrases, Level.FULL, household, parts.live().library, parts.now())
+    context = context_of(request)
+    phrases = phrases_in(language_of(request))
+    return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())
 
 
-def _whole(verdict: Verdict | ContestedVerdict) -> Verdict:
+def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(

@@ -14,7 +14,7 @@ from copdns.config import EventSettings, Webhook
 from copdns.list_files.load import load_library
 from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.setup_steps import State
-from copdns.web.api.time.calendar import LONGEST
+from copdns.web.api.time.calendar import MAX_LETTERS
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in
@@ -188,8 +188,8 @@ async def test_the_weekend_and_holidays_are_set(ada: Caller) -> None:
     assert "holiday" in set(taken["calendar"]["days"].values())
     assert (await ada("GET", "/calendar"))["calendar"] == taken["calendar"]
     await ada("POST", "/calendar/import", 409, json={"calendar": "no calendar"})
-    await ada("POST", "/calendar/import", 409, json={"calendar": "😀" * LONGEST})
-    await ada("POST", "/calendar/import", 422, json={"calendar": "😀" * (LONGEST + 1)})
+    await ada("POST", "/calendar/import", 409, json={"calendar": "😀" * MAX_LETTERS})
+    await ada("POST", "/calendar/import", 422, json={"calendar": "😀" * (MAX_LETTERS + 1)})
     await ada("POST", "/calendar/import", 413, json={"calendar": "😀" * 70_000})
     await ada("PUT", "/calendar/weekend", 413, json={"days": ["fri"] * 20_000})
 

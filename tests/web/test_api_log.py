@@ -112,7 +112,7 @@ async def test_the_log_is_told_as_it_comes_to_whom_it_is_of(client: Client, site
 async def test_a_stream_ends_with_its_token(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "ASKED_AGAIN", 0.05)
+    monkeypatch.setattr(events, "RECHECK_SECONDS", 0.05)
     told = await caller(client, site, [Permission.SEE_LOG], "Ada")
     async with client.get(f"{BASE}/profiles/mia/events", headers=told.headers) as stream:
         await comment(stream)
@@ -125,7 +125,7 @@ async def test_a_stream_ends_with_its_token(
 async def test_streams_are_bounded(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "MOST", 1)
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
     told = await caller(client, site, [Permission.SEE_APPEALS], "Ada")
     async with client.get(f"{BASE}/events", headers=told.headers) as stream:
         await comment(stream)

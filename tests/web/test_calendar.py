@@ -12,7 +12,7 @@ from aiohttp import FormData
 from copdns.accounts.roles import Role
 from copdns.model.times import Calendar, DayType
 from copdns.time.days import day_type
-from copdns.web.calendars import MOST
+from copdns.web.calendars import MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, family, library
 from tests.web.guardians import log_in, set_up
@@ -110,7 +110,7 @@ async def test_a_file_that_is_no_calendar_is_told(
 
 
 async def test_a_file_that_is_too_large_is_refused(client: Client, site: Site) -> None:
-    page = await upload(client, ICS.encode() + b" " * MOST, 400)
+    page = await upload(client, ICS.encode() + b" " * MAX_OCTETS, 400)
     assert "too large for a calendar" in page
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.model.household import Contact, Household
-from copdns.web.refused_form import TOLD
+from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
@@ -143,10 +143,10 @@ async def test_what_cannot_be_comes_again_with_the_reason_at_its_field(
 ) -> None:
     before = await kept(site)
     page = await send(client, f"{NAMES}/{kind}", 400, **{**ADDED[kind], **wrong})
-    assert f'id="{TOLD}"' in page
-    opening = page[: page.index(f'id="{TOLD}"')].rpartition("<form")[2]
+    assert f'id="{ERROR_ID}"' in page
+    opening = page[: page.index(f'id="{ERROR_ID}"')].rpartition("<form")[2]
     assert f'action="{NAMES}/{kind}"' in opening
-    about = page[page.index(f'id="{TOLD}"') :].partition("</form>")[0]
+    about = page[page.index(f'id="{ERROR_ID}"') :].partition("</form>")[0]
     assert f'name="{field}"' in about
     assert await kept(site) == before
 

@@ -12,7 +12,7 @@ from copdns.accounts.roles import Role
 from copdns.list_files.load import load_library
 from copdns.model.household import Band, Household, Profile
 from copdns.privacy.retention import LogRow
-from copdns.web.desk.person.people import id_for
+from copdns.web.desk.person.people import free_person_id
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
@@ -98,7 +98,7 @@ async def test_nobody_is_added_who_cannot_be(
     [("Élève", "eleve"), ("ميا", "person"), ("Mia!", "mia-2"), ("Guest", "guest-2")],
 )
 def test_a_name_in_any_letters_gives_a_short_word(home: Home, name: str, expected: str) -> None:
-    assert id_for(name, home.house) == expected
+    assert free_person_id(name, home.house) == expected
 
 
 async def test_a_hostile_name_shows_harmlessly(client: Client) -> None:

@@ -10,7 +10,7 @@ from copdns.accounts.roles import Role
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_library
 from copdns.model.household import Band, Contact, Default, Profile, RuleAction
-from copdns.web.desk.activity.collateral import by_contact
+from copdns.web.desk.activity.collateral import services_by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
@@ -90,7 +90,7 @@ async def test_what_else_stops_is_told_before_anything_is_kept(client: Client, s
 async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site: Site) -> None:
     fields = {"contact": "strangers", "service": "youtube", "security": "on"}
     await send(client, CLOSED, default="allow", sure="on", **fields)
-    strangers = by_contact(SHIPPED, Contact.STRANGERS)
+    strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     assert page.count("already blocked by “Strangers can contact them”") == len(strangers)
     short = await text(client, "/guardian/people/mia")

@@ -11,7 +11,7 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.list_files.load import load_library
-from copdns.web.refused_form import TOLD
+from copdns.web.refused_form import ERROR_ID
 from copdns.web.routes import ROUTES
 from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
 from tests.home import Home
@@ -111,7 +111,7 @@ def attribute(tag: str, name: str) -> str:
 
 
 def sentence(page: str) -> str:
-    found = re.search(rf'role="alert" id="{TOLD}"[^>]*>(.*?)</(?:p|span)>', page)
+    found = re.search(rf'role="alert" id="{ERROR_ID}"[^>]*>(.*?)</(?:p|span)>', page)
     assert found, page
     return found[1].replace(ISOLATE, "").replace(END_ISOLATE, "")
 
@@ -128,7 +128,7 @@ async def test_a_refused_form_comes_again_with_what_was_typed(client: Client, se
         assert "<b>" not in page
     if sent.name:
         fields_about = re.findall(rf'<[^>]*\sname="{sent.name}"[^>]*>', page)
-        assert [each for each in fields_about if TOLD in attribute(each, "aria-describedby")]
+        assert [each for each in fields_about if ERROR_ID in attribute(each, "aria-describedby")]
     assert page.count(" autofocus") == 1
 
 

@@ -25,19 +25,19 @@ from copdns.web.problem import Refused
 Part = TypeVar("Part", bound=HasId)
 
 # Built when they are first needed: a house that uses no API pays nothing for it.
-_LATER = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+_BUILT_ON_USE = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Sent(BaseModel):
     """What a program sends; a key that is not known is a mistake."""
 
-    model_config = _LATER | ConfigDict(strict=True)
+    model_config = _BUILT_ON_USE | ConfigDict(strict=True)
 
 
 class Given(BaseModel):
     """What a program gets; the keys are those of `copdns ... --json`."""
 
-    model_config = _LATER
+    model_config = _BUILT_ON_USE
 
 
 class Nothing(Sent):
@@ -54,7 +54,7 @@ class Call:
     """
 
     request: web.Request
-    parts: AppContext
+    context: AppContext
     actor: Actor
     household: Household
     profile: Profile | None
@@ -72,7 +72,7 @@ class Call:
         """Return a part of the path."""
         return self.request.match_info[name]
 
-    def one(self, part: str, there: Iterable[Part]) -> Part:
+    def find(self, part: str, there: Iterable[Part]) -> Part:
         """Return what the path names; raise Refused (404)."""
         wanted = self.part(part)
         found = next((each for each in there if each.id == wanted), None)
@@ -82,7 +82,7 @@ class Call:
 
     async def change(self, what: str, edit: Callable[[Household], Household]) -> Household:
         """Store an edited household, weighed against what other guardians want."""
-        return await self.parts.store.change(
+        return await self.context.store.change(
             self.household.id,
             edit,
             author=self.actor.name,
@@ -92,7 +92,7 @@ class Call:
         )
 
     def _preset(self, profile: Profile) -> Profile:
-        return apply(self.parts.known().presets[profile.band], profile)
+        return apply(self.context.known_ids().presets[profile.band], profile)
 
     def profile_of(self, profile_id: str) -> Profile:
         """Return a profile that was named in a query or body; raise HouseholdError."""
@@ -104,7 +104,7 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[object]]
 
-MOST_SENT = 64 << 10
+MAX_BODY = 64 << 10
 _PART = re.compile(r"\{(\w+)\}")
 
 
@@ -131,7 +131,7 @@ class Operation:
     streams: bool = False
     text: str = ""
     own: bool = False
-    most: int = MOST_SENT
+    most: int = MAX_BODY
 
     @property
     def for_people(self) -> bool:

@@ -5,14 +5,14 @@ Pure; moments are of a clock that never goes back, in seconds.
 
 from __future__ import annotations
 
-AT_ONCE = 1000  # calls
-A_SECOND = 100  # and so many more with each second
+MAX_AT_ONCE = 1000  # calls
+CALLS_A_SECOND = 100  # and so many more with each second
 
 
 class Pace:
     """A bucket of calls for each account, which fills by itself."""
 
-    def __init__(self, at_once: int = AT_ONCE, a_second: float = A_SECOND) -> None:
+    def __init__(self, at_once: int = MAX_AT_ONCE, a_second: float = CALLS_A_SECOND) -> None:
         self._at_once = at_once
         self._a_second = a_second
         self._left: dict[str, tuple[float, float]] = {}  # calls, and as of when

@@ -54,7 +54,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def moment(text: str) -> int:
+def parse_moment(text: str) -> int:
     """Return the seconds since the epoch of a `When`; raise HouseholdError."""
     try:
         return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
@@ -64,7 +64,7 @@ def moment(text: str) -> int:
         ) from None
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     """Return a `Date`; raise HouseholdError."""
     try:
         return date.fromisoformat(text)
@@ -72,13 +72,13 @@ def day(text: str) -> date:
         raise HouseholdError(literal(f"{text!r} is no day of the calendar")) from None
 
 
-def ending(minutes: int | None, until: str | None, start: int) -> int | None:
+def parse_end(minutes: int | None, until: str | None, start: int) -> int | None:
     """Return the end that one of the two means; None for neither.  Raises HouseholdError."""
     if minutes is not None and until is not None:
         raise HouseholdError("minutes and until exclude each other; give one")
     if minutes is not None:
         return start + minutes * 60
-    end = None if until is None else moment(until)
+    end = None if until is None else parse_moment(until)
     if end is not None and end <= start:
         raise HouseholdError(literal(f"{until} is over before it begins; name a later time"))
     return end

@@ -18,10 +18,10 @@ from copdns.words.levels import Level, level_of
 
 async def check(request: web.Request) -> web.Response:
     """A form; with a name in it also the answer, step by step for whoever reads much."""
-    person, parts = await person_of(request), context_of(request)
+    person, context = await person_of(request), context_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
-    name, policy, now = name_of(typed), person.client.policy, parts.now()
+    name, policy, now = name_of(typed), person.client.policy, context.now()
     verdict = decide(policy, name, A, now) if name else None
     steps = explain(policy, name, A, now) if name and level is Level.FULL else ()
     return child_page(

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.web.child.page import child_page
-from copdns.web.languages import bundled_helplines, help_topic, spoken
+from copdns.web.languages import bundled_helplines, help_topic, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
@@ -22,7 +22,7 @@ from copdns.words.helplines import CALLED
 COUNTRY = "copdns_country"  # the cookie, which the browser forgets when it is closed
 
 
-async def helping(request: web.Request) -> web.Response:
+async def help_page(request: web.Request) -> web.Response:
     """Helplines, the five topics, and what others can still see."""
     person = await person_of(request, quietly=True)
     language = language_of(request)
@@ -32,7 +32,7 @@ async def helping(request: web.Request) -> web.Response:
         "help.html",
         topics=[help_topic(language, each) for each in TOPICS],
         visible=help_topic(language, VISIBLE),
-        **lines_for(request, person),
+        **helpline_values(request, person),
     )
 
 
@@ -43,14 +43,14 @@ async def choose_country(request: web.Request) -> web.Response:
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
     if country not in bundled_helplines().countries or back not in ("/help", "/bad"):
         raise web.HTTPBadRequest(reason="Choose a country from the list")
-    found = web.HTTPSeeOther(back)
-    found.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
-    raise found
+    redirect = web.HTTPSeeOther(back)
+    redirect.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
+    raise redirect
 
 
-def lines_for(request: web.Request, person: Person) -> Mapping[str, Any]:
+def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
     """Return what templates say of helplines and hotlines."""
-    lines, phrases = bundled_helplines(), spoken(language_of(request))
+    lines, phrases = bundled_helplines(), phrases_in(language_of(request))
     chosen = request.cookies.get(COUNTRY, "")
     country = chosen if chosen in lines.countries else person.household.country
     vouched = frozenset(person.household.helplines)

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.web.context import context_of
-from copdns.web.desk_access import Connection, desk_allowed
+from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.notes import note_of
 from copdns.web.person import Person, requestor_of
 from copdns.web.wording import wording_for
@@ -30,21 +30,21 @@ def child_page(
         announced=full.start if full is not None and now < full.start else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
-        desk=_desk(request),
+        desk=_desk_url(request),
         **values,
     )
 
 
-def _desk(request: web.Request) -> str:
+def _desk_url(request: web.Request) -> str:
     """Return where the desk is from here: at once, by HTTPS, or "" where it is closed to all but
     the machine itself."""
-    chosen, connection = (
+    context, connection = (
         context_of(request),
-        Connection(request.secure, requestor_of(request).address),
+        BrowserConnection(request.secure, requestor_of(request).address),
     )
-    if desk_allowed(connection, over_http=chosen.desk_over_http):
+    if may_show_desk(connection, over_http=context.desk_over_http):
         return "/guardian/"
-    port = chosen.settings().web.tls_port
+    port = context.settings().web.tls_port
     if not port:
         return ""
     return f"{request.url.origin().with_scheme('https').with_port(port)}/guardian/"

@@ -44,26 +44,26 @@ async def begin(request: web.Request) -> web.Response:
 
 async def result(request: web.Request) -> web.Response:
     """What was seen of them, and what to do about each that is not right."""
-    person, parts = await person_of(request), context_of(request)
+    person, context = await person_of(request), context_of(request)
     code = request.match_info["code"]
     # Noted in memory for some minutes, as the questions are: nothing that anybody has or may do
     # depends on it.
-    parts.probes.note_fetch(code, requestor_of(request), person.client, parts.now())
-    return parts.pages.render(
+    context.probes.note_fetch(code, requestor_of(request), person.client, context.now())
+    return context.pages.render(
         request,
         "protection_result.html",
         person=person,
-        found=findings(parts.probes.of(code, parts.now())),
-        door_by_name=request.host.partition(":")[0] in parts.hosts,
+        found=findings(context.probes.of(code, context.now())),
+        door_by_name=request.host.partition(":")[0] in context.hosts,
         address=requestor_of(request).address,
     )
 
 
 async def dot(request: web.Request) -> web.Response:
     """A picture that says that it came through; by which address it was fetched is noted."""
-    person, parts = await person_of(request), context_of(request)
-    code, now = request.match_info["code"], parts.now()
-    parts.probes.note_fetch(code, requestor_of(request), person.client, now)
+    person, context = await person_of(request), context_of(request)
+    code, now = request.match_info["code"], context.now()
+    context.probes.note_fetch(code, requestor_of(request), person.client, now)
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
 

@@ -16,10 +16,10 @@ from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.person import Person
 
-LINES = 500  # of the audit, in which a person's changes are looked for
+MAX_LINES = 500  # of the audit, in which a person's changes are looked for
 
 
-class News(NamedTuple):
+class RecentChanges(NamedTuple):
     """reasons: of the lines that would be different under what is proposed."""
 
     changed: tuple[Changed, ...] = ()
@@ -27,19 +27,22 @@ class News(NamedTuple):
     reasons: tuple[str, ...] = ()
 
 
-async def news_of(request: web.Request, person: Person) -> News:
+async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
     """Return what changed; nothing for whoever may be somebody else."""
     if not person.is_proven:
-        return News()
-    parts, home, mine = context_of(request), person.household.id, person.profile
-    changes = await parts.store.changes(home, LINES)
-    proposal = await parts.proposals.of(home, mine.id)
+        return RecentChanges()
+    context, home, mine = context_of(request), person.household.id, person.profile
+    changes = await context.store.changes(home, MAX_LINES)
+    proposal = await context.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
-    changed = (_called(each, devices) for each in changes_for(mine, changes, parts.now(), devices))
-    return News(tuple(changed), proposal, _reasons(mine, proposal))
+    changed = (
+        _with_device_name(each, devices)
+        for each in changes_for(mine, changes, context.now(), devices)
+    )
+    return RecentChanges(tuple(changed), proposal, _reasons(mine, proposal))
 
 
-def _called(each: Changed, devices: Mapping[str, str]) -> Changed:
+def _with_device_name(each: Changed, devices: Mapping[str, str]) -> Changed:
     """Return a change under the name of the device that made it, where it was one."""
     return each._replace(author=devices.get(each.author, each.author))
 

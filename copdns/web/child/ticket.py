@@ -8,7 +8,7 @@ from copdns.accounts.tickets import ticket_digest
 from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure
-from copdns.web.child.in_force import in_force
+from copdns.web.child.in_force import wait_until_in_force
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
@@ -17,21 +17,21 @@ from copdns.web.received import fields_of
 
 async def form(request: web.Request) -> web.Response:
     """A field for the code; and what was opened by one that counts now."""
-    return await _page(request, await _known(request))
+    return await _page(request, await _require_known(request))
 
 
 async def redeem(request: web.Request) -> web.Response:
     """Turn the code into time, which is open when the page tells it."""
-    person, parts = await _known(request), context_of(request)
+    person, context = await _require_known(request), context_of(request)
     fields = await fields_of(request)
     try:
-        await parts.store.redeem(
+        await context.store.redeem(
             person.household.id,
             ticket_digest(str(fields.get("code", ""))[:60]),
             person.profile.id,
             device=person.device,
             author=person.profile.name,
-            now=int(parts.now()),
+            now=int(context.now()),
         )
     except TooManyTriesError:
         return await _page(request, person, 429, "wait")
@@ -39,7 +39,7 @@ async def redeem(request: web.Request) -> web.Response:
         return await _page(request, person, 400, "unknown")
     except HouseholdError:
         return await _page(request, person, 400, "over")
-    await in_force(parts, person.household.id)
+    await wait_until_in_force(context, person.household.id)
     raise web.HTTPSeeOther("/ticket")
 
 
@@ -47,20 +47,20 @@ async def _page(
     request: web.Request, person: Person, status: int = 200, error: str = ""
 ) -> web.Response:
     now = context_of(request).now()
-    taken = [] if error else await _taken(request, person, now)
-    opens_all = any(each.about is None for each in taken)
+    grants = [] if error else await _redeemed_grants(request, person, now)
+    opens_all = any(each.about is None for each in grants)
     return child_page(
         request,
         person,
         "ticket.html",
         status=status,
         error=error,
-        taken=taken,
+        taken=grants,
         closed=full_closure(person.client.policy, now) if opens_all else None,
     )
 
 
-async def _taken(request: web.Request, person: Person, now: float) -> list[Grant]:
+async def _redeemed_grants(request: web.Request, person: Person, now: float) -> list[Grant]:
     """Return what was opened by codes, as it is stored: answers may not follow it yet."""
     stored = await context_of(request).store.household(person.household.id)
     return [
@@ -72,7 +72,7 @@ async def _taken(request: web.Request, person: Person, now: float) -> list[Grant
     ]
 
 
-async def _known(request: web.Request) -> Person:
+async def _require_known(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_known:
         raise web.HTTPForbidden(reason="We do not know whose device this is yet")

@@ -29,9 +29,9 @@ from copdns.model.household import Household
 from copdns.web.context import context_of
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import desk_saying
+from copdns.web.wording import desk_wording
 
-ANSWERED = 20  # that are shown below those that wait
+ANSWERED_SHOWN = 20  # that are shown below those that wait
 # What was to be talked about waits, too, until somebody says what came of it.
 TO_ANSWER = WAITING | {AppealState.TALK}
 
@@ -39,25 +39,25 @@ TO_ANSWER = WAITING | {AppealState.TALK}
 async def inbox(request: web.Request) -> web.Response:
     """What waits for an answer, new questions above those to be talked about, and each the longest
     first; and what was answered lately."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
-    answered = await parts.appeals.appeals(
-        actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    waiting = await context.appeals.appeals(actor.household, states=TO_ANSWER)
+    answered = await context.appeals.appeals(
+        actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED_SHOWN
     )
-    return parts.pages.render(
+    return context.pages.render(
         request,
         "desk/inbox.html",
         actor=actor,
         household=_household(request, actor),
-        waiting=sorted(waiting, key=lambda each: _place(each, actor)),
-        is_others=lambda each: is_others(each, actor),
+        waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
+        is_others=lambda each: is_for_others(each, actor),
         answered=answered,
-        say=desk_saying(request, _household(request, actor)),
-        now=parts.now(),
+        say=desk_wording(request, _household(request, actor)),
+        now=context.now(),
     )
 
 
-def is_others(appeal: Appeal, actor: Actor) -> bool:
+def is_for_others(appeal: Appeal, actor: Actor) -> bool:
     """Tell whether somebody else is to answer what waits: a child disagreed with this one."""
     try:
         require_answerable(appeal, _decider(actor))
@@ -66,8 +66,8 @@ def is_others(appeal: Appeal, actor: Actor) -> bool:
     return False
 
 
-def _place(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
-    return is_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
+def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
+    return is_for_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
 
 
 def _decider(actor: Actor) -> Decider:
@@ -76,21 +76,21 @@ def _decider(actor: Actor) -> Decider:
 
 async def look(request: web.Request) -> web.Response:
     """Note that somebody looks at it, which the child sees, and go there."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
-    await parts.appeals.see(actor.household, appeal, int(parts.now()))
+    await context.appeals.see(actor.household, appeal, int(context.now()))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 
 async def appeal(request: web.Request) -> web.Response:
     """One of them, with what a yes would open."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise web.HTTPNotFound
     household = _household(request, actor)
     opens, closed = _opening(request, found, household)
-    return parts.pages.render(
+    return context.pages.render(
         request,
         "desk/appeal.html",
         actor=actor,
@@ -104,50 +104,50 @@ async def appeal(request: web.Request) -> web.Response:
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
-        others=await _others(request, found, actor),
+        others=await _names_of_others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
-        say=desk_saying(request, household),
+        say=desk_wording(request, household),
         zone=household.timezone,
         reasons=REASONS,
         told=TOLD,
-        now=parts.now(),
+        now=context.now(),
     )
 
 
 async def decide(request: web.Request) -> web.Response:
     """Answer it; what a yes opens is open within a second."""
-    actor, parts = await require(request, Permission.DECIDE_APPEALS), context_of(request)
+    actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
     fields = await fields_of(request)
-    await parts.appeals.decide(
+    await context.appeals.decide(
         actor.household,
         request.match_info["appeal"],
-        _decision(fields),
+        _read_decision(fields),
         _decider(actor),
-        parts.known(),
-        parts.services(),
-        int(parts.now()),
+        context.known_ids(),
+        context.services(),
+        int(context.now()),
     )
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
 async def report(request: web.Request) -> web.Response:
     """What to tell the maintainer of the list, as text to be sent by hand; nothing of the child."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None or not found.ask.to.list or not found.ask.name:
         raise web.HTTPNotFound
-    kept = _source(request, found)
-    info = kept.info if kept else None
+    source = _source(request, found)
+    info = source.info if source else None
     return web.Response(text=list_report(found.ask.name, found.ask.to, info))
 
 
-def _decision(fields: Mapping[str, Any]) -> Decision:
+def _read_decision(fields: Mapping[str, Any]) -> Decision:
     """Return what was decided; raise AppealError for what is no answer."""
     try:
         state = AppealState(str(fields.get("state", "")))
         reason = DecisionReason(str(fields["reason"])) if fields.get("reason") else None
-        given = int(str(fields["minutes"])) if fields.get("minutes") else None
+        minutes = int(str(fields["minutes"])) if fields.get("minutes") else None
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
@@ -155,10 +155,10 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     if reason not in REASONS[state]:
         raise AppealError("choose one of the reasons for this answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
-    yes = ApprovalTerms(
-        lasts, everyone or "everyone" in fields, "narrow" in fields, given, "besides" in fields
+    terms = ApprovalTerms(
+        lasts, everyone or "everyone" in fields, "narrow" in fields, minutes, "besides" in fields
     )
-    return Decision(state, reason, str(fields.get("text", "")), yes)
+    return Decision(state, reason, str(fields.get("text", "")), terms)
 
 
 def _opening(
@@ -173,10 +173,10 @@ def _opening(
 
 def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
     """Return what a yes does not open, or did not; None for nothing."""
-    parts, profile = context_of(request), found.ask.profile
+    context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
-    policy, now = parts.live().policy(household.id, profile), parts.now()
+    policy, now = context.snapshot().policy(household.id, profile), context.now()
     if found.state in TO_ANSWER:
         rest = closed_besides(policy, found.ask, now, now)
     else:
@@ -184,9 +184,11 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     return None if rest is None else contest(rest, household.revision)
 
 
-async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[str, ...] | None:
+async def _names_of_others(
+    request: web.Request, found: Appeal, actor: Actor
+) -> tuple[str, ...] | None:
     """Return the names of those who are to answer this time; None where the reader may."""
-    if not is_others(found, actor):
+    if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
     return tuple(
@@ -196,15 +198,15 @@ async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[st
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:
     """Return the list that closed it, as it stands; None where no list did."""
-    parts, slug = context_of(request), found.ask.to.list
-    index = parts.live().library.index
+    context, slug = context_of(request), found.ask.to.list
+    index = context.snapshot().library.index
     info = next((each for each in index.infos if each.slug == slug), None)
     if info is None:
         return None
     return block_source(
-        found, info, parts.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
+        found, info, context.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
     )
 
 
 def _household(request: web.Request, actor: Actor) -> Household:
-    return context_of(request).live().households[actor.household]
+    return context_of(request).snapshot().households[actor.household]

@@ -13,14 +13,14 @@ from copdns.accounts.account import LOOKS_JOINED, ViewedPart
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import Appeal
 from copdns.as_json.appeals import appeal_json
-from copdns.web.api.events.feed import FEED, Listener
-from copdns.web.api.household.log import rows_shown
+from copdns.web.api.events.feed import FEED, FeedListener
+from copdns.web.api.household.log import visible_rows
 from copdns.web.api.operation import Call, Operation
 from copdns.web.problem import Refused
 from copdns.web.session import actor_of
 
-MOST = 40  # streams at a time: programs forget to close theirs
-ASKED_AGAIN = 15.0  # seconds after which whoever listens must still be somebody who may
+MAX_STREAMS = 40  # streams at a time: programs forget to close theirs
+RECHECK_SECONDS = 15.0  # seconds after which whoever listens must still be somebody who may
 SSE = "text/event-stream"
 
 
@@ -36,8 +36,8 @@ async def log(call: Call) -> object:
 
 async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.StreamResponse:
     feed = call.request.app[FEED]
-    if feed.listeners >= MOST:
-        raise Refused(429, f"{MOST} streams are open already; close one")
+    if feed.listeners >= MAX_STREAMS:
+        raise Refused(429, f"{MAX_STREAMS} streams are open already; close one")
     stream = web.StreamResponse(headers={"Content-Type": SSE, "Cache-Control": "no-store"})
     with feed.listening(call.household.id, rows=rows) as listener:
         await _note(call, call.now, rows=rows)
@@ -45,29 +45,29 @@ async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.Stre
         await stream.prepare(call.request)
         with contextlib.suppress(ConnectionError):
             await stream.write(b"retry: 5000\n\n")
-            await _pass_on(call, permission, listener, stream)
+            await _send_events(call, permission, listener, stream)
     return stream
 
 
-async def _pass_on(
-    call: Call, permission: Permission, listener: Listener, stream: web.StreamResponse
+async def _send_events(
+    call: Call, permission: Permission, listener: FeedListener, stream: web.StreamResponse
 ) -> None:
     noted = call.now
     while not listener.ended.is_set() and await _may_still(call, permission):
-        now = int(call.parts.now())
+        now = int(call.context.now())
         if abs(now - noted) >= LOOKS_JOINED:
             await _note(call, now, rows=listener.rows)
             noted = now
         await stream.write(b": here\n\n")  # so that a line which is gone is noticed
-        end = asyncio.get_running_loop().time() + ASKED_AGAIN
-        while event := await _next(call, listener, end):
+        end = asyncio.get_running_loop().time() + RECHECK_SECONDS
+        while event := await _next_event(call, listener, end):
             await stream.write(event)
 
 
 async def _may_still(call: Call, permission: Permission) -> bool:
     """A session or token may have ended meanwhile, and a person may have grown up."""
     actor = await actor_of(call.request)
-    household = call.parts.live().households.get(call.household.id)
+    household = call.context.snapshot().households.get(call.household.id)
     if actor is None or actor.id != call.actor.id or household is None:
         return False
     profile = None if call.profile is None else household.profile(call.profile.id)
@@ -77,10 +77,10 @@ async def _may_still(call: Call, permission: Permission) -> bool:
 
 async def _note(call: Call, now: int, *, rows: bool) -> None:
     if rows:
-        await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, now)
+        await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, now)
 
 
-async def _next(call: Call, listener: Listener, end: float) -> bytes:
+async def _next_event(call: Call, listener: FeedListener, end: float) -> bytes:
     """Return the next event for this listener, b"" when there is none until a moment."""
     while True:
         found = await _news_or_end(listener, end)
@@ -89,11 +89,11 @@ async def _next(call: Call, listener: Listener, end: float) -> bytes:
         if isinstance(found, Appeal):
             return _event("appeal", appeal_json(found))
         if found.row.profile == call.person.id:
-            for shown in rows_shown(call, [found.row]):
+            for shown in visible_rows(call, [found.row]):
                 return _event("lookup", shown, found.id)
 
 
-async def _news_or_end(listener: Listener, end: float) -> Any:
+async def _news_or_end(listener: FeedListener, end: float) -> Any:
     news = asyncio.ensure_future(listener.news.get())
     over = asyncio.ensure_future(listener.ended.wait())
     left = max(0.0, end - asyncio.get_running_loop().time())

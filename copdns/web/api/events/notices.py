@@ -41,7 +41,7 @@ class NoticesSeen(Sent):
 
 async def notices(call: Call) -> object:
     asked: NoticesAsked = call.query
-    store, home = call.parts.notices, call.household.id
+    store, home = call.context.notices, call.household.id
     unseen = {each.id: each for each in await store.unseen(home, call.actor.id)}
     found = {each.id: each for each in await store.all(home, asked.limit)} | unseen
     newest = sorted(found.values(), key=lambda each: -each.id)
@@ -51,7 +51,7 @@ async def notices(call: Call) -> object:
 async def see(call: Call) -> None:
     """Each guardian sees for themselves, so no token does.  Twice is harmless."""
     seen: NoticesSeen = call.body
-    await call.parts.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
+    await call.context.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
 
 
 OPERATIONS = (

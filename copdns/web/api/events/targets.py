@@ -42,7 +42,7 @@ async def targets(call: Call) -> object:
             "dropped": each.dropped,
             "trouble": each.trouble,
         }
-        for each in call.parts.targets.shown
+        for each in call.context.targets.shown
     ]
 
 
@@ -50,13 +50,13 @@ async def test(call: Call) -> object:
     """It hears of an event `test`, whichever kinds it hears of.  What came of it is told; one
     target is tried at a time."""
     wanted = call.part("target")
-    found = next((each for each in call.parts.targets.shown if _id(each) == wanted), None)
+    found = next((each for each in call.context.targets.shown if _id(each) == wanted), None)
     if found is None:
         raise Refused(404, "There is no such target")
     what = f"test event sent to {found.name}"
-    await call.parts.store.note(call.household.id, call.actor.name, what, call.now)
+    await call.context.store.note(call.household.id, call.actor.name, what, call.now)
     event = TrialEvent(EventKind.TEST, call.household.id, call.now)
-    trouble = await call.parts.targets.send_test(found.name, event)
+    trouble = await call.context.targets.send_test(found.name, event)
     return {"taken": not trouble, "trouble": trouble}
 
 

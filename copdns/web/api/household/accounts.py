@@ -56,40 +56,40 @@ class AccountWanted(Sent):
 
 
 async def accounts(call: Call) -> object:
-    return [account_json(each) for each in await call.parts.accounts.all(call.household.id)]
+    return [account_json(each) for each in await call.context.accounts.all(call.household.id)]
 
 
 async def invite(call: Call) -> object:
     """The other guardians hear of one more guardian.  Twice is refused: the name is taken."""
     wanted: AccountWanted = call.body
     new = Account(call.household.id, "", wanted.name, Role(wanted.role), wanted.profile or "")
-    made = await call.parts.accounts.add(new, call.actor, call.now)
-    return await _with_code(call, made, Purpose.INVITE)
+    made = await call.context.accounts.add(new, call.actor, call.now)
+    return await _make_code(call, made, Purpose.INVITE)
 
 
 async def code(call: Call) -> object:
     """Where the first was lost or the password forgotten; an earlier code is good no more."""
-    found = await _the_account(call)
-    return await _with_code(call, found, Purpose.PASSWORD if found.has_password else Purpose.INVITE)
+    found = await _require_account(call)
+    return await _make_code(call, found, Purpose.PASSWORD if found.has_password else Purpose.INVITE)
 
 
 async def remove(call: Call) -> None:
     """With its sessions and tokens."""
-    found = await _the_account(call)
-    await call.parts.accounts.remove(call.household.id, found.id, call.actor, call.now)
+    found = await _require_account(call)
+    await call.context.accounts.remove(call.household.id, found.id, call.actor, call.now)
 
 
-async def _the_account(call: Call) -> Account:
-    return call.one("account", await call.parts.accounts.all(call.household.id))
+async def _require_account(call: Call) -> Account:
+    return call.find("account", await call.context.accounts.all(call.household.id))
 
 
-async def _with_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
+async def _make_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
     if account.id == call.actor.id:
         raise AccountError("your own password is changed on your own page")
-    told, until = one_time_code(), call.now + CODE_LASTS
-    wanted = Code(call.household.id, purpose, account.id, until)
-    await call.parts.accounts.make_code(wanted, code_digest(told, CODE), call.actor, call.now)
-    return {**account_json(account), "code": told, "code_until": utc(until)}
+    code, until = one_time_code(), call.now + CODE_LASTS
+    record = Code(call.household.id, purpose, account.id, until)
+    await call.context.accounts.make_code(record, code_digest(code, CODE), call.actor, call.now)
+    return {**account_json(account), "code": code, "code_until": utc(until)}
 
 
 _MANAGE = Permission.MANAGE_ACCOUNTS

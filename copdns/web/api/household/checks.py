@@ -8,7 +8,7 @@ from copdns.network.other_resolvers import OfferedBy, others
 from copdns.network.setup_steps import Check, Item, State
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.types import Moment
-from copdns.web.house_checks import confirm_alone, look_at
+from copdns.web.house_checks import confirm_alone, run_checks
 
 
 class OfferShown(Given):
@@ -37,36 +37,36 @@ class ChecksShown(Given):
 
 
 async def checks(call: Call) -> object:
-    found = await call.parts.setups.progress(call.household.id)
-    shown = [_shown(each, found.items.get(each)) for each in Check]
+    found = await call.context.setups.progress(call.household.id)
+    shown = [_check_json(each, found.items.get(each)) for each in Check]
     return {"protects": found.protects, "checks": shown}
 
 
-def _shown(check: Check, item: Item | None) -> dict[str, object]:
+def _check_json(check: Check, item: Item | None) -> dict[str, object]:
     if item is None:
         return {"check": check, "state": None, "at": None, "detail": "", "others": []}
-    strange = check is Check.ALONE and item.state is State.FAILED
+    has_others = check is Check.ALONE and item.state is State.FAILED
     return {
         "check": check,
         "state": item.state,
         "at": utc(item.at),
-        "detail": "" if strange else item.detail,
+        "detail": "" if has_others else item.detail,
         "others": [
             {"by": each.by, "server": each.server, "resolvers": list(each.resolvers)}
-            for each in (others(item.detail) if strange else ())
+            for each in (others(item.detail) if has_others else ())
         ],
     }
 
 
 async def look(call: Call) -> object:
     """It asks the network for its resolvers, as a device does that comes new."""
-    await look_at(call.parts, call.household)
+    await run_checks(call.context, call.household)
     return await checks(call)
 
 
 async def confirm(call: Call) -> object:
     """Where the machine cannot see whether other resolvers are handed out.  Twice is harmless."""
-    await confirm_alone(call.parts, call.household.id, call.actor.name)
+    await confirm_alone(call.context, call.household.id, call.actor.name)
     return await checks(call)
 
 

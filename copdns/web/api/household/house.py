@@ -107,7 +107,7 @@ class LineShown(Given):
 
 
 async def show(call: Call) -> object:
-    return _shown(call.household)
+    return _household_json(call.household)
 
 
 async def change(call: Call) -> object:
@@ -118,7 +118,7 @@ async def change(call: Call) -> object:
     _check_vouched(call.household, wanted)
     said = ", ".join(sorted(values))
     after = await call.change(f"household set: {said}", partial(set_household, **values))
-    return _shown(after)
+    return _household_json(after)
 
 
 def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
@@ -129,7 +129,7 @@ def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
         raise HouseholdError(no_such("helpline to vouch for", each, there))
 
 
-def _shown(household: Household) -> dict[str, object]:
+def _household_json(household: Household) -> dict[str, object]:
     return {
         "id": household.id,
         "name": household.name,
@@ -149,10 +149,10 @@ async def helplines(call: Call) -> object:
     to_vouch = lines.to_confirm(home.country, home.helplines)
     ids = {each.id for each in to_vouch}
     shown = (each for each in lines.lines(home.country, home.helplines) if each.id not in ids)
-    return [_line(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
+    return [_helpline_json(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
 
 
-def _line(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
+def _helpline_json(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
     return {
         "id": line.id,
         "name": line.name,
@@ -167,16 +167,17 @@ def _line(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
 
 async def services(call: Call) -> object:
     own = [
-        _service(each.slug, each.title, each.contact, "here", each.names)
+        _service_json(each.slug, each.title, each.contact, "here", each.names)
         for each in call.household.services
     ]
-    shipped = call.parts.live().library.services.values()
+    shipped = call.context.snapshot().library.services.values()
     return own + [
-        _service(each.slug, each.title, each.contact, "copdns", each.matchers) for each in shipped
+        _service_json(each.slug, each.title, each.contact, "copdns", each.matchers)
+        for each in shipped
     ]
 
 
-def _service(
+def _service_json(
     slug: str, title: str, contact: Contact, defined: str, names: Iterable[Matcher]
 ) -> dict[str, object]:
     texts = [str(each) for each in names]
@@ -190,11 +191,11 @@ async def add_own_service(call: Call) -> object:
         slug=wanted.id,
         title=wanted.title,
         names=wanted.names,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         contact=wanted.contact,
     )
     made = (await call.change(f"service {wanted.id} added", edit)).services[-1]
-    return _service(made.slug, made.title, made.contact, "here", made.names)
+    return _service_json(made.slug, made.title, made.contact, "here", made.names)
 
 
 async def set_own_service(call: Call) -> object:
@@ -208,7 +209,7 @@ async def set_own_service(call: Call) -> object:
     )
     after = await call.change(f"service {slug} changed", edit)
     new = next(each for each in after.services if each.slug == slug)
-    return _service(new.slug, new.title, new.contact, "here", new.names)
+    return _service_json(new.slug, new.title, new.contact, "here", new.names)
 
 
 async def remove_own_service(call: Call) -> object:
@@ -222,7 +223,7 @@ async def remove_own_service(call: Call) -> object:
 
 async def audit(call: Call) -> object:
     asked: AuditAsked = call.query
-    found = await call.parts.store.changes(call.household.id, asked.limit)
+    found = await call.context.store.changes(call.household.id, asked.limit)
     return [
         {"revision": each.revision, "at": utc(each.at), "author": each.author, "what": each.what}
         for each in found

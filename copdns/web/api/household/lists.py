@@ -86,8 +86,8 @@ class AskedShown(Given):
 
 async def lists(call: Call) -> object:
     """Each with the copy that is fetched of it; one that ships is never fetched."""
-    updates, found = call.parts.updates, []
-    for each in call.parts.live().library.statuses:
+    updates, found = call.context.updates, []
+    for each in call.context.snapshot().library.statuses:
         state = updates.state(each.info.slug)
         found.append(
             status_json(each)
@@ -105,23 +105,23 @@ async def lists(call: Call) -> object:
 
 async def update(call: Call) -> object:
     """Asking again while they are looked at changes nothing."""
-    call.parts.updates.request_fetch()
+    call.context.updates.request_fetch()
     return {"asked": True}
 
 
 async def errors(call: Call) -> object:
     """No person is beside them."""
-    index = call.parts.live().shared[call.household.id].index
-    found = await call.parts.appeals.list_errors(call.household.id)
+    index = call.context.snapshot().shared[call.household.id].index
+    found = await call.context.appeals.list_errors(call.household.id)
     return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
 
 async def search(call: Call) -> object:
     """Whether that blocks anybody is for `check` to say."""
     asked: NameAsked = call.query
-    name, live = normalize(asked.name), call.parts.live()
-    index = live.shared[call.household.id].index
-    engines = [each.title for each in live.library.engines.values() if name in each.hosts]
+    name, snapshot = normalize(asked.name), call.context.snapshot()
+    index = snapshot.shared[call.household.id].index
+    engines = [each.title for each in snapshot.library.engines.values() if name in each.hosts]
     return {
         "name": name,
         "entries": [entry_json(each, index.infos[each.list]) for each in index.find(name)],

@@ -113,21 +113,21 @@ class DaysAsked(Sent):
 
 async def log(call: Call) -> object:
     asked: LogAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
-    kept = call.parts.log.rows
-    found = await asyncio.to_thread(kept, call.household.id, call.person.id, asked.limit)
-    return rows_shown(call, (each.row for each in found))
+    await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
+    read_rows = call.context.log.rows
+    found = await asyncio.to_thread(read_rows, call.household.id, call.person.id, asked.limit)
+    return visible_rows(call, (each.row for each in found))
 
 
-def rows_shown(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
+def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without names of help that lists learned of since; what
     guardians do not see on a page is hidden here too."""
-    live, home = call.parts.live(), call.household.id
-    policy = live.policies.get((home, call.person.id))
+    snapshot, home = call.context.snapshot(), call.household.id
+    policy = snapshot.policies.get((home, call.person.id))
     if policy is None:
         raise CopdnsError("not in force yet; try again in a moment")
-    hidden = build_mask(discreet_names(), live.library)
-    return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
+    mask = build_mask(discreet_names(), snapshot.library)
+    return [row_json(mask.row(each)) for each in rows if not _is_of_help(policy[1], each)]
 
 
 def _is_of_help(policy: Policy, row: LogRow) -> bool:
@@ -139,24 +139,24 @@ def _is_of_help(policy: Policy, row: LogRow) -> bool:
 
 async def counts(call: Call) -> object:
     asked: DaysAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
+    await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
     since = call.now - asked.days * DAY
-    kept = call.parts.log.counts
-    found = await asyncio.to_thread(kept, call.household.id, call.person.id, since)
-    hidden = build_mask(discreet_names(), call.parts.live().library)
-    return [count_json(*each) for each in hidden.counts(found)]
+    read_counts = call.context.log.counts
+    found = await asyncio.to_thread(read_counts, call.household.id, call.person.id, since)
+    mask = build_mask(discreet_names(), call.context.snapshot().library)
+    return [count_json(*each) for each in mask.counts(found)]
 
 
 async def usage(call: Call) -> object:
     """Days before are as they were when they ended."""
     asked: DaysAsked = call.query
     household, person = call.household, call.person
-    await call.parts.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
+    await call.context.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
     today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
-    readings, who = call.parts.readings(), (household.id, person.id)
-    used, carried = readings.used.get(who, {}), readings.used_before.get(who, {})
+    inputs, who = call.context.policy_inputs(), (household.id, person.id)
+    used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
     since = today - timedelta(days=asked.days)
-    before = await asyncio.to_thread(history, call.parts.folder, *who, since)
+    before = await asyncio.to_thread(history, call.context.folder, *who, since)
     found: list[Line] = list(lines(household, person, today, used, carried))
     return {
         "day": str(today),
@@ -169,9 +169,9 @@ async def usage(call: Call) -> object:
 async def looks(call: Call) -> object:
     """The person sees these as well."""
     asked: LogAsked = call.query
-    accounts = await call.parts.accounts.all(call.household.id)
+    accounts = await call.context.accounts.all(call.household.id)
     names = {each.id: each.name for each in accounts}
-    found = await call.parts.looks.of(call.household.id, call.person.id, asked.limit)
+    found = await call.context.looks.of(call.household.id, call.person.id, asked.limit)
     return [look_json(each, names) for each in found]
 
 

@@ -45,10 +45,10 @@ class Agreement(Given):
 
 async def agreement(call: Call) -> object:
     """The desk prints the same, in the child's words; grown-ups make none with themselves."""
-    home, child, settings = call.household, call.person, call.parts.settings()
+    home, child, settings = call.household, call.person, call.context.settings()
     if not child.band_at(call.now).is_child:
         raise Refused(404, "There is no child of this id")
-    accounts = await call.parts.accounts.all(home.id)
+    accounts = await call.context.accounts.all(home.id)
     return {
         "at": utc(call.now),
         "household": home.name,
@@ -69,7 +69,7 @@ async def agreement(call: Call) -> object:
         "counts_days": settings.log.counts_days,
         "answer_hours": settings.appeals.target_hours,
         "deciders": [each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        "door": call.parts.pages.door,
+        "door": call.context.pages.door,
     }
 
 

@@ -64,18 +64,18 @@ async def add(call: Call) -> object:
 
 async def change(call: Call) -> object:
     wanted: DeviceSet = call.body
-    device = call.one("device", call.household.devices)
+    device = call.find("device", call.household.devices)
     values = {key: each for key, each in wanted.model_dump().items() if each is not None}
     if not values:
         raise HouseholdError("nothing to set: send at least one key")
     edit = partial(set_device, device_id=device.id, **values)
     after = await call.change(f"device {device.id} changed", edit)
-    return device_json(call.one("device", after.devices))
+    return device_json(call.find("device", after.devices))
 
 
 async def remove(call: Call) -> object:
     """It counts as unknown then."""
-    device = call.one("device", call.household.devices)
+    device = call.find("device", call.household.devices)
     await call.change(f"device {device.id} removed", partial(remove_device, device_id=device.id))
     return None
 

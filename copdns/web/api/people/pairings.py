@@ -36,42 +36,44 @@ class PinSent(Sent):
 
 
 async def pairings(call: Call) -> object:
-    return [pairing_json(each) for each in await call.parts.pairings.of(call.household.id)]
+    return [pairing_json(each) for each in await call.context.pairings.of(call.household.id)]
 
 
 async def revoke(call: Call) -> None:
     """That browser sees rules and help only, and may ask, from now on."""
     wanted = call.part("pairing")
-    if all(each.id != wanted for each in await call.parts.pairings.of(call.household.id)):
+    if all(each.id != wanted for each in await call.context.pairings.of(call.household.id)):
         raise Refused(404, "There is no such pairing")
-    await call.parts.pairings.revoke(call.household.id, wanted, call.actor.name, call.now)
+    await call.context.pairings.revoke(call.household.id, wanted, call.actor.name, call.now)
 
 
 async def let_in(call: Call) -> None:
     """Twice is an hour from the second time on."""
-    device = call.one("device", call.household.devices)
-    await call.parts.pairings.let_another_in(
+    device = call.find("device", call.household.devices)
+    await call.context.pairings.let_another_in(
         call.household.id, device.id, call.actor.name, call.now
     )
 
 
 async def pins(call: Call) -> object:
-    people = await call.parts.pins.people(call.household.id)
+    people = await call.context.pins.people(call.household.id)
     return [{"profile": each} for each in sorted(people)]
 
 
 async def set_pin(call: Call) -> None:
     """An earlier one is good no more."""
     wanted: PinSent = call.body
-    await call.parts.logins.set_pin(
+    await call.context.logins.set_pin(
         call.household.id, call.person.id, wanted.pin, call.actor.name, call.now
     )
 
 
 async def remove_pin(call: Call) -> None:
     """Of somebody without one this changes nothing."""
-    if call.person.id in await call.parts.pins.people(call.household.id):
-        await call.parts.pins.set(call.household.id, call.person.id, "", call.actor.name, call.now)
+    if call.person.id in await call.context.pins.people(call.household.id):
+        await call.context.pins.set(
+            call.household.id, call.person.id, "", call.actor.name, call.now
+        )
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_DEVICES

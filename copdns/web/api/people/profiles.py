@@ -119,9 +119,9 @@ async def profile(call: Call) -> object:
 
 async def state(call: Call) -> object:
     """As the child's own page says it; budgets are left out, since what was used is for `usage`."""
-    parts, household, person = call.parts, call.household, call.person
-    policy = policy_of(parts.live(), household.id, person.id)
-    closed = build_today(household, person, policy, parts.readings(), call.now).closed
+    context, household, person = call.context, call.household, call.person
+    policy = policy_of(context.snapshot(), household.id, person.id)
+    closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.valid_until if closed is not None else None
     ends = until if until is not None and until < inf else None
@@ -183,7 +183,7 @@ _SETS = ("tags", "categories", "services", "contacts", "canaries")
 _SUBJECTS = ("always", "homework")
 
 
-def _values(wanted: ProfileSet) -> dict[str, Any]:
+def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
     """Return the fields of a Profile that were sent; raise HouseholdError."""
     sent = wanted.model_dump(exclude={"id", "preset", "times"}, exclude_unset=True)
     values = {key: value for key, value in sent.items() if value is not None or key == "max_ttl"}
@@ -207,11 +207,11 @@ def _subjects(texts: list[str]) -> tuple[Subject, ...]:
 async def add(call: Call) -> object:
     """With one of preset and band; whatever else is sent counts over the preset."""
     wanted: ProfileWanted = call.body
-    values = _values(wanted)
+    values = _profile_values(wanted)
     band = wanted.preset or wanted.band
     if band is None or (wanted.preset and wanted.band):
         raise HouseholdError("give preset for a start that fits the age, or band for none")
-    known = call.parts.known()
+    known = call.context.known_ids()
     person = Profile(wanted.id, wanted.name or wanted.id, band, privacy=default_mode(band))
 
     def edit(household: Household) -> Household:
@@ -225,7 +225,7 @@ async def add(call: Call) -> object:
 
 async def change(call: Call) -> object:
     wanted: ProfileSet = call.body
-    values, known = _values(wanted), call.parts.known()
+    values, known = _profile_values(wanted), call.context.known_ids()
     if not values and wanted.preset is None:
         raise HouseholdError("nothing to set: send at least one key")
     preset = known.presets[wanted.preset] if wanted.preset else None
@@ -244,7 +244,7 @@ async def change(call: Call) -> object:
     after = await call.change(f"profile {call.person.id} set: {said}", edit)
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
-        await call.parts.proposals.follow(call.actor, call.person, band, call.now, rules=rules)
+        await call.context.proposals.follow(call.actor, call.person, band, call.now, rules=rules)
     return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
@@ -269,9 +269,9 @@ async def ask_full_log(call: Call) -> object:
     if needs_consent(call.person, call.now):
         home, author = call.household, call.actor.name
         question = Question(home.id, call.person.id, wanted.days, author, call.now)
-        await call.parts.consents.ask(question)
+        await call.context.consents.ask(question)
         return profile_json(call.person, home, call.now)
-    history = await call.parts.store.full_logs(call.household.id, call.person.id)
+    history = await call.context.store.full_logs(call.household.id, call.person.id)
 
     def edit(household: Household) -> Household:
         person = require_profile(household, call.person.id)
@@ -288,8 +288,10 @@ async def ask_full_log(call: Call) -> object:
 
 async def end_full_log(call: Call) -> object:
     """Also what was asked and not answered; where there is none this changes nothing."""
-    await call.parts.consents.drop(call.household.id, call.person.id)
-    edit = partial(set_profile, profile_id=call.person.id, known=call.parts.known(), full_log=None)
+    await call.context.consents.drop(call.household.id, call.person.id)
+    edit = partial(
+        set_profile, profile_id=call.person.id, known=call.context.known_ids(), full_log=None
+    )
     await call.change(f"full log of {call.person.id} ended", edit)
     return None
 

@@ -47,10 +47,10 @@ class Accepted(Sent):
 
 
 async def proposals(call: Call) -> object:
-    return [_shown(each) for each in await call.parts.proposals.all(call.household.id)]
+    return [_proposal_json(each) for each in await call.context.proposals.all(call.household.id)]
 
 
-def _shown(each: Proposal) -> dict[str, object]:
+def _proposal_json(each: Proposal) -> dict[str, object]:
     return {
         "profile": each.profile,
         "band": each.band,
@@ -67,15 +67,15 @@ async def propose(call: Call) -> object:
     made = Proposal(
         call.household.id, call.person.id, wanted.band, since, call.actor.name, call.now
     )
-    await call.parts.proposals.propose(made)
-    return _shown(made)
+    await call.context.proposals.propose(made)
+    return _proposal_json(made)
 
 
 async def accept(call: Call) -> object:
     """A lower age from 13 on is announced then, and its rules are proposed for when it holds."""
     wanted: Accepted = call.body
-    found = await _of(call)
-    known, person = call.parts.known(), call.person
+    found = await _require_proposal(call)
+    known, person = call.context.known_ids(), call.person
     preset = rules_now(person, known.presets[found.band], call.now)
     if wanted.times and preset is None:
         raise HouseholdError("times come with the rules, and this age is announced first")
@@ -90,17 +90,17 @@ async def accept(call: Call) -> object:
     )
     what = f"profile {person.id} set: {'preset' if preset else 'band'} {found.band}"
     after = await call.change(what, edit)
-    await call.parts.proposals.follow(call.actor, person, found.band, call.now, rules=True)
+    await call.context.proposals.follow(call.actor, person, found.band, call.now, rules=True)
     return profile_json(require_profile(after, person.id), after, call.now)
 
 
 async def decline(call: Call) -> None:
-    await _of(call)
-    await call.parts.proposals.drop(call.household.id, call.person.id)
+    await _require_proposal(call)
+    await call.context.proposals.drop(call.household.id, call.person.id)
 
 
-async def _of(call: Call) -> Proposal:
-    found = await call.parts.proposals.of(call.household.id, call.person.id)
+async def _require_proposal(call: Call) -> Proposal:
+    found = await call.context.proposals.of(call.household.id, call.person.id)
     if found is None:
         raise Refused(404, "Nothing is proposed for this person")
     return found

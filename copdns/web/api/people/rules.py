@@ -21,7 +21,7 @@ from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.grants import GrantShown
-from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, moment
+from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
 
 
 class RuleShown(Given):
@@ -79,7 +79,7 @@ async def add(call: Call) -> object:
         add_rule,
         action=wanted.action,
         text=wanted.target,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         scope=wanted.scope,
         over_security=wanted.over_security,
         unsafe_search=wanted.unsafe_search,
@@ -94,14 +94,14 @@ async def add(call: Call) -> object:
 async def note(call: Call) -> object:
     """What a rule is about and for whom stays: another one is another rule."""
     sent: NoteSent = call.body
-    rule = call.one("rule", call.household.rules)
+    rule = call.find("rule", call.household.rules)
     what = f"rule changed: the reason of {rule.target}"
     after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
-    return rule_json(call.one("rule", after.rules))
+    return rule_json(call.find("rule", after.rules))
 
 
 async def remove(call: Call) -> object:
-    rule = call.one("rule", call.household.rules)
+    rule = call.find("rule", call.household.rules)
     what = f"rule removed: {rule.action} {rule.target}"
     await call.change(what, partial(remove_rule, rule_id=rule.id))
     return None
@@ -168,20 +168,20 @@ class CheckAsked(Sent):
 async def check(call: Call) -> object:
     """Nothing is asked from the Internet, and nothing is recorded."""
     asked: CheckAsked = call.query
-    person, live = call.profile_of(asked.profile), call.parts.live()
+    person, snapshot = call.profile_of(asked.profile), call.context.snapshot()
     name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)
-    now = call.now if asked.at is None else moment(asked.at)
-    policy = policy_of(live, call.household.id, person.id)
+    now = call.now if asked.at is None else parse_moment(asked.at)
+    policy = policy_of(snapshot, call.household.id, person.id)
     case = Case(
         name,
         qtype,
         now,
-        live.households[call.household.id],
+        snapshot.households[call.household.id],
         Client(call.household.id, "", policy),
         "",
         decide(policy, name, qtype, now),
         explain(policy, name, qtype, now),
-        call.parts.readings().clock_is_wrong,
+        call.context.policy_inputs().clock_is_wrong,
     )
     return case_json(case)
 

@@ -14,8 +14,8 @@ from copdns.store.log_db.unknown_devices import load_visitors
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
-from copdns.web.newcomers import known_too, named
-from copdns.web.unknown_devices import end_guests
+from copdns.web.newcomers import add_to_device, add_unknown_device
+from copdns.web.unknown_devices import end_guests_of
 
 
 class VisitorShown(Given):
@@ -42,7 +42,7 @@ class VisitorNamed(Sent):
 
 
 async def unknown(call: Call) -> object:
-    ignored = await Ignored(call.parts.thread).of(call.household.id)
+    ignored = await Ignored(call.context.thread).of(call.household.id)
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
@@ -50,7 +50,7 @@ async def visitors(call: Call) -> list[UnknownDevice]:
     """Return the unknown devices of the household, which nobody named since."""
     household = call.household
     there = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    found = await asyncio.to_thread(load_visitors, call.parts.folder)
+    found = await asyncio.to_thread(load_visitors, call.context.folder)
     return [
         each
         for each in found
@@ -61,34 +61,36 @@ async def visitors(call: Call) -> list[UnknownDevice]:
 async def name(call: Call) -> object:
     """What it was as a guest is over."""
     wanted: VisitorNamed = call.body
-    visitor = call.one("visitor", await visitors(call))
+    visitor = call.find("visitor", await visitors(call))
     if (wanted.profile is None) == (wanted.device is None):
         raise HouseholdError("say whose it is, by profile, or which one it is, by device")
     if wanted.profile is not None:
         called = wanted.name or visitor.name or visitor.id
-        edit = partial(named, visitor=visitor, profile_id=wanted.profile, called=called)
+        edit = partial(
+            add_unknown_device, visitor=visitor, profile_id=wanted.profile, called=called
+        )
         made = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
-        edit = partial(known_too, visitor=visitor, device_id=wanted.device or "")
+        edit = partial(add_to_device, visitor=visitor, device_id=wanted.device or "")
         after = await call.change(f"device {wanted.device} is known by another address", edit)
         made = next(each for each in after.devices if each.id == wanted.device)
-    await end_guests(call.request, call.actor, visitor)
+    await end_guests_of(call.request, call.actor, visitor)
     return device_json(made)
 
 
 async def ignore(call: Call) -> None:
     """It keeps the rules of guests.  Twice is harmless."""
     there = await visitors(call)
-    visitor = call.one("visitor", there)
+    visitor = call.find("visitor", there)
     ids = [each.id for each in there]
-    ignored = Ignored(call.parts.thread)
+    ignored = Ignored(call.context.thread)
     await ignored.add(call.household.id, visitor.id, ids, call.actor.name, call.now)
 
 
 async def show(call: Call) -> None:
     """Of one that is not ignored this changes nothing."""
-    visitor = call.one("visitor", await visitors(call))
-    ignored = Ignored(call.parts.thread)
+    visitor = call.find("visitor", await visitors(call))
+    ignored = Ignored(call.context.thread)
     await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)
 
 

@@ -19,7 +19,7 @@ from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import local_time, zone_of
 from copdns.time.whole_days import holidays
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Date, day
+from copdns.web.api.types import Date, parse_day
 from copdns.web.calendars import read_calendar
 
 
@@ -53,8 +53,8 @@ class DaysWanted(Sent):
     kind: DayType | None
 
 
-LONGEST = 60_000  # letters of a calendar file
-_MOST = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
+MAX_LETTERS = 60_000  # letters of a calendar file
+_MAX_BODY = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
 
 
 class WeekendWanted(Sent):
@@ -66,7 +66,7 @@ class WeekendWanted(Sent):
 class FileSent(Sent):
     """calendar: the text of a calendar file (iCalendar, RFC 5545)."""
 
-    calendar: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    calendar: Annotated[str, Field(min_length=1, max_length=MAX_LETTERS)]
 
 
 class DatesShown(Given):
@@ -90,7 +90,7 @@ async def calendar(call: Call) -> object:
 
 async def set_days(call: Call) -> object:
     wanted: DaysWanted = call.body
-    days = dict.fromkeys(_span(wanted), wanted.kind)
+    days = dict.fromkeys(_parse_span(wanted), wanted.kind)
     first, last = min(days), max(days)
 
     def edit(household: Household) -> Household:
@@ -101,9 +101,9 @@ async def set_days(call: Call) -> object:
     return calendar_json(after)
 
 
-def _span(wanted: DaysWanted) -> list[date]:
-    first = day(wanted.first)
-    last = first if wanted.last is None else day(wanted.last)
+def _parse_span(wanted: DaysWanted) -> list[date]:
+    first = parse_day(wanted.first)
+    last = first if wanted.last is None else parse_day(wanted.last)
     if not 0 <= (last - first).days <= 366:
         raise HouseholdError("the last day is not before the first, and within a year of it")
     return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
@@ -174,6 +174,6 @@ OPERATIONS = (
         take_file,
         CalendarTaken,
         body=FileSent,
-        most=_MOST,
+        most=_MAX_BODY,
     ),
 )

@@ -13,7 +13,7 @@ from copdns.household.time_edits import unpause as unpausing
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Long, Moment, When, ending
+from copdns.web.api.types import Long, Moment, When, parse_end
 
 
 class Pause(Given):
@@ -43,7 +43,7 @@ async def pauses(call: Call) -> object:
 async def pause(call: Call) -> object:
     """An earlier pause gives way."""
     wanted: PauseWanted = call.body
-    end = ending(wanted.minutes, wanted.until, call.now)
+    end = parse_end(wanted.minutes, wanted.until, call.now)
     mode = " for homework" if wanted.homework else ""
     said = "until somebody ends it" if end is None else f"until {utc(end)}"
     edit = partial(

@@ -65,7 +65,7 @@ async def make(call: Call) -> object:
     edit = partial(
         add_ticket,
         digest=await asyncio.to_thread(ticket_digest, code),
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         minutes=wanted.minutes,
         made=call.now,
         expires=call.now + wanted.expires * 60,
@@ -81,7 +81,7 @@ async def make(call: Call) -> object:
 
 async def remove(call: Call) -> object:
     """What was redeemed before goes on."""
-    ticket = call.one("ticket", call.household.tickets)
+    ticket = call.find("ticket", call.household.tickets)
     await call.change(f"ticket {ticket.id} removed", partial(remove_ticket, ticket_id=ticket.id))
     return None
 
@@ -89,7 +89,7 @@ async def remove(call: Call) -> object:
 async def redeem(call: Call) -> object:
     """Its minutes begin now.  Codes that nobody made are counted, whoever types them."""
     typed: TicketTyped = call.body
-    after = await call.parts.store.redeem(
+    after = await call.context.store.redeem(
         call.household.id,
         await asyncio.to_thread(ticket_digest, typed.code),
         call.person.id,

@@ -17,15 +17,15 @@ from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import DESK, label_of, let_in
-from copdns.web.logins import Typed
+from copdns.web.logins import LoginForm
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
-from copdns.web.session import over_safe_way, require
+from copdns.web.session import require, require_safe_connection
 
-INVITED = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
+INVITABLE = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
 
-class Shown(NamedTuple):
+class AccountRow(NamedTuple):
     """An account, and what its reader may do to it."""
 
     account: Account
@@ -35,104 +35,104 @@ class Shown(NamedTuple):
 
 async def accounts(request: web.Request) -> web.Response:
     """Everybody who may log in."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
-    found = await parts.accounts.all(actor.household)
-    return parts.pages.render(
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    found = await context.accounts.all(actor.household)
+    return context.pages.render(
         request,
         "desk/accounts.html",
         actor=actor,
-        shown=[_shown(each, actor) for each in found],
-        roles=[each for each in INVITED if may_add(actor.role, each)],
-        household=parts.live().households[actor.household],
+        shown=[_account_row(each, actor) for each in found],
+        roles=[each for each in INVITABLE if may_add(actor.role, each)],
+        household=context.snapshot().households[actor.household],
     )
 
 
 async def invite(request: web.Request) -> web.Response:
     """Make an account, and show the code by which its owner sets a password, this once."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
-    fields, now = await fields_of(request), int(parts.now())
-    new = Account(actor.household, "", str(fields.get("name", "")), _role(fields))
-    made = await parts.accounts.add(new, actor, now)
-    return await _told(request, actor, made, Purpose.INVITE)
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    fields, now = await fields_of(request), int(context.now())
+    new = Account(actor.household, "", str(fields.get("name", "")), _parse_role(fields))
+    account = await context.accounts.add(new, actor, now)
+    return await _show_code(request, actor, account, Purpose.INVITE)
 
 
 async def code(request: web.Request) -> web.Response:
     """Make another code for somebody, where the first was lost or the password forgotten."""
     actor = await require(request, Permission.MANAGE_ACCOUNTS)
-    found = await _the_account(request, actor)
+    found = await _require_account(request, actor)
     purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
-    return await _told(request, actor, found, purpose)
+    return await _show_code(request, actor, found, purpose)
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove an account that is no guardian's."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     account = request.match_info["account"]
-    await parts.accounts.remove(actor.household, account, actor, int(parts.now()))
+    await context.accounts.remove(actor.household, account, actor, int(context.now()))
     raise web.HTTPSeeOther("/guardian/accounts")
 
 
 async def join_form(request: web.Request) -> web.Response:
     """Set a password with a code from a guardian or the console."""
-    over_safe_way(request)
+    require_safe_connection(request)
     return context_of(request).pages.render(request, "desk/join.html")
 
 
 async def join(request: web.Request) -> web.Response:
     """Take the code and the password, and log in."""
-    over_safe_way(request)
-    parts, fields = context_of(request), await fields_of(request)
+    require_safe_connection(request)
+    context, fields = context_of(request), await fields_of(request)
     password, now, address = (
         str(fields.get("password", "")),
-        int(parts.now()),
+        int(context.now()),
         requestor_of(request).address,
     )
     if password != str(fields.get("again", "")):
         raise AccountError("the two passwords do not match; enter both again", name="password")
     code = str(fields.get("code", ""))
-    account = await parts.logins.use_code(code, password, address, now, ())
-    typed = Typed(account.name, password, address, label=label_of(request))
-    done = await parts.logins.log_in(account.household, typed, now)
-    raise let_in(request, done, DESK)
+    account = await context.logins.use_code(code, password, address, now, ())
+    form = LoginForm(account.name, password, address, label=label_of(request))
+    result = await context.logins.log_in(account.household, form, now)
+    raise let_in(request, result, DESK)
 
 
-def _role(fields: Any) -> Role:
+def _parse_role(fields: Any) -> Role:
     try:
         role = Role(str(fields.get("role", "")))
     except ValueError:
         role = Role.CHILD
-    if role not in INVITED:
+    if role not in INVITABLE:
         raise AccountError("choose one of the roles on the page", name="role")
     return role
 
 
-async def _told(
+async def _show_code(
     request: web.Request, actor: Actor, account: Account, purpose: Purpose
 ) -> web.Response:
-    parts, told = context_of(request), one_time_code()
-    now = int(parts.now())
-    wanted = Code(actor.household, purpose, account.id, now + CODE_LASTS)
-    await parts.accounts.make_code(wanted, code_digest(told, CODE), actor, now)
-    return parts.pages.render(
+    context, code = context_of(request), one_time_code()
+    now = int(context.now())
+    record = Code(actor.household, purpose, account.id, now + CODE_LASTS)
+    await context.accounts.make_code(record, code_digest(code, CODE), actor, now)
+    return context.pages.render(
         request,
         "desk/invited.html",
         actor=actor,
         account=account,
-        told=told,
+        told=code,
         host=f"{request.scheme}://{request.host}",
     )
 
 
-async def _the_account(request: web.Request, actor: Actor) -> Account:
-    parts = context_of(request)
-    found = await parts.accounts.get(actor.household, request.match_info["account"])
+async def _require_account(request: web.Request, actor: Actor) -> Account:
+    context = context_of(request)
+    found = await context.accounts.get(actor.household, request.match_info["account"])
     if found is None:
         raise web.HTTPNotFound
     return found
 
 
-def _shown(account: Account, actor: Actor) -> Shown:
+def _account_row(account: Account, actor: Actor) -> AccountRow:
     mine = account.id == actor.id
     allowed = may_remove if account.has_password else may_add
     removable = not mine and may_remove(actor.role, account.role)
-    return Shown(account, removable, not mine and allowed(actor.role, account.role))
+    return AccountRow(account, removable, not mine and allowed(actor.role, account.role))

@@ -10,34 +10,34 @@ from copdns.web.context import context_of
 from copdns.web.received import fields_of
 from copdns.web.session import require
 
-SHOWN = 50
+NOTICES_SHOWN = 50
 
 
 async def notices(request: web.Request) -> web.Response:
     """Those that are new to the reader, and the last ones of before."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
-    unseen = await parts.notices.unseen(actor.household, actor.id)
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    unseen = await context.notices.unseen(actor.household, actor.id)
     new = {each.id for each in unseen}
-    before = await parts.notices.all(actor.household, SHOWN)
-    return parts.pages.render(
+    before = await context.notices.all(actor.household, NOTICES_SHOWN)
+    return context.pages.render(
         request,
         "desk/notices.html",
         actor=actor,
-        household=parts.live().households[actor.household],
+        household=context.snapshot().households[actor.household],
         unseen=unseen,
         seen=[each for each in before if each.id not in new],
-        now=parts.now(),
+        now=context.now(),
         console=CONSOLE,
     )
 
 
 async def see(request: web.Request) -> web.Response:
     """Keep that the reader has seen those that were shown."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields = await fields_of(request)
-    told = [str(each) for each in fields.getall("notice", [])]
-    ids = [int(each) for each in told if _is_number(each)]
-    await parts.notices.see(actor.household, actor.id, ids, int(parts.now()))
+    texts = [str(each) for each in fields.getall("notice", [])]
+    ids = [int(each) for each in texts if _is_number(each)]
+    await context.notices.see(actor.household, actor.id, ids, int(context.now()))
     raise web.HTTPSeeOther("/guardian/notices")
 
 

@@ -31,33 +31,35 @@ class Loss(NamedTuple):
 
 def losses(changed: tuple[Difference, ...], library: Catalogue) -> tuple[Loss, ...]:
     """Return what else stops by changes of a person's settings, as far as it is known."""
-    return tuple(loss for each in changed if each.after == ON for loss in _of(each, library))
+    return tuple(
+        loss for each in changed if each.after == ON for loss in _losses_by_change(each, library)
+    )
 
 
-def of_service(service: Service) -> tuple[Loss, ...]:
+def service_losses(service: Service) -> tuple[Loss, ...]:
     """Return what a service takes along."""
     return tuple(
         Loss("service", service.slug, what, "", (name,)) for name, what in service.affects.items()
     )
 
 
-def by_contact(library: Catalogue, contact: Contact) -> tuple[Service, ...]:
+def services_by_contact(library: Catalogue, contact: Contact) -> tuple[Service, ...]:
     """Return the services that put a child in touch so, by title."""
     found = (each for each in library.services.values() if each.contact is contact)
     return tuple(sorted(found, key=lambda each: each.title.lower()))
 
 
-def _of(change: Difference, library: Catalogue) -> Iterator[Loss]:
+def _losses_by_change(change: Difference, library: Catalogue) -> Iterator[Loss]:
     if change.setting == "services" and change.value in library.services:
-        yield from of_service(library.services[change.value])
+        yield from service_losses(library.services[change.value])
     elif change.setting == "contacts":
-        for service in by_contact(library, Contact(change.value)):
-            yield from of_service(service)
+        for service in services_by_contact(library, Contact(change.value)):
+            yield from service_losses(service)
     elif change.setting == "categories":
-        yield from _on_lists(change.value, library)
+        yield from _losses_by_category(change.value, library)
 
 
-def _on_lists(category: str, library: Catalogue) -> Iterator[Loss]:
+def _losses_by_category(category: str, library: Catalogue) -> Iterator[Loss]:
     """Yield the services some of whose names are blocked by the lists of a category."""
     numbers = {info.number for info in library.index.infos if info.subject == category}
     for service in library.services.values():

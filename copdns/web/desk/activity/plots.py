@@ -45,7 +45,7 @@ def dates(now: float, count: int, zone: str) -> tuple[date, ...]:
     return tuple(today - timedelta(days=back) for back in reversed(range(count)))
 
 
-class Part(NamedTuple):
+class BarPart(NamedTuple):
     """A part of a bar, drawn in the colour of its number."""
 
     colour: int
@@ -53,25 +53,25 @@ class Part(NamedTuple):
     height: float
 
 
-class Bar(NamedTuple):
+class PlotBar(NamedTuple):
     x: float
     width: float
-    parts: tuple[Part, ...]
+    parts: tuple[BarPart, ...]
 
 
 class Plot(NamedTuple):
     """top: what the highest bar stands for, 0 where there is nothing to draw."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[PlotBar, ...]
     top: int
 
 
-def stacked(values: Sequence[Sequence[int]]) -> Plot:
+def stack_bars(values: Sequence[Sequence[int]]) -> Plot:
     """Return bars of which each part stands on the one before."""
     top = max((sum(each) for each in values), default=0)
     place = WIDTH / max(1, len(values))
     bars = (
-        Bar(
+        PlotBar(
             round(at * place + place * GAP / 2, 1),
             round(place * (1 - GAP), 1),
             tuple(_parts(each, top)),
@@ -81,16 +81,16 @@ def stacked(values: Sequence[Sequence[int]]) -> Plot:
     return Plot(tuple(bars), top)
 
 
-def _parts(values: Sequence[int], top: int) -> Iterable[Part]:
+def _parts(values: Sequence[int], top: int) -> Iterable[BarPart]:
     below = 0
     for colour, value in enumerate(values):
         if value > 0:
             low, high = HEIGHT * below / top, HEIGHT * (below + value) / top
-            yield Part(colour, round(HEIGHT - high, 1), round(high - low, 1))
+            yield BarPart(colour, round(HEIGHT - high, 1), round(high - low, 1))
             below += value
 
 
-class Table(NamedTuple):
+class PlotTable(NamedTuple):
     """Numbers by stretch of time and by what they count.  kinds: "" for what has no name."""
 
     buckets: tuple[Bucket, ...]
@@ -99,22 +99,22 @@ class Table(NamedTuple):
 
     @property
     def plot(self) -> Plot:
-        return stacked(self.values)
+        return stack_bars(self.values)
 
     @property
     def totals(self) -> tuple[int, ...]:
         return tuple(sum(column) for column in zip(*self.values, strict=True))
 
 
-REST = "*"  # the kind of all that has no column of its own
+OTHER_KINDS = "*"  # the kind of all that has no column of its own
 
 
-def tabled(
+def build_table(
     buckets: tuple[Bucket, ...],
     counted: Iterable[tuple[float, str, int]],
     first: tuple[str, ...] = (),
     most: int = 5,
-) -> Table:
+) -> PlotTable:
     """Return how many of each kind there were in each stretch of time.
 
     counted: moment, kind and number; what is before the first stretch is left out.  first: kinds
@@ -128,7 +128,7 @@ def tabled(
     largest = sorted(
         sums, key=lambda kind: (kind not in first, -sums[kind] * (kind not in first), kind)
     )
-    kinds = (*largest[:most], *([REST] if len(largest) > most else []))
+    kinds = (*largest[:most], *([OTHER_KINDS] if len(largest) > most else []))
     column = {kind: min(at, most) for at, kind in enumerate(largest)}
     values = [[0] * len(kinds) for _ in buckets]
     at = 0
@@ -136,4 +136,4 @@ def tabled(
         while at + 1 < len(buckets) and moment >= buckets[at].end:
             at += 1
         values[at][column[kind]] += n
-    return Table(buckets, kinds, tuple(map(tuple, values)))
+    return PlotTable(buckets, kinds, tuple(map(tuple, values)))

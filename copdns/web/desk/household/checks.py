@@ -15,12 +15,12 @@ from copdns.model.sentences import Sentence
 from copdns.network.other_resolvers import Offer, others
 from copdns.network.setup_steps import Check, Item, State
 from copdns.web.context import context_of
-from copdns.web.house_checks import confirm_alone, look_at
+from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
 from copdns.words.warnings import trouble
 
 
-class Shown(NamedTuple):
+class CheckRow(NamedTuple):
     """A check as the page shows it.  item: None: never looked.  others: resolvers of others."""
 
     check: Check
@@ -36,16 +36,16 @@ class Shown(NamedTuple):
 
 async def checks(request: web.Request) -> web.Response:
     """What was found last."""
-    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
-    found = await parts.setups.progress(actor.household)
-    infos = parts.live().library.index.infos
-    return parts.pages.render(
+    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    found = await context.setups.progress(actor.household)
+    infos = context.snapshot().library.index.infos
+    return context.pages.render(
         request,
         "desk/checks.html",
         actor=actor,
-        household=parts.live().households[actor.household],
+        household=context.snapshot().households[actor.household],
         progress=found,
-        shown=[_shown(check, found.items.get(check)) for check in Check],
+        shown=[_check_row(check, found.items.get(check)) for check in Check],
         lists=len(infos),
         names=sum(each.size for each in infos),
     )
@@ -53,18 +53,18 @@ async def checks(request: web.Request) -> web.Response:
 
 async def look(request: web.Request) -> web.Response:
     """Look at everything now."""
-    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
-    await look_at(parts, parts.live().households[actor.household])
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    await run_checks(context, context.snapshot().households[actor.household])
     raise web.HTTPSeeOther("/guardian/checks")
 
 
 async def confirm(request: web.Request) -> web.Response:
     """Take a guardian's word for what the machine cannot see."""
-    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
-    await confirm_alone(parts, actor.household, actor.name)
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    await confirm_alone(context, actor.household, actor.name)
     raise web.HTTPSeeOther("/guardian/checks")
 
 
-def _shown(check: Check, item: Item | None) -> Shown:
+def _check_row(check: Check, item: Item | None) -> CheckRow:
     failed = item is not None and check is Check.ALONE and item.state is State.FAILED
-    return Shown(check, item, others(item.detail) if failed and item else ())
+    return CheckRow(check, item, others(item.detail) if failed and item else ())

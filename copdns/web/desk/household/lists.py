@@ -19,22 +19,22 @@ from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.small_index import ListStatus
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
-from copdns.web.desk.page import house_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.session import require
-from copdns.web.wording import desk_saying
+from copdns.web.wording import desk_wording
 from copdns.words.download_warnings import failure
 from copdns.words.warnings import trouble
 
 HERE = "/guardian/lists"
 # What people choose; services, protected groups and signals are shown in short.
-_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
+_KINDS_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
 
 
 # What lists that ship say of themselves.
 OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
 
 
-class Listed(NamedTuple):
+class ListRow(NamedTuple):
     """A list as it is shown.
 
     error: why it is not in force, or could not be fetched; None where all is well.  age: seconds
@@ -53,25 +53,25 @@ class Listed(NamedTuple):
 
 async def lists(request: web.Request) -> web.Response:
     """Every list, with what is known of it."""
-    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
-    household = house_of(request, actor)
-    caught = await asyncio.to_thread(parts.log.caught, household.id)
-    found = await asyncio.to_thread(audit_results.load_results, parts.folder)
-    statuses = parts.live().library.statuses
-    shown = [each for each in statuses if each.info.kind in _SHOWN]
-    return parts.pages.render(
+    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    household = household_in_force(request, actor)
+    caught = await asyncio.to_thread(context.log.caught, household.id)
+    found = await asyncio.to_thread(audit_results.load_results, context.folder)
+    statuses = context.snapshot().library.statuses
+    shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
+    return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(_listed(shown, parts.updates, caught, found, parts.now())),
-        others=[each.info for each in statuses if each.info.kind not in _SHOWN],
-        errors=await parts.appeals.list_errors(household.id),
-        chosen=parts.updates.chosen,
-        missing=parts.updates.missing and trouble(parts.updates.missing),
-        asked=parts.updates.is_asked,
+        lists=tuple(_list_rows(shown, context.updates, caught, found, context.now())),
+        others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
+        errors=await context.appeals.list_errors(household.id),
+        chosen=context.updates.chosen,
+        missing=context.updates.missing and trouble(context.updates.missing),
+        asked=context.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
-        say=desk_saying(request, household),
+        say=desk_wording(request, household),
         zone=household.timezone,
     )
 
@@ -83,18 +83,18 @@ async def update(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(HERE)
 
 
-def _listed(
+def _list_rows(
     statuses: list[ListStatus],
     updates: ListUpdater,
     caught: Mapping[str, int],
     found: AuditResults | None,
     now: float,
-) -> Iterator[Listed]:
+) -> Iterator[ListRow]:
     for each in statuses:
         slug = each.info.slug
         state: CopyState = updates.state(slug)
         why = state.error or ("" if each.error == NOT_HERE else each.error)
-        yield Listed(
+        yield ListRow(
             each.info,
             not each.error,
             failure(why) if why else None,

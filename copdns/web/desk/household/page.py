@@ -6,7 +6,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
 from copdns.web.context import context_of
-from copdns.web.desk.page import house_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.session import require
 
 
@@ -17,6 +17,6 @@ async def house(request: web.Request) -> web.Response:
         request,
         "desk/house.html",
         actor=actor,
-        household=house_of(request, actor),
+        household=household_in_force(request, actor),
         may=lambda word: may(actor, Permission(word)),
     )

@@ -44,18 +44,18 @@ def _section(prefix: str, section: BaseModel, usual: BaseModel) -> Iterator[Sett
 
 
 def _setting(name: str, value: Any, usual: Any) -> Setting:
-    shown = None if name in HIDDEN and value != usual else text_of(value)
+    shown = None if name in HIDDEN and value != usual else value_text(value)
     return Setting(name, shown, value == usual, EFFECTS[name])
 
 
-def text_of(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value as people read it: "yes", "a, b", "none"."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return ", ".join(map(text_of, value)) or "[]"
+        return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={text_of(each)}" for key, each in value if each not in ("", ()))
+        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
     return str(value) if value != "" else '""'
 
 

@@ -13,7 +13,7 @@ from copdns.web.session import require
 
 async def settings(request: web.Request) -> web.Response:
     """The settings in force."""
-    actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
-    return parts.pages.render(
-        request, "desk/settings.html", actor=actor, sections=tuple(settings_of(parts.settings()))
+    actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
+    return context.pages.render(
+        request, "desk/settings.html", actor=actor, sections=tuple(settings_of(context.settings()))
     )

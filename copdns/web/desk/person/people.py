@@ -19,35 +19,42 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, BlockMode, Contact, Household, Profile
 from copdns.policy.decide import rules_in_scope
 from copdns.web.context import context_of
-from copdns.web.desk.person.page import change, house_of, in_order, keep, person_page, the_person
+from copdns.web.desk.person.page import (
+    change,
+    keep,
+    person_page,
+    require_person,
+    sort_categories,
+    stored_household,
+)
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import desk_saying
+from copdns.web.wording import desk_wording
 
-LONGEST_NAME = 60
+MAX_NAME = 60
 
 
 async def people(request: web.Request) -> web.Response:
     """Everybody, and a form for one more."""
-    actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
-    household = await house_of(request, actor)
-    return parts.pages.render(
+    actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
+    household = await stored_household(request, actor)
+    return context.pages.render(
         request,
         "desk/people.html",
         actor=actor,
         household=household,
-        say=desk_saying(request, household),
+        say=desk_wording(request, household),
         presets={band: bundled_presets()[band] for band in Band},
-        now=parts.now(),
+        now=context.now(),
     )
 
 
 async def add(request: web.Request) -> web.Response:
     """Add a person, who starts with what is fair for the age."""
     actor, fields = await require(request, Permission.EDIT_PROFILES), await fields_of(request)
-    name = name_in(str(fields.get("name", "")))
-    band = band_in(str(fields.get("band", "")))
-    made: list[str] = []
+    name = parse_name(str(fields.get("name", "")))
+    band = parse_band(str(fields.get("band", "")))
+    ids: list[str] = []
 
     def edit(household: Household) -> Household:
         if any(each.name == name for each in household.profiles):
@@ -56,26 +63,26 @@ async def add(request: web.Request) -> web.Response:
                 name="name",
                 called=name,
             )
-        made.append(id_for(name, household))
-        new = Profile(made[-1], name, band, privacy=default_mode(band))
-        known, preset = context_of(request).known(), bundled_presets()[band]
+        ids.append(free_person_id(name, household))
+        new = Profile(ids[-1], name, band, privacy=default_mode(band))
+        known, preset = context_of(request).known_ids(), bundled_presets()[band]
         return add_profile(household, new, known, preset, times="times" in fields)
 
     await change(request, actor, edit, f"person added: {name}")
-    raise web.HTTPSeeOther(f"/guardian/people/{made[-1]}")
+    raise web.HTTPSeeOther(f"/guardian/people/{ids[-1]}")
 
 
 async def person(request: web.Request) -> web.Response:
     """What applies to one person, and where each part of it is changed."""
-    found = await the_person(request, Permission.SEE_PROFILES)
+    found = await require_person(request, Permission.SEE_PROFILES)
     household, profile = found.household, found.profile
-    library = context_of(request).live().library
+    library = context_of(request).snapshot().library
     return person_page(
         request,
         found,
         "desk/person.html",
-        categories=in_order(profile.categories, library),
-        by_contact=_by_contact(household, library, profile),
+        categories=sort_categories(profile.categories, library),
+        by_contact=_closed_by_contact(household, library, profile),
         devices=[each for each in household.devices if each.profile == profile.id],
         others=[each for each in household.profiles if each.id != profile.id],
         rules=rules_in_scope(profile, household.rules),
@@ -85,7 +92,9 @@ async def person(request: web.Request) -> web.Response:
     )
 
 
-def _by_contact(household: Household, library: Catalogue, profile: Profile) -> dict[Contact, int]:
+def _closed_by_contact(
+    household: Household, library: Catalogue, profile: Profile
+) -> dict[Contact, int]:
     """Return how many services are closed to somebody by who can write there."""
     kinds = {each.slug: each.contact for each in library.services.values()}
     kinds |= {each.slug: each.contact for each in household.services}
@@ -95,33 +104,39 @@ def _by_contact(household: Household, library: Catalogue, profile: Profile) -> d
 
 async def set_answers(request: web.Request) -> web.Response:
     """Change what somebody is called, and how a block is answered."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
+    found, fields = (
+        await require_person(request, Permission.EDIT_PROFILES),
+        await fields_of(request),
+    )
     try:
         mode = BlockMode(str(fields.get("block_mode", "")))
     except ValueError:
         raise HouseholdError("choose one of the answers on the page", name="block_mode") from None
-    ttl = _seconds_in(str(fields.get("max_ttl", "")).strip())
-    name = name_in(str(fields.get("name", "")))
+    ttl = _parse_seconds(str(fields.get("max_ttl", "")).strip())
+    name = parse_name(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
     raise web.HTTPSeeOther(await keep(request, found, values))
 
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a person with all that is kept; their devices become somebody's, or go."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
+    found, fields = (
+        await require_person(request, Permission.EDIT_PROFILES),
+        await fields_of(request),
+    )
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
         raise HouseholdError("Tick the box to confirm", name="sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
-    edit = partial(_removed, profile_id=profile, heir=heir)
+    edit = partial(_remove_with_devices, profile_id=profile, heir=heir)
     await change(request, found.actor, edit, f"profile {profile} removed")
-    parts = context_of(request)
-    await asyncio.to_thread(parts.log.erase, household, profile, parts.now())
+    context = context_of(request)
+    await asyncio.to_thread(context.log.erase, household, profile, context.now())
     raise web.HTTPSeeOther("/guardian/people")
 
 
-def _removed(household: Household, profile_id: str, heir: str) -> Household:
+def _remove_with_devices(household: Household, profile_id: str, heir: str) -> Household:
     """Return the household without somebody.  heir: whose the devices become; "" for nobody's."""
     for device in household.devices:
         if device.profile == profile_id and heir:
@@ -131,17 +146,15 @@ def _removed(household: Household, profile_id: str, heir: str) -> Household:
     return remove_profile(household, profile_id)
 
 
-def name_in(typed: str) -> str:
+def parse_name(typed: str) -> str:
     """Return what somebody is called; raise HouseholdError for what nobody can be called."""
     name = " ".join(typed.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise HouseholdError(
-            "Enter a name of 1 to %(most)s characters", name="name", most=LONGEST_NAME
-        )
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise HouseholdError("Enter a name of 1 to %(most)s characters", name="name", most=MAX_NAME)
     return name
 
 
-def _seconds_in(typed: str) -> int | None:
+def _parse_seconds(typed: str) -> int | None:
     """Return for how long devices keep an answer; None: as the age says."""
     if not typed:
         return None
@@ -150,14 +163,14 @@ def _seconds_in(typed: str) -> int | None:
     raise HouseholdError("Enter seconds from 1 to 86400, or leave this blank", name="max_ttl")
 
 
-def band_in(typed: str) -> Band:
+def parse_band(typed: str) -> Band:
     try:
         return Band(typed)
     except ValueError:
         raise HouseholdError("Choose one of the age groups on the page", name="band") from None
 
 
-def id_for(name: str, household: Household) -> str:
+def free_person_id(name: str, household: Household) -> str:
     """Return a short word for somebody, by the name where its letters allow."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "person"

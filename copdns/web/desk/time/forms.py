@@ -31,11 +31,11 @@ from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
 
-ROWS = 12  # times, or minutes by day, that a form can have
-NOTE = 200  # characters
-USUAL = "usual"  # of a date: what its day of the week says
-_LONGEST_GRANT = 31 * DAY_MINUTES  # what lasts longer is a rule
-_LONGEST_TICKET = 366  # days until it expires
+MAX_ROWS = 12  # times, or minutes by day, that a form can have
+MAX_NOTE = 200  # characters
+USUAL_DAY = "usual"  # of a date: what its day of the week says
+_MAX_GRANT = 31 * DAY_MINUTES  # what lasts longer is a rule
+_MAX_TICKET_DAYS = 366  # days until it expires
 
 
 class Form:
@@ -70,11 +70,11 @@ class Form:
     def note(self, name: str = "note") -> str:
         """Return a sentence of somebody's own, on one line."""
         text = " ".join(self.one(name).split())
-        if len(text) > NOTE or not text.isprintable():
+        if len(text) > MAX_NOTE or not text.isprintable():
             raise HouseholdError(
                 "write at most %(most)s letters, without special signs",
                 name=name,
-                most=NOTE,
+                most=MAX_NOTE,
             )
         return text
 
@@ -82,9 +82,9 @@ class Form:
 def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
     """Return the fields of a schedule, all but its id."""
     return {
-        "scope": scope(form, profile),
-        "slots": _slots(form),
-        "about": about(form),
+        "scope": parse_scope(form, profile),
+        "slots": _parse_slots(form),
+        "about": parse_subjects(form),
         "opens": form.one("how") == "open",
         "grace": form.number("grace", 0, 60, 0),
         "note": form.note(),
@@ -94,16 +94,16 @@ def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
 def budget_values(form: Form, profile: Profile) -> dict[str, Any]:
     """Return the fields of a budget, all but its id."""
     return {
-        "scope": scope(form, profile),
-        "minutes": _minutes(form),
-        "about": about(form),
+        "scope": parse_scope(form, profile),
+        "minutes": _parse_minutes(form),
+        "about": parse_subjects(form),
         "carry_over": form.has("carry_over"),
         "grace": form.number("grace", 0, 60, 0),
         "note": form.note(),
     }
 
 
-def scope(form: Form, profile: Profile) -> str:
+def parse_scope(form: Form, profile: Profile) -> str:
     """Return for whom something is to hold: this person, a tag of theirs, or "" for everyone."""
     chosen = form.one("scope")
     tags = [f"#{each}" for each in profile.tags]
@@ -116,16 +116,16 @@ def scope(form: Form, profile: Profile) -> str:
     raise HouseholdError("choose for whom it holds", name="scope")
 
 
-def about(form: Form) -> tuple[Subject, ...]:
+def parse_subjects(form: Form) -> tuple[Subject, ...]:
     """Return what something is about: what was chosen, and what was written; nothing is all."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
     return tuple(dict.fromkeys(read_field(parse_subject, each, "names") for each in texts))
 
 
-def one_subject(form: Form) -> Subject | None:
+def parse_one_subject(form: Form) -> Subject | None:
     """Return the one thing that a permission or ticket is about; None: everything."""
-    found = about(form)
+    found = parse_subjects(form)
     if len(found) > 1:
         raise HouseholdError("name one thing; give a permission for each", name="names")
     return found[0] if found else None
@@ -136,9 +136,9 @@ def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str
 
     Not a free one in any case: the same form sent twice makes one thing.
     """
-    told = _as_slug(form.one("name"))
-    if told:
-        return read_field(slug, told, "name")
+    name = _as_slug(form.one("name"))
+    if name:
+        return read_field(slug, name, "name")
     parts = [_as_slug(str(each).rpartition(":")[2]) for each in subjects][:1] or [usual]
     return read_field(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
 
@@ -147,8 +147,8 @@ def _as_slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")
 
 
-def _slots(form: Form) -> tuple[Slot, ...]:
-    found = tuple(_rows(form))
+def _parse_slots(form: Form) -> tuple[Slot, ...]:
+    found = tuple(_slot_rows(form))
     if not found:
         raise HouseholdError(
             "say when: a beginning and an end, such as 21:00 and 07:00", name="start0"
@@ -156,8 +156,8 @@ def _slots(form: Form) -> tuple[Slot, ...]:
     return found
 
 
-def _rows(form: Form) -> Iterator[Slot]:
-    for row in range(ROWS):
+def _slot_rows(form: Form) -> Iterator[Slot]:
+    for row in range(MAX_ROWS):
         start, end = form.one(f"start{row}"), form.one(f"end{row}")
         if not start and not end:
             continue
@@ -170,9 +170,9 @@ def _rows(form: Form) -> Iterator[Slot]:
         yield from read_field(parse_slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
 
 
-def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
+def _parse_minutes(form: Form) -> tuple[tuple[str, int], ...]:
     found = {}
-    for row in range(ROWS):
+    for row in range(MAX_ROWS):
         if form.one(f"minutes{row}"):
             word = read_field(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
             if word in found:
@@ -186,28 +186,28 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
 
 
-def ending(form: Form, timezone: str, now: int) -> int | None:
+def parse_end(form: Form, timezone: str, now: int) -> int | None:
     """Return until when something lasts; None: until somebody ends it."""
     if form.one("until"):
         return int(read_field(lambda text: moment(text, timezone, now), form.one("until"), "until"))
     if form.one("lasts"):
-        return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
+        return now + 60 * form.number("lasts", 1, _MAX_GRANT)
     return None
 
 
-def certain_ending(form: Form, timezone: str, now: int) -> int:
+def require_end(form: Form, timezone: str, now: int) -> int:
     """Return until when a permission lasts, which ends in any case."""
-    end = ending(form, timezone, now)
+    end = parse_end(form, timezone, now)
     if end is None:
         raise HouseholdError("a permission ends: say for how long, or until when", name="lasts")
-    if not now < end <= now + 60 * _LONGEST_GRANT:
+    if not now < end <= now + 60 * _MAX_GRANT:
         raise HouseholdError(
             "a permission ends within 31 days; what is to stay is a rule", name="until"
         )
     return end
 
 
-def lifts(form: Form) -> tuple[bool, bool]:
+def parse_lifts(form: Form) -> tuple[bool, bool]:
     """Return whether a permission lifts content, and whether it lifts time."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
@@ -215,16 +215,16 @@ def lifts(form: Form) -> tuple[bool, bool]:
     return chosen in ("content", "both"), chosen in ("", "time", "both")
 
 
-def extra(form: Form) -> Extra:
+def parse_extra(form: Form) -> Extra:
     return Extra.CREDIT if form.one("kind") == Extra.CREDIT else Extra.BONUS
 
 
-def expires(form: Form, now: int) -> int:
+def parse_expiry(form: Form, now: int) -> int:
     """Return until when a ticket is good."""
-    return now + 86_400 * form.number("days", 1, _LONGEST_TICKET, 7)
+    return now + 86_400 * form.number("days", 1, _MAX_TICKET_DAYS, 7)
 
 
-def dates(form: Form) -> dict[date, DayType | None]:
+def parse_dates(form: Form) -> dict[date, DayType | None]:
     """Return what the dates of a stretch are; None: what their day of the week says."""
     first = read_field(day, form.one("first"), "first")
     last = read_field(day, form.one("last"), "last") if form.one("last") else first
@@ -233,11 +233,11 @@ def dates(form: Form) -> dict[date, DayType | None]:
             "the last day is not before the first, and within a year of it", name="last"
         )
     kind = form.one("kind")
-    meant = None if kind == USUAL else read_field(_day_type, kind, "kind")
+    meant = None if kind == USUAL_DAY else read_field(_day_type, kind, "kind")
     return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
 
 
-def weekend(form: Form) -> frozenset[int]:
+def parse_weekend(form: Form) -> frozenset[int]:
     """Return the days of the week that are the weekend, 0 is Monday."""
     chosen = form.all("weekend")
     if not set(chosen) <= set(WEEKDAYS):

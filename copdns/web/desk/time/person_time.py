@@ -17,47 +17,55 @@ from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import Closed, Week, week, week_span
 from copdns.time.schedule import closed_spans
-from copdns.web.desk.time.page import Theirs, house, shown, stands, theirs
+from copdns.web.desk.time.page import (
+    PersonRequest,
+    policy_and_today,
+    require_house,
+    require_person,
+    template_values,
+)
 from copdns.web.desk.time.week_bars import Chart, week_bars
-from copdns.web.more_time import mark, more_time
+from copdns.web.more_time import more_time, time_mark
 
 _AROUND = 2 * DAY_SECONDS  # seconds before and behind a week that its bars can reach into
 
 
 async def people(request: web.Request) -> web.Response:
     """Whose time it is about; the calendar and the tickets of everybody."""
-    home = await house(request, Permission.SEE_PROFILES)
-    live = home.live()
-    return home.parts.pages.render(
+    home = await require_house(request, Permission.SEE_PROFILES)
+    snapshot = home.snapshot()
+    return home.context.pages.render(
         request,
         "desk/times.html",
-        **shown(home),
-        people=[(each, stands(home, live, each)[1]) for each in home.household.profiles],
+        **template_values(home),
+        people=[
+            (each, policy_and_today(home, snapshot, each)[1]) for each in home.household.profiles
+        ],
     )
 
 
 async def person(request: web.Request) -> web.Response:
     """All about one person's time, on one page."""
-    them = await theirs(request, Permission.SEE_PROFILES)
-    parts, profile = them.parts, them.profile
-    policy, now = them.stands()
+    them = await require_person(request, Permission.SEE_PROFILES)
+    context, profile = them.context, them.profile
+    policy, now = them.policy_and_today()
     sees_use = may(them.actor, Permission.SEE_LOG, profile)
     if sees_use and now.minutes:
         # The one thing that a GET writes: that somebody looked, which the child can see.
-        await parts.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
-    first = _first_day(them)
-    chart, said = _week(them.household, profile, first)
-    return parts.pages.render(
+        await context.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
+    first = _parse_first_day(them)
+    chart, in_words = _week(them.household, profile, first)
+    return context.pages.render(
         request,
         "desk/time.html",
-        **shown(them),
+        **template_values(them),
         profile=profile,
         first=first,
         earlier=first - timedelta(days=7),
         later=first + timedelta(days=7),
         today=now,
         chart=chart,
-        week=said,
+        week=in_words,
         schedules=in_scope(them.household.schedules, profile),
         budgets=in_scope(them.household.budgets, profile),
         minutes={each.budget.id: each for each in now.minutes},
@@ -65,13 +73,13 @@ async def person(request: web.Request) -> web.Response:
         bonuses=_bonuses(them),
         grants=_grants(them),
         pause=pause_of(them.household, profile.id, them.now),
-        suggested=_suggested(them),
-        more=more_time(them.household, profile, policy, now, them.parts.now()),
-        mark=mark(them.household, profile.id),
+        suggested=_suggested_times(them),
+        more=more_time(them.household, profile, policy, now, them.context.now()),
+        mark=time_mark(them.household, profile.id),
     )
 
 
-def _first_day(them: Theirs) -> date:
+def _parse_first_day(them: PersonRequest) -> date:
     """Return with which date the week begins: the one asked for, else today."""
     asked = them.request.query.get("week", "")
     try:
@@ -97,7 +105,7 @@ def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, W
     return week_bars(closed, zone, first), week(closed, zone, first)
 
 
-def _bonuses(them: Theirs) -> tuple[Bonus, ...]:
+def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
     """Return what was given on top today or for days to come."""
     today = local_time(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
     return tuple(
@@ -107,7 +115,7 @@ def _bonuses(them: Theirs) -> tuple[Bonus, ...]:
     )
 
 
-def _grants(them: Theirs) -> tuple[Grant, ...]:
+def _grants(them: PersonRequest) -> tuple[Grant, ...]:
     """Return the permissions that hold or will, the next to end first."""
     theirs = (each for each in them.household.grants if each.profile == them.profile.id)
     return tuple(sorted((e for e in theirs if e.end > them.now), key=lambda each: each.end))
@@ -121,7 +129,7 @@ def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
     return None
 
 
-def _suggested(them: Theirs) -> Times | None:
+def _suggested_times(them: PersonRequest) -> Times | None:
     """Return what is suggested for this age; None for nothing, or what is there already."""
     preset = bundled_presets().get(them.profile.band_at(them.now))
     found = preset.times(them.profile.id) if preset else Times((), ())

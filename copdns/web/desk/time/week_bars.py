@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from copdns.time.days import starts_at
 from copdns.time.preview import DAYS, Closed
 
-_WHOLE = 25 * 3600  # seconds: what lasts longer than a day is cut at midnights
+_LONG = 25 * 3600  # seconds: what lasts longer than a day is cut at midnights
 _STEP = 6  # hours by which a row is made longer
 
 
-class Bar(NamedTuple):
+class WeekBar(NamedTuple):
     """A stretch of a row.  start, width: minutes, from the row's midnight on, as time passes.
 
     lane: 0 is the first; bars that overlap stand in different ones.
@@ -32,7 +32,7 @@ class Bar(NamedTuple):
 
 class Row(NamedTuple):
     date: date
-    bars: tuple[Bar, ...]
+    bars: tuple[WeekBar, ...]
 
     @property
     def lanes(self) -> int:
@@ -69,7 +69,7 @@ def _pieces(each: Closed, midnights: list[float]) -> Iterator[tuple[int, Closed]
 
     One that began before the week goes on in its first row.
     """
-    is_long = each.end - each.start > _WHOLE
+    is_long = each.end - each.start > _LONG
     for number, midnight in enumerate(midnights[:-1]):
         following = midnights[number + 1]
         begins_here = midnight <= each.start < following
@@ -79,10 +79,10 @@ def _pieces(each: Closed, midnights: list[float]) -> Iterator[tuple[int, Closed]
             yield number, each._replace(start=max(each.start, midnight), end=end)
 
 
-def _bars(closed: Iterable[Closed], midnight: float) -> Iterator[Bar]:
+def _bars(closed: Iterable[Closed], midnight: float) -> Iterator[WeekBar]:
     ends: list[float] = []  # of the last bar in each lane
     for each in sorted(closed, key=lambda one: (one.start, -one.end, one.name)):
         lane = next((at for at, end in enumerate(ends) if end <= each.start), len(ends))
         ends[lane:] = [each.end, *ends[lane + 1 :]]
         start = round((each.start - midnight) / 60)
-        yield Bar(each, start, max(1, round((each.end - each.start) / 60)), lane)
+        yield WeekBar(each, start, max(1, round((each.end - each.start) / 60)), lane)
