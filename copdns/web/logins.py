@@ -31,6 +31,7 @@ from copdns.accounts.passwords import (
     totp_step,
     verify_password,
 )
+from copdns.accounts.roles import Actor
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
@@ -139,11 +140,11 @@ class Logins:
         """Return a new code for the first account of a house; "" where there is an account."""
         if await self._accounts.all(household):
             return ""
-        code = one_time_code()
-        record = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
-        digest = await self._hash(code_digest, code, CODE)
-        await self._accounts.make_code(record, digest, None, now)
-        return code
+        return await self._make_code(household, Purpose.SETUP, "", None, now)
+
+    async def make_code(self, account: Account, purpose: Purpose, by: Actor, now: int) -> str:
+        """Return a new code with which the owner of an account sets a password."""
+        return await self._make_code(account.household, purpose, account.id, by, now)
 
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
@@ -212,6 +213,15 @@ class Logins:
         return LoginResult(Outcome.IN)
 
     # --- what these are made of ---
+
+    async def _make_code(
+        self, household: str, purpose: Purpose, account_id: str, by: Actor | None, now: int
+    ) -> str:
+        code = one_time_code()
+        record = Code(household, purpose, account_id, now + CODE_LASTS)
+        digest = await self._hash(code_digest, code, CODE)
+        await self._accounts.make_code(record, digest, by, now)
+        return code
 
     async def _attempt_at(self, found: Credentials | None, typed: LoginForm, now: int) -> Attempt:
         if found is None:

@@ -6,7 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 
 from copdns.accounts.account import LOOKS_KEPT
+from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.personal_data import PersonalData
+from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import history
 from copdns.web.context import AppContext
 
@@ -35,4 +37,12 @@ async def read_personal_data(
         ),
         changes=await context.store.changes(household, lines),
         full_logs=await context.store.full_logs(household, profile),
+    )
+
+
+def is_untraced_row(policy: Policy, row: LogRow) -> bool:
+    """Tell whether a name is one of help: in the log only where lists learned of it since."""
+    found = policy.index.find(row.qname)
+    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
+        policy, row.qname
     )

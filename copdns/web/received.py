@@ -28,3 +28,8 @@ async def fields_of(request: web.Request) -> Fields:
     except UnicodeDecodeError:
         raise web.HTTPBadRequest from None
     return await request.post()
+
+
+def whole_number(text: str, digits: int) -> int | None:
+    """Return the number that a text is, of so many digits at most; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from pathlib import Path
 
 from aiohttp import web
 
@@ -25,6 +26,17 @@ async def unknown_devices_of(request: web.Request, household: str) -> tuple[Unkn
     found = await asyncio.to_thread(load_visitors, context_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
+
+
+async def unassigned_devices(folder: Path, household: Household) -> list[UnknownDevice]:
+    """Return the devices seen in the network that none of the household's is known by."""
+    found = await asyncio.to_thread(load_visitors, folder)
+    taken = {text for each in household.devices for text in (*each.macs, *each.addresses)}
+    return [
+        each
+        for each in found
+        if each.household == household.id and (each.mac or each.address) not in taken
+    ]
 
 
 def parse_known_by(typed: str) -> KnownBy:

@@ -211,7 +211,7 @@ def test_only_the_persons_own_word_is_told_as_consent() -> None:
         for path in (ROOT / "copdns").rglob("*.py")
         if "consents.agree(" in path.read_text()
     ]
-    assert users == ["web/consent.py"]
+    assert users == ["web/child/consent.py"]
 
 
 async def test_what_was_asked_long_ago_is_not_kept(client: Client, site: Site) -> None:

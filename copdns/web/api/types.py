@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from copdns.household.edit_checks import parse_field
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import literal
-from copdns.model.times import DAY_MINUTES
+from copdns.model.times import DAY_MINUTES, Subject, parse_subject
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Scope = Annotated[
@@ -82,3 +84,8 @@ def parse_end(minutes: int | None, until: str | None, start: int) -> int | None:
     if end is not None and end <= start:
         raise HouseholdError(literal(f"{until} is over before it begins; name a later time"))
     return end
+
+
+def parse_subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
+    """Return what `About` texts mean, each once; raise HouseholdError."""
+    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))

@@ -31,11 +31,11 @@ from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
 from copdns.time.days import budget_day, zone_of
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked, require_known_person
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
-from copdns.web.person import Person, may_see_appeal, person_of
-from copdns.web.received import fields_of
+from copdns.web.person import Person, may_see_appeal
+from copdns.web.received import fields_of, whole_number
 
 _OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 Fields = Mapping[str, Any]
@@ -43,13 +43,13 @@ Fields = Mapping[str, Any]
 
 async def form(request: web.Request) -> web.Response:
     """The form; without something to ask about, a field for the name."""
-    person = await _require_known(request)
+    person = await require_known_person(request)
     return _form(request, person, request.query)
 
 
 async def send(request: web.Request) -> web.Response:
     """File what was asked."""
-    person, context = await _require_known(request), context_of(request)
+    person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
         ask = _read_request(request, person, fields)
@@ -72,7 +72,7 @@ async def send(request: web.Request) -> web.Response:
 
 async def appeal_page(request: web.Request) -> web.Response:
     """One question of this person, and what came of it."""
-    person = await _require_known(request)
+    person = await require_known_person(request)
     appeal, now = await _find_appeal(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
     return child_page(
@@ -89,7 +89,7 @@ async def appeal_page(request: web.Request) -> web.Response:
 
 async def withdraw(request: web.Request) -> web.Response:
     """Take a question back."""
-    person, context = await _require_known(request), context_of(request)
+    person, context = await require_known_person(request), context_of(request)
     _require_paired(person)
     appeal = (await _find_appeal(request, person)).id
     await context.appeals.withdraw(
@@ -100,7 +100,7 @@ async def withdraw(request: web.Request) -> web.Response:
 
 async def disagree(request: web.Request) -> web.Response:
     """Say once that the answer is not right."""
-    person, context = await _require_known(request), context_of(request)
+    person, context = await require_known_person(request), context_of(request)
     _require_paired(person)
     appeal, fields = await _find_appeal(request, person), await fields_of(request)
     second = await _has_second(request, person, appeal)
@@ -124,16 +124,9 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     )
 
 
-async def _require_known(request: web.Request) -> Person:
-    person = await person_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    return person
-
-
 def _require_paired(person: Person) -> None:
     if not person.is_paired:
-        raise web.HTTPForbidden(reason="This browser is not linked to this device")
+        raise not_linked()
 
 
 async def _find_appeal(request: web.Request, person: Person) -> Appeal:
@@ -239,8 +232,7 @@ def _parse_choice(words: Any, text: object, default: Any) -> Any:
 
 
 def _parse_number(value: object) -> int:
-    text = str(value or "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    return whole_number(str(value or ""), 5) or 0
 
 
 def _day(request: web.Request, person: Person) -> date:

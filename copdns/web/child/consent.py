@@ -12,7 +12,7 @@ from aiohttp import web
 from copdns.model.errors import PrivacyError
 from copdns.model.household import FullLog
 from copdns.privacy.consent import Question, needs_consent
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
@@ -36,11 +36,9 @@ async def consent(request: web.Request) -> web.Response:
 
 async def agree(request: web.Request) -> web.Response:
     """Say yes to the question that was read, and to no other."""
-    person, fields, context = (
-        await _require_own_browser(request),
-        await fields_of(request),
-        context_of(request),
-    )
+    person = await _require_own_browser(request)
+    fields = await fields_of(request)
+    context = context_of(request)
     question = await open_question(request, person)
     if question is None or str(fields.get("question", "")) != question_mark(question):
         raise PrivacyError("this request has changed; read it again")
@@ -60,7 +58,7 @@ async def take_back(request: web.Request) -> web.Response:
     """End it now, whoever wants it to go on."""
     person, context = await _require_asked_age(request), context_of(request)
     if not person.is_proven:
-        raise _not_linked()
+        raise not_linked()
     home, profile, now = person.household.id, person.profile, int(context.now())
     await context.consents.take_back(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
@@ -102,9 +100,5 @@ async def _require_asked_age(request: web.Request) -> Person:
 async def _require_own_browser(request: web.Request) -> Person:
     person = await _require_asked_age(request)
     if not person.is_own:
-        raise _not_linked()
+        raise not_linked()
     return person
-
-
-def _not_linked() -> web.HTTPForbidden:
-    return web.HTTPForbidden(reason="This browser is not linked to this device")

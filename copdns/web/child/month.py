@@ -20,17 +20,15 @@ from copdns.privacy.report import (
     month_of,
     people_of,
 )
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.person import Person, person_of
+from copdns.web.person import Person
 from copdns.web.report import MonthData, parse_month, read_month, since_of
 
 
 async def month(request: web.Request) -> web.Response:
     """This month as far as it is, or the one that is asked for."""
-    person, context = await person_of(request), context_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
+    person, context = await require_known_person(request), context_of(request)
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
     data = await read_month(context, home, wanted)

@@ -25,7 +25,7 @@ from copdns.privacy.personal_data import (
 )
 from copdns.store.household_db.notes import audit
 from copdns.time.plan import in_scope
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked
 from copdns.web.child.start_page import blocks_of
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
@@ -96,7 +96,7 @@ def _may_erase(person: Person, now: float) -> bool:
 async def _require_proven(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_proven:
-        raise web.HTTPForbidden(reason="This browser is not linked to this device")
+        raise not_linked()
     return person
 
 

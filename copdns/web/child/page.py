@@ -10,7 +10,7 @@ from aiohttp import web
 from copdns.web.context import context_of
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.notes import note_of
-from copdns.web.person import Person, requestor_of
+from copdns.web.person import Person, person_of, requestor_of
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
 
@@ -35,13 +35,29 @@ def child_page(
     )
 
 
+async def require_known_person(request: web.Request) -> Person:
+    """Return whose device asks; raise HTTPForbidden for a device that is nobody's of this house."""
+    person = await person_of(request)
+    require_known(person)
+    return person
+
+
+def require_known(person: Person) -> None:
+    """Raise HTTPForbidden for whoever uses a device that is nobody's of this house."""
+    if not person.is_known:
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
+
+
+def not_linked() -> web.HTTPForbidden:
+    """Return what a browser is told that its device is not known by."""
+    return web.HTTPForbidden(reason="This browser is not linked to this device")
+
+
 def _desk_url(request: web.Request) -> str:
     """Return where the desk is from here: at once, by HTTPS, or "" where it is closed to all but
     the machine itself."""
-    context, connection = (
-        context_of(request),
-        BrowserConnection(request.secure, requestor_of(request).address),
-    )
+    context = context_of(request)
+    connection = BrowserConnection(request.secure, requestor_of(request).address)
     if may_show_desk(connection, over_http=context.desk_over_http):
         return "/guardian/"
     port = context.settings().web.tls_port

@@ -17,7 +17,7 @@ from copdns.policy.today import build_today
 from copdns.privacy.recent_blocks import Block
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, require_known
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
 from copdns.web.person import (
@@ -83,8 +83,7 @@ async def pair(request: web.Request) -> web.Response:
     redirect = web.HTTPSeeOther("/")
     if person.is_paired:
         raise redirect
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
+    require_known(person)
     whose, now = (person.household.id, person.profile.id), int(context.now())
     if person.guest:
         cookie = await context.guests.pair(whose[0], person.guest, whose[1], now)

@@ -9,20 +9,20 @@ from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeEr
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure
 from copdns.web.child.in_force import wait_until_in_force
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.person import Person, person_of
+from copdns.web.person import Person
 from copdns.web.received import fields_of
 
 
 async def form(request: web.Request) -> web.Response:
     """A field for the code; and what was opened by one that counts now."""
-    return await _page(request, await _require_known(request))
+    return await _page(request, await require_known_person(request))
 
 
 async def redeem(request: web.Request) -> web.Response:
     """Turn the code into time, which is open when the page tells it."""
-    person, context = await _require_known(request), context_of(request)
+    person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
         await context.store.redeem(
@@ -70,10 +70,3 @@ async def _redeemed_grants(request: web.Request, person: Person, now: float) -> 
         and each.profile == person.profile.id
         and each.start <= now < each.end
     ]
-
-
-async def _require_known(request: web.Request) -> Person:
-    person = await person_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    return person

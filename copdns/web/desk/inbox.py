@@ -27,6 +27,7 @@ from copdns.appeals.source import BlockSource, block_source, rule_behind
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
 from copdns.web.context import context_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -48,11 +49,11 @@ async def inbox(request: web.Request) -> web.Response:
         request,
         "desk/inbox.html",
         actor=actor,
-        household=_household(request, actor),
+        household=household_in_force(request, actor),
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
-        say=desk_wording(request, _household(request, actor)),
+        say=desk_wording(request, household_in_force(request, actor)),
         now=context.now(),
     )
 
@@ -88,7 +89,7 @@ async def appeal(request: web.Request) -> web.Response:
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise web.HTTPNotFound
-    household = _household(request, actor)
+    household = household_in_force(request, actor)
     opens, closed = _opening(request, found, household)
     return context.pages.render(
         request,
@@ -206,7 +207,3 @@ def _source(request: web.Request, found: Appeal) -> BlockSource | None:
     return block_source(
         found, info, context.updates.state(slug), index.find(found.ask.to.via or found.ask.name)
     )
-
-
-def _household(request: web.Request, actor: Actor) -> Household:
-    return context_of(request).snapshot().households[actor.household]

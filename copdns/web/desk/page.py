@@ -44,6 +44,14 @@ async def require_viewed_people(request: web.Request, permission: Permission) ->
     return ViewedPeople(actor, household, people, (profile,), person)
 
 
+async def stored_household(request: web.Request, actor: Actor) -> Household:
+    """Return the household as it is stored, with what was just changed; raise HTTPNotFound."""
+    found = await context_of(request).store.household(actor.household)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
 def household_in_force(request: web.Request, actor: Actor) -> Household:
     """Return the household as it is in force, without the guests of the moment."""
     return context_of(request).snapshot().households[actor.household]

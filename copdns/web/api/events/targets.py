@@ -7,9 +7,9 @@ nothing here shows or changes them.
 from __future__ import annotations
 
 from copdns.accounts.roles import Permission
-from copdns.events.targets import TargetStatus
-from copdns.model.events import EventKind, TrialEvent
+from copdns.model.events import EventKind
 from copdns.web.api.operation import Call, Given, Operation
+from copdns.web.event_targets import find_target, send_test, target_id
 from copdns.web.problem import Refused
 
 
@@ -35,7 +35,7 @@ class Tried(Given):
 async def targets(call: Call) -> object:
     return [
         {
-            "id": _id(each),
+            "id": target_id(each),
             "way": each.way,
             "kinds": each.kinds,
             "waiting": each.waiting,
@@ -49,19 +49,11 @@ async def targets(call: Call) -> object:
 async def test(call: Call) -> object:
     """It hears of an event `test`, whichever kinds it hears of.  What came of it is told; one
     target is tried at a time."""
-    wanted = call.part("target")
-    found = next((each for each in call.context.targets.shown if _id(each) == wanted), None)
+    found = find_target(call.context, call.part("target"))
     if found is None:
         raise Refused(404, "There is no such target")
-    what = f"test event sent to {found.name}"
-    await call.context.store.note(call.household.id, call.actor.name, what, call.now)
-    event = TrialEvent(EventKind.TEST, call.household.id, call.now)
-    trouble = await call.context.targets.send_test(found.name, event)
+    trouble = await send_test(call.context, found, call.household.id, call.actor.name, call.now)
     return {"taken": not trouble, "trouble": trouble}
-
-
-def _id(target: TargetStatus) -> str:
-    return target.name.replace(" ", "-")
 
 
 OPERATIONS = (

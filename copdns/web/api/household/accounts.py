@@ -11,10 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.account import CODE_LASTS, Account, Purpose
 from copdns.accounts.roles import Permission, Role
-from copdns.accounts.tickets import code_digest
 from copdns.as_json.accounts import account_json
 from copdns.as_json.plain import utc
 from copdns.model.errors import AccountError
@@ -86,10 +84,8 @@ async def _require_account(call: Call) -> Account:
 async def _make_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
     if account.id == call.actor.id:
         raise AccountError("your own password is changed on your own page")
-    code, until = one_time_code(), call.now + CODE_LASTS
-    record = Code(call.household.id, purpose, account.id, until)
-    await call.context.accounts.make_code(record, code_digest(code, CODE), call.actor, call.now)
-    return {**account_json(account), "code": code, "code_until": utc(until)}
+    code = await call.context.logins.make_code(account, purpose, call.actor, call.now)
+    return {**account_json(account), "code": code, "code_until": utc(call.now + CODE_LASTS)}
 
 
 _MANAGE = Permission.MANAGE_ACCOUNTS

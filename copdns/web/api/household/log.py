@@ -19,15 +19,15 @@ from copdns.as_json.accounts import look_json
 from copdns.as_json.log import count_json, row_json
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.list_files.load import discreet_names
-from copdns.model.errors import CopdnsError
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import history
 from copdns.time.days import budget_day, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.people.standing import policy_of
 from copdns.web.api.types import WHOLE, Limit, Moment
+from copdns.web.personal_data import is_untraced_row
 
 DAY = 86_400
 
@@ -123,18 +123,9 @@ def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without names of help that lists learned of since; what
     guardians do not see on a page is hidden here too."""
     snapshot, home = call.context.snapshot(), call.household.id
-    policy = snapshot.policies.get((home, call.person.id))
-    if policy is None:
-        raise CopdnsError("not in force yet; try again in a moment")
+    policy = policy_of(snapshot, home, call.person.id)
     mask = build_mask(discreet_names(), snapshot.library)
-    return [row_json(mask.row(each)) for each in rows if not _is_of_help(policy[1], each)]
-
-
-def _is_of_help(policy: Policy, row: LogRow) -> bool:
-    found = policy.index.find(row.qname)
-    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
-        policy, row.qname
-    )
+    return [row_json(mask.row(each)) for each in rows if not is_untraced_row(policy, each)]
 
 
 async def counts(call: Call) -> object:

@@ -13,7 +13,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
-from copdns.household.edit_checks import parse_field, require_profile
+from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_profile, remove_profile, set_profile
 from copdns.household.presets import rules_now
 from copdns.household.safeguards import default_mode, request_full
@@ -28,14 +28,13 @@ from copdns.model.household import (
     Profile,
 )
 from copdns.model.reasons import text_of
-from copdns.model.times import Subject, parse_subject
 from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.pauses import Pause
-from copdns.web.api.types import WHOLE, About, Id, Moment, Text
+from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
 
 class BandChange(Given):
@@ -188,7 +187,7 @@ def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
     sent = wanted.model_dump(exclude={"id", "preset", "times"}, exclude_unset=True)
     values = {key: value for key, value in sent.items() if value is not None or key == "max_ttl"}
     values |= {key: frozenset(values[key]) for key in _SETS if key in values}
-    values |= {key: _subjects(values[key]) for key in _SUBJECTS if key in values}
+    values |= {key: parse_subjects(values[key]) for key in _SUBJECTS if key in values}
     if "safe_search" in values:
         values["safe_search"] = tuple(sorted(values["safe_search"].items()))
     if "band" in values or wanted.preset is not None:
@@ -198,10 +197,6 @@ def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
     if wanted.times and wanted.preset is None:
         raise HouseholdError("times belongs to preset; without one nothing is suggested")
     return values
-
-
-def _subjects(texts: list[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
 
 
 async def add(call: Call) -> object:

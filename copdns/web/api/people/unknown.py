@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from copdns.accounts.roles import Permission
@@ -10,12 +9,11 @@ from copdns.as_json.household import device_json, visitor_json
 from copdns.model.errors import HouseholdError
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import Ignored
-from copdns.store.log_db.unknown_devices import load_visitors
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
 from copdns.web.newcomers import add_to_device, add_unknown_device
-from copdns.web.unknown_devices import end_guests_of
+from copdns.web.unknown_devices import end_guests_of, unassigned_devices
 
 
 class VisitorShown(Given):
@@ -47,15 +45,7 @@ async def unknown(call: Call) -> object:
 
 
 async def visitors(call: Call) -> list[UnknownDevice]:
-    """Return the unknown devices of the household, which nobody named since."""
-    household = call.household
-    there = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    found = await asyncio.to_thread(load_visitors, call.context.folder)
-    return [
-        each
-        for each in found
-        if each.household == household.id and (each.mac or each.address) not in there
-    ]
+    return await unassigned_devices(call.context.folder, call.household)
 
 
 async def name(call: Call) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
 from typing import Annotated
@@ -25,7 +24,7 @@ from copdns.household.time_edits import (
 )
 from copdns.household.time_shape import day_word
 from copdns.model.errors import HouseholdError
-from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule, Subject, parse_subject
+from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule
 from copdns.model.violations import sentence_of
 from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
@@ -33,7 +32,18 @@ from copdns.time.schedule import parse_slots
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.profiles import ProfileShown
 from copdns.web.api.people.standing import policy_of
-from copdns.web.api.types import WHOLE, About, Date, Id, Minutes, Moment, Scope, Text, parse_day
+from copdns.web.api.types import (
+    WHOLE,
+    About,
+    Date,
+    Id,
+    Minutes,
+    Moment,
+    Scope,
+    Text,
+    parse_day,
+    parse_subjects,
+)
 from copdns.web.more_time import Kind, give_more_time, more_time
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
@@ -131,10 +141,6 @@ class MoreShown(Given):
     budgets: list[str]
 
 
-def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
-
-
 # --- schedules ------------------------------------------------------------------------------------
 
 
@@ -143,7 +149,7 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
         found = parse_slots(wanted.slots)
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
-    about = _subjects(wanted.about)
+    about = parse_subjects(wanted.about)
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
 
@@ -170,7 +176,7 @@ async def remove_schedule(call: Call) -> None:
 
 def _read_budget(budget_id: str, wanted: BudgetWanted) -> Budget:
     minutes = tuple((parse_field(day_word, word), count) for word, count in wanted.minutes.items())
-    about = _subjects(wanted.about)
+    about = parse_subjects(wanted.about)
     return Budget(
         budget_id, wanted.scope, minutes, about, wanted.carry_over, wanted.grace, wanted.note
     )

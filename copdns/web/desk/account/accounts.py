@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.account import Account, Purpose
 from copdns.accounts.roles import Actor, Permission, Role, may_add, may_remove
-from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.web.context import context_of
-from copdns.web.desk.account.login import DESK, label_of, let_in
+from copdns.web.desk.account.login import DESK, label_of, let_in, require_same_passwords
+from copdns.web.desk.page import household_in_force
 from copdns.web.logins import LoginForm
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
@@ -43,7 +42,7 @@ async def accounts(request: web.Request) -> web.Response:
         actor=actor,
         shown=[_account_row(each, actor) for each in found],
         roles=[each for each in INVITABLE if may_add(actor.role, each)],
-        household=context.snapshot().households[actor.household],
+        household=household_in_force(request, actor),
     )
 
 
@@ -82,13 +81,10 @@ async def join(request: web.Request) -> web.Response:
     """Take the code and the password, and log in."""
     require_safe_connection(request)
     context, fields = context_of(request), await fields_of(request)
-    password, now, address = (
-        str(fields.get("password", "")),
-        int(context.now()),
-        requestor_of(request).address,
-    )
-    if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords do not match; enter both again", name="password")
+    password = str(fields.get("password", ""))
+    now = int(context.now())
+    address = requestor_of(request).address
+    require_same_passwords(fields)
     code = str(fields.get("code", ""))
     account = await context.logins.use_code(code, password, address, now, ())
     form = LoginForm(account.name, password, address, label=label_of(request))
@@ -109,10 +105,8 @@ def _parse_role(fields: Any) -> Role:
 async def _show_code(
     request: web.Request, actor: Actor, account: Account, purpose: Purpose
 ) -> web.Response:
-    context, code = context_of(request), one_time_code()
-    now = int(context.now())
-    record = Code(actor.household, purpose, account.id, now + CODE_LASTS)
-    await context.accounts.make_code(record, code_digest(code, CODE), actor, now)
+    context = context_of(request)
+    code = await context.logins.make_code(account, purpose, actor, int(context.now()))
     return context.pages.render(
         request,
         "desk/invited.html",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aiohttp import web
 
 from copdns.accounts.account import BROWSER_LASTS, SESSION_LONGEST
@@ -64,14 +67,19 @@ async def set_up(request: web.Request) -> web.Response:
     require_safe_connection(request)
     context, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
-    if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords do not match; enter both again", name="password")
+    require_same_passwords(fields)
     now, address = int(context.now()), requestor_of(request).address
     code = str(fields.get("code", ""))
     account = await context.logins.set_up(code, name, password, address, now, ())
     form = LoginForm(name, password, address, label=label_of(request))
     result = await context.logins.log_in(account.household, form, now)
     raise let_in(request, result, WIZARD)
+
+
+def require_same_passwords(fields: Mapping[str, Any]) -> None:
+    """Raise AccountError where a new password was not typed twice the same."""
+    if str(fields.get("password", "")) != str(fields.get("again", "")):
+        raise AccountError("the two passwords do not match; enter both again", name="password")
 
 
 async def _form(

@@ -7,7 +7,8 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.store.household_db.notes import CONSOLE
 from copdns.web.context import context_of
-from copdns.web.received import fields_of
+from copdns.web.desk.page import household_in_force
+from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 
 NOTICES_SHOWN = 50
@@ -23,7 +24,7 @@ async def notices(request: web.Request) -> web.Response:
         request,
         "desk/notices.html",
         actor=actor,
-        household=context.snapshot().households[actor.household],
+        household=household_in_force(request, actor),
         unseen=unseen,
         seen=[each for each in before if each.id not in new],
         now=context.now(),
@@ -35,11 +36,7 @@ async def see(request: web.Request) -> web.Response:
     """Keep that the reader has seen those that were shown."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields = await fields_of(request)
-    texts = [str(each) for each in fields.getall("notice", [])]
-    ids = [int(each) for each in texts if _is_number(each)]
+    numbers = (whole_number(str(each), 17) for each in fields.getall("notice", []))
+    ids = [each for each in numbers if each is not None]
     await context.notices.see(actor.household, actor.id, ids, int(context.now()))
     raise web.HTTPSeeOther("/guardian/notices")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 18

@@ -16,9 +16,10 @@ from copdns.accounts.passwords import totp_uri
 from copdns.accounts.roles import Permission, may, scopes_for
 from copdns.model.errors import AccountError
 from copdns.web.context import context_of
+from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.household.qr import qr
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
-from copdns.web.received import Fields, fields_of
+from copdns.web.received import Fields, fields_of, whole_number
 from copdns.web.session import require
 
 HERE = "/guardian/me"
@@ -53,8 +54,7 @@ async def change_password(request: web.Request) -> web.Response:
     fields, now = await fields_of(request), int(context.now())
     password = str(fields.get("password", ""))
     await _confirm(request, own, fields, always=True)
-    if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords do not match; enter both again", name="password")
+    require_same_passwords(fields)
     await context.logins.change_password(
         own.account, password, now, _names(request, own), stays=own.session.digest
     )
@@ -81,11 +81,9 @@ async def factor(request: web.Request) -> web.Response:
 
 async def set_factor(request: web.Request) -> web.Response:
     """Ask for the second factor from now on, and show the recovery codes, this once."""
-    own, context, fields = (
-        await _require_own(request),
-        context_of(request),
-        await fields_of(request),
-    )
+    own = await _require_own(request)
+    context = context_of(request)
+    fields = await fields_of(request)
     secret, now = str(fields.get("secret", "")), int(context.now())
     await _confirm(request, own, fields)
     codes = await context.logins.finish_totp(
@@ -105,11 +103,9 @@ async def remove_factor(request: web.Request) -> web.Response:
 
 async def end_session(request: web.Request) -> web.Response:
     """Log another browser out, or all others."""
-    own, context, fields = (
-        await _require_own(request),
-        context_of(request),
-        await fields_of(request),
-    )
+    own = await _require_own(request)
+    context = context_of(request)
+    fields = await fields_of(request)
     if "all" in fields:
         now = int(context.now())
         await context.sessions.revoke_all(own.account, now, stays=own.session.digest)
@@ -175,8 +171,7 @@ def _parse_scopes(fields: Fields) -> list[Permission]:
 
 
 def _parse_days(fields: Mapping[str, Any]) -> int:
-    text = str(fields.get("days", ""))
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    return whole_number(str(fields.get("days", "")), 4) or 0
 
 
 def _names(request: web.Request, own: OwnAccount) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from copdns.store.household_db.audit_trail import Trail
 from copdns.store.household_db.notes import CONSOLE, FIRST_START
 from copdns.web.context import context_of
 from copdns.web.desk.page import household_in_force
+from copdns.web.received import whole_number
 from copdns.web.session import require
 from copdns.words.audit import line
 
@@ -19,7 +20,7 @@ async def changes(request: web.Request) -> web.Response:
     """Who changed what and who looked, the newest first."""
     actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
     household = household_in_force(request, actor)
-    before = _parse_moment(request.query.get("before", ""))
+    before = whole_number(request.query.get("before", ""), 12)
     lines = await Trail(context.thread).lines(household.id, LINES_SHOWN, before)
     names = {each.id: each.name for each in household.profiles}
     return context.pages.render(
@@ -37,7 +38,3 @@ async def changes(request: web.Request) -> web.Response:
         names=names,
         zone=household.timezone,
     )
-
-
-def _parse_moment(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 13 else None

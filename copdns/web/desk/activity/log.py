@@ -18,7 +18,6 @@ from aiohttp import web
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.list_files.load import discreet_names
-from copdns.policy.decide import has_help_prefix
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.masked_names import OTHER, build_mask
 from copdns.privacy.retention import LogRow
@@ -27,6 +26,8 @@ from copdns.web.context import context_of
 from copdns.web.desk.activity.live_log import LogFollowers, LogReader
 from copdns.web.desk.page import ViewedPeople, require_viewed_people
 from copdns.web.pages import language_of
+from copdns.web.personal_data import is_untraced_row
+from copdns.web.received import whole_number
 from copdns.web.wording import desk_wording
 
 ROWS_SHOWN = 100  # rows of a page
@@ -41,7 +42,7 @@ async def log(request: web.Request) -> web.Response:
     """The newest rows, or those before one of them."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
-    before = _parse_number(request.query.get("before"))
+    before = whole_number(request.query.get("before", ""), 18)
     rows = await asyncio.to_thread(
         context_of(request).log.newest, found.household.id, found.ids, ROWS_SHOWN, before
     )
@@ -61,7 +62,8 @@ async def live(request: web.Request) -> web.StreamResponse:
     """Rows as they come, as server-sent events, for the small script."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
-    last = _parse_number(request.headers.get("Last-Event-ID") or request.query.get("after")) or 0
+    asked = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+    last = whole_number(asked, 18) or 0
     stream = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )
@@ -117,7 +119,7 @@ def _row_values(
     snapshot = context_of(request).snapshot()
     mask = build_mask(discreet_names(), snapshot.library)
     return {
-        "rows": [mask.row(each.row) for each in rows if not _is_of_help(snapshot, each.row)],
+        "rows": [mask.row(each.row) for each in rows if not _is_untraced(snapshot, each.row)],
         "other": OTHER,
         "names": {each.id: each.name for each in found.people},
         "say": desk_wording(request, found.household),
@@ -125,15 +127,5 @@ def _row_values(
     }
 
 
-def _is_of_help(snapshot: Snapshot, row: LogRow) -> bool:
-    """Tell whether a name is one of help: in the log only where lists learned of it since."""
-    policy = snapshot.policy(row.household, row.profile)
-    found = policy.index.find(row.qname)
-    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
-        policy, row.qname
-    )
-
-
-def _parse_number(value: object) -> int | None:
-    text = str(value or "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+def _is_untraced(snapshot: Snapshot, row: LogRow) -> bool:
+    return is_untraced_row(snapshot.policy(row.household, row.profile), row)

@@ -15,6 +15,7 @@ from copdns.model.sentences import Sentence
 from copdns.network.other_resolvers import Offer, others
 from copdns.network.setup_steps import Check, Item, State
 from copdns.web.context import context_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
 from copdns.words.warnings import trouble
@@ -43,7 +44,7 @@ async def checks(request: web.Request) -> web.Response:
         request,
         "desk/checks.html",
         actor=actor,
-        household=context.snapshot().households[actor.household],
+        household=household_in_force(request, actor),
         progress=found,
         shown=[_check_row(check, found.items.get(check)) for check in Check],
         lists=len(infos),
@@ -54,7 +55,7 @@ async def checks(request: web.Request) -> web.Response:
 async def look(request: web.Request) -> web.Response:
     """Look at everything now."""
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
-    await run_checks(context, context.snapshot().households[actor.household])
+    await run_checks(context, household_in_force(request, actor))
     raise web.HTTPSeeOther("/guardian/checks")
 
 

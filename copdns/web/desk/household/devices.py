@@ -4,8 +4,6 @@ those that nobody named: name one, let it in as a guest for a day, or ignore it.
 from __future__ import annotations
 
 import asyncio
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -14,16 +12,16 @@ from aiohttp import web
 
 from copdns.accounts.account import GuestKind
 from copdns.accounts.roles import Actor, Permission, may
-from copdns.household.check import printable
-from copdns.household.edit_checks import require_profile
-from copdns.household.edits import add_device, remove_device, set_device
+from copdns.household.edits import remove_device, set_device
 from copdns.model.addresses import is_private_mac
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Device, Household
+from copdns.model.household import Household
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import Ignored
 from copdns.store.log_db.unknown_devices import load_visitors
 from copdns.web.context import context_of
+from copdns.web.desk.page import stored_household
+from copdns.web.newcomers import add_to_device, add_unknown_device
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.unknown_devices import (
@@ -31,6 +29,7 @@ from copdns.web.unknown_devices import (
     end_guests_at,
     end_guests_of,
     parse_known_by,
+    unassigned_devices,
 )
 
 HERE = "/guardian/devices"
@@ -43,9 +42,9 @@ async def devices(request: web.Request) -> web.Response:
     """All of them, and who waits to be let in."""
     actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
     now = int(context.now())
-    household = await _stored_household(request, actor)
+    household = await stored_household(request, actor)
     ignored = await Ignored(context.thread).of(household.id)
-    visitors = await _visitors(request, household)
+    visitors = await unassigned_devices(context_of(request).folder, household)
     return context.pages.render(
         request,
         "desk/devices.html",
@@ -143,7 +142,7 @@ async def name(request: web.Request) -> web.Response:
         await _change(request, actor, edit, f"device {device} is known by another MAC address")
     else:
         called = _text(fields, "name") or visitor.name or visitor.id
-        edit = partial(_add_unknown_device, profile_id=profile, called=called, visitor=visitor)
+        edit = partial(add_unknown_device, profile_id=profile, called=called, visitor=visitor)
         await _change(request, actor, edit, f"a device added for {profile}")
     await end_guests_of(request, actor, visitor)
     raise web.HTTPSeeOther(HERE)
@@ -205,14 +204,6 @@ async def _require_editor(request: web.Request) -> Actor:
     return await require(request, Permission.EDIT_DEVICES)
 
 
-async def _stored_household(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is stored: what was just changed is in it."""
-    household = await context_of(request).store.household(actor.household)
-    if household is None:
-        raise web.HTTPNotFound
-    return household
-
-
 async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> None:
     context = context_of(request)
     await context.store.change(
@@ -220,22 +211,15 @@ async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> N
     )
 
 
-async def _visitors(request: web.Request, household: Household) -> list[UnknownDevice]:
-    """Return the unknown devices of a household that nobody named since."""
-    found = await asyncio.to_thread(load_visitors, context_of(request).folder)
-    named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    return [
-        each
-        for each in found
-        if each.household == household.id and (each.mac or each.address) not in named
-    ]
-
-
 async def _require_visitor(request: web.Request, actor: Actor) -> UnknownDevice:
     """Return the unknown device that is meant; raise HTTPNotFound."""
-    household = await _stored_household(request, actor)
+    household = await stored_household(request, actor)
     wanted = request.match_info["visitor"]
-    found = (each for each in await _visitors(request, household) if each.id == wanted)
+    found = (
+        each
+        for each in await unassigned_devices(context_of(request).folder, household)
+        if each.id == wanted
+    )
     visitor = next(found, None)
     if visitor is None:
         raise web.HTTPNotFound(reason="This device is no longer unassigned")
@@ -252,42 +236,10 @@ async def _address_and_mac(request: web.Request, actor: Actor) -> tuple[str, str
     return visitor.address, visitor.mac
 
 
-def _add_unknown_device(
-    household: Household, profile_id: str, called: str, visitor: UnknownDevice
-) -> Household:
-    require_profile(household, profile_id)
-    called = printable(
-        called
-    )  # where nobody typed another name, it is what the device calls itself
-    return add_device(
-        household,
-        free_device_id(called, household.devices),
-        profile_id,
-        () if visitor.mac else (visitor.address,),
-        called,
-        (visitor.mac,) if visitor.mac else (),
-    )
-
-
-def _add_to_device(household: Household, device_id: str, visitor: UnknownDevice) -> Household:
-    """Let a device be known by one more MAC address, or address where none was seen."""
-    device = next((each for each in household.devices if each.id == device_id), None)
-    if device is None:
+def _add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
+    if all(each.id != device_id for each in household.devices):
         raise HouseholdError("this device no longer exists; choose another")
-    if visitor.mac:
-        return set_device(household, device_id, macs=(*device.macs, visitor.mac))
-    return set_device(household, device_id, addresses=(*device.addresses, visitor.address))
-
-
-def free_device_id(called: str, devices: Iterable[Device]) -> str:
-    """Return an id for a device that people call so, which none of the others has."""
-    plain = unicodedata.normalize("NFKD", called.casefold()).encode("ascii", "ignore").decode()
-    word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "device"
-    taken, found, number = {each.id for each in devices}, word, 1
-    while found in taken:
-        number += 1
-        found = f"{word}-{number}"
-    return found
+    return add_to_device(household, visitor, device_id)
 
 
 def _by_device(pairings: Iterable[Any]) -> dict[str, list[Any]]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
-from copdns.events.targets import TargetStatus
 from copdns.model.errors import BusyError
-from copdns.model.events import EventKind, TrialEvent
 from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.event_targets import find_target, send_test, target_id
 
 
 async def targets(request: web.Request) -> web.Response:
@@ -26,15 +25,11 @@ async def test(request: web.Request) -> web.Response:
     The page itself is the answer, since what came of it is kept nowhere.
     """
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    wanted = request.match_info["target"]
-    found = next((each for each in home.context.targets.shown if _id(each) == wanted), None)
+    found = find_target(home.context, request.match_info["target"])
     if found is None:
         raise web.HTTPNotFound
-    what = f"test event sent to {found.name}"
-    await home.context.store.note(home.household.id, home.actor.name, what, home.now)
-    event = TrialEvent(EventKind.TEST, home.household.id, home.now)
     try:
-        trouble = await home.context.targets.send_test(found.name, event)
+        trouble = await send_test(home.context, found, home.household.id, home.actor.name, home.now)
     except BusyError:
         return _page(home, busy=True)
     return _page(home, tried=found.name, trouble=trouble)
@@ -48,14 +43,9 @@ def _page(
         "desk/targets.html",
         status=429 if busy else 200,
         actor=home.actor,
-        targets=[(_id(each), each) for each in home.context.targets.shown],
+        targets=[(target_id(each), each) for each in home.context.targets.shown],
         tried=tried,
         trouble=trouble,
         busy=busy,
         may_test=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
-
-
-def _id(target: TargetStatus) -> str:
-    """Return the name as it stands in paths, the API's too."""
-    return target.name.replace(" ", "-")

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Balance, Permission
+from copdns.accounts.roles import Actor, Permission
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, set_household
-from copdns.household.presets import apply
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import LANGUAGES, Band, Household, Profile
 from copdns.model.names import host_of
@@ -23,6 +22,8 @@ from copdns.network.machine import own_zone
 from copdns.network.setup_steps import Progress, State, Step
 from copdns.web.context import context_of
 from copdns.web.desk.household.qr import qr
+from copdns.web.desk.page import stored_household
+from copdns.web.desk.person.page import change
 from copdns.web.desk.person.people import parse_band
 from copdns.web.languages import bundled_helplines, phrases_in
 from copdns.web.newcomers import add_unknown_device
@@ -96,9 +97,7 @@ async def take(request: web.Request) -> web.Response:
 async def _wizard_request(request: web.Request) -> WizardRequest:
     actor = await require(request, Permission.EDIT_HOUSEHOLD)
     context = context_of(request)
-    home = await context.store.household(actor.household)
-    if home is None:
-        raise web.HTTPNotFound
+    home = await stored_household(request, actor)
     return WizardRequest(request, actor, home, await context.setups.progress(home.id))
 
 
@@ -123,13 +122,7 @@ def _page(wizard_request: WizardRequest, template: str, **values: Any) -> web.Re
 async def _change(
     wizard_request: WizardRequest, edit: Callable[[Household], Household], what: str
 ) -> None:
-    context = context_of(wizard_request.request)
-    presets = context.known_ids().presets
-    balance = Balance(wizard_request.actor.id, lambda each: apply(presets[each.band], each))
-    now, author = int(context.now()), wizard_request.actor.name
-    await context.store.change(
-        wizard_request.home.id, edit, author=author, what=what, now=now, balance=balance
-    )
+    await change(wizard_request.request, wizard_request.actor, edit, what)
 
 
 # --- the steps ------------------------------------------------------------------------------------

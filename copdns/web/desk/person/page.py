@@ -15,6 +15,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import SETTINGS, Household, Profile
 from copdns.web.context import context_of
+from copdns.web.desk.page import stored_household
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
@@ -31,14 +32,6 @@ class PersonAccess(NamedTuple):
     @property
     def address(self) -> str:
         return f"/guardian/people/{self.profile.id}"
-
-
-async def stored_household(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is stored."""
-    found = await context_of(request).store.household(actor.household)
-    if found is None:
-        raise web.HTTPNotFound
-    return found
 
 
 async def require_person(request: web.Request, permission: Permission) -> PersonAccess:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import unicodedata
 from collections import Counter
 from functools import partial
 
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
+from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, remove_device, remove_profile, set_device
 from copdns.household.safeguards import default_mode
 from copdns.list_files.load import bundled_presets
@@ -19,15 +18,15 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, BlockMode, Contact, Household, Profile
 from copdns.policy.decide import rules_in_scope
 from copdns.web.context import context_of
+from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import (
     change,
     keep,
     person_page,
     require_person,
     sort_categories,
-    stored_household,
 )
-from copdns.web.received import fields_of
+from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
@@ -104,10 +103,8 @@ def _closed_by_contact(
 
 async def set_answers(request: web.Request) -> web.Response:
     """Change what somebody is called, and how a block is answered."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     try:
         mode = BlockMode(str(fields.get("block_mode", "")))
     except ValueError:
@@ -120,10 +117,8 @@ async def set_answers(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a person with all that is kept; their devices become somebody's, or go."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
@@ -158,8 +153,9 @@ def _parse_seconds(typed: str) -> int | None:
     """Return for how long devices keep an answer; None: as the age says."""
     if not typed:
         return None
-    if typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= 86_400:
-        return int(typed)
+    seconds = whole_number(typed, 5)
+    if seconds is not None and 1 <= seconds <= 86_400:
+        return seconds
     raise HouseholdError("Enter seconds from 1 to 86400, or leave this blank", name="max_ttl")
 
 
@@ -172,8 +168,4 @@ def parse_band(typed: str) -> Band:
 
 def free_person_id(name: str, household: Household) -> str:
     """Return a short word for somebody, by the name where its letters allow."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "person"
-    taken = {each.id for each in household.profiles} | {"guest"}
-    numbers = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
-    return next(each for each in (stem, *numbers) if each not in taken)
+    return free_slug(name, {each.id for each in household.profiles} | {"guest"}, "person")

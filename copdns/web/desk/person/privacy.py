@@ -51,10 +51,8 @@ async def privacy(request: web.Request) -> web.Response:
 
 async def set_mode(request: web.Request) -> web.Response:
     """Choose how much is written down; a full log ends with it."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     try:
         mode = PrivacyMode(str(fields.get("mode", "")))
     except ValueError:

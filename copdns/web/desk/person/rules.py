@@ -42,10 +42,8 @@ def _host_or_text(typed: str) -> str:
 
 async def add(request: web.Request) -> web.Response:
     """Allow or block a name, for somebody or for everyone."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     try:
         action = RuleAction(str(fields.get("action", "")))
         about = parse_target(_host_or_text(str(fields.get("target", "")).strip()[:300]))
@@ -77,10 +75,8 @@ async def add(request: web.Request) -> web.Response:
 
 async def change_note(request: web.Request) -> web.Response:
     """Give a rule another reason."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     rule, note = _find_rule(request, found), parse_note(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound

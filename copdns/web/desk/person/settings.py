@@ -67,10 +67,8 @@ async def closed_settings(request: web.Request) -> web.Response:
 
 async def set_closed(request: web.Request) -> web.Response:
     """Keep it; what else would stop is shown once before."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     values = _parse_closed(fields)
     after = with_values(request, found, values)
     changed = differences(found.profile, after)
@@ -103,10 +101,8 @@ async def search(request: web.Request) -> web.Response:
 
 async def set_search(request: web.Request) -> web.Response:
     """Keep what is chosen for each engine."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     engines = context_of(request).snapshot().library.engines
     wanted = {each: str(fields.get(f"engine-{each}", OFF)) for each in engines}
     values = {
@@ -142,10 +138,8 @@ async def preset(request: web.Request) -> web.Response:
 
 async def take_preset(request: web.Request) -> web.Response:
     """Take the preset of an age over, or its age alone."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     band, context = parse_band(str(fields.get("band", ""))), context_of(request)
     now, profile, known = int(context.now()), found.profile.id, context.known_ids()
     rules = "only_age" not in fields
@@ -168,10 +162,8 @@ async def take_preset(request: web.Request) -> web.Response:
 
 async def propose(request: web.Request) -> web.Response:
     """Propose the preset of another age for a day to come, which both sides can read till then."""
-    found, fields = (
-        await require_person(request, Permission.EDIT_PROFILES),
-        await fields_of(request),
-    )
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     band, context = parse_band(str(fields.get("band", ""))), context_of(request)
     try:
         days = int(str(fields.get("days", USUAL_DAYS)))

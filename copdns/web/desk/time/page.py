@@ -17,6 +17,7 @@ from copdns.policy.snapshot import Snapshot, build_snapshot
 from copdns.policy.today import Today, build_today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
+from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -88,10 +89,7 @@ class PersonRequest(HouseRequest):
 async def require_house(request: web.Request, permission: Permission) -> HouseRequest:
     """Return who acts, and raise as `required` does."""
     actor, context = await require(request, permission), context_of(request)
-    household = await context.store.household(actor.household)
-    if household is None:
-        raise web.HTTPNotFound
-    return HouseRequest(request, context, actor, household)
+    return HouseRequest(request, context, actor, await stored_household(request, actor))
 
 
 async def require_person(request: web.Request, permission: Permission) -> PersonRequest:
