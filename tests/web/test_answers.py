@@ -38,9 +38,9 @@ async def decided(
     decision = Decision(
         state, because, yes=ApprovalTerms(**yes) if state is AppealState.GRANTED else None
     )
-    parts = site.parts
+    context = site.context
     await site.appeals.decide(
-        "home", appeal, decision, ADA, parts.known_ids(), parts.services(), site.now
+        "home", appeal, decision, ADA, context.known_ids(), context.services(), site.now
     )
     await site.follow()
 
@@ -85,15 +85,15 @@ async def disagree_with_two(site: Site, client: Client, appeal: str) -> None:
 
 async def wait(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
-    parts = site.parts
-    await site.appeals.due(frozenset(), parts.known_ids(), parts.services(), site.now)
+    context = site.context
+    await site.appeals.due(frozenset(), context.known_ids(), context.services(), site.now)
     await site.follow()
 
 
 async def wait_for_something_harmless(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
-    parts = site.parts
-    await site.appeals.due({"games"}, parts.known_ids(), parts.services(), site.now)
+    context = site.context
+    await site.appeals.due({"games"}, context.known_ids(), context.services(), site.now)
     await site.follow()
 
 

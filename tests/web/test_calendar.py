@@ -15,7 +15,7 @@ from copdns.time.days import day_type
 from copdns.web.calendars import MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 CALENDAR = "/guardian/calendar"
@@ -45,9 +45,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

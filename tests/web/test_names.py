@@ -12,7 +12,7 @@ from copdns.model.household import Contact, Household
 from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 NAMES = "/guardian/names"
@@ -36,9 +36,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

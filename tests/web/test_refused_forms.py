@@ -16,7 +16,7 @@ from copdns.web.routes import ROUTES
 from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
 from tests.home import Home
 from tests.household import family
-from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.guardians import PASSWORD, guardian_client, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 MINE = "Mia's <b>&amp; own"
@@ -29,9 +29,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

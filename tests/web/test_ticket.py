@@ -33,7 +33,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
         edit = partial(
             add_ticket,
             digest=ticket_digest(CODE),
-            known=site.parts.known_ids(),
+            known=site.context.known_ids(),
             minutes=30,
             made=site.now,
             expires=site.now + 86_400,
