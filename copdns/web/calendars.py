@@ -1,8 +1,9 @@
 """Read a calendar file in a process of its own: `python -m copdns.web.calendars`.
 
-Its library takes ten megabytes, and a file made for it seconds of work, which answering must
-neither keep nor wait for.  The process is told the zone and the dates as one line of JSON on stdin
-and then the file, says what it found as JSON on stdout, and is bounded in time and memory.
+The library for it takes 10 MB, and a hostile file seconds of work. The process that answers queries
+must neither keep the memory nor wait. The other process gets the zone and the dates as one line of
+JSON on stdin, followed by the file, and writes what it found as JSON to stdout. Its time and memory
+are bounded.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _MEMORY = 512 << 20  # octets
 
 
 async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Dates, ...]:
-    """Return what a calendar file has in the two years from a date; raise CalendarError."""
+    """Return the dates in a calendar file within two years from a date; raise CalendarError."""
     if len(octets) > MAX_OCTETS:
         raise CalendarError("the file is larger than a calendar needs to be; take a smaller one")
     request = json.dumps({"timezone": timezone, "first": str(first), "last": str(first + AHEAD)})
@@ -62,7 +63,7 @@ def _parse_result(result: dict[str, Any]) -> tuple[Dates, ...]:
 
 
 def _dump_sentence(sentence: Sentence) -> dict[str, Any]:
-    """Return a sentence as it goes from one process to another."""
+    """Return a sentence as JSON can carry it from one process to another."""
     values = {
         name: _dump_sentence(value) if isinstance(value, Sentence) else value
         for name, value in sentence.values.items()
@@ -79,7 +80,7 @@ def _load_sentence(said: dict[str, Any]) -> Sentence:
 
 
 def main() -> None:
-    """Do the job on stdin."""
+    """Read the request and the file from stdin, and write the dates or the error to stdout."""
     os.nice(10)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))

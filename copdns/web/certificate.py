@@ -1,8 +1,8 @@
-"""The certificate of the desk: made here at the first start, or brought by whoever runs this.
+"""The certificate of the dashboard: generated here at the first start, or given in the settings.
 
-Nobody vouches for one that is made here: a browser warns of it once, and the fingerprint that the
-log shows at each start tells that it is this machine's.  Making one is left to a process of its
-own (`python -m copdns.web.certificate`), since what it takes is 10 MB and needed once a year.
+Browsers warn once of one that is generated here, since no authority signed it; the log shows its
+fingerprint at each start, so that people can compare. A process of its own generates it (`python -m
+copdns.web.certificate`): the library takes 10 MB and is needed once a year.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ MAX_SECONDS = 60  # seconds for making one, on a board that is busy
 
 
 class CertificateInfo(NamedTuple):
-    """What a certificate of ours says about itself, in a line of its own above it."""
+    """What the first line of our own file says about the certificate below it.
+
+    start, end: seconds since the epoch.
+    """
 
     names: tuple[str, ...]
     start: int
     end: int
 
     def fits(self, names: Sequence[str], now: float) -> bool:
-        """Tell whether it is good for all these names, and will be for a while.
+        """Tell whether it is valid for all these names, and stays so for RENEW_BEFORE seconds.
 
         now: seconds since the epoch.
         """
@@ -46,9 +49,10 @@ class CertificateInfo(NamedTuple):
 
 
 class Certificate:
-    """The files in force and the context that serves them; methods block.
+    """The certificate files in use and the context that serves them. All methods block.
 
-    own: the files of the settings, certificate and key; ("", "") for one that is made here.
+    own: certificate and key files of the settings; ("", "") for a generated certificate.
+    fingerprint: of the certificate in use, "" before `begin`.
     """
 
     def __init__(self, folder: Path, own: tuple[str, str] = ("", "")) -> None:
@@ -60,9 +64,10 @@ class Certificate:
         self.fingerprint = ""
 
     def begin(self, names: Sequence[str], now: float) -> ssl.SSLContext:
-        """Return the context for HTTPS, with a certificate that is made where there is none.
+        """Return the context for HTTPS; generate a certificate where there is none.
 
-        names: names and addresses of this machine.  Raises CertificateError.
+        names: names and addresses of this machine. now: seconds since the epoch. Raises
+        CertificateError.
         """
         self._renew(names, now)
         self._state_in_use = self._read_state()
@@ -71,9 +76,10 @@ class Certificate:
         return self.context
 
     def refresh(self, names: Sequence[str], now: float) -> bool:
-        """Take over files that changed, or make a new one that is due; tell whether it did.
+        """Load files that changed, and generate a new certificate before the old one ends. Return
+        whether the certificate is another one now.
 
-        Raises CertificateError; what was in force stays.
+        Raises CertificateError; then the certificate in use stays.
         """
         self._renew(names, now)
         state = self._read_state()
@@ -104,10 +110,9 @@ class Certificate:
 
 
 def names_of(host: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Return what a certificate of this machine is for.
+    """Return the names and addresses that a certificate of this machine is for.
 
-    Of IPv6 addresses only loopback: others change too often, and each change would make browsers
-    warn again.
+    Of IPv6 addresses only loopback: others change often, and browsers warn again after each change.
     """
     ipv4 = [each for each in addresses if ip_address(each).version == 4]
     names = (*sorted(OWN_HOSTS), "localhost", "127.0.0.1", "::1")
@@ -121,7 +126,10 @@ def _is_name(host: str) -> bool:
 
 
 def fingerprint_of(path: Path) -> str:
-    """Return the SHA-256 of the first certificate in a file, as browsers show it: "AB:CD:..."."""
+    """Return the SHA-256 of the first certificate in a file, as browsers show it: "AB:CD:...".
+
+    Raises CertificateError.
+    """
     try:
         text = path.read_text(encoding="ascii")
         start = text.index("-----BEGIN CERTIFICATE-----")
@@ -133,7 +141,7 @@ def fingerprint_of(path: Path) -> str:
 
 
 def read_info(path: Path) -> CertificateInfo | None:
-    """Return what the file of ours says; None where there is none that can be used."""
+    """Return what our own file says; None where there is none that can be used."""
     try:
         line = path.read_text(encoding="ascii").partition("\n")[0]
         values = json.loads(line)
@@ -180,7 +188,7 @@ def _make(names: Sequence[str], now: float) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Put a file in the place of the old one, whole, and for nobody else to read."""
+    """Replace a file as a whole, readable for its owner only."""
     unfinished = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -199,7 +207,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def make_pem(names: Sequence[str], start: int, end: int) -> str:
-    """Return a new key and a certificate that it signed itself."""
+    """Return a new key and a certificate that it signs itself. start, end: seconds since the
+    epoch."""
     from datetime import UTC, datetime
 
     from cryptography import x509

@@ -1,6 +1,6 @@
-"""Let a form that is refused come again, filled, with what is wrong beside its field.
+"""Show a form again when it is refused, as it was filled in, with the error beside its field.
 
-A route of a form names the page that has it (`routes.py`); the handlers only raise.
+The route of a form names the page that has it (`routes.py`); handlers only raise.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ FORM_ERRORS = (
 
 
 class Page(NamedTuple):
-    """A page and its handler.  path: as in the routes."""
+    """A page and its handler. path: as in the routes."""
 
     path: str
     handler: Handler
 
 
 def form(path: str, take: Handler, page: Page) -> web.RouteDef:
-    """Return the route of a form.  page: the one that has it, shown again where `take` refuses."""
+    """Return the route of a form. page: the one that has the form, shown again when `take`
+    raises."""
 
     @wraps(take)
     async def handle(request: web.Request) -> web.Response:
@@ -52,7 +53,8 @@ def form(path: str, take: Handler, page: Page) -> web.RouteDef:
 
 
 async def _show_again(request: web.Request, page: Page, error: UserError) -> web.Response:
-    """Return the page with the form as it was sent; raise the error where it has no such form."""
+    """Return the page with the form as it was sent; raise the error where the page has no such
+    form."""
     request[SHOWN_PATH] = page.path.format(**request.match_info)
     try:
         shown = await page.handler(request)
@@ -70,7 +72,7 @@ async def _show_again(request: web.Request, page: Page, error: UserError) -> web
 
 
 async def _read_fields(request: web.Request) -> dict[str, list[str]]:
-    """Return the fields; none of a form with a file, which was read as it came."""
+    """Return the fields; none for a form with a file, whose body was streamed and is gone."""
     if request.content_type.startswith("multipart/"):
         return {}
     fields = await fields_of(request)

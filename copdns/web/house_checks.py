@@ -1,4 +1,4 @@
-"""Look whether copdns protects this house, and keep what was found (`network/setup_steps.py`)."""
+"""Check whether copdns protects the household, and store the results (`network/setup_steps.py`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from copdns.web.context import AppContext
 
 
 async def run_checks(context: AppContext, home: Household) -> None:
-    """Look at everything now: it asks the network for its resolvers, as a device does that comes
-    new."""
+    """Run all checks now. The check for other resolvers sends DHCP and router solicitations, as a
+    new device does."""
     now, before = int(context.now()), await context.setups.progress(home.id)
     around = await context.scan_resolvers()
     for check, state, detail in (
@@ -26,8 +26,8 @@ async def run_checks(context: AppContext, home: Household) -> None:
 
 
 async def confirm_alone(context: AppContext, household: str, author: str) -> None:
-    """Take a guardian's word that no other resolver is handed out; raise HouseholdError where the
-    machine can see that itself."""
+    """Store a guardian's statement that nothing else hands out resolvers; raise HouseholdError
+    where the machine can find that out itself."""
     found = (await context.setups.progress(household)).items.get(Check.ALONE)
     if found is not None and found.state is State.CONFIRMED:
         return
@@ -38,15 +38,15 @@ async def confirm_alone(context: AppContext, household: str, author: str) -> Non
 
 
 def _keeps_result(check: Check, before: Progress, state: State) -> bool:
-    """Tell whether what was found before counts on: what takes a device in somebody's hand was
-    seen once, and a guardian's word stands where nothing can be seen."""
+    """Tell whether an earlier result stays: a check that needs a device in somebody's hand has to
+    pass once, and a guardian's statement holds where nothing can be seen."""
     if not before.done(check) or check is Check.LISTS:
         return False
     return state is State.UNKNOWN or (state is State.FAILED and check is not Check.ALONE)
 
 
 def _probe_results(context: AppContext, home: Household) -> Iterator[tuple[Check, State, str]]:
-    """Yield what devices showed that checked themselves just now."""
+    """Yield the results of the checks that devices ran just now."""
     now = context.now()
     found = [findings(each) for each in context.probes.all(home.id, now)]
     reached = any(each.away for each in found)

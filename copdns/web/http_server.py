@@ -1,11 +1,10 @@
-"""What listens for browsers, on the addresses that this machine has right now.
+"""The web server: listens on the addresses that this machine has at the moment.
 
-The pages are loaded when the first browser comes: they take some ten megabytes and half a second,
-and a resolver that nobody looks at should not pay for them.  Whoever comes first waits that long,
-and for DNS nothing waits.
+The pages are loaded when the first browser connects: they take 10 MB and half a second, which a
+resolver without visitors need not pay. The first visitor waits for that; DNS does not.
 
-Connections are bounded: whoever in the house opens thousands and is silent takes neither memory nor
-file descriptors from the answers, and no place from others.
+Connections are bounded, so that a client that opens thousands takes neither memory nor file
+descriptors from DNS, and no place from other clients.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _NoForeignErrors(logging.Filter):
-    """Keeps out what is no HTTP: any stranger could fill the log with it."""
+    """Drops errors about requests that are not HTTP: any client could fill the log with them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -57,7 +56,7 @@ LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address and a port.  context: what it needs for TLS; None for plain HTTP."""
+    """An address and a port to listen on. context: for TLS; None for plain HTTP."""
 
     address: str
     port: int
@@ -68,12 +67,12 @@ class Place:
 
 
 class HttpServer:
-    """Listens, and serves an application once somebody comes."""
+    """Listens, and serves an application from the first connection on."""
 
     def __init__(
         self, settings: WebSettings, https: Https, application: Callable[[], web.Application]
     ) -> None:
-        """application: makes it; called in a thread, and may take its time."""
+        """application: builds it; called in a thread, and may take seconds."""
         self._settings = settings
         self._https = https
         self._application = application
@@ -88,18 +87,19 @@ class HttpServer:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Return what is listened on: a port of 0 is a number by then."""
+        """Return the addresses and ports that it listens on; a port of 0 in the settings is
+        resolved."""
         return [own.getsockname()[:2] for own in self._sockets.values()]
 
     @property
     def warning(self) -> str:
-        """Return what is not as it should be, for people; "" for nothing."""
+        """Return what is wrong, as a sentence for people; "" for nothing."""
         return self._https.warning or self._failure
 
     async def begin(self) -> None:
-        """Listen; raise ListenError where the settings want what cannot be had.
+        """Listen; raise ListenError where the settings name an address that cannot be bound.
 
-        Of HTTPS that is only told: the door, and DNS, go on without it.
+        Failures of HTTPS only warn: the child's page and DNS work without it.
         """
         await self._https.begin()
         errors = await self._listen_only_at(await self._places())
@@ -109,7 +109,7 @@ class HttpServer:
         self._report(errors)
 
     async def refresh(self) -> None:
-        """Follow the machine's addresses and the certificate."""
+        """Follow changes of the machine's addresses and of the certificate."""
         await self._https.refresh()
         self._report(await self._listen_only_at(await self._places()))
 
@@ -124,7 +124,7 @@ class HttpServer:
             await self._runner.cleanup()
 
     async def _places(self) -> list[Place]:
-        """Return where to listen, by the settings and what this machine has."""
+        """Return where to listen, by the settings and the addresses of this machine."""
         settings, context = self._settings, self._https.context
         addresses = await asyncio.to_thread(listen_addresses, settings.listen)
         places = [Place(each, settings.port) for each in addresses]
@@ -133,7 +133,7 @@ class HttpServer:
         return places
 
     async def _listen_only_at(self, places: Sequence[Place]) -> dict[Place, OSError]:
-        """Listen at these places and at no other; return where that cannot be."""
+        """Listen at these places and at no others; return the errors of those that failed."""
         for place in [each for each in self._sockets if each not in places]:
             await self._close(place)
         errors = {}
@@ -146,7 +146,7 @@ class HttpServer:
         return errors
 
     def _report(self, errors: dict[Place, OSError]) -> None:
-        """Tell of what is new; an address that is not there (yet) is no lasting trouble."""
+        """Log new errors. An address that is not there (yet) is no lasting failure."""
         whys = {
             _why(place, error): error.errno in ADDRESS_MISSING for place, error in errors.items()
         }
@@ -205,7 +205,7 @@ class HttpServer:
         self._acceptors[place] = self._loop.create_task(self._accept(place, self._sockets[place]))
 
     async def _accept(self, place: Place, own: socket.socket) -> None:
-        """Take connections, for as long as this is a place."""
+        """Accept connections until the place is closed."""
         while True:
             try:
                 new, peer = await self._loop.sock_accept(own)
@@ -240,7 +240,7 @@ class HttpServer:
         self._handshakes.pop(handshake, None)
 
     def _make_protocol(self) -> asyncio.Protocol:
-        """Give what serves a new connection, in the place of older ones where there are many."""
+        """Return the protocol for a new connection; at MAX_CONNECTIONS, close older ones first."""
         assert self._runner is not None
         server = self._runner.server
         assert server is not None
@@ -254,9 +254,9 @@ class HttpServer:
 
 
 def _refuse_expectations(handler: Handler) -> Handler:
-    """Refuse an expectation that there is not, before anything of it is read.
+    """Refuse unknown Expect headers before the request's body is read.
 
-    aiohttp would do so before our own guards, and fail where it is no UTF-8.
+    aiohttp would refuse them before our middlewares, and fail where the value is not UTF-8.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -279,7 +279,7 @@ def _why(place: Place, error: OSError) -> str:
 
 
 def _open_socket(place: Place) -> socket.socket:
-    """Return a socket that listens; raise OSError."""
+    """Return a listening socket; raise OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         place.address,
         place.port,

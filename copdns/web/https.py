@@ -1,6 +1,6 @@
-"""The certificate that the pages are served with over HTTPS: made, or read, and followed.
+"""The certificate for HTTPS: generated or read, and renewed.
 
-Trouble with it is told, and keeps nobody from being answered: DNS and the door go on without it.
+A failure is logged and shown as a warning. DNS and the child's page work without HTTPS.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ log = structlog.get_logger("copdns")
 
 
 class Https:
-    """context: what connections need; None without HTTPS.
+    """The TLS context that the web server uses, and the renewal of its certificate.
 
-    warning: what is not as it should be, for people; "" for nothing.
+    context: None without HTTPS. warning: what is wrong, as a sentence for people; "" for nothing.
     """
 
     def __init__(self, folder: Path, settings: WebSettings, now: Callable[[], float]) -> None:
@@ -35,7 +35,8 @@ class Https:
         self.warning = ""
 
     async def begin(self) -> None:
-        """Read or make the certificate; without a port in the settings, or in trouble, do not."""
+        """Read or generate the certificate. `context` stays None without a port in the settings, or
+        where that fails."""
         if not self._settings.tls_port:
             return
         try:
@@ -47,7 +48,7 @@ class Https:
             self._log_fingerprint()
 
     async def refresh(self) -> None:
-        """Follow files that changed, new addresses, and the end of a certificate."""
+        """Follow changed files, new addresses, and the end of a certificate."""
         if self.context is None:
             return
         try:

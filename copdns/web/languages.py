@@ -1,6 +1,6 @@
-"""Read languages, help topics and helplines from disk, each when it is first asked for.
+"""Read languages, help topics and helplines from disk, each at its first use.
 
-For pages only: commands and the resolver do without, and so without what it takes to load them.
+For pages only: neither the resolver nor commands load them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from copdns.words.phrases import PSEUDO, SOURCE, Phrases, phrases
 
 @cache
 def phrases_in(language: str) -> Phrases:
-    """Return a language of LANGUAGES, or the pseudo-language of tests."""
+    """Return the phrases of a language of LANGUAGES, or of the pseudo-language for tests."""
     if language in (SOURCE, PSEUDO):
         return phrases(language)
     return phrases(language, _read_text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
@@ -26,14 +26,14 @@ def phrases_in(language: str) -> Phrases:
 
 @cache
 def help_topic(language: str, slug: str) -> Topic:
-    """Return a topic of TOPICS; the pseudo-language has the English ones."""
+    """Return a help topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
     return topic(_read_text(file), str(file))
 
 
 @cache
 def bundled_helplines() -> Helplines:
-    """Return whom a child can call and where to report abuse, by country."""
+    """Return the helplines and report offices that ship, by country."""
     return helplines(bundled_text)
 
 

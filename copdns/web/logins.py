@@ -1,8 +1,8 @@
-"""Let people in: the way of a login from what was typed to a session.
+"""Log people in: from what was typed to a session.
 
-Waits are counted before a password is looked at, and passwords are looked at one after another in a
-thread of their own, so that guessing neither gets faster by asking a hundred times at once nor
-takes the memory and the processor that answer questions.
+Waits are computed before a password is checked, and one thread checks passwords one after another.
+So a hundred attempts at once are no faster than one, and do not take memory and processor time from
+DNS.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ class Outcome(StrEnum):
 
 
 class LoginResult(NamedTuple):
-    """What became of a login.
+    """The result of a login.
 
-    wait: seconds until the next try.  session, browser: secrets for two cookies, when in.
+    wait: seconds until the next attempt. session, browser: secrets for two cookies, when outcome is
+    IN.
     """
 
     outcome: Outcome
@@ -69,8 +70,8 @@ class LoginResult(NamedTuple):
 class LoginForm(NamedTuple):
     """What somebody typed, and from where.
 
-    code: six digits of the second factor, or a recovery code.  session, browser: the cookies that
-    came along, "" for none.  label: what the browser is, for people.
+    code: six digits of the second factor, or a recovery code. session, browser: the cookies of the
+    request, "" for none. label: the browser's name, for people.
     """
 
     name: str
@@ -83,9 +84,11 @@ class LoginForm(NamedTuple):
 
 
 class Logins:
-    """Methods raise StoreError, and AccountError with a sentence for whoever typed.
+    """Checks passwords, codes and PINs, and sets new ones.
 
-    monotonic: a clock that only goes forward, in seconds; waits survive no restart.
+    Methods raise StoreError, and AccountError with a sentence for whoever typed. monotonic: a clock
+    in seconds that never goes back; waits do not survive a restart. Parameters `now` are seconds
+    since the epoch.
     """
 
     def __init__(self, thread: StoreThread, monotonic: Callable[[], float]) -> None:
@@ -101,7 +104,7 @@ class Logins:
         self._hashing.shutdown(cancel_futures=True)
 
     async def log_in(self, household: str, typed: LoginForm, now: int) -> LoginResult:
-        """Return how it went; a session begins in the place of the one that the browser had."""
+        """Return the result; a new session replaces the one that the browser had."""
         found = await self._accounts.credentials(household, typed.name)
         attempt = await self._attempt_at(found, typed, now)
         if left := self._count_attempt(attempt):
@@ -123,7 +126,7 @@ class Logins:
     async def confirm(
         self, account: Account, password: str, address: str, browser: str
     ) -> LoginResult:
-        """Look at the password of somebody who is logged in, before what is dangerous.
+        """Check the password of somebody who is logged in, before a dangerous action.
 
         browser: the digest of a known browser, else "".
         """
@@ -137,7 +140,7 @@ class Logins:
         return LoginResult(Outcome.IN, 0, account)
 
     async def setup_code(self, household: str, now: int) -> str:
-        """Return a new code for the first account of a house; "" where there is an account."""
+        """Return a new code for a household's first account; "" where there is an account."""
         if await self._accounts.all(household):
             return ""
         return await self._make_code(household, Purpose.SETUP, "", None, now)
@@ -149,7 +152,7 @@ class Logins:
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Make the first account with a code from the console.  names: as of `weakness`."""
+        """Create the first account with a code from the console. names: see `weakness`."""
         digest = await self._check_code(code, address, now)
         hashed = await self._hash_new(password, (*names, name))
         return await self._accounts.set_up(digest, name, hashed, now)
@@ -157,7 +160,7 @@ class Logins:
     async def use_code(
         self, code: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Give an account a new password with a code from the console, or an invitation."""
+        """Set the password of an account with a code from the console or an invitation."""
         digest = await self._check_code(code, address, now)
         found = await self._accounts.code(digest, now)
         owner = await self._accounts.get(found.household, found.account) if found else None
@@ -167,22 +170,23 @@ class Logins:
     async def change_password(
         self, account: Account, password: str, now: int, names: tuple[str, ...], stays: str = ""
     ) -> None:
-        """Change the password of somebody who `confirm`ed; stays: as of `set_password`."""
+        """Change the password of somebody who passed `confirm`. stays: see
+        `Accounts.set_password`."""
         hashed = await self._hash_new(password, (*names, account.name))
         await self._accounts.set_password(
             account.household, account.id, hashed, now, stays, by=actor(account)
         )
 
     async def begin_totp(self) -> str:
-        """Return a secret to show as a QR code; it counts when `finish_totp` took a code of it."""
+        """Return a secret to show as a QR code; it is in force after `finish_totp`."""
         return totp_secret()
 
     async def finish_totp(
         self, account: Account, secret: str, code: str, now: int
     ) -> tuple[str, ...]:
-        """Ask for the second factor from now on; return the recovery codes, told this once.
+        """Turn two-step verification on; return the recovery codes, which cannot be read again.
 
-        Raises AccountError for a code that is not of the secret.
+        Raises AccountError for a code that does not belong to the secret.
         """
         step = totp_step(secret, code, now, 0)
         if step is None:
@@ -195,14 +199,14 @@ class Logins:
         return codes
 
     async def set_pin(self, household: str, profile: str, pin: str, author: str, now: int) -> None:
-        """Keep a person's new PIN, as a hash; raise AccountError where `pin_weakness` finds one."""
+        """Store the hash of a person's new PIN; raise AccountError where it is too weak."""
         if wrong := pin_weakness(pin):
             raise AccountError(wrong, name="pin")
         hashed = await self._hash(hash_password, pin)
         await self._pins.set(household, profile, hashed, author, now)
 
     async def check_pin(self, household: str, profile: str, pin: str, address: str) -> LoginResult:
-        """Look at the PIN that somebody typed on a shared device."""
+        """Check the PIN that somebody typed on a shared device."""
         attempt = Attempt(f"pin:{household}:{profile}", address)
         if left := self._count_attempt(attempt):
             return LoginResult(Outcome.WAIT, left)
@@ -231,7 +235,8 @@ class Logins:
         return Attempt(_attempt_key(account), typed.address, browser)
 
     def _count_attempt(self, attempt: Attempt) -> int:
-        """Return the seconds to wait; 0: it may be tried, and counts as failed until it is not."""
+        """Return the seconds to wait; 0: go ahead. The attempt counts as failed until it
+        succeeds."""
         left = seconds_to_wait(self._failures, attempt, self._monotonic())
         if left > 0:
             return math.ceil(left)
@@ -253,7 +258,8 @@ class Logins:
         return await self._accounts.use_recovery(account.household, account.id, digest, now)
 
     async def _check_code(self, code: str, address: str, now: int) -> str:
-        """Return the digest of a good code.  A stranger's guesses make only the stranger wait."""
+        """Return the digest of a valid code; raise AccountError. Guesses from an address make only
+        that address wait."""
         attempt = Attempt(f"code:{address}", address)
         if left := self._count_attempt(attempt):
             raise AccountError(

@@ -1,6 +1,6 @@
-"""What stands before every handler: who may speak to us at all, and how we answer.
+"""What runs before every handler: which requests are refused, which headers a response gets.
 
-The outermost comes first in `GUARDS`.  Who may do what is the first line of each handler.
+`GUARDS` has the outermost first. Handlers check permissions themselves, in their first line.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _own_reason(error: web.HTTPException) -> tuple[Sentence, ...]:
-    """Return what a handler says; the words of HTTP itself, such as "Not Found", say nothing."""
+    """Return the sentence that a handler gave; () for HTTP's own phrase, such as "Not Found"."""
     usual = HTTPStatus(error.status).phrase
     return (Sentence(error.reason.replace("%", "%%")),) if error.reason != usual else ()
 
@@ -121,7 +121,8 @@ async def _error_page(
 
 
 async def _unsent_texts(request: web.Request) -> tuple[str, ...]:
-    """Return the long texts of a form that came after its session had ended: nothing is lost."""
+    """Return the long texts of a form that arrived after its session ended, so that nothing is
+    lost."""
     try:
         fields = await fields_of(request)
     except (web.HTTPException, *_BROKEN):  # too much, or no form of ours
@@ -138,7 +139,7 @@ def _home(request: web.Request, actor: Actor | None) -> str:
 
 
 def _previous_page(request: web.Request) -> str:
-    """Return the page of ours from which a form was sent; "" where that is not told."""
+    """Return the page of ours that a form was sent from; "" where the browser does not say."""
     came = parts_of_link(request.headers.get("Referer", ""))
     inside = came.netloc.lower() == request.host.lower() and came.path.startswith("/")
     if request.method in _SAFE or not inside or came.path.startswith(("//", "/\\")):
@@ -147,18 +148,18 @@ def _previous_page(request: web.Request) -> str:
 
 
 async def _guardians(request: web.Request, actor: Actor) -> list[str]:
-    """Return who could do what somebody may not."""
+    """Return the names of other guardians, who may do what this actor may not."""
     accounts = await context_of(request).accounts.all(actor.household)
     return [each.name for each in accounts if each.role.is_guardian and each.id != actor.id]
 
 
 @web.middleware
 async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse unknown names, so that no outside page can read us through a name that it points
-    here (DNS rebinding).
+    """Refuse unknown host names, so that no outside page can read ours through a name that it
+    points here (DNS rebinding).
 
-    Somebody who typed the address of a blocked page ends here too, where such names are answered
-    with this machine's address: a page without any data tells where to read more.
+    Where blocked names are answered with this machine's address, browsers that open one get here
+    too: a page without any data says where to read more.
     """
     host = _without_port(request.host)
     context = context_of(request)
@@ -174,11 +175,10 @@ async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamR
 
 @web.middleware
 async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site made a browser send (cross-site request forgery).
+    """Refuse requests that another site made a browser send (cross-site request forgery).
 
-    `Sec-Fetch-Site` comes over HTTPS and from loopback only, `Origin` with every form that any
-    browser of the last years sends.  A program that sends neither brings a token, which no
-    browser sends by itself.
+    Browsers send `Sec-Fetch-Site` over HTTPS and from loopback only, and `Origin` with every form
+    for years now. A program that sends neither has a token, which no browser sends by itself.
     """
     if request.method in _SAFE or _needs_no_origin(request):
         return await handler(request)
@@ -190,9 +190,9 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def _needs_no_origin(request: web.Request) -> bool:
-    """Tell whether nothing that a browser adds lets it do anything.
+    """Tell whether a request carries nothing that a browser adds by itself and that grants rights.
 
-    The API knows nobody without a token or a cookie, and says so (401).
+    The API answers 401 without a token or a cookie.
     """
     if request.headers.get("Authorization", "").lower().startswith("bearer "):
         return True  # while "Basic" comes by itself from an address such as http://a:b@here/

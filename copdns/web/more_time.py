@@ -1,7 +1,8 @@
-"""What "15 more minutes" are for somebody at a moment: one button must mean what a parent means.
+"""What "15 more minutes" means for a person at a moment, so that one button fits what parents mean.
 
-While everything is closed it opens for these minutes; a budget that is used up gets them; otherwise
-the next closing of everything, a bedtime say, begins so much later.  Pure.
+While everything is off, it allows everything for these minutes. A daily limit that is used up gets
+them. Otherwise the next schedule that turns everything off, such as a bedtime, begins that much
+later. Pure.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MoreTime:
-    """start: from when on everything is open, a moment.  budgets: ids of those that get minutes."""
+    """What more time means now. start: when the extra minutes begin, seconds since the epoch.
+    budgets: ids of those that get minutes."""
 
     kind: Kind
     start: float = 0.0
@@ -44,9 +46,9 @@ class MoreTime:
 def more_time(
     household: Household, profile: Profile, policy: Policy, today: Today, now: float
 ) -> MoreTime | None:
-    """Return what more time is now; None where nothing closes that could close later.
+    """Return what more time means now; None where neither a limit nor a schedule can give more.
 
-    seen: how things stand now.
+    today: the state of the day now. now: seconds since the epoch.
     """
     open_until = _opened_until(household, profile.id, now)
     closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
@@ -71,7 +73,7 @@ def give_more_time(
     author: str,
     now: int,
 ) -> Household:
-    """Give these minutes to somebody."""
+    """Return the household with these minutes given to a person."""
     if more.kind is not Kind.MINUTES:
         start = int(more.start)
         return give_grant(
@@ -97,7 +99,7 @@ def give_more_time(
 
 
 def time_mark(household: Household, profile_id: str) -> str:
-    """Return what changes whenever somebody is given time: a page is sent back with it."""
+    """Return a text that changes whenever somebody gives this person time; forms send it back."""
     return "-".join(
         max((each.id for each in given if each.profile == profile_id), key=_number, default="")
         for given in (household.grants, household.bonuses)
@@ -107,10 +109,10 @@ def time_mark(household: Household, profile_id: str) -> str:
 def was_sent_before(
     household: Household, profile_id: str, mark: str, author: str, now: float
 ) -> bool:
-    """Tell whether a form was sent already, so that two taps do not give twice.
+    """Tell whether the same form was taken already, so that two taps do not give twice.
 
-    seen: the `time_mark` of the page with the form; "": it has none.  Raise HouseholdError where
-    somebody gave time since that page was made, and whoever sends it cannot have seen that.
+    mark: `time_mark` when the page with the form was made; "": the form has none. Raises
+    HouseholdError where somebody else gave time since, which the sender cannot have seen.
     """
     if mark in ("", time_mark(household, profile_id)):
         return False
@@ -120,7 +122,7 @@ def was_sent_before(
 
 
 def _gifts(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:
-    """Yield who gave time, and when."""
+    """Yield who gave a person time, and when."""
     yield from ((e.author, e.given) for e in household.grants if e.profile == profile_id)
     yield from ((e.author, e.at) for e in household.bonuses if e.profile == profile_id)
 
@@ -131,7 +133,7 @@ def _number(key: str) -> int:
 
 
 def _opened_until(household: Household, profile_id: str, at: float) -> float:
-    """Return until when everything is open by permissions that follow each other from a moment."""
+    """Return until when grants that follow each other allow everything from a moment on."""
     found = [each for each in household.grants if each.profile == profile_id and _opens_all(each)]
     for each in sorted(found, key=lambda grant: grant.start):
         if each.start <= at < each.end:
@@ -144,7 +146,7 @@ def _opens_all(grant: Grant) -> bool:
 
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
-    """Return what closes everything next by the clock, within half a day."""
+    """Return the schedule that turns everything off next, within half a day."""
     plan = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
     coming = [
         each

@@ -1,5 +1,5 @@
-"""What becomes of an unknown device that gets a name: a device of its own, or one that is known
-already by something else.  Pure."""
+"""Give an unknown device a name: as a new device, or as one that is known by something else.
+Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from copdns.network.unknown_devices import UnknownDevice
 def add_unknown_device(
     household: Household, visitor: UnknownDevice, profile_id: str, called: str
 ) -> Household:
-    """Add an unknown device as somebody's; it is the last of devices.
+    """Return the household with an unknown device as a person's; it is the last of `devices`.
 
-    It is known by its MAC address, or by its address where no other was seen.
+    It is known by its MAC address, or by its address where no MAC address was seen.
     """
     require_profile(household, profile_id)
     called = printable(
@@ -29,7 +29,8 @@ def add_unknown_device(
 
 
 def add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
-    """Let a device be known by one more MAC address, or address where no other was seen."""
+    """Return the household with a device known by one more MAC address, or address where none was
+    seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:
         ids = [each.id for each in household.devices]

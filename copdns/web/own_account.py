@@ -1,7 +1,7 @@
-"""Somebody's own account, in a browser: a program has none of its own.
+"""The account of somebody who is logged in with a browser; a program has none.
 
-What must not be done by whoever finds an open browser asks for the password again, unless it was
-typed a moment ago.
+Dangerous actions ask for the password again, unless it was typed a moment ago: somebody else may
+use an open browser.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OwnAccount(NamedTuple):
 
 
 async def own_account_of(request: web.Request, actor: Actor) -> OwnAccount:
-    """Return whose account it is; raise HTTPForbidden for a program."""
+    """Return the account that acts; raise HTTPForbidden for a program."""
     session = request.get(LOGGED_IN)
     if session is None or actor.scopes is not None:
         raise web.HTTPForbidden(reason="This is for people, not for programs")
@@ -40,7 +40,7 @@ async def own_account_of(request: web.Request, actor: Actor) -> OwnAccount:
 async def confirm(
     request: web.Request, own: OwnAccount, password: str, *, always: bool = False
 ) -> None:
-    """Raise AccountError unless it is surely the owner of the account.
+    """Raise AccountError unless the owner of the account is surely there.
 
     always: a login a moment ago is not enough.
     """

@@ -1,6 +1,6 @@
-"""Make pages of templates, and give the few files that they need.
+"""Render templates, and serve the few files that pages need.
 
-Templates and files ship with copdns (`web-ui/`); they are read once, at the start.
+Both ship with copdns (`web-ui/`) and are read once, at the start.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _YEAR = 365 * 86_400  # seconds
 
 
 class DeskStatus(NamedTuple):
-    """What every page of the desk tells.  unseen: notices that its reader has not seen yet."""
+    """What every page of the dashboard shows. open_checks: checks that have not passed. unseen:
+    notices that the reader has not seen."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
@@ -54,10 +55,10 @@ class File(NamedTuple):
 
 
 class Pages:
-    """Templates and files."""
+    """Templates and static files."""
 
     def __init__(self, ui: Path | None = None, door: str = child_page_url(80)) -> None:
-        """ui: the folder with both; without it the one that ships.  door: the children's page."""
+        """ui: the folder of both; None for the one that ships. door: URL of the child's page."""
         ui = ui or folder("web-ui")
         self.door = door
         self._files = {path.name: _read_file(path) for path in sorted((ui / "static").iterdir())}
@@ -82,12 +83,12 @@ class Pages:
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """Return a page in the language of whoever asks."""
+        """Return a page in the language of the request."""
         text = self.fragment(request, template, status=status, **values)
         return web.Response(status=status, text=text, content_type="text/html")
 
     def fragment(self, request: web.Request, template: str, **values: Any) -> str:
-        """Return a part of a page, or a whole one, in the language of whoever asks."""
+        """Return a page or a part of one as HTML, in the language of the request."""
         phrases = phrases_in(language_of(request))
         values = {
             "phrases": phrases,
@@ -101,7 +102,7 @@ class Pages:
         return self._templates.get_template(template).render(values)
 
     def file(self, name: str) -> File | None:
-        """Return a style sheet, script or picture."""
+        """Return a style sheet, script or picture; None for an unknown name."""
         return self._files.get(name)
 
     def _static_url(self, name: str) -> str:
@@ -118,14 +119,14 @@ def wants_html(request: web.Request) -> bool:
 
 
 def languages_of(request: web.Request) -> Sequence[str]:
-    """Return the languages that a page can speak: the desk has fewer than a child's pages."""
+    """Return the languages of a page: the dashboard has fewer than the child's pages."""
     is_desk = request.path.startswith("/guardian") and FOREIGN_HOST not in request
     return DESK_LANGUAGES if is_desk else LANGUAGES
 
 
 def language_of(request: web.Request) -> str:
-    """Return the language for whoever asks: as chosen on a page, else as the browser says, else
-    the household's."""
+    """Return the language for a request: as chosen on a page, else by Accept-Language, else the
+    household's."""
     chosen, among = request.cookies.get(LANGUAGE, ""), languages_of(request)
     if chosen in among:
         return chosen
@@ -134,7 +135,7 @@ def language_of(request: web.Request) -> str:
 
 
 async def choose_language(request: web.Request) -> web.Response:
-    """Keep the language that somebody chose, in this browser."""
+    """Set the cookie of the language that somebody chose."""
     fields = await fields_of(request)
     chosen, back = str(fields.get("language", "")), str(fields.get("back", "/"))
     if chosen not in LANGUAGES or not back.startswith("/") or back.startswith(("//", "/\\")):

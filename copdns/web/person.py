@@ -1,4 +1,4 @@
-"""Whose device asks for a page: recognised by its address, as for DNS."""
+"""Whose device a request comes from: recognised by its address, as for DNS."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ GUEST_PAIRING = "copdns_guest"
 class Person(NamedTuple):
     """Whose device it is.
 
-    profile: of whoever uses it; that of guests otherwise.  band: now, with an announced change of
-    it in force when it is due.  paired: the browser is the one that the device is known by, so that
-    an address that somebody took over shows nothing.  proven: and it is this person's: on their own
-    device, or by their PIN.  Whom a guardian let in for a day sees what happened on this device
-    meanwhile, and not all that is kept of the person whose rules it has.
+    profile: of whoever uses it; that of guests for an unknown device. band: the age band now, which
+    includes a change that was announced and is due. is_paired: the request comes from the browser
+    that the device is known by, so somebody who took over an address sees nothing. is_proven:
+    moreover this person uses it: it is their own device, or they typed their PIN. Somebody whom a
+    guardian let in for a day is paired and not proven: they see what happened on this device since,
+    and not all that is recorded of the person whose rules apply.
     """
 
     client: Client
@@ -40,7 +41,7 @@ class Person(NamedTuple):
 
     @property
     def device(self) -> str:
-        """The id of the device; "" for one that nobody named."""
+        """The id of the device; "" for an unknown one."""
         return self.client.device
 
     @property
@@ -50,24 +51,24 @@ class Person(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the browser of a device of their own, where nobody lets in anybody else."""
+        """Whether it is the paired browser of the person's own device, which no guest uses."""
         return self.is_proven and not self.guest
 
     @property
     def is_anybodys(self) -> bool:
-        """Whether whoever uses it may say who they are: nobody named it, or only for a while."""
+        """Whether a user may say who they are: the device is unknown, or a guest's for a while."""
         return not self.device or bool(self.guest)
 
     @property
     def is_known(self) -> bool:
-        """Whether it belongs to somebody of this house."""
+        """Whether it belongs to somebody of this household."""
         return bool(self.device) and self.household.profile(self.profile.id) is not None
 
 
 async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
-    """Return whose device asks; raise HTTPForbidden for somebody who is not served here.
+    """Return whose device a request comes from; raise HTTPForbidden for another household's.
 
-    quietly: nothing is noted of the visit, not even that its pairing is in use.
+    quietly: nothing of the visit is recorded, not even that its pairing is in use.
     """
     context = context_of(request)
     client = context.identify(requestor_of(request))
@@ -82,7 +83,7 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
 async def _check_pairing(
     request: web.Request, client: Client, profile: Profile, *, quietly: bool
 ) -> tuple[bool, bool]:
-    """Return whether a browser is its device's, and whether that proves who uses it."""
+    """Return whether a browser is the one of its device, and whether that proves who uses it."""
     context, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
     if client.device.startswith(GUEST):
@@ -96,8 +97,8 @@ async def _check_pairing(
 
 
 def may_see_appeal(person: Person, appeal: Appeal) -> bool:
-    """Tell whether somebody may see what came of a question: all of their own, and as somebody whom
-    a guardian let in those that were asked from there meanwhile."""
+    """Tell whether a person may see an appeal: all of their own; as a guest those made from this
+    device."""
     if appeal.ask.profile != person.profile.id:
         return False
     return person.is_proven or (person.is_paired and appeal.ask.device == person.device)
@@ -106,14 +107,14 @@ def may_see_appeal(person: Person, appeal: Appeal) -> bool:
 def set_pairing_cookie(
     request: web.Request, response: web.StreamResponse, name: str, secret: str, lasts: int
 ) -> None:
-    """Give a browser the cookie that it is known by.  lasts: seconds."""
+    """Set the cookie that a browser is recognised by. lasts: seconds."""
     response.set_cookie(
         name, secret, max_age=lasts, httponly=True, samesite="Strict", secure=request.secure
     )
 
 
 def requestor_of(request: web.Request) -> Requestor:
-    """Return who asks, in the terms of DNS."""
+    """Return who sent a request, as for DNS."""
     transport = request.transport
     if transport is None:  # the connection is gone; nobody will read the answer
         raise web.HTTPBadRequest
@@ -124,7 +125,7 @@ def requestor_of(request: web.Request) -> Requestor:
 
 
 def _plain_address(text: str) -> str:
-    """Return an address without a zone, and an IPv4 address as such where it came by IPv6."""
+    """Return an address without a zone; an IPv4 address where it was mapped into IPv6."""
     address = ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if address.version == 6 else None
     return str(mapped or address)

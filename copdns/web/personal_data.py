@@ -1,4 +1,4 @@
-"""Read what the databases hold of a person, for the own page, the own file and a guardian's."""
+"""Read what the databases hold of a person, for their own page, their file and the guardians'."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ALWAYS = datetime.fromtimestamp(0, UTC).date()
 async def read_personal_data(
     context: AppContext, household: str, profile: str, rows: int = MAX_ROWS, lines: int = MAX_ROWS
 ) -> PersonalData:
-    """Return it, rows and looks the newest first.
+    """Return it; rows and views have the newest first.
 
-    rows: of look-ups at most.  lines: of looks, and of changes, at most.
+    rows: of the query log, at most. lines: of views and of changes, at most.
     """
     now, whose = context.now(), (household, profile)
     found = await asyncio.to_thread(context.log.rows, *whose, rows)
@@ -41,7 +41,7 @@ async def read_personal_data(
 
 
 def is_untraced_row(policy: Policy, row: LogRow) -> bool:
-    """Tell whether a name is one of help: in the log only where lists learned of it since."""
+    """Tell whether a logged name is a help name: lists learned of it after it was logged."""
     found = policy.index.find(row.qname)
     return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
         policy, row.qname

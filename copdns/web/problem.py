@@ -1,4 +1,4 @@
-"""What went wrong, as programs read it: application/problem+json (RFC 9457)."""
+"""Errors for programs: application/problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mistake(NamedTuple):
 
 
 class Refused(Exception):  # noqa: N818 - no error of ours: a reply
-    """An operation is refused with a status, and says why."""
+    """An operation is refused with an HTTP status and a reason."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ def problem(
     mistakes: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Return the reply that refuses.  detail: a sentence for people.  mistakes: all of them."""
+    """Return the response that refuses. detail: a sentence for people. mistakes: all of them."""
     values: dict[str, object] = {
         "type": "about:blank",  # so the title is the status' own (RFC 9457 section 4.2.1)
         "title": HTTPStatus(status).phrase,

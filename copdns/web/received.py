@@ -1,4 +1,4 @@
-"""What a form of ours sends: fields, in UTF-8.  Anything else that comes as a form is refused."""
+"""Read forms of our own pages: fields in UTF-8. Any other form is refused."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 async def fields_of(request: web.Request) -> Fields:
-    """Return the fields of a form; none of what is no form.
+    """Return the fields of a form; none where the body is not a form.
 
-    Raises HTTPUnsupportedMediaType or HTTPBadRequest for what no page of ours makes a browser
-    send.  A form with a file is for whoever expects one, and reads it part by part.
+    Raises HTTPUnsupportedMediaType or HTTPBadRequest for what no page of ours makes a browser send.
+    A handler that takes a file reads it part by part instead.
     """
     if request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType
@@ -31,5 +31,5 @@ async def fields_of(request: web.Request) -> Fields:
 
 
 def whole_number(text: str, digits: int) -> int | None:
-    """Return the number that a text is, of so many digits at most; None for anything else."""
+    """Return the number in a text of at most so many digits; None for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

@@ -1,8 +1,7 @@
-"""Give a form back that was refused: filled as it was sent, with what is wrong beside its field.
+"""Fill a refused form as it was sent, and put the error beside its field. Pure.
 
-It works on the page as it is shown afresh, so that no template needs a second way to show its form,
-and a new form has this by itself.  A password, a code for one time and a file are never filled in.
-Pure.
+It edits the page's HTML, so templates need no second way to show a form, and a new form works
+without more. Passwords, one-time codes and files are never filled in.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ _CHOICES = frozenset({"checkbox", "radio"})
 
 
 def refill_form(page: str, action: str, sent: SentFields, what: str, name: str = "") -> str | None:
-    """Return the page with its form filled; None where it has no form that somebody fills in.
+    """Return the page with its form filled in; None where it has no form with fields.
 
-    action: where the form was sent to.  what: the sentence, as HTML.  name: of the field that it is
-    about; "", or one that the form does not show: the sentence stands at the form's beginning.
+    action: where the form was sent to. what: the sentence, as HTML. name: of the field that it is
+    about; where that is "" or not in the form, the sentence goes to the form's beginning.
     """
     form = _find_sent_form(_read_forms(page, action), sent)
     if form is None:
@@ -41,7 +40,11 @@ Edit = tuple[int, int, str]  # from where to where in the page something else st
 
 @dataclass(slots=True)
 class _Tag:
-    """A start tag, and where it stands in the page.  end: behind its closing tag, if it has one."""
+    """A start tag and its place in the page.
+
+    behind: where the start tag ends. inside: the details, fieldset and label elements around it,
+    the outermost first. until: where its content ends; 0 without an end tag. text: of an option.
+    """
 
     tag: str
     attrs: dict[str, str | None]
@@ -68,7 +71,7 @@ class _Tag:
         return self.get("value") if "value" in self.attrs else usual
 
     def markup(self) -> str:
-        """Return the tag as it is markup with its attributes as they are now."""
+        """Return the tag as HTML, with its attributes as they are now."""
         parts = (each if v is None else f'{each}="{escape(v)}"' for each, v in self.attrs.items())
         return f"<{' '.join((self.tag, *parts))}>"
 
@@ -85,7 +88,7 @@ class _Form:
 
     @property
     def fields(self) -> list[_Tag]:
-        """What somebody fills in."""
+        """The controls that somebody fills in."""
         return [each for each in self.controls if each.kind not in _BUTTONS | {"hidden"}]
 
 
@@ -155,13 +158,14 @@ def _read_forms(page: str, action: str) -> list[_Form]:
 
 
 def _find_sent_form(forms: list[_Form], sent: SentFields) -> _Form | None:
-    """Return the form that was sent: several can go to the same address."""
+    """Return the form that was sent: several may go to the same address."""
     fit = [each for each in forms if each.fields and _fits(each, sent)]
     return max(fit, key=lambda each: _count_equal(each, sent), default=None)
 
 
 def _fits(form: _Form, sent: SentFields) -> bool:
-    """Tell whether a browser sends these fields for a form; what it leaves out may be missing."""
+    """Tell whether a browser could send these fields for a form. Unchecked controls may be
+    missing."""
     names = {each.get("name") for each in form.controls}
     optional = _BUTTONS | _CHOICES | {"file", "select"}
     always = {each.get("name") for each in form.controls if each.kind not in optional}
@@ -169,13 +173,13 @@ def _fits(form: _Form, sent: SentFields) -> bool:
 
 
 def _count_equal(form: _Form, sent: SentFields) -> int:
-    """Return how many of the values that nobody types are those that were sent."""
+    """Return how many hidden fields and buttons have the values that were sent."""
     controls = (each for each in form.controls if each.kind in _BUTTONS | {"hidden"})
     return sum(each.value in sent.get(each.get("name"), ()) for each in controls)
 
 
 def _fill(form: _Form, sent: SentFields) -> Iterator[Edit]:
-    """Fill the controls as they were sent, and open what hides one that is not empty."""
+    """Fill the controls as they were sent, and open the details around those that are not empty."""
     left = {name: list(values) for name, values in sent.items()}
     for each in form.fields if sent else ():
         values = left.get(each.get("name"), [])
@@ -212,7 +216,7 @@ def _open_details(control: _Tag) -> None:
 
 
 def _error_edit(form: _Form, what: str, name: str) -> Edit:
-    """Return the sentence at its place; whoever sent the form is led there."""
+    """Return the edit that inserts the sentence; the field is marked and gets the focus."""
     _open_details(form.tag)
     about = [each for each in form.fields if name and each.get("name") == name]
     if not about:
@@ -232,14 +236,14 @@ def _error_edit(form: _Form, what: str, name: str) -> Edit:
 
 
 def _beginning(form: _Form) -> int:
-    """Return the place behind the form's heading, or where it begins without one."""
+    """Return the place after the form's heading, or the form's beginning without one."""
     first = form.fields[0].start
     heads = [each for each in form.heads if each.tag != "legend" and each.start < first]
     return _behind(heads[0]) if heads else form.tag.behind
 
 
 def _before(form: _Form, control: _Tag) -> int:
-    """Return the place before a field; of one of several choices, before all of them."""
+    """Return the place before a field; before all of several choices."""
     if control.kind not in _CHOICES:
         return control.start
     around = [each for each in control.inside if each.start > form.tag.start]
@@ -255,7 +259,7 @@ def _behind(head: _Tag) -> int:
 
 
 def _tag_edits(form: _Form) -> Iterator[Edit]:
-    """Yield the tags whose attributes may be others by now, each once."""
+    """Yield an edit for each tag whose attributes may have changed."""
     options = (each for several in form.options.values() for each in several)
     tags = [*form.fields, *options, *form.tag.inside]
     tags += [around for each in form.fields for around in each.inside]

@@ -1,4 +1,4 @@
-"""Read what a month's report is made of, for the desk, the API and the child's page."""
+"""Read the data of a monthly report, for the dashboard, the API and the child's page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
 class MonthData(NamedTuple):
-    """What is kept of a month.  counts: as guardians see them; over: of the days that are over."""
+    """What is recorded of a month. counts: as guardians see them. over: counts of the days that are
+    over."""
 
     counts: tuple[tuple[CountKey, int], ...]
     over: tuple[tuple[CountKey, int], ...]
@@ -43,8 +44,7 @@ class MonthData(NamedTuple):
 
 
 def parse_month(text: str, household: Household, now: float) -> Month:
-    """Return the month that somebody asked for, such as 2026-11; without one, or for one to come,
-    that of now."""
+    """Return the month of a text such as 2026-11; the current month for "" or a month to come."""
     this_month = month_of(local_time(now, zone_of(household.timezone)).date(), household.timezone)
     if not _MONTH.fullmatch(text):
         return this_month
@@ -53,7 +53,7 @@ def parse_month(text: str, household: Household, now: float) -> Month:
 
 
 async def read_month(context: AppContext, household: Household, month: Month) -> MonthData:
-    """Return it; the log is read in another thread."""
+    """Return the data of a month; a thread reads the query log."""
     library, home, now = context.snapshot().library, household.id, context.now()
     zone = zone_of(household.timezone)
     today = starts_at(local_time(now, zone).date(), 0, zone)
@@ -71,7 +71,7 @@ async def read_month(context: AppContext, household: Household, month: Month) ->
 
 
 async def build_report(context: AppContext, household: Household, month: Month) -> Report:
-    """Return what guardians read, who are to be noted as having looked before."""
+    """Return the report for guardians. Callers record the view first."""
     data, now = await read_month(context, household, month), context.now()
     return Report(
         month,
@@ -84,10 +84,10 @@ async def build_report(context: AppContext, household: Household, month: Month) 
 
 
 def since_of(context: AppContext, month: Month) -> float:
-    """Return since when counts of a month are here."""
+    """Return since when there are counts of a month, in seconds since the epoch."""
     return counted_from(month, context.now(), context.settings().log.counts_days)
 
 
 def children_of(household: Household, now: float) -> tuple[str, ...]:
-    """Return the ids of those whom a report is about."""
+    """Return the ids of the people whom a report is about."""
     return tuple(each.id for each in household.profiles if each.band_at(now).is_child)

@@ -1,6 +1,6 @@
-"""Which connection makes room for a new one: the oldest of whoever has the most.
+"""Which connection to close for a new one: the oldest of the network with the most. Pure.
 
-Pure; a device with IPv6 has many addresses, so that those of one network count as one.
+A device with IPv6 has many addresses, so those of one /64 count as one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _NETWORK_BITS = 64  # bits
 
 
 def connection_to_drop(peers: Sequence[str]) -> int:
-    """Return the place of the connection that goes.  peers: addresses, the oldest first; not none.
+    """Return the index of the connection to close. peers: addresses, the oldest first; not empty.
 
-    Nobody who opens a few loses one to whoever opens thousands.
+    A client with few connections never loses one to a client with thousands.
     """
     whose = [_network_of(each) for each in peers]
     ((most, _),) = Counter(whose).most_common(1)

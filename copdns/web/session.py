@@ -1,6 +1,6 @@
-"""Who is logged in, and whether they may.
+"""Who is logged in, and whether they may do something.
 
-`required` is the first line of every handler of the desk and of the API.
+`require` is the first line of every handler of the dashboard and the API.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request c
 
 
 async def actor_of(request: web.Request) -> Actor | None:
-    """Return who acts: by a token, or by the session of a browser; None for nobody."""
+    """Return who acts, by a token or the session of a browser; None for nobody."""
     context, now = context_of(request), int(context_of(request).now())
     key = request.headers.get("Authorization")
     if key is not None:  # a cookie beside it counts for nothing: `guards` let it pass for its token
@@ -43,9 +43,9 @@ async def actor_of(request: web.Request) -> Actor | None:
 async def require(
     request: web.Request, permission: Permission, profile: Profile | None = None
 ) -> Actor:
-    """Return who acts; raise HTTPUnauthorized or HTTPForbidden for whoever may not.
+    """Return who acts; raise HTTPUnauthorized, or HTTPForbidden for somebody who may not.
 
-    profile: the person that it is about.  A browser without a session is led to the login.
+    profile: the person that it is about. A browser without a session is redirected to the login.
     """
     require_safe_connection(request)
     actor = await actor_of(request)
@@ -71,12 +71,12 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
 
 
 def may_see_notices(actor: Actor) -> bool:
-    """Tell whether notices are for somebody: they are between guardians."""
+    """Tell whether somebody may read notices, which are for guardians."""
     return actor.role.is_guardian
 
 
 def require_safe_connection(request: web.Request) -> None:
-    """Raise HTTPForbidden where a password could be read on its way (docs/accounts.md)."""
+    """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md)."""
     connection = BrowserConnection(request.secure, requestor_of(request).address)
     if not may_show_desk(connection, over_http=context_of(request).desk_over_http):
         raise web.HTTPForbidden(reason="Passwords could be read on their way: come by https://")

@@ -1,4 +1,4 @@
-"""The style sheet, the script and the pictures of pages."""
+"""Serve style sheets, scripts and pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FOR_GOOD = "public, max-age=31536000, immutable"  # a file that changed has ano
 
 
 async def static(request: web.Request) -> web.Response:
-    """A file of those that ship."""
+    """Return a file that ships."""
     found = context_of(request).pages.file(request.match_info["file"])
     if found is None:
         raise web.HTTPNotFound

@@ -1,4 +1,4 @@
-"""All that is kept of a person: one document of it, and how it goes for good."""
+"""All that is recorded of a person: export it as one document, and erase it for good."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from copdns.web.personal_data import read_personal_data
 async def export_document(
     context: AppContext, actor: Actor, household: Household, profile: Profile, now: int
 ) -> dict[str, Any]:
-    """Return all that is kept of somebody, as plain values; the person sees that it was taken.
+    """Return all that is recorded of a person, as plain values for JSON.
 
-    That line of the look is the one thing that reading writes.
+    It records this view, which the person sees; nothing else is written.
     """
     await context.looks.note(actor, profile.id, ViewedPart.EXPORT, now)
     mask = build_mask(discreet_names(), context.snapshot().library)
@@ -32,7 +32,7 @@ async def export_document(
 async def erase_records(
     context: AppContext, actor: Actor, household: str, profile: str, now: int
 ) -> None:
-    """Delete what was written down of look-ups, minutes and appeals; twice is harmless."""
+    """Delete a person's lookups, minutes and appeals; a second call is harmless."""
     # First the line: no erasure without one, even when somebody pulls the plug.
     what = f"profile {profile} erased: look-ups, minutes, appeals"
     await context.store.note(household, actor.name, what, now)

@@ -1,4 +1,4 @@
-"""Devices for the desk: those that were seen in the network, and those that somebody writes in."""
+"""Devices for the dashboard: those seen in the network, and those that somebody types in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_KNOWN_BY = 400  # letters: some MAC addresses and some of IPv6
 
 
 async def unknown_devices_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
-    """Return those that nobody named, what was seen last first."""
+    """Return the devices seen in the network that are nobody's, the last seen first."""
     found = await asyncio.to_thread(load_visitors, context_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
@@ -40,7 +40,7 @@ async def unassigned_devices(folder: Path, household: Household) -> list[Unknown
 
 
 def parse_known_by(typed: str) -> KnownBy:
-    """Return by what a device is known, as somebody wrote it; raise HouseholdError."""
+    """Return the MAC addresses and addresses in a text; raise HouseholdError."""
     if len(typed) > MAX_KNOWN_BY:
         raise HouseholdError("Enter only a few addresses", name="known")
     try:
@@ -53,7 +53,8 @@ def parse_known_by(typed: str) -> KnownBy:
 
 
 def add_typed_device(household: Household, name: str, profile: str, known: KnownBy) -> Household:
-    """Return the household with a device that somebody wrote in; the same twice is one."""
+    """Return the household with a device that somebody typed in; the same one twice is added
+    once."""
     for each in household.devices:
         if each.profile == profile and (each.addresses, each.macs) == known:
             return household
@@ -63,7 +64,8 @@ def add_typed_device(household: Household, name: str, profile: str, known: Known
 
 
 async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:
-    """End what an unknown device was for a while: it has an owner now, whom a guest outranks."""
+    """End the guest access of an unknown device, which has an owner now: guest rules would go
+    first."""
     macs = (visitor.mac,) if visitor.mac else ()
     await end_guests_at(request, actor, (visitor.address,), macs)
 
@@ -71,7 +73,7 @@ async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevi
 async def end_guests_at(
     request: web.Request, actor: Actor, addresses: Collection[str], macs: Collection[str]
 ) -> None:
-    """End what was let in for a while at any of these."""
+    """End guest access at these addresses and MAC addresses."""
     context = context_of(request)
     now = int(context.now())
     for each in await context.guests.of(actor.household, now):

@@ -1,4 +1,4 @@
-"""Say a verdict in the reader's language and words, for templates: `say.why(verdict)`."""
+"""Say a verdict in the reader's language, for templates: `say.why(verdict)`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ GROUPS = {
 
 
 class AppealProgress(NamedTuple):
-    """How far a question is, in words.  until: as of a `Standing`."""
+    """The state of an appeal, in words. until: see `AppealStatus`."""
 
     text: str
     stand: StatusText
@@ -76,7 +76,7 @@ class AppealProgress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Sentences for one reader.  now: seconds since the epoch."""
+    """Sentences for one reader. now: seconds since the epoch."""
 
     phrases: Phrases
     level: Level
@@ -97,11 +97,11 @@ class Wording:
         return self._say(child.what_next(_full_verdict(verdict), self.level))
 
     def because(self, reason: DecisionReason) -> str:
-        """Return why an appeal was answered so."""
+        """Return the reason for the answer to an appeal."""
         return self.phrases.gettext(TOLD[reason])
 
     def step_title(self, title: str) -> str:
-        """Return what the desk calls a step of the order of decision."""
+        """Return the dashboard's name for a step of the order of decision."""
         return self.phrases.pgettext(*STEPS[title])
 
     def category(self, slug: str) -> str:
@@ -119,12 +119,12 @@ class Wording:
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
-        """Return a reason that stands beside a rule: a preset's in the reader's language, one that
-        a person wrote as it is."""
+        """Return the note of a rule: a preset's in the reader's language, a person's as written."""
         return self.phrases.gettext(text) if text else ""
 
     def subject(self, subject: Subject) -> str:
-        """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
+        """Return the name of what a schedule or budget is about: a category, a service, a list, or
+        a site."""
         if not isinstance(subject, Topic):
             return str(subject)
         if subject.kind is TopicKind.CATEGORY:
@@ -132,11 +132,11 @@ class Wording:
         return self.title(str(subject.kind), subject.slug)
 
     def subjects(self, about: Sequence[Subject]) -> str:
-        """Return all that something is about; "" for everything."""
+        """Return the names of all that something is about; "" for everything."""
         return self.phrases.listed([self.subject(each) for each in about])
 
     def step(self, number: int) -> str:
-        """Return what a step of the order asks."""
+        """Return what a step of the order of decision asks."""
         return self.phrases.pgettext(*child.STEPS[number])
 
     def slots(self, schedule: Schedule) -> str:
@@ -149,7 +149,7 @@ class Wording:
         return f"{self.phrases.listed(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
-        """Return how many minutes there are on which days."""
+        """Return the minutes of a budget by day."""
         return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
 
     def _minutes(self, day: str, number: int) -> str:
@@ -160,7 +160,7 @@ class Wording:
         return self.phrases.pgettext(*child.DAYS[word])
 
     def stands(self, appeal: Appeal) -> AppealProgress:
-        """Return how far a question is."""
+        """Return the state of an appeal."""
         stand, until = appeal_status(appeal, self.household, self.now)
         phrase = STANDS[stand].at(self.level)
         values = {} if until is None else {"time": self.soon(until)}
@@ -170,28 +170,28 @@ class Wording:
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
-        """Return a moment, of which the day is told where it is not today."""
+        """Return a moment, with its day unless that is today."""
         return self.phrases.when(at, self.household.timezone, self.now)
 
     def opens(self, at: float) -> str:
-        """Return when something opens, as reasons tell it (`closed.told_moment`): in the minute
-        after it, so that nobody tries in vain."""
+        """Return when something is allowed again, rounded up to the next minute
+        (`time_steps.weekday_and_time` does so too), so that nobody tries too early."""
         return self.soon(ceil(at / 60) * 60)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)
 
     def group(self, slug: str) -> str:
-        """Return what a group of services is called."""
+        """Return the name of a group of services."""
         return self.phrases.pgettext(*GROUPS.get(slug, Phrase("group of services", slug)))
 
     def list_title(self, info: ListInfo) -> str:
-        """Return what a list is called, one of ours in the reader's language."""
+        """Return the name of a list; of our own lists in the reader's language."""
         ours = self.phrases.gettext(info.title) if info.title else info.slug
         return self._starter_title(info.slug) or ours
 
     def title(self, kind: str, slug: str) -> str:
-        """Return what a service, list or category of the household's own is called."""
+        """Return the name of a service, list or category."""
         if kind == "service":
             own = next((each for each in self.household.services if each.slug == slug), None)
             found = own or self.library.services.get(slug)
@@ -204,8 +204,8 @@ class Wording:
         return self._starter_title(slug) or named
 
     def _starter_title(self, slug: str) -> str:
-        """Return what one of our own lists is called, in the reader's language; "" for others,
-        which go by the names that their makers gave them."""
+        """Return the name of one of our own lists in the reader's language; "" for other lists,
+        which keep the names of their makers."""
         start, _, about = slug.partition("-")
         name = self._category_name(about) if start == "starter" else None
         if name is None:
@@ -225,7 +225,7 @@ class Wording:
 
 
 class DeskWording(Wording):
-    """Sentences for a guardian, about somebody else."""
+    """Sentences for a guardian about somebody else."""
 
     __slots__ = ()
 
@@ -243,7 +243,7 @@ def wording_for(request: web.Request, household: Household, level: Level) -> Wor
 
 
 def desk_wording(request: web.Request, household: Household) -> Wording:
-    """Return sentences for a guardian; `saying` has the child's, which some pages preview."""
+    """Return sentences for a guardian; `wording_for` has the child's, which some pages preview."""
     context = context_of(request)
     phrases = phrases_in(language_of(request))
     return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())

@@ -79,8 +79,8 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
         appeal,
         Decision(AppealState.GRANTED, DecisionReason.FAIR_ENOUGH, yes=ApprovalTerms()),
         ADA,
-        parts.known_ids(),
-        parts.services(),
+        context.known_ids(),
+        context.services(),
         site.now,
     )
     await site.follow()
@@ -101,7 +101,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     context = site.context
     decision = Decision(AppealState.REFUSED, DecisionReason.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
-        "home", appeal, decision, ADA, parts.known_ids(), parts.services(), site.now
+        "home", appeal, decision, ADA, context.known_ids(), context.services(), site.now
     )
     page = await text(client, f"/ask/{appeal}")
     assert "Not before the test." in page

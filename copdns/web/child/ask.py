@@ -1,7 +1,7 @@
-"""Ask for something that is closed, see what came of it, disagree once, or take it back.
+"""Ask for something that is blocked, read the answer, disagree once, or take the request back.
 
-No login: the device tells who asks.  An appeal is filed with the verdict that it objects to, read
-off the ring of recent blocks, or worked out anew where the name was typed.
+There is no login: the device tells who asks. An appeal has the verdict that it contests, from the
+list of recent blocks, or decided anew where somebody typed a name.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ Fields = Mapping[str, Any]
 
 
 async def form(request: web.Request) -> web.Response:
-    """The form; without something to ask about, a field for the name."""
+    """Show the form; without something to ask about, with a field for the name."""
     person = await require_known_person(request)
     return _form(request, person, request.query)
 
 
 async def send(request: web.Request) -> web.Response:
-    """File what was asked."""
+    """File the appeal."""
     person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
@@ -71,7 +71,7 @@ async def send(request: web.Request) -> web.Response:
 
 
 async def appeal_page(request: web.Request) -> web.Response:
-    """One question of this person, and what came of it."""
+    """Show an appeal of this person, and the answer."""
     person = await require_known_person(request)
     appeal, now = await _find_appeal(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
@@ -88,7 +88,7 @@ async def appeal_page(request: web.Request) -> web.Response:
 
 
 async def withdraw(request: web.Request) -> web.Response:
-    """Take a question back."""
+    """Take an appeal back."""
     person, context = await require_known_person(request), context_of(request)
     _require_paired(person)
     appeal = (await _find_appeal(request, person)).id
@@ -99,7 +99,7 @@ async def withdraw(request: web.Request) -> web.Response:
 
 
 async def disagree(request: web.Request) -> web.Response:
-    """Say once that the answer is not right."""
+    """Disagree with the answer, once."""
     person, context = await require_known_person(request), context_of(request)
     _require_paired(person)
     appeal, fields = await _find_appeal(request, person), await fields_of(request)
@@ -116,7 +116,7 @@ async def disagree(request: web.Request) -> web.Response:
 
 
 async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> bool:
-    """Tell whether somebody could look at it who has not answered it yet."""
+    """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
     answered = {each.by.id for each in appeal.answers}
     everyone = await context_of(request).accounts.all(person.household.id)
     return any(
@@ -130,7 +130,7 @@ def _require_paired(person: Person) -> None:
 
 
 async def _find_appeal(request: web.Request, person: Person) -> Appeal:
-    """Return the question that is meant; raise HTTPNotFound for one that is not theirs to see."""
+    """Return the appeal in the path; raise HTTPNotFound for one that this person may not see."""
     appeals, home = context_of(request).appeals, person.household.id
     found = await appeals.appeal(home, request.match_info["appeal"])
     if found is None or not may_see_appeal(person, found):
@@ -166,7 +166,7 @@ def _form(
 
 
 def _asked_name(request: web.Request, person: Person, fields: Fields) -> str:
-    """Return the name that is asked for: of a block in the ring, or as typed."""
+    """Return the name that is asked for: that of a recent block, or as typed."""
     code = str(fields.get("code", ""))
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
@@ -177,7 +177,7 @@ def _asked_name(request: web.Request, person: Person, fields: Fields) -> str:
 def _contested_verdict(
     request: web.Request, person: Person, fields: Fields
 ) -> ContestedVerdict | None:
-    """Return the verdict that is objected to; None where nothing is closed."""
+    """Return the verdict that is contested; None where nothing is blocked."""
     revision, now = person.household.revision, context_of(request).now()
     policy = person.client.policy
     code, about = str(fields.get("code", "")), fields.get("about")
@@ -196,7 +196,7 @@ def _contested_verdict(
 
 
 def _read_request(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
-    """Return what was sent; None where something is missing.  Raises AppealError."""
+    """Return what was sent; None where something is missing. Raises AppealError."""
     to = _contested_verdict(request, person, fields)
     if to is None:
         return None
@@ -222,7 +222,7 @@ def _read_request(request: web.Request, person: Person, fields: Fields) -> Appea
 
 
 def _parse_choice(words: Any, text: object, default: Any) -> Any:
-    """Return a word of a closed list; raise AppealError for one that is not in it."""
+    """Return a member of an enum; raise AppealError for an unknown word."""
     if text in (None, ""):
         return default
     try:

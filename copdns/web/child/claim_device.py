@@ -1,7 +1,7 @@
-"""Whose is this?  For a device that nobody named: ask to be let in, or say by PIN who one is.
+"""Say whose an unknown device is: ask guardians to let it in, or type a PIN.
 
-Nothing of the last person is shown to the next: a device is a new one each time, and the browser in
-which somebody asked, or typed their PIN, is the only one that it is known by.
+The next user sees nothing of the last one: each time the device is a new guest, recognised only by
+the browser in which somebody asked or typed the PIN.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from copdns.web.received import fields_of
 
 
 async def whose(request: web.Request) -> web.Response:
-    """Whose it is now, and what can be done about it."""
+    """Show whose the device is now, and what its user can do about it."""
     return await _page(request, await person_of(request))
 
 
 async def ask(request: web.Request) -> web.Response:
-    """Ask the guardians to let this device in; they see it at their devices."""
+    """Ask the guardians to let this device in; they see it on the page of devices."""
     person, context = await _require_claimable(request), context_of(request)
     address, cookie, redirect = requestor_of(request).address, secret(), web.HTTPSeeOther("/whose")
     if await context.guests.ask(person.household.id, address, int(context.now()), browser=cookie):
@@ -37,7 +37,7 @@ async def ask(request: web.Request) -> web.Response:
 
 
 async def enter_pin(request: web.Request) -> web.Response:
-    """Let somebody be who they are here for some hours, by their PIN."""
+    """Let somebody use this device as themselves for some hours, by their PIN."""
     person, context = await _require_claimable(request), context_of(request)
     fields, address = await fields_of(request), requestor_of(request).address
     profile = _find_profile(person, str(fields.get("name", "")))
@@ -58,7 +58,7 @@ async def enter_pin(request: web.Request) -> web.Response:
 
 
 async def end(request: web.Request) -> web.Response:
-    """Be nobody here again."""
+    """End the guest access of this device."""
     person, context = await person_of(request), context_of(request)
     if person.guest:
         with suppress(AccountError):  # over already, or ended twice: what was wanted is so
@@ -72,7 +72,7 @@ async def end(request: web.Request) -> web.Response:
 
 
 async def guest_here(request: web.Request, person: Person) -> Guest | None:
-    """Return who is let in here for a while, as it is stored: answers may not follow it yet."""
+    """Return the guest of this device as stored, which may be newer than what is in force."""
     context, address = context_of(request), requestor_of(request).address
     guests = await context.guests.of(person.household.id, int(context.now()))
     by_id = next((each for each in guests if each.id == person.guest), None)
@@ -80,7 +80,7 @@ async def guest_here(request: web.Request, person: Person) -> Guest | None:
 
 
 def has_guest_rules(person: Person, guest: Guest) -> bool:
-    """Tell whether somebody was let in with the rules of guests, which hold here anyhow."""
+    """Tell whether a guest has the rules of guests, which apply to this device anyway."""
     return person.household.profile(guest.profile) is None
 
 
@@ -113,7 +113,8 @@ async def _require_claimable(request: web.Request) -> Person:
 
 
 def _find_profile(person: Person, name: str) -> Profile | None:
-    """Return who is called so; the name is typed, so that no stranger reads who lives here."""
+    """Return the profile with this name or id. People type it, so that no stranger can read who
+    lives here."""
     wanted = name.strip().casefold()
     people = person.household.profiles
     return next((each for each in people if wanted in (each.name.casefold(), each.id)), None)

@@ -1,8 +1,9 @@
-"""A full log of somebody of 16 or more: asked at the desk, agreed to or not on their own page.
+"""Consent to a full log of somebody of 16 or more: guardians ask on the dashboard, the person
+answers here.
 
-Only the browser that the person's device is known by gives the word: a PIN is set by those who
-ask, and a device that is somebody's for a while was let in by them.  It is taken back with one tap,
-which counts at once, by whoever is known to be the person.
+Only the paired browser of the person's own device can agree: the guardians who ask also set PINs
+and let guests in. Anybody who proved to be the person ends the log with one tap, which counts at
+once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PAGE = "/consent"
 
 
 async def consent(request: web.Request) -> web.Response:
-    """The question, where there is one, and what runs or is announced."""
+    """Show the question, if there is one, and a full log that runs or is announced."""
     person = await _require_asked_age(request)
     question, now = await open_question(request, person), context_of(request).now()
     return child_page(
@@ -35,7 +36,7 @@ async def consent(request: web.Request) -> web.Response:
 
 
 async def agree(request: web.Request) -> web.Response:
-    """Say yes to the question that was read, and to no other."""
+    """Agree to the question that was shown, and to no other."""
     person = await _require_own_browser(request)
     fields = await fields_of(request)
     context = context_of(request)
@@ -47,7 +48,7 @@ async def agree(request: web.Request) -> web.Response:
 
 
 async def refuse(request: web.Request) -> web.Response:
-    """Say no; the desk reads it, and asks no more for a week."""
+    """Refuse; guardians see that, and cannot ask again for a week."""
     person, context = await _require_own_browser(request), context_of(request)
     home, profile, now = person.household.id, person.profile, int(context.now())
     await context.consents.refuse(home, profile.id, profile.name, now)
@@ -55,7 +56,7 @@ async def refuse(request: web.Request) -> web.Response:
 
 
 async def take_back(request: web.Request) -> web.Response:
-    """End it now, whoever wants it to go on."""
+    """End the full log now, whoever wants it to go on."""
     person, context = await _require_asked_age(request), context_of(request)
     if not person.is_proven:
         raise not_linked()
@@ -65,7 +66,7 @@ async def take_back(request: web.Request) -> web.Response:
 
 
 async def open_question(request: web.Request, person: Person) -> Question | None:
-    """Return what is asked of whoever's browser this is; None for nothing."""
+    """Return the question to the person whose browser this is; None for none."""
     context, now = context_of(request), context_of(request).now()
     if not person.is_own or not needs_consent(person.profile, now):
         return None
@@ -74,13 +75,13 @@ async def open_question(request: web.Request, person: Person) -> Question | None
 
 
 def question_mark(question: Question) -> str:
-    """Return what tells a question from the next one: a form is sent back with it."""
+    """Return a text that tells this question from the next one; the form sends it back."""
     return f"{question.at}-{question.days}"
 
 
 async def _stored_full_log(request: web.Request, person: Person, now: float) -> FullLog | None:
-    """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
-    is read at once, and not only when it is in force."""
+    """Return the full log that runs or is announced, as stored: the page shows an answer at once,
+    before it is in force."""
     home = (
         await context_of(request).store.household(person.household.id) if person.is_proven else None
     )
@@ -90,7 +91,7 @@ async def _stored_full_log(request: web.Request, person: Person, now: float) -> 
 
 
 async def _require_asked_age(request: web.Request) -> Person:
-    """Return whose device asks; raise HTTPNotFound below the age at which anybody is asked."""
+    """Return whose device this is; raise HTTPNotFound below the age at which consent is needed."""
     person = await person_of(request)
     if not needs_consent(person.profile, context_of(request).now()):
         raise web.HTTPNotFound

@@ -1,7 +1,7 @@
-"""Help: whom to call, and what to know, at the reader's level; it works offline and for everybody.
+"""Help: helplines and topics, at the reader's level. It works offline and for everybody.
 
-That somebody was here is noted nowhere, so nothing here writes, and one address has all topics: a
-browser's history does not tell which was read.
+No visit is recorded, so nothing here writes. All topics have one URL, so a browser's history does
+not tell which was read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COUNTRY = "copdns_country"  # the cookie, which the browser forgets when it is c
 
 
 async def help_page(request: web.Request) -> web.Response:
-    """Helplines, the five topics, and what others can still see."""
+    """Show helplines, the five topics, and what others can still see."""
     person = await person_of(request, quietly=True)
     language = language_of(request)
     return child_page(
@@ -37,7 +37,7 @@ async def help_page(request: web.Request) -> web.Response:
 
 
 async def choose_country(request: web.Request) -> web.Response:
-    """Keep in this browser, and nowhere else, whose helplines somebody wants to see."""
+    """Keep the country for helplines in this browser, and nowhere else."""
     await person_of(request, quietly=True)
     fields = await fields_of(request)
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
@@ -49,7 +49,7 @@ async def choose_country(request: web.Request) -> web.Response:
 
 
 def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
-    """Return what templates say of helplines and hotlines."""
+    """Return the values that templates show about helplines and report offices."""
     lines, phrases = bundled_helplines(), phrases_in(language_of(request))
     chosen = request.cookies.get(COUNTRY, "")
     country = chosen if chosen in lines.countries else person.household.country

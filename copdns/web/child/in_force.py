@@ -1,7 +1,7 @@
-"""Wait until what was written is in force, so that the page after a form tells what holds.
+"""Wait until what was written is in force, so that the page after a form shows what applies.
 
-The running program follows the database within a tenth of a second, which is long enough for
-somebody to read what is over, or to be shown what is not theirs any more.
+The program follows the database within a tenth of a second: long enough to show a page that is
+outdated, or data that is somebody else's by now.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ POLL_SECONDS = 0.02  # seconds between looks
 
 
 async def wait_until_in_force(context: AppContext, household: str) -> bool:
-    """Return whether what is stored of a household is what answers are given by, which is waited
-    for a while."""
+    """Wait for MAX_SECONDS at most until the snapshot has the stored household; return whether it
+    has."""
     stored = await context.store.household(household)
     revision = 0 if stored is None else stored.revision
     try:

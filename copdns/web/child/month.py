@@ -1,7 +1,7 @@
-"""What the filter did in a month, for a child: its own numbers, and what can be told of all.
+"""The monthly report for a child: the child's own numbers, and totals of all.
 
-Its own need the browser that its device is known by, as all does that is kept.  Sums are told only
-as far as they give nobody else away (`privacy/report.py`).  It leaves no look: it is one's own.
+Own numbers need the paired browser, as all that is recorded does. Totals leave out what would give
+away somebody else (`privacy/report.py`). It records no view: the numbers are one's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from copdns.web.report import MonthData, parse_month, read_month, since_of
 
 
 async def month(request: web.Request) -> web.Response:
-    """This month as far as it is, or the one that is asked for."""
+    """Show this month so far, or the month in the query."""
     person, context = await require_known_person(request), context_of(request)
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
@@ -58,7 +58,7 @@ async def month(request: web.Request) -> web.Response:
 
 
 def _own_values(person: Person, data: MonthData, of: Month, now: float) -> dict[str, Any]:
-    """Return the numbers of whoever looks; those of no adult are counted here."""
+    """Return the person's own numbers; None for adults, who are not in the report."""
     who = person.profile.id
     people = people_of(person.household, data.counts, data.usages, of, now)
     mine = (each for each in data.appeals if each.ask.profile == who)

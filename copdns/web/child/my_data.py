@@ -1,7 +1,7 @@
-"""What is kept about whoever's device asks: to read, to take along, to erase.
+"""What is recorded about a person: to read, to download, to erase.
 
-Shown is what a guardian could see, the same and no more, and who looked at it.  It needs the
-browser that a device of one's own is known by, or one's PIN, and leaves no look: it is one's own.
+It shows exactly what a guardian could see, and who viewed it. It needs a proven person, and records
+no view.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LOOKS_SHOWN = 20
 
 
 async def me(request: web.Request) -> web.Response:
-    """What is kept, in plain words, and all of it that others could see."""
+    """Show what is recorded, and all of it that others could see."""
     person, context = await person_of(request), context_of(request)
     data = (
         await _read_own_data(request, person, NAMES_SHOWN, LOOKS_SHOWN)
@@ -63,7 +63,7 @@ async def me(request: web.Request) -> web.Response:
 
 
 async def data(request: web.Request) -> web.Response:
-    """All that is kept, as a file."""
+    """Return all that is recorded, as a file."""
     person, context = await _require_proven(request), context_of(request)
     personal_data = await _read_own_data(request, person)
     found = export_data(person.household, person.profile, personal_data, context.now(), None)
@@ -73,7 +73,7 @@ async def data(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
-    """Delete the names and counts that are kept; the minutes of today stay, which are rules."""
+    """Delete the recorded names and counts; today's minutes stay, since limits need them."""
     person, context = await _require_proven(request), context_of(request)
     now, home, profile = int(context.now()), person.household, person.profile
     if not _may_erase(person, now):

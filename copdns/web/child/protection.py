@@ -1,8 +1,8 @@
-"""Does copdns protect this device?  A check that works in any browser, without a script.
+"""Does copdns protect this device? A check that works in any browser, without a script.
 
-The page holds pictures whose names were just made up: the second page tells which of them came to
-copdns, by which addresses, and whose device it was taken for.  Nothing is kept but for some minutes
-in memory.
+The first page has pictures under new, made-up names. The second page says which of them reached
+copdns, through which addresses, and whose device they came from. Results stay in memory for some
+minutes only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DOT = (
 
 
 async def begin(request: web.Request) -> web.Response:
-    """Pictures under names that nobody asked for before."""
+    """Show pictures under names that nobody looked up before."""
     await person_of(request)
     code = appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
@@ -43,7 +43,7 @@ async def begin(request: web.Request) -> web.Response:
 
 
 async def result(request: web.Request) -> web.Response:
-    """What was seen of them, and what to do about each that is not right."""
+    """Show what was seen of the pictures, and what to do about each failure."""
     person, context = await person_of(request), context_of(request)
     code = request.match_info["code"]
     # Noted in memory for some minutes, as the questions are: nothing that anybody has or may do
@@ -60,7 +60,7 @@ async def result(request: web.Request) -> web.Response:
 
 
 async def dot(request: web.Request) -> web.Response:
-    """A picture that says that it came through; by which address it was fetched is noted."""
+    """Return a picture, and note the address that it was fetched through."""
     person, context = await person_of(request), context_of(request)
     code, now = request.match_info["code"], context.now()
     context.probes.note_fetch(code, requestor_of(request), person.client, now)
@@ -69,10 +69,10 @@ async def dot(request: web.Request) -> web.Response:
 
 
 def _pictures(addresses: Sequence[str], port: str) -> str:
-    """Return from where a CSP lets the pictures come.
+    """Return the sources of pictures for the Content-Security-Policy.
 
-    It has no way to write an IPv6 address, and browsers leave out what they cannot read: with one
-    of those among the addresses, pictures may come from anywhere.
+    A CSP cannot express an IPv6 address, and browsers skip what they cannot parse: with one among
+    the addresses, pictures may come from anywhere.
     """
     if any(each.startswith("[") for each in addresses):
         return "http:"

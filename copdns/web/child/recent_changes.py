@@ -1,4 +1,4 @@
-"""What a person's own pages tell of changes: what changed lately, and what is proposed."""
+"""Recent changes of a person's rules and a proposal for them, for their own pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_LINES = 500  # of the audit, in which a person's changes are looked for
 
 
 class RecentChanges(NamedTuple):
-    """reasons: of the lines that would be different under what is proposed."""
+    """What changed and what is proposed. reasons: of what the proposal would change."""
 
     changed: tuple[Changed, ...] = ()
     proposal: Proposal | None = None
@@ -28,7 +28,7 @@ class RecentChanges(NamedTuple):
 
 
 async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
-    """Return what changed; nothing for whoever may be somebody else."""
+    """Return recent changes; none for a person who is not proven."""
     if not person.is_proven:
         return RecentChanges()
     context, home, mine = context_of(request), person.household.id, person.profile
@@ -43,7 +43,7 @@ async def recent_changes_of(request: web.Request, person: Person) -> RecentChang
 
 
 def _with_device_name(each: Changed, devices: Mapping[str, str]) -> Changed:
-    """Return a change under the name of the device that made it, where it was one."""
+    """Return a change with the name of the device that made it, where a device did."""
     return each._replace(author=devices.get(each.author, each.author))
 
 

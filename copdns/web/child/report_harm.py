@@ -1,7 +1,7 @@
-"""Something bad happened: whom to call, how to tell the grown-ups of the house, where to report.
+"""Something bad happened: whom to call, how to tell the guardians, where to report.
 
-Being here tells nobody and is noted nowhere.  A child who presses the button tells all guardians
-that it wants to talk, and not why.
+No visit is recorded or told to anybody. A child who presses the button tells all guardians that it
+wants to talk, and not why.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from copdns.web.person import Person, person_of
 
 
 async def bad(request: web.Request) -> web.Response:
-    """The page; whoever told somebody sees how far that is."""
+    """Show the page; a child who told the guardians sees whether they have read it."""
     person = await person_of(request, quietly=True)
     wanted_at = None
     if person.is_proven:

@@ -1,4 +1,4 @@
-"""What applies to whoever's device asks, line by line, each with its reason."""
+"""The rules that apply on this device, each with its reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from copdns.web.person import person_of
 
 
 class ClosedForReason(NamedTuple):
-    """What is closed for one reason.
+    """What is blocked for one reason.
 
-    things: a setting and one of its values each, such as ("categories", "games").  why: in English;
-    "" for what no preset closes.
+    things: pairs of a setting and one of its values, such as ("categories", "games"). why: in
+    English; "" for what no preset blocks.
     """
 
     things: tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class ClosedForReason(NamedTuple):
 
 
 async def rules(request: web.Request) -> web.Response:
-    """What is open, what is closed and why, and who decides."""
+    """Show what is allowed, what is blocked and why, and who decides."""
     person, context = await person_of(request), context_of(request)
     home, profile, is_known = person.household, person.profile, person.is_known
     # Who keeps this house is no business of a device that nobody knows.
@@ -57,13 +57,13 @@ async def rules(request: web.Request) -> web.Response:
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:
-    """Return the reason for what no rule names, if the preset has it as it is."""
+    """Return the preset's reason for the default; "" where the profile has another default."""
     lines = preset.lines if preset else ()
     return next((each.why for each in lines if each.set.default is profile.default), "")
 
 
 def _group_closed(preset: Preset | None, profile: Profile) -> list[ClosedForReason]:
-    """Return what is closed, together what has one reason, so that none is read twice."""
+    """Return what is blocked, grouped by reason, so that no reason is read twice."""
     found: dict[str, ClosedForReason] = {}
     for setting in ("categories", "services", "contacts"):
         for value in sorted(getattr(profile, setting)):
@@ -74,6 +74,6 @@ def _group_closed(preset: Preset | None, profile: Profile) -> list[ClosedForReas
 
 
 def _search_reasons(preset: Preset | None, profile: Profile) -> list[str]:
-    """Return the reasons for which searches leave things out, each once."""
+    """Return the reasons for safe search, each once."""
     reasons = (preset.why("safe_search", each) for each, _ in profile.safe_search if preset)
     return list(dict.fromkeys(filter(None, reasons)))

@@ -1,7 +1,4 @@
-"""The door: what a device's own page shows, without a login.
-
-What applies now and why, what was blocked just now, and where to go from here.
-"""
+"""The child's start page: what applies now and why, recent blocks, and links to the rest."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ APPEALS_SHOWN, APPEALS_READ = (
 
 
 async def start_page(request: web.Request) -> web.Response:
-    """The page of whoever's device asks."""
+    """Show the start page of this device."""
     person, context = await person_of(request), context_of(request)
     now = context.now()
     appeals = (
@@ -78,7 +75,7 @@ async def start_page(request: web.Request) -> web.Response:
 
 
 async def pair(request: web.Request) -> web.Response:
-    """Let this browser be the one that its device is known by, if none is yet."""
+    """Pair this browser with its device, if none is yet."""
     person, context = await person_of(request), context_of(request)
     redirect = web.HTTPSeeOther("/")
     if person.is_paired:
@@ -99,7 +96,7 @@ async def pair(request: web.Request) -> web.Response:
 
 
 async def why(request: web.Request) -> web.Response:
-    """One of the last blocks, whole: what decided, and what can be done."""
+    """Show one recent block in full: what decided, and what can be done."""
     person = await person_of(request)
     code = request.match_info["code"]
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
@@ -110,14 +107,15 @@ async def why(request: web.Request) -> web.Response:
 
 
 async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest | None:
-    """Return who was let in here with the rules of guests."""
+    """Return the guest of this device, where guest rules apply to it; else None."""
     found = await guest_here(request, person) if person.is_anybodys else None
     return found if found is not None and has_guest_rules(person, found) else None
 
 
 def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
-    """Return what closes a name by now, which need not be what closed it then; None where it is
-    open.  What an answer was blocked for is known only when it comes, so that this stays."""
+    """Return the verdict that blocks a name now, which may differ from that of the block; None
+    where the name is allowed. A block of a response is kept, since a response is judged only when
+    it comes."""
     verdict = decide(person.client.policy, block.name, A, now)
     if verdict.blocks:
         return verdict
@@ -125,7 +123,7 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
-    """Return the last blocks of this device, for the browser that it is known by."""
+    """Return the recent blocks of this device, for its paired browser."""
     context = context_of(request)
     if not person.is_paired or not person.band.is_child:
         return ()

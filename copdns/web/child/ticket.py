@@ -1,4 +1,4 @@
-"""Redeem a ticket: a code that a grown-up gave, worth minutes from now on."""
+"""Redeem a time ticket: a code from a guardian, worth minutes that begin now."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from copdns.web.received import fields_of
 
 
 async def form(request: web.Request) -> web.Response:
-    """A field for the code; and what was opened by one that counts now."""
+    """Show a field for the code, and what a redeemed ticket allows now."""
     return await _page(request, await require_known_person(request))
 
 
 async def redeem(request: web.Request) -> web.Response:
-    """Turn the code into time, which is open when the page tells it."""
+    """Redeem the code; the next page is shown when the time is in force."""
     person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
@@ -61,7 +61,7 @@ async def _page(
 
 
 async def _redeemed_grants(request: web.Request, person: Person, now: float) -> list[Grant]:
-    """Return what was opened by codes, as it is stored: answers may not follow it yet."""
+    """Return the running grants of tickets as stored, which may be newer than what is in force."""
     stored = await context_of(request).store.household(person.household.id)
     return [
         each
