@@ -1,9 +1,9 @@
 """Read a calendar file in a process of its own: `python -m copdns.web.calendars`.
 
-The library for it takes 10 MB, and a hostile file seconds of work. The process that answers queries
-must neither keep the memory nor wait. The other process gets the zone and the dates as one line of
-JSON on stdin, followed by the file, and writes what it found as JSON to stdout. Its time and memory
-are bounded.
+The library for it takes 10 MB, and a hostile file seconds of work.  The process that answers
+queries must neither keep the memory nor wait.  The other process gets the zone and the dates as one
+line of JSON on stdin, followed by the file, and writes what it found as JSON to stdout.  Its time
+and memory are bounded.
 """
 
 from __future__ import annotations

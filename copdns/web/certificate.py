@@ -1,8 +1,8 @@
 """The certificate of the dashboard: generated here at the first start, or given in the settings.
 
 Browsers warn once of one that is generated here, since no authority signed it; the log shows its
-fingerprint at each start, so that people can compare. A process of its own generates it (`python -m
-copdns.web.certificate`): the library takes 10 MB and is needed once a year.
+fingerprint at each start, so that people can compare.  A process of its own generates it (`python
+-m copdns.web.certificate`): the library takes 10 MB and is needed once a year.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CertificateInfo(NamedTuple):
 
 
 class Certificate:
-    """The certificate files in use and the context that serves them. All methods block.
+    """The certificate files in use and the context that serves them.  All methods block.
 
     own: certificate and key files of the settings; ("", "") for a generated certificate.
     fingerprint: of the certificate in use, "" before `begin`.
@@ -66,7 +66,7 @@ class Certificate:
     def begin(self, names: Sequence[str], now: float) -> ssl.SSLContext:
         """Return the context for HTTPS; generate a certificate where there is none.
 
-        names: names and addresses of this machine. now: seconds since the epoch. Raises
+        names: names and addresses of this machine.  now: seconds since the epoch.  Raises
         CertificateError.
         """
         self._renew(names, now)
@@ -76,7 +76,7 @@ class Certificate:
         return self.context
 
     def refresh(self, names: Sequence[str], now: float) -> bool:
-        """Load files that changed, and generate a new certificate before the old one ends. Return
+        """Load files that changed, and generate a new certificate before the old one ends.  Return
         whether the certificate is another one now.
 
         Raises CertificateError; then the certificate in use stays.
@@ -207,7 +207,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def make_pem(names: Sequence[str], start: int, end: int) -> str:
-    """Return a new key and a certificate that it signs itself. start, end: seconds since the
+    """Return a new key and a certificate that it signs itself.  start, end: seconds since the
     epoch."""
     from datetime import UTC, datetime
 

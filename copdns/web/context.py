@@ -52,18 +52,19 @@ class ListsState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """What handlers get of the program: one for the whole application. Callables give what changes.
+    """What handlers get of the program: one for the whole application.  Callables give what
+    changes.
 
     readiness: what keeps copdns from answering under the household's policy; nothing: ready.
-    warnings: what else is wrong while queries are answered. hosts: host names under which the pages
-    may be reached, besides addresses. snapshot: the one in force. policy_inputs: what it was built
-    from besides the household. identify: the client that a request comes from, as for DNS. now:
-    seconds since the epoch. store: the household; thread: all other tables of its database. folder:
-    of the databases. log: the query log. probes: what devices showed that check themselves.
-    scan_resolvers: asks the network which resolvers it hands out. lists: how many lists of other
-    people are used; updates: fetches them. addresses: those that answer queries. settings: those in
-    force. targets: who gets events. desk_over_http: passwords may be sent without encryption over
-    the network (the setting `web.desk_over_http`).
+    warnings: what else is wrong while queries are answered.  hosts: host names under which the
+    pages may be reached, besides addresses.  snapshot: the one in force.  policy_inputs: what it
+    was built from besides the household.  identify: the client that a request comes from, as for
+    DNS.  now: seconds since the epoch.  store: the household; thread: all other tables of its
+    database.  folder: of the databases.  log: the query log.  probes: what devices showed that
+    check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
+    many lists of other people are used; updates: fetches them.  addresses: those that answer
+    queries.  settings: those in force.  targets: who gets events.  desk_over_http: passwords may be
+    sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry

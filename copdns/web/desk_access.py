@@ -1,6 +1,6 @@
-"""Over which connections the dashboard may be used, and the names of its cookies. Pure.
+"""Over which connections the dashboard may be used, and the names of its cookies.  Pure.
 
-The child's page works over HTTP too, since a browser's warning would keep children out. Passwords
+The child's page works over HTTP too, since a browser's warning would keep children out.  Passwords
 are typed into the dashboard, so it needs HTTPS, except on the machine itself.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class BrowserConnection(NamedTuple):
-    """How a request came. secure: over HTTPS. address: of the other end of the connection."""
+    """How a request came.  secure: over HTTPS.  address: of the other end of the connection."""
 
     secure: bool
     address: str
@@ -20,7 +20,7 @@ class BrowserConnection(NamedTuple):
 def may_show_desk(connection: BrowserConnection, *, over_http: bool) -> bool:
     """Tell whether the dashboard may be shown and used over a connection.
 
-    over_http: the setting `web.desk_over_http`. Headers of a proxy are not read.
+    over_http: the setting `web.desk_over_http`.  Headers of a proxy are not read.
     """
     return connection.secure or over_http or is_loopback(connection.address)
 

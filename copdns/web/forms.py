@@ -30,14 +30,14 @@ FORM_ERRORS = (
 
 
 class Page(NamedTuple):
-    """A page and its handler. path: as in the routes."""
+    """A page and its handler.  path: as in the routes."""
 
     path: str
     handler: Handler
 
 
 def form(path: str, take: Handler, page: Page) -> web.RouteDef:
-    """Return the route of a form. page: the one that has the form, shown again when `take`
+    """Return the route of a form.  page: the one that has the form, shown again when `take`
     raises."""
 
     @wraps(take)

@@ -12,7 +12,7 @@ from copdns.web.context import AppContext
 
 
 async def run_checks(context: AppContext, home: Household) -> None:
-    """Run all checks now. The check for other resolvers sends DHCP and router solicitations, as a
+    """Run all checks now.  The check for other resolvers sends DHCP and router solicitations, as a
     new device does."""
     now, before = int(context.now()), await context.setups.progress(home.id)
     around = await context.scan_resolvers()

@@ -1,7 +1,7 @@
 """The web server: listens on the addresses that this machine has at the moment.
 
 The pages are loaded when the first browser connects: they take 10 MB and half a second, which a
-resolver without visitors need not pay. The first visitor waits for that; DNS does not.
+resolver without visitors need not pay.  The first visitor waits for that; DNS does not.
 
 Connections are bounded, so that a client that opens thousands takes neither memory nor file
 descriptors from DNS, and no place from other clients.
@@ -56,7 +56,7 @@ LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address and a port to listen on. context: for TLS; None for plain HTTP."""
+    """An address and a port to listen on.  context: for TLS; None for plain HTTP."""
 
     address: str
     port: int
@@ -146,7 +146,7 @@ class HttpServer:
         return errors
 
     def _report(self, errors: dict[Place, OSError]) -> None:
-        """Log new errors. An address that is not there (yet) is no lasting failure."""
+        """Log new errors.  An address that is not there (yet) is no lasting failure."""
         whys = {
             _why(place, error): error.errno in ADDRESS_MISSING for place, error in errors.items()
         }

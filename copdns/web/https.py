@@ -1,6 +1,6 @@
 """The certificate for HTTPS: generated or read, and renewed.
 
-A failure is logged and shown as a warning. DNS and the child's page work without HTTPS.
+A failure is logged and shown as a warning.  DNS and the child's page work without HTTPS.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger("copdns")
 class Https:
     """The TLS context that the web server uses, and the renewal of its certificate.
 
-    context: None without HTTPS. warning: what is wrong, as a sentence for people; "" for nothing.
+    context: None without HTTPS.  warning: what is wrong, as a sentence for people; "" for nothing.
     """
 
     def __init__(self, folder: Path, settings: WebSettings, now: Callable[[], float]) -> None:
@@ -35,8 +35,8 @@ class Https:
         self.warning = ""
 
     async def begin(self) -> None:
-        """Read or generate the certificate. `context` stays None without a port in the settings, or
-        where that fails."""
+        """Read or generate the certificate.  `context` stays None without a port in the settings,
+        or where that fails."""
         if not self._settings.tls_port:
             return
         try:

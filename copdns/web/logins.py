@@ -56,8 +56,8 @@ class Outcome(StrEnum):
 class LoginResult(NamedTuple):
     """The result of a login.
 
-    wait: seconds until the next attempt. session, browser: secrets for two cookies, when outcome is
-    IN.
+    wait: seconds until the next attempt.  session, browser: secrets for two cookies, when outcome
+    is IN.
     """
 
     outcome: Outcome
@@ -70,8 +70,8 @@ class LoginResult(NamedTuple):
 class LoginForm(NamedTuple):
     """What somebody typed, and from where.
 
-    code: six digits of the second factor, or a recovery code. session, browser: the cookies of the
-    request, "" for none. label: the browser's name, for people.
+    code: six digits of the second factor, or a recovery code.  session, browser: the cookies of the
+    request, "" for none.  label: the browser's name, for people.
     """
 
     name: str
@@ -86,9 +86,9 @@ class LoginForm(NamedTuple):
 class Logins:
     """Checks passwords, codes and PINs, and sets new ones.
 
-    Methods raise StoreError, and AccountError with a sentence for whoever typed. monotonic: a clock
-    in seconds that never goes back; waits do not survive a restart. Parameters `now` are seconds
-    since the epoch.
+    Methods raise StoreError, and AccountError with a sentence for whoever typed.  monotonic: a
+    clock in seconds that never goes back; waits do not survive a restart.  Parameters `now` are
+    seconds since the epoch.
     """
 
     def __init__(self, thread: StoreThread, monotonic: Callable[[], float]) -> None:
@@ -152,7 +152,7 @@ class Logins:
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Create the first account with a code from the console. names: see `weakness`."""
+        """Create the first account with a code from the console.  names: see `weakness`."""
         digest = await self._check_code(code, address, now)
         hashed = await self._hash_new(password, (*names, name))
         return await self._accounts.set_up(digest, name, hashed, now)
@@ -170,7 +170,7 @@ class Logins:
     async def change_password(
         self, account: Account, password: str, now: int, names: tuple[str, ...], stays: str = ""
     ) -> None:
-        """Change the password of somebody who passed `confirm`. stays: see
+        """Change the password of somebody who passed `confirm`.  stays: see
         `Accounts.set_password`."""
         hashed = await self._hash_new(password, (*names, account.name))
         await self._accounts.set_password(
@@ -235,7 +235,7 @@ class Logins:
         return Attempt(_attempt_key(account), typed.address, browser)
 
     def _count_attempt(self, attempt: Attempt) -> int:
-        """Return the seconds to wait; 0: go ahead. The attempt counts as failed until it
+        """Return the seconds to wait; 0: go ahead.  The attempt counts as failed until it
         succeeds."""
         left = seconds_to_wait(self._failures, attempt, self._monotonic())
         if left > 0:
@@ -258,7 +258,7 @@ class Logins:
         return await self._accounts.use_recovery(account.household, account.id, digest, now)
 
     async def _check_code(self, code: str, address: str, now: int) -> str:
-        """Return the digest of a valid code; raise AccountError. Guesses from an address make only
+        """Return the digest of a valid code; raise AccountError.  Guesses from an address make only
         that address wait."""
         attempt = Attempt(f"code:{address}", address)
         if left := self._count_attempt(attempt):

@@ -1,6 +1,6 @@
 """What runs before every handler: which requests are refused, which headers a response gets.
 
-`GUARDS` has the outermost first. Handlers check permissions themselves, in their first line.
+`GUARDS` has the outermost first.  Handlers check permissions themselves, in their first line.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     """Refuse requests that another site made a browser send (cross-site request forgery).
 
     Browsers send `Sec-Fetch-Site` over HTTPS and from loopback only, and `Origin` with every form
-    for years now. A program that sends neither has a token, which no browser sends by itself.
+    for years now.  A program that sends neither has a token, which no browser sends by itself.
     """
     if request.method in _SAFE or _needs_no_origin(request):
         return await handler(request)

@@ -1,8 +1,8 @@
 """What "15 more minutes" means for a person at a moment, so that one button fits what parents mean.
 
-While everything is off, it allows everything for these minutes. A daily limit that is used up gets
-them. Otherwise the next schedule that turns everything off, such as a bedtime, begins that much
-later. Pure.
+While everything is off, it allows everything for these minutes.  A daily limit that is used up gets
+them.  Otherwise the next schedule that turns everything off, such as a bedtime, begins that much
+later.  Pure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MoreTime:
-    """What more time means now. start: when the extra minutes begin, seconds since the epoch.
+    """What more time means now.  start: when the extra minutes begin, seconds since the epoch.
     budgets: ids of those that get minutes."""
 
     kind: Kind
@@ -48,7 +48,7 @@ def more_time(
 ) -> MoreTime | None:
     """Return what more time means now; None where neither a limit nor a schedule can give more.
 
-    today: the state of the day now. now: seconds since the epoch.
+    today: the state of the day now.  now: seconds since the epoch.
     """
     open_until = _opened_until(household, profile.id, now)
     closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
@@ -111,7 +111,7 @@ def was_sent_before(
 ) -> bool:
     """Tell whether the same form was taken already, so that two taps do not give twice.
 
-    mark: `time_mark` when the page with the form was made; "": the form has none. Raises
+    mark: `time_mark` when the page with the form was made; "": the form has none.  Raises
     HouseholdError where somebody else gave time since, which the sender cannot have seen.
     """
     if mark in ("", time_mark(household, profile_id)):

@@ -1,6 +1,6 @@
-"""The note that somebody wrote for a rule, a schedule or a budget. Pure.
+"""The note that somebody wrote for a rule, a schedule or a budget.  Pure.
 
-A verdict names which of them decided; the household has the note. Notes of presets are translated,
+A verdict names which of them decided; the household has the note.  Notes of presets are translated,
 others are shown as written.
 """
 

@@ -35,7 +35,7 @@ _YEAR = 365 * 86_400  # seconds
 
 
 class DeskStatus(NamedTuple):
-    """What every page of the dashboard shows. open_checks: checks that have not passed. unseen:
+    """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
     notices that the reader has not seen."""
 
     open_checks: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Pages:
     """Templates and static files."""
 
     def __init__(self, ui: Path | None = None, door: str = child_page_url(80)) -> None:
-        """ui: the folder of both; None for the one that ships. door: URL of the child's page."""
+        """ui: the folder of both; None for the one that ships.  door: URL of the child's page."""
         ui = ui or folder("web-ui")
         self.door = door
         self._files = {path.name: _read_file(path) for path in sorted((ui / "static").iterdir())}

@@ -24,12 +24,12 @@ GUEST_PAIRING = "copdns_guest"
 class Person(NamedTuple):
     """Whose device it is.
 
-    profile: of whoever uses it; that of guests for an unknown device. band: the age band now, which
-    includes a change that was announced and is due. is_paired: the request comes from the browser
-    that the device is known by, so somebody who took over an address sees nothing. is_proven:
-    moreover this person uses it: it is their own device, or they typed their PIN. Somebody whom a
-    guardian let in for a day is paired and not proven: they see what happened on this device since,
-    and not all that is recorded of the person whose rules apply.
+    profile: of whoever uses it; that of guests for an unknown device.  band: the age band now,
+    which includes a change that was announced and is due.  is_paired: the request comes from the
+    browser that the device is known by, so somebody who took over an address sees nothing.
+    is_proven: moreover this person uses it: it is their own device, or they typed their PIN.
+    Somebody whom a guardian let in for a day is paired and not proven: they see what happened on
+    this device since, and not all that is recorded of the person whose rules apply.
     """
 
     client: Client
@@ -107,7 +107,7 @@ def may_see_appeal(person: Person, appeal: Appeal) -> bool:
 def set_pairing_cookie(
     request: web.Request, response: web.StreamResponse, name: str, secret: str, lasts: int
 ) -> None:
-    """Set the cookie that a browser is recognised by. lasts: seconds."""
+    """Set the cookie that a browser is recognised by.  lasts: seconds."""
     response.set_cookie(
         name, secret, max_age=lasts, httponly=True, samesite="Strict", secure=request.secure
     )

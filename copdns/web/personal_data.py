@@ -21,7 +21,7 @@ async def read_personal_data(
 ) -> PersonalData:
     """Return it; rows and views have the newest first.
 
-    rows: of the query log, at most. lines: of views and of changes, at most.
+    rows: of the query log, at most.  lines: of views and of changes, at most.
     """
     now, whose = context.now(), (household, profile)
     found = await asyncio.to_thread(context.log.rows, *whose, rows)

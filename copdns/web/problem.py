@@ -47,7 +47,7 @@ def problem(
     mistakes: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Return the response that refuses. detail: a sentence for people. mistakes: all of them."""
+    """Return the response that refuses.  detail: a sentence for people.  mistakes: all of them."""
     values: dict[str, object] = {
         "type": "about:blank",  # so the title is the status' own (RFC 9457 section 4.2.1)
         "title": HTTPStatus(status).phrase,

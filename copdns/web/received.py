@@ -1,4 +1,4 @@
-"""Read forms of our own pages: fields in UTF-8. Any other form is refused."""
+"""Read forms of our own pages: fields in UTF-8.  Any other form is refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fill a refused form as it was sent, and put the error beside its field. Pure.
+"""Fill a refused form as it was sent, and put the error beside its field.  Pure.
 
 It edits the page's HTML, so templates need no second way to show a form, and a new form works
-without more. Passwords, one-time codes and files are never filled in.
+without more.  Passwords, one-time codes and files are never filled in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHOICES = frozenset({"checkbox", "radio"})
 def refill_form(page: str, action: str, sent: SentFields, what: str, name: str = "") -> str | None:
     """Return the page with its form filled in; None where it has no form with fields.
 
-    action: where the form was sent to. what: the sentence, as HTML. name: of the field that it is
+    action: where the form was sent to.  what: the sentence, as HTML.  name: of the field that it is
     about; where that is "" or not in the form, the sentence goes to the form's beginning.
     """
     form = _find_sent_form(_read_forms(page, action), sent)
@@ -42,8 +42,8 @@ Edit = tuple[int, int, str]  # from where to where in the page something else st
 class _Tag:
     """A start tag and its place in the page.
 
-    behind: where the start tag ends. inside: the details, fieldset and label elements around it,
-    the outermost first. until: where its content ends; 0 without an end tag. text: of an option.
+    behind: where the start tag ends.  inside: the details, fieldset and label elements around it,
+    the outermost first.  until: where its content ends; 0 without an end tag.  text: of an option.
     """
 
     tag: str
@@ -164,7 +164,7 @@ def _find_sent_form(forms: list[_Form], sent: SentFields) -> _Form | None:
 
 
 def _fits(form: _Form, sent: SentFields) -> bool:
-    """Tell whether a browser could send these fields for a form. Unchecked controls may be
+    """Tell whether a browser could send these fields for a form.  Unchecked controls may be
     missing."""
     names = {each.get("name") for each in form.controls}
     optional = _BUTTONS | _CHOICES | {"file", "select"}

@@ -33,8 +33,8 @@ _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
 class MonthData(NamedTuple):
-    """What is recorded of a month. counts: as guardians see them. over: counts of the days that are
-    over."""
+    """What is recorded of a month.  counts: as guardians see them.  over: counts of the days that
+    are over."""
 
     counts: tuple[tuple[CountKey, int], ...]
     over: tuple[tuple[CountKey, int], ...]
@@ -71,7 +71,7 @@ async def read_month(context: AppContext, household: Household, month: Month) ->
 
 
 async def build_report(context: AppContext, household: Household, month: Month) -> Report:
-    """Return the report for guardians. Callers record the view first."""
+    """Return the report for guardians.  Callers record the view first."""
     data, now = await read_month(context, household, month), context.now()
     return Report(
         month,

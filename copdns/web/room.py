@@ -1,4 +1,4 @@
-"""Which connection to close for a new one: the oldest of the network with the most. Pure.
+"""Which connection to close for a new one: the oldest of the network with the most.  Pure.
 
 A device with IPv6 has many addresses, so those of one /64 count as one.
 """
@@ -14,7 +14,7 @@ _NETWORK_BITS = 64  # bits
 
 
 def connection_to_drop(peers: Sequence[str]) -> int:
-    """Return the index of the connection to close. peers: addresses, the oldest first; not empty.
+    """Return the index of the connection to close.  peers: addresses, the oldest first; not empty.
 
     A client with few connections never loses one to a client with thousands.
     """

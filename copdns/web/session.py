@@ -45,7 +45,7 @@ async def require(
 ) -> Actor:
     """Return who acts; raise HTTPUnauthorized, or HTTPForbidden for somebody who may not.
 
-    profile: the person that it is about. A browser without a session is redirected to the login.
+    profile: the person that it is about.  A browser without a session is redirected to the login.
     """
     require_safe_connection(request)
     actor = await actor_of(request)

@@ -1,10 +1,10 @@
 """Let templates speak: `{{ _("...") }}`, `{{ ngettext("...", "...", n) }}`, `{{ pgettext(...) }}`.
 
 One environment serves every language: each page is rendered with its `phrases`, which translate the
-texts. Values of placeholders are escaped. `{{ error | told }}` gives the sentence of an error, and
-`{{ text | coded }}` marks text in backticks as code. `{{ labelled(name, words) }}` puts a colon
-between two things, since languages differ in the spaces around it; `{% call labelled(name) %}...{%
-endcall %}` does the same with a block. `{{ name | bdi }}` isolates a name's direction.
+texts.  Values of placeholders are escaped.  `{{ error | told }}` gives the sentence of an error,
+and `{{ text | coded }}` marks text in backticks as code.  `{{ labelled(name, words) }}` puts a
+colon between two things, since languages differ in the spaces around it; `{% call labelled(name)
+%}...{% endcall %}` does the same with a block.  `{{ name | bdi }}` isolates a name's direction.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _join_list(context: Context, items: Iterable[str]) -> str:
 def _add_label(
     context: Context, what: str, more: str = "", caller: Callable[[], str] | None = None
 ) -> Markup:
-    """Return a label and what it labels. caller: gives the second part, where that is a block."""
+    """Return a label and what it labels.  caller: gives the second part, where that is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
     return Markup(_phrases(context).labelled(*both))  # noqa: S704 - each of them is escaped
 

@@ -67,7 +67,7 @@ GROUPS = {
 
 
 class AppealProgress(NamedTuple):
-    """The state of an appeal, in words. until: see `AppealStatus`."""
+    """The state of an appeal, in words.  until: see `AppealStatus`."""
 
     text: str
     stand: StatusText
@@ -76,7 +76,7 @@ class AppealProgress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Sentences for one reader. now: seconds since the epoch."""
+    """Sentences for one reader.  now: seconds since the epoch."""
 
     phrases: Phrases
     level: Level

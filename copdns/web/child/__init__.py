@@ -1,1 +1,1 @@
-"""The child's pages: what is allowed, why something is blocked, and how to ask. No login."""
+"""The child's pages: what is allowed, why something is blocked, and how to ask.  No login."""

@@ -1,6 +1,6 @@
 """Ask for something that is blocked, read the answer, disagree once, or take the request back.
 
-There is no login: the device tells who asks. An appeal has the verdict that it contests, from the
+There is no login: the device tells who asks.  An appeal has the verdict that it contests, from the
 list of recent blocks, or decided anew where somebody typed a name.
 """
 
@@ -196,7 +196,7 @@ def _contested_verdict(
 
 
 def _read_request(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
-    """Return what was sent; None where something is missing. Raises AppealError."""
+    """Return what was sent; None where something is missing.  Raises AppealError."""
     to = _contested_verdict(request, person, fields)
     if to is None:
         return None

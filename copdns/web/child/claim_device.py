@@ -113,7 +113,7 @@ async def _require_claimable(request: web.Request) -> Person:
 
 
 def _find_profile(person: Person, name: str) -> Profile | None:
-    """Return the profile with this name or id. People type it, so that no stranger can read who
+    """Return the profile with this name or id.  People type it, so that no stranger can read who
     lives here."""
     wanted = name.strip().casefold()
     people = person.household.profiles

@@ -2,7 +2,7 @@
 answers here.
 
 Only the paired browser of the person's own device can agree: the guardians who ask also set PINs
-and let guests in. Anybody who proved to be the person ends the log with one tap, which counts at
+and let guests in.  Anybody who proved to be the person ends the log with one tap, which counts at
 once.
 """
 

@@ -1,6 +1,6 @@
-"""Help: helplines and topics, at the reader's level. It works offline and for everybody.
+"""Help: helplines and topics, at the reader's level.  It works offline and for everybody.
 
-No visit is recorded, so nothing here writes. All topics have one URL, so a browser's history does
+No visit is recorded, so nothing here writes.  All topics have one URL, so a browser's history does
 not tell which was read.
 """
 

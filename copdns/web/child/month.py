@@ -1,7 +1,7 @@
 """The monthly report for a child: the child's own numbers, and totals of all.
 
-Own numbers need the paired browser, as all that is recorded does. Totals leave out what would give
-away somebody else (`privacy/report.py`). It records no view: the numbers are one's own.
+Own numbers need the paired browser, as all that is recorded does.  Totals leave out what would give
+away somebody else (`privacy/report.py`).  It records no view: the numbers are one's own.
 """
 
 from __future__ import annotations

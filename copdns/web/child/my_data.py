@@ -1,7 +1,7 @@
 """What is recorded about a person: to read, to download, to erase.
 
-It shows exactly what a guardian could see, and who viewed it. It needs a proven person, and records
-no view.
+It shows exactly what a guardian could see, and who viewed it.  It needs a proven person, and
+records no view.
 """
 
 from __future__ import annotations

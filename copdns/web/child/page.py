@@ -18,7 +18,7 @@ from copdns.words.levels import level_of
 def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    """Return a page. Every page has a sign that says what is recorded: `mode` and `announced`."""
+    """Return a page.  Every page has a sign that says what is recorded: `mode` and `announced`."""
     level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
     return context_of(request).pages.render(
         request,

@@ -1,7 +1,7 @@
-"""Does copdns protect this device? A check that works in any browser, without a script.
+"""Does copdns protect this device?  A check that works in any browser, without a script.
 
-The first page has pictures under new, made-up names. The second page says which of them reached
-copdns, through which addresses, and whose device they came from. Results stay in memory for some
+The first page has pictures under new, made-up names.  The second page says which of them reached
+copdns, through which addresses, and whose device they came from.  Results stay in memory for some
 minutes only.
 """
 

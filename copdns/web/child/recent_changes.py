@@ -20,7 +20,7 @@ MAX_LINES = 500  # of the audit, in which a person's changes are looked for
 
 
 class RecentChanges(NamedTuple):
-    """What changed and what is proposed. reasons: of what the proposal would change."""
+    """What changed and what is proposed.  reasons: of what the proposal would change."""
 
     changed: tuple[Changed, ...] = ()
     proposal: Proposal | None = None

@@ -1,6 +1,6 @@
 """Something bad happened: whom to call, how to tell the guardians, where to report.
 
-No visit is recorded or told to anybody. A child who presses the button tells all guardians that it
+No visit is recorded or told to anybody.  A child who presses the button tells all guardians that it
 wants to talk, and not why.
 """
 
@@ -15,7 +15,7 @@ from copdns.web.person import Person, person_of
 
 
 async def bad(request: web.Request) -> web.Response:
-    """Show the page; a child who told the guardians sees whether they have read it."""
+    """Show the page; a child who told the guardians sees how far that is."""
     person = await person_of(request, quietly=True)
     wanted_at = None
     if person.is_proven:

@@ -22,7 +22,7 @@ from copdns.web.person import person_of
 class ClosedForReason(NamedTuple):
     """What is blocked for one reason.
 
-    things: pairs of a setting and one of its values, such as ("categories", "games"). why: in
+    things: pairs of a setting and one of its values, such as ("categories", "games").  why: in
     English; "" for what no preset blocks.
     """
 

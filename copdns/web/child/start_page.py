@@ -114,7 +114,7 @@ async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest
 
 def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
     """Return the verdict that blocks a name now, which may differ from that of the block; None
-    where the name is allowed. A block of a response is kept, since a response is judged only when
+    where the name is allowed.  A block of a response is kept, since a response is judged only when
     it comes."""
     verdict = decide(person.client.policy, block.name, A, now)
     if verdict.blocks:

@@ -1,4 +1,4 @@
-"""What children asked for: all that is needed to decide, on one page, and the answer."""
+"""Appeals of children: all that is needed to decide on one page, and the answer."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ TO_ANSWER = WAITING | {AppealState.TALK}
 
 
 async def inbox(request: web.Request) -> web.Response:
-    """What waits for an answer, new questions above those to be talked about, and each the longest
-    first; and what was answered lately."""
+    """Show what waits for an answer, the oldest first and what is to be talked about below, and
+    what was answered lately."""
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     waiting = await context.appeals.appeals(actor.household, states=TO_ANSWER)
     answered = await context.appeals.appeals(
@@ -59,7 +59,7 @@ async def inbox(request: web.Request) -> web.Response:
 
 
 def is_for_others(appeal: Appeal, actor: Actor) -> bool:
-    """Tell whether somebody else is to answer what waits: a child disagreed with this one."""
+    """Tell whether somebody else must answer: a child disagreed with this one's answer."""
     try:
         require_answerable(appeal, _decider(actor))
     except AppealError:
@@ -76,7 +76,7 @@ def _decider(actor: Actor) -> Decider:
 
 
 async def look(request: web.Request) -> web.Response:
-    """Note that somebody looks at it, which the child sees, and go there."""
+    """Note that somebody looks at an appeal, which the child sees, and go there."""
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
     await context.appeals.see(actor.household, appeal, int(context.now()))
@@ -84,7 +84,7 @@ async def look(request: web.Request) -> web.Response:
 
 
 async def appeal(request: web.Request) -> web.Response:
-    """One of them, with what a yes would open."""
+    """Show an appeal, with what granting it would allow."""
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
@@ -117,7 +117,7 @@ async def appeal(request: web.Request) -> web.Response:
 
 
 async def decide(request: web.Request) -> web.Response:
-    """Answer it; what a yes opens is open within a second."""
+    """Answer an appeal; what is granted is in force within a second."""
     actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
     fields = await fields_of(request)
     await context.appeals.decide(
@@ -133,7 +133,8 @@ async def decide(request: web.Request) -> web.Response:
 
 
 async def report(request: web.Request) -> web.Response:
-    """What to tell the maintainer of the list, as text to be sent by hand; nothing of the child."""
+    """Return a report for the list's maintainer, as text to send by hand.  It has nothing about the
+    child."""
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None or not found.ask.to.list or not found.ask.name:
@@ -144,7 +145,7 @@ async def report(request: web.Request) -> web.Response:
 
 
 def _read_decision(fields: Mapping[str, Any]) -> Decision:
-    """Return what was decided; raise AppealError for what is no answer."""
+    """Return the decision that was sent; raise AppealError."""
     try:
         state = AppealState(str(fields.get("state", "")))
         reason = DecisionReason(str(fields["reason"])) if fields.get("reason") else None
@@ -165,7 +166,7 @@ def _read_decision(fields: Mapping[str, Any]) -> Decision:
 def _opening(
     request: web.Request, found: Appeal, household: Household
 ) -> tuple[Opening | None, AppealError | None]:
-    """Return what a yes opens, or why nothing can."""
+    """Return what granting would allow, or the error that says why nothing can be."""
     try:
         return opening(found.ask, household, context_of(request).services()), None
     except AppealError as error:
@@ -173,7 +174,8 @@ def _opening(
 
 
 def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
-    """Return what a yes does not open, or did not; None for nothing."""
+    """Return what would still block after granting, or does after it was granted; None for
+    nothing."""
     context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
@@ -188,7 +190,7 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
 async def _names_of_others(
     request: web.Request, found: Appeal, actor: Actor
 ) -> tuple[str, ...] | None:
-    """Return the names of those who are to answer this time; None where the reader may."""
+    """Return the names of those who must answer; None where the reader may."""
     if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
@@ -198,7 +200,7 @@ async def _names_of_others(
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:
-    """Return the list that closed it, as it stands; None where no list did."""
+    """Return the list that blocked the name, as it is now; None where no list did."""
     context, slug = context_of(request), found.ask.to.list
     index = context.snapshot().library.index
     info = next((each for each in index.infos if each.slug == slug), None)

@@ -1,4 +1,4 @@
-"""The first page of the desk: who there is, what waits, and what is not as it should be."""
+"""The first page of the dashboard: the people, what waits, and what is wrong."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from copdns.words.warnings import trouble
 
 
 async def add_slash(_request: web.Request) -> web.Response:
-    """Lead whoever types the address as people do to the desk."""
+    """Redirect /guardian to /guardian/."""
     raise web.HTTPPermanentRedirect("/guardian/")
 
 
 async def overview(request: web.Request) -> web.Response:
-    """How things stand for everybody, with what is done most often one tap away."""
+    """Show the state of everybody, with buttons for what guardians do most often."""
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
     asked = await context.appeals.appeals(household.id, states=TO_ANSWER)
@@ -58,7 +58,7 @@ async def overview(request: web.Request) -> web.Response:
 
 
 async def _talk_notices(home: HouseRequest) -> list[GuardianNotice]:
-    """Return the notices of children who want to talk that the reader has not seen yet."""
+    """Return notices of children who want to talk, which the reader has not seen."""
     if not may_see_notices(home.actor):
         return []
     unseen = await home.context.notices.unseen(home.household.id, home.actor.id)

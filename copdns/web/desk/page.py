@@ -1,4 +1,4 @@
-"""What pages of the desk about people have in common: whom somebody may look at."""
+"""What pages of the dashboard have in common: the household, and whom a guardian may view."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from copdns.web.session import require
 
 
 class ViewedPeople(NamedTuple):
-    """actor: who looks.  people: whom they may look at.  chosen: those of them that are asked for.
+    """Whose data a page shows.
 
-    person: the one that the page is about, "" for all.
+    actor: who views it.  people: all whom they may view.  chosen: those that the query asks for.
+    person: the id of the one that it asks for, "" for all.
     """
 
     actor: Actor
@@ -30,7 +31,8 @@ class ViewedPeople(NamedTuple):
 
 
 async def require_viewed_people(request: web.Request, permission: Permission) -> ViewedPeople:
-    """Return who looks at whom; raise HTTPForbidden for somebody else's adult, or HTTPNotFound."""
+    """Return whose data the query asks for; raise HTTPForbidden for another adult, or
+    HTTPNotFound."""
     actor = await require(request, permission)
     household = household_in_force(request, actor)
     person = request.query.get("person", "")
@@ -45,7 +47,7 @@ async def require_viewed_people(request: web.Request, permission: Permission) ->
 
 
 async def stored_household(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is stored, with what was just changed; raise HTTPNotFound."""
+    """Return the household as stored, so with what was just changed; raise HTTPNotFound."""
     found = await context_of(request).store.household(actor.household)
     if found is None:
         raise web.HTTPNotFound
@@ -53,5 +55,5 @@ async def stored_household(request: web.Request, actor: Actor) -> Household:
 
 
 def household_in_force(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is in force, without the guests of the moment."""
+    """Return the household of the snapshot, without current guests."""
     return context_of(request).snapshot().households[actor.household]

@@ -1,7 +1,7 @@
-"""Who else may come to the desk: invite, let back in, and remove those whom a guardian may.
+"""Accounts of others: invite people, make new codes, and remove accounts.
 
-Guardians are equal: here none removes another.  Who may do what is asked of `accounts/roles.py` in
-the store, so that no page gets past it; the buttons only follow.
+Guardians are equal: none removes another.  The store checks permissions (`accounts/roles.py`), so
+no page can skip that; the buttons only follow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INVITABLE = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
 
 class AccountRow(NamedTuple):
-    """An account, and what its reader may do to it."""
+    """An account, and what the reader may do to it.  invitable: they may make a new code."""
 
     account: Account
     removable: bool
@@ -33,7 +33,7 @@ class AccountRow(NamedTuple):
 
 
 async def accounts(request: web.Request) -> web.Response:
-    """Everybody who may log in."""
+    """Show all accounts."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     found = await context.accounts.all(actor.household)
     return context.pages.render(
@@ -47,7 +47,7 @@ async def accounts(request: web.Request) -> web.Response:
 
 
 async def invite(request: web.Request) -> web.Response:
-    """Make an account, and show the code by which its owner sets a password, this once."""
+    """Create an account, and show its code, once."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields, now = await fields_of(request), int(context.now())
     new = Account(actor.household, "", str(fields.get("name", "")), _parse_role(fields))
@@ -56,7 +56,7 @@ async def invite(request: web.Request) -> web.Response:
 
 
 async def code(request: web.Request) -> web.Response:
-    """Make another code for somebody, where the first was lost or the password forgotten."""
+    """Make another code, where the first one was lost or the password forgotten."""
     actor = await require(request, Permission.MANAGE_ACCOUNTS)
     found = await _require_account(request, actor)
     purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
@@ -64,7 +64,7 @@ async def code(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Remove an account that is no guardian's."""
+    """Remove an account, unless it is a guardian's."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     account = request.match_info["account"]
     await context.accounts.remove(actor.household, account, actor, int(context.now()))
@@ -72,13 +72,13 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def join_form(request: web.Request) -> web.Response:
-    """Set a password with a code from a guardian or the console."""
+    """Show the form that takes a code from a guardian or the console, and a password."""
     require_safe_connection(request)
     return context_of(request).pages.render(request, "desk/join.html")
 
 
 async def join(request: web.Request) -> web.Response:
-    """Take the code and the password, and log in."""
+    """Set the password, and log in."""
     require_safe_connection(request)
     context, fields = context_of(request), await fields_of(request)
     password = str(fields.get("password", ""))

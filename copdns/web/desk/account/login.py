@@ -1,4 +1,4 @@
-"""Log in and out; make the first account with the code from the console."""
+"""Log in and out; create the first account with a code from the console."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DESK, WIZARD = "/guardian/", "/guardian/wizard"
 
 
 async def login_form(request: web.Request) -> web.Response:
-    """Name and password; whoever is in goes on."""
+    """Show the form; redirect somebody who is logged in."""
     require_safe_connection(request)
     if await actor_of(request) is not None:
         raise web.HTTPSeeOther(_next_page(request))
@@ -29,7 +29,7 @@ async def login_form(request: web.Request) -> web.Response:
 
 
 async def login(request: web.Request) -> web.Response:
-    """Let somebody in."""
+    """Log somebody in."""
     require_safe_connection(request)
     context, fields = context_of(request), await fields_of(request)
     form = LoginForm(
@@ -57,13 +57,13 @@ async def logout(request: web.Request) -> web.Response:
 
 
 async def set_up_form(request: web.Request) -> web.Response:
-    """The first account: a code from the console, a name and a password."""
+    """Show the form for the first account: a code from the console, a name and a password."""
     require_safe_connection(request)
     return context_of(request).pages.render(request, "desk/set_up.html")
 
 
 async def set_up(request: web.Request) -> web.Response:
-    """Make the first account and log in."""
+    """Create the first account, and log in."""
     require_safe_connection(request)
     context, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
@@ -77,7 +77,7 @@ async def set_up(request: web.Request) -> web.Response:
 
 
 def require_same_passwords(fields: Mapping[str, Any]) -> None:
-    """Raise AccountError where a new password was not typed twice the same."""
+    """Raise AccountError where the two entries of a new password differ."""
     if str(fields.get("password", "")) != str(fields.get("again", "")):
         raise AccountError("the two passwords do not match; enter both again", name="password")
 
@@ -98,7 +98,7 @@ async def _form(
 
 
 def let_in(request: web.Request, result: LoginResult, where: str) -> web.HTTPSeeOther:
-    """Return the way on, with the cookies of a new session and of a browser that is known now."""
+    """Return the redirect after a login, with cookies for the session and the browser."""
     redirect = web.HTTPSeeOther(where)
     for cookie, value, lasts in (
         (SESSION, result.session, SESSION_LONGEST),
@@ -111,17 +111,17 @@ def let_in(request: web.Request, result: LoginResult, where: str) -> web.HTTPSee
 
 
 def _next_page(request: web.Request) -> str:
-    """Return where to go after the login: a page of ours, and nothing else."""
+    """Return the URL after the login: a page of the dashboard, and nothing else."""
     wanted = parts_of_link(request.query.get("next", ""))
     inside = not wanted.scheme and not wanted.netloc and wanted.path.startswith(DESK)
     return wanted.geturl() if inside and wanted.path.startswith("/guardian/") else DESK
 
 
 def _household(request: web.Request) -> str:
-    """Return the household of this house: at home there is one."""
+    """Return the id of the household; there is one."""
     return next(iter(context_of(request).snapshot().households), "")
 
 
 def label_of(request: web.Request) -> str:
-    """Return what the browser is called: to tell one's own sessions apart."""
+    """Return the browser's name, by which people tell their sessions apart."""
     return label(request.headers.get("User-Agent", ""))

@@ -1,4 +1,4 @@
-"""What no guardian does unseen by the others: each stays until its reader has seen it."""
+"""Notices: what guardians do is shown to the others, until each has seen it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTICES_SHOWN = 50
 
 
 async def notices(request: web.Request) -> web.Response:
-    """Those that are new to the reader, and the last ones of before."""
+    """Show notices that are new to the reader, and earlier ones."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     unseen = await context.notices.unseen(actor.household, actor.id)
     new = {each.id for each in unseen}
@@ -33,7 +33,7 @@ async def notices(request: web.Request) -> web.Response:
 
 
 async def see(request: web.Request) -> web.Response:
-    """Keep that the reader has seen those that were shown."""
+    """Store that the reader has seen the notices of the form."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields = await fields_of(request)
     numbers = (whole_number(str(each), 17) for each in fields.getall("notice", []))

@@ -1,7 +1,7 @@
-"""One's own account: password, second factor, where one is logged in, and keys for programs.
+"""One's own account: password, two-step verification, sessions, and API tokens.
 
-What must not be done by whoever finds an open browser asks for the password again, unless it was
-typed a moment ago.
+Dangerous actions ask for the password again, unless it was typed a moment ago: somebody else may
+use an open browser.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HERE = "/guardian/me"
 
 
 async def me(request: web.Request) -> web.Response:
-    """All of it on one page."""
+    """Show the account."""
     own, context = await _require_own(request), context_of(request)
     account, now = own.account, int(context.now())
     makes_tokens = may(own.actor, Permission.MANAGE_TOKENS)
@@ -49,7 +49,7 @@ async def me(request: web.Request) -> web.Response:
 
 
 async def change_password(request: web.Request) -> web.Response:
-    """Set another password; all other browsers are logged out."""
+    """Change the password; all other browsers are logged out."""
     own, context = await _require_own(request), context_of(request)
     fields, now = await fields_of(request), int(context.now())
     password = str(fields.get("password", ""))
@@ -62,9 +62,9 @@ async def change_password(request: web.Request) -> web.Response:
 
 
 async def factor(request: web.Request) -> web.Response:
-    """Show a new secret for an authenticator; it counts once a code of it came back.
+    """Show a new secret for an authenticator app; it is in force after a code from it was typed.
 
-    Where the code was refused it is the secret that was shown already: the telephone has it.
+    Where the code was refused, the form sends the secret that the app has already.
     """
     own, context = await _require_own(request), context_of(request)
     shown = str((await fields_of(request)).get("secret", ""))
@@ -80,7 +80,7 @@ async def factor(request: web.Request) -> web.Response:
 
 
 async def set_factor(request: web.Request) -> web.Response:
-    """Ask for the second factor from now on, and show the recovery codes, this once."""
+    """Turn two-step verification on, and show the recovery codes, once."""
     own = await _require_own(request)
     context = context_of(request)
     fields = await fields_of(request)
@@ -93,7 +93,7 @@ async def set_factor(request: web.Request) -> web.Response:
 
 
 async def remove_factor(request: web.Request) -> web.Response:
-    """Ask for the password alone."""
+    """Turn two-step verification off."""
     own, context = await _require_own(request), context_of(request)
     fields, now = await fields_of(request), int(context.now())
     await _confirm(request, own, fields, always=True)
@@ -115,7 +115,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 
 async def make_token(request: web.Request) -> web.Response:
-    """Make a key for a program, and show it, this once."""
+    """Create an API token, and show it, once."""
     own = await _require_own(request, Permission.MANAGE_TOKENS)
     context, fields = context_of(request), await fields_of(request)
     now = int(context.now())
@@ -132,7 +132,7 @@ async def make_token(request: web.Request) -> web.Response:
 
 
 async def remove_token(request: web.Request) -> web.Response:
-    """Take one of one's own tokens away."""
+    """Remove one of one's own tokens; a second time is harmless."""
     own, context = await _require_own(request, Permission.MANAGE_TOKENS), context_of(request)
     household, wanted = own.account.household, str((await fields_of(request)).get("token", ""))
     mine = await context.tokens.all(household, own.account.id)
@@ -175,7 +175,7 @@ def _parse_days(fields: Mapping[str, Any]) -> int:
 
 
 def _names(request: web.Request, own: OwnAccount) -> tuple[str, ...]:
-    """Return names of this house, of which a password should not be made."""
+    """Return names of the household, which a password should not contain."""
     home = context_of(request).snapshot().households[own.account.household]
     return (home.name, *(each.name for each in home.profiles))
 

@@ -1,4 +1,4 @@
-"""The audit: every change, and every look at what is kept of somebody."""
+"""The audit log: every change, and every view of what is recorded of somebody."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES_SHOWN = 100  # lines of a page
 
 
 async def changes(request: web.Request) -> web.Response:
-    """Who changed what and who looked, the newest first."""
+    """Show who changed and viewed what, the newest first."""
     actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
     household = household_in_force(request, actor)
     before = whole_number(request.query.get("before", ""), 12)

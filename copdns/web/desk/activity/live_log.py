@@ -1,7 +1,7 @@
-"""Follow the log for all browsers that look at it: one reader, whatever their number.
+"""Follow the query log for all browsers that show it: one reader a household.
 
-It looks once a second whether anything was written, reads that once, and hands the same rows to
-everybody; what is shown is rendered once for all who see the same.  Nobody looks, nothing runs.
+It checks each second whether rows were written, reads them once, and gives them to all followers.
+What several browsers show is rendered once.  Without followers, nothing runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Rows = tuple[Logged, ...]
 
 
 class LogFollowers:
-    """The readers of the log, one a household while somebody follows it."""
+    """The readers of the log: one a household, while somebody follows it."""
 
     def __init__(self, query_log: QueryLog, every: float = POLL_SECONDS) -> None:
         self._query_log = query_log
@@ -35,7 +35,7 @@ class LogFollowers:
 
     @asynccontextmanager
     async def follow(self, household: str) -> AsyncIterator[LogReader]:
-        """Give the reader of a household; the last who leaves ends it."""
+        """Give the reader of a household; it ends with its last follower."""
         reader = self._readers.get(household)
         if reader is None:
             reader = self._readers[household] = LogReader(self._query_log, household, self._every)
@@ -49,13 +49,13 @@ class LogFollowers:
                 await reader.close()
 
     async def close(self) -> None:
-        """Let everybody go, when copdns stops."""
+        """End all readers; copdns stops."""
         for reader in tuple(self._readers.values()):
             await reader.close()
 
 
 class LogReader:
-    """followers: how many look.  ended: nothing comes any more."""
+    """Reads new rows of a household.  followers: how many use it.  ended: no more rows come."""
 
     def __init__(self, query_log: QueryLog, household: str, every: float) -> None:
         self.followers = 0
@@ -69,7 +69,8 @@ class LogReader:
         self._task = asyncio.create_task(self._run())
 
     async def after(self, last: int, patience: float) -> Rows:
-        """Return the rows after an id, the oldest first; () when none came within some seconds."""
+        """Return the rows after an id, the oldest first; () where none comes within `patience`
+        seconds."""
         found = self._after(last)
         if found or self.ended:
             return found
@@ -80,7 +81,7 @@ class LogReader:
         return self._after(last)
 
     def render_once(self, key: Hashable, render: Callable[[], bytes]) -> bytes:
-        """Return what is rendered of the newest rows; the same key is the same page."""
+        """Return the HTML of the newest rows; rendered once for each key."""
         found = self._page_by_key.get(key)
         if found is None:
             found = self._page_by_key[key] = render()

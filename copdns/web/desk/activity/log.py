@@ -1,8 +1,7 @@
-"""The log: what was looked up, as far as each person's privacy mode keeps it.
+"""The query log, as far as each person's privacy mode records it.
 
-Nobody sees the log of another adult.  Each look is kept (`store/household_db/looks.py`), and the
-person it is about sees that it happened; sensitive names are shown as "other"
-(`privacy/masked_names.py`).
+Nobody sees the log of another adult.  Each view is recorded (`store/household_db/looks.py`), and
+the person sees it.  Sensitive names are shown as "other" (`privacy/masked_names.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _RETRY_LINE = "retry: 1000\n\n"
 
 
 async def log(request: web.Request) -> web.Response:
-    """The newest rows, or those before one of them."""
+    """Show the newest rows, or those before a row."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
     before = whole_number(request.query.get("before", ""), 18)
@@ -59,7 +58,7 @@ async def log(request: web.Request) -> web.Response:
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """Rows as they come, as server-sent events, for the small script."""
+    """Send new rows as server-sent events, for the script of the page."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
     asked = request.headers.get("Last-Event-ID") or request.query.get("after", "")
@@ -76,7 +75,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 async def note_look(request: web.Request, found: ViewedPeople, *views: ViewedPart) -> None:
-    """Keep that somebody looks.  The one thing that reading a page writes: the record of it."""
+    """Record the view.  Nothing else is written when a page is read."""
     context = context_of(request)
     await context.looks.note_all(found.actor, found.ids, views, int(context.now()))
 
@@ -105,7 +104,7 @@ async def _stream_rows(
 
 
 def _event(request: web.Request, found: ViewedPeople, rows: list[Logged]) -> bytes:
-    """Return rows, the newest first, as one event."""
+    """Return rows, the newest first, as one server-sent event."""
     html = context_of(request).pages.fragment(
         request, "desk/log_rows.html", **_row_values(request, found, rows)
     )

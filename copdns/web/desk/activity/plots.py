@@ -1,6 +1,6 @@
-"""Turn numbers into bars: where each stands and how high it is, for an SVG that a template draws.
+"""Turn numbers into bars with their places and heights, which a template draws as SVG.  Pure.
 
-Pure; moments are seconds since the epoch, lengths the SVG's own units.
+Moments are seconds since the epoch, lengths are units of the SVG.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ GAP = 0.2  # of a bar's place
 
 
 class Bucket(NamedTuple):
-    """A stretch of time that has one bar.  end: exclusive."""
+    """The time that a bar stands for.  end: exclusive."""
 
     start: float
     end: float
 
 
 def hours(now: float, count: int = 24) -> tuple[Bucket, ...]:
-    """Return the last hours, this one among them."""
+    """Return the last hours, with the current one."""
     last = int(now) // HOUR
     return tuple(Bucket(h * HOUR, (h + 1) * HOUR) for h in range(last - count + 1, last + 1))
 
 
 def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
-    """Return the last days by the household's clock, today among them."""
+    """Return the last days by the household's clock, with today."""
     return tuple(
         Bucket(
             starts_at(day, 0, zone_of(zone)), starts_at(day + timedelta(days=1), 0, zone_of(zone))
@@ -40,13 +40,13 @@ def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
 
 
 def dates(now: float, count: int, zone: str) -> tuple[date, ...]:
-    """Return so many dates, the last one today in a zone.  now: seconds since the epoch."""
+    """Return the last dates in a zone, with today.  now: seconds since the epoch."""
     today = local_time(now, zone_of(zone)).date()
     return tuple(today - timedelta(days=back) for back in reversed(range(count)))
 
 
 class BarPart(NamedTuple):
-    """A part of a bar, drawn in the colour of its number."""
+    """A part of a bar.  colour: a number, for the style sheet."""
 
     colour: int
     y: float
@@ -60,14 +60,14 @@ class PlotBar(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """top: what the highest bar stands for, 0 where there is nothing to draw."""
+    """Bars of one scale.  top: the value of the highest bar; 0 where there is nothing to draw."""
 
     bars: tuple[PlotBar, ...]
     top: int
 
 
 def stack_bars(values: Sequence[Sequence[int]]) -> Plot:
-    """Return bars of which each part stands on the one before."""
+    """Return a bar for each sequence of values; its parts are stacked."""
     top = max((sum(each) for each in values), default=0)
     place = WIDTH / max(1, len(values))
     bars = (
@@ -91,7 +91,7 @@ def _parts(values: Sequence[int], top: int) -> Iterable[BarPart]:
 
 
 class PlotTable(NamedTuple):
-    """Numbers by stretch of time and by what they count.  kinds: "" for what has no name."""
+    """Numbers by bucket and kind.  kinds: "" for what has no name."""
 
     buckets: tuple[Bucket, ...]
     kinds: tuple[str, ...]
@@ -115,11 +115,11 @@ def build_table(
     first: tuple[str, ...] = (),
     most: int = 5,
 ) -> PlotTable:
-    """Return how many of each kind there were in each stretch of time.
+    """Return the number of each kind in each bucket.
 
-    counted: moment, kind and number; what is before the first stretch is left out.  first: kinds
-    that have their column in any case.  most: kinds that have one, then the largest; all others
-    share one.
+    counted: moment, kind and number; moments before the first bucket are left out.  first: kinds
+    that always have a column.  most: how many kinds have a column, then the largest; all others
+    share one, OTHER_KINDS.
     """
     counts = [(moment, kind, n) for moment, kind, n in counted if moment >= buckets[0].start]
     sums: dict[str, int] = dict.fromkeys(first, 0)

@@ -1,4 +1,4 @@
-"""What the filter did in a month, in counts, for the family to read and to print."""
+"""The monthly report, in counts, to read and to print."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from copdns.web.wording import desk_wording
 
 
 async def month(request: web.Request) -> web.Response:
-    """This month as far as it is, or the one that is asked for."""
+    """Show this month so far, or the month in the query."""
     await require(request, Permission.SEE_APPEALS)
     actor, context = await require(request, Permission.SEE_LOG), context_of(request)
     household, now = household_in_force(request, actor), context.now()

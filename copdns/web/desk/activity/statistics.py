@@ -1,6 +1,6 @@
-"""Numbers with plots: look-ups, what was closed by category, and minutes; no names.
+"""Statistics with plots: lookups, blocks by category, and minutes.  No names.
 
-They are of those whom the reader may look at, together or of one; each look is kept.
+They are of the people whom the reader may view, together or of one.  Each view is recorded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPEN, CLOSED = "open", "closed"
 
 
 class UsedBudget(NamedTuple):
-    """The minutes of one budget of one person, a day each."""
+    """The minutes of a budget that a person used, by day."""
 
     profile: Profile
     budget: Budget
@@ -52,7 +52,7 @@ class UsedBudget(NamedTuple):
 
 
 async def numbers(request: web.Request) -> web.Response:
-    """How many look-ups and minutes there were lately."""
+    """Show the lookups and minutes of the last days."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.COUNTS, ViewedPart.USAGE)
     context, home = context_of(request), found.household
@@ -101,7 +101,7 @@ def _used_budgets(
     usages: Sequence[Usage],
     days_shown: tuple[date, ...],
 ) -> Iterator[UsedBudget]:
-    """Yield what was used of each budget, of those whom somebody may look at."""
+    """Yield the used minutes of each budget of these people."""
     by_day = {(each.profile, each.budget, each.day): each.minutes for each in usages}
     budgets = {(each.profile, each.budget) for each in usages}
     for profile in people:

@@ -1,5 +1,5 @@
-"""A family agreement to print: the rules of one child as they are in force, in the child's words,
-and a card with the way to the door."""
+"""A family agreement to print: the rules of a child in force, in words for the child, and a card
+with the address of the child's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from copdns.words.levels import level_of
 
 
 async def agreement(request: web.Request) -> web.Response:
-    """One page for one child."""
+    """Show the agreement of one child."""
     actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
     household, now = household_in_force(request, actor), context.now()
     profile = household.profile(request.match_info["profile"])

@@ -1,7 +1,7 @@
-"""Does copdns protect this house?  The checks that the set-up ends with.
+"""Does copdns protect this household?  The checks at the end of the setup.
 
-Until all pass, every page of the desk says so.  Looking takes a press of a button: it asks the
-network for its resolvers, as a device does that comes new.
+Every page of the dashboard says so until all pass.  Only a button runs them: they ask the network
+for its resolvers, as a new device does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from copdns.words.warnings import trouble
 
 
 class CheckRow(NamedTuple):
-    """A check as the page shows it.  item: None: never looked.  others: resolvers of others."""
+    """A check as the page shows it.  item: None: it never ran.  others: other resolvers that were
+    found."""
 
     check: Check
     item: Item | None
@@ -30,13 +31,14 @@ class CheckRow(NamedTuple):
 
     @property
     def missing(self) -> Sentence | None:
-        """Return which lists are not in force; None where that is not what was found."""
+        """Return a sentence with the lists that are not in force; None where the check found
+        another thing."""
         detail = self.item.detail if self.item and self.check is Check.LISTS else ""
         return trouble(detail) if detail else None
 
 
 async def checks(request: web.Request) -> web.Response:
-    """What was found last."""
+    """Show the last results."""
     actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
     found = await context.setups.progress(actor.household)
     infos = context.snapshot().library.index.infos
@@ -53,14 +55,14 @@ async def checks(request: web.Request) -> web.Response:
 
 
 async def look(request: web.Request) -> web.Response:
-    """Look at everything now."""
+    """Run all checks now."""
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await run_checks(context, household_in_force(request, actor))
     raise web.HTTPSeeOther("/guardian/checks")
 
 
 async def confirm(request: web.Request) -> web.Response:
-    """Take a guardian's word for what the machine cannot see."""
+    """Store a guardian's statement about what the machine cannot find out."""
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await confirm_alone(context, actor.household, actor.name)
     raise web.HTTPSeeOther("/guardian/checks")

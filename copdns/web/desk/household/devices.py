@@ -1,5 +1,5 @@
-"""Devices: whose they are, how they are told, which browsers are known, and one more by hand; and
-those that nobody named: name one, let it in as a guest for a day, or ignore it."""
+"""Devices: their owners, how they are recognised, and their browsers; unknown devices: name one,
+let it in as a guest for a day, or ignore it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Fields = Mapping[str, Any]
 
 
 async def devices(request: web.Request) -> web.Response:
-    """All of them, and who waits to be let in."""
+    """Show all devices, and who asks to be let in."""
     actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
     now = int(context.now())
     household = await stored_household(request, actor)
@@ -68,7 +68,7 @@ async def devices(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Add a device by what it is known by, whether it was seen or not."""
+    """Add a device by its addresses, whether it was seen or not."""
     actor, fields = await _require_editor(request), await fields_of(request)
     known, profile = parse_known_by(str(fields.get("known", ""))), _text(fields, "profile")
     edit = partial(add_typed_device, name=_text(fields, "name"), profile=profile, known=known)
@@ -78,7 +78,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def change(request: web.Request) -> web.Response:
-    """Give a device another name, another owner, or other addresses."""
+    """Change the name, the owner or the addresses of a device."""
     actor, fields = await _require_editor(request), await fields_of(request)
     device = request.match_info["device"]
     values = {"name": _text(fields, "name"), "profile": _text(fields, "profile")}
@@ -91,7 +91,7 @@ async def change(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Forget a device, which counts as unknown then."""
+    """Remove a device; it counts as unknown then."""
     actor, device = await _require_editor(request), request.match_info["device"]
     edit = partial(remove_device, device_id=device)
     await _change(request, actor, edit, f"device {device} removed")
@@ -99,7 +99,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def let_in(request: web.Request) -> web.Response:
-    """Let the next browser that comes from a device within an hour be known as its own."""
+    """Pair the next browser that opens the child's page on this device within an hour."""
     actor, context = await _require_editor(request), context_of(request)
     device = request.match_info["device"]
     now = int(context.now())
@@ -108,7 +108,8 @@ async def let_in(request: web.Request) -> web.Response:
 
 
 async def revoke(request: web.Request) -> web.Response:
-    """End a pairing: that browser sees rules, help and "ask" only, from now on."""
+    """End a pairing: that browser shows rules and help, and lets somebody ask; nothing that is
+    recorded."""
     actor, context = await _require_editor(request), context_of(request)
     pairing, now = request.match_info["pairing"], int(context.now())
     if any(each.id == pairing for each in await context.pairings.of(actor.household)):
@@ -117,7 +118,7 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def set_pin(request: web.Request) -> web.Response:
-    """Set or take away the PIN by which somebody says on a shared device who it is."""
+    """Set or remove the PIN by which a person says on a shared device who they are."""
     actor, context = await _require_editor(request), context_of(request)
     profile, fields = request.match_info["profile"], await fields_of(request)
     now = int(context.now())
@@ -133,7 +134,7 @@ async def set_pin(request: web.Request) -> web.Response:
 
 
 async def name(request: web.Request) -> web.Response:
-    """Make an unknown device somebody's, or say that it is one of those that have a name."""
+    """Give an unknown device an owner, or say which of the known devices it is."""
     actor, fields = await _require_editor(request), await fields_of(request)
     visitor = await _require_visitor(request, actor)
     device, profile = _text(fields, "device"), _text(fields, "profile")
@@ -149,8 +150,8 @@ async def name(request: web.Request) -> web.Response:
 
 
 async def guest(request: web.Request) -> web.Response:
-    """Let an unknown device in for a day, as a guest or as somebody; or take it off those that
-    ask.  `visitor` is an address here where it asked itself."""
+    """Let an unknown device in for a day, as a guest or as a person; or refuse it.  `visitor` in
+    the path is the address of a device that asks itself."""
     actor, context = await _require_editor(request), context_of(request)
     fields, now = await fields_of(request), int(context.now())
     address, mac = await _address_and_mac(request, actor)
@@ -170,7 +171,7 @@ async def guest(request: web.Request) -> web.Response:
 
 
 async def end_guest(request: web.Request) -> web.Response:
-    """End a guest's time."""
+    """End guest access."""
     actor, context = await _require_editor(request), context_of(request)
     guest, now = request.match_info["guest"], int(context.now())
     if any(each.id == guest for each in await context.guests.of(actor.household, now)):
@@ -179,7 +180,7 @@ async def end_guest(request: web.Request) -> web.Response:
 
 
 async def ignore(request: web.Request) -> web.Response:
-    """Show an unknown device no more; it keeps the rules of guests."""
+    """Hide an unknown device; the rules of guests still apply to it."""
     actor, context = await _require_editor(request), context_of(request)
     visitor = await _require_visitor(request, actor)
     ids = [each.id for each in await asyncio.to_thread(load_visitors, context.folder)]
@@ -190,7 +191,7 @@ async def ignore(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Show an unknown device again."""
+    """Show an ignored device again."""
     actor, context = await _require_editor(request), context_of(request)
     visitor, now = request.match_info["visitor"], int(context.now())
     await Ignored(context.thread).remove(actor.household, visitor, actor.name, now)
@@ -212,7 +213,7 @@ async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> N
 
 
 async def _require_visitor(request: web.Request, actor: Actor) -> UnknownDevice:
-    """Return the unknown device that is meant; raise HTTPNotFound."""
+    """Return the unknown device in the path; raise HTTPNotFound."""
     household = await stored_household(request, actor)
     wanted = request.match_info["visitor"]
     found = (

@@ -1,5 +1,5 @@
-"""The lists: what each is about, who keeps it and where its mistakes are told, how old it is, what
-it catches, and how much it closes wrongly."""
+"""The blocklists: their subject, maintainer and age, what they block, and how much of it
+wrongly."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns
 
 
 class ListRow(NamedTuple):
-    """A list as it is shown.
+    """A list as the page shows it.
 
-    error: why it is not in force, or could not be fetched; None where all is well.  age: seconds
-    since its server said last that this is the newest; None for one that is not fetched.
-    caught: rows of the log; percent: of names that should be open, None where nobody looked.
+    error: why it is not in force or could not be fetched; None without an error.  age: seconds
+    since its server confirmed the copy as current; None where the list is not fetched.  unused:
+    entries that are not used.  caught: rows of the query log that it blocked.  percent: of names
+    that should be allowed, how many it blocks; None where nobody measured it.
     """
 
     info: ListInfo
@@ -52,7 +53,7 @@ class ListRow(NamedTuple):
 
 
 async def lists(request: web.Request) -> web.Response:
-    """Every list, with what is known of it."""
+    """Show every list."""
     actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
     household = household_in_force(request, actor)
     caught = await asyncio.to_thread(context.log.caught, household.id)
@@ -77,7 +78,7 @@ async def lists(request: web.Request) -> web.Response:
 
 
 async def update(request: web.Request) -> web.Response:
-    """Look for newer copies now; it begins within seconds, and is asked once a minute at most."""
+    """Look for newer copies; it begins within seconds, and at most once a minute."""
     await require(request, Permission.EDIT_HOUSEHOLD)
     context_of(request).updates.request_fetch()
     raise web.HTTPSeeOther(HERE)

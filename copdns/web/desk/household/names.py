@@ -1,8 +1,8 @@
-"""Names that this house answers in its own way, and services of its own.
+"""Local DNS records, rewrites, conditional forwarding, and services of the household's own.
 
-The edits and what they refuse are those of the API and of `copdns local`, `rewrite`, `split` and
-`service`.  What is set for a name takes the place of what was set for it before, so the same form
-sent twice makes one thing; what is gone already is gone.
+The edits and their errors are those of the API and of `copdns local`, `rewrite`, `split` and
+`service`.  A new value replaces the old one, so a form that is sent twice makes one thing.
+Removing twice is harmless.
 """
 
 from __future__ import annotations
@@ -47,8 +47,11 @@ MAX_ADDRESSES, MAX_NAMES = (
 
 
 class ServiceUse(NamedTuple):
-    """A service of the house's own.  people: who it is closed for, by id and name.  others: ids of
-    times, limits and people that name it otherwise.  It cannot be removed while there are any."""
+    """A service of the household's own, which cannot be removed while anything uses it.
+
+    people: id and name of those for whom it is blocked.  others: ids of schedules, budgets and
+    people that name it otherwise.
+    """
 
     service: OwnService
     people: tuple[tuple[str, str], ...]
@@ -56,7 +59,7 @@ class ServiceUse(NamedTuple):
 
 
 async def names(request: web.Request) -> web.Response:
-    """Names of devices, names that lead elsewhere, domains of other resolvers, services."""
+    """Show local names, rewrites, forwarded domains and services."""
     home = await require_house(request, Permission.SEE_PROFILES)
     return context_of(request).pages.render(
         request,
@@ -80,20 +83,20 @@ def _service_use(household: Household, service: OwnService) -> ServiceUse:
 
 
 async def add_local(request: web.Request) -> web.Response:
-    """Give a name of this house its addresses."""
+    """Add a local name with its addresses."""
     home, form = await _house_and_form(request)
     return await _keep_local(home, form, read_field(domain, form.one("name"), "name"))
 
 
 async def change_local(request: web.Request) -> web.Response:
-    """Give one that is there others."""
+    """Change the addresses of a local name."""
     home, form = await _house_and_form(request)
     name = _require_listed(request, (each.name for each in home.household.local_names))
     return await _keep_local(home, form, name)
 
 
 async def drop_local(request: web.Request) -> web.Response:
-    """Take a name of this house away."""
+    """Remove a local name."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     name = request.match_info["name"]
     if any(each.name == name for each in home.household.local_names):
@@ -112,20 +115,20 @@ async def _keep_local(home: HouseRequest, form: Form, name: str) -> web.Response
 
 
 async def add_rewrite(request: web.Request) -> web.Response:
-    """Answer a name with the data of another."""
+    """Answer a name with the records of another one."""
     home, form = await _house_and_form(request)
     return await _keep_rewrite(home, form, str(read_field(parse_matcher, form.one("name"), "name")))
 
 
 async def change_rewrite(request: web.Request) -> web.Response:
-    """Answer it with the data of yet another."""
+    """Change the target of a rewrite."""
     home, form = await _house_and_form(request)
     name = _require_listed(request, (str(each.matcher) for each in home.household.rewrites))
     return await _keep_rewrite(home, form, name)
 
 
 async def drop_rewrite(request: web.Request) -> web.Response:
-    """Answer a name with its own data again."""
+    """Remove a rewrite."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     name = request.match_info["name"]
     if any(str(each.matcher) == name for each in home.household.rewrites):
@@ -144,20 +147,20 @@ async def _keep_rewrite(home: HouseRequest, form: Form, name: str) -> web.Respon
 
 
 async def add_split(request: web.Request) -> web.Response:
-    """Ask other upstreams for a domain."""
+    """Forward a domain to other upstreams."""
     home, form = await _house_and_form(request)
     return await _keep_split(home, form, read_field(domain, form.one("name"), "name"))
 
 
 async def change_split(request: web.Request) -> web.Response:
-    """Ask others for it."""
+    """Change the upstreams of a domain."""
     home, form = await _house_and_form(request)
     name = _require_listed(request, (each.name for each in home.household.split_upstreams))
     return await _keep_split(home, form, name)
 
 
 async def drop_split(request: web.Request) -> web.Response:
-    """Ask the usual upstreams for a domain again."""
+    """Forward a domain to the usual upstreams again."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     name = request.match_info["name"]
     if any(each.name == name for each in home.household.split_upstreams):
@@ -177,7 +180,7 @@ async def _keep_split(home: HouseRequest, form: Form, name: str) -> web.Response
 
 
 async def add_own_service(request: web.Request) -> web.Response:
-    """Name some sites together, so that they can be closed as one."""
+    """Add a service: several names that can be blocked as one."""
     home, form = await _house_and_form(request)
     title, found, contact = _read_service(form)
     there = home.household.services
@@ -191,7 +194,7 @@ async def add_own_service(request: web.Request) -> web.Response:
 
 
 async def change_own_service(request: web.Request) -> web.Response:
-    """Change one; whoever it is closed for goes on with what it is then."""
+    """Change a service; it stays blocked for whom it was blocked."""
     home, form = await _house_and_form(request)
     slug = _require_listed(request, (each.slug for each in home.household.services))
     title, found, contact = _read_service(form)
@@ -201,7 +204,7 @@ async def change_own_service(request: web.Request) -> web.Response:
 
 
 async def drop_own_service(request: web.Request) -> web.Response:
-    """Take one away that nothing names any more; raise HouseholdError where something does."""
+    """Remove a service; raise HouseholdError while anything uses it."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     slug = request.match_info["name"]
     if any(each.slug == slug for each in home.household.services):
@@ -210,7 +213,7 @@ async def drop_own_service(request: web.Request) -> web.Response:
 
 
 def _read_service(form: Form) -> tuple[str, tuple[str, ...], Contact]:
-    """Return what a service is called, its names and with whom it puts a child in touch."""
+    """Return title, names and contact of a service from a form; raise HouseholdError."""
     title = parse_name(form.one("name"))
     found = _parse_several(form, "names", parse_matcher, MAX_NAMES)
     try:
@@ -234,7 +237,7 @@ async def _house_and_form(request: web.Request) -> tuple[HouseRequest, Form]:
 
 
 def _require_listed(request: web.Request, names: Iterable[str]) -> str:
-    """Return what the path names; raise HTTPNotFound."""
+    """Return the name in the path; raise HTTPNotFound where it is none of these."""
     name = request.match_info["name"]
     if name not in names:
         raise web.HTTPNotFound
@@ -244,8 +247,8 @@ def _require_listed(request: web.Request, names: Iterable[str]) -> str:
 def _parse_several(
     form: Form, field: str, parse: Callable[[str], object], most: int = MAX_ADDRESSES
 ) -> tuple[str, ...]:
-    """Return the normal forms of what was written into a field, apart by blanks, commas or lines,
-    each once; raise HouseholdError for none and for too many."""
+    """Return the values in a field, each once, in normal form.  They are separated by blanks,
+    commas, semicolons or line breaks.  Raises HouseholdError for none and for too many."""
     texts = [each for each in re.split(r"[\s,;]+", form.one(field)) if each]
     if not texts:
         raise HouseholdError("enter at least one", name=field)

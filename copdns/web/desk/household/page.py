@@ -1,4 +1,4 @@
-"""Where the pages about the house are found."""
+"""Links to the pages about the household."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from copdns.web.session import require
 
 
 async def house(request: web.Request) -> web.Response:
-    """Devices, lists, the log, numbers, changes and settings, as far as somebody may see them."""
+    """Show links to devices, lists, log, statistics, changes and settings, as far as the reader may
+    see them."""
     actor = await require(request, Permission.SEE_STATUS)
     return context_of(request).pages.render(
         request,

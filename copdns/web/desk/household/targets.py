@@ -1,7 +1,7 @@
-"""Who hears of events: whether they take them, and a test for each.
+"""Targets of events: whether they take them, and a test for each.
 
-Where events go is written in the settings file alone, by whoever runs the machine: those addresses
-hold passwords and lead out of the house.  Nothing here shows or changes them.
+Only the settings file has the targets: their addresses hold passwords and lead out of the house.
+Nothing here shows or changes them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from copdns.web.event_targets import find_target, send_test, target_id
 
 
 async def targets(request: web.Request) -> web.Response:
-    """All of them, without their addresses."""
+    """Show all targets, without their addresses."""
     return _page(await require_house(request, Permission.SEE_AUDIT))
 
 
 async def test(request: web.Request) -> web.Response:
-    """Send a test to one, and show what came of it; one is tried at a time.
+    """Send a test event to a target, and show the result; one is tested at a time.
 
-    The page itself is the answer, since what came of it is kept nowhere.
+    The response is the page itself, since the result is stored nowhere.
     """
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     found = find_target(home.context, request.match_info["target"])

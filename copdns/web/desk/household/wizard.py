@@ -1,6 +1,6 @@
-"""Set the house up, a step at a time: what is missing to begin with, and no more.
+"""The setup wizard: one step after another, with what a household needs to begin.
 
-Each step is kept when it is sent; the rest can wait for another day, and each can be done again.
+Each step is stored when it is sent, can be left for later, and can be repeated.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Values = Mapping[str, Any]
 
 
 class WizardRequest(NamedTuple):
-    """One request of the wizard.  home: as stored, not as it was a moment ago."""
+    """A request to the wizard.  home: as stored."""
 
     request: web.Request
     actor: Actor
@@ -53,21 +53,21 @@ class WizardRequest(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """values: what its page shows.  take: keeps what was sent; True: the step is done, and the
-    next one is to be shown."""
+    """values: what the page of the step shows.  take: stores what was sent; True: go to the next
+    step."""
 
     values: Callable[[WizardRequest], Awaitable[Values]]
     take: Callable[[WizardRequest, Fields], Awaitable[bool]]
 
 
 async def wizard(request: web.Request) -> web.Response:
-    """All steps, and where to go on."""
+    """Show all steps."""
     wizard_request = await _wizard_request(request)
     return _page(wizard_request, "desk/wizard.html", steps=tuple(Step))
 
 
 async def step(request: web.Request) -> web.Response:
-    """One step."""
+    """Show one step."""
     wizard_request = await _wizard_request(request)
     this = _require_step(request)
     return _page(
@@ -81,7 +81,7 @@ async def step(request: web.Request) -> web.Response:
 
 
 async def take(request: web.Request) -> web.Response:
-    """Keep what was sent, and go on."""
+    """Store what was sent, and go on."""
     wizard_request = await _wizard_request(request)
     this, fields = _require_step(request), await fields_of(request)
     done = await _STEPS[this].take(wizard_request, fields)
@@ -148,7 +148,7 @@ async def _place_values(wizard_request: WizardRequest) -> Values:
 
 
 def _zone(wizard_request: WizardRequest) -> str:
-    """Return the household's zone; until somebody chose one, that of the machine."""
+    """Return the household's zone; that of the machine until somebody chose one."""
     usual = Household(wizard_request.home.id, wizard_request.home.name).timezone
     if wizard_request.home.timezone != usual or wizard_request.progress.done(Step.PLACE):
         return wizard_request.home.timezone
@@ -184,7 +184,7 @@ async def _children_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _take_children(wizard_request: WizardRequest, fields: Fields) -> bool:
-    """Add somebody, or go on."""
+    """Add a child, or go on."""
     name = " ".join(str(fields.get("name", "")).split())
     if not name:
         return "add" not in fields
@@ -205,7 +205,7 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
-    """Give one of those that were seen its owner, take one that is written in, or go on."""
+    """Give an unknown device its owner, add one that was typed in, or go on."""
     if "known" in fields:
         return await _take_typed_device(wizard_request, fields)
     if "visitor" not in fields:

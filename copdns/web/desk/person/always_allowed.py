@@ -1,5 +1,5 @@
-"""What stays open for a person whatever the hour, what homework mode leaves open, and the tags by
-which rules and times hold for several people at once."""
+"""What is always allowed for a person, what homework mode allows, and the person's tags, by which
+rules and times apply to several people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Edit = Callable[[Profile], dict[str, Any]]
 
 
 async def always_allowed(request: web.Request) -> web.Response:
-    """Both lists, the tags, and a form for each."""
+    """Show both lists and the tags, with a form for each."""
     found = await require_person(request, Permission.SEE_PROFILES)
     household, library = found.household, context_of(request).snapshot().library
     return person_page(
@@ -46,7 +46,7 @@ async def always_allowed(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Let something be open always, or in homework mode too; what is there already stays."""
+    """Add something to a list; what is there stays."""
     found, kind = await require_person(request, Permission.EDIT_PROFILES), _require_kind(request)
     new = parse_subjects(await form_of(request))
     if not new:
@@ -62,7 +62,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Let something follow the times like all the rest; twice is harmless."""
+    """Remove something from a list; a second time is harmless."""
     found, kind = await require_person(request, Permission.EDIT_PROFILES), _require_kind(request)
     form = await form_of(request)
     gone = form.one("subject")
@@ -76,7 +76,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 async def tag(request: web.Request) -> web.Response:
-    """Give a person a tag, or take it away, as `remove` says."""
+    """Add a tag to a person, or remove it, as the field `remove` says."""
     found, form = await require_person(request, Permission.EDIT_PROFILES), await form_of(request)
     try:
         word = parse_field(slug, form.one("tag").lower().removeprefix("#"))
@@ -128,7 +128,7 @@ def _sorted(profile: Profile) -> list[str]:
 
 
 def _shared_by(household: Household, profile: Profile, tag: str) -> tuple[list[str], int]:
-    """Return who else has a tag, and how many rules, schedules and budgets hold by it."""
+    """Return who else has a tag, and how many rules, schedules and budgets apply by it."""
     people = [each.name for each in household.profiles if tag in each.tags and each != profile]
     rules = [each.scope for each in household.rules]
     schedules = [each.scope for each in household.schedules]

@@ -1,4 +1,4 @@
-"""What all pages about one person have in common: who it is, who may, and how a change is kept."""
+"""What all pages about one person have in common: access, and how a change is stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ Edit = Callable[[Household], Household]
 
 
 class PersonAccess(NamedTuple):
-    """Who acts, and on whom, as it is stored: a page shows what was just changed there."""
+    """Who acts on which person.  household, profile: as stored, so pages show what was just
+    changed."""
 
     actor: Actor
     household: Household
@@ -35,7 +36,7 @@ class PersonAccess(NamedTuple):
 
 
 async def require_person(request: web.Request, permission: Permission) -> PersonAccess:
-    """Return whom the address names; raise as `required` does, HTTPNotFound for nobody."""
+    """Return the person in the path; raise as `require` does, or HTTPNotFound."""
     actor = await require(request, permission)
     household = await stored_household(request, actor)
     profile = household.profile(request.match_info["person"])
@@ -47,7 +48,7 @@ async def require_person(request: web.Request, permission: Permission) -> Person
 
 
 async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> Household:
-    """Keep a change, weighed against the word of the other guardians."""
+    """Store a change; a dispute between guardians is settled (`Balance`).  Return the household."""
     context = context_of(request)
     return await context.store.change(
         actor.household,
@@ -60,7 +61,7 @@ async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> H
 
 
 def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, Any]) -> Profile:
-    """Return somebody with other settings; raise HouseholdError for what is not known."""
+    """Return the profile with other settings; raise HouseholdError for unknown ids."""
     known = context_of(request).known_ids()
     profile = set_profile(found.household, found.profile.id, known, **values).profile(
         found.profile.id
@@ -72,9 +73,9 @@ def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, 
 async def keep(
     request: web.Request, found: PersonAccess, values: Mapping[str, Any], what: str = ""
 ) -> str:
-    """Keep settings of a person; return where to go: as of `page_after`.
+    """Store settings of a person; return where to go, as `page_after` does.
 
-    what: for the audit, where it is not what is different.
+    what: for the audit log; "": the differences.
     """
     after, known = with_values(request, found, values), context_of(request).known_ids()
 
@@ -87,15 +88,15 @@ async def keep(
 
 
 def page_after(found: PersonAccess, wanted: Profile, stored: Household) -> str:
-    """Return the address of the person's page, which says so where another guardian wants it
-    differently and what is fair for the age holds instead."""
+    """Return the URL of the person's page.  It says so where another guardian disagrees and what is
+    fair for the age applies instead."""
     profile = stored.profile(wanted.id)
     same = all(getattr(profile, each) == getattr(wanted, each) for each in SETTINGS)
     return found.address if same else f"{found.address}?disputed=yes"
 
 
 def with_fair_rules(profile: Profile) -> Profile:
-    """Return somebody as the preset of their age has them."""
+    """Return the profile with the preset of its age band."""
     return apply(bundled_presets()[profile.band], profile)
 
 
@@ -108,7 +109,7 @@ def sort_categories(categories: Iterable[str], library: Catalogue) -> list[str]:
 def person_page(
     request: web.Request, found: PersonAccess, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    """Return a page about somebody, with what all of their templates need."""
+    """Return a page about a person, with the values that all these templates need."""
     context = context_of(request)
     return context.pages.render(
         request,

@@ -1,4 +1,4 @@
-"""The people of the house: who there is, one of them whole, and how one comes and goes."""
+"""The people of the household: the list, one person's page, adding and removing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_NAME = 60
 
 
 async def people(request: web.Request) -> web.Response:
-    """Everybody, and a form for one more."""
+    """Show everybody, and a form to add somebody."""
     actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
     household = await stored_household(request, actor)
     return context.pages.render(
@@ -49,7 +49,7 @@ async def people(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Add a person, who starts with what is fair for the age."""
+    """Add a person with the preset of the age."""
     actor, fields = await require(request, Permission.EDIT_PROFILES), await fields_of(request)
     name = parse_name(str(fields.get("name", "")))
     band = parse_band(str(fields.get("band", "")))
@@ -72,7 +72,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def person(request: web.Request) -> web.Response:
-    """What applies to one person, and where each part of it is changed."""
+    """Show what applies to a person, with links to change each part."""
     found = await require_person(request, Permission.SEE_PROFILES)
     household, profile = found.household, found.profile
     library = context_of(request).snapshot().library
@@ -94,7 +94,7 @@ async def person(request: web.Request) -> web.Response:
 def _closed_by_contact(
     household: Household, library: Catalogue, profile: Profile
 ) -> dict[Contact, int]:
-    """Return how many services are closed to somebody by who can write there."""
+    """Return how many services are blocked for a person, by kind of contact."""
     kinds = {each.slug: each.contact for each in library.services.values()}
     kinds |= {each.slug: each.contact for each in household.services}
     numbers = Counter(kinds.values())
@@ -102,7 +102,7 @@ def _closed_by_contact(
 
 
 async def set_answers(request: web.Request) -> web.Response:
-    """Change what somebody is called, and how a block is answered."""
+    """Change a person's name, and how blocked queries are answered."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     try:
@@ -116,7 +116,7 @@ async def set_answers(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Remove a person with all that is kept; their devices become somebody's, or go."""
+    """Remove a person with all that is recorded; their devices get another owner or are removed."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     if not may(found.actor, Permission.ERASE, found.profile):
@@ -132,7 +132,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 def _remove_with_devices(household: Household, profile_id: str, heir: str) -> Household:
-    """Return the household without somebody.  heir: whose the devices become; "" for nobody's."""
+    """Return the household without a person.  heir: who gets the devices; "" to remove them."""
     for device in household.devices:
         if device.profile == profile_id and heir:
             household = set_device(household, device.id, profile=heir)
@@ -142,7 +142,7 @@ def _remove_with_devices(household: Household, profile_id: str, heir: str) -> Ho
 
 
 def parse_name(typed: str) -> str:
-    """Return what somebody is called; raise HouseholdError for what nobody can be called."""
+    """Return a name without surplus blanks; raise HouseholdError where it cannot be one."""
     name = " ".join(typed.split())
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise HouseholdError("Enter a name of 1 to %(most)s characters", name="name", most=MAX_NAME)
@@ -150,7 +150,8 @@ def parse_name(typed: str) -> str:
 
 
 def _parse_seconds(typed: str) -> int | None:
-    """Return for how long devices keep an answer; None: as the age says."""
+    """Return how long devices may cache an answer; None: as the age says.  Raises
+    HouseholdError."""
     if not typed:
         return None
     seconds = whole_number(typed, 5)
@@ -167,5 +168,5 @@ def parse_band(typed: str) -> Band:
 
 
 def free_person_id(name: str, household: Household) -> str:
-    """Return a short word for somebody, by the name where its letters allow."""
+    """Return an unused id for a person, made of the name's letters."""
     return free_slug(name, {each.id for each in household.profiles} | {"guest"}, "person")

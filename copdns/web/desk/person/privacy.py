@@ -1,4 +1,4 @@
-"""What is kept of a person: how much, who looked, all of it as a file, and how it goes."""
+"""What is recorded of a person: how much, who viewed it, the export, and erasing it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOKS_SHOWN = 20  # that are shown
 
 
 async def privacy(request: web.Request) -> web.Response:
-    """What is written down, who looked, and what can be done about it."""
+    """Show what is recorded, who viewed it, and the forms."""
     found = await require_person(request, Permission.SEE_PROFILES)
     context, now = context_of(request), int(context_of(request).now())
     household, profile = found.household.id, found.profile
@@ -50,7 +50,7 @@ async def privacy(request: web.Request) -> web.Response:
 
 
 async def set_mode(request: web.Request) -> web.Response:
-    """Choose how much is written down; a full log ends with it."""
+    """Set the privacy mode; that ends a full log."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     try:
@@ -70,9 +70,10 @@ async def set_mode(request: web.Request) -> web.Response:
 
 
 async def ask_full_log(request: web.Request) -> web.Response:
-    """Keep every name for some days; announced from 13 on, and told to the other guardians.
+    """Begin a full log for some days.  It is announced from age 13 on, and other guardians are
+    told.
 
-    From 16 on the person is asked, and answers on their own device (`web/child/consent.py`).
+    From 16 on this asks the person, who answers on their own device (`web/child/consent.py`).
     """
     found, fields = await require_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
     context, now = context_of(request), int(context_of(request).now())
@@ -97,21 +98,21 @@ async def ask_full_log(request: web.Request) -> web.Response:
 
 
 async def stop_full_log(request: web.Request) -> web.Response:
-    """End a full log, or take its announcement back; twice is harmless."""
+    """End a full log or its announcement; a second time is harmless."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     await keep(request, found, {"full_log": None}, _audit_line(found, "ended"))
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def drop_question(request: web.Request) -> web.Response:
-    """Take back what was asked of somebody who has not answered; twice is harmless."""
+    """Withdraw a question that has no answer; a second time is harmless."""
     found = await require_person(request, Permission.ASK_FULL_LOG)
     await context_of(request).consents.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def export(request: web.Request) -> web.Response:
-    """All that is kept of somebody, as a file; the person sees that it was taken."""
+    """Return all that is recorded of a person as a file; the person sees that it was exported."""
     found = await require_person(request, Permission.EXPORT)
     context, now = context_of(request), int(context_of(request).now())
     document = await export_document(context, found.actor, found.household, found.profile, now)
@@ -123,7 +124,7 @@ async def export(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
-    """Delete what was written down of look-ups, minutes and appeals, for good."""
+    """Delete a person's lookups, minutes and appeals for good."""
     found, fields = await require_person(request, Permission.ERASE), await fields_of(request)
     if "sure" not in fields:
         raise HouseholdError("Tick the box to confirm", name="sure")
@@ -135,8 +136,8 @@ async def erase(request: web.Request) -> web.Response:
 def _possible_full_log(
     profile: Profile, past: tuple[FullLog, ...], now: int
 ) -> tuple[FullLog | None, PrivacyError | None]:
-    """Return the stretch that a full log would cover, with consent where it needs one, or why
-    there can be none."""
+    """Return the full log that could begin now, given consent where needed, or why there can be
+    none."""
     try:
         return request_full(profile, past, now, consented=True), None
     except PrivacyError as error:

@@ -1,4 +1,4 @@
-"""A person's own rules, and why a name is open or closed for them, step by step."""
+"""A person's rules, and why a name is allowed or blocked for them, step by step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ EVERYONE = "everyone"
 
 
 async def rules(request: web.Request) -> web.Response:
-    """The rules that hold for somebody; with a name also why it is open or closed."""
+    """Show the rules that apply to a person; with a name in the query also the decision about
+    it."""
     found = await require_person(request, Permission.SEE_PROFILES)
     return person_page(
         request,
@@ -36,12 +37,12 @@ async def rules(request: web.Request) -> web.Response:
 
 
 def _host_or_text(typed: str) -> str:
-    """Return what a rule can be about, where the whole address of a page was pasted."""
+    """Return the host of a URL that somebody pasted; any other text as it is."""
     return host_of(typed) if "://" in typed else typed
 
 
 async def add(request: web.Request) -> web.Response:
-    """Allow or block a name, for somebody or for everyone."""
+    """Allow or block a name, for a person or for everyone."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     try:
@@ -74,7 +75,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def change_note(request: web.Request) -> web.Response:
-    """Give a rule another reason."""
+    """Change the note of a rule."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     rule, note = _find_rule(request, found), parse_note(str(fields.get("note", "")))
@@ -86,7 +87,7 @@ async def change_note(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take a rule away; one that is gone already is gone."""
+    """Remove a rule; a second time is harmless."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     rule = _find_rule(request, found)
     if rule is not None:
@@ -96,7 +97,7 @@ async def remove(request: web.Request) -> web.Response:
 
 
 def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]:
-    """Return what is decided about the name in the address, from the policy that is in force."""
+    """Return the decision about the name in the query, by the policy in force."""
     typed = request.query.get("name", "").strip()
     name, context = name_of(typed), context_of(request)
     values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
@@ -109,12 +110,12 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
 
 
 def _scope_rank(rule: Rule) -> int:
-    """Return a rule's place: the person's own first, then those of tags, then everyone's."""
+    """Return 0 for rules of the person, 1 for those of a tag, 2 for everyone's."""
     return 2 if not rule.scope else int(rule.scope.startswith("#"))
 
 
 def _parse_scope(found: PersonAccess, chosen: str) -> str:
-    """Return for whom a rule is: this person, all with a tag of theirs, or everyone."""
+    """Return the scope of a rule: this person, a tag of theirs, or "" for everyone."""
     if chosen in {f"#{each}" for each in found.profile.tags}:
         return chosen
     if chosen in ("", EVERYONE, found.profile.id):
@@ -123,7 +124,7 @@ def _parse_scope(found: PersonAccess, chosen: str) -> str:
 
 
 def _find_rule(request: web.Request, found: PersonAccess) -> Rule | None:
-    """Return the rule that the address names, if it holds for this person."""
+    """Return the rule in the path; None unless it applies to this person."""
     mine = rules_in_scope(found.profile, found.household.rules)
     return next((each for each in mine if each.id == request.match_info["rule"]), None)
 
@@ -136,7 +137,7 @@ def _has_rule(household: Household, scope: str, about: str, action: RuleAction) 
 
 
 def parse_note(typed: str) -> str:
-    """Read a reason, on one line; raise HouseholdError for one too long or not printable."""
+    """Return a note on one line; raise HouseholdError where it is too long or not printable."""
     note = " ".join(typed.split())
     if len(note) > MAX_NOTE or not (note.isprintable() or not note):
         raise HouseholdError(

@@ -1,6 +1,6 @@
-"""What is closed for a person, what searches leave out, and what the preset of an age would change.
+"""What is blocked for a person, safe search, and what the preset of an age would change.
 
-What a block takes along is told before it is kept, with the names to keep open.
+What a block stops besides is shown before it is stored, with the names to allow for it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NO_CHOICE = sentence("choose one of the answers on the page")
 
 
 async def closed_settings(request: web.Request) -> web.Response:
-    """Categories, services, contacts, ways round the rules, and what is open without any."""
+    """Show categories, services, contacts, bypass prevention, and the default."""
     found = await require_person(request, Permission.SEE_PROFILES)
     library = context_of(request).snapshot().library
     own = found.household.services
@@ -66,7 +66,7 @@ async def closed_settings(request: web.Request) -> web.Response:
 
 
 async def set_closed(request: web.Request) -> web.Response:
-    """Keep it; what else would stop is shown once before."""
+    """Store what is blocked; show once before what else would stop."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     values = _parse_closed(fields)
@@ -88,7 +88,7 @@ async def set_closed(request: web.Request) -> web.Response:
 
 
 async def search(request: web.Request) -> web.Response:
-    """Search engines and their modes."""
+    """Show search engines and their modes."""
     found = await require_person(request, Permission.SEE_PROFILES)
     return person_page(
         request,
@@ -100,7 +100,7 @@ async def search(request: web.Request) -> web.Response:
 
 
 async def set_search(request: web.Request) -> web.Response:
-    """Keep what is chosen for each engine."""
+    """Store the mode for each engine."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     engines = context_of(request).snapshot().library.engines
@@ -113,7 +113,7 @@ async def set_search(request: web.Request) -> web.Response:
 
 
 async def preset(request: web.Request) -> web.Response:
-    """What would be different with the preset of an age, each with its reason."""
+    """Show what the preset of an age would change, each with its reason."""
     found = await require_person(request, Permission.SEE_PROFILES)
     context, now = context_of(request), int(context_of(request).now())
     proposal = await context.proposals.of(found.household.id, found.profile.id)
@@ -137,7 +137,7 @@ async def preset(request: web.Request) -> web.Response:
 
 
 async def take_preset(request: web.Request) -> web.Response:
-    """Take the preset of an age over, or its age alone."""
+    """Apply the preset of an age, or change the age band alone."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     band, context = parse_band(str(fields.get("band", ""))), context_of(request)
@@ -161,7 +161,7 @@ async def take_preset(request: web.Request) -> web.Response:
 
 
 async def propose(request: web.Request) -> web.Response:
-    """Propose the preset of another age for a day to come, which both sides can read till then."""
+    """Propose the preset of another age for a later day; until then both sides can read it."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
     band, context = parse_band(str(fields.get("band", ""))), context_of(request)
@@ -183,15 +183,14 @@ async def propose(request: web.Request) -> web.Response:
 
 
 async def drop_proposal(request: web.Request) -> web.Response:
-    """Take a proposal back."""
+    """Withdraw a proposal."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     await context_of(request).proposals.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(found.address)
 
 
 def _by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[Difference]]:
-    """Return what a preset would change, together what has one reason, so that none is read twice;
-    without the age itself."""
+    """Return what a preset would change, grouped by reason, without the age band itself."""
     found: dict[str, list[Difference]] = {}
     for each in changed:
         if each.setting != "band":
@@ -200,7 +199,7 @@ def _by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[
 
 
 def _parse_closed(fields: MultiMapping[Any]) -> dict[str, Any]:
-    """Return what a form says is closed; raise HouseholdError for what is no answer."""
+    """Return what a form blocks; raise HouseholdError for unknown words."""
 
     def slugs(name: str) -> frozenset[str]:
         return frozenset(map(str, fields.getall(name, ())))
@@ -226,7 +225,7 @@ def _close_all_but(
     values: Mapping[str, Any],
     names: list[str],
 ) -> Household:
-    """Return the household with what is closed, and rules for the names to keep open."""
+    """Return the household with what is blocked, and rules that allow these names."""
     context = context_of(request)
     known, now = context.known_ids(), int(context.now())
     household = set_profile(household, found.profile.id, known, **values)

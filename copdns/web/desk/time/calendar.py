@@ -1,4 +1,4 @@
-"""The household's calendar: which dates are days of school, and holidays from a calendar file."""
+"""The household's calendar: school days and holidays, and holidays from a calendar file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PAGE = "/guardian/calendar"
 
 
 async def calendar(request: web.Request) -> web.Response:
-    """The dates that are something else than their day of the week, and forms for them."""
+    """Show the dates that differ from their day of the week, and the forms."""
     return _page(await require_house(request, Permission.SEE_PROFILES))
 
 
 async def set_dates(request: web.Request) -> web.Response:
-    """Say what kind of days some dates are."""
+    """Set the kind of day for some dates."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     form = await form_of(request)
     days = parse_dates(form)
@@ -40,7 +40,7 @@ async def set_dates(request: web.Request) -> web.Response:
 
 
 async def set_weekend(request: web.Request) -> web.Response:
-    """Say which days of the week are the weekend."""
+    """Set which days of the week are the weekend."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     chosen = parse_weekend(await form_of(request))
 
@@ -53,7 +53,7 @@ async def set_weekend(request: web.Request) -> web.Response:
 
 
 async def upload(request: web.Request) -> web.Response:
-    """Take holidays over from a calendar file, and show what it was."""
+    """Add the holidays of a calendar file, and show what it has."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     try:
         found = await read_calendar(await _file(request), home.household.timezone, _today(home))
@@ -69,9 +69,9 @@ async def upload(request: web.Request) -> web.Response:
 
 
 async def _file(request: web.Request) -> bytes:
-    """Return the octets of the file that was sent, as far as a calendar can have them.
+    """Return the octets of the file that was sent; raise HouseholdError for none or a large one.
 
-    Read part by part: files are larger than the other forms may be.
+    It is read part by part, since files may be larger than other forms.
     """
     if not request.content_type.startswith("multipart/"):
         raise HouseholdError("choose a calendar file first", name="file")

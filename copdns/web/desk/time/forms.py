@@ -1,7 +1,7 @@
-"""What a guardian typed into the forms about time, as values of `model/times.py`.
+"""Read the forms about time, as values of `model/times.py`.  Pure.
 
-Everything comes as text, maybe from no form of ours: what means nothing raises HouseholdError, in
-words for whoever typed it.  What exists, and whether it is sound, is for the edits to say.  Pure.
+Every field is text, perhaps not from our form: where it means nothing, HouseholdError has a
+sentence for whoever typed it.  The edits check whether ids exist and whether values fit together.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Form:
         return name in self._fields
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """Return a whole number of these bounds, which are in it."""
+        """Return a whole number from low to high; raise HouseholdError."""
         text = self.one(name)
         if not text and default is not None:
             return default
@@ -68,7 +68,7 @@ class Form:
         )
 
     def note(self, name: str = "note") -> str:
-        """Return a sentence of somebody's own, on one line."""
+        """Return a note on one line; raise HouseholdError."""
         text = " ".join(self.one(name).split())
         if len(text) > MAX_NOTE or not text.isprintable():
             raise HouseholdError(
@@ -80,7 +80,7 @@ class Form:
 
 
 def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
-    """Return the fields of a schedule, all but its id."""
+    """Return the fields of a schedule, except its id."""
     return {
         "scope": parse_scope(form, profile),
         "slots": _parse_slots(form),
@@ -92,7 +92,7 @@ def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
 
 
 def budget_values(form: Form, profile: Profile) -> dict[str, Any]:
-    """Return the fields of a budget, all but its id."""
+    """Return the fields of a budget, except its id."""
     return {
         "scope": parse_scope(form, profile),
         "minutes": _parse_minutes(form),
@@ -104,7 +104,7 @@ def budget_values(form: Form, profile: Profile) -> dict[str, Any]:
 
 
 def parse_scope(form: Form, profile: Profile) -> str:
-    """Return for whom something is to hold: this person, a tag of theirs, or "" for everyone."""
+    """Return whom something is for: this person, a tag of theirs, or "" for everyone."""
     chosen = form.one("scope")
     tags = [f"#{each}" for each in profile.tags]
     if chosen in ("", profile.id):
@@ -117,14 +117,14 @@ def parse_scope(form: Form, profile: Profile) -> str:
 
 
 def parse_subjects(form: Form) -> tuple[Subject, ...]:
-    """Return what something is about: what was chosen, and what was written; nothing is all."""
+    """Return what was chosen and typed as subjects; () for everything."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
     return tuple(dict.fromkeys(read_field(parse_subject, each, "names") for each in texts))
 
 
 def parse_one_subject(form: Form) -> Subject | None:
-    """Return the one thing that a permission or ticket is about; None: everything."""
+    """Return the subject of a grant or ticket; None for everything."""
     found = parse_subjects(form)
     if len(found) > 1:
         raise HouseholdError("name one thing; give a permission for each", name="names")
@@ -132,9 +132,9 @@ def parse_one_subject(form: Form) -> Subject | None:
 
 
 def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str) -> str:
-    """Return the id of something new, after its name, or else after what it is about.
+    """Return an id made of the name or else of what it is about.
 
-    Not a free one in any case: the same form sent twice makes one thing.
+    It may be in use: the same form sent twice makes one thing.
     """
     name = _as_slug(form.one("name"))
     if name:
@@ -187,7 +187,7 @@ def _parse_minutes(form: Form) -> tuple[tuple[str, int], ...]:
 
 
 def parse_end(form: Form, timezone: str, now: int) -> int | None:
-    """Return until when something lasts; None: until somebody ends it."""
+    """Return when something ends, in seconds since the epoch; None: when somebody ends it."""
     if form.one("until"):
         return int(read_field(lambda text: moment(text, timezone, now), form.one("until"), "until"))
     if form.one("lasts"):
@@ -196,7 +196,7 @@ def parse_end(form: Form, timezone: str, now: int) -> int | None:
 
 
 def require_end(form: Form, timezone: str, now: int) -> int:
-    """Return until when a permission lasts, which ends in any case."""
+    """Return when a grant ends; raise HouseholdError for none, or one in the past or far away."""
     end = parse_end(form, timezone, now)
     if end is None:
         raise HouseholdError("a permission ends: say for how long, or until when", name="lasts")
@@ -208,7 +208,7 @@ def require_end(form: Form, timezone: str, now: int) -> int:
 
 
 def parse_lifts(form: Form) -> tuple[bool, bool]:
-    """Return whether a permission lifts content, and whether it lifts time."""
+    """Return whether a grant lifts content rules, and whether it lifts time rules."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
         raise HouseholdError("choose what it opens: content, time or both", name="lifts")
@@ -220,12 +220,12 @@ def parse_extra(form: Form) -> Extra:
 
 
 def parse_expiry(form: Form, now: int) -> int:
-    """Return until when a ticket is good."""
+    """Return until when a ticket can be redeemed, in seconds since the epoch."""
     return now + 86_400 * form.number("days", 1, _MAX_TICKET_DAYS, 7)
 
 
 def parse_dates(form: Form) -> dict[date, DayType | None]:
-    """Return what the dates of a stretch are; None: what their day of the week says."""
+    """Return the kind of day for each date of a range; None: as its day of the week."""
     first = read_field(day, form.one("first"), "first")
     last = read_field(day, form.one("last"), "last") if form.one("last") else first
     if not 0 <= (last - first).days < LONGEST:
@@ -238,7 +238,7 @@ def parse_dates(form: Form) -> dict[date, DayType | None]:
 
 
 def parse_weekend(form: Form) -> frozenset[int]:
-    """Return the days of the week that are the weekend, 0 is Monday."""
+    """Return the days of the week that are the weekend; 0 is Monday."""
     chosen = form.all("weekend")
     if not set(chosen) <= set(WEEKDAYS):
         raise HouseholdError("choose days of the week", name="weekend")
@@ -253,7 +253,7 @@ def _day_type(text: str) -> DayType:
 
 
 def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
-    """Return what a text means; raise the parser's word as one about a field of this name."""
+    """Return what a parser makes of a text; raise its error as one about this field."""
     try:
         return parse(text)
     except (ValueError, NameTextError) as error:

@@ -1,4 +1,5 @@
-"""What a guardian gives or takes for a while: pause, homework, more minutes, permissions."""
+"""What a guardian gives or takes for a while: pause, homework mode, extra time, temporary
+access."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ MAX_MORE = 240  # minutes of one tap
 
 
 async def pause_(request: web.Request) -> web.Response:
-    """Stop everything for somebody, for a while or until it is ended; homework leaves learning."""
+    """Pause a person, until a moment or until somebody ends it; homework mode allows learning."""
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
     end = parse_end(form, them.household.timezone, them.now)
@@ -59,7 +60,7 @@ async def unpause_(request: web.Request) -> web.Response:
 
 
 async def more(request: web.Request) -> web.Response:
-    """Some more minutes, whatever it is that closes (`web/more_time.py`)."""
+    """Give more minutes, whichever limit or schedule applies (`web/more_time.py`)."""
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
     minutes = form.number("minutes", 1, MAX_MORE)
@@ -88,7 +89,7 @@ async def more(request: web.Request) -> web.Response:
 
 
 async def bonus(request: web.Request) -> web.Response:
-    """More minutes of one budget today, or minutes back that nobody used."""
+    """Give more minutes of a budget today, or refund minutes that nobody used."""
     them = await require_person(request, Permission.GIVE_TIME)
     form, found = await form_of(request), budget_of(them)
     minutes, kind = form.number("minutes", 1, DAY_MINUTES), parse_extra(form)
@@ -114,7 +115,7 @@ async def bonus(request: web.Request) -> web.Response:
 
 
 async def grant(request: web.Request) -> web.Response:
-    """Permit something for a while."""
+    """Give temporary access."""
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
     about = parse_one_subject(form)
@@ -149,7 +150,7 @@ async def grant(request: web.Request) -> web.Response:
 
 
 async def end_a_grant(request: web.Request) -> web.Response:
-    """End a permission now."""
+    """End temporary access now."""
     them = await require_person(request, Permission.GIVE_TIME)
     key = request.match_info["grant"]
     if any(each.id == key and each.profile == them.profile.id for each in them.household.grants):
@@ -170,5 +171,5 @@ def _end_text(them: PersonRequest, end: int | None) -> str:
 
 
 def _back(them: PersonRequest, form: Form, part: str) -> NoReturn:
-    """Lead back to where the form was."""
+    """Redirect to the page that has the form."""
     raise web.HTTPSeeOther(OVERVIEW if form.one("back") == "overview" else f"{them.page}{part}")

@@ -1,4 +1,4 @@
-"""What handlers about time have in common: who acts, about whom, and how it is kept."""
+"""What handlers about time have in common: who acts on whom, and how a change is stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Edit = Callable[[Household], Household]
 
 @dataclass(frozen=True, slots=True)
 class HouseRequest:
-    """Who acts in which household, as it is stored now: a page shows what was just saved."""
+    """A request of somebody who may.  household: as stored, so pages show what was just changed."""
 
     request: web.Request
     context: AppContext
@@ -41,15 +41,15 @@ class HouseRequest:
         return int(self.context.now())
 
     async def change(self, what: str, edit: Edit) -> Household:
-        """Keep an edited household; raise HouseholdError.  what: for the list of changes."""
+        """Store an edited household; raise HouseholdError.  what: for the audit log."""
         return await self.context.store.change(
             self.household.id, edit, author=self.actor.name, what=what, now=self.now
         )
 
     def snapshot(self) -> Snapshot:
-        """Return the snapshot of the household as it is stored.
+        """Return a snapshot of the stored household.
 
-        It is the one that answers queries, but for the tenth of a second after a change.
+        It is the one in force, except for the tenth of a second after a change.
         """
         snapshot = self.context.snapshot()
         there = snapshot.households.get(self.household.id)
@@ -68,7 +68,7 @@ class HouseRequest:
 
 @dataclass(frozen=True, slots=True)
 class PersonRequest(HouseRequest):
-    """And about whom."""
+    """A request about one person."""
 
     profile: Profile
 
@@ -77,23 +77,23 @@ class PersonRequest(HouseRequest):
         return f"/guardian/time/{self.profile.id}"
 
     def require_may_edit(self, scope: str) -> None:
-        """Raise HTTPForbidden for whoever may not change what holds for others too."""
+        """Raise HTTPForbidden for an actor who may not change what applies to others too."""
         if scope != self.profile.id and not may(self.actor, Permission.EDIT_HOUSEHOLD):
             raise web.HTTPForbidden(reason="You may not do this")
 
     def policy_and_today(self) -> tuple[Policy, Today]:
-        """Return what holds for this person now."""
+        """Return the person's policy and the state of their day."""
         return policy_and_today(self, self.snapshot(), self.profile)
 
 
 async def require_house(request: web.Request, permission: Permission) -> HouseRequest:
-    """Return who acts, and raise as `required` does."""
+    """Return the request with its household; raise as `require` does, or HTTPNotFound."""
     actor, context = await require(request, permission), context_of(request)
     return HouseRequest(request, context, actor, await stored_household(request, actor))
 
 
 async def require_person(request: web.Request, permission: Permission) -> PersonRequest:
-    """Return who acts and about whom; raise as `required` does, HTTPNotFound for nobody."""
+    """Return the request with the person in the path; raise as `require` does, or HTTPNotFound."""
     found = await require_house(request, permission)
     profile = found.household.profile(request.match_info["person"])
     if profile is None:
@@ -106,14 +106,15 @@ async def require_person(request: web.Request, permission: Permission) -> Person
 def policy_and_today(
     house: HouseRequest, snapshot: Snapshot, profile: Profile
 ) -> tuple[Policy, Today]:
-    """Return what holds for somebody now, by a snapshot of `House.live`."""
+    """Return a person's policy and the state of their day, by a snapshot of
+    `HouseRequest.snapshot`."""
     policy = snapshot.policy(house.household.id, profile.id)
     inputs, now = house.context.policy_inputs(), house.context.now()
     return policy, build_today(house.household, profile, policy, inputs, now)
 
 
 def template_values(house: HouseRequest) -> dict[str, Any]:
-    """Return what all templates about time need."""
+    """Return the values that all templates about time need."""
     household, library = house.household, house.context.snapshot().library
     zone, say = zone_of(household.timezone), wording_for(house.request, household, Level.FULL)
     own = (each.slug for each in household.services)
@@ -133,13 +134,13 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
 
 
 async def form_of(request: web.Request) -> Form:
-    """Return the fields that were sent; files are none."""
+    """Return the fields that were sent, without files."""
     fields = await fields_of(request)
     return Form({key: [str(each) for each in fields.getall(key)] for key in fields})
 
 
 def unless_gone(edit: Edit) -> Edit:
-    """Return an edit that changes nothing where what it is about is gone: it was sent twice."""
+    """Return an edit that changes nothing where its object is gone: the form was sent twice."""
 
     def twice(household: Household) -> Household:
         try:

@@ -1,4 +1,4 @@
-"""The time of one person: the week, what is written about it, what was used, what runs now."""
+"""The time of a person: their week, the schedules and limits, what was used, what runs now."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AROUND = 2 * DAY_SECONDS  # seconds before and behind a week that its bars can 
 
 
 async def people(request: web.Request) -> web.Response:
-    """Whose time it is about; the calendar and the tickets of everybody."""
+    """Show everybody's time, with links to the calendar and the tickets."""
     home = await require_house(request, Permission.SEE_PROFILES)
     snapshot = home.snapshot()
     return home.context.pages.render(
@@ -45,7 +45,7 @@ async def people(request: web.Request) -> web.Response:
 
 
 async def person(request: web.Request) -> web.Response:
-    """All about one person's time, on one page."""
+    """Show all about one person's time."""
     them = await require_person(request, Permission.SEE_PROFILES)
     context, profile = them.context, them.profile
     policy, now = them.policy_and_today()
@@ -80,7 +80,7 @@ async def person(request: web.Request) -> web.Response:
 
 
 def _parse_first_day(them: PersonRequest) -> date:
-    """Return with which date the week begins: the one asked for, else today."""
+    """Return the first date of the week to show: the one in the query, or today."""
     asked = them.request.query.get("week", "")
     try:
         found = day(asked) if asked else None
@@ -92,7 +92,7 @@ def _parse_first_day(them: PersonRequest) -> date:
 
 
 def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, Week]:
-    """Return a week as bars, and the same in words."""
+    """Return a week as bars and in words."""
     zone = zone_of(household.timezone)
     start, end = week_span(zone, first)
     closed = [
@@ -106,7 +106,7 @@ def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, W
 
 
 def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
-    """Return what was given on top today or for days to come."""
+    """Return the bonuses for today and later days."""
     today = local_time(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
     return tuple(
         each
@@ -116,13 +116,13 @@ def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
 
 
 def _grants(them: PersonRequest) -> tuple[Grant, ...]:
-    """Return the permissions that hold or will, the next to end first."""
+    """Return the grants that run or will, the next to end first."""
     theirs = (each for each in them.household.grants if each.profile == them.profile.id)
     return tuple(sorted((e for e in theirs if e.end > them.now), key=lambda each: each.end))
 
 
 def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
-    """Return the pause of somebody that runs or is to come."""
+    """Return a person's pause that runs or will; None for none."""
     for each in household.pauses:
         if each.profile == profile_id and (each.end is None or each.end > now):
             return each
@@ -130,7 +130,8 @@ def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
 
 
 def _suggested_times(them: PersonRequest) -> Times | None:
-    """Return what is suggested for this age; None for nothing, or what is there already."""
+    """Return the times that are suggested for the age; None for none, or where all are there
+    already."""
     preset = bundled_presets().get(them.profile.band_at(them.now))
     found = preset.times(them.profile.id) if preset else Times((), ())
     there = {*them.household.schedules, *them.household.budgets}

@@ -1,4 +1,4 @@
-"""When something is closed for somebody: add, change and remove schedules and budgets."""
+"""Add, change and remove schedules and budgets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from copdns.web.desk.time.page import PersonRequest, form_of, require_person, un
 
 
 class _PeriodKind(NamedTuple, Generic[Period]):
-    """noun: in paths, and in the list of changes.  usual: of ids, for what has no better name.
-    values: what a form says, as fields."""
+    """Schedules or budgets.  noun: in paths and the audit log.  usual: of ids without a better
+    word.  values: reads a form into fields."""
 
     of: type[Period]
     noun: str
@@ -35,22 +35,22 @@ _BUDGET = _PeriodKind(Budget, "budget", "minutes", budget_values)
 
 
 async def add_a_schedule(request: web.Request) -> web.Response:
-    """Close something at times that come again."""
+    """Add a schedule."""
     await _add(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def change_a_schedule(request: web.Request) -> web.Response:
-    """Change what is written in a schedule."""
+    """Change a schedule."""
     await _change(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def remove_a_schedule(request: web.Request) -> web.Response:
-    """Take a schedule away."""
+    """Remove a schedule."""
     await _remove(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def suggest(request: web.Request) -> web.Response:
-    """Take over the times that are suggested for a person's age."""
+    """Add the times that are suggested for a person's age."""
     them = await require_person(request, Permission.EDIT_PROFILES)
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
@@ -64,27 +64,27 @@ async def suggest(request: web.Request) -> web.Response:
 
 
 async def add_a_budget(request: web.Request) -> web.Response:
-    """Give something minutes a day."""
+    """Add a budget."""
     await _add(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def change_a_budget(request: web.Request) -> web.Response:
-    """Change what is written in a budget; minutes that were used or given stay."""
+    """Change a budget; used and given minutes stay."""
     await _change(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def remove_a_budget(request: web.Request) -> web.Response:
-    """Take a budget away, and the minutes that were given for it."""
+    """Remove a budget, and the minutes that were given for it."""
     await _remove(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 def budget_of(them: PersonRequest) -> Budget:
-    """Return the budget of the path; raise HTTPNotFound for none of this person."""
+    """Return the budget in the path; raise HTTPNotFound for none of this person."""
     return _require(them, _BUDGET)
 
 
 async def _add(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
-    """The same form sent twice adds it once."""
+    """Add it once, also where the same form is sent twice."""
     form = await form_of(them.request)
     values = kind.values(form, them.profile)
     them.require_may_edit(values["scope"])
@@ -109,7 +109,7 @@ async def _change(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
 
 
 async def _remove(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
-    """One that is gone is gone."""
+    """Remove it; a second time is harmless."""
     if (found := _find(them, kind)) is not None:
         them.require_may_edit(found.scope)
         edit = unless_gone(partial(remove_period, kind=kind.of, key=found.id))
@@ -129,7 +129,7 @@ def _require(them: PersonRequest, kind: _PeriodKind[Period]) -> Period:
 
 
 def _find(them: PersonRequest, kind: _PeriodKind[Period]) -> Period | None:
-    """Return what the path names, if it holds for this person."""
+    """Return what the path names; None unless it applies to this person."""
     key = them.request.match_info[kind.noun]
     there = in_scope(periods(them.household, kind.of), them.profile)
     return next((each for each in there if each.id == key), None)

@@ -1,4 +1,4 @@
-"""Codes worth minutes: make them, print them while they are shown, take them back."""
+"""Time tickets, codes worth minutes: make and print them, and take them back."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ MAX_CODES = 12  # codes that one form makes
 
 
 async def tickets(request: web.Request) -> web.Response:
-    """The tickets that there are, without their codes, and a form for new ones."""
+    """Show the tickets, without their codes, and a form for new ones."""
     return _page(await require_house(request, Permission.SEE_PROFILES))
 
 
 async def make(request: web.Request) -> web.Response:
-    """Make tickets, and show their codes, which nobody can look up later.
+    """Make tickets, and show their codes, which cannot be read again.
 
-    The page itself is the answer, since the codes are kept nowhere, not even until another page is
-    asked for.  The same form sent again makes none.
+    The response is the page itself, since codes are stored nowhere.  The same form sent again makes
+    none.
     """
     home = await require_house(request, Permission.GIVE_TIME)
     form = await form_of(request)
@@ -59,7 +59,7 @@ async def make(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take a ticket back; what was redeemed before goes on."""
+    """Take a ticket back; minutes that it gave already stay."""
     home = await require_house(request, Permission.GIVE_TIME)
     key = request.match_info["ticket"]
     if any(each.id == key for each in home.household.tickets):
@@ -84,7 +84,7 @@ def _add_ticket(home: HouseRequest, form: Form, household: Household, code: str)
 
 
 def _mark(household: Household) -> str:
-    """Return what changes with every ticket: a form is sent back with it."""
+    """Return a text that changes with every ticket; the form sends it back."""
     return household.tickets[-1].id if household.tickets else "none"
 
 

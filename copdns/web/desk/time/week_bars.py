@@ -1,6 +1,7 @@
-"""A week of closed times as bars: a row a date, and a night is one bar on the evening it begins.
+"""A week of off-times as bars: a row for each date; a night is one bar in the row of its evening.
+Pure.
 
-`time/preview.py` says the same week in words, cut at each midnight.  Pure.
+`time/preview.py` has the same week in words, cut at each midnight.
 """
 
 from __future__ import annotations
@@ -19,10 +20,8 @@ _STEP = 6  # hours by which a row is made longer
 
 
 class WeekBar(NamedTuple):
-    """A stretch of a row.  start, width: minutes, from the row's midnight on, as time passes.
-
-    lane: 0 is the first; bars that overlap stand in different ones.
-    """
+    """A bar.  start, width: in minutes of elapsed time from the row's midnight.  lane: 0 is the
+    first; bars that overlap have different ones."""
 
     closed: Closed
     start: int
@@ -41,7 +40,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """hours: how long each row is, 24 to 48; what is behind 24 belongs to the next morning."""
+    """A week of rows.  hours: the length of each row, 24 to 48; those after 24 belong to the next
+    morning."""
 
     rows: tuple[Row, ...]
     hours: int
@@ -50,7 +50,7 @@ class Chart:
 def week_bars(closed: Iterable[Closed], zone: ZoneInfo, first: date) -> Chart:
     """Return the week that begins with a date.
 
-    closed: also what began two days before it, and what ends two days after it.
+    closed: spans that begin two days before it or later, and end at most two days after it.
     """
     days = [first + timedelta(days=number) for number in range(DAYS)]
     midnights = [starts_at(each, 0, zone) for each in (*days, first + timedelta(days=DAYS))]
@@ -65,9 +65,9 @@ def week_bars(closed: Iterable[Closed], zone: ZoneInfo, first: date) -> Chart:
 
 
 def _pieces(each: Closed, midnights: list[float]) -> Iterator[tuple[int, Closed]]:
-    """Yield the parts of a stretch with the numbers of their rows.
+    """Yield the parts of a span with the numbers of their rows.
 
-    One that began before the week goes on in its first row.
+    A span that began before the week is in its first row.
     """
     is_long = each.end - each.start > _LONG
     for number, midnight in enumerate(midnights[:-1]):
