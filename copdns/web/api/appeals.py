@@ -1,4 +1,4 @@
-"""What children object to, and the answers, each with its reason."""
+"""Appeals of children, and their answers, each with its reason."""
 
 from __future__ import annotations
 
@@ -174,14 +174,14 @@ async def appeal(call: Call) -> object:
 
 
 async def see(call: Call) -> object:
-    """The child sees that somebody looked."""
+    """Note that somebody looks, which the child sees."""
     await appeal(call)
     found = await call.context.appeals.see(call.household.id, call.part("appeal"), call.now)
     return appeal_json(found)
 
 
 async def decide(call: Call) -> object:
-    """What a yes opens is open within a second."""
+    """Answer an appeal; what is granted is in force within a second."""
     await appeal(call)
     found = await call.context.appeals.decide(
         call.household.id,
@@ -212,7 +212,7 @@ def _read_decision(sent: DecisionSent) -> Decision:
 
 
 async def report(call: Call) -> object:
-    """Nothing is sent anywhere."""
+    """Return a report for the list's maintainer; it is sent nowhere."""
     found = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
     if found is None:
         raise Refused(404, "There is no such appeal")

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of operations: what it says is what is done."""
+"""Build the OpenAPI 3.1 document from the table of operations, so that it is true."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Problem(Given):
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """Return the document: what each operation takes and gives, and how it can be refused."""
+    """Return the document: what each operation takes and returns, and how it can fail."""
     adapters: list[tuple[object, Any, TypeAdapter[Any]]] = [
         ("problem", "validation", TypeAdapter(Problem))
     ]
@@ -196,7 +196,7 @@ def _name(status: int) -> str:
 
 
 def make_document_handler(operations: Sequence[Operation]) -> Any:
-    """Return the handler that gives the document, which is made when it is asked for first."""
+    """Return the handler of the document, which the first request builds."""
     octets: list[bytes] = []
 
     async def openapi(_request: web.Request) -> web.Response:

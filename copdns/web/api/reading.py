@@ -1,4 +1,4 @@
-"""Read what a program sends, strictly: each parameter, and the body, or every mistake at once."""
+"""Read parameters and body strictly; all mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SWITCH = {"true": True, "false": False}
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
-    """Return the parameters behind the ?; raise Refused (400)."""
+    """Return the query parameters; raise Refused (400)."""
     twice = sorted({key for key in request.query if len(request.query.getall(key)) > 1})
     if twice:
         raise Refused(400, "A parameter stands twice", [Mistake(each, "twice") for each in twice])
@@ -37,7 +37,7 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 def _parse_value(model: type[Sent], key: str, text: str) -> object:
-    """Return a parameter as JSON would have it: a number or switch where one belongs."""
+    """Return a parameter as JSON would have it: a number or boolean where the model has one."""
     kinds = _kinds(model.model_fields[key].annotation) if key in model.model_fields else ()
     if bool in kinds:
         return _SWITCH.get(text, text)
@@ -53,7 +53,7 @@ def _kinds(annotation: Any) -> Sequence[Any]:
 
 
 async def read_body(request: web.Request, model: type[Model], most: int) -> Model:
-    """Return the body, of `most` octets; raise Refused (400, 415, 422) or
+    """Return the body, of `most` octets at most; raise Refused (400, 415, 422) or
     HTTPRequestEntityTooLarge."""
     if request.content_type != JSON:
         raise Refused(415, f"Send the body as {JSON}")
@@ -71,7 +71,7 @@ async def read_body(request: web.Request, model: type[Model], most: int) -> Mode
 def _describe_mistakes(
     errors: list[ErrorDetails], model: type[Sent], value: object, before: str
 ) -> list[Mistake]:
-    """before: "/" for places in a body, "" for names of parameters."""
+    """Return all mistakes.  before: "/" for pointers into a body, "" for names of parameters."""
     return [
         Mistake(_pointer(path, before), words)
         for path, words in describe_errors(errors, model, value)

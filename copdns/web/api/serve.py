@@ -1,4 +1,4 @@
-"""Answer a request by its operation: who may, what was sent, what comes of it, in this order."""
+"""Run an operation for a request: check permission, query and body, in this order, then call it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 
 def make_handler(operation: Operation) -> Handler:
-    """Return the handler of an operation; whatever it refuses becomes a problem (RFC 9457)."""
+    """Return the handler of an operation; each refusal becomes a problem document (RFC 9457)."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         try:

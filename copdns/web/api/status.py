@@ -1,4 +1,4 @@
-"""How copdns is, and whether anybody waits for an answer."""
+"""The state of copdns, and how many appeals wait."""
 
 from __future__ import annotations
 

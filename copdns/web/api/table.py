@@ -1,4 +1,4 @@
-"""All operations of the API, and the routes that they make."""
+"""All operations of the API, and their routes."""
 
 from __future__ import annotations
 

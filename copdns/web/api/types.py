@@ -1,4 +1,4 @@
-"""Kinds of values that several operations take or give."""
+"""Types of values that several operations take or return, and their parsers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 def _whole(value: object) -> object:
-    """In JSON 30.0 is a whole number, too (JSON Schema, section 6.1.1 of its validation)."""
+    """Return 30 for 30.0: in JSON that is an integer, too (JSON Schema Validation, section
+    6.1.1)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -67,7 +68,7 @@ def parse_moment(text: str) -> int:
 
 
 def parse_day(text: str) -> date:
-    """Return a `Date`; raise HouseholdError."""
+    """Return the date of a `Date`; raise HouseholdError."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -75,7 +76,8 @@ def parse_day(text: str) -> date:
 
 
 def parse_end(minutes: int | None, until: str | None, start: int) -> int | None:
-    """Return the end that one of the two means; None for neither.  Raises HouseholdError."""
+    """Return the end that minutes or until give; None for neither.  Raises HouseholdError for
+    both."""
     if minutes is not None and until is not None:
         raise HouseholdError("minutes and until exclude each other; give one")
     if minutes is not None:
@@ -87,5 +89,5 @@ def parse_end(minutes: int | None, until: str | None, start: int) -> int | None:
 
 
 def parse_subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
-    """Return what `About` texts mean, each once; raise HouseholdError."""
+    """Return the subjects of `About` texts, each once; raise HouseholdError."""
     return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))

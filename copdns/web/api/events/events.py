@@ -1,4 +1,4 @@
-"""What happens, as it happens: server-sent events of the inbox, and of a person's log."""
+"""Server-sent events of appeals, and of a person's query log."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SSE = "text/event-stream"
 
 
 async def inbox(call: Call) -> object:
-    """An event `appeal` for each that is new, was seen, answered, taken back or disagreed with."""
+    """Send an event `appeal` for each that is new, seen, answered, withdrawn or disagreed with."""
     return await _stream(call, Permission.SEE_APPEALS, rows=False)
 
 
 async def log(call: Call) -> object:
-    """An event `lookup` for each that is kept.  Listening is looking: the person sees it."""
+    """Send an event `lookup` for each new row.  Listening is a view: the person sees it."""
     return await _stream(call, Permission.SEE_LOG, rows=True)
 
 
@@ -65,7 +65,8 @@ async def _send_events(
 
 
 async def _may_still(call: Call, permission: Permission) -> bool:
-    """A session or token may have ended meanwhile, and a person may have grown up."""
+    """Tell whether the caller may still listen: the session or token may have ended, or the person
+    grown up."""
     actor = await actor_of(call.request)
     household = call.context.snapshot().households.get(call.household.id)
     if actor is None or actor.id != call.actor.id or household is None:
@@ -81,7 +82,8 @@ async def _note(call: Call, now: int, *, rows: bool) -> None:
 
 
 async def _next_event(call: Call, listener: FeedListener, end: float) -> bytes:
-    """Return the next event for this listener, b"" when there is none until a moment."""
+    """Return the next event for this listener; b"" where none comes until `end` (of the loop's
+    clock)."""
     while True:
         found = await _news_or_end(listener, end)
         if found is None:
@@ -106,7 +108,7 @@ async def _news_or_end(listener: FeedListener, end: float) -> Any:
 
 
 def _event(kind: str, value: object, number: int | None = None) -> bytes:
-    """JSON has no line breaks, so whatever a name holds, it stays in its line."""
+    """Return a server-sent event.  JSON has no raw line breaks, so no name can leave its line."""
     before = "" if number is None else f"id: {number}\n"
     return f"{before}event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 

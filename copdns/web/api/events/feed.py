@@ -1,6 +1,6 @@
-"""What is new of appeals and of the log, for all who listen: one look a second, whoever they are.
+"""Find new appeals and log rows for all listeners, once a second.
 
-While nobody listens there is no look.  Who may hear what is for `events/bus.py` to say.
+Nothing runs without listeners.  `events/bus.py` decides who may hear what.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ News = Appeal | Logged
 
 @dataclass(eq=False)
 class FeedListener:
-    """One who hears of a household.  rows: of the log; else of appeals.  ended: no more comes."""
+    """A listener for one household.  rows: it hears of log rows; else of appeals.  ended: no more
+    comes."""
 
     household: str
     rows: bool
@@ -38,7 +39,7 @@ class FeedListener:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, news: Sequence[News]) -> None:
-        """Put news up to be taken; who is too slow for them is let go, and comes again."""
+        """Queue news; a listener that is too slow for them is ended, and connects again."""
         for each in news:
             if self.news.full():
                 self.ended.set()
@@ -47,7 +48,7 @@ class FeedListener:
 
 
 class Feed:
-    """The listeners of an application, and the task that looks for them while there are some."""
+    """The listeners of an application, and the task that polls while there are some."""
 
     def __init__(self, context: AppContext) -> None:
         self._parts = context
@@ -62,7 +63,7 @@ class Feed:
 
     @contextmanager
     def listening(self, household: str, *, rows: bool) -> Iterator[FeedListener]:
-        """Let somebody hear of a household for a while.  rows: of the log; else of appeals."""
+        """Add a listener for the time of the context.  rows: see `FeedListener`."""
         listener = FeedListener(household, rows)
         self._listeners.add(listener)
         if self._task is None:
@@ -73,14 +74,14 @@ class Feed:
             self._listeners.discard(listener)
 
     async def begin(self, listener: FeedListener) -> None:
-        """Know how things are, so that all that comes from now on is news."""
+        """Read the current state, so that only what comes later is news."""
         if listener.rows and listener.household not in self._last:
             await self._new_rows(listener.household)
         if not listener.rows and listener.household not in self._appeals:
             await self._new_appeals(listener.household)
 
     async def close(self, _app: web.Application) -> None:
-        """Let all go, so that the program can stop."""
+        """End all listeners, so that the program can stop."""
         for each in self._listeners:
             each.ended.set()
         if self._task is not None:

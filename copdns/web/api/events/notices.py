@@ -1,4 +1,4 @@
-"""What no guardian does unseen by the others, and what a child tells all of them."""
+"""Notices: what guardians do is shown to the others, and what a child tells all of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def notices(call: Call) -> object:
 
 
 async def see(call: Call) -> None:
-    """Each guardian sees for themselves, so no token does.  Twice is harmless."""
+    """Each guardian sees for themselves, so no token can.  A second time is harmless."""
     seen: NoticesSeen = call.body
     await call.context.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
 

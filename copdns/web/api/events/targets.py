@@ -1,7 +1,6 @@
-"""Who hears of events: whether they take them, and a test for each.
+"""Targets of events: whether they take them, and a test for each.
 
-Their addresses and tokens are in the settings file, where whoever runs the machine writes them;
-nothing here shows or changes them.
+The settings file has their addresses and tokens; nothing here shows or changes them.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ async def targets(call: Call) -> object:
 
 
 async def test(call: Call) -> object:
-    """It hears of an event `test`, whichever kinds it hears of.  What came of it is told; one
-    target is tried at a time."""
+    """Send an event `test`, whichever kinds the target gets.  One target is tested at a time."""
     found = find_target(call.context, call.part("target"))
     if found is None:
         raise Refused(404, "There is no such target")

@@ -1,7 +1,7 @@
-"""Who may log in: invite, let back in, and remove those whom a guardian may.
+"""Accounts: invite people, make new codes, and remove accounts.
 
-Guardians are equal: none removes another here (`accounts/roles.py`, which the store asks).  No
-token lets people in or puts them out.
+Guardians are equal: none removes another; the store checks that (`accounts/roles.py`).  No token
+can invite or remove anybody.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ async def accounts(call: Call) -> object:
 
 
 async def invite(call: Call) -> object:
-    """The other guardians hear of one more guardian.  Twice is refused: the name is taken."""
+    """Create an account; other guardians are told of a new guardian.  The same name twice is
+    refused."""
     wanted: AccountWanted = call.body
     new = Account(call.household.id, "", wanted.name, Role(wanted.role), wanted.profile or "")
     made = await call.context.accounts.add(new, call.actor, call.now)
@@ -66,13 +67,14 @@ async def invite(call: Call) -> object:
 
 
 async def code(call: Call) -> object:
-    """Where the first was lost or the password forgotten; an earlier code is good no more."""
+    """Make another code, where the first one was lost or the password forgotten; earlier codes
+    end."""
     found = await _require_account(call)
     return await _make_code(call, found, Purpose.PASSWORD if found.has_password else Purpose.INVITE)
 
 
 async def remove(call: Call) -> None:
-    """With its sessions and tokens."""
+    """Remove an account, with its sessions and tokens."""
     found = await _require_account(call)
     await call.context.accounts.remove(call.household.id, found.id, call.actor, call.now)
 

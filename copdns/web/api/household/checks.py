@@ -1,4 +1,4 @@
-"""Whether copdns protects this house: what the set-up ends with."""
+"""Whether copdns protects the household: the checks at the end of the setup."""
 
 from __future__ import annotations
 
@@ -59,13 +59,14 @@ def _check_json(check: Check, item: Item | None) -> dict[str, object]:
 
 
 async def look(call: Call) -> object:
-    """It asks the network for its resolvers, as a device does that comes new."""
+    """Run the checks; they ask the network for its resolvers, as a new device does."""
     await run_checks(call.context, call.household)
     return await checks(call)
 
 
 async def confirm(call: Call) -> object:
-    """Where the machine cannot see whether other resolvers are handed out.  Twice is harmless."""
+    """Confirm that nothing else hands out resolvers, where the machine cannot find out.  A second
+    time is harmless."""
     await confirm_alone(call.context, call.household.id, call.actor.name)
     return await checks(call)
 

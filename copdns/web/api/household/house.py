@@ -1,4 +1,4 @@
-"""What concerns the whole household: its settings and services, who changed what, its file."""
+"""The household as a whole: settings, helplines, services, audit log, and its file."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ async def change(call: Call) -> object:
 
 
 def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
-    """Raise HouseholdError for a line that is none to vouch for: unknown, or of another country."""
+    """Raise HouseholdError for a helpline that cannot be confirmed: unknown, or of another
+    country."""
     country = home.country if wanted.country is None else wanted.country
     there = {each.id for each in bundled_helplines().to_confirm(country)}
     for each in set(wanted.helplines or ()) - {*there, *home.helplines}:
@@ -144,7 +145,7 @@ def _household_json(household: Household) -> dict[str, object]:
 
 
 async def helplines(call: Call) -> object:
-    """Of the household's country, in full."""
+    """Return the helplines of the household's country."""
     home, lines = call.household, bundled_helplines()
     to_vouch = lines.to_confirm(home.country, home.helplines)
     ids = {each.id for each in to_vouch}
@@ -199,7 +200,7 @@ async def add_own_service(call: Call) -> object:
 
 
 async def set_own_service(call: Call) -> object:
-    """In the place of what it was; whoever blocks it goes on with what it is then."""
+    """Replace a service; it stays blocked for whom it was blocked."""
     wanted: ServiceSet = call.body
     slug = call.part("service")
     if not any(each.slug == slug for each in call.household.services):
@@ -213,7 +214,7 @@ async def set_own_service(call: Call) -> object:
 
 
 async def remove_own_service(call: Call) -> object:
-    """Profiles that block it must be changed before."""
+    """Remove a service that no profile blocks."""
     slug = call.part("service")
     if not any(each.slug == slug for each in call.household.services):
         raise Refused(404, "There is no such service of this household's own")
@@ -231,7 +232,7 @@ async def audit(call: Call) -> object:
 
 
 async def export(call: Call) -> object:
-    """People, devices and rules, and nothing that anybody looked up."""
+    """Return people, devices and rules as YAML; no lookups."""
     return dump(call.household)
 
 

@@ -1,4 +1,4 @@
-"""Which lists are in force, how old they are, and which of them hold a name."""
+"""The blocklists: which are in force, how old they are, and which of them have a name."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class AskedShown(Given):
 
 
 async def lists(call: Call) -> object:
-    """Each with the copy that is fetched of it; one that ships is never fetched."""
+    """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
     for each in call.context.snapshot().library.statuses:
         state = updates.state(each.info.slug)
@@ -104,20 +104,21 @@ async def lists(call: Call) -> object:
 
 
 async def update(call: Call) -> object:
-    """Asking again while they are looked at changes nothing."""
+    """Request newer copies; a second request before they are fetched changes nothing."""
     call.context.updates.request_fetch()
     return {"asked": True}
 
 
 async def errors(call: Call) -> object:
-    """No person is beside them."""
+    """Return false positives; they name no person."""
     index = call.context.snapshot().shared[call.household.id].index
     found = await call.context.appeals.list_errors(call.household.id)
     return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
 
 async def search(call: Call) -> object:
-    """Whether that blocks anybody is for `check` to say."""
+    """Return the entries of lists that cover a name; `check` tells whether they block it for
+    somebody."""
     asked: NameAsked = call.query
     name, snapshot = normalize(asked.name), call.context.snapshot()
     index = snapshot.shared[call.household.id].index

@@ -1,7 +1,7 @@
-"""What is kept of a person's look-ups and minutes, as far as their privacy mode keeps it.
+"""A person's recorded lookups and minutes, as far as their privacy mode records them.
 
-Each of these is a look, which the person sees; it is noted before anything is shown, and is the one
-thing that reading writes.
+Each call is a view, which the person sees.  It is recorded before anything is returned; nothing
+else is written.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ async def log(call: Call) -> object:
 
 
 def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
-    """Return rows as programs see them, without names of help that lists learned of since; what
-    guardians do not see on a page is hidden here too."""
+    """Return rows as programs see them, without help names that lists learned of since, and masked
+    as on pages."""
     snapshot, home = call.context.snapshot(), call.household.id
     policy = policy_of(snapshot, home, call.person.id)
     mask = build_mask(discreet_names(), snapshot.library)
@@ -139,7 +139,7 @@ async def counts(call: Call) -> object:
 
 
 async def usage(call: Call) -> object:
-    """Days before are as they were when they ended."""
+    """Return the minutes of today and of days before, which are as they were when the day ended."""
     asked: DaysAsked = call.query
     household, person = call.household, call.person
     await call.context.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
@@ -158,7 +158,7 @@ async def usage(call: Call) -> object:
 
 
 async def looks(call: Call) -> object:
-    """The person sees these as well."""
+    """Return the views; the person sees them as well."""
     asked: LogAsked = call.query
     accounts = await call.context.accounts.all(call.household.id)
     names = {each.id: each.name for each in accounts}

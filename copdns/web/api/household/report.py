@@ -1,4 +1,4 @@
-"""What the filter did in a month, in counts."""
+"""The monthly report, in counts."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class MonthAsked(Sent):
 
 
 async def month(call: Call) -> object:
-    """Every child sees that its counts and minutes were looked at."""
+    """Return the report; every child sees that its counts and minutes were viewed."""
     asked: MonthAsked = call.query
     children, views = children_of(call.household, call.now), (ViewedPart.COUNTS, ViewedPart.USAGE)
     await call.context.looks.note_all(call.actor, children, views, call.now)

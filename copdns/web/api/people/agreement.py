@@ -1,4 +1,4 @@
-"""What a family's agreement about one child says: the rules in force, and what both sides owe."""
+"""The family agreement about a child: the rules in force, and what both sides promise."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Agreement(Given):
 
 
 async def agreement(call: Call) -> object:
-    """The desk prints the same, in the child's words; grown-ups make none with themselves."""
+    """Return the agreement, which the dashboard prints in words for the child; only for
+    children."""
     home, child, settings = call.household, call.person, call.context.settings()
     if not child.band_at(call.now).is_child:
         raise Refused(404, "There is no child of this id")

@@ -1,4 +1,4 @@
-"""Which device belongs to whom, by MAC address or by address."""
+"""Devices and their owners, recognised by MAC address or address."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def change(call: Call) -> object:
 
 
 async def remove(call: Call) -> object:
-    """It counts as unknown then."""
+    """Remove a device; it counts as unknown then."""
     device = call.find("device", call.household.devices)
     await call.change(f"device {device.id} removed", partial(remove_device, device_id=device.id))
     return None

@@ -1,4 +1,4 @@
-"""Devices that are somebody's for a while, and those whose users ask to be let in."""
+"""Devices that are somebody's for a while, and requests to be let in."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def requests(call: Call) -> object:
 
 
 async def let_in(call: Call) -> object:
-    """What was said of the address before is over, so twice is once, from now on."""
+    """Let a device in.  This replaces earlier guest access of the address."""
     wanted: GuestWanted = call.body
     made = await call.context.guests.approve(
         call.household.id,
@@ -79,7 +79,8 @@ async def let_in(call: Call) -> object:
 
 
 async def _mac_at(call: Call, address: str) -> str:
-    """Return the MAC address that was seen with one that may be let in; raise HouseholdError."""
+    """Return the MAC address that was seen with an address that may be let in; raise
+    HouseholdError."""
     asking = await call.context.guests.asking(call.household.id, call.now)
     mac_by_address = {each.address: each.mac for each in await visitors(call)}
     mac_by_address |= {each.address: each.mac for each in asking}
@@ -91,7 +92,8 @@ async def _mac_at(call: Call, address: str) -> str:
 
 
 async def refuse(call: Call) -> None:
-    """It keeps the rules of guests.  Where none asks this changes nothing."""
+    """Refuse a request; the rules of guests still apply.  Without a request this changes
+    nothing."""
     wanted: RefusalSent = call.body
     await call.context.guests.refuse(call.household.id, wanted.address, call.actor.name, call.now)
 

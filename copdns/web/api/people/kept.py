@@ -1,4 +1,4 @@
-"""All that is kept of a person: taken along as one document, and erased."""
+"""All that is recorded of a person: export it as one document, and erase it."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Document(Given):
 
 
 async def document(call: Call) -> object:
-    """The person sees that it was taken; noting that is the one thing that it writes."""
+    """Return all that is recorded of a person; only this view is written."""
     return await export_document(call.context, call.actor, call.household, call.person, call.now)
 
 
 async def erase(call: Call) -> None:
-    """No token can.  Rules and devices stay; twice is harmless."""
+    """Erase records; rules and devices stay.  No token can.  A second time is harmless."""
     await erase_records(call.context, call.actor, call.household.id, call.person.id, call.now)
 
 

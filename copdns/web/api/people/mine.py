@@ -1,6 +1,6 @@
-"""The account of whoever is logged in: where that is, and its tokens for programs.
+"""The account of whoever is logged in: sessions, and tokens for programs.
 
-None of it is open to a token: a program must not make keys, or keep people out.
+No token can use any of it: a program must neither make tokens nor log people out.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TokenWanted(Sent):
 
 
 class _ShownSession(NamedTuple):
-    """A session by what can be shown of it: whoever reads the id cannot log in with it."""
+    """A session and the part of its digest that is shown: the id is no use for logging in."""
 
     id: str
     session: Session
@@ -84,7 +84,8 @@ async def end_session(call: Call) -> None:
 
 
 async def end_sessions(call: Call) -> None:
-    """Browsers are no longer known.  Where there is no other this changes nothing else."""
+    """End all other sessions; no browser is known any more.  Without others, nothing else
+    changes."""
     own = await own_account_of(call.request, call.actor)
     await call.context.sessions.revoke_all(own.account, call.now, stays=own.session.digest)
 
@@ -110,7 +111,7 @@ async def make_token(call: Call) -> object:
 
 
 async def remove_token(call: Call) -> None:
-    """Programs that have it are refused from now on."""
+    """Remove a token; programs that have it are refused from now on."""
     mine = await call.context.tokens.all(call.household.id, call.actor.id)
     if all(each.id != call.part("token") for each in mine):
         raise Refused(404, "There is no such token of yours")

@@ -1,4 +1,4 @@
-"""Which browsers a device is known by, and the PINs by which people say who they are."""
+"""Paired browsers of devices, and PINs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ async def pairings(call: Call) -> object:
 
 
 async def revoke(call: Call) -> None:
-    """That browser sees rules and help only, and may ask, from now on."""
+    """End a pairing: that browser shows rules and help, and lets somebody ask; nothing that is
+    recorded."""
     wanted = call.part("pairing")
     if all(each.id != wanted for each in await call.context.pairings.of(call.household.id)):
         raise Refused(404, "There is no such pairing")
@@ -48,7 +49,7 @@ async def revoke(call: Call) -> None:
 
 
 async def let_in(call: Call) -> None:
-    """Twice is an hour from the second time on."""
+    """Pair the next browser of a device within an hour, counted from the last call."""
     device = call.find("device", call.household.devices)
     await call.context.pairings.let_another_in(
         call.household.id, device.id, call.actor.name, call.now
@@ -61,7 +62,7 @@ async def pins(call: Call) -> object:
 
 
 async def set_pin(call: Call) -> None:
-    """An earlier one is good no more."""
+    """Set a PIN; the earlier one is no longer valid."""
     wanted: PinSent = call.body
     await call.context.logins.set_pin(
         call.household.id, call.person.id, wanted.pin, call.actor.name, call.now
@@ -69,7 +70,7 @@ async def set_pin(call: Call) -> None:
 
 
 async def remove_pin(call: Call) -> None:
-    """Of somebody without one this changes nothing."""
+    """Remove a PIN; without one this changes nothing."""
     if call.person.id in await call.context.pins.people(call.household.id):
         await call.context.pins.set(
             call.household.id, call.person.id, "", call.actor.name, call.now

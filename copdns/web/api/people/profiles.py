@@ -1,4 +1,4 @@
-"""People: what applies to each, what of it holds now, and changes to it."""
+"""Profiles: what applies to each person, what of it holds now, and changes."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ async def profile(call: Call) -> object:
 
 
 async def state(call: Call) -> object:
-    """As the child's own page says it; budgets are left out, since what was used is for `usage`."""
+    """Return the state that the child's page shows.  Limits are left out: `usage` has what was
+    used."""
     context, household, person = call.context, call.household, call.person
     policy = policy_of(context.snapshot(), household.id, person.id)
     closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
@@ -200,7 +201,7 @@ def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
 
 
 async def add(call: Call) -> object:
-    """With one of preset and band; whatever else is sent counts over the preset."""
+    """Add a profile, with either preset or band; other fields override the preset."""
     wanted: ProfileWanted = call.body
     values = _profile_values(wanted)
     band = wanted.preset or wanted.band
@@ -244,7 +245,7 @@ async def change(call: Call) -> object:
 
 
 async def remove(call: Call) -> object:
-    """Devices must belong to others before; what was logged stays until it is too old."""
+    """Remove a profile without devices; its log stays until it is too old."""
     edit = partial(remove_profile, profile_id=call.person.id)
     await call.change(f"profile {call.person.id} removed", edit)
     return None
@@ -255,10 +256,10 @@ class FullLogWanted(Sent):
 
 
 async def ask_full_log(call: Call) -> object:
-    """No token can: it is a person's word.  The rules of docs/privacy.md hold here too.
+    """Begin a full log, by the rules of docs/privacy.md.  No token can: it is a person's decision.
 
-    From 16 on this only asks: the answer is given on the person's own device, and until it is a
-    yes there is no full log.
+    From 16 on this only asks: the person answers on their own device, and there is no full log
+    without their consent.
     """
     wanted: FullLogWanted = call.body
     if needs_consent(call.person, call.now):
@@ -282,7 +283,7 @@ async def ask_full_log(call: Call) -> object:
 
 
 async def end_full_log(call: Call) -> object:
-    """Also what was asked and not answered; where there is none this changes nothing."""
+    """End a full log, or withdraw the question; where there is none this changes nothing."""
     await call.context.consents.drop(call.household.id, call.person.id)
     edit = partial(
         set_profile, profile_id=call.person.id, known=call.context.known_ids(), full_log=None

@@ -1,4 +1,4 @@
-"""Rules that were proposed for people who grow out of an age band; a guardian takes them over."""
+"""Proposed presets of another age, which a guardian accepts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def _proposal_json(each: Proposal) -> dict[str, object]:
 
 
 async def propose(call: Call) -> object:
-    """In the place of an earlier one.  Both sides can read it till then."""
+    """Propose the preset of another age, instead of an earlier proposal.  Both sides can read it
+    till then."""
     wanted: ProposalWanted = call.body
     since = call.now + wanted.days * DAY
     made = Proposal(
@@ -72,7 +73,8 @@ async def propose(call: Call) -> object:
 
 
 async def accept(call: Call) -> object:
-    """A lower age from 13 on is announced then, and its rules are proposed for when it holds."""
+    """Accept the proposal.  A lower age band from 13 on is announced first, and its rules are
+    proposed for the day it holds."""
     wanted: Accepted = call.body
     found = await _require_proposal(call)
     known, person = call.context.known_ids(), call.person

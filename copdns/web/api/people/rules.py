@@ -1,4 +1,4 @@
-"""What the household itself allows and blocks, and what happens to a name, and why."""
+"""The rules of the household, and what happens to a name, and why."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def rules(call: Call) -> object:
 
 
 async def add(call: Call) -> object:
-    """The same once more is refused: two rules about one name would argue."""
+    """Add a rule; the same one twice is refused."""
     wanted: RuleWanted = call.body
     edit = partial(
         add_rule,
@@ -92,7 +92,7 @@ async def add(call: Call) -> object:
 
 
 async def note(call: Call) -> object:
-    """What a rule is about and for whom stays: another one is another rule."""
+    """Change the note of a rule; another target or scope would be another rule."""
     sent: NoteSent = call.body
     rule = call.find("rule", call.household.rules)
     what = f"rule changed: the reason of {rule.target}"
@@ -166,7 +166,7 @@ class CheckAsked(Sent):
 
 
 async def check(call: Call) -> object:
-    """Nothing is asked from the Internet, and nothing is recorded."""
+    """Decide about a name; nothing is looked up or recorded."""
     asked: CheckAsked = call.query
     person, snapshot = call.profile_of(asked.profile), call.context.snapshot()
     name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)

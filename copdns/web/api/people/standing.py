@@ -1,4 +1,4 @@
-"""What is in force for somebody."""
+"""Find the policy in force for a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copdns.policy.snapshot import Snapshot
 
 
 def policy_of(snapshot: Snapshot, household: str, profile: str) -> Policy:
-    """Return what is in force for a person; raise CopdnsError for one who is just added."""
+    """Return a person's policy; raise CopdnsError where it is not in force yet."""
     try:
         return snapshot.policy(household, profile)
     except KeyError:

@@ -1,4 +1,4 @@
-"""Devices that asked and that nobody named: name one, or show it no more."""
+"""Unknown devices: name one, or ignore it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def visitors(call: Call) -> list[UnknownDevice]:
 
 
 async def name(call: Call) -> object:
-    """What it was as a guest is over."""
+    """Name an unknown device; its guest access ends."""
     wanted: VisitorNamed = call.body
     visitor = call.find("visitor", await visitors(call))
     if (wanted.profile is None) == (wanted.device is None):
@@ -69,7 +69,8 @@ async def name(call: Call) -> object:
 
 
 async def ignore(call: Call) -> None:
-    """It keeps the rules of guests.  Twice is harmless."""
+    """Hide a device on the dashboard; the rules of guests still apply.  A second time is
+    harmless."""
     there = await visitors(call)
     visitor = call.find("visitor", there)
     ids = [each.id for each in there]
@@ -78,7 +79,7 @@ async def ignore(call: Call) -> None:
 
 
 async def show(call: Call) -> None:
-    """Of one that is not ignored this changes nothing."""
+    """Show a device again; of one that is not ignored this changes nothing."""
     visitor = call.find("visitor", await visitors(call))
     ignored = Ignored(call.context.thread)
     await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)

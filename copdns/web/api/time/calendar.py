@@ -1,4 +1,4 @@
-"""Which dates are days of school, and which days of the week the weekend."""
+"""The calendar: which dates are school days or holidays, and which days are the weekend."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def set_weekend(call: Call) -> object:
 
 
 async def take_file(call: Call) -> object:
-    """Dates that the calendar names already stay as they are, so twice is once."""
+    """Add the holidays of a calendar file; dates that the calendar has stay as they are."""
     sent: FileSent = call.body
     zone = call.household.timezone
     first = local_time(call.now, zone_of(zone)).date()

@@ -1,4 +1,4 @@
-"""Permissions that end by themselves."""
+"""Temporary access: grants, which end by themselves."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _parse_span(wanted: GrantWanted, now: int) -> tuple[int, int]:
 
 
 async def end(call: Call) -> object:
-    """One that has not begun is taken back."""
+    """End a grant now; one that has not begun is removed."""
     grant = call.find("grant", call.household.grants)
     if grant.end > call.now:
         edit = partial(end_grant, grant_id=grant.id, now=call.now)

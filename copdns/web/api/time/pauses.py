@@ -1,4 +1,4 @@
-"""Stop everything for a person for a while, or all but what is for learning."""
+"""Pause a person for a while; homework mode allows learning."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def pauses(call: Call) -> object:
 
 
 async def pause(call: Call) -> object:
-    """An earlier pause gives way."""
+    """Pause a person; this replaces an earlier pause."""
     wanted: PauseWanted = call.body
     end = parse_end(wanted.minutes, wanted.until, call.now)
     mode = " for homework" if wanted.homework else ""
@@ -61,7 +61,7 @@ async def pause(call: Call) -> object:
 
 
 async def unpause(call: Call) -> object:
-    """Of somebody who is not paused this changes nothing."""
+    """End a pause; without one this changes nothing."""
 
     def edit(household: Household) -> Household:
         try:

@@ -1,4 +1,4 @@
-"""When something is closed, and for how long it may be used."""
+"""Schedules, daily limits (budgets), and extra minutes."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def add_schedule(call: Call) -> object:
 
 
 async def set_schedule(call: Call) -> object:
-    """What is not sent is as where nothing is said."""
+    """Replace a schedule; what is not sent has its default."""
     found = call.find("schedule", call.household.schedules)
     return schedule_json(await _put(call, _read_schedule(found.id, call.body)))
 
@@ -191,13 +191,13 @@ async def add_budget(call: Call) -> object:
 
 
 async def set_budget(call: Call) -> object:
-    """What was used or given stays.  What is not sent is as where nothing is said."""
+    """Replace a budget; what is not sent has its default.  Used and given minutes stay."""
     found = call.find("budget", call.household.budgets)
     return budget_json(await _put(call, _read_budget(found.id, call.body)))
 
 
 async def remove_budget(call: Call) -> None:
-    """Minutes that were given for it go with it."""
+    """Remove a budget, and the minutes that were given for it."""
     await _remove(call, Budget, "budget")
 
 
@@ -211,7 +211,7 @@ async def _add(call: Call, made: Period) -> Period:
 
 
 async def _put(call: Call, made: Period) -> Period:
-    """Put another one in the place of what has this id."""
+    """Store a schedule or budget instead of the one with its id."""
     values = {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
     edit = partial(
         set_period, kind=type(made), key=made.id, known=call.context.known_ids(), **values
@@ -234,7 +234,7 @@ def _noun(made: Schedule | Budget) -> str:
 
 
 async def bonus(call: Call) -> object:
-    """Each call gives once more; what was given stays for that day."""
+    """Give minutes of a budget for one day; each call gives more."""
     wanted: BonusWanted = call.body
     household = call.household
     this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
@@ -255,8 +255,8 @@ async def bonus(call: Call) -> object:
 
 
 async def more(call: Call) -> object:
-    """What "15 more minutes" are depends on what closes: an opening, a later bedtime, or minutes of
-    budgets.  Each call gives some more."""
+    """Give more time: a grant, a later bedtime, or minutes of budgets, by what blocks
+    (`web/more_time.py`).  Each call gives more."""
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
     snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
@@ -280,7 +280,8 @@ async def more(call: Call) -> object:
 
 
 async def suggested(call: Call) -> object:
-    """They take the place of those that came from a suggestion, so twice is once."""
+    """Take over the suggested times; they replace earlier ones from a suggestion, so twice is
+    once."""
     band, known = call.person.band_at(call.now), call.context.known_ids()
     preset = known.presets[band]
     if not any(preset.times(call.person.id)):
