@@ -23,8 +23,8 @@ from copdns.time.days import zone_of
 from copdns.time.whole_days import Dates
 
 MAX_SECONDS = 20.0  # seconds
-AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
-MAX_OCTETS = 1 << 20  # octets of a file that somebody uploads
+AHEAD = timedelta(days=2 * 366)  # how far dates of a file are read
+MAX_OCTETS = 1 << 20  # of an uploaded file
 _MEMORY = 512 << 20  # octets
 
 
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def _read_dates(request: dict[str, str], octets: bytes) -> list[list[str | bool]]:
-    from copdns.time import ics  # here, and not where pages are served
+    from copdns.time import ics  # imported in this process only
 
     try:
         text = octets.decode()

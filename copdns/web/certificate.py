@@ -23,11 +23,11 @@ from copdns.model.hosts import OWN_HOSTS
 
 FILE = "web-certificate.pem"  # in the data folder: key and certificate, so that they always fit
 DAY = 86_400
-LIFETIME = 397 * DAY  # browsers refuse more of a public authority's, and some of any
-RENEW_BEFORE = 30 * DAY  # before its end
-BACKDATED = DAY  # before it is made, for clocks that are behind
+LIFETIME = 397 * DAY  # some browsers refuse any certificate that is valid for longer
+RENEW_BEFORE = 30 * DAY  # seconds before its end
+BACKDATED = DAY  # seconds, for devices whose clock is behind
 MAX_NAMES = 40
-MAX_SECONDS = 60  # seconds for making one, on a board that is busy
+MAX_SECONDS = 60  # for generating one on a busy board
 
 
 class CertificateInfo(NamedTuple):
@@ -85,8 +85,8 @@ class Certificate:
         state = self._read_state()
         if state == self._state_in_use:
             return False
-        self._state_in_use = state  # one that is no good is told once, not at each look
-        _make_context(*self._files)  # the context in force must never hold half of it
+        self._state_in_use = state  # so that an invalid one is reported once only
+        _make_context(*self._files)  # raises first: the context in use must not get half of it
         self.context.load_cert_chain(*self._files)
         self.fingerprint = fingerprint_of(self._files[0])
         return True
@@ -98,7 +98,7 @@ class Certificate:
         info = read_info(path)
         if info is not None and info.fits(wanted, now):
             return
-        # Names of before stay: a machine that is here today and there tomorrow keeps its own.
+        # Earlier names stay, for a machine that moves between networks.
         all_names = (*wanted, *(info.names if info else ()))
         _write(path, _make(tuple(dict.fromkeys(all_names))[:MAX_NAMES], now))
 
@@ -157,7 +157,7 @@ def _make_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
-        # A key with a password would make OpenSSL ask for it on the terminal.
+        # Without this, OpenSSL asks on the terminal for the password of a key.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         raise CertificateError(
@@ -234,7 +234,7 @@ def make_pem(names: Sequence[str], start: int, end: int) -> str:
         .not_valid_before(datetime.fromtimestamp(start, UTC))
         .not_valid_after(datetime.fromtimestamp(end, UTC))
         .add_extension(x509.SubjectAlternativeName([general(each) for each in names]), False)
-        # It is no authority, so whoever trusts it trusts this machine and no other.
+        # Not an authority, so trusting it means trusting this machine only.
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
         .add_extension(usage, True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)

@@ -21,12 +21,8 @@ from copdns.web.template_words import mark_code
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-FORM_ERRORS = (
-    AppealError,
-    AccountError,
-    HouseholdError,
-    NameTextError,
-)  # what handlers raise for people
+# What handlers raise for people.
+FORM_ERRORS = (AppealError, AccountError, HouseholdError, NameTextError)
 
 
 class Page(NamedTuple):
@@ -59,7 +55,7 @@ async def _show_again(request: web.Request, page: Page, error: UserError) -> web
     try:
         shown = await page.handler(request)
     except web.HTTPException:
-        raise error from None  # who may send the form may not read the page, or it is gone
+        raise error from None  # the sender may not read the page, or it is gone
     finally:
         del request[SHOWN_PATH]
     what = mark_code(phrases_in(language_of(request)).tell(*error.sentences))

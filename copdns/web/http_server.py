@@ -45,12 +45,14 @@ _HTTP.addFilter(_NoForeignErrors())
 
 BACKLOG = 128  # connections that may wait until they are taken
 MAX_CONNECTIONS = 512  # connections at once: a family with all its screens has some dozens
-MAX_HANDSHAKES = 64  # of those that are only beginning: a handshake of HTTPS takes memory
+MAX_HANDSHAKES = 64  # of those in their TLS handshake, which takes memory
 KEEPALIVE = 75.0  # seconds between two requests of a connection
-HANDSHAKE = 10.0  # seconds until a client of HTTPS has to be done with it
-ACCEPT_AGAIN = 0.1  # seconds after a connection could not be taken, such as for want of files
+HANDSHAKE = 10.0  # secondsuntil a TLS handshake must be complete
+ACCEPT_AGAIN = (
+    0.1  # seconds after a connection could not be accepted, such as without free file descriptors
+)
 SHUTDOWN = 5.0  # seconds for requests that are under way when we stop
-_CONTINUE = "100-continue"  # the only expectation that there is (RFC 9110 section 10.1.1)
+_CONTINUE = "100-continue"  # the only expectation that RFC 9110 has ( section 10.1.1)
 LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -78,11 +80,13 @@ class HttpServer:
         self._application = application
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Place, socket.socket] = {}
-        self._acceptors: dict[Place, asyncio.Task[None]] = {}  # where connections are taken
-        self._handshakes: dict[asyncio.Task[None], str] = {}  # and from where, the oldest first
+        self._acceptors: dict[Place, asyncio.Task[None]] = {}  # accept connections
+        self._handshakes: dict[
+            asyncio.Task[None], str
+        ] = {}  # with the peer's address, the oldest first
         self._runner: web.AppRunner | None = None
         self._loading: asyncio.Task[None] | None = None
-        self._reported: set[str] = set()  # where listening failed at the last look, and why
+        self._reported: set[str] = set()  # errors of listening that were logged
         self._failure = ""
 
     @property
@@ -168,11 +172,11 @@ class HttpServer:
         self._loop.remove_reader(own)
         if (acceptor := self._acceptors.pop(place, None)) is not None:
             acceptor.cancel()
-            await asyncio.wait([acceptor])  # it looks at the socket until then
+            await asyncio.wait([acceptor])  # it uses the socket until then
         own.close()
 
     def _on_first_connection(self) -> None:
-        for own in self._sockets.values():  # whoever comes stays in the backlog meanwhile
+        for own in self._sockets.values():  # connections wait in the backlog meanwhile
             self._loop.remove_reader(own)
         self._loading = self._loop.create_task(self._load())
 
@@ -209,7 +213,7 @@ class HttpServer:
         while True:
             try:
                 new, peer = await self._loop.sock_accept(own)
-            except OSError:  # whoever came is gone already, or there is no file for them
+            except OSError:  # the client is gone, or no file descriptor is free
                 await asyncio.sleep(ACCEPT_AGAIN)
                 continue
             handshake = self._loop.create_task(self._shake_hands(place, new))
@@ -219,7 +223,7 @@ class HttpServer:
                 drop = [*self._handshakes][connection_to_drop([*self._handshakes.values()])]
                 self._end_handshake(drop)
                 drop.cancel()
-            await asyncio.sleep(0)  # `sock_accept` waits for nobody while somebody comes
+            await asyncio.sleep(0)  # `sock_accept` never yields while connections wait
 
     async def _shake_hands(self, place: Place, new: socket.socket) -> None:
         try:
@@ -230,9 +234,9 @@ class HttpServer:
                 ssl_handshake_timeout=HANDSHAKE if place.context else None,
             )
         except OSError:
-            pass  # gone, or no client of HTTPS, or too slow
+            pass  # the client is gone, speaks no TLS, or is too slow
         except asyncio.CancelledError:
-            with suppress(OSError):  # else its handshake would be waited for all the same
+            with suppress(OSError):  # otherwise asyncio waits for the handshake
                 new.shutdown(socket.SHUT_RDWR)
             raise
 
@@ -249,7 +253,7 @@ class HttpServer:
         while len(open_transports) >= MAX_CONNECTIONS:
             open_transports.pop(
                 connection_to_drop([_peer(each) for each in open_transports])
-            ).abort()  # whatever it waits for
+            ).abort()  # also within a request
         return server()
 
 

@@ -40,7 +40,7 @@ from copdns.store.household_db.pairings import Pins
 from copdns.store.household_db.sessions import Sessions, actor
 from copdns.store.household_db.thread import StoreThread
 
-MAX_WAITING = 8  # passwords that may wait for their turn; more are told to come back
+MAX_WAITING = 8  # passwords in the queue; later ones must wait a second
 RECOVERY_CODES = 8
 
 T = TypeVar("T")
@@ -48,8 +48,8 @@ T = TypeVar("T")
 
 class Outcome(StrEnum):
     IN = "in"
-    WRONG = "wrong"  # name, password or code: which of them is not told
-    CODE_NEEDED = "code_needed"  # the password was right; the second factor is asked for
+    WRONG = "wrong"  # name, password or code; callers do not learn which
+    CODE_NEEDED = "code_needed"  # the password is right, and the second factor is missing
     WAIT = "wait"
 
 
@@ -111,7 +111,7 @@ class Logins:
             return LoginResult(Outcome.WAIT, left)
         if not await self._hash(verify_password, typed.password, found.password if found else ""):
             return self._wrong_result(attempt)
-        assert found is not None  # "" was never a password
+        assert found is not None  # "" is no valid hash
         if found.totp and not typed.code.strip():
             return LoginResult(Outcome.CODE_NEEDED)
         if found.totp and not await self._check_second_factor(found, typed.code, now):

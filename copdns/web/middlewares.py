@@ -32,11 +32,11 @@ MAX_BODY = 64 << 10  # octets of a form: the longest are a household's rules
 PROBE_PATH = "/protection/dot/"  # what is fetched under a made-up name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# What reading a body raises where that is not as its headers say: packed otherwise, or cut off.
+# What reading a body raises where its headers are wrong about it: other compression, or cut off.
 _BROKEN = (web.RequestPayloadError, HttpProcessingError)
 
-# No script, style or picture from elsewhere, nothing inline, in nobody's frame, and forms go
-# nowhere but here.
+# No script, style or picture from elsewhere, nothing inline, no frames around us, and forms go
+# to this origin only.
 _POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'"
@@ -50,7 +50,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": "copdns",  # and not the versions of what it is made of
+    "Server": "copdns",  # without the versions of libraries
 }
 
 
@@ -58,7 +58,7 @@ _HEADERS = {
 async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
-    except web.HTTPRedirection as redirection:  # aiohttp answers with the exception itself
+    except web.HTTPRedirection as redirection:  # aiohttp sends the exception itself
         redirection.headers.update(_HEADERS)
         raise
     for name, value in _HEADERS.items():
@@ -76,7 +76,7 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         headers = {key: value for key, value in error.headers.items() if key == "Allow"}
         return await _error_page(request, error.status, _own_reason(error), headers)
-    except FORM_ERRORS as error:  # sentences for whoever sent it
+    except FORM_ERRORS as error:  # they have sentences for people
         return await _error_page(request, 400, error.sentences)
     except _BROKEN:
         return await _error_page(request, web.HTTPBadRequest.status_code, ())
@@ -84,7 +84,7 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         log.warning("a page could not be given", error=str(error))
         return await _error_page(request, 503, (Sentence("Not possible now"),))
     except Exception:  # noqa: BLE001 - a bug in a page must not end the others
-        # Without the values of variables, which may be somebody's.
+        # Without the values of variables, which may be personal data.
         log.error("a bug in a page", traceback=traceback.format_exc())
         return await _error_page(request, 500, (Sentence("Something went wrong here"),))
 
@@ -125,12 +125,12 @@ async def _unsent_texts(request: web.Request) -> tuple[str, ...]:
     lost."""
     try:
         fields = await fields_of(request)
-    except (web.HTTPException, *_BROKEN):  # too much, or no form of ours
+    except (web.HTTPException, *_BROKEN):  # too large, or not a form of ours
         return ()
     return tuple(str(each) for key in _LONG_TEXTS for each in fields.getall(key, ()) if each)
 
 
-_LONG_TEXTS = ("text", "words", "names")  # the rest is quickly chosen again, or a password
+_LONG_TEXTS = ("text", "words", "names")  # other fields are short, or passwords
 
 
 def _home(request: web.Request, actor: Actor | None) -> str:
@@ -166,8 +166,8 @@ async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamR
     if host in context.hosts or _is_address(host):
         return await handler(request)
     if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBE_PATH):
-        return await handler(request)  # a dot that anybody may have, and nothing else
-    request[FOREIGN_HOST] = True  # the same page for all paths: not even which there are shows
+        return await handler(request)  # a picture without data, and nothing else
+    request[FOREIGN_HOST] = True  # all paths give the same page, so it does not tell which exist
     if request.method == "GET" and wants_html(request):
         return context.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest
@@ -195,7 +195,7 @@ def _needs_no_origin(request: web.Request) -> bool:
     The API answers 401 without a token or a cookie.
     """
     if request.headers.get("Authorization", "").lower().startswith("bearer "):
-        return True  # while "Basic" comes by itself from an address such as http://a:b@here/
+        return True  # "Basic" is sent by browsers for URLs such as http://a:b@here/
     return is_for_programs(request) and "Cookie" not in request.headers
 
 

@@ -23,14 +23,14 @@ from copdns.policy.today import Today
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.plan import NO_TIME_PLAN, Closure
 
-_SOON = DAY_SECONDS // 2  # seconds: a closing further away is not what is meant now
-_SAME_TAP = 60  # seconds within which the same again is a finger that slipped
+_SOON = DAY_SECONDS // 2  # seconds: a later schedule is not what parents mean
+_SAME_TAP = 60  # seconds within which a second form is a double tap
 
 
 class Kind(StrEnum):
-    OPEN = "open"  # everything, from now on
-    LATER = "later"  # what closes everything begins later
-    MINUTES = "minutes"  # of budgets
+    OPEN = "open"  # everything is allowed from `start` on
+    LATER = "later"  # the next schedule begins later
+    MINUTES = "minutes"  # budgets get minutes
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,7 @@ def add_unknown_device(
     It is known by its MAC address, or by its address where no MAC address was seen.
     """
     require_profile(household, profile_id)
-    called = printable(
-        called
-    )  # where nobody typed another name, it is what the device calls itself
+    called = printable(called)  # it may be the name that the device gave itself
     new = free_slug(called, (each.id for each in household.devices), "device")
     addresses, macs = _identifiers(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)

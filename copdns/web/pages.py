@@ -44,8 +44,10 @@ class DeskStatus(NamedTuple):
 
 DESK = web.RequestKey("desk", DeskStatus)
 ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
-FOREIGN_HOST = web.RequestKey("elsewhere", bool)  # asked for by a name that is not ours
-SHOWN_PATH = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
+FOREIGN_HOST = web.RequestKey("elsewhere", bool)  # the Host header is not one of ours
+SHOWN_PATH = web.RequestKey(
+    "path of the page that is shown", str
+)  # where that is another one than the request's
 
 
 class File(NamedTuple):

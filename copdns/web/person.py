@@ -15,9 +15,9 @@ from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client
 from copdns.web.context import context_of
 
-PAIRING = "copdns_device"  # the cookie by which a browser is known as that of its device
-# The same for whoever uses a device for a while.  Beside the other, which a device that is at a
-# strange address today needs again tomorrow.
+PAIRING = "copdns_device"  # the cookie of a device's paired browser
+# The cookie of a guest's browser.  A cookie of its own: a device at an unknown address today
+# needs its pairing again tomorrow.
 GUEST_PAIRING = "copdns_guest"
 
 
@@ -116,7 +116,7 @@ def set_pairing_cookie(
 def requestor_of(request: web.Request) -> Requestor:
     """Return who sent a request, as for DNS."""
     transport = request.transport
-    if transport is None:  # the connection is gone; nobody will read the answer
+    if transport is None:  # the connection is gone
         raise web.HTTPBadRequest
     listener = transport.get_extra_info("sockname")[0]
     return Requestor(

@@ -31,7 +31,7 @@ async def read_personal_data(
         minutes=await asyncio.to_thread(history, context.log.path.parent, *whose, _ALWAYS),
         appeals=await context.appeals.appeals(household, profile=profile, limit=MAX_ROWS),
         looks=tuple(
-            each  # those that are over are deleted now and then only
+            each  # expired ones are deleted only now and then
             for each in await context.looks.of(household, profile, lines)
             if each.at > now - LOOKS_KEPT
         ),

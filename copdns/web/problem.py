@@ -49,7 +49,7 @@ def problem(
 ) -> web.Response:
     """Return the response that refuses.  detail: a sentence for people.  mistakes: all of them."""
     values: dict[str, object] = {
-        "type": "about:blank",  # so the title is the status' own (RFC 9457 section 4.2.1)
+        "type": "about:blank",  # so the title is that of the status (RFC 9457 section 4.2.1)
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

@@ -20,7 +20,7 @@ async def fields_of(request: web.Request) -> Fields:
     """
     if request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType
-    # Before aiohttp reads it, which takes any codec of Python's for a character set.
+    # Checked first, since aiohttp decodes with any codec of Python's.
     if (request.charset or "utf-8").lower() not in _UTF_8:
         raise web.HTTPUnsupportedMediaType
     try:

@@ -35,7 +35,7 @@ def refill_form(page: str, action: str, sent: SentFields, what: str, name: str =
     return page
 
 
-Edit = tuple[int, int, str]  # from where to where in the page something else stands
+Edit = tuple[int, int, str]  # start and end in the page, and the new text
 
 
 @dataclass(slots=True)
@@ -50,11 +50,9 @@ class _Tag:
     attrs: dict[str, str | None]
     start: int
     behind: int
-    inside: tuple[
-        _Tag, ...
-    ] = ()  # the details, fieldsets and labels around it, the outermost first
-    until: int = 0  # where its content ends
-    text: str = ""  # of an option
+    inside: tuple[_Tag, ...] = ()
+    until: int = 0
+    text: str = ""
 
     def get(self, name: str) -> str:
         return self.attrs.get(name) or ""
@@ -83,7 +81,7 @@ class _Tag:
 class _Form:
     tag: _Tag
     controls: list[_Tag] = field(default_factory=list)
-    options: dict[int, list[_Tag]] = field(default_factory=dict)  # of a select, by where it stands
+    options: dict[int, list[_Tag]] = field(default_factory=dict)  # of a select, by its start
     heads: list[_Tag] = field(default_factory=list)  # headings and legends
 
     @property
@@ -102,8 +100,8 @@ class _Reader(HTMLParser):
         self._lines = (0, *accumulate(len(line) + 1 for line in page.split("\n")))
         self._around: list[_Tag] = []
         self._form: _Form | None = None
-        self._open: _Tag | None = None  # a heading, option or textarea that goes on
-        self._suggests = False  # in a datalist: its options are nobody's choice yet
+        self._open: _Tag | None = None  # a heading, option or textarea without its end tag yet
+        self._suggests = False  # in a datalist, whose options are suggestions only
 
     def _here(self) -> int:
         line, column = self.getpos()
@@ -195,7 +193,7 @@ def _fill(form: _Form, sent: SentFields) -> Iterator[Edit]:
         else:
             text = values.pop(0) if values else ""
             is_filled = bool(text)
-            if each.tag == "textarea":  # whose first line break does not count (HTML 13.1.2.5)
+            if each.tag == "textarea":  # browsers drop its first line break (HTML 13.1.2.5)
                 yield each.behind, each.until, f"\n{escape(text)}"
             else:
                 each.attrs["value"] = text
@@ -231,7 +229,7 @@ def _error_edit(form: _Form, what: str, name: str) -> Edit:
     about[0].attrs["autofocus"] = None
     _open_details(about[0])
     place = _before(form, about[0])
-    # A span, which may stand within a paragraph.
+    # A span, since a paragraph may be around it.
     return place, place, f'<span class="error" role="alert" id="{ERROR_ID}">{what}</span>'
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-_NETWORK_BITS = 64  # bits
+_NETWORK_BITS = 64  # an IPv6 network of a household
 
 
 def connection_to_drop(peers: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def connection_to_drop(peers: Sequence[str]) -> int:
     return whose.index(most)
 
 
-@lru_cache(4096)  # in a flood it is asked of each of them for each that comes
+@lru_cache(4096)  # a flood calls it for every connection, each time
 def _network_of(peer: str) -> str:
     try:
         address = ip_address(peer.partition("%")[0])

@@ -52,7 +52,7 @@ from copdns.web.forms import Page, form
 from copdns.web.middlewares import GUARDS, MAX_BODY
 from copdns.web.pages import HOUSE_LANGUAGE
 
-# The pages that have forms which can be refused: they come again, filled.
+# Pages with forms, shown again with the input where a form is refused.
 SET_UP = Page("/guardian/setup", login.set_up_form)
 JOIN = Page("/guardian/join", accounts.join_form)
 STEP = Page("/guardian/wizard/{step}", wizard.step)

@@ -28,7 +28,7 @@ async def actor_of(request: web.Request) -> Actor | None:
     """Return who acts, by a token or the session of a browser; None for nobody."""
     context, now = context_of(request), int(context_of(request).now())
     key = request.headers.get("Authorization")
-    if key is not None:  # a cookie beside it counts for nothing: `guards` let it pass for its token
+    if key is not None:  # the cookie is ignored: `middlewares` skipped the Origin check
         scheme, _, token = key.partition(" ")
         return await context.tokens.find(token if scheme.lower() == "bearer" else "", now)
     cookie = request.cookies.get(SESSION, "")

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from copdns.web.context import context_of
 
-_FOR_GOOD = "public, max-age=31536000, immutable"  # a file that changed has another address
+_FOR_GOOD = "public, max-age=31536000, immutable"  # a changed file has another URL
 
 
 async def static(request: web.Request) -> web.Response:

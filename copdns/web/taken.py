@@ -33,7 +33,7 @@ async def erase_records(
     context: AppContext, actor: Actor, household: str, profile: str, now: int
 ) -> None:
     """Delete a person's lookups, minutes and appeals; a second call is harmless."""
-    # First the line: no erasure without one, even when somebody pulls the plug.
+    # The audit line comes first, so that no erasure lacks it after a power cut.
     what = f"profile {profile} erased: look-ups, minutes, appeals"
     await context.store.note(household, actor.name, what, now)
     await asyncio.to_thread(context.log.erase, household, profile, float(now))

@@ -18,7 +18,7 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_visitors
 from copdns.web.context import context_of
 
-MAX_KNOWN_BY = 400  # letters: some MAC addresses and some of IPv6
+MAX_KNOWN_BY = 400  # characters: several MAC and IPv6 addresses
 
 
 async def unknown_devices_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:

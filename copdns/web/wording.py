@@ -25,7 +25,7 @@ from copdns.words.child import Said
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 
-# What the desk calls the steps of the order of decision, by their titles in `policy/steps.py`.
+# The dashboard's names of the steps of decision, by their titles in `policy/steps.py`.
 STEPS = {
     "client allowed here": Phrase("step", "Device access"),
     "special and own names": Phrase("step", "Local and special names"),
@@ -219,7 +219,7 @@ class Wording:
         zone = self.household.timezone
         return child.sentence(said, self.phrases, self.title, self.now, zone, self._category_name)
 
-    # What the reader calls a category.
+    # Names and descriptions of categories, for the reader.
     _category_name = staticmethod(child.category_name)
     _category_note = staticmethod(child.about_category)
 

@@ -60,7 +60,7 @@ _PART_TEXT: Mapping[str, str] = {
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 _NAME = {"type": "string", "pattern": r"^[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
 _MATCHER = {"type": "string", "pattern": r"^(=|\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
-# What a part of the path is written like, where it is no id.
+# Schemas of path parts that are not ids.
 _PART_SCHEMA = {"name": _NAME, "domain": _NAME, "rewrite": _MATCHER}
 
 

@@ -24,7 +24,7 @@ from copdns.web.problem import Refused
 
 Part = TypeVar("Part", bound=HasId)
 
-# Built when they are first needed: a house that uses no API pays nothing for it.
+# Built at the first use: without calls of the API they cost nothing.
 _BUILT_ON_USE = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 

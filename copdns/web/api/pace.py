@@ -6,7 +6,7 @@ Moments are monotonic seconds.
 from __future__ import annotations
 
 MAX_AT_ONCE = 1000  # calls
-CALLS_A_SECOND = 100  # and so many more with each second
+CALLS_A_SECOND = 100  # refilled each second
 
 
 class Pace:
@@ -15,7 +15,7 @@ class Pace:
     def __init__(self, at_once: int = MAX_AT_ONCE, a_second: float = CALLS_A_SECOND) -> None:
         self._at_once = at_once
         self._a_second = a_second
-        self._left: dict[str, tuple[float, float]] = {}  # calls, and as of when
+        self._left: dict[str, tuple[float, float]] = {}  # calls left, and when that was computed
 
     def wait(self, account: str, now: float) -> float:
         """Count a call; return 0, or the seconds to wait if the call must not be made now."""

@@ -33,7 +33,7 @@ from copdns.web.session import FOR_PEOPLE, require
 
 PACE = web.AppKey("pace", Pace)
 
-# It was understood, and cannot be done as things are in this household.
+# Valid requests that the state of the household does not allow: 409.
 _CONFLICTS = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
 _TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
@@ -109,7 +109,7 @@ def _response(operation: Operation, found: object) -> web.StreamResponse:
         return web.Response(status=204)
     if operation.text:
         return web.Response(text=str(found), content_type=operation.text, charset="utf-8")
-    # Checked before it goes out, so that the document is true.
+    # Validated, so that the OpenAPI document is true.
     adapter = adapter_of(operation)
     body = adapter.dump_json(adapter.validate_python(found), by_alias=True, exclude_unset=True)
     return web.Response(status=operation.status, body=body, content_type=JSON)

@@ -33,7 +33,7 @@ About = Annotated[
 Address = Annotated[str, Field(min_length=1, max_length=60, description="IP or MAC address.")]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Text = Annotated[str, Field(max_length=300)]
-# Last of its annotations: what stands behind it, the document would not know.
+# Must be the last annotation: pydantic leaves those after it out of the JSON schema.
 WHOLE = BeforeValidator(lambda value: _whole(value))
 Minutes = Annotated[int, Field(ge=1, le=DAY_MINUTES), WHOLE]
 Long = Annotated[int, Field(ge=1, le=366 * DAY_MINUTES, description="Minutes."), WHOLE]
@@ -47,7 +47,7 @@ When = Annotated[
         description="A moment in UTC, such as 2026-11-24T18:00:00Z.",
     ),
 ]
-# What is given; None is no such moment.
+# In responses; null: there is no such moment.
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 

@@ -65,7 +65,7 @@ async def send(request: web.Request) -> web.Response:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
-    if not may_see_appeal(person, filed.appeal):  # what came of it is for another browser
+    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 

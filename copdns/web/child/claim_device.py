@@ -42,7 +42,7 @@ async def enter_pin(request: web.Request) -> web.Response:
     fields, address = await fields_of(request), requestor_of(request).address
     profile = _find_profile(person, str(fields.get("name", "")))
     home, pin = person.household.id, str(fields.get("pin", ""))
-    # Looked at also where nobody is called so, and as long: names cannot be tried either.
+    # Also for an unknown name, and just as slow, so that nobody can find out names.
     result = await context.logins.check_pin(home, profile.id if profile else "", pin, address)
     if result.outcome is not Outcome.IN or profile is None:
         return await _page(request, person, result, str(fields.get("name", "")))
@@ -50,7 +50,7 @@ async def enter_pin(request: web.Request) -> web.Response:
     await context.guests.approve(
         home, kind, address, profile.id, profile.name, now, PERSON_LASTS, browser=cookie
     )
-    # Where that takes too long this page says that it is on its way.
+    # Where that takes longer, the page says that it will apply soon.
     await wait_until_in_force(context, home)
     redirect = web.HTTPSeeOther("/whose")
     set_pairing_cookie(request, redirect, GUEST_PAIRING, cookie, PERSON_LASTS)
@@ -61,7 +61,7 @@ async def end(request: web.Request) -> web.Response:
     """End the guest access of this device."""
     person, context = await person_of(request), context_of(request)
     if person.guest:
-        with suppress(AccountError):  # over already, or ended twice: what was wanted is so
+        with suppress(AccountError):  # it ended already
             await context.guests.end(
                 person.household.id, person.guest, person.profile.name, int(context.now())
             )

@@ -19,7 +19,7 @@ from copdns.web.received import fields_of
 from copdns.words.help_topics import REPORT, TOPICS, VISIBLE
 from copdns.words.helplines import CALLED
 
-COUNTRY = "copdns_country"  # the cookie, which the browser forgets when it is closed
+COUNTRY = "copdns_country"  # a session cookie
 
 
 async def help_page(request: web.Request) -> web.Response:

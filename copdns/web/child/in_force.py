@@ -10,8 +10,8 @@ import asyncio
 
 from copdns.web.context import AppContext
 
-MAX_SECONDS = 1.0  # seconds; a program that is busy for longer answers with what holds until then
-POLL_SECONDS = 0.02  # seconds between looks
+MAX_SECONDS = 1.0  # then the page shows what is in force
+POLL_SECONDS = 0.02  # seconds between checks
 
 
 async def wait_until_in_force(context: AppContext, household: str) -> bool:

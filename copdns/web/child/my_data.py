@@ -32,7 +32,7 @@ from copdns.web.person import Person, person_of
 from copdns.web.personal_data import MAX_ROWS, read_personal_data
 from copdns.web.received import fields_of
 
-NAMES_SHOWN = 30  # names; the file has all of them
+NAMES_SHOWN = 30  # the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
 LOOKS_SHOWN = 20
 
@@ -80,7 +80,7 @@ async def erase(request: web.Request) -> web.Response:
         raise web.HTTPForbidden(
             reason="You cannot delete anything while all your sites are being recorded"
         )
-    if "sure" not in await fields_of(request):  # a browser asks for the tick before it sends
+    if "sure" not in await fields_of(request):  # browsers require the tick box
         raise HouseholdError("Tick the box to confirm", name="sure")
     await asyncio.to_thread(context.log.forget, home.id, profile.id)
     await context.store.run(

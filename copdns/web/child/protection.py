@@ -46,8 +46,7 @@ async def result(request: web.Request) -> web.Response:
     """Show what was seen of the pictures, and what to do about each failure."""
     person, context = await person_of(request), context_of(request)
     code = request.match_info["code"]
-    # Noted in memory for some minutes, as the questions are: nothing that anybody has or may do
-    # depends on it.
+    # Kept in memory for some minutes, as the queries are; no permission depends on it.
     context.probes.note_fetch(code, requestor_of(request), person.client, context.now())
     return context.pages.render(
         request,
@@ -64,7 +63,7 @@ async def dot(request: web.Request) -> web.Response:
     person, context = await person_of(request), context_of(request)
     code, now = request.match_info["code"], context.now()
     context.probes.note_fetch(code, requestor_of(request), person.client, now)
-    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another name
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another host name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
 
 

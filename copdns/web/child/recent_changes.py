@@ -16,7 +16,7 @@ from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.person import Person
 
-MAX_LINES = 500  # of the audit, in which a person's changes are looked for
+MAX_LINES = 500  # of the audit log that are searched
 
 
 class RecentChanges(NamedTuple):

@@ -34,9 +34,9 @@ async def rules(request: web.Request) -> web.Response:
     """Show what is allowed, what is blocked and why, and who decides."""
     person, context = await person_of(request), context_of(request)
     home, profile, is_known = person.household, person.profile, person.is_known
-    # Who keeps this house is no business of a device that nobody knows.
+    # Unknown devices do not learn who the guardians are.
     accounts = await context.accounts.all(home.id) if is_known and person.band.is_child else ()
-    # Guests have rules of no preset, whatever band these are written for.
+    # The rules of guests come from no preset.
     preset = bundled_presets()[person.band] if is_known else None
     return child_page(
         request,

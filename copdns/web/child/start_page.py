@@ -26,13 +26,10 @@ from copdns.web.person import (
     set_pairing_cookie,
 )
 
-BLOCKS_SHOWN = 20  # of the last blocks: more than anybody reads
-BLOCKS_OPEN = 5  # of these are seen at once, the others on demand
-NEWS_SECONDS = 7 * 86_400  # seconds for which a change of the rules is news
-APPEALS_SHOWN, APPEALS_READ = (
-    10,
-    50,
-)  # of what was asked for: shown, and read, some of which may be others'
+BLOCKS_SHOWN = 20  # recent blocks
+BLOCKS_OPEN = 5  # of these without a tap
+NEWS_SECONDS = 7 * 86_400  # how long a change of rules is shown
+APPEALS_SHOWN, APPEALS_READ = 10, 50  # more are read, since some may be a guest's
 
 
 async def start_page(request: web.Request) -> web.Response:

@@ -32,8 +32,8 @@ from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
-ANSWERED_SHOWN = 20  # that are shown below those that wait
-# What was to be talked about waits, too, until somebody says what came of it.
+ANSWERED_SHOWN = 20  # below those that wait
+# TALK waits as well, until somebody gives the final answer.
 TO_ANSWER = WAITING | {AppealState.TALK}
 
 

@@ -19,8 +19,8 @@ from copdns.web.api.operation import Call, Operation
 from copdns.web.problem import Refused
 from copdns.web.session import actor_of
 
-MAX_STREAMS = 40  # streams at a time: programs forget to close theirs
-RECHECK_SECONDS = 15.0  # seconds after which whoever listens must still be somebody who may
+MAX_STREAMS = 40  # at a time: programs forget to close them
+RECHECK_SECONDS = 15.0  # between two checks that the listener still may
 SSE = "text/event-stream"
 
 
@@ -58,7 +58,7 @@ async def _send_events(
         if abs(now - noted) >= LOOKS_JOINED:
             await _note(call, now, rows=listener.rows)
             noted = now
-        await stream.write(b": here\n\n")  # so that a line which is gone is noticed
+        await stream.write(b": here\n\n")  # so that a broken connection is noticed
         end = asyncio.get_running_loop().time() + RECHECK_SECONDS
         while event := await _next_event(call, listener, end):
             await stream.write(event)

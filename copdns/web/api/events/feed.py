@@ -19,9 +19,9 @@ from copdns.model.errors import CopdnsError
 from copdns.store.log_db.rows import Logged
 from copdns.web.context import PARTS, AppContext
 
-POLL_SECONDS = 1.0  # seconds between two looks
-MAX_READ = 200  # appeals that are compared, and rows that are read at once
-MAX_WAITING = 1000  # news that wait for one listener; who is slower is let go, and comes again
+POLL_SECONDS = 1.0  # seconds between two polls
+MAX_READ = 200  # appeals compared and rows read in one poll
+MAX_WAITING = 1000  # news queued for a listener; a slower one is ended, and connects again
 
 log = structlog.get_logger("copdns")
 
@@ -54,7 +54,7 @@ class Feed:
         self._parts = context
         self._listeners: set[FeedListener] = set()
         self._task: asyncio.Task[None] | None = None
-        self._appeals: dict[str, dict[str, Appeal]] = {}  # as of the last look, by household
+        self._appeals: dict[str, dict[str, Appeal]] = {}  # of the last poll, by household
         self._last: dict[str, int] = {}  # the newest row, by household
 
     @property
@@ -109,7 +109,7 @@ class Feed:
                     _pass_on(here, await self._new_appeals(household), rows=False)
                 if any(each.rows for each in here):
                     _pass_on(here, await self._new_rows(household), rows=True)
-            except CopdnsError as error:  # a busy disk; the next look finds it all
+            except CopdnsError as error:  # such as a busy disk; the next poll reads it all
                 log.warning("what is new could not be read", error=str(error))
 
     async def _new_appeals(self, household: str) -> list[Appeal]:

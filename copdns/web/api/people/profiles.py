@@ -192,9 +192,9 @@ def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
     if "safe_search" in values:
         values["safe_search"] = tuple(sorted(values["safe_search"].items()))
     if "band" in values or wanted.preset is not None:
-        values["band_change"] = None  # whoever names an age takes an announced one back
+        values["band_change"] = None  # setting an age cancels an announced one
     if "privacy" in values:
-        values["full_log"] = None  # any lasting mode ends one
+        values["full_log"] = None  # any other mode ends a full log
     if wanted.times and wanted.preset is None:
         raise HouseholdError("times belongs to preset; without one nothing is suggested")
     return values

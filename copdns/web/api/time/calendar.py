@@ -53,8 +53,8 @@ class DaysWanted(Sent):
     kind: DayType | None
 
 
-MAX_LETTERS = 60_000  # letters of a calendar file
-_MAX_BODY = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
+MAX_LETTERS = 60_000  # characters of a calendar file
+_MAX_BODY = 768 << 10  # octets: JSON may escape a character in 12
 
 
 class WeekendWanted(Sent):

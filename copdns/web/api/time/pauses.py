@@ -66,7 +66,7 @@ async def unpause(call: Call) -> object:
     def edit(household: Household) -> Household:
         try:
             return unpausing(household, call.person.id, call.now)
-        except HouseholdError:  # none runs: it is as was asked for
+        except HouseholdError:  # no pause runs
             return household
 
     await call.change(f"pause of {call.person.id} ended", edit)

@@ -136,7 +136,7 @@ async def remove_token(request: web.Request) -> web.Response:
     own, context = await _require_own(request, Permission.MANAGE_TOKENS), context_of(request)
     household, wanted = own.account.household, str((await fields_of(request)).get("token", ""))
     mine = await context.tokens.all(household, own.account.id)
-    if any(each.id == wanted for each in mine):  # gone already: twice is harmless
+    if any(each.id == wanted for each in mine):  # a second time is harmless
         await context.tokens.remove(household, wanted, own.actor.name, int(context.now()))
     raise web.HTTPSeeOther(HERE)
 

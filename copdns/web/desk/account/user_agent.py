@@ -5,7 +5,7 @@ It is read from the User-Agent header: good for a label, never for a proof.
 
 from __future__ import annotations
 
-# The first that is named counts: all of them claim to be one of those below.
+# The first match counts: browsers also claim to be one of those further down.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",

@@ -19,8 +19,8 @@ from copdns.store.log_db.rows import Logged
 
 log = structlog.get_logger("copdns")
 
-POLL_SECONDS = 1.0  # seconds between two looks
-MAX_ROWS = 100  # rows of one look; of more the oldest are left out, as a page shows no more anyhow
+POLL_SECONDS = 1.0  # seconds between two polls
+MAX_ROWS = 100  # of one poll; older ones are left out, since a page shows no more
 
 Rows = tuple[Logged, ...]
 

@@ -30,9 +30,7 @@ from copdns.web.received import whole_number
 from copdns.web.wording import desk_wording
 
 ROWS_SHOWN = 100  # rows of a page
-STREAM_SECONDS = (
-    60  # seconds of one stream: then the browser comes again, and is asked again who it is
-)
+STREAM_SECONDS = 60  # then the browser connects again, and permissions are checked again
 FOLLOWERS = web.AppKey("following", LogFollowers)
 _RETRY_LINE = "retry: 1000\n\n"
 

@@ -13,7 +13,7 @@ from copdns.time.days import local_time, starts_at, zone_of
 
 WIDTH, HEIGHT = 720, 200
 HOUR = 3600
-GAP = 0.2  # of a bar's place
+GAP = 0.2  # between bars, as a part of a bar's place
 
 
 class Bucket(NamedTuple):
@@ -106,7 +106,7 @@ class PlotTable(NamedTuple):
         return tuple(sum(column) for column in zip(*self.values, strict=True))
 
 
-OTHER_KINDS = "*"  # the kind of all that has no column of its own
+OTHER_KINDS = "*"  # the kind of all without a column
 
 
 def build_table(

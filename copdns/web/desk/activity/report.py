@@ -22,7 +22,7 @@ async def month(request: web.Request) -> web.Response:
     await require(request, Permission.SEE_APPEALS)
     actor, context = await require(request, Permission.SEE_LOG), context_of(request)
     household, now = household_in_force(request, actor), context.now()
-    # The one thing that reading a page writes: the record that somebody looked.
+    # The view is recorded; nothing else is written when a page is read.
     children, views = children_of(household, now), (ViewedPart.COUNTS, ViewedPart.USAGE)
     await context.looks.note_all(actor, children, views, int(now))
     wanted = parse_month(request.query.get("month", ""), household, now)

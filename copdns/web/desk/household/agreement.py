@@ -32,7 +32,7 @@ async def agreement(request: web.Request) -> web.Response:
     level = level_of(profile.band_at(now))
     accounts = await context.accounts.all(household.id)
     log_settings = context.settings().log
-    # A network of answers is nothing that a child could mean to open.
+    # Rules about addresses in answers mean nothing to a child.
     rules = rules_in_scope(profile, household.rules)
     named = [each for each in rules if isinstance(each.target, Matcher)]
     return context.pages.render(

@@ -26,11 +26,11 @@ from copdns.words.download_warnings import failure
 from copdns.words.warnings import trouble
 
 HERE = "/guardian/lists"
-# What people choose; services, protected groups and signals are shown in short.
+# Kinds that people choose; others are listed in short.
 _KINDS_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
 
 
-# What lists that ship say of themselves.
+# Texts of the lists that ship, marked for translation.
 OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
 
 

@@ -40,10 +40,7 @@ from copdns.web.desk.time.forms import Form, read_field
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
 
 PAGE = "/guardian/names"
-MAX_ADDRESSES, MAX_NAMES = (
-    20,
-    200,
-)  # addresses of a name; names of a service: as many as the API takes
+MAX_ADDRESSES, MAX_NAMES = 20, 200  # of a name, and of a service: as many as the API takes
 
 
 class ServiceUse(NamedTuple):
@@ -184,7 +181,9 @@ async def add_own_service(request: web.Request) -> web.Response:
     home, form = await _house_and_form(request)
     title, found, contact = _read_service(form)
     there = home.household.services
-    if any(_is_same_service(each, title, found, contact) for each in there):  # it was sent twice
+    if any(
+        _is_same_service(each, title, found, contact) for each in there
+    ):  # the form was sent twice
         raise web.HTTPSeeOther(PAGE)
     known = home.context.known_ids()
     slug = free_slug(title, {*known.services, *(each.slug for each in there)}, "service")

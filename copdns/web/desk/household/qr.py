@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import segno
 
-BORDER = 4  # modules around it (ISO/IEC 18004 section 9.1)
+BORDER = 4  # modules on each side (ISO/IEC 18004 section 9.1)
 
 
 class Qr(NamedTuple):

@@ -64,7 +64,7 @@ def value_text(value: Any) -> str:
 
 
 _USUAL = Settings()
-# Addresses that are as good as a password, tokens, and programs with their arguments.
+# URLs with secrets, tokens, and programs with their arguments.
 HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
 
 

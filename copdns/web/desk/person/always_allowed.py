@@ -23,7 +23,7 @@ from copdns.web.desk.time.forms import parse_subjects
 from copdns.web.desk.time.page import form_of
 
 KINDS = ("always", "homework")
-MAX_THINGS = 200  # things of one kind, or tags
+MAX_THINGS = 200  # in a list, or tags
 Edit = Callable[[Profile], dict[str, Any]]
 
 
@@ -39,7 +39,8 @@ async def always_allowed(request: web.Request) -> web.Response:
         categories=sorted(library.categories),
         services=sorted({*library.services, *(each.slug for each in household.services)}),
         tags=[
-            (each, _shared_by(household, found.profile, each)) for each in _sorted(found.profile)
+            (each, _shared_by(household, found.profile, each))
+            for each in sorted(found.profile.tags)
         ],
         others=sorted({tag for each in household.profiles for tag in each.tags}),
     )
@@ -121,10 +122,6 @@ def _require_few(values: Any) -> Any:
     if len(values) > MAX_THINGS:
         raise HouseholdError("you can have at most %(most)s; remove some first", most=MAX_THINGS)
     return values
-
-
-def _sorted(profile: Profile) -> list[str]:
-    return sorted(profile.tags)
 
 
 def _shared_by(household: Household, profile: Profile, tag: str) -> tuple[list[str], int]:

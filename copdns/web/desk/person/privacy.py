@@ -21,7 +21,7 @@ from copdns.web.taken import erase_records, export_document
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
-LOOKS_SHOWN = 20  # that are shown
+LOOKS_SHOWN = 20  # on the page
 
 
 async def privacy(request: web.Request) -> web.Response:

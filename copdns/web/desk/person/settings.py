@@ -36,7 +36,7 @@ from copdns.web.desk.person.page import (
 from copdns.web.desk.person.people import parse_band
 from copdns.web.received import fields_of
 
-DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # seconds; days until a proposed band
+DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
 NO_CHOICE = sentence("choose one of the answers on the page")
 
@@ -147,7 +147,7 @@ async def take_preset(request: web.Request) -> web.Response:
     times = preset is not None and "times" in fields
 
     def edit(household: Household) -> Household:
-        # Whoever names an age takes an announced one back.
+        # Setting an age cancels an announced one.
         return set_profile(
             household, profile, known, preset, times=times, band=band, band_change=None
         )

@@ -80,7 +80,7 @@ async def _file(request: web.Request) -> bytes:
         while (part := await parts.next()) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 return await _octets(part)
-    except ValueError:  # what aiohttp says to a form that is not whole
+    except ValueError:  # aiohttp raises it for an incomplete form
         raise web.HTTPBadRequest from None
     raise HouseholdError("choose a calendar file first", name="file")
 

@@ -31,10 +31,10 @@ from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
 
-MAX_ROWS = 12  # times, or minutes by day, that a form can have
+MAX_ROWS = 12  # slots, or minutes by day, of a form
 MAX_NOTE = 200  # characters
-USUAL_DAY = "usual"  # of a date: what its day of the week says
-_MAX_GRANT = 31 * DAY_MINUTES  # what lasts longer is a rule
+USUAL_DAY = "usual"  # of a date: as its day of the week
+_MAX_GRANT = 31 * DAY_MINUTES  # minutes; for longer there are rules
 _MAX_TICKET_DAYS = 366  # days until it expires
 
 
@@ -182,7 +182,7 @@ def _parse_minutes(form: Form) -> tuple[tuple[str, int], ...]:
             found[word] = form.number(f"minutes{row}", 0, DAY_MINUTES)
     if not found:
         raise HouseholdError("say how many minutes a day, such as 60", name="minutes0")
-    # What holds every day comes last: the first that fits a date counts.
+    # "Every day" comes last, since the first match for a date counts.
     return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
 
 

@@ -29,7 +29,7 @@ from copdns.web.desk.time.schedules import budget_of
 from copdns.web.more_time import give_more_time, more_time, was_sent_before
 
 OVERVIEW = "/guardian/"
-MAX_MORE = 240  # minutes of one tap
+MAX_MORE = 240  # minutes at once
 
 
 async def pause_(request: web.Request) -> web.Response:
@@ -166,7 +166,7 @@ def _was_sent_before(them: PersonRequest, household: Household, form: Form) -> b
 def _end_text(them: PersonRequest, end: int | None) -> str:
     if end is None:
         return "until somebody ends it"
-    whole = ceil(end / 60) * 60  # as everybody is told who waits for it
+    whole = ceil(end / 60) * 60  # as pages show it
     return f"until {moment_text(whole, them.household.timezone, them.now)}"
 
 

@@ -27,7 +27,7 @@ from copdns.web.desk.time.page import (
 from copdns.web.desk.time.week_bars import Chart, week_bars
 from copdns.web.more_time import more_time, time_mark
 
-_AROUND = 2 * DAY_SECONDS  # seconds before and behind a week that its bars can reach into
+_AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can cover
 
 
 async def people(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def person(request: web.Request) -> web.Response:
     policy, now = them.policy_and_today()
     sees_use = may(them.actor, Permission.SEE_LOG, profile)
     if sees_use and now.minutes:
-        # The one thing that a GET writes: that somebody looked, which the child can see.
+        # The view is recorded, which the child can see; nothing else is written by a GET.
         await context.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
     first = _parse_first_day(them)
     chart, in_words = _week(them.household, profile, first)

@@ -22,7 +22,7 @@ from copdns.web.desk.time.page import (
 )
 
 PAGE = "/guardian/tickets"
-MAX_CODES = 12  # codes that one form makes
+MAX_CODES = 12  # of one form
 
 
 async def tickets(request: web.Request) -> web.Response:

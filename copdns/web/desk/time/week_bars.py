@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from copdns.time.days import starts_at
 from copdns.time.preview import DAYS, Closed
 
-_LONG = 25 * 3600  # seconds: what lasts longer than a day is cut at midnights
-_STEP = 6  # hours by which a row is made longer
+_LONG = 25 * 3600  # seconds: longer spans are cut at midnight
+_STEP = 6  # hours by which rows are extended
 
 
 class WeekBar(NamedTuple):
