@@ -44,6 +44,14 @@ class Nothing(Sent):
     """No parameters."""
 
 
+def sent_values(wanted: Sent) -> dict[str, Any]:
+    """Return the values that a change was sent with; raise HouseholdError for none."""
+    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
+    if not values:
+        raise HouseholdError("nothing to set: send at least one key")
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request of somebody who may make it.

@@ -16,7 +16,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import Matcher
 from copdns.model.violations import no_such
-from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
 from copdns.web.languages import bundled_helplines
 from copdns.web.problem import Refused
@@ -112,9 +112,7 @@ async def show(call: Call) -> object:
 
 async def change(call: Call) -> object:
     wanted: HouseholdSet = call.body
-    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
-    if not values:
-        raise HouseholdError("nothing to set: send at least one key")
+    values = sent_values(wanted)
     _check_vouched(call.household, wanted)
     said = ", ".join(sorted(values))
     after = await call.change(f"household set: {said}", partial(set_household, **values))
@@ -199,12 +197,18 @@ async def add_own_service(call: Call) -> object:
     return _service_json(made.slug, made.title, made.contact, "here", made.names)
 
 
-async def set_own_service(call: Call) -> object:
-    """Replace a service; it stays blocked for whom it was blocked."""
-    wanted: ServiceSet = call.body
+def _own_slug(call: Call) -> str:
+    """Return the slug in the path; raise Refused (404) where no own service has it."""
     slug = call.part("service")
     if not any(each.slug == slug for each in call.household.services):
         raise Refused(404, "There is no such service of this household's own")
+    return slug
+
+
+async def set_own_service(call: Call) -> object:
+    """Replace a service; it stays blocked for whom it was blocked."""
+    wanted: ServiceSet = call.body
+    slug = _own_slug(call)
     edit = partial(
         set_service, slug=slug, title=wanted.title, names=wanted.names, contact=wanted.contact
     )
@@ -215,9 +219,7 @@ async def set_own_service(call: Call) -> object:
 
 async def remove_own_service(call: Call) -> object:
     """Remove a service that no profile blocks."""
-    slug = call.part("service")
-    if not any(each.slug == slug for each in call.household.services):
-        raise Refused(404, "There is no such service of this household's own")
+    slug = _own_slug(call)
     await call.change(f"service {slug} removed", partial(remove_service, slug=slug))
     return None
 

@@ -10,8 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import device_json
 from copdns.household.edits import add_device, remove_device, set_device
-from copdns.model.errors import HouseholdError
-from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Address, Id, Text
 
 _Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
@@ -65,9 +64,7 @@ async def add(call: Call) -> object:
 async def change(call: Call) -> object:
     wanted: DeviceSet = call.body
     device = call.find("device", call.household.devices)
-    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
-    if not values:
-        raise HouseholdError("nothing to set: send at least one key")
+    values = sent_values(wanted)
     edit = partial(set_device, device_id=device.id, **values)
     after = await call.change(f"device {device.id} changed", edit)
     return device_json(call.find("device", after.devices))

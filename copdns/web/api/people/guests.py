@@ -14,7 +14,6 @@ from copdns.model.sentences import literal
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.unknown import visitors
 from copdns.web.api.types import WHOLE, Address, Id, Moment
-from copdns.web.problem import Refused
 
 _A_DAY = DAY // 60  # minutes
 
@@ -99,10 +98,9 @@ async def refuse(call: Call) -> None:
 
 
 async def end(call: Call) -> None:
-    there = await call.context.guests.of(call.household.id, call.now)
-    if all(each.id != call.part("guest") for each in there):
-        raise Refused(404, "There is no such guest")
-    await call.context.guests.end(call.household.id, call.part("guest"), call.actor.name, call.now)
+    store = call.context.guests
+    found = call.find("guest", await store.of(call.household.id, call.now))
+    await store.end(call.household.id, found.id, call.actor.name, call.now)
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_DEVICES

@@ -10,7 +10,6 @@ from copdns.accounts.roles import Permission
 from copdns.as_json.pairings import pairing_json
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment
-from copdns.web.problem import Refused
 
 
 class PairingShown(Given):
@@ -42,10 +41,9 @@ async def pairings(call: Call) -> object:
 async def revoke(call: Call) -> None:
     """End a pairing: that browser shows rules and help, and lets somebody ask; nothing that is
     recorded."""
-    wanted = call.part("pairing")
-    if all(each.id != wanted for each in await call.context.pairings.of(call.household.id)):
-        raise Refused(404, "There is no such pairing")
-    await call.context.pairings.revoke(call.household.id, wanted, call.actor.name, call.now)
+    store = call.context.pairings
+    found = call.find("pairing", await store.of(call.household.id))
+    await store.revoke(call.household.id, found.id, call.actor.name, call.now)
 
 
 async def let_in(call: Call) -> None:

@@ -24,7 +24,7 @@ from copdns.web.desk.time.forms import (
     parse_one_subject,
     require_end,
 )
-from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
+from copdns.web.desk.time.page import Edit, PersonRequest, form_of, require_person, unless_gone
 from copdns.web.desk.time.schedules import budget_of
 from copdns.web.more_time import give_more_time, more_time, was_sent_before
 
@@ -70,21 +70,18 @@ async def more(request: web.Request) -> web.Response:
         raise HouseholdError(
             "no limit or schedule applies today or soon, so there is nothing to extend"
         )
-
-    def edit(household: Household) -> Household:
-        if _was_sent_before(them, household, form):
-            return household
-        return give_more_time(
-            household,
-            them.profile.id,
-            found,
-            minutes,
-            them.context.known_ids(),
-            author=them.actor.name,
-            now=them.now,
-        )
-
-    await them.change(f"{minutes} more minutes for {them.profile.id} ({found.kind})", edit)
+    edit = partial(
+        give_more_time,
+        profile_id=them.profile.id,
+        more=found,
+        minutes=minutes,
+        known=them.context.known_ids(),
+        author=them.actor.name,
+        now=them.now,
+    )
+    await them.change(
+        f"{minutes} more minutes for {them.profile.id} ({found.kind})", _once(them, form, edit)
+    )
     _back(them, form, "#now")
 
 
@@ -94,23 +91,18 @@ async def bonus(request: web.Request) -> web.Response:
     form, found = await form_of(request), budget_of(them)
     minutes, kind = form.number("minutes", 1, DAY_MINUTES), parse_extra(form)
     day = budget_day(them.now, zone_of(them.household.timezone), them.household.day_starts).day
-
-    def edit(household: Household) -> Household:
-        if _was_sent_before(them, household, form):
-            return household
-        return add_bonus(
-            household,
-            them.profile.id,
-            found.id,
-            day,
-            minutes,
-            kind=kind,
-            author=them.actor.name,
-            at=them.now,
-        )
-
+    edit = partial(
+        add_bonus,
+        profile_id=them.profile.id,
+        budget_id=found.id,
+        day=day,
+        minutes=minutes,
+        kind=kind,
+        author=them.actor.name,
+        at=them.now,
+    )
     what = f"{kind} of {minutes} minutes of {found.id} for {them.profile.id} on {day}"
-    await them.change(what, edit)
+    await them.change(what, _once(them, form, edit))
     _back(them, form, "#budgets")
 
 
@@ -126,26 +118,23 @@ async def grant(request: web.Request) -> web.Response:
             "temporary access to everything lifts only limits and schedules; choose what to allow",
             name="names",
         )
-
-    def edit(household: Household) -> Household:
-        if _was_sent_before(them, household, form):
-            return household
-        return give_grant(
-            household,
-            them.profile.id,
-            about,
-            them.context.known_ids(),
-            start=them.now,
-            end=end,
-            given=them.now,
-            content=content,
-            time=time,
-            author=them.actor.name,
-            note=form.note(),
-        )
-
+    edit = partial(
+        give_grant,
+        profile_id=them.profile.id,
+        about=about,
+        known=them.context.known_ids(),
+        start=them.now,
+        end=end,
+        given=them.now,
+        content=content,
+        time=time,
+        author=them.actor.name,
+        note=form.note(),
+    )
     called = "everything" if about is None else str(about)
-    await them.change(f"{them.profile.id} may have {called} {_end_text(them, end)}", edit)
+    await them.change(
+        f"{them.profile.id} may have {called} {_end_text(them, end)}", _once(them, form, edit)
+    )
     _back(them, form, "#grants")
 
 
@@ -159,8 +148,16 @@ async def end_a_grant(request: web.Request) -> web.Response:
     _back(them, await form_of(request), "#grants")
 
 
-def _was_sent_before(them: PersonRequest, household: Household, form: Form) -> bool:
-    return was_sent_before(household, them.profile.id, form.one("seen"), them.actor.name, them.now)
+def _once(them: PersonRequest, form: Form, edit: Edit) -> Edit:
+    """Return an edit that changes nothing where the same form was taken already."""
+
+    def edit_once(household: Household) -> Household:
+        mark, author = form.one("seen"), them.actor.name
+        if was_sent_before(household, them.profile.id, mark, author, them.now):
+            return household
+        return edit(household)
+
+    return edit_once
 
 
 def _end_text(them: PersonRequest, end: int | None) -> str:
