@@ -71,12 +71,12 @@ def _dump_sentence(sentence: Sentence) -> dict[str, Any]:
     return {"text": sentence.text, "values": values}
 
 
-def _load_sentence(said: dict[str, Any]) -> Sentence:
+def _load_sentence(plain: dict[str, Any]) -> Sentence:
     values = {
         name: _load_sentence(value) if isinstance(value, dict) else value
-        for name, value in said["values"].items()
+        for name, value in plain["values"].items()
     }
-    return Sentence(said["text"], values)
+    return Sentence(plain["text"], values)
 
 
 def main() -> None:

@@ -53,14 +53,14 @@ async def _show_again(request: web.Request, page: Page, error: UserError) -> web
     form."""
     request[SHOWN_PATH] = page.path.format(**request.match_info)
     try:
-        shown = await page.handler(request)
+        response = await page.handler(request)
     except web.HTTPException:
         raise error from None  # the sender may not read the page, or it is gone
     finally:
         del request[SHOWN_PATH]
     what = mark_code(phrases_in(language_of(request)).tell(*error.sentences))
     text = refill_form(
-        str(shown.text), request.path, await _read_fields(request), str(what), error.name
+        str(response.text), request.path, await _read_fields(request), str(what), error.name
     )
     if text is None:
         raise error

@@ -103,24 +103,24 @@ class Logins:
     def close(self) -> None:
         self._hashing.shutdown(cancel_futures=True)
 
-    async def log_in(self, household: str, typed: LoginForm, now: int) -> LoginResult:
+    async def log_in(self, household: str, form: LoginForm, now: int) -> LoginResult:
         """Return the result; a new session replaces the one that the browser had."""
-        found = await self._accounts.credentials(household, typed.name)
-        attempt = await self._attempt_at(found, typed, now)
+        found = await self._accounts.credentials(household, form.name)
+        attempt = await self._attempt_at(found, form, now)
         if left := self._count_attempt(attempt):
             return LoginResult(Outcome.WAIT, left)
-        if not await self._hash(verify_password, typed.password, found.password if found else ""):
+        if not await self._hash(verify_password, form.password, found.password if found else ""):
             return self._wrong_result(attempt)
         assert found is not None  # "" is no valid hash
-        if found.totp and not typed.code.strip():
+        if found.totp and not form.code.strip():
             return LoginResult(Outcome.CODE_NEEDED)
-        if found.totp and not await self._check_second_factor(found, typed.code, now):
+        if found.totp and not await self._check_second_factor(found, form.code, now):
             return self._wrong_result(attempt)
         self._failures = clear_failures(self._failures, attempt)
-        await self._renew_hash(found, typed.password)
+        await self._renew_hash(found, form.password)
         account = found.account
-        session = await self._sessions.begin(account, now, typed.label, typed.session)
-        browser = await self._sessions.remember_browser(account, now, typed.browser)
+        session = await self._sessions.begin(account, now, form.label, form.session)
+        browser = await self._sessions.remember_browser(account, now, form.browser)
         return LoginResult(Outcome.IN, 0, account, session, browser)
 
     async def confirm(
@@ -227,12 +227,12 @@ class Logins:
         await self._accounts.make_code(record, digest, by, now)
         return code
 
-    async def _attempt_at(self, found: Credentials | None, typed: LoginForm, now: int) -> Attempt:
+    async def _attempt_at(self, found: Credentials | None, form: LoginForm, now: int) -> Attempt:
         if found is None:
-            return Attempt(f"name:{typed.name.casefold()[:60]}", typed.address)
+            return Attempt(f"name:{form.name.casefold()[:60]}", form.address)
         account = found.account
-        browser = await self._sessions.known_browser(account, typed.browser, now)
-        return Attempt(_attempt_key(account), typed.address, browser)
+        browser = await self._sessions.known_browser(account, form.browser, now)
+        return Attempt(_attempt_key(account), form.address, browser)
 
     def _count_attempt(self, attempt: Attempt) -> int:
         """Return the seconds to wait; 0: go ahead.  The attempt counts as failed until it

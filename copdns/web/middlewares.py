@@ -98,10 +98,10 @@ def _own_reason(error: web.HTTPException) -> tuple[Sentence, ...]:
 async def _error_page(
     request: web.Request,
     status: int,
-    said: tuple[Sentence, ...],
+    sentences: tuple[Sentence, ...],
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    text = "\n".join(map(str, said)) or HTTPStatus(status).phrase
+    text = "\n".join(map(str, sentences)) or HTTPStatus(status).phrase
     if is_for_programs(request):
         return problem(status, text, headers=headers)
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
@@ -111,7 +111,7 @@ async def _error_page(
         request,
         "error.html",
         status=status,
-        said=said,
+        said=sentences,
         back=_previous_page(request),
         unsent=await _unsent_texts(request) if status == web.HTTPUnauthorized.status_code else (),
         home=_home(request, actor),

@@ -48,17 +48,19 @@ async def confirm(
     now = int(context.now())
     if not always and own.session.is_fresh(now):
         return
-    known = await context.sessions.known_browser(own.account, request.cookies.get(BROWSER, ""), now)
+    browser = await context.sessions.known_browser(
+        own.account, request.cookies.get(BROWSER, ""), now
+    )
     address = requestor_of(request).address
-    done = await context.logins.confirm(own.account, password, address, known)
-    if done.outcome is Outcome.WAIT:
+    result = await context.logins.confirm(own.account, password, address, browser)
+    if result.outcome is Outcome.WAIT:
         raise AccountError(
             plural_sentence(
                 "too many tries; wait %(num)d second",
                 "too many tries; wait %(num)d seconds",
-                done.wait,
+                result.wait,
             ),
             name="current",
         )
-    if done.outcome is not Outcome.IN:
+    if result.outcome is not Outcome.IN:
         raise AccountError("the password of now is not right", name="current")

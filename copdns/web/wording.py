@@ -200,8 +200,8 @@ class Wording:
             category = self.library.categories.get(slug)
             return category.title if category else slug
         infos = self.library.index.infos
-        named = next((each.title for each in infos if each.slug == slug), slug)
-        return self._starter_title(slug) or named
+        shown_title = next((each.title for each in infos if each.slug == slug), slug)
+        return self._starter_title(slug) or shown_title
 
     def _starter_title(self, slug: str) -> str:
         """Return the name of one of our own lists in the reader's language; "" for other lists,
@@ -213,11 +213,13 @@ class Wording:
         what = self.phrases.pgettext(*name)
         return self.phrases.gettext(child.STARTER.text) % {"what": what}
 
-    def _say(self, said: Said | None) -> str:
-        if said is None:
+    def _say(self, sentence: Said | None) -> str:
+        if sentence is None:
             return ""
         zone = self.household.timezone
-        return child.sentence(said, self.phrases, self.title, self.now, zone, self._category_name)
+        return child.sentence(
+            sentence, self.phrases, self.title, self.now, zone, self._category_name
+        )
 
     # Names and descriptions of categories, for the reader.
     _category_name = staticmethod(child.category_name)

@@ -150,14 +150,14 @@ class DecisionSent(Sent):
 
 
 async def appeals(call: Call) -> object:
-    asked: AppealsAsked = call.query
-    if asked.profile is not None:
-        call.profile_of(asked.profile)
+    query: AppealsAsked = call.query
+    if query.profile is not None:
+        call.profile_of(query.profile)
     found = await call.context.appeals.appeals(
         call.household.id,
-        profile=asked.profile or "",
-        states=() if asked.all else _UNANSWERED,
-        limit=asked.limit,
+        profile=query.profile or "",
+        states=() if query.all else _UNANSWERED,
+        limit=query.limit,
     )
     return [appeal_json(each) for each in found]
 
@@ -195,20 +195,20 @@ async def decide(call: Call) -> object:
     return appeal_json(found)
 
 
-def _read_decision(sent: DecisionSent) -> Decision:
-    state = AppealState(sent.state)
-    reason = next((each for each in REASONS[state] if each == sent.reason), None)
-    lasts: int | WantedLength | None = None if sent.lasts is None else WantedLength(sent.lasts)
-    if sent.for_minutes is not None:
+def _read_decision(body: DecisionSent) -> Decision:
+    state = AppealState(body.state)
+    reason = next((each for each in REASONS[state] if each == body.reason), None)
+    lasts: int | WantedLength | None = None if body.lasts is None else WantedLength(body.lasts)
+    if body.for_minutes is not None:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")
-        lasts = sent.for_minutes * 60
-    terms = ApprovalTerms(lasts, sent.everyone, sent.narrow, sent.minutes, sent.besides)
+        lasts = body.for_minutes * 60
+    terms = ApprovalTerms(lasts, body.everyone, body.narrow, body.minutes, body.besides)
     if state is not AppealState.GRANTED and terms != ApprovalTerms():
         raise AppealError(
             "lasts, for_minutes, everyone, narrow, besides and minutes go with granted"
         )
-    return Decision(state, reason, sent.text, terms)
+    return Decision(state, reason, body.text, terms)
 
 
 async def report(call: Call) -> object:

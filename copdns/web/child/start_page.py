@@ -43,7 +43,7 @@ async def start_page(request: web.Request) -> web.Response:
         if person.is_paired
         else ()
     )
-    shown = [each for each in appeals if may_see_appeal(person, each)][:APPEALS_SHOWN]
+    own_appeals = [each for each in appeals if may_see_appeal(person, each)][:APPEALS_SHOWN]
     policy = person.client.policy
     today = build_today(
         person.household, person.profile, person.client.policy, context.policy_inputs(), now
@@ -54,9 +54,9 @@ async def start_page(request: web.Request) -> web.Response:
         person,
         "door.html",
         today=today,
-        appeals=shown,
+        appeals=own_appeals,
         closed_besides={
-            each.id for each in shown if closed_after_all(policy, each, now) is not None
+            each.id for each in own_appeals if closed_after_all(policy, each, now) is not None
         },
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
@@ -78,11 +78,11 @@ async def pair(request: web.Request) -> web.Response:
     if person.is_paired:
         raise redirect
     require_known(person)
-    whose, now = (person.household.id, person.profile.id), int(context.now())
+    ids, now = (person.household.id, person.profile.id), int(context.now())
     if person.guest:
-        cookie = await context.guests.pair(whose[0], person.guest, whose[1], now)
+        cookie = await context.guests.pair(ids[0], person.guest, ids[1], now)
     else:
-        cookie = await context.pairings.pair(whose[0], person.device, whose[1], now)
+        cookie = await context.pairings.pair(ids[0], person.device, ids[1], now)
     if cookie is None:
         return child_page(request, person, "not_paired.html", status=403)
     if person.guest:

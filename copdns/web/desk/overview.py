@@ -24,8 +24,8 @@ async def overview(request: web.Request) -> web.Response:
     """Show the state of everybody, with buttons for what guardians do most often."""
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
-    asked = await context.appeals.appeals(household.id, states=TO_ANSWER)
-    waiting = [each for each in asked if not is_for_others(each, home.actor)]
+    appeals = await context.appeals.appeals(household.id, states=TO_ANSWER)
+    waiting = [each for each in appeals if not is_for_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
         await context.guests.asking(household.id, now)
@@ -39,10 +39,10 @@ async def overview(request: web.Request) -> web.Response:
     )
     people, snapshot = [], home.snapshot()
     for each in household.profiles:
-        policy, seen = policy_and_today(home, snapshot, each)
-        more = more_time(household, each, policy, seen, now)
+        policy, today = policy_and_today(home, snapshot, each)
+        more = more_time(household, each, policy, today, now)
         pause = pause_of(household, each.id, now)
-        people.append((each, seen, more, time_mark(household, each.id), pause))
+        people.append((each, today, more, time_mark(household, each.id), pause))
     return context.pages.render(
         request,
         "desk/overview.html",

@@ -52,12 +52,12 @@ async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.Stre
 async def _send_events(
     call: Call, permission: Permission, listener: FeedListener, stream: web.StreamResponse
 ) -> None:
-    noted = call.now
+    noted_at = call.now
     while not listener.ended.is_set() and await _may_still(call, permission):
         now = int(call.context.now())
-        if abs(now - noted) >= LOOKS_JOINED:
+        if abs(now - noted_at) >= LOOKS_JOINED:
             await _note(call, now, rows=listener.rows)
-            noted = now
+            noted_at = now
         await stream.write(b": here\n\n")  # so that a broken connection is noticed
         end = asyncio.get_running_loop().time() + RECHECK_SECONDS
         while event := await _next_event(call, listener, end):
@@ -91,8 +91,8 @@ async def _next_event(call: Call, listener: FeedListener, end: float) -> bytes:
         if isinstance(found, Appeal):
             return _event("appeal", appeal_json(found))
         if found.row.profile == call.person.id:
-            for shown in visible_rows(call, [found.row]):
-                return _event("lookup", shown, found.id)
+            for row in visible_rows(call, [found.row]):
+                return _event("lookup", row, found.id)
 
 
 async def _news_or_end(listener: FeedListener, end: float) -> Any:

@@ -40,18 +40,18 @@ class NoticesSeen(Sent):
 
 
 async def notices(call: Call) -> object:
-    asked: NoticesAsked = call.query
+    query: NoticesAsked = call.query
     store, home = call.context.notices, call.household.id
     unseen = {each.id: each for each in await store.unseen(home, call.actor.id)}
-    found = {each.id: each for each in await store.all(home, asked.limit)} | unseen
+    found = {each.id: each for each in await store.all(home, query.limit)} | unseen
     newest = sorted(found.values(), key=lambda each: -each.id)
     return [notice_json(each, seen=each.id not in unseen) for each in newest]
 
 
 async def see(call: Call) -> None:
     """Each guardian sees for themselves, so no token can.  A second time is harmless."""
-    seen: NoticesSeen = call.body
-    await call.context.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
+    body: NoticesSeen = call.body
+    await call.context.notices.see(call.household.id, call.actor.id, body.ids, call.now)
 
 
 OPERATIONS = (

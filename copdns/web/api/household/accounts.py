@@ -62,8 +62,8 @@ async def invite(call: Call) -> object:
     refused."""
     wanted: AccountWanted = call.body
     new = Account(call.household.id, "", wanted.name, Role(wanted.role), wanted.profile or "")
-    made = await call.context.accounts.add(new, call.actor, call.now)
-    return await _make_code(call, made, Purpose.INVITE)
+    account = await call.context.accounts.add(new, call.actor, call.now)
+    return await _make_code(call, account, Purpose.INVITE)
 
 
 async def code(call: Call) -> object:

@@ -38,8 +38,8 @@ class ChecksShown(Given):
 
 async def checks(call: Call) -> object:
     found = await call.context.setups.progress(call.household.id)
-    shown = [_check_json(each, found.items.get(each)) for each in Check]
-    return {"protects": found.protects, "checks": shown}
+    rows = [_check_json(each, found.items.get(each)) for each in Check]
+    return {"protects": found.protects, "checks": rows}
 
 
 def _check_json(check: Check, item: Item | None) -> dict[str, object]:

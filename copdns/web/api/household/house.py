@@ -114,8 +114,8 @@ async def change(call: Call) -> object:
     wanted: HouseholdSet = call.body
     values = sent_values(wanted)
     _check_vouched(call.household, wanted)
-    said = ", ".join(sorted(values))
-    after = await call.change(f"household set: {said}", partial(set_household, **values))
+    keys = ", ".join(sorted(values))
+    after = await call.change(f"household set: {keys}", partial(set_household, **values))
     return _household_json(after)
 
 
@@ -193,8 +193,8 @@ async def add_own_service(call: Call) -> object:
         known=call.context.known_ids(),
         contact=wanted.contact,
     )
-    made = (await call.change(f"service {wanted.id} added", edit)).services[-1]
-    return _service_json(made.slug, made.title, made.contact, "here", made.names)
+    service = (await call.change(f"service {wanted.id} added", edit)).services[-1]
+    return _service_json(service.slug, service.title, service.contact, "here", service.names)
 
 
 def _own_slug(call: Call) -> str:
@@ -225,8 +225,8 @@ async def remove_own_service(call: Call) -> object:
 
 
 async def audit(call: Call) -> object:
-    asked: AuditAsked = call.query
-    found = await call.context.store.changes(call.household.id, asked.limit)
+    query: AuditAsked = call.query
+    found = await call.context.store.changes(call.household.id, query.limit)
     return [
         {"revision": each.revision, "at": utc(each.at), "author": each.author, "what": each.what}
         for each in found

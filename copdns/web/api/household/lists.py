@@ -119,8 +119,8 @@ async def errors(call: Call) -> object:
 async def search(call: Call) -> object:
     """Return the entries of lists that cover a name; `check` tells whether they block it for
     somebody."""
-    asked: NameAsked = call.query
-    name, snapshot = normalize(asked.name), call.context.snapshot()
+    query: NameAsked = call.query
+    name, snapshot = normalize(query.name), call.context.snapshot()
     index = snapshot.shared[call.household.id].index
     engines = [each.title for each in snapshot.library.engines.values() if name in each.hosts]
     return {

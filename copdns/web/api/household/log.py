@@ -112,10 +112,10 @@ class DaysAsked(Sent):
 
 
 async def log(call: Call) -> object:
-    asked: LogAsked = call.query
+    query: LogAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
     read_rows = call.context.log.rows
-    found = await asyncio.to_thread(read_rows, call.household.id, call.person.id, asked.limit)
+    found = await asyncio.to_thread(read_rows, call.household.id, call.person.id, query.limit)
     return visible_rows(call, (each.row for each in found))
 
 
@@ -129,9 +129,9 @@ def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
 
 
 async def counts(call: Call) -> object:
-    asked: DaysAsked = call.query
+    query: DaysAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
-    since = call.now - asked.days * DAY
+    since = call.now - query.days * DAY
     read_counts = call.context.log.counts
     found = await asyncio.to_thread(read_counts, call.household.id, call.person.id, since)
     mask = build_mask(discreet_names(), call.context.snapshot().library)
@@ -140,13 +140,13 @@ async def counts(call: Call) -> object:
 
 async def usage(call: Call) -> object:
     """Return the minutes of today and of days before, which are as they were when the day ended."""
-    asked: DaysAsked = call.query
+    query: DaysAsked = call.query
     household, person = call.household, call.person
     await call.context.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
     today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
     inputs, who = call.context.policy_inputs(), (household.id, person.id)
     used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
-    since = today - timedelta(days=asked.days)
+    since = today - timedelta(days=query.days)
     before = await asyncio.to_thread(history, call.context.folder, *who, since)
     found: list[Line] = list(lines(household, person, today, used, carried))
     return {
@@ -159,10 +159,10 @@ async def usage(call: Call) -> object:
 
 async def looks(call: Call) -> object:
     """Return the views; the person sees them as well."""
-    asked: LogAsked = call.query
+    query: LogAsked = call.query
     accounts = await call.context.accounts.all(call.household.id)
     names = {each.id: each.name for each in accounts}
-    found = await call.context.looks.of(call.household.id, call.person.id, asked.limit)
+    found = await call.context.looks.of(call.household.id, call.person.id, query.limit)
     return [look_json(each, names) for each in found]
 
 

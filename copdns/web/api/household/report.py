@@ -83,10 +83,10 @@ class MonthAsked(Sent):
 
 async def month(call: Call) -> object:
     """Return the report; every child sees that its counts and minutes were viewed."""
-    asked: MonthAsked = call.query
+    query: MonthAsked = call.query
     children, views = children_of(call.household, call.now), (ViewedPart.COUNTS, ViewedPart.USAGE)
     await call.context.looks.note_all(call.actor, children, views, call.now)
-    wanted = parse_month(asked.month, call.household, call.now)
+    wanted = parse_month(query.month, call.household, call.now)
     return report_json(await build_report(call.context, call.household, wanted))
 
 

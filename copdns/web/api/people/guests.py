@@ -64,7 +64,7 @@ async def requests(call: Call) -> object:
 async def let_in(call: Call) -> object:
     """Let a device in.  This replaces earlier guest access of the address."""
     wanted: GuestWanted = call.body
-    made = await call.context.guests.approve(
+    guest = await call.context.guests.approve(
         call.household.id,
         GuestKind.GUEST,
         wanted.address,
@@ -74,7 +74,7 @@ async def let_in(call: Call) -> object:
         lasts=wanted.minutes * 60,
         mac=await _mac_at(call, wanted.address),
     )
-    return guest_json(made)
+    return guest_json(guest)
 
 
 async def _mac_at(call: Call, address: str) -> str:

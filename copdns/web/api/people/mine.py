@@ -99,7 +99,7 @@ async def make_token(call: Call) -> object:
     wanted: TokenWanted = call.body
     own = await own_account_of(call.request, call.actor)
     await confirm(call.request, own, wanted.current)
-    made, secret = await call.context.tokens.make(
+    token, secret = await call.context.tokens.make(
         own.account,
         wanted.label.strip(),
         wanted.scopes,
@@ -107,7 +107,7 @@ async def make_token(call: Call) -> object:
         call.now,
         call.actor.name,
     )
-    return {**token_json(made), "token": secret}
+    return {**token_json(token), "token": secret}
 
 
 async def remove_token(call: Call) -> None:

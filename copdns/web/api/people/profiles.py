@@ -236,8 +236,8 @@ async def change(call: Call) -> object:
         times=wanted.times and preset is not None,
         **values,
     )
-    said = ", ".join(sorted(wanted.model_fields_set))
-    after = await call.change(f"profile {call.person.id} set: {said}", edit)
+    keys = ", ".join(sorted(wanted.model_fields_set))
+    after = await call.change(f"profile {call.person.id} set: {keys}", edit)
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
         await call.context.proposals.follow(call.actor, call.person, band, call.now, rules=rules)

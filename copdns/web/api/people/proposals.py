@@ -65,11 +65,11 @@ async def propose(call: Call) -> object:
     till then."""
     wanted: ProposalWanted = call.body
     since = call.now + wanted.days * DAY
-    made = Proposal(
+    proposal = Proposal(
         call.household.id, call.person.id, wanted.band, since, call.actor.name, call.now
     )
-    await call.context.proposals.propose(made)
-    return _proposal_json(made)
+    await call.context.proposals.propose(proposal)
+    return _proposal_json(proposal)
 
 
 async def accept(call: Call) -> object:

@@ -65,10 +65,10 @@ class RulesAsked(Sent):
 
 
 async def rules(call: Call) -> object:
-    asked: RulesAsked = call.query
+    query: RulesAsked = call.query
     found = call.household.rules
-    if asked.profile is not None:
-        found = tuple(rules_in_scope(call.profile_of(asked.profile), found))
+    if query.profile is not None:
+        found = tuple(rules_in_scope(call.profile_of(query.profile), found))
     return [rule_json(each) for each in found]
 
 
@@ -93,10 +93,10 @@ async def add(call: Call) -> object:
 
 async def note(call: Call) -> object:
     """Change the note of a rule; another target or scope would be another rule."""
-    sent: NoteSent = call.body
+    body: NoteSent = call.body
     rule = call.find("rule", call.household.rules)
     what = f"rule changed: the reason of {rule.target}"
-    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
+    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=body.note))
     return rule_json(call.find("rule", after.rules))
 
 
@@ -167,10 +167,10 @@ class CheckAsked(Sent):
 
 async def check(call: Call) -> object:
     """Decide about a name; nothing is looked up or recorded."""
-    asked: CheckAsked = call.query
-    person, snapshot = call.profile_of(asked.profile), call.context.snapshot()
-    name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)
-    now = call.now if asked.at is None else parse_moment(asked.at)
+    query: CheckAsked = call.query
+    person, snapshot = call.profile_of(query.profile), call.context.snapshot()
+    name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
+    now = call.now if query.at is None else parse_moment(query.at)
     policy = policy_of(snapshot, call.household.id, person.id)
     case = Case(
         name,

@@ -59,13 +59,13 @@ async def name(call: Call) -> object:
         edit = partial(
             add_unknown_device, visitor=visitor, profile_id=wanted.profile, called=called
         )
-        made = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
+        device = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
         edit = partial(add_to_device, visitor=visitor, device_id=wanted.device or "")
         after = await call.change(f"device {wanted.device} is known by another address", edit)
-        made = next(each for each in after.devices if each.id == wanted.device)
+        device = next(each for each in after.devices if each.id == wanted.device)
     await end_guests_of(call.request, call.actor, visitor)
-    return device_json(made)
+    return device_json(device)
 
 
 async def ignore(call: Call) -> None:

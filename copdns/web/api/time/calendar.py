@@ -96,8 +96,8 @@ async def set_days(call: Call) -> object:
     def edit(household: Household) -> Household:
         return edits.set_days(household, days)
 
-    said = str(first) if first == last else f"{first}..{last}"
-    after = await call.change(f"calendar: {said} {wanted.kind or 'usual'}", edit)
+    dates = str(first) if first == last else f"{first}..{last}"
+    after = await call.change(f"calendar: {dates} {wanted.kind or 'usual'}", edit)
     return calendar_json(after)
 
 
@@ -116,26 +116,26 @@ async def set_weekend(call: Call) -> object:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=replace(household.calendar, weekend=chosen))
 
-    said = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
-    return calendar_json(await call.change(f"weekend: {said}", edit))
+    days = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
+    return calendar_json(await call.change(f"weekend: {days}", edit))
 
 
 async def take_file(call: Call) -> object:
     """Add the holidays of a calendar file; dates that the calendar has stay as they are."""
-    sent: FileSent = call.body
+    body: FileSent = call.body
     zone = call.household.timezone
     first = local_time(call.now, zone_of(zone)).date()
-    found = await read_calendar(sent.calendar.encode(), zone, first)
+    found = await read_calendar(body.calendar.encode(), zone, first)
 
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))
 
     after = await call.change("calendar: holidays from a file", edit)
-    shown = [
+    dates = [
         {"first": str(each.first), "last": str(each.last), "name": each.name, "whole": each.whole}
         for each in found
     ]
-    return {**calendar_json(after), "found": shown}
+    return {**calendar_json(after), "found": dates}
 
 
 _EDIT = Permission.EDIT_HOUSEHOLD

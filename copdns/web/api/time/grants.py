@@ -65,13 +65,13 @@ class GrantsAsked(Sent):
 
 
 async def grants(call: Call) -> object:
-    asked: GrantsAsked = call.query
-    if asked.profile is not None:
-        call.profile_of(asked.profile)
+    query: GrantsAsked = call.query
+    if query.profile is not None:
+        call.profile_of(query.profile)
     return [
         grant_json(each)
         for each in call.household.grants
-        if asked.profile in (None, each.profile) and (asked.all or each.end > call.now)
+        if query.profile in (None, each.profile) and (query.all or each.end > call.now)
     ]
 
 

@@ -45,7 +45,7 @@ async def pause(call: Call) -> object:
     wanted: PauseWanted = call.body
     end = parse_end(wanted.minutes, wanted.until, call.now)
     mode = " for homework" if wanted.homework else ""
-    said = "until somebody ends it" if end is None else f"until {utc(end)}"
+    end_text = "until somebody ends it" if end is None else f"until {utc(end)}"
     edit = partial(
         pausing,
         profile_id=call.person.id,
@@ -54,10 +54,10 @@ async def pause(call: Call) -> object:
         homework=wanted.homework,
         author=call.actor.name,
     )
-    after = await call.change(f"{call.person.id} paused{mode} {said}", edit)
-    made = running_pause(after, call.person.id, call.now)
-    assert made is not None
-    return pause_json(made)
+    after = await call.change(f"{call.person.id} paused{mode} {end_text}", edit)
+    running = running_pause(after, call.person.id, call.now)
+    assert running is not None
+    return pause_json(running)
 
 
 async def unpause(call: Call) -> object:

@@ -88,10 +88,10 @@ async def remove(call: Call) -> object:
 
 async def redeem(call: Call) -> object:
     """Redeem a code; its minutes begin now.  Wrong codes are counted, whoever types them."""
-    typed: TicketTyped = call.body
+    body: TicketTyped = call.body
     after = await call.context.store.redeem(
         call.household.id,
-        await asyncio.to_thread(ticket_digest, typed.code),
+        await asyncio.to_thread(ticket_digest, body.code),
         call.person.id,
         author=call.actor.name,
         now=call.now,

@@ -204,20 +204,20 @@ async def remove_budget(call: Call) -> None:
 # --- both -----------------------------------------------------------------------------------------
 
 
-async def _add(call: Call, made: Period) -> Period:
-    edit = partial(add_period, made=made, known=call.context.known_ids())
-    await call.change(f"{_noun(made)} {made.id} added", edit)
-    return made
+async def _add(call: Call, period: Period) -> Period:
+    edit = partial(add_period, made=period, known=call.context.known_ids())
+    await call.change(f"{_noun(period)} {period.id} added", edit)
+    return period
 
 
-async def _put(call: Call, made: Period) -> Period:
+async def _put(call: Call, period: Period) -> Period:
     """Store a schedule or budget instead of the one with its id."""
-    values = {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
+    values = {each.name: getattr(period, each.name) for each in fields(period) if each.name != "id"}
     edit = partial(
-        set_period, kind=type(made), key=made.id, known=call.context.known_ids(), **values
+        set_period, kind=type(period), key=period.id, known=call.context.known_ids(), **values
     )
-    await call.change(f"{_noun(made)} {made.id} set", edit)
-    return made
+    await call.change(f"{_noun(period)} {period.id} set", edit)
+    return period
 
 
 async def _remove(call: Call, kind: type[Period], noun: str) -> None:
@@ -226,8 +226,8 @@ async def _remove(call: Call, kind: type[Period], noun: str) -> None:
     await call.change(f"{noun} {found.id} removed", edit)
 
 
-def _noun(made: Schedule | Budget) -> str:
-    return "schedule" if isinstance(made, Schedule) else "budget"
+def _noun(period: Schedule | Budget) -> str:
+    return "schedule" if isinstance(period, Schedule) else "budget"
 
 
 # --- given ----------------------------------------------------------------------------------------
@@ -238,19 +238,19 @@ async def bonus(call: Call) -> object:
     wanted: BonusWanted = call.body
     household = call.household
     this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
-    meant = this_day if wanted.day is None else parse_day(wanted.day)
+    bonus_day = this_day if wanted.day is None else parse_day(wanted.day)
     edit = partial(
         add_bonus,
         profile_id=call.person.id,
         budget_id=wanted.budget,
-        day=meant,
+        day=bonus_day,
         minutes=wanted.minutes,
         kind=wanted.kind,
         author=call.actor.name,
         at=call.now,
     )
     what = f"{wanted.kind} of {wanted.minutes} minutes of {wanted.budget} for {call.person.id}"
-    after = await call.change(f"{what} on {meant}", edit)
+    after = await call.change(f"{what} on {bonus_day}", edit)
     return bonus_json(after.bonuses[-1])
 
 

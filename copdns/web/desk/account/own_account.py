@@ -67,8 +67,8 @@ async def factor(request: web.Request) -> web.Response:
     Where the code was refused, the form sends the secret that the app has already.
     """
     own, context = await _require_own(request), context_of(request)
-    shown = str((await fields_of(request)).get("secret", ""))
-    secret = shown if _is_secret(shown) else await context.logins.begin_totp()
+    sent_secret = str((await fields_of(request)).get("secret", ""))
+    secret = sent_secret if _is_secret(sent_secret) else await context.logins.begin_totp()
     return context.pages.render(
         request,
         "desk/factor.html",
@@ -120,7 +120,7 @@ async def make_token(request: web.Request) -> web.Response:
     context, fields = context_of(request), await fields_of(request)
     now = int(context.now())
     await _confirm(request, own, fields)
-    token, told = await context.tokens.make(
+    token, secret = await context.tokens.make(
         own.account,
         str(fields.get("label", "")).strip(),
         _parse_scopes(fields),
@@ -128,7 +128,9 @@ async def make_token(request: web.Request) -> web.Response:
         now,
         own.actor.name,
     )
-    return context.pages.render(request, "desk/token.html", actor=own.actor, token=token, told=told)
+    return context.pages.render(
+        request, "desk/token.html", actor=own.actor, token=token, told=secret
+    )
 
 
 async def remove_token(request: web.Request) -> web.Response:

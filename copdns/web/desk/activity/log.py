@@ -59,8 +59,8 @@ async def live(request: web.Request) -> web.StreamResponse:
     """Send new rows as server-sent events, for the script of the page."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
-    asked = request.headers.get("Last-Event-ID") or request.query.get("after", "")
-    last = whole_number(asked, 18) or 0
+    after = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+    last = whole_number(after, 18) or 0
     stream = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
     )

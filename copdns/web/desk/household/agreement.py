@@ -34,7 +34,7 @@ async def agreement(request: web.Request) -> web.Response:
     log_settings = context.settings().log
     # Rules about addresses in answers mean nothing to a child.
     rules = rules_in_scope(profile, household.rules)
-    named = [each for each in rules if isinstance(each.target, Matcher)]
+    about_names = [each for each in rules if isinstance(each.target, Matcher)]
     return context.pages.render(
         request,
         "desk/agreement.html",
@@ -44,8 +44,8 @@ async def agreement(request: web.Request) -> web.Response:
         level=level,
         say=wording_for(request, household, level),
         categories=sort_categories(profile.categories, context.snapshot().library),
-        closed=group_by_reason(each for each in named if each.action is RuleAction.BLOCK),
-        opened=group_by_reason(each for each in named if each.action is RuleAction.ALLOW),
+        closed=group_by_reason(each for each in about_names if each.action is RuleAction.BLOCK),
+        opened=group_by_reason(each for each in about_names if each.action is RuleAction.ALLOW),
         schedules=in_scope(household.schedules, profile),
         budgets=in_scope(household.budgets, profile),
         privacy=profile.privacy_at(now),

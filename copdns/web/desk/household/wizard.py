@@ -84,9 +84,9 @@ async def take(request: web.Request) -> web.Response:
     """Store what was sent, and go on."""
     wizard_request = await _wizard_request(request)
     this, fields = _require_step(request), await fields_of(request)
-    done = await _STEPS[this].take(wizard_request, fields)
+    is_done = await _STEPS[this].take(wizard_request, fields)
     context = context_of(request)
-    if not done:
+    if not is_done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
     now, household = int(context.now()), wizard_request.home.id
     await context.setups.keep(household, this, State.DONE, now, author=wizard_request.actor.name)

@@ -47,8 +47,8 @@ async def set_weekend(request: web.Request) -> web.Response:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=replace(household.calendar, weekend=chosen))
 
-    said = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
-    await home.change(f"weekend: {said}", edit)
+    days = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
+    await home.change(f"weekend: {days}", edit)
     raise web.HTTPSeeOther(PAGE)
 
 

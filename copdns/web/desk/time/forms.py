@@ -233,8 +233,8 @@ def parse_dates(form: Form) -> dict[date, DayType | None]:
             "the last day is not before the first, and within a year of it", name="last"
         )
     kind = form.one("kind")
-    meant = None if kind == USUAL_DAY else read_field(_day_type, kind, "kind")
-    return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
+    day_type = None if kind == USUAL_DAY else read_field(_day_type, kind, "kind")
+    return {first + number * ONE_DAY: day_type for number in range((last - first).days + 1)}
 
 
 def parse_weekend(form: Form) -> frozenset[int]:

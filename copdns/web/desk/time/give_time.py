@@ -64,8 +64,8 @@ async def more(request: web.Request) -> web.Response:
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
     minutes = form.number("minutes", 1, MAX_MORE)
-    policy, seen = them.policy_and_today()
-    found = more_time(them.household, them.profile, policy, seen, them.now)
+    policy, today = them.policy_and_today()
+    found = more_time(them.household, them.profile, policy, today, them.now)
     if found is None:
         raise HouseholdError(
             "no limit or schedule applies today or soon, so there is nothing to extend"

@@ -81,9 +81,9 @@ async def person(request: web.Request) -> web.Response:
 
 def _parse_first_day(them: PersonRequest) -> date:
     """Return the first date of the week to show: the one in the query, or today."""
-    asked = them.request.query.get("week", "")
+    text = them.request.query.get("week", "")
     try:
-        found = day(asked) if asked else None
+        found = day(text) if text else None
     except ValueError:
         raise web.HTTPNotFound(reason="This is not a valid date") from None
     if found is not None and not 1971 < found.year < 9000:
@@ -117,8 +117,8 @@ def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
 
 def _grants(them: PersonRequest) -> tuple[Grant, ...]:
     """Return the grants that run or will, the next to end first."""
-    theirs = (each for each in them.household.grants if each.profile == them.profile.id)
-    return tuple(sorted((e for e in theirs if e.end > them.now), key=lambda each: each.end))
+    grants = (each for each in them.household.grants if each.profile == them.profile.id)
+    return tuple(sorted((e for e in grants if e.end > them.now), key=lambda each: each.end))
 
 
 def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
